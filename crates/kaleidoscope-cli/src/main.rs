@@ -1,0 +1,3 @@
+//! The command `kaleidoscope`.
+
+fn main() {}

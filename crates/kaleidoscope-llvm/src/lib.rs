@@ -1,0 +1,1 @@
+//! Kaleidoscope functions as LLVM modules.

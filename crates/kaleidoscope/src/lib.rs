@@ -1,0 +1,1 @@
+//! An embeddable, extremely lazy JIT for the Kaleidoscope language.

@@ -1,0 +1,1 @@
+//! Safe LLVM ORC v2 for any Rust program.
