@@ -1,3 +1,51 @@
-//! The chores of the project.
+//! The chores of the project, started as `cargo xtask CHORE`.
+//!
+//! Everything that CI asks stands here, so that a person can ask the same. A chore is a few commands or a walk over
+//! the files; nothing here is part of what the project delivers.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod ci;
+mod steps;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask CHORE
+
+  ci                              every check, as CI runs them; stops at the first that fails
+  tidy                            the rules of the house: crate arrows, file sizes, headers, unsafe blocks
+  bless                           write what the case files and examples give now as their expectations
+  random [--programs N] [--seed S]
+                                  N random programs (1000), the same results in every mode
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match *arguments.as_slice() {
+        ["ci"] => ci::run(),
+        ["tidy"] => tidy::run(),
+        ["bless"] => steps::bless(),
+        ["random", ref options @ ..] => match steps::RandomOptions::parse(options) {
+            Ok(options) => steps::random(&options),
+            Err(message) => return refuse(&message),
+        },
+        [] => return refuse("no chore given"),
+        [unknown, ..] => return refuse(&format!("there is no chore `{unknown}` with these arguments")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The command line makes no sense.
+fn refuse(message: &str) -> ExitCode {
+    eprintln!("xtask: {message}\n\n{USAGE}");
+    ExitCode::from(2)
+}

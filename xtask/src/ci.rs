@@ -1,0 +1,48 @@
+//! Every check, in the order in which a mistake is likely and cheap to find.
+//!
+//! `check` in the project's folder, `.ci/run` and a person all end here, so there is one list. Each step is printed
+//! with its time; the first that fails ends the run.
+
+use std::time::{Duration, Instant};
+
+use crate::steps::cargo;
+use crate::tidy;
+
+/// One step: what is printed, and what is done.
+type Step = (&'static str, fn() -> Result<(), String>);
+
+const STEPS: &[Step] = &[
+    ("formatted", || cargo(&["fmt", "--all", "--check"], &[])),
+    ("tidy", tidy::run),
+    ("clippy", || {
+        cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])
+    }),
+    ("tests", || cargo(&["test", "--quiet", "--workspace", "--all-targets"], &[])),
+    ("examples in the documentation", || cargo(&["test", "--quiet", "--workspace", "--doc"], &[])),
+    ("documentation", || {
+        cargo(&["doc", "--quiet", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])
+    }),
+];
+
+/// Runs all steps.
+///
+/// # Errors
+///
+/// The first step that fails, by name.
+pub(crate) fn run() -> Result<(), String> {
+    let began = Instant::now();
+    for (name, step) in STEPS {
+        eprintln!("── {name}");
+        let step_began = Instant::now();
+        let result = step();
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        eprintln!("── {name}: {verdict} after {}", seconds(step_began.elapsed()));
+        result.map_err(|message| format!("`{name}` failed: {message}"))?;
+    }
+    eprintln!("all checks passed after {}", seconds(began.elapsed()));
+    Ok(())
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}

@@ -1,0 +1,76 @@
+//! The chores that are one command each, and how commands are run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The one test binary that holds the case files and the random programs.
+const CASES: &[&str] = &["test", "--quiet", "--package", "kaleidoscope-tests", "--test", "all", "--"];
+
+/// The project's folder.
+pub(crate) fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().expect("xtask is a folder of the project").to_path_buf()
+}
+
+/// Runs cargo in the project's folder, with further environment variables.
+///
+/// # Errors
+///
+/// The command, when it cannot be started or fails.
+pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(root())
+        .status()
+        .map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {}: {status}", arguments.join(" "))) }
+}
+
+/// Writes what the case files and the examples give now as their expectations.
+pub(crate) fn bless() -> Result<(), String> {
+    cargo(&[CASES, &["cases", "examples"]].concat(), &[("BLESS", "1")])?;
+    eprintln!("read the difference before you commit it: git diff tests/cases examples");
+    Ok(())
+}
+
+/// How many random programs, and from which seed (a fresh one when there is none).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RandomOptions {
+    programs: u64,
+    seed: Option<u64>,
+}
+
+impl RandomOptions {
+    /// Reads the options of the chore `random`.
+    ///
+    /// # Errors
+    ///
+    /// One sentence, when they cannot be understood.
+    pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
+        let mut options = Self { programs: 1000, seed: None };
+        for pair in arguments.chunks(2) {
+            let &[name, value] = pair else { return Err(format!("`{}` lacks its value", pair[0])) };
+            let number = value.parse().map_err(|_| format!("`{value}` is no whole number"))?;
+            match name {
+                "--programs" => options.programs = number,
+                "--seed" => options.seed = Some(number),
+                _ => return Err(format!("`random` has no option `{name}`")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Runs random programs in every mode and compares the results.
+pub(crate) fn random(options: &RandomOptions) -> Result<(), String> {
+    let programs = options.programs.to_string();
+    let seed = options.seed.map(|seed| seed.to_string());
+    let mut variables = vec![("RANDOM_PROGRAMS", programs.as_str())];
+    variables.extend(seed.as_deref().map(|seed| ("RANDOM_SEED", seed)));
+    cargo(&[CASES, &["random::", "--nocapture"]].concat(), &variables)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Which crate may depend on which: the picture in ARCHITECTURE.md as a table.
+//!
+//! Only direct dependencies count; the table is closed, so what is reachable follows from it. A crate that stands
+//! in no row may not exist, which makes adding one a decision.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What a crate may depend on.
+struct Row {
+    name: &'static str,
+    /// The project's own crates.
+    house: &'static [&'static str],
+    /// Whether it may name LLVM's own crates.
+    llvm: bool,
+}
+
+const ROWS: &[Row] = &[
+    Row { name: "kaleidoscope-lang", house: &[], llvm: false },
+    Row { name: "kaleidoscope-native", house: &[], llvm: false },
+    Row { name: "llvm-orc", house: &[], llvm: true },
+    Row { name: "kaleidoscope-llvm", house: &["kaleidoscope-lang"], llvm: true },
+    Row {
+        name: "kaleidoscope",
+        house: &["kaleidoscope-lang", "kaleidoscope-llvm", "kaleidoscope-native", "llvm-orc"],
+        llvm: false,
+    },
+    Row { name: "kaleidoscope-cli", house: &["kaleidoscope"], llvm: false },
+    Row { name: "xtask", house: &[], llvm: false },
+];
+
+/// Packages that may depend on every crate of the project, and on which no crate depends.
+const LEAVES: &[&str] = &["kaleidoscope-tests", "kaleidoscope-benches", "kaleidoscope-fuzz"];
+
+/// The crates through which a crate can name LLVM.
+const LLVM: &[&str] = &["llvm-sys", "inkwell"];
+
+/// What cargo says about the workspace.
+///
+/// # Errors
+///
+/// When cargo does not answer.
+pub(crate) fn metadata(root: &Path) -> Result<Value, String> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))
+}
+
+/// The arrows that the table does not allow. Dependencies of tests count as much as others: what a test reaches
+/// for, the crate leans on.
+pub(crate) fn check(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    packages.iter().flat_map(check_package).collect()
+}
+
+fn check_package(package: &Value) -> Vec<String> {
+    let name = package["name"].as_str().unwrap_or_default();
+    let dependencies = package["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let needed = || dependencies.iter().filter_map(|dependency| dependency["name"].as_str());
+
+    let mut complaints: Vec<String> = needed()
+        .filter(|needed| LEAVES.contains(needed))
+        .map(|needed| format!("{name} depends on {needed}, on which nothing may depend"))
+        .collect();
+    if LEAVES.contains(&name) {
+        return complaints;
+    }
+    let Some(row) = ROWS.iter().find(|row| row.name == name) else {
+        complaints.push(format!("{name} has no row in the table of crates (xtask/src/tidy/arrows.rs)"));
+        return complaints;
+    };
+    for needed in needed() {
+        let ours = ROWS.iter().any(|row| row.name == needed);
+        if ours && !row.house.contains(&needed) {
+            complaints.push(format!("{name} may not depend on {needed}"));
+        }
+        if LLVM.contains(&needed) && !row.llvm {
+            complaints.push(format!("{name} may not name LLVM, but depends on {needed}"));
+        }
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+//! Arrows that are allowed and arrows that are not.
+
+use serde_json::json;
+
+fn complaints(name: &str, needed: &[&str]) -> usize {
+    let dependencies: Vec<_> = needed.iter().map(|name| json!({ "name": name })).collect();
+    super::check(&json!({ "packages": [{ "name": name, "dependencies": dependencies }] })).len()
+}
+
+#[test]
+fn arrows() {
+    assert_eq!(complaints("kaleidoscope-lang", &["stacker"]), 0);
+    assert_eq!(complaints("kaleidoscope-llvm", &["kaleidoscope-lang", "inkwell"]), 0);
+    assert_eq!(complaints("kaleidoscope-tests", &["kaleidoscope", "kaleidoscope-lang"]), 0);
+
+    assert_eq!(complaints("kaleidoscope-lang", &["llvm-sys"]), 1, "the language knows no LLVM");
+    assert_eq!(complaints("kaleidoscope-native", &["kaleidoscope-lang"]), 1, "the machine knows no language");
+    assert_eq!(complaints("kaleidoscope-llvm", &["llvm-orc"]), 1, "IR knows no JIT");
+    assert_eq!(complaints("llvm-orc", &["kaleidoscope-native", "kaleidoscope"]), 2);
+    assert_eq!(complaints("kaleidoscope", &["kaleidoscope-tests"]), 1, "nobody depends on a leaf");
+    assert_eq!(complaints("kaleidoscope-extra", &[]), 1, "a crate outside the table");
+}

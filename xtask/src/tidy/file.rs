@@ -1,0 +1,99 @@
+//! The rules for one Rust file.
+
+use super::lexer::{Parts, cut};
+
+/// A file of more lines says in its header why it is one.
+const LONGEST: usize = 600;
+
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "manager", "common", "data", "misc"];
+
+/// Where unsafe code may stand, by the beginning of the path: the C++ fence, the machine fence, and the two files of
+/// the engine that join code to a slot and take addresses from outside.
+const UNSAFE_ALLOWED: &[&str] = &[
+    "crates/llvm-orc/",
+    "crates/kaleidoscope-native/",
+    "crates/kaleidoscope/src/jit/install.rs",
+    "crates/kaleidoscope/src/raw.rs",
+];
+
+/// Marks of unfinished work, cut in two so that this file does not trip over itself.
+const UNFINISHED: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX")];
+
+/// Code that hides work not done, or a test that does not test.
+const HIDING: &[(&str, &str)] = &[
+    ("todo!", "the work is to be done"),
+    ("unimplemented!", "the work is to be done"),
+    ("#[ignore", "a test is run or deleted"),
+    ("#[should_panic", "the test says which error it expects"),
+    ("thread::sleep", "a test waits for an event, never for a time"),
+];
+
+/// What the rules found in one file.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) complaints: Vec<String>,
+    pub(crate) n_unsafe_blocks: usize,
+}
+
+/// Applies every rule to the file at `path` (relative to the root).
+pub(crate) fn check(path: &str, text: &str) -> Report {
+    let parts = cut(text);
+    let unsafe_words = words(&parts.code).filter(|(_, word)| *word == "unsafe");
+    let blocks = unsafe_words.clone().filter(|(end, _)| parts.code[*end..].trim_start().starts_with('{'));
+
+    let mut complaints = Vec::new();
+    complaints.extend(header(text));
+    complaints.extend(name(path));
+    if unsafe_words.clone().next().is_some()
+        && !UNSAFE_ALLOWED.iter().any(|allowed| path.starts_with(allowed))
+    {
+        complaints.push("unsafe code stands only in the crates that fence it in".to_owned());
+    }
+    for mark in UNFINISHED {
+        if words(&parts.comments).any(|(_, word)| word == *mark) {
+            complaints.push(format!("`{mark}`: finish it, or write down what is planned where plans stand"));
+        }
+    }
+    for (hidden, reason) in HIDING {
+        if parts.code.contains(hidden) {
+            complaints.push(format!("`{hidden}`: {reason}"));
+        }
+    }
+    complaints.extend(linker_names(path, &parts));
+    Report { complaints, n_unsafe_blocks: blocks.count() }
+}
+
+/// The words of a text, each with the position behind it.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
+    text.split(|c: char| c != '_' && !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| (word.as_ptr() as usize - text.as_ptr() as usize + word.len(), word))
+}
+
+fn header(text: &str) -> Option<String> {
+    if !text.starts_with("//!") {
+        return Some("the file does not open with `//!`: what it does, what it relies on".to_owned());
+    }
+    let n_lines = text.lines().count();
+    let header: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+    (n_lines > LONGEST && !header.contains("lines")).then(|| {
+        format!("{n_lines} lines, and the header does not say why there are more than {LONGEST} lines")
+    })
+}
+
+fn name(path: &str) -> Option<String> {
+    let mut parts = path.trim_end_matches(".rs").split('/');
+    let empty = parts.find(|part| EMPTY_NAMES.contains(part))?;
+    Some(format!("`{empty}` is no name: say what the file is about"))
+}
+
+/// A linker name that is spelled twice is changed once.
+fn linker_names(path: &str, parts: &Parts) -> Option<String> {
+    let spelled = parts.strings.contains(concat!("$", "impl"));
+    let allowed = path.ends_with("/symbols.rs") || path.ends_with("tests.rs") || path.contains("/tests/");
+    (spelled && !allowed).then(|| "linker names are spelled in `symbols.rs` and nowhere else".to_owned())
+}
+
+#[cfg(test)]
+mod tests;
