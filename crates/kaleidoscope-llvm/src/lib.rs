@@ -1,1 +1,52 @@
-//! Kaleidoscope functions as LLVM modules.
+//! A resolved function becomes an LLVM module: one function in it, its body, calling others through their slots.
+//!
+//! [`lower`] makes the module, [`pipeline`] names the passes that pay for such a module, [`effort`] says beforehand
+//! whether LLVM can be asked at all: its time grows faster than the text for some shapes.
+//!
+//! Nothing here runs code, keeps state, or reads files, clocks or the environment. LLVM is never told anything that
+//! would let it change a result: no fast-math flag, no contraction, no name it knows from the C library.
+
+#![forbid(unsafe_code)]
+
+mod lower;
+mod shape;
+pub mod symbols;
+
+pub use lower::lower;
+
+use kaleidoscope_lang::code::{Function, FunctionId};
+use kaleidoscope_lang::maths::MathsFunction;
+use std::fmt;
+
+/// What a call of a function goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// The code whose address is in the slot at this address, which is aligned to 8 and valid as long as the code.
+    Slot {
+        /// Where the slot is.
+        address: u64,
+    },
+    /// The same with the slot as an external symbol: readable, and for whoever links objects.
+    SlotSymbol(String),
+    /// A function of the C maths library.
+    Maths(MathsFunction),
+}
+
+/// One function to make a module of, and what surrounds it.
+#[derive(Clone, Copy)]
+pub struct Unit<'a> {
+    /// What it does.
+    pub function: &'a Function,
+    /// Its own id: calls of it go straight to the body.
+    pub id: FunctionId,
+    /// The linker name of the body, made by [`symbols::body`].
+    pub symbol: &'a str,
+    /// What a call of each other function goes to. Asked once for each call.
+    pub callees: &'a dyn Fn(FunctionId) -> Callee,
+}
+
+impl fmt::Debug for Unit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unit").field("id", &self.id).field("symbol", &self.symbol).finish_non_exhaustive()
+    }
+}

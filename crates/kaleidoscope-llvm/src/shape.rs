@@ -1,0 +1,88 @@
+//! Which variables each `if` and `for` of a function assigns, found before lowering: where control flow joins, exactly
+//! these may need a phi.
+//!
+//! A variable that is first set inside a bracket is out of scope behind it and has no value to keep from one turn of a
+//! loop to the next; so it needs none there.
+
+use kaleidoscope_lang::code::{Function, Local, Op};
+use std::collections::BTreeSet;
+
+/// What lowering must know before it starts.
+pub(crate) struct Shape {
+    /// For each `If` and `Loop`, in order of appearance, the variables it assigns that were set before it.
+    pub(crate) assigned: Vec<Box<[Local]>>,
+    /// Whether the function calls itself in tail position.
+    pub(crate) has_tail_call: bool,
+    /// How deep the loops nest.
+    pub(crate) loop_depth: usize,
+    /// The most phis that lowering may make.
+    pub(crate) n_phis: usize,
+}
+
+/// An `If` or `Loop` whose end has not been seen.
+struct Open {
+    /// Its number in order of appearance.
+    bracket: usize,
+    /// The position of its operation.
+    header: usize,
+    assigned: BTreeSet<Local>,
+}
+
+impl Shape {
+    /// The shape, unless more than `most_phis` would be needed.
+    pub(crate) fn of(function: &Function, most_phis: usize) -> Option<Self> {
+        let n_params = function.n_params as usize;
+        // Parameters are set before the first operation, so they count as older than every bracket.
+        let mut first_set: Vec<Option<usize>> = vec![None; function.locals.len()];
+        let is_older = |first_set: &[Option<usize>], variable: Local, header: usize| {
+            variable.index() < n_params || first_set[variable.index()].is_some_and(|at| at < header)
+        };
+        let mut shape = Self { assigned: Vec::new(), has_tail_call: false, loop_depth: 0, n_phis: 0 };
+        let mut open: Vec<Open> = Vec::new();
+        let mut n_loops = 0;
+
+        for (at, op) in function.ops.iter().enumerate() {
+            match *op {
+                Op::Set(variable) | Op::Next { variable, .. } => {
+                    first_set[variable.index()].get_or_insert(at);
+                    // Whatever is in a bracket's set is in those of the brackets around it already.
+                    for bracket in open.iter_mut().rev() {
+                        if !is_older(&first_set, variable, bracket.header) || !bracket.assigned.insert(variable) {
+                            break;
+                        }
+                        shape.n_phis += 1;
+                    }
+                }
+                Op::If { .. } | Op::Loop => {
+                    let bracket = shape.assigned.len();
+                    shape.assigned.push(Box::default());
+                    open.push(Open { bracket, header: at, assigned: BTreeSet::new() });
+                }
+                Op::TailCall if !shape.has_tail_call => {
+                    shape.has_tail_call = true;
+                    shape.n_phis += n_params;
+                }
+                _ => {}
+            }
+            match op {
+                Op::Loop => {
+                    n_loops += 1;
+                    shape.loop_depth = shape.loop_depth.max(n_loops);
+                }
+                // The value of an `if` takes a phi as well.
+                Op::End => shape.n_phis += 1,
+                Op::Next { .. } => n_loops -= 1,
+                _ => {}
+            }
+            if matches!(op, Op::End | Op::Next { .. })
+                && let Some(closed) = open.pop()
+            {
+                shape.assigned[closed.bracket] = closed.assigned.into_iter().collect();
+            }
+            if shape.n_phis > most_phis {
+                return None;
+            }
+        }
+        Some(shape)
+    }
+}

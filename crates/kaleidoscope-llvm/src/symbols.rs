@@ -1,0 +1,26 @@
+//! Every linker name, spelled here and nowhere else.
+//!
+//! `$` cannot occur in a name of the language, so none of these meets another, and none is a name that LLVM knows.
+
+use kaleidoscope_lang::maths::MathsFunction;
+
+/// The body of a version of a function: `fib$impl1`, `binary|$impl2`.
+pub fn body(name: &str, version: u32) -> String {
+    format!("{name}$impl{version}")
+}
+
+/// The slot of a function, where it is a symbol and not an address: `fib$slot`.
+pub fn slot(name: &str) -> String {
+    format!("{name}$slot")
+}
+
+/// A function of the C maths library: `maths$sin`. Under its own name LLVM would take it for granted what it computes.
+pub fn maths(function: MathsFunction) -> String {
+    format!("maths${}", function.name())
+}
+
+/// The functions that LLVM's code generator may call by itself, where the processor has no instruction (x86-64 before
+/// SSE4.1): functions of the C maths library under C's names.
+pub fn runtime_symbols() -> &'static [&'static str] {
+    &["floor", "ceil", "trunc", "rint", "round"]
+}
