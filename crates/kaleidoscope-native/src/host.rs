@@ -6,7 +6,7 @@ use crate::address::CodeAddress;
 use crate::arch;
 use crate::error::Error;
 use crate::pages::Form;
-use crate::pool::Pool;
+use crate::pool::{Place, Pool};
 
 /// The number of a host stub in its pool, dense from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +21,11 @@ impl HostId {
     /// The number.
     pub const fn get(self) -> u32 {
         self.0
+    }
+
+    /// The number, to look something up by.
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -46,7 +51,8 @@ impl HostWord {
     }
 }
 
-/// A growing pool of host stubs. Addresses never change; dropping the pool unmaps them all.
+/// A growing pool of host stubs. Their addresses never change; they go when the pool and all its [`HostStub`]s are
+/// dropped.
 #[derive(Debug)]
 pub struct HostPool {
     pool: Pool,
@@ -66,9 +72,9 @@ impl HostPool {
     /// If the system gives no more memory, or all ids are used.
     pub fn allocate(&self, arity: u32) -> Result<HostStub, Error> {
         let place = self.pool.allocate()?;
-        let id = HostId(place.id);
-        place.slot.store(HostWord::new(id, arity).0, Ordering::Release);
-        Ok(HostStub { id, arity, address: CodeAddress::new(place.stub) })
+        let word = HostWord::new(HostId(place.id()), arity);
+        place.slot().store(word.0, Ordering::Release);
+        Ok(HostStub { place, arity })
     }
 }
 
@@ -78,27 +84,26 @@ impl Default for HostPool {
     }
 }
 
-/// A host stub: what is known of it. The address is valid as long as the pool lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A host stub. It, as its pool, keeps the code where it is.
+#[derive(Clone, Debug)]
 pub struct HostStub {
-    id: HostId,
+    place: Place,
     arity: u32,
-    address: CodeAddress,
 }
 
 impl HostStub {
     /// The id by which [`Runtime::host_call`](crate::Runtime::host_call) knows it.
-    pub fn id(self) -> HostId {
-        self.id
+    pub fn id(&self) -> HostId {
+        HostId(self.place.id())
     }
 
     /// The number of parameters.
-    pub fn arity(self) -> u32 {
+    pub fn arity(&self) -> u32 {
         self.arity
     }
 
     /// The address to call, with the C ABI of doubles.
-    pub fn address(self) -> CodeAddress {
-        self.address
+    pub fn address(&self) -> CodeAddress {
+        CodeAddress::new(self.place.stub())
     }
 }

@@ -39,6 +39,7 @@ pub(crate) struct Pages {
     base: NonNull<u8>,
     n_bytes: usize,
     slots: usize,
+    first_id: u32,
     n_stubs: u32,
 }
 
@@ -61,8 +62,8 @@ impl Pages {
         // SAFETY: no address is asked for, so that no other mapping is replaced.
         let base = unsafe { mmap_anonymous(null_mut(), n_bytes, protection, flags) }.map_err(Error::map)?;
         let base = NonNull::new(base.cast::<u8>()).expect("the system never maps the null page unasked");
-        let pages = Self { base, n_bytes, slots, n_stubs: n_stubs as u32 };
-        pages.fill(form, first_id);
+        let pages = Self { base, n_bytes, slots, first_id, n_stubs: n_stubs as u32 };
+        pages.fill(form);
         // SAFETY: the range is the first part of a mapping of our own, and nobody holds a reference into it.
         unsafe { mprotect(base.as_ptr().cast(), slots, MprotectFlags::READ | MprotectFlags::EXEC) }
             .map_err(Error::protect)?;
@@ -70,7 +71,7 @@ impl Pages {
     }
 
     /// Writes header, stubs and slots.
-    fn fill(&self, form: Form, first_id: u32) {
+    fn fill(&self, form: Form) {
         // SAFETY: the mapping is fresh, readable, writable and zeroed, and `map` has given it to nobody else yet.
         let bytes = unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), self.n_bytes) };
         let (code, slots) = bytes.split_at_mut(self.slots);
@@ -80,7 +81,7 @@ impl Pages {
             (0..).zip(stubs.chunks_exact_mut(STUB_SIZE)).zip(slots.chunks_exact_mut(SLOT_SIZE))
         {
             let place = StubPlace {
-                id: first_id + idx,
+                id: self.first_id + idx,
                 stub: self.stub(idx),
                 slot: self.slot_address(idx),
                 header: self.base.addr().get(),
@@ -88,6 +89,11 @@ impl Pages {
             stub.copy_from_slice(&(form.stub)(place));
             slot.copy_from_slice(&(form.slot)(place.stub).to_ne_bytes());
         }
+    }
+
+    /// The id of the first stub.
+    pub(crate) fn first_id(&self) -> u32 {
+        self.first_id
     }
 
     /// The number of stubs.
@@ -112,22 +118,19 @@ impl Pages {
     ///
     /// # Panics
     /// If there is no such slot.
-    ///
-    /// # Safety
-    /// The reference must not outlive these pages.
-    pub(crate) unsafe fn slot<'pool>(&self, idx: u32) -> &'pool AtomicUsize {
+    pub(crate) fn slot(&self, idx: u32) -> &AtomicUsize {
         assert!(idx < self.n_stubs, "a slot of another mapping");
         // SAFETY: a slot that exists lies inside the mapping (promise 2).
         let slot = unsafe { self.base.add(self.slot_offset(idx)) };
-        // SAFETY: the slots start at a page, so that this one is aligned, and all access is atomic (promise 3); the
-        // mapping lives as long as the pages, hence as long as the caller promises to use the reference.
+        // SAFETY: the slots start at a page, so that this one is aligned; all access is atomic (promise 3); the mapping
+        // lives as long as these pages are borrowed (promise 1).
         unsafe { AtomicUsize::from_ptr(slot.as_ptr().cast()) }
     }
 }
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours alone (promise 1); references into it have ended (the contract of `slot`).
+        // SAFETY: the mapping is ours alone (promise 1), and references into it borrow these pages.
         let unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.n_bytes) };
         debug_assert!(unmapped.is_ok(), "a mapping of our own can be unmapped");
     }

@@ -1,7 +1,7 @@
 //! A pool of stubs of one form: mappings that grow in size, ids that are dense from 0, addresses that never change.
 
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
 use crate::pages::{Form, Pages};
@@ -10,35 +10,27 @@ use crate::pages::{Form, Pages};
 /// when a program starts, the largest holds 65,535 stubs and is filled in well under a millisecond.
 const LARGEST_MAPPING: u32 = 8;
 
-/// A pool of stubs of one form. Dropping it unmaps all of them.
+/// A pool of stubs of one form. A mapping goes when the pool and all the stubs in it have been dropped.
 #[derive(Debug)]
 pub(crate) struct Pool {
     form: Form,
     mappings: Mutex<Mappings>,
 }
 
-/// The mappings of a pool, in the order of their ids.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Mappings {
-    mapped: Vec<Mapping>,
+    /// In the order of their ids.
+    mapped: Vec<Arc<Pages>>,
     n_allocated: u32,
     /// The number of stubs in all of `mapped`.
     n_mapped: u32,
 }
 
-#[derive(Debug)]
-struct Mapping {
-    first_id: u32,
-    pages: Pages,
-}
-
-/// A stub of a pool.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'pool> {
-    pub(crate) id: u32,
-    /// The address of the stub.
-    pub(crate) stub: usize,
-    pub(crate) slot: &'pool AtomicUsize,
+/// A stub of a pool, which keeps it mapped.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pages: Arc<Pages>,
+    idx: u32,
 }
 
 impl Pool {
@@ -49,34 +41,25 @@ impl Pool {
     }
 
     /// The next stub.
-    pub(crate) fn allocate(&self) -> Result<Place<'_>, Error> {
+    pub(crate) fn allocate(&self) -> Result<Place, Error> {
         let mut mappings = self.lock();
         if mappings.n_allocated == mappings.n_mapped {
             mappings.grow(self.form)?;
         }
         let id = mappings.n_allocated;
         mappings.n_allocated += 1;
-        Ok(self.place(&mappings, id))
+        Ok(mappings.place(id))
     }
 
     /// A stub that has been allocated.
-    pub(crate) fn get(&self, id: u32) -> Option<Place<'_>> {
+    pub(crate) fn get(&self, id: u32) -> Option<Place> {
         let mappings = self.lock();
-        (id < mappings.n_allocated).then(|| self.place(&mappings, id))
+        (id < mappings.n_allocated).then(|| mappings.place(id))
     }
 
     /// The number of stubs allocated.
     pub(crate) fn n_allocated(&self) -> u32 {
         self.lock().n_allocated
-    }
-
-    fn place<'pool>(&'pool self, mappings: &Mappings, id: u32) -> Place<'pool> {
-        let after = mappings.mapped.partition_point(|mapping| mapping.first_id <= id);
-        let mapping = &mappings.mapped[after - 1];
-        let idx = id - mapping.first_id;
-        // SAFETY: mappings are only ever added to a pool, so that the pages live as long as the pool is borrowed.
-        let slot = unsafe { mapping.pages.slot(idx) };
-        Place { id, stub: mapping.pages.stub(idx), slot }
     }
 
     fn lock(&self) -> MutexGuard<'_, Mappings> {
@@ -86,17 +69,40 @@ impl Pool {
 }
 
 impl Mappings {
+    fn place(&self, id: u32) -> Place {
+        let after = self.mapped.partition_point(|pages| pages.first_id() <= id);
+        let pages = Arc::clone(&self.mapped[after - 1]);
+        let idx = id - pages.first_id();
+        Place { pages, idx }
+    }
+
     #[cold]
     fn grow(&mut self, form: Form) -> Result<(), Error> {
-        let n_pages = 1 << LARGEST_MAPPING.min(self.mapped.len() as u32);
-        // One mapping of the largest size fits below the end of the ids, or none is made.
+        // The largest mapping must still fit below the end of the ids.
         if self.n_mapped > u32::MAX - (1 << 24) {
             return Err(Error::full());
         }
+        let n_pages = 1 << LARGEST_MAPPING.min(self.mapped.len() as u32);
         let pages = Pages::map(form, n_pages, self.n_mapped)?;
-        let first_id = self.n_mapped;
         self.n_mapped += pages.n_stubs();
-        self.mapped.push(Mapping { first_id, pages });
+        self.mapped.push(Arc::new(pages));
         Ok(())
+    }
+}
+
+impl Place {
+    /// The id of the stub.
+    pub(crate) fn id(&self) -> u32 {
+        self.pages.first_id() + self.idx
+    }
+
+    /// The address of the stub.
+    pub(crate) fn stub(&self) -> usize {
+        self.pages.stub(self.idx)
+    }
+
+    /// Its slot.
+    pub(crate) fn slot(&self) -> &AtomicUsize {
+        self.pages.slot(self.idx)
     }
 }

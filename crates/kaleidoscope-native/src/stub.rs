@@ -2,7 +2,7 @@
 //!
 //! Who may redirect what and when is the engine's state machine; here is only the word that changes.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::address::CodeAddress;
 use crate::arch;
@@ -24,9 +24,14 @@ impl StubId {
     pub const fn get(self) -> u32 {
         self.0
     }
+
+    /// The number, to look something up by.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
-/// A growing pool of stubs. Addresses never change; dropping the pool unmaps them all.
+/// A growing pool of stubs. Their addresses never change; they go when the pool and all its [`Stub`]s are dropped.
 #[derive(Debug)]
 pub struct StubPool {
     pool: Pool,
@@ -43,13 +48,13 @@ impl StubPool {
     ///
     /// # Errors
     /// If the system gives no more memory, or all ids are used.
-    pub fn allocate(&self) -> Result<Stub<'_>, Error> {
-        self.pool.allocate().map(Stub::new)
+    pub fn allocate(&self) -> Result<Stub, Error> {
+        self.pool.allocate().map(|place| Stub { place })
     }
 
     /// The stub with this id, if it has been allocated.
-    pub fn get(&self, id: StubId) -> Option<Stub<'_>> {
-        self.pool.get(id.0).map(Stub::new)
+    pub fn get(&self, id: StubId) -> Option<Stub> {
+        self.pool.get(id.0).map(|place| Stub { place })
     }
 
     /// The number of stubs allocated: their ids are 0 up to this.
@@ -64,38 +69,32 @@ impl Default for StubPool {
     }
 }
 
-/// A stub and its slot. The addresses are valid as long as the pool lives.
-#[derive(Clone, Copy, Debug)]
-pub struct Stub<'pool> {
-    id: StubId,
-    address: CodeAddress,
-    slot: &'pool AtomicUsize,
+/// A stub and its slot. It, as its pool, keeps both where they are.
+#[derive(Clone, Debug)]
+pub struct Stub {
+    place: Place,
 }
 
-impl<'pool> Stub<'pool> {
-    fn new(place: Place<'pool>) -> Self {
-        Self { id: StubId(place.id), address: CodeAddress::new(place.stub), slot: place.slot }
-    }
-
+impl Stub {
     /// The id by which [`Runtime::materialize`](crate::Runtime::materialize) knows it.
-    pub fn id(self) -> StubId {
-        self.id
+    pub fn id(&self) -> StubId {
+        StubId(self.place.id())
     }
 
     /// The address of the stub: the function's address for ever.
-    pub fn address(self) -> CodeAddress {
-        self.address
+    pub fn address(&self) -> CodeAddress {
+        CodeAddress::new(self.place.stub())
     }
 
     /// The address of the slot: a pointer that generated code loads (atomically, monotonic) and calls.
-    pub fn slot_address(self) -> usize {
-        self.slot.as_ptr().addr()
+    pub fn slot_address(&self) -> usize {
+        self.place.slot().as_ptr().addr()
     }
 
     /// The code behind the slot; none while it leads into the lazy entry.
-    pub fn target(self) -> Option<CodeAddress> {
-        let target = self.slot.load(Ordering::Acquire);
-        (target != arch::lazy_part(self.address.get())).then(|| CodeAddress::new(target))
+    pub fn target(&self) -> Option<CodeAddress> {
+        let target = self.place.slot().load(Ordering::Acquire);
+        (target != self.lazy_part()).then(|| CodeAddress::new(target))
     }
 
     /// Puts `code` behind the slot: calls that begin from now on, on any thread, enter it.
@@ -105,14 +104,18 @@ impl<'pool> Stub<'pool> {
     ///   unwind.
     /// - It can be executed until the slot is redirected or reset *and* no thread is inside it, or about to enter it
     ///   with an address loaded before, any more.
-    pub unsafe fn redirect(self, code: CodeAddress) {
+    pub unsafe fn redirect(&self, code: CodeAddress) {
         // Release: whoever sees the address sees the code. Generated code needs no acquire for that, because the
         // fetch of an instruction depends on the address it jumped to.
-        self.slot.store(code.get(), Ordering::Release);
+        self.place.slot().store(code.get(), Ordering::Release);
     }
 
     /// Leads the slot into the lazy entry again: the next call asks for code anew.
-    pub fn reset(self) {
-        self.slot.store(arch::lazy_part(self.address.get()), Ordering::Release);
+    pub fn reset(&self) {
+        self.place.slot().store(self.lazy_part(), Ordering::Release);
+    }
+
+    fn lazy_part(&self) -> usize {
+        arch::lazy_part(self.place.stub())
     }
 }
