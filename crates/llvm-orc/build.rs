@@ -1,0 +1,51 @@
+//! Builds the feature `shim`: one C++ file, against the LLVM that llvm-sys found.
+
+use std::path::Path;
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=shim");
+    // A documentation build needs no code, and docs.rs has no LLVM.
+    if std::env::var_os("CARGO_FEATURE_SHIM").is_none() || std::env::var_os("DOCS_RS").is_some() {
+        return;
+    }
+    let Some(config) = std::env::var_os("DEP_LLVM_22_CONFIG_PATH") else {
+        // llvm-sys says in its own words that it found no LLVM.
+        println!(
+            "cargo::warning=llvm-orc: no llvm-config of LLVM 22 found; on Debian: apt install llvm-22-dev"
+        );
+        return;
+    };
+    let flags = cxxflags(Path::new(&config));
+    let mut build = cc::Build::new();
+    build.cpp(true).file("shim/kept.cpp").warnings(false).opt_level(2);
+    for flag in flags.split_whitespace() {
+        match flag.strip_prefix("-I") {
+            Some(directory) => build.flag("-isystem").flag(directory),
+            None => build.flag(flag),
+        };
+    }
+    if let Err(error) = build.try_compile("llvm_orc_shim") {
+        println!(
+            "cargo::error=llvm-orc: building shim/kept.cpp failed: it needs a C++ compiler (on Debian: apt install \
+             g++) and LLVM's headers (llvm-22-dev), or turn the feature `shim` off: {error}"
+        );
+    }
+}
+
+/// The flags LLVM itself was built with: the same exceptions, type information and standard.
+fn cxxflags(config: &Path) -> String {
+    match Command::new(config).arg("--cxxflags").output() {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            println!("cargo::error=llvm-orc: `{} --cxxflags` failed: {said}", config.display());
+            String::new()
+        }
+        Err(error) => {
+            println!("cargo::error=llvm-orc: cannot run {}: {error}", config.display());
+            String::new()
+        }
+    }
+}

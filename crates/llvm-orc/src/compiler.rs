@@ -1,0 +1,310 @@
+//! The compiler: from a module that the caller fills to an object file.
+//!
+//! One thread, one compiler: LLVM's contexts and target machines are not made for sharing, and this way no two
+//! compilations ever wait for each other.
+
+mod diagnostics;
+#[cfg(feature = "shim")]
+mod kept;
+mod plain;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+use inkwell::context::Context;
+use inkwell::module::Module;
+use llvm_sys::analysis::{LLVMVerifierFailureAction, LLVMVerifyModule};
+use llvm_sys::core::{LLVMGetModuleContext, LLVMSetTarget};
+use llvm_sys::prelude::LLVMModuleRef;
+use llvm_sys::target::LLVMSetModuleDataLayout;
+
+use crate::error::{Error, ErrorKind, take_message};
+use crate::object::{Object, Timings};
+use crate::target::{Machine, OptLevel, Target};
+use diagnostics::Diagnostics;
+#[cfg(feature = "shim")]
+use kept::Pipelines;
+#[cfg(not(feature = "shim"))]
+use plain::Pipelines;
+
+/// After so many modules a compiler takes a fresh context, because constants, types and names that a context has
+/// once seen are not freed before it is. Making one, with new pipelines, takes about as long as compiling one
+/// small function, so that its share in each is a few thousandths.
+pub const MODULES_PER_CONTEXT: u32 = 512;
+
+/// Turns modules into objects for one machine, with one way to optimise unless another is asked for.
+///
+/// It owns the context in which the modules live, so it hands the context out only for as long as a module is
+/// being filled:
+///
+/// ```compile_fail
+/// let mut compiler = llvm_orc::Compiler::builder().build()?;
+/// let mut kept = None;
+/// compiler.compile(|cx| {
+///     kept = Some(cx); // a context cannot be kept for later
+///     cx.create_module("m")
+/// })?;
+/// # Ok::<(), llvm_orc::Error>(())
+/// ```
+pub struct Compiler {
+    // In the order in which they must go: pipelines refer to the context and the machine.
+    pipelines: Pipelines,
+    context: Context,
+    machine: Machine,
+    target: Target,
+    passes: String,
+    verify: bool,
+    diagnostics: Diagnostics,
+    n_modules: u32,
+    one_thread: PhantomData<*const ()>,
+}
+
+impl Compiler {
+    /// What a `Compiler` is made with.
+    #[must_use]
+    pub fn builder() -> CompilerBuilder {
+        CompilerBuilder { target: None, level: OptLevel::Default, passes: None, verify: true }
+    }
+
+    /// Has a module filled, optimises it by the compiler's own passes and makes an object of it.
+    ///
+    /// The module gets the compiler's triple and data layout. When `fill` panics the compiler stays usable.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Module`] if the module is malformed or was not made in the context that `fill` was given;
+    /// [`ErrorKind::Codegen`] if LLVM cannot make code of it.
+    pub fn compile<F>(&mut self, fill: F) -> Result<Object, Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        self.object(None, fill)
+    }
+
+    /// As [`compile`](Compiler::compile), with a pass pipeline for this module, in the language of
+    /// `opt -passes=…`; the empty text runs none. Pipelines are kept for the next time, so use few.
+    ///
+    /// # Errors
+    /// As [`compile`](Compiler::compile), and [`ErrorKind::Pipeline`] if the text is no pipeline.
+    pub fn compile_with<F>(&mut self, passes: &str, fill: F) -> Result<Object, Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        self.object(Some(passes), fill)
+    }
+
+    /// The assembly text of what [`compile`](Compiler::compile) would make.
+    ///
+    /// # Errors
+    /// As [`compile`](Compiler::compile).
+    pub fn assembly<F>(&mut self, fill: F) -> Result<String, Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        let (text, _, _) =
+            self.optimized(None, fill, |_, machine, module| plain::assembly(machine, module))?;
+        Ok(text)
+    }
+
+    /// The IR, as text, of what [`compile`](Compiler::compile) would make code of.
+    ///
+    /// # Errors
+    /// As [`compile`](Compiler::compile).
+    pub fn optimized_ir<F>(&mut self, fill: F) -> Result<String, Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        let (text, _, _) = self.optimized(None, fill, |_, _, module| Ok(plain::text(module)))?;
+        Ok(text)
+    }
+
+    /// The machine that code is made for.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    fn object<F>(&mut self, passes: Option<&str>, fill: F) -> Result<Object, Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        let (bytes, mut timings, optimized) = self.optimized(passes, fill, Pipelines::object)?;
+        timings.codegen = optimized.elapsed();
+        Ok(Object::compiled(bytes, timings))
+    }
+
+    /// Fills and optimises a module and hands it to `finish`. Gives back what that made, how long the steps
+    /// before took, and when they were done.
+    fn optimized<F, T>(
+        &mut self,
+        passes: Option<&str>,
+        fill: F,
+        finish: impl FnOnce(&mut Pipelines, &Machine, LLVMModuleRef) -> Result<T, Error>,
+    ) -> Result<(T, Timings, Instant), Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        self.freshen()?;
+        let begun = Instant::now();
+        let module = fill(&self.context);
+        let filled = Instant::now();
+        let raw = module.as_mut_ptr();
+        // SAFETY: the module is alive.
+        let home = unsafe { LLVMGetModuleContext(raw) };
+        if home != self.context.raw() {
+            return Err(Error::new(
+                ErrorKind::Module,
+                "module belongs to another context than the compiler's",
+            ));
+        }
+        // SAFETY: the context is alive, and so are the diagnostics as long as it is.
+        unsafe { self.diagnostics.attach(home) };
+        // SAFETY: the module is alive and the triple ended by NUL.
+        unsafe { LLVMSetTarget(raw, self.target.triple_c().as_ptr()) };
+        // SAFETY: the module is alive, and the layout, which is copied, is the machine's.
+        unsafe { LLVMSetModuleDataLayout(raw, self.machine.layout()) };
+        if self.verify {
+            verify(raw)?;
+        }
+        let passes = passes.unwrap_or(&self.passes);
+        let optimized = self.pipelines.optimize(&self.machine, raw, passes);
+        let now = Instant::now();
+        let result =
+            optimized.and_then(|()| finish(&mut self.pipelines, &self.machine, raw)).and_then(|made| {
+                let errors = self.diagnostics.take();
+                if errors.is_empty() { Ok(made) } else { Err(Error::new(ErrorKind::Codegen, errors)) }
+            });
+        drop(module);
+        match result {
+            Ok(made) => {
+                let timings =
+                    Timings { fill: filled - begun, optimize: now - filled, codegen: Duration::ZERO };
+                Ok((made, timings, now))
+            }
+            Err(error) => {
+                self.diagnostics.take();
+                // LLVM promises nothing of passes that met an error: the next module gets new ones.
+                self.n_modules = MODULES_PER_CONTEXT;
+                Err(error)
+            }
+        }
+    }
+
+    /// Counts a module, and takes a fresh context and fresh pipelines when it is time.
+    fn freshen(&mut self) -> Result<(), Error> {
+        if self.n_modules >= MODULES_PER_CONTEXT {
+            self.pipelines = Pipelines::new(&self.machine)?;
+            self.context = Context::create();
+            self.n_modules = 0;
+        }
+        self.n_modules += 1;
+        Ok(())
+    }
+}
+
+fn verify(module: LLVMModuleRef) -> Result<(), Error> {
+    let mut message = std::ptr::null_mut();
+    // SAFETY: the module is alive and `message` is a place of ours.
+    let broken =
+        unsafe { LLVMVerifyModule(module, LLVMVerifierFailureAction::LLVMReturnStatusAction, &mut message) };
+    // SAFETY: LLVM leaves a text here, empty if all is well, which is ours to give back.
+    let message = unsafe { take_message(message) };
+    if broken != 0 {
+        return Err(Error::new(ErrorKind::Module, format!("malformed module: {}", message.trim_end())));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Compiler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiler")
+            .field("target", &self.target)
+            .field("passes", &self.passes)
+            .field("n_modules", &self.n_modules)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a [`Compiler`] is made with.
+#[derive(Clone, Debug)]
+pub struct CompilerBuilder {
+    target: Option<Target>,
+    level: OptLevel,
+    passes: Option<String>,
+    verify: bool,
+}
+
+impl CompilerBuilder {
+    /// The machine that code is made for; the host if none is said.
+    #[must_use]
+    pub fn target(mut self, target: Target) -> CompilerBuilder {
+        self.target = Some(target);
+        self
+    }
+
+    /// How hard the code generator tries.
+    #[must_use]
+    pub fn opt_level(mut self, level: OptLevel) -> CompilerBuilder {
+        self.level = level;
+        self
+    }
+
+    /// The pass pipeline, in the language of `opt -passes=…`; the empty text runs none. If none is said, it is
+    /// `default<O0>` to `default<O3>`, as the code generator's level is.
+    #[must_use]
+    pub fn passes(mut self, passes: &str) -> CompilerBuilder {
+        self.passes = Some(passes.to_owned());
+        self
+    }
+
+    /// Compiles modules without checking first that they are well formed, which takes a few microseconds for a
+    /// small function.
+    ///
+    /// # Safety
+    /// Every module that the compiler is given must be well formed: LLVM may do anything with one that is not.
+    #[must_use]
+    pub unsafe fn without_verifier(mut self) -> CompilerBuilder {
+        self.verify = false;
+        self
+    }
+
+    /// Makes the compiler: its target machine, its context, its pipelines.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Target`] if LLVM cannot make code for the target, [`ErrorKind::Pipeline`] if the text of the
+    /// passes is no pipeline.
+    pub fn build(self) -> Result<Compiler, Error> {
+        let target = match self.target {
+            Some(target) => target,
+            None => Target::host()?,
+        };
+        let machine = Machine::new(&target, self.level)?;
+        let mut pipelines = Pipelines::new(&machine)?;
+        let passes = self.passes.unwrap_or_else(|| default_passes(self.level).to_owned());
+        let context = Context::create();
+        // An empty module shows whether the text is a pipeline.
+        let probe = context.create_module("");
+        pipelines.optimize(&machine, probe.as_mut_ptr(), &passes)?;
+        drop(probe);
+        Ok(Compiler {
+            pipelines,
+            context,
+            machine,
+            target,
+            passes,
+            verify: self.verify,
+            diagnostics: Diagnostics::default(),
+            n_modules: 0,
+            one_thread: PhantomData,
+        })
+    }
+}
+
+fn default_passes(level: OptLevel) -> &'static str {
+    match level {
+        OptLevel::None => "default<O0>",
+        OptLevel::Less => "default<O1>",
+        OptLevel::Default => "default<O2>",
+        OptLevel::Aggressive => "default<O3>",
+    }
+}

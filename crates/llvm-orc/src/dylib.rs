@@ -1,0 +1,242 @@
+//! Dylibs: the name spaces of a session.
+
+use std::ffi::c_void;
+use std::fmt;
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use llvm_sys::core::LLVMCreateMemoryBufferWithMemoryRangeCopy;
+use llvm_sys::error::LLVMErrorRef;
+use llvm_sys::orc2::lljit::LLVMOrcLLJITAddObjectFileWithRT;
+use llvm_sys::orc2::{
+    LLVMJITEvaluatedSymbol, LLVMJITSymbolFlags, LLVMJITSymbolGenericFlags, LLVMOrcAbsoluteSymbols,
+    LLVMOrcCJITDylibSearchOrderElement, LLVMOrcCLookupSetElement, LLVMOrcCSymbolMapPair,
+    LLVMOrcCSymbolMapPairs, LLVMOrcDisposeMaterializationUnit, LLVMOrcExecutionSessionIntern,
+    LLVMOrcExecutionSessionLookup, LLVMOrcJITDylibDefine, LLVMOrcJITDylibLookupFlags, LLVMOrcLookupKind,
+    LLVMOrcOpaqueJITDylib, LLVMOrcSymbolLookupFlags, LLVMOrcSymbolStringPoolEntryRef,
+};
+
+use crate::address::{Address, Function, Symbol};
+use crate::carry;
+use crate::error::{Error, ErrorKind, c_name};
+use crate::object::Object;
+use crate::session::Session;
+use crate::tracker::Tracker;
+
+/// A name space of a session: symbols are defined in it and found by name.
+///
+/// A `Dylib` is a cheap handle, which keeps the session alive. All its methods may be called from many threads
+/// at once. Names are the linker's: on machines whose linker puts a character before each name, as macOS does,
+/// it is part of them.
+#[derive(Clone)]
+pub struct Dylib {
+    session: Arc<Session>,
+    raw: NonNull<LLVMOrcOpaqueJITDylib>,
+    name: Arc<str>,
+}
+
+// SAFETY: the session's promise 3; the pointer is good on every thread while the session lives, which the handle
+// sees to.
+unsafe impl Send for Dylib {}
+// SAFETY: as above.
+unsafe impl Sync for Dylib {}
+
+impl Dylib {
+    /// # Safety
+    /// `raw` is a dylib of `session` that is never taken away.
+    pub(crate) unsafe fn new(
+        session: Arc<Session>,
+        raw: NonNull<LLVMOrcOpaqueJITDylib>,
+        name: &str,
+    ) -> Dylib {
+        Dylib { session, raw, name: name.into() }
+    }
+
+    /// The name it was made with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Defines names as the addresses of things that exist already: functions and data of the process that the
+    /// objects of this dylib may use. What is not listed here they cannot reach by name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Duplicate`] if a name is defined already, and then none of them is defined;
+    /// [`ErrorKind::Name`] if a name holds a NUL character.
+    ///
+    /// # Safety
+    /// Each address must be that of a function or datum that lives as long as code that uses the name can run,
+    /// and be of the type that the code believes it to have.
+    pub unsafe fn define_absolute<'a>(
+        &self,
+        symbols: impl IntoIterator<Item = (&'a str, Address)>,
+    ) -> Result<(), Error> {
+        let named = symbols
+            .into_iter()
+            .map(|(name, address)| Ok((c_name(name)?, address)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        let mut pairs: Vec<LLVMOrcCSymbolMapPair> = named
+            .iter()
+            .map(|(name, address)| LLVMOrcCSymbolMapPair {
+                Name: self.intern(name),
+                Sym: LLVMJITEvaluatedSymbol { Address: address.get(), Flags: EXPORTED },
+            })
+            .collect();
+        // SAFETY: the pairs are as many as said, and the names in them are given over, one count each.
+        let unit = unsafe { LLVMOrcAbsoluteSymbols(pairs.as_mut_ptr(), pairs.len()) };
+        carry::across(|| {
+            // SAFETY: the dylib lives as long as the session, the unit is ours.
+            let error = unsafe { LLVMOrcJITDylibDefine(self.raw.as_ptr(), unit) };
+            // SAFETY: the error is ours alone.
+            let defined = unsafe { Error::check(error, ErrorKind::Session) };
+            if defined.is_err() {
+                // SAFETY: a unit that could not be defined is still ours.
+                unsafe { LLVMOrcDisposeMaterializationUnit(unit) };
+            }
+            defined
+        })
+    }
+
+    /// Puts an object's symbols into this dylib. They are linked when one of them is first looked up.
+    ///
+    /// The tracker that comes back owns what was added.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Duplicate`] if one of its symbols is defined already, [`ErrorKind::Object`] if it cannot be
+    /// read.
+    pub fn add_object(&self, object: &Object) -> Result<Tracker, Error> {
+        let tracker = Tracker::new(self.clone());
+        let bytes = object.bytes();
+        // SAFETY: the bytes are as many as said, and are copied; the name is ended by NUL.
+        let buffer = unsafe {
+            LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes.as_ptr().cast(), bytes.len(), c"object".as_ptr())
+        };
+        carry::across(|| {
+            // SAFETY: the LLJIT and the tracker are alive; the buffer is given over.
+            let error =
+                unsafe { LLVMOrcLLJITAddObjectFileWithRT(self.session.lljit(), tracker.raw(), buffer) };
+            // SAFETY: the error is ours alone.
+            unsafe { Error::check(error, ErrorKind::Object) }
+        })?;
+        Ok(tracker)
+    }
+
+    /// The address of a symbol, which is linked now, on this thread, if it was not yet. When another thread is
+    /// linking it, this one waits.
+    ///
+    /// The address is good until the tracker that owns the symbol is removed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if no such symbol is defined, [`ErrorKind::Link`] if it cannot be linked (the
+    /// error's source says why, if it was this thread that tried), [`ErrorKind::Name`] if the name holds a NUL
+    /// character.
+    pub fn lookup(&self, name: &str) -> Result<Address, Error> {
+        let name = c_name(name)?;
+        let mut order = LLVMOrcCJITDylibSearchOrderElement {
+            JD: self.raw.as_ptr(),
+            JDLookupFlags: LLVMOrcJITDylibLookupFlags::LLVMOrcJITDylibLookupFlagsMatchAllSymbols,
+        };
+        let mut wanted = LLVMOrcCLookupSetElement {
+            Name: self.intern(&name),
+            LookupFlags: LLVMOrcSymbolLookupFlags::LLVMOrcSymbolLookupFlagsRequiredSymbol,
+        };
+        let answer = Arc::new(Answer::default());
+        carry::across(|| {
+            // SAFETY: one element each, in places that outlive the call, which copies them; the name is given
+            // over with its count; the handler is called once, and takes over the count of `answer` made for it.
+            unsafe {
+                LLVMOrcExecutionSessionLookup(
+                    self.session.raw(),
+                    LLVMOrcLookupKind::LLVMOrcLookupKindStatic,
+                    &mut order,
+                    1,
+                    &mut wanted,
+                    1,
+                    receive_answer,
+                    Arc::into_raw(Arc::clone(&answer)).cast_mut().cast(),
+                );
+            }
+            answer.wait()
+        })
+    }
+
+    /// A function by name and type, for functions whose code is never removed.
+    /// [`Tracker::lookup_fn`] is the form for those that are, and asks less of its caller.
+    ///
+    /// # Errors
+    /// As [`lookup`](Dylib::lookup).
+    ///
+    /// # Safety
+    /// The symbol must be a function of type `F`, safe to call with any arguments of that type, and its code must
+    /// not be removed while the result lives.
+    pub unsafe fn lookup_fn<F: Function>(&self, name: &str) -> Result<Symbol<'_, F>, Error> {
+        let address = self.lookup(name)?;
+        // SAFETY: the caller's promise, for as long as this handle keeps the session alive.
+        Ok(unsafe { Symbol::new(address) })
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(crate) fn raw(&self) -> *mut LLVMOrcOpaqueJITDylib {
+        self.raw.as_ptr()
+    }
+
+    /// A count of the name's entry in the pool, to be given over to LLVM.
+    fn intern(&self, name: &std::ffi::CStr) -> LLVMOrcSymbolStringPoolEntryRef {
+        // SAFETY: the session is alive and the name is ended by NUL.
+        unsafe { LLVMOrcExecutionSessionIntern(self.session.raw(), name.as_ptr()) }
+    }
+}
+
+impl fmt::Debug for Dylib {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dylib").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+const EXPORTED: LLVMJITSymbolFlags = LLVMJITSymbolFlags {
+    GenericFlags: LLVMJITSymbolGenericFlags::LLVMJITSymbolGenericFlagsExported as u8
+        | LLVMJITSymbolGenericFlags::LLVMJITSymbolGenericFlagsCallable as u8,
+    TargetFlags: 0,
+};
+
+/// Where a look-up's answer arrives: on this thread, or on the one that is linking the symbol.
+#[derive(Default)]
+struct Answer {
+    result: Mutex<Option<Result<Address, Error>>>,
+    arrived: Condvar,
+}
+
+impl Answer {
+    fn wait(&self) -> Result<Address, Error> {
+        let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match result.take() {
+                Some(result) => return result,
+                None => result = self.arrived.wait(result).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+extern "C" fn receive_answer(
+    error: LLVMErrorRef,
+    found: LLVMOrcCSymbolMapPairs,
+    _n_found: usize,
+    context: *mut c_void,
+) {
+    carry::caught(|| {
+        // SAFETY: the count that `lookup` made for this one call.
+        let answer = unsafe { Arc::from_raw(context.cast_const().cast::<Answer>()) };
+        // SAFETY: the handler owns the error it is given.
+        let result = unsafe { Error::check(error, ErrorKind::Link) }.map(|()| {
+            // SAFETY: without an error there is one pair for the one name that was asked for, to be read now.
+            Address::new(unsafe { ptr::read(found) }.Sym.Address)
+        });
+        *answer.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        answer.arrived.notify_one();
+    });
+}

@@ -1,0 +1,160 @@
+//! The JIT and its builder: where a session begins.
+//!
+//! Objects are linked by JITLink. No symbol of the process is visible to them but those that a dylib was told.
+
+use std::ffi::{CStr, c_char};
+use std::fmt;
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, PoisonError};
+
+use llvm_sys::orc2::lljit::{
+    LLVMOrcCreateLLJIT, LLVMOrcCreateLLJITBuilder, LLVMOrcLLJITBuilderSetJITTargetMachineBuilder,
+    LLVMOrcLLJITGetDataLayoutStr, LLVMOrcLLJITGetTripleString,
+};
+use llvm_sys::orc2::{
+    LLVMOrcExecutionSessionCreateBareJITDylib, LLVMOrcExecutionSessionGetJITDylibByName,
+    LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine,
+};
+
+use crate::carry;
+use crate::dylib::Dylib;
+use crate::error::{Error, ErrorKind, c_name};
+use crate::session::{Reporter, Session};
+use crate::target::{Machine, OptLevel, Target};
+
+/// A just-in-time linker: a session in which dylibs are made, filled with objects and asked for addresses.
+///
+/// A `Jit` is a cheap handle. The session lives until the last handle to it, [`Dylib`]s and
+/// [`Tracker`](crate::Tracker)s among them, is dropped, in any order and on any thread.
+#[derive(Clone)]
+pub struct Jit {
+    session: Arc<Session>,
+}
+
+impl Jit {
+    /// What a `Jit` is made with.
+    #[must_use]
+    pub fn builder() -> JitBuilder {
+        JitBuilder { target: None, reporter: None }
+    }
+
+    /// A new dylib that sees nothing but what is put into it: no symbol of the process, no other dylib.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Duplicate`] if the session has a dylib of that name, [`ErrorKind::Name`] if the name holds a
+    /// NUL character.
+    pub fn create_bare_dylib(&self, name: &str) -> Result<Dylib, Error> {
+        let c = c_name(name)?;
+        let naming = self.session.naming.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the session is alive and the name is ended by NUL.
+        let taken = unsafe { LLVMOrcExecutionSessionGetJITDylibByName(self.session.raw(), c.as_ptr()) };
+        if !taken.is_null() {
+            return Err(Error::new(ErrorKind::Duplicate, format!("duplicate name of a dylib: {name}")));
+        }
+        // SAFETY: as above; the name is free and stays so while we hold `naming`.
+        let raw = unsafe { LLVMOrcExecutionSessionCreateBareJITDylib(self.session.raw(), c.as_ptr()) };
+        drop(naming);
+        let raw = NonNull::new(raw).expect("LLVM gives back the dylib it made");
+        // SAFETY: `raw` is a dylib of this session, which never removes one.
+        Ok(unsafe { Dylib::new(Arc::clone(&self.session), raw, name) })
+    }
+
+    /// The triple of the machine that objects are linked for.
+    #[must_use]
+    pub fn triple(&self) -> String {
+        // SAFETY: the LLJIT is alive.
+        let text = unsafe { LLVMOrcLLJITGetTripleString(self.session.lljit()) };
+        // SAFETY: ended by NUL, and the LLJIT's as long as it lives.
+        unsafe { copied(text) }
+    }
+
+    /// The data layout of that machine, in the form it has in IR.
+    #[must_use]
+    pub fn data_layout(&self) -> String {
+        // SAFETY: the LLJIT is alive.
+        let text = unsafe { LLVMOrcLLJITGetDataLayoutStr(self.session.lljit()) };
+        // SAFETY: ended by NUL, and the LLJIT's as long as it lives.
+        unsafe { copied(text) }
+    }
+
+    /// Forgets the names that nothing uses any more. The session does so by itself now and then, as trackers are
+    /// removed.
+    pub fn clear_dead_names(&self) {
+        self.session.clear_dead_names();
+    }
+}
+
+impl fmt::Debug for Jit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jit").field("session", &self.session).finish()
+    }
+}
+
+/// What a [`Jit`] is made with.
+pub struct JitBuilder {
+    target: Option<Target>,
+    reporter: Option<Reporter>,
+}
+
+impl JitBuilder {
+    /// The machine that objects are linked for; the host if none is said.
+    #[must_use]
+    pub fn target(mut self, target: Target) -> JitBuilder {
+        self.target = Some(target);
+        self
+    }
+
+    /// Called with each error of the session that no caller receives: why a symbol could not be linked, an
+    /// object that was dropped. It runs on the thread whose call ran into the error, and may use the session.
+    ///
+    /// A panic in it is caught before it reaches LLVM and raised again when that call returns; in a destructor it
+    /// ends silently. Without a reporter such errors still become the cause of the error that the call returns.
+    #[must_use]
+    pub fn reporter(mut self, reporter: impl Fn(&Error) + Send + Sync + 'static) -> JitBuilder {
+        self.reporter = Some(Box::new(reporter));
+        self
+    }
+
+    /// Makes the session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Target`] if LLVM cannot link for the target, [`ErrorKind::Session`] if it fails otherwise.
+    pub fn build(self) -> Result<Jit, Error> {
+        let target = match self.target {
+            Some(target) => target,
+            None => Target::host()?,
+        };
+        let machine = Machine::new(&target, OptLevel::Default)?;
+        // SAFETY: takes over the machine, which `into_raw` gave up.
+        let machine_builder =
+            unsafe { LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine.into_raw()) };
+        // SAFETY: makes a value of ours.
+        let builder = unsafe { LLVMOrcCreateLLJITBuilder() };
+        // SAFETY: both are alive; the builder takes the machine's over.
+        unsafe { LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, machine_builder) };
+        let mut lljit = ptr::null_mut();
+        carry::across(|| {
+            // SAFETY: `lljit` is a place of ours; the builder is taken over, and used no more.
+            let error = unsafe { LLVMOrcCreateLLJIT(&mut lljit, builder) };
+            // SAFETY: the error is ours alone.
+            unsafe { Error::check(error, ErrorKind::Session) }
+        })?;
+        let lljit = NonNull::new(lljit).expect("LLVM gives back the LLJIT unless it failed");
+        // SAFETY: the LLJIT was just made and is known here alone.
+        let session = unsafe { Session::new(lljit, self.reporter) };
+        Ok(Jit { session })
+    }
+}
+
+impl fmt::Debug for JitBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JitBuilder").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// # Safety
+/// `text` is ended by NUL.
+unsafe fn copied(text: *const c_char) -> String {
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}

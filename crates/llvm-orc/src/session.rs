@@ -1,0 +1,139 @@
+//! One LLJIT and all that lives as long as it: shared by every handle, disposed of by the last one.
+//!
+//! Promises that the crate's unsafe blocks cite:
+//!
+//! 1. A `Session` lives as long as any `Jit`, `Dylib` or `Tracker` made from it: each holds an `Arc` of it.
+//! 2. What is reached through it (execution session, string pool, layers, dylibs) lives as long as the LLJIT,
+//!    because nothing here takes any of them away sooner.
+//! 3. Every function of LLVM that this crate calls upon a session takes LLVM's own locks: the session's for
+//!    dylibs, trackers and look-ups, the pool's for names. The IR layers, which do not, are never called.
+//! 4. The reporter lies in a place of its own that the session gives up after the LLJIT, so LLVM's pointer to it
+//!    is good as long as LLVM can use it.
+
+use std::ffi::c_void;
+use std::fmt;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use llvm_sys::error::{LLVMConsumeError, LLVMErrorRef};
+use llvm_sys::orc2::lljit::{LLVMOrcDisposeLLJIT, LLVMOrcLLJITGetExecutionSession, LLVMOrcOpaqueLLJIT};
+use llvm_sys::orc2::{
+    LLVMOrcExecutionSessionGetSymbolStringPool, LLVMOrcExecutionSessionRef,
+    LLVMOrcExecutionSessionSetErrorReporter, LLVMOrcSymbolStringPoolClearDeadEntries,
+};
+
+use crate::carry;
+use crate::error::{Error, ErrorKind};
+
+/// Dead names are dropped from the pool when so many trackers were removed since the last time, or as many as
+/// still live if that is more: going through the pool then costs a constant share of each removal.
+const CLEAR_POOL_AFTER: usize = 1024;
+
+pub(crate) type Reporter = Box<dyn Fn(&Error) + Send + Sync>;
+
+pub(crate) struct Session {
+    lljit: NonNull<LLVMOrcOpaqueLLJIT>,
+    /// Kept for its place, which only LLVM's pointer to it reads.
+    reporter: Option<Arc<Reporter>>,
+    /// Held while a dylib is named, so that no two get the same name: LLVM leaves that to its caller.
+    pub(crate) naming: Mutex<()>,
+    n_trackers: AtomicUsize,
+    n_removed: AtomicUsize,
+}
+
+// SAFETY: promise 3; the reporter is `Send` and the rest is made for sharing. LLJIT runs no code of its own when
+// disposed of, so any thread may be the last.
+unsafe impl Send for Session {}
+// SAFETY: promise 3; the reporter is `Sync`.
+unsafe impl Sync for Session {}
+
+impl Session {
+    /// Takes over an LLJIT.
+    ///
+    /// # Safety
+    /// `lljit` is alive and nobody else disposes of it.
+    pub(crate) unsafe fn new(lljit: NonNull<LLVMOrcOpaqueLLJIT>, reporter: Option<Reporter>) -> Arc<Session> {
+        let session = Arc::new(Session {
+            lljit,
+            reporter: reporter.map(Arc::new),
+            naming: Mutex::new(()),
+            n_trackers: AtomicUsize::new(0),
+            n_removed: AtomicUsize::new(0),
+        });
+        let context = session.reporter.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut().cast::<c_void>();
+        // SAFETY: the session is alive, and `context` is what `receive_report` expects, by promise 4.
+        unsafe { LLVMOrcExecutionSessionSetErrorReporter(session.raw(), receive_report, context) };
+        session
+    }
+
+    pub(crate) fn lljit(&self) -> *mut LLVMOrcOpaqueLLJIT {
+        self.lljit.as_ptr()
+    }
+
+    pub(crate) fn raw(&self) -> LLVMOrcExecutionSessionRef {
+        // SAFETY: the LLJIT lives as long as `self`.
+        unsafe { LLVMOrcLLJITGetExecutionSession(self.lljit()) }
+    }
+
+    pub(crate) fn tracker_made(&self) {
+        self.n_trackers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that a tracker was removed and now and then clears the names that went with it.
+    pub(crate) fn tracker_removed(&self) {
+        let n_live = self.n_trackers.fetch_sub(1, Ordering::Relaxed) - 1;
+        let n_removed = self.n_removed.fetch_add(1, Ordering::Relaxed) + 1;
+        if n_removed >= CLEAR_POOL_AFTER.max(n_live) {
+            self.n_removed.store(0, Ordering::Relaxed);
+            self.clear_dead_names();
+        }
+    }
+
+    pub(crate) fn clear_dead_names(&self) {
+        // SAFETY: the execution session is alive, by promise 2.
+        let pool = unsafe { LLVMOrcExecutionSessionGetSymbolStringPool(self.raw()) };
+        // SAFETY: the pool is alive, by promise 2, and locks itself, by promise 3.
+        unsafe { LLVMOrcSymbolStringPoolClearDeadEntries(pool) };
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        carry::across_in_drop(|| {
+            // SAFETY: by promise 1 no handle is left, so nothing else uses the LLJIT; the reporter is alive.
+            let error = unsafe { LLVMOrcDisposeLLJIT(self.lljit()) };
+            if !error.is_null() {
+                // SAFETY: an error value of ours that nobody asks any more.
+                unsafe { LLVMConsumeError(error) };
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("n_trackers", &self.n_trackers.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What LLVM calls with each error that no caller is there to receive.
+extern "C" fn receive_report(context: *mut c_void, error: LLVMErrorRef) {
+    carry::caught(|| {
+        // SAFETY: an error reporter owns the error it is given.
+        let Err(error) = (unsafe { Error::check(error, ErrorKind::Session) }) else { return };
+        // SAFETY: `context` is null or the place of the reporter, by promise 4.
+        if let Some(reporter) = unsafe { context.cast::<Reporter>().as_ref() } {
+            // The cause is kept even if the closure panics.
+            let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reporter(&error)));
+            carry::report(error);
+            if let Err(payload) = told {
+                std::panic::resume_unwind(payload);
+            }
+        } else {
+            carry::report(error);
+        }
+    });
+}

@@ -1,0 +1,214 @@
+//! From IR to object: passes, texts, contexts, the compiler after an error.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use inkwell::context::Context;
+use llvm_orc::{Compiler, ErrorKind, MODULES_PER_CONTEXT, Object, OptLevel, Target};
+
+use crate::support::{Nullary, Unary, calling, compiler, constant, dylib, function, square_plus};
+
+fn run(object: &Object, name: &str) -> f64 {
+    let tracker = dylib().add_object(object).unwrap();
+    // SAFETY: the tests give functions of that type.
+    unsafe { tracker.lookup_fn::<Nullary>(name) }.unwrap().call(())
+}
+
+#[test]
+fn every_level_makes_code_that_works() {
+    for level in [OptLevel::None, OptLevel::Less, OptLevel::Default, OptLevel::Aggressive] {
+        let mut compiler = Compiler::builder().opt_level(level).build().unwrap();
+        for value in [1.0, 2.0] {
+            let object = compiler.compile(|cx| constant(cx, "f", value)).unwrap();
+            assert_eq!(run(&object, "f"), value);
+        }
+    }
+}
+
+#[test]
+fn an_object_tells_its_size_and_its_making() {
+    let object = compiler().compile(|cx| square_plus(cx, "f", 1.0)).unwrap();
+    assert!((4..200).contains(&object.code_bytes()), "{}", object.code_bytes());
+    assert!(object.bytes().len() as u64 > object.code_bytes());
+    let timings = object.timings();
+    assert!(!timings.codegen.is_zero());
+    assert_eq!(timings.total(), timings.fill + timings.optimize + timings.codegen);
+    // SAFETY: the bytes are what the compiler made.
+    let again = unsafe { Object::from_bytes(object.bytes()) }.unwrap();
+    assert_eq!(again.code_bytes(), object.code_bytes());
+}
+
+#[test]
+fn multiplying_and_adding_are_not_contracted() {
+    let text = Compiler::builder()
+        .opt_level(OptLevel::Aggressive)
+        .build()
+        .unwrap()
+        .assembly(|cx| square_plus(cx, "f", 1.0))
+        .unwrap();
+    assert!(text.contains("mulsd") && !text.contains("fmadd"), "{text}");
+}
+
+#[test]
+fn texts_show_what_the_passes_did() {
+    let mut compiler = Compiler::builder().passes("instcombine<no-verify-fixpoint>").build().unwrap();
+    let ir = compiler.optimized_ir(|cx| {
+        let module = cx.create_module("m");
+        function(cx, &module, "f", 1, |b, f| {
+            let x = f.get_nth_param(0).unwrap().into_float_value();
+            let product = b.build_float_mul(x, cx.f64_type().const_float(1.0), "product").unwrap();
+            b.build_return(Some(&product)).unwrap();
+        });
+        module
+    });
+    let ir = ir.unwrap();
+    assert!(ir.contains("define double @f") && !ir.contains("fmul"), "{ir}");
+    assert!(ir.contains("target datalayout") && ir.contains("target triple"), "{ir}");
+}
+
+#[test]
+fn one_module_can_have_passes_of_its_own() {
+    let mut compiler = Compiler::builder().passes("").build().unwrap();
+    for _ in 0..2 {
+        let plain = compiler.compile(memory_and_back).unwrap();
+        let short = compiler.compile_with("sroa", memory_and_back).unwrap();
+        assert!(short.code_bytes() < plain.code_bytes());
+        assert_eq!((run(&plain, "f"), run(&short, "f")), (7.0, 7.0));
+    }
+    let error = compiler.compile_with("no-such-pass", memory_and_back).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Pipeline);
+    assert!(compiler.compile(memory_and_back).is_ok());
+}
+
+/// `f() = 7`, by way of a place on the stack.
+fn memory_and_back(cx: &Context) -> inkwell::module::Module<'_> {
+    let module = cx.create_module("m");
+    function(cx, &module, "f", 0, |b, _| {
+        let place = b.build_alloca(cx.f64_type(), "place").unwrap();
+        b.build_store(place, cx.f64_type().const_float(7.0)).unwrap();
+        let value = b.build_load(cx.f64_type(), place, "value").unwrap();
+        b.build_return(Some(&value)).unwrap();
+    });
+    module
+}
+
+#[test]
+fn functions_marked_optnone_stay_as_they_are() {
+    let ir = compiler().optimized_ir(|cx| {
+        let module = memory_and_back(cx);
+        for name in ["optnone", "noinline"] {
+            let kind = inkwell::attributes::Attribute::get_named_enum_kind_id(name);
+            module.get_function("f").unwrap().add_attribute(
+                inkwell::attributes::AttributeLoc::Function,
+                cx.create_enum_attribute(kind, 0),
+            );
+        }
+        module
+    });
+    assert!(ir.unwrap().contains("alloca"));
+}
+
+#[test]
+fn a_context_serves_for_a_while_and_is_replaced() {
+    let mut compiler = Compiler::builder().opt_level(OptLevel::None).passes("").build().unwrap();
+    let mut places = std::collections::HashSet::new();
+    for n in 0..2 * MODULES_PER_CONTEXT + 2 {
+        let object = compiler.compile(|cx| {
+            places.insert(cx.raw() as usize);
+            constant(cx, "f", f64::from(n))
+        });
+        if n % 256 == 1 {
+            assert_eq!(run(&object.unwrap(), "f"), f64::from(n));
+        }
+    }
+    // A new context may lie where the last but one did.
+    assert!((2..=3).contains(&places.len()), "{}", places.len());
+}
+
+#[test]
+fn a_foreign_module_is_refused() {
+    let mut compiler = compiler();
+    let error = compiler
+        .compile(|_| {
+            let foreign: &'static Context = Box::leak(Box::new(Context::create()));
+            constant(foreign, "f", 1.0)
+        })
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Module);
+    assert!(compiler.compile(|cx| constant(cx, "f", 1.0)).is_ok());
+}
+
+#[test]
+fn a_malformed_module_is_refused() {
+    let mut compiler = compiler();
+    let error = compiler
+        .compile(|cx| {
+            let module = cx.create_module("m");
+            function(cx, &module, "f", 0, |_, _| {}); // a block without an end
+            module
+        })
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Module);
+    assert!(error.to_string().contains("malformed"), "{error}");
+    assert!(compiler.compile(|cx| constant(cx, "f", 1.0)).is_ok());
+}
+
+#[test]
+fn what_the_code_generator_refuses_is_an_error() {
+    let mut compiler = compiler();
+    for _ in 0..2 {
+        let error = compiler
+            .compile(|cx| {
+                let module = cx.create_module("m");
+                function(cx, &module, "f", 0, |b, _| {
+                    let f64 = cx.f64_type();
+                    let unary = f64.fn_type(&[f64.into()], false);
+                    let constraints = "={no_such_register},{no_such_register}".to_owned();
+                    let assembly =
+                        cx.create_inline_asm(unary, "nop".to_owned(), constraints, true, false, None, false);
+                    let one = f64.const_float(1.0);
+                    let result = b.build_indirect_call(unary, assembly, &[one.into()], "result").unwrap();
+                    b.build_return(Some(&result.try_as_basic_value().unwrap_basic())).unwrap();
+                });
+                module
+            })
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Codegen);
+        let object = compiler.compile(|cx| constant(cx, "f", 3.0)).unwrap();
+        assert_eq!(run(&object, "f"), 3.0);
+    }
+}
+
+#[test]
+fn a_panic_while_filling_leaves_the_compiler_usable() {
+    let mut compiler = compiler();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        compiler.compile(|cx| {
+            let _half_made = calling(cx, "f", "g");
+            panic!("changed my mind")
+        })
+    }));
+    assert_eq!(panicked.unwrap_err().downcast_ref::<&str>(), Some(&"changed my mind"));
+    assert_eq!(run(&compiler.compile(|cx| constant(cx, "f", 2.0)).unwrap(), "f"), 2.0);
+}
+
+#[test]
+fn a_module_may_be_forgotten() {
+    let mut compiler = compiler();
+    let object = compiler.compile(|cx| {
+        std::mem::forget(calling(cx, "f", "g"));
+        constant(cx, "f", 5.0)
+    });
+    assert_eq!(run(&object.unwrap(), "f"), 5.0);
+}
+
+#[test]
+fn code_can_be_made_for_an_older_machine() {
+    let target = Target::host().unwrap().with_cpu("x86-64").unwrap().with_features("").unwrap();
+    let mut compiler = Compiler::builder().target(target).build().unwrap();
+    let text = compiler.assembly(|cx| square_plus(cx, "f", 1.0)).unwrap();
+    assert!(!text.contains("vmulsd"), "{text}");
+    let object = compiler.compile(|cx| square_plus(cx, "f", 1.0)).unwrap();
+    let tracker = dylib().add_object(&object).unwrap();
+    // SAFETY: `f` is of that type.
+    assert_eq!(unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap().call((2.0,)), 5.0);
+}

@@ -1,0 +1,35 @@
+//! Which types may go to other threads.
+
+use llvm_orc::{Address, Dylib, Error, ErrorKind, Jit, Object, OptLevel, Symbol, Target, Timings, Tracker};
+
+use crate::support::Unary;
+
+fn shared<T: Send + Sync>() {}
+
+#[test]
+fn handles_may_be_shared() {
+    shared::<Jit>();
+    shared::<Dylib>();
+    shared::<Tracker>();
+    shared::<Object>();
+    shared::<Timings>();
+    shared::<Address>();
+    shared::<Symbol<'static, Unary>>();
+    shared::<Target>();
+    shared::<OptLevel>();
+    shared::<Error>();
+    shared::<ErrorKind>();
+}
+
+/// Which implementation `marked` means is clear only if the type is neither `Send` nor `Sync`.
+trait Marked<Which> {
+    fn marked() {}
+}
+impl<T> Marked<()> for T {}
+impl<T: Send> Marked<[(); 1]> for T {}
+impl<T: Sync> Marked<[(); 2]> for T {}
+
+#[test]
+fn a_compiler_stays_on_its_thread() {
+    <llvm_orc::Compiler as Marked<_>>::marked();
+}

@@ -1,0 +1,134 @@
+//! From object to address: look-up, absolute symbols, removal.
+
+use std::error::Error as _;
+use std::sync::{Arc, Mutex};
+
+use llvm_orc::{Address, ErrorKind, Jit};
+
+use crate::support::{Nullary, Unary, calling, compiler, constant, dylib, square_plus};
+
+#[test]
+fn a_function_is_found_and_called() {
+    let dylib = dylib();
+    let object = compiler().compile(|cx| square_plus(cx, "f", 0.5)).unwrap();
+    let tracker = dylib.add_object(&object).unwrap();
+    // SAFETY: `f` is of that type.
+    let f = unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap();
+    assert_eq!(f.call((3.0,)), 9.5);
+    // SAFETY: as above, and the tracker lives to the end.
+    let same = unsafe { dylib.lookup_fn::<Unary>("f") }.unwrap();
+    assert_eq!(same.call((2.0,)), 4.5);
+    assert_eq!(tracker.lookup("f").unwrap(), dylib.lookup("f").unwrap());
+}
+
+#[test]
+fn functions_of_two_objects_call_each_other() {
+    let dylib = dylib();
+    let mut compiler = compiler();
+    let outer = compiler.compile(|cx| calling(cx, "outer", "inner")).unwrap();
+    let inner = compiler.compile(|cx| square_plus(cx, "inner", 1.0)).unwrap();
+    let outer = dylib.add_object(&outer).unwrap();
+    let _inner = dylib.add_object(&inner).unwrap();
+    // SAFETY: `outer` is of that type.
+    assert_eq!(unsafe { outer.lookup_fn::<Unary>("outer") }.unwrap().call((2.0,)), 5.0);
+}
+
+#[test]
+fn a_far_function_is_called_by_a_private_name() {
+    unsafe extern "C" {
+        safe fn sin(x: f64) -> f64;
+    }
+    let dylib = dylib();
+    let far = Address::from(sin as *const ());
+    // SAFETY: libm's `sin` has the type that `calling` gives its callee, and stays.
+    unsafe { dylib.define_absolute([("math.sin", far)]) }.unwrap();
+    let object = compiler().compile(|cx| calling(cx, "f", "math.sin")).unwrap();
+    let tracker = dylib.add_object(&object).unwrap();
+    // SAFETY: `f` is of that type.
+    let f = unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap();
+    assert_eq!(f.call((1.25,)).to_bits(), 1.25_f64.sin().to_bits());
+    let distance = dylib.lookup("f").unwrap().get().abs_diff(far.get());
+    assert_eq!(dylib.lookup("math.sin").unwrap(), far);
+    // Not what is tested, but what makes the test one: see that the two are apart.
+    assert!(distance > 1 << 16, "{distance:#x}");
+}
+
+#[test]
+fn an_address_further_than_a_call_reaches_is_called() {
+    let dylib = dylib();
+    let mut compiler = compiler();
+    let object = compiler.compile(|cx| constant(cx, "near", 1.0)).unwrap();
+    let _near = dylib.add_object(&object).unwrap();
+    let near = dylib.lookup("near").unwrap().get();
+    // Nothing is there, and it is not called: that it can be linked shows that no 32-bit distance is needed.
+    let nowhere = Address::new(near ^ (1 << 44));
+    // SAFETY: the function that uses it is never called.
+    unsafe { dylib.define_absolute([("nowhere", nowhere)]) }.unwrap();
+    let object = compiler.compile(|cx| calling(cx, "f", "nowhere")).unwrap();
+    let tracker = dylib.add_object(&object).unwrap();
+    tracker.lookup("f").unwrap();
+}
+
+#[test]
+fn a_bare_dylib_sees_nothing_of_the_process() {
+    let dylib = dylib();
+    assert_eq!(dylib.lookup("getpid").unwrap_err().kind(), ErrorKind::NotFound);
+    let object = compiler().compile(|cx| calling(cx, "f", "cbrt")).unwrap();
+    let tracker = dylib.add_object(&object).unwrap();
+    assert_eq!(tracker.lookup("f").unwrap_err().kind(), ErrorKind::Link);
+}
+
+#[test]
+fn what_is_removed_is_gone_and_its_name_is_free() {
+    let dylib = dylib();
+    let mut compiler = compiler();
+    for value in [1.0, 2.0, 3.0] {
+        let object = compiler.compile(|cx| constant(cx, "f", value)).unwrap();
+        let tracker = dylib.add_object(&object).unwrap();
+        // SAFETY: `f` is of that type.
+        assert_eq!(unsafe { tracker.lookup_fn::<Nullary>("f") }.unwrap().call(()), value);
+        if value == 2.0 {
+            drop(tracker);
+        } else {
+            tracker.remove().unwrap();
+        }
+        assert_eq!(dylib.lookup("f").unwrap_err().kind(), ErrorKind::NotFound);
+    }
+}
+
+#[test]
+fn a_failed_link_says_why_and_its_name_can_be_used_again() {
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let reports = Arc::clone(&reported);
+    let jit = Jit::builder()
+        .reporter(move |error| reports.lock().unwrap().push(error.to_string()))
+        .build()
+        .unwrap();
+    let dylib = jit.create_bare_dylib("test").unwrap();
+    let mut compiler = compiler();
+    let object = compiler.compile(|cx| calling(cx, "f", "missing")).unwrap();
+    let tracker = dylib.add_object(&object).unwrap();
+    let error = tracker.lookup("f").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Link);
+    let cause = error.source().expect("the session reports why").to_string();
+    assert!(cause.contains("missing"), "{cause}");
+    assert_eq!(*reported.lock().unwrap(), [cause]);
+    tracker.remove().unwrap();
+
+    let object = compiler.compile(|cx| square_plus(cx, "f", 0.0)).unwrap();
+    let tracker = dylib.add_object(&object).unwrap();
+    // SAFETY: `f` is of that type.
+    assert_eq!(unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap().call((4.0,)), 16.0);
+}
+
+#[test]
+fn the_same_object_goes_into_several_dylibs() {
+    let jit = Jit::builder().build().unwrap();
+    let object = compiler().compile(|cx| constant(cx, "f", 6.0)).unwrap();
+    let trackers: Vec<_> = ["a", "b"]
+        .into_iter()
+        .map(|name| jit.create_bare_dylib(name).unwrap().add_object(&object).unwrap())
+        .collect();
+    let addresses: Vec<_> = trackers.iter().map(|tracker| tracker.lookup("f").unwrap()).collect();
+    assert_ne!(addresses[0], addresses[1]);
+}

@@ -1,0 +1,12 @@
+//! The crate from outside, through its public API alone.
+#![allow(unsafe_code)] // naming the type of a function that is looked up
+#![allow(clippy::unwrap_used)] // the tests' own helpers are tests, too
+
+mod compile;
+mod drop_order;
+mod errors;
+mod handles;
+mod link;
+mod memory;
+mod support;
+mod threads;

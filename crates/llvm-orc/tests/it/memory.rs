@@ -1,0 +1,61 @@
+//! Memory stays level, whatever comes and goes. Each test compares a later stretch with an earlier one, because
+//! LLVM's first steps take memory for good.
+
+use llvm_orc::{Compiler, Jit, MODULES_PER_CONTEXT, OptLevel};
+
+use crate::support::{Nullary, constant, dylib, resident};
+
+/// Runs `step` over two stretches and checks that the second needed less than `bytes_per_step` more.
+///
+/// What a process uses can be told of one test only if no other runs in it, so the test `name` is run once more in
+/// a process of its own.
+fn level(name: &str, steps: u32, bytes_per_step: usize, mut step: impl FnMut(u32)) {
+    const ALONE: &str = "LLVM_ORC_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        let again = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("memory::{name}")])
+            .env(ALONE, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&again.stdout);
+        assert!(again.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    (0..steps).for_each(&mut step);
+    let before = resident();
+    (steps..2 * steps).for_each(&mut step);
+    let grown = resident().saturating_sub(before);
+    assert!(grown < bytes_per_step * steps as usize, "{grown} bytes more after {steps} steps");
+}
+
+#[test]
+fn compiling_distinct_constants() {
+    let mut compiler = Compiler::builder().opt_level(OptLevel::None).passes("").build().unwrap();
+    level("compiling_distinct_constants", 6 * MODULES_PER_CONTEXT, 50, |n| {
+        let object = compiler.compile(|cx| constant(cx, &format!("f{n}"), f64::from(n) + 0.25)).unwrap();
+        assert!(object.code_bytes() > 0);
+    });
+}
+
+#[test]
+fn adding_calling_and_removing() {
+    let dylib = dylib();
+    let mut compiler = Compiler::builder().opt_level(OptLevel::None).passes("").build().unwrap();
+    level("adding_calling_and_removing", 3000, 50, |n| {
+        let name = format!("a_rather_long_name_to_see_the_pool_by_{n}");
+        let object = compiler.compile(|cx| constant(cx, &name, f64::from(n))).unwrap();
+        let tracker = dylib.add_object(&object).unwrap();
+        // SAFETY: it is of that type.
+        assert_eq!(unsafe { tracker.lookup_fn::<Nullary>(&name) }.unwrap().call(()), f64::from(n));
+        tracker.remove().unwrap();
+    });
+}
+
+#[test]
+fn sessions_come_and_go() {
+    level("sessions_come_and_go", 200, 1000, |n| {
+        let jit = Jit::builder().build().unwrap();
+        let dylib = jit.create_bare_dylib(&format!("dylib{n}")).unwrap();
+        assert!(dylib.lookup("nothing").is_err());
+    });
+}
