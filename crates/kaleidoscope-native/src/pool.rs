@@ -78,8 +78,8 @@ impl Mappings {
 
     #[cold]
     fn grow(&mut self, form: Form) -> Result<(), Error> {
-        // The largest mapping must still fit below the end of the ids.
-        if self.n_mapped > u32::MAX - (1 << 24) {
+        // The largest mapping, of fewer than 2¹⁶ stubs, must still fit below the end of the ids.
+        if self.n_mapped > u32::MAX - (1 << 16) {
             return Err(Error::full());
         }
         let n_pages = 1 << LARGEST_MAPPING.min(self.mapped.len() as u32);

@@ -1,0 +1,13 @@
+//! The tests of this crate from outside, in one binary. Functions in Rust stand for generated code.
+
+#![allow(unsafe_code, reason = "entering code by address is what is tested")]
+#![allow(clippy::unwrap_used, reason = "the setting for tests knows only functions marked as one")]
+
+mod arity;
+mod leaving;
+mod maths;
+mod outside;
+mod pools;
+mod registers;
+mod support;
+mod threads;

@@ -1,0 +1,66 @@
+//! The maths functions are C's own, all of them.
+
+use std::fs::read_to_string;
+
+use kaleidoscope_native::maths;
+
+use crate::support::Script;
+
+/// The list of the language, complete.
+const NAMES: &str = "sin cos tan asin acos atan atan2 sinh cosh tanh exp log log10 log2 pow sqrt cbrt floor ceil round \
+    trunc fabs fmod fmin fmax hypot asinh acosh atanh exp2 expm1 log1p rint erf erfc tgamma";
+
+#[test]
+fn the_table_is_the_list_of_the_language() {
+    let mut expected: Vec<_> = NAMES.split_whitespace().collect();
+    let mut actual: Vec<_> = maths::all().iter().map(maths::MathsEntry::name).collect();
+    expected.sort_unstable();
+    actual.sort_unstable();
+    assert_eq!(actual, expected);
+    assert!(maths::find("system").is_none());
+}
+
+#[test]
+fn the_functions_are_those_of_libm() {
+    let maps = read_to_string("/proc/self/maps").unwrap();
+    for entry in maths::all() {
+        let address = entry.address().get();
+        let line = maps.lines().find(|line| {
+            let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
+            let parse = |text| usize::from_str_radix(text, 16).unwrap();
+            (parse(start)..parse(end)).contains(&address)
+        });
+        assert!(line.unwrap().contains("libm"), "{} lies in {line:?}", entry.name());
+    }
+}
+
+#[test]
+fn a_call_by_table_and_by_address_gives_the_same_bits() {
+    let samples = [0.0, -0.0, 0.5, 1.0, 2.0, -3.5, 1e300, 5e-324, f64::INFINITY, f64::NAN, 10.0, 0.1];
+    for entry in maths::all() {
+        for x in samples {
+            for y in samples {
+                let args = &[x, y][..entry.arity() as usize];
+                let by_address = Script::new().call(entry.address(), args).unwrap();
+                assert_eq!(entry.call(args).to_bits(), by_address.to_bits(), "{}({args:?})", entry.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_that_tell_c_from_others() {
+    let value = |name, args: &[f64]| maths::find(name).unwrap().call(args);
+    assert_eq!(value("fmin", &[f64::NAN, 1.0]), 1.0);
+    assert_eq!(value("pow", &[2.0, 3.5]).to_bits(), 11.313708498984761_f64.to_bits());
+    assert_eq!(value("rint", &[2.5]), 2.0);
+    assert_eq!(value("round", &[2.5]), 3.0);
+    assert_eq!(value("fmod", &[-7.0, 3.0]), -1.0);
+    assert_eq!(value("tgamma", &[5.0]), 24.0);
+}
+
+#[test]
+fn a_wrong_number_of_arguments_panics() {
+    assert!(std::panic::catch_unwind(|| maths::find("pow").unwrap().call(&[1.0])).is_err());
+    assert!(std::panic::catch_unwind(|| maths::find("sin").unwrap().call(&[1.0, 2.0])).is_err());
+}

@@ -1,0 +1,63 @@
+//! Code that was not entered by a guarded call and needs the runtime ends the process with a message.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use kaleidoscope_native::{CodeAddress, HostPool, StubPool};
+
+use crate::support::Script;
+
+const WAY: &str = "KALEIDOSCOPE_NATIVE_TEST_RAW_CALL";
+const SIGABRT: i32 = 6;
+
+fn call_raw(code: CodeAddress) {
+    // SAFETY: a function pointer and an address are of the same size, and the stub has no parameters.
+    let function = unsafe { std::mem::transmute::<usize, extern "C" fn() -> f64>(code.get()) };
+    function();
+}
+
+/// What the child processes do.
+fn misbehave(way: &str) {
+    let stub = StubPool::new().allocate().unwrap();
+    let host = HostPool::new().allocate(0).unwrap();
+    match way {
+        "lazy" => call_raw(stub.address()),
+        "host" => call_raw(host.address()),
+        "lazy inside a host function" => {
+            let script = Script::new().host_call(|_, _| {
+                call_raw(stub.address());
+                Ok(0.0)
+            });
+            script.call(host.address(), &[]).unwrap();
+        }
+        "after a call has ended" => {
+            let _ = Script::new().call(host.address(), &[]);
+            call_raw(host.address());
+        }
+        other => panic!("{other:?} is none of the ways"),
+    }
+}
+
+fn check(way: &str, culprit: &str) {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["outside::a_raw_call_that_needs_the_runtime_aborts", "--exact", "--nocapture"])
+        .env(WAY, way)
+        .output()
+        .unwrap();
+    let message = String::from_utf8_lossy(&child.stderr);
+    assert_eq!(child.status.signal(), Some(SIGABRT), "{way}: {message}");
+    assert!(message.contains(culprit), "{way}: {message}");
+    assert!(message.contains("without having been entered by a guarded call"), "{way}: {message}");
+}
+
+#[test]
+fn a_raw_call_that_needs_the_runtime_aborts() {
+    if let Ok(way) = std::env::var(WAY) {
+        misbehave(&way);
+        return;
+    }
+    check("lazy", "the lazy entry of stub 0");
+    check("host", "host function 0");
+    check("lazy inside a host function", "the lazy entry of stub 0");
+    check("after a call has ended", "host function 0");
+}

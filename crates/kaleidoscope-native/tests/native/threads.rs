@@ -1,0 +1,77 @@
+//! Many threads through one stub, while what stands behind it changes.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use kaleidoscope_native::{HostPool, StubPool, Trap};
+
+use crate::support::{Script, add_one, add_two, code};
+
+const N_THREADS: usize = 8;
+
+#[test]
+fn callers_see_one_version_or_the_other() {
+    let stub = StubPool::new().allocate().unwrap();
+    let n_lazy = AtomicU32::new(0);
+    let script = Script::new().materialize(|_| {
+        n_lazy.fetch_add(1, Ordering::Relaxed);
+        Ok(code(add_one as *const ()))
+    });
+    thread::scope(|scope| {
+        let caller = || {
+            scope.spawn(|| {
+                let mut x = 0.0;
+                for _ in 0..50_000 {
+                    let y = script.call(stub.address(), &[x]).unwrap();
+                    assert!(y == x + 1.0 || y == x + 2.0, "{x} became {y}");
+                    x = y;
+                }
+            })
+        };
+        let callers: Vec<_> = (0..N_THREADS).map(|_| caller()).collect();
+        while !callers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            // SAFETY: the stub is called with one argument, and neither function is ever freed.
+            unsafe { stub.redirect(code(add_two as *const ())) };
+            stub.reset();
+            // SAFETY: as above.
+            unsafe { stub.redirect(code(add_one as *const ())) };
+            stub.reset();
+        }
+    });
+    assert!(n_lazy.load(Ordering::Relaxed) > 0);
+}
+
+#[test]
+fn each_thread_is_left_by_its_own_landing() {
+    let host = HostPool::new().allocate(1).unwrap();
+    thread::scope(|scope| {
+        for thread in 0..N_THREADS {
+            let host = &host;
+            scope.spawn(move || {
+                let script = Script::new().host_call(|_, args| Err(Trap::error((thread, args[0]))));
+                for x in (0..20_000).map(f64::from) {
+                    let Err(Trap::Error(error)) = script.call(host.address(), &[x]) else {
+                        panic!("it fails")
+                    };
+                    assert_eq!(error.downcast_ref(), Some(&(thread, x)));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn stubs_are_made_by_many_threads() {
+    let pool = StubPool::new();
+    let ids = thread::scope(|scope| {
+        let workers: Vec<_> = (0..N_THREADS)
+            .map(|_| {
+                scope.spawn(|| (0..2_000).map(|_| pool.allocate().unwrap().id().get()).collect::<Vec<_>>())
+            })
+            .collect();
+        let mut ids: Vec<u32> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
+        ids.sort_unstable();
+        ids
+    });
+    assert!(ids.into_iter().eq(0..16_000));
+}
