@@ -1,8 +1,30 @@
 //! The Kaleidoscope language: text to resolved program, diagnostics, reference evaluator.
 //!
 //! Text in, values out: this crate touches no files, clocks, threads or environment, and knows no machine code.
+//!
+//! The way of a text, which is also the order to read the files in: [`source`] holds it, the lexer makes it [`token`]s,
+//! the parser a [`syntax`] tree, the resolver asks [`names`] what is meant and makes the resolved form of [`code`];
+//! [`reader`] drives this item by item. What goes wrong is a [`diagnostic`]. [`evaluate`](mod@evaluate) runs the
+//! resolved form as plainly as can be.
 
 #![forbid(unsafe_code)]
 
+mod lexer;
+pub mod operator;
+mod parser;
+pub mod source;
+pub mod syntax;
+pub mod token;
+
 pub mod code;
+pub mod diagnostic;
+pub mod evaluate;
+pub mod item;
+pub mod listing;
 pub mod maths;
+pub mod names;
+pub mod number;
+pub mod reader;
+mod resolve;
+
+pub use parser::{MAX_NESTING, MAX_OPERATIONS, MAX_PARAMETERS};

@@ -1,0 +1,106 @@
+//! The table of all diagnostic codes, one line each.
+//!
+//! A code, once released, keeps its number and its meaning; a new kind of mistake gets a new number. The first digit
+//! says when it is found: 1 form, 2 meaning, 3 while running, 4 a limit of this implementation.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $number:literal,)*) => {
+        /// What kind of mistake a diagnostic reports.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Code { $($(#[doc = $doc])+ $variant,)* }
+
+        impl Code {
+            /// All codes, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stable name, such as `KLS1001`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => concat!("KLS", $number),)* }
+            }
+
+            /// One sentence about every mistake with this code.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// An expression was expected and something else stands there.
+    ExpectedExpression = "1001",
+    /// A certain sign, word or name was expected and something else stands there.
+    UnexpectedToken = "1002",
+    /// The text ends inside an item.
+    UnexpectedEnd = "1003",
+    /// A number is not written as numbers are.
+    MalformedNumber = "1004",
+    /// A character that has no place in a program.
+    UnknownCharacter = "1005",
+    /// An operator stands before an operand but does not exist as a prefix operator.
+    UnknownPrefixOperator = "1006",
+    /// The name of an operator has more than two characters.
+    OperatorTooLong = "1007",
+
+    /// A variable is not in scope.
+    UnknownVariable = "2001",
+    /// A top-level expression calls a function that does not exist.
+    UnknownFunction = "2002",
+    /// A definition calls a function that does not exist yet (a warning).
+    NotYetDefined = "2003",
+    /// A call has another number of arguments than the function has parameters.
+    WrongArgumentCount = "2004",
+    /// The left side of `=` is no variable.
+    AssignmentToNoVariable = "2005",
+    /// A prototype gives two parameters the same name.
+    RepeatedParameter = "2006",
+    /// The precedence of an operator is no whole number from 1 to 100.
+    BadPrecedence = "2007",
+    /// A prototype names a built-in binary operator.
+    BuiltInOperator = "2008",
+    /// An `extern` has another number of parameters than the function known by that name.
+    ExternMismatch = "2009",
+    /// A number is too large or too small for a double (a warning).
+    NumberOutOfRange = "2010",
+
+    /// A call reached a function that is still undefined.
+    UndefinedCalled = "3001",
+    /// A call was written for another number of parameters than the function has by now.
+    StaleArity = "3002",
+    /// A call reached a function declared by `extern` that nobody provides.
+    MissingHostFunction = "3003",
+    /// The calls nested deeper than the stack allows.
+    StackOverflow = "3004",
+    /// The evaluation was stopped from outside.
+    Interrupted = "3005",
+    /// The evaluation took longer than it was allowed to.
+    TimedOut = "3006",
+    /// A function of the host reported an error.
+    HostError = "3007",
+    /// A function, output or observer of the host panicked.
+    HostPanic = "3008",
+    /// Machine code could not be made for a function.
+    CompileFailed = "3009",
+    /// A mistake of the implementation itself: please report it.
+    Internal = "3010",
+
+    /// An expression is nested too deep.
+    NestingTooDeep = "4001",
+    /// An item has too many operations.
+    ItemTooLarge = "4002",
+    /// A function has too many parameters, or a call too many arguments.
+    TooManyParameters = "4003",
+    /// The text is too long to be addressed.
+    TextTooLong = "4004",
+    /// A function is too large for the code generator.
+    CodeTooLarge = "4005",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

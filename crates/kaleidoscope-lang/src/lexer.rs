@@ -1,0 +1,148 @@
+//! Text to tokens, one at a time and only when asked.
+//!
+//! It cannot run ahead, because a definition changes which operators exist for the text behind it. For the same reason
+//! it does not split operators: a run of operator characters is one token, of which the parser takes as much as means
+//! something at that place ([`Lexer::resume_at`]).
+
+#[cfg(test)]
+mod tests;
+
+use crate::operator::is_operator_character;
+use crate::source::Span;
+use crate::token::{Keyword, Token, TokenKind};
+
+/// A position in a text.
+#[derive(Debug)]
+pub(crate) struct Lexer<'t> {
+    text: &'t str,
+    offset: usize,
+    reached_end: bool,
+}
+
+impl<'t> Lexer<'t> {
+    pub(crate) fn new(text: &'t str, offset: usize) -> Self {
+        Self { text, offset, reached_end: false }
+    }
+
+    /// Whether a token so far ended only because the text did: more text could change what was read.
+    pub(crate) fn reached_end(&self) -> bool {
+        self.reached_end
+    }
+
+    pub(crate) fn slice(&self, span: Span) -> &'t str {
+        &self.text[span.range()]
+    }
+
+    /// Goes back to `offset`, which lies inside the last token or at its end.
+    pub(crate) fn resume_at(&mut self, offset: u32) {
+        self.offset = offset as usize;
+    }
+
+    /// The next token; at the end of the text [`TokenKind::End`], as often as asked.
+    pub(crate) fn next_token(&mut self) -> Token {
+        self.skip_space_and_comments();
+        let start = self.offset;
+        let kind = match self.byte() {
+            None => {
+                self.reached_end = true;
+                TokenKind::End
+            }
+            Some(b'(') => self.single(TokenKind::OpenParenthesis),
+            Some(b')') => self.single(TokenKind::CloseParenthesis),
+            Some(b',') => self.single(TokenKind::Comma),
+            Some(b';') => self.single(TokenKind::Semicolon),
+            Some(byte) if byte.is_ascii_alphabetic() => self.word(),
+            Some(_) if self.at_number() => self.number(),
+            Some(byte) if is_operator_character(byte) => self.operators(),
+            Some(_) => {
+                self.offset += self.text[start..].chars().next().map_or(1, char::len_utf8);
+                TokenKind::Unknown
+            }
+        };
+        Token { kind, span: Span::new(start as u32, self.offset as u32) }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.byte_at(self.offset)
+    }
+
+    fn byte_at(&self, offset: usize) -> Option<u8> {
+        self.text.as_bytes().get(offset).copied()
+    }
+
+    fn single(&mut self, kind: TokenKind) -> TokenKind {
+        self.offset += 1;
+        kind
+    }
+
+    /// Moves over bytes while they please; notes when it was the end of the text that ended it.
+    fn skip_while(&mut self, mut pleases: impl FnMut(u8) -> bool) {
+        let rest = &self.text.as_bytes()[self.offset..];
+        let n_bytes = rest.iter().position(|&byte| !pleases(byte));
+        self.reached_end |= n_bytes.is_none();
+        self.offset += n_bytes.unwrap_or(rest.len());
+    }
+
+    fn skip_space_and_comments(&mut self) {
+        while let Some(byte) = self.byte() {
+            match byte {
+                b' ' | b'\t'..=b'\r' => self.offset += 1,
+                b'#' => self.skip_while(|byte| byte != b'\n' && byte != b'\r'),
+                // Space beyond ASCII gets into programs by being copied from a page; the byte order mark by some editors.
+                0x80.. => match self.text[self.offset..].chars().next() {
+                    Some(space) if space.is_whitespace() || (space == '\u{feff}' && self.offset == 0) => {
+                        self.offset += space.len_utf8();
+                    }
+                    _ => return,
+                },
+                _ => return,
+            }
+        }
+    }
+
+    fn word(&mut self) -> TokenKind {
+        let start = self.offset;
+        self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        Keyword::new(&self.text[start..self.offset]).map_or(TokenKind::Identifier, TokenKind::Keyword)
+    }
+
+    /// A run of operator characters. A `.` with a digit behind it starts a number and so ends the run.
+    fn operators(&mut self) -> TokenKind {
+        while self.byte().is_some_and(is_operator_character) && !self.at_number() {
+            self.offset += 1;
+        }
+        self.reached_end |= self.offset == self.text.len();
+        TokenKind::Operators
+    }
+
+    /// Whether a number starts or goes on here: at a digit, or at a `.` followed by one.
+    fn at_number(&self) -> bool {
+        let digit_at = |offset| self.byte_at(offset).is_some_and(|byte| byte.is_ascii_digit());
+        digit_at(self.offset) || (self.byte() == Some(b'.') && digit_at(self.offset + 1))
+    }
+
+    fn number(&mut self) -> TokenKind {
+        let mut well_formed = true;
+        self.skip_while(|byte| byte.is_ascii_digit());
+        if self.byte() == Some(b'.') {
+            self.offset += 1;
+            self.skip_while(|byte| byte.is_ascii_digit());
+        }
+        if matches!(self.byte(), Some(b'e' | b'E')) {
+            self.offset += 1;
+            if matches!(self.byte(), Some(b'+' | b'-')) {
+                self.offset += 1;
+            }
+            well_formed = self.byte().is_some_and(|byte| byte.is_ascii_digit());
+            self.skip_while(|byte| byte.is_ascii_digit());
+        }
+        // What would go on as a number or a word belongs to the mistake: `1.2.3`, `12abc`.
+        while self.at_number() || self.byte().is_some_and(|byte| byte.is_ascii_alphabetic()) {
+            well_formed = false;
+            self.offset += 1;
+            self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        }
+        self.reached_end |= self.offset == self.text.len();
+        if well_formed { TokenKind::Number } else { TokenKind::MalformedNumber }
+    }
+}

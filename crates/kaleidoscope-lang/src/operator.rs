@@ -1,0 +1,196 @@
+//! Operators: their signs, and the table of those that exist.
+//!
+//! The table answers the one question the parser asks at every operator character: which is the longest operator that
+//! exists here, as a binary one after an operand or as a prefix one before it?
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use crate::code::{Arithmetic, FunctionId};
+
+/// The characters that operators are made of.
+const CHARACTERS: &[u8; 19] = b"!%&*+-./:<=>?@\\^_|~";
+
+/// The precedence of `^`, the one binary operator that binds tighter than a prefix operator.
+pub const POWER_PRECEDENCE: u8 = 50;
+/// The precedence of a binary operator whose definition gives none.
+pub const DEFAULT_PRECEDENCE: u8 = 30;
+/// The highest precedence; 1 is the lowest.
+pub const MAX_PRECEDENCE: u8 = 100;
+
+/// The sign of an operator: one or two operator characters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sign([u8; 2]);
+
+impl Sign {
+    /// `=`
+    pub const ASSIGN: Self = Self([b'=', 0]);
+    /// `^`
+    pub const POWER: Self = Self([b'^', 0]);
+
+    /// The sign written so, if it is one.
+    pub fn new(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        bytes.iter().all(|&byte| is_operator_character(byte)).then_some(())?;
+        match *bytes {
+            [first] => Some(Self([first, 0])),
+            [first, second] => Some(Self([first, second])),
+            _ => None,
+        }
+    }
+
+    /// The sign as written.
+    pub fn as_str(&self) -> &str {
+        let n_characters = self.n_characters();
+        std::str::from_utf8(&self.0[..n_characters]).expect("operator characters are ASCII")
+    }
+
+    /// One or two.
+    pub const fn n_characters(self) -> usize {
+        if self.0[1] == 0 { 1 } else { 2 }
+    }
+
+    /// Whether `a op b op c` means `a op (b op c)`: so it is for the built-in `=` and `^` only.
+    pub fn is_right_associative(self) -> bool {
+        self == Self::ASSIGN || self == Self::POWER
+    }
+
+    /// The place in a table of all signs.
+    fn index(self) -> usize {
+        let second = if self.0[1] == 0 { 0 } else { 1 + character_index(self.0[1]) };
+        character_index(self.0[0]) * (CHARACTERS.len() + 1) + second
+    }
+}
+
+/// The name of the function behind a prefix operator: `unary!`.
+pub fn unary_name(sign: Sign) -> String {
+    format!("unary{}{sign}", separator(sign))
+}
+
+/// The name of the function behind a binary operator: `binary|`.
+pub fn binary_name(sign: Sign) -> String {
+    format!("binary{}{sign}", separator(sign))
+}
+
+/// `unary_` and `binary__` could be names that a program gives to functions, so a space keeps the operators apart.
+fn separator(sign: Sign) -> &'static str {
+    if sign.as_str().bytes().all(|byte| byte == b'_') { " " } else { "" }
+}
+
+impl fmt::Display for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sign({self})")
+    }
+}
+
+const N_SIGNS: usize = CHARACTERS.len() * (CHARACTERS.len() + 1);
+
+/// Index into [`CHARACTERS`] of each ASCII character, 255 for those that are not there.
+const CHARACTER_INDEX: [u8; 128] = {
+    let mut table = [255; 128];
+    let mut idx = 0;
+    while idx < CHARACTERS.len() {
+        table[CHARACTERS[idx] as usize] = idx as u8;
+        idx += 1;
+    }
+    table
+};
+
+pub(crate) fn is_operator_character(byte: u8) -> bool {
+    byte < 128 && CHARACTER_INDEX[byte as usize] != 255
+}
+
+fn character_index(byte: u8) -> usize {
+    CHARACTER_INDEX[byte as usize] as usize
+}
+
+/// What a binary operator does with its operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BinaryMeaning {
+    /// `=`: sets the variable on the left.
+    Assign,
+    /// A built-in operation.
+    Arithmetic(Arithmetic),
+    /// A call of the function that defines it.
+    Call(FunctionId),
+}
+
+/// A binary operator as it exists now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BinaryOperator {
+    /// 1 to 100; higher binds tighter.
+    pub precedence: u8,
+    /// What it does.
+    pub meaning: BinaryMeaning,
+}
+
+/// The operators that exist at a point of the program.
+#[derive(Clone, Debug)]
+pub(crate) struct Operators {
+    binary: Box<[Option<BinaryOperator>]>,
+    prefix: Box<[Option<FunctionId>]>,
+}
+
+impl Operators {
+    /// The built-in ones.
+    pub(crate) fn new() -> Self {
+        let mut operators = Self { binary: vec![None; N_SIGNS].into(), prefix: vec![None; N_SIGNS].into() };
+        let mut built_in = |text: &str, precedence, meaning| {
+            let sign = Sign::new(text).expect("a sign");
+            operators.binary[sign.index()] = Some(BinaryOperator { precedence, meaning });
+        };
+        built_in("=", 2, BinaryMeaning::Assign);
+        built_in("<", 10, BinaryMeaning::Arithmetic(Arithmetic::Less));
+        built_in("+", 20, BinaryMeaning::Arithmetic(Arithmetic::Add));
+        built_in("-", 20, BinaryMeaning::Arithmetic(Arithmetic::Subtract));
+        built_in("*", 40, BinaryMeaning::Arithmetic(Arithmetic::Multiply));
+        built_in("/", 40, BinaryMeaning::Arithmetic(Arithmetic::Divide));
+        built_in("^", POWER_PRECEDENCE, BinaryMeaning::Arithmetic(Arithmetic::Power));
+        operators
+    }
+
+    pub(crate) fn binary(&self, sign: Sign) -> Option<BinaryOperator> {
+        self.binary[sign.index()]
+    }
+
+    pub(crate) fn prefix(&self, sign: Sign) -> Option<FunctionId> {
+        self.prefix[sign.index()]
+    }
+
+    pub(crate) fn set_binary(&mut self, sign: Sign, operator: BinaryOperator) {
+        self.binary[sign.index()] = Some(operator);
+    }
+
+    pub(crate) fn set_prefix(&mut self, sign: Sign, function: FunctionId) {
+        self.prefix[sign.index()] = Some(function);
+    }
+
+    /// The longest binary operator at the start of a run of operator characters.
+    pub(crate) fn longest_binary(&self, run: &str) -> Option<(Sign, BinaryOperator)> {
+        signs_of(run).find_map(|sign| Some((sign, self.binary(sign)?)))
+    }
+
+    /// The longest prefix operator at the start of a run of operator characters.
+    pub(crate) fn longest_prefix(&self, run: &str) -> Option<Sign> {
+        signs_of(run).find(|&sign| self.prefix(sign).is_some())
+    }
+}
+
+/// The signs that a run of operator characters may start with, the longer one first.
+fn signs_of(run: &str) -> impl Iterator<Item = Sign> {
+    let (one, two) = match *run.as_bytes() {
+        [first, second, ..] => (Some(Sign([first, 0])), Some(Sign([first, second]))),
+        [first] => (Some(Sign([first, 0])), None),
+        [] => (None, None),
+    };
+    two.into_iter().chain(one)
+}

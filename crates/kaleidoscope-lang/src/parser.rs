@@ -1,0 +1,331 @@
+//! Tokens to the syntax tree of one item: definitions, prototypes, and what is skipped after a mistake.
+//!
+//! Hand-written recursive descent, because operators change while reading. Expressions are in [`expression`]. A mistake
+//! in form ends the parsing of the item at once; what the words mean is no concern of this stage.
+
+mod expression;
+#[cfg(test)]
+mod tests;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::lexer::Lexer;
+use crate::names::Names;
+use crate::number::{Shown, has_nonzero_digit, parse_literal};
+use crate::operator::Sign;
+use crate::source::Span;
+use crate::syntax::{Binding, Item, Node, NodeId, Prototype, Subject, Symbol, Tree};
+use crate::token::{Keyword, Token, TokenKind};
+
+/// The deepest nesting of expressions, in levels: each bracket, prefix operator, argument, `if`, `for`, `var` and right
+/// operand of a right-associative operator is one. Generous for people and for programs that write programs; the
+/// stack that it takes is allocated when needed.
+pub const MAX_NESTING: u32 = 10_000;
+
+/// The most operations of one item, in the resolved form: 16 bytes each, so 64 MiB.
+pub const MAX_OPERATIONS: usize = 4 << 20;
+
+/// The most parameters of a function and arguments of a call.
+pub const MAX_PARAMETERS: usize = 10_000;
+
+/// So many warnings about the form of one item are reported.
+const MAX_WARNINGS: usize = 20;
+
+/// Either what was read or the one mistake in form that ends the item.
+pub(crate) type Parsed<T> = Result<T, Box<Diagnostic>>;
+
+/// Reads one item. The token at hand is always the next one not yet taken.
+pub(crate) struct Parser<'r> {
+    lexer: Lexer<'r>,
+    token: Token,
+    /// Offset behind the last token taken.
+    taken_to: u32,
+    names: &'r Names,
+    tree: &'r mut Tree,
+    depth: u32,
+    /// Arguments and bindings of the calls and `var`s being read, the innermost ones last.
+    open_arguments: Vec<NodeId>,
+    open_bindings: Vec<Binding>,
+    taken: Option<&'r mut Vec<Token>>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl<'r> Parser<'r> {
+    /// A parser at the start of an item. Tokens taken are also added to `taken`.
+    pub(crate) fn new(
+        mut lexer: Lexer<'r>,
+        names: &'r Names,
+        tree: &'r mut Tree,
+        taken: Option<&'r mut Vec<Token>>,
+    ) -> Self {
+        let token = lexer.next_token();
+        Self {
+            lexer,
+            token,
+            taken_to: token.span.start,
+            names,
+            tree,
+            depth: 0,
+            open_arguments: Vec::new(),
+            open_bindings: Vec::new(),
+            taken,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The token at hand.
+    pub(crate) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// Offset behind the last token taken.
+    pub(crate) fn taken_to(&self) -> u32 {
+        self.taken_to
+    }
+
+    /// Whether more text could change what was read.
+    pub(crate) fn reached_end(&self) -> bool {
+        self.lexer.reached_end()
+    }
+
+    /// What is doubtful about the item's form.
+    pub(crate) fn into_warnings(self) -> Vec<Diagnostic> {
+        self.warnings
+    }
+
+    /// One item. The `;` behind it is not taken.
+    pub(crate) fn expect_item(&mut self) -> Parsed<Item> {
+        match self.token.kind {
+            TokenKind::Keyword(Keyword::Def) => {
+                self.take();
+                let prototype = self.expect_prototype()?;
+                Ok(Item::Definition(prototype, self.expect_expression()?))
+            }
+            TokenKind::Keyword(Keyword::Extern) => {
+                self.take();
+                Ok(Item::Extern(self.expect_prototype()?))
+            }
+            _ => Ok(Item::Expression(self.expect_expression()?)),
+        }
+    }
+
+    /// Takes the `;` that ends an item, and looks no further: what follows may read otherwise once the item is real.
+    pub(crate) fn take_semicolon(&mut self) {
+        if self.token.kind == TokenKind::Semicolon {
+            self.note_taken(self.token);
+        }
+    }
+
+    fn expect_prototype(&mut self) -> Parsed<Prototype> {
+        match self.token.kind {
+            TokenKind::Identifier => {
+                let subject_span = self.token.span;
+                let subject = Subject::Function(self.take_name());
+                let parameters = self.expect_parameters()?;
+                Ok(Prototype { subject, subject_span, parameters })
+            }
+            TokenKind::Keyword(Keyword::Unary) => {
+                self.take();
+                let (sign, subject_span) = self.expect_operator_name()?;
+                self.expect(TokenKind::OpenParenthesis, "`(` and the operand's name")?;
+                let parameters = vec![self.expect_name("the operand's name")?];
+                self.expect(TokenKind::CloseParenthesis, "`)`: a prefix operator has one operand")?;
+                Ok(Prototype { subject: Subject::Unary(sign), subject_span, parameters })
+            }
+            TokenKind::Keyword(Keyword::Binary) => {
+                self.take();
+                let (sign, subject_span) = self.expect_operator_name()?;
+                let precedence = match self.token.kind {
+                    TokenKind::Number => {
+                        let span = self.take();
+                        Some((self.literal(span), span))
+                    }
+                    _ => None,
+                };
+                self.expect(TokenKind::OpenParenthesis, "`(` and the operands' names")?;
+                let left = self.expect_name("the left operand's name")?;
+                if self.token.kind == TokenKind::Comma {
+                    self.take();
+                }
+                let right = self.expect_name("the right operand's name")?;
+                self.expect(TokenKind::CloseParenthesis, "`)`: a binary operator has two operands")?;
+                let subject = Subject::Binary { sign, precedence };
+                Ok(Prototype { subject, subject_span, parameters: vec![left, right] })
+            }
+            _ => Err(self.unexpected("the name of a function, `unary` or `binary`")),
+        }
+    }
+
+    /// `(` names `)`, separated by space, by comma, or both.
+    fn expect_parameters(&mut self) -> Parsed<Vec<(Symbol, Span)>> {
+        self.expect(TokenKind::OpenParenthesis, "`(` and the parameters' names")?;
+        let mut parameters = Vec::new();
+        while self.token.kind == TokenKind::Identifier {
+            if parameters.len() == MAX_PARAMETERS {
+                return Err(self.too_many_parameters("parameters"));
+            }
+            parameters.push((self.symbol_at_hand(), self.take()));
+            if self.token.kind == TokenKind::Comma {
+                self.take();
+            }
+        }
+        self.expect(TokenKind::CloseParenthesis, "a parameter's name or `)`")?;
+        Ok(parameters)
+    }
+
+    /// The sign that a prototype names: the whole run of operator characters.
+    fn expect_operator_name(&mut self) -> Parsed<(Sign, Span)> {
+        if self.token.kind != TokenKind::Operators {
+            return Err(self.unexpected("the sign of the operator"));
+        }
+        let span = self.token.span;
+        let Some(sign) = Sign::new(self.lexer.slice(span)) else {
+            let message = format!("`{}` is too long for an operator", self.lexer.slice(span));
+            let hint = "an operator has one or two characters";
+            return Err(Box::new(Diagnostic::error(Code::OperatorTooLong, span, message).with_hint(hint)));
+        };
+        self.take_sign(sign);
+        Ok((sign, span))
+    }
+
+    fn expect_name(&mut self, what: &str) -> Parsed<(Symbol, Span)> {
+        match self.token.kind {
+            TokenKind::Identifier => Ok((self.symbol_at_hand(), self.take())),
+            _ => Err(self.unexpected(what)),
+        }
+    }
+
+    fn expect(&mut self, kind: TokenKind, what: &str) -> Parsed<Span> {
+        if self.token.kind == kind { Ok(self.take()) } else { Err(self.unexpected(what)) }
+    }
+
+    fn expect_keyword(&mut self, keyword: Keyword) -> Parsed<Span> {
+        if self.token.kind == TokenKind::Keyword(keyword) {
+            return Ok(self.take());
+        }
+        Err(self.unexpected(&format!("`{}`", keyword.as_str())))
+    }
+
+    /// Takes the token at hand.
+    fn take(&mut self) -> Span {
+        let token = self.token;
+        self.note_taken(token);
+        self.token = self.lexer.next_token();
+        token.span
+    }
+
+    fn take_name(&mut self) -> Symbol {
+        let symbol = self.symbol_at_hand();
+        self.take();
+        symbol
+    }
+
+    fn symbol_at_hand(&mut self) -> Symbol {
+        self.tree.symbols.intern(self.lexer.slice(self.token.span))
+    }
+
+    /// Takes an operator from the front of the run at hand.
+    fn take_sign(&mut self, sign: Sign) -> Span {
+        let start = self.token.span.start;
+        let span = Span::new(start, start + sign.n_characters() as u32);
+        self.note_taken(Token { kind: TokenKind::Operator, span });
+        self.lexer.resume_at(span.end);
+        self.token = self.lexer.next_token();
+        span
+    }
+
+    fn note_taken(&mut self, token: Token) {
+        self.taken_to = token.span.end;
+        if let Some(taken) = &mut self.taken {
+            taken.push(token);
+        }
+    }
+
+    /// Adds a node, unless the item is getting too large: every node becomes at least one operation.
+    fn add(&mut self, node: Node, span: Span) -> Parsed<NodeId> {
+        if self.tree.n_nodes() >= MAX_OPERATIONS {
+            return Err(self.too_large());
+        }
+        Ok(self.tree.add(node, span))
+    }
+
+    /// A span from `start` to the last token taken.
+    fn span_from(&self, start: Span) -> Span {
+        Span::new(start.start, self.taken_to)
+    }
+
+    /// The mistake that something else stands at hand than `what`.
+    #[cold]
+    fn unexpected(&self, what: &str) -> Box<Diagnostic> {
+        self.mismatch(Code::UnexpectedToken, what)
+    }
+
+    #[cold]
+    fn mismatch(&self, code: Code, what: &str) -> Box<Diagnostic> {
+        let span = self.token.span;
+        let written = self.lexer.slice(span);
+        let diagnostic = match self.token.kind {
+            TokenKind::End => {
+                let span = Span::new(self.taken_to, self.taken_to);
+                let message = format!("expected {what}, but the text ends here");
+                Diagnostic::error(Code::UnexpectedEnd, span, message)
+            }
+            TokenKind::Unknown => {
+                let character = written.chars().next().unwrap_or_default();
+                let name = if character.is_control() || !character.is_ascii() {
+                    format!("{} (U+{:04X})", character.escape_debug(), character as u32)
+                } else {
+                    format!("`{character}`")
+                };
+                let message = format!("the character {name} has no place in a program");
+                Diagnostic::error(Code::UnknownCharacter, span, message)
+            }
+            TokenKind::MalformedNumber => {
+                let message = format!("`{}` is no number", shorten(written));
+                Diagnostic::error(Code::MalformedNumber, span, message)
+            }
+            TokenKind::Keyword(_) => {
+                Diagnostic::error(code, span, format!("expected {what}, found the keyword `{written}`"))
+            }
+            _ => Diagnostic::error(code, span, format!("expected {what}, found `{}`", shorten(written))),
+        };
+        Box::new(diagnostic)
+    }
+
+    /// The value of a literal; one that no double comes near is read as C reads it, but hardly meant.
+    fn literal(&mut self, span: Span) -> f64 {
+        let written = self.lexer.slice(span);
+        let value = parse_literal(written);
+        if value.is_infinite() || (value == 0.0 && has_nonzero_digit(written)) {
+            let message = format!("`{}` is read as {}", shorten(written), Shown(value));
+            if self.warnings.len() < MAX_WARNINGS {
+                self.warnings.push(Diagnostic::warning(Code::NumberOutOfRange, span, message));
+            }
+        }
+        value
+    }
+
+    #[cold]
+    fn too_many_parameters(&self, what: &str) -> Box<Diagnostic> {
+        let message = format!("more than {MAX_PARAMETERS} {what}");
+        Box::new(Diagnostic::error(Code::TooManyParameters, self.token.span, message))
+    }
+
+    #[cold]
+    fn too_large(&self) -> Box<Diagnostic> {
+        Box::new(too_large(self.token.span))
+    }
+}
+
+/// The mistake that an item has more than [`MAX_OPERATIONS`].
+pub(crate) fn too_large(span: Span) -> Diagnostic {
+    let message = format!("the item is too large: more than {MAX_OPERATIONS} operations");
+    Diagnostic::error(Code::ItemTooLarge, span, message).with_hint("split it into several functions")
+}
+
+/// The start of what was written, where it is too long for a sentence.
+fn shorten(written: &str) -> String {
+    match written.char_indices().nth(40) {
+        Some((idx, _)) => format!("{}…", &written[..idx]),
+        None => written.to_owned(),
+    }
+}

@@ -1,0 +1,250 @@
+//! Expressions, by precedence climbing.
+//!
+//! Left-associative chains are a loop, so a million terms need no stack. Everything that nests passes through
+//! [`Parser::nested`], which counts the levels and sees to the stack; so neither the text nor the thread can make it
+//! overflow.
+
+use super::{MAX_NESTING, MAX_PARAMETERS, Parsed, Parser};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::operator::{BinaryOperator, Sign};
+use crate::source::Span;
+use crate::syntax::{Binding, For, Node, NodeId};
+use crate::token::{Keyword, TokenKind};
+
+/// Bytes of stack that one level surely has: several times what it takes in a debug build.
+const STACK_PER_LEVEL: usize = 64 << 10;
+/// Bytes of a new piece of stack, when the one in use is exhausted.
+const STACK_PIECE: usize = 2 << 20;
+
+impl Parser<'_> {
+    /// `expr`
+    pub(super) fn expect_expression(&mut self) -> Parsed<NodeId> {
+        self.nested(|parser| {
+            let start = parser.token.span;
+            let left = parser.expect_operand()?;
+            parser.expect_rest(start, left, 0)
+        })
+    }
+
+    /// The operators of at least `min_precedence` that follow `left`, which begins at `start`, with their right operands.
+    fn expect_rest(&mut self, start: Span, mut left: NodeId, min_precedence: u8) -> Parsed<NodeId> {
+        while let Some((sign, operator)) = self.binary_at_hand()
+            && operator.precedence >= min_precedence
+        {
+            self.take_sign(sign);
+            let right = self.expect_right_operand(sign, operator)?;
+            left = self.add_binary(start, sign, operator, left, right)?;
+        }
+        Ok(left)
+    }
+
+    /// An operand and all that binds tighter than the operator before it.
+    fn expect_right_operand(&mut self, sign: Sign, operator: BinaryOperator) -> Parsed<NodeId> {
+        let BinaryOperator { precedence, .. } = operator;
+        let min_precedence = if sign.is_right_associative() { precedence } else { precedence + 1 };
+        let start = self.token.span;
+        let right = self.expect_operand()?;
+        match self.binary_at_hand() {
+            Some((_, next)) if next.precedence >= min_precedence => {
+                self.nested(|parser| parser.expect_rest(start, right, min_precedence))
+            }
+            _ => Ok(right),
+        }
+    }
+
+    /// `operand`
+    fn expect_operand(&mut self) -> Parsed<NodeId> {
+        if self.token.kind != TokenKind::Operators {
+            return self.expect_primary();
+        }
+        let start = self.token.span;
+        let Some(sign) = self.names.operators().longest_prefix(self.lexer.slice(start)) else {
+            return Err(self.unknown_prefix());
+        };
+        self.take_sign(sign);
+        let operand = self.nested(|parser| {
+            let start = parser.token.span;
+            let operand = parser.expect_operand()?;
+            // `^` alone binds tighter than a prefix operator: -2^2 is -(2^2).
+            match parser.binary_at_hand() {
+                Some((Sign::POWER, power)) => {
+                    parser.take_sign(Sign::POWER);
+                    let right = parser.expect_right_operand(Sign::POWER, power)?;
+                    parser.add_binary(start, Sign::POWER, power, operand, right)
+                }
+                _ => Ok(operand),
+            }
+        })?;
+        self.add(Node::Prefix { sign, operand }, self.span_from(start))
+    }
+
+    /// `primary`
+    fn expect_primary(&mut self) -> Parsed<NodeId> {
+        let start = self.token.span;
+        match self.token.kind {
+            TokenKind::Number => {
+                let value = self.literal(start);
+                self.take();
+                self.add(Node::Number(value), start)
+            }
+            TokenKind::Identifier => {
+                let name = self.take_name();
+                if self.token.kind == TokenKind::OpenParenthesis {
+                    let first = self.open_arguments.len();
+                    self.expect_arguments()?;
+                    // The check for the size of the item comes with each argument.
+                    let span = self.span_from(start);
+                    let node = self.tree.add_call(name, &self.open_arguments[first..], span);
+                    self.open_arguments.truncate(first);
+                    return Ok(node);
+                }
+                self.add(Node::Variable(name), start)
+            }
+            TokenKind::OpenParenthesis => {
+                self.take();
+                let inner = self.expect_expression()?;
+                self.expect(TokenKind::CloseParenthesis, "an operator or `)`")?;
+                Ok(inner)
+            }
+            TokenKind::Keyword(Keyword::If) => self.expect_if(start),
+            TokenKind::Keyword(Keyword::For) => self.expect_for(start),
+            TokenKind::Keyword(Keyword::Var) => self.expect_var(start),
+            _ => Err(self.mismatch(Code::ExpectedExpression, "an expression")),
+        }
+    }
+
+    /// `'(' [ expr { ',' expr } ] ')'`, left in `open_arguments`.
+    fn expect_arguments(&mut self) -> Parsed<()> {
+        let first = self.open_arguments.len();
+        self.take();
+        if self.token.kind != TokenKind::CloseParenthesis {
+            loop {
+                if self.open_arguments.len() - first == MAX_PARAMETERS {
+                    return Err(self.too_many_parameters("arguments"));
+                }
+                let argument = self.expect_expression()?;
+                self.open_arguments.push(argument);
+                if self.token.kind != TokenKind::Comma {
+                    break;
+                }
+                self.take();
+            }
+        }
+        self.expect(TokenKind::CloseParenthesis, "an operator, `,` or `)`")?;
+        Ok(())
+    }
+
+    /// `'if' expr 'then' expr 'else' expr`
+    fn expect_if(&mut self, start: Span) -> Parsed<NodeId> {
+        self.take();
+        let condition = self.expect_expression()?;
+        self.expect_keyword(Keyword::Then)?;
+        let then = self.expect_expression()?;
+        self.expect_keyword(Keyword::Else)?;
+        let otherwise = self.expect_expression()?;
+        self.add(Node::If { condition, then, otherwise }, self.span_from(start))
+    }
+
+    /// `'for' Ident [ '=' expr ] ',' expr [ ',' expr ] 'in' expr`
+    fn expect_for(&mut self, start: Span) -> Parsed<NodeId> {
+        self.take();
+        let (variable, _) = self.expect_name("the name of the loop's variable")?;
+        let initial = self.parse_initial()?;
+        self.expect(TokenKind::Comma, "`,` and the loop's condition")?;
+        let condition = self.expect_expression()?;
+        let step = match self.token.kind {
+            TokenKind::Comma => {
+                self.take();
+                Some(self.expect_expression()?)
+            }
+            _ => None,
+        };
+        self.expect_keyword(Keyword::In)?;
+        let body = self.expect_expression()?;
+        let parts = For { variable, start: initial, condition, step, body };
+        Ok(self.tree.add_for(parts, self.span_from(start)))
+    }
+
+    /// `'var' Ident [ '=' expr ] { ',' Ident [ '=' expr ] } 'in' expr`
+    fn expect_var(&mut self, start: Span) -> Parsed<NodeId> {
+        self.take();
+        let first = self.open_bindings.len();
+        loop {
+            let (name, _) = self.expect_name("the name of a variable")?;
+            let initial = self.parse_initial()?;
+            self.open_bindings.push(Binding { name, initial });
+            if self.open_bindings.len() >= super::MAX_OPERATIONS {
+                return Err(self.too_large());
+            }
+            if self.token.kind != TokenKind::Comma {
+                break;
+            }
+            self.take();
+        }
+        self.expect_keyword(Keyword::In)?;
+        let body = self.expect_expression()?;
+        let span = self.span_from(start);
+        let node = self.tree.add_var(&self.open_bindings[first..], body, span);
+        self.open_bindings.truncate(first);
+        Ok(node)
+    }
+
+    /// `[ '=' expr ]`. The sign here is no operator, so it ends where the `=` does: in `a=-1` too.
+    fn parse_initial(&mut self) -> Parsed<Option<NodeId>> {
+        if self.token.kind != TokenKind::Operators || !self.lexer.slice(self.token.span).starts_with('=') {
+            return Ok(None);
+        }
+        self.take_sign(Sign::ASSIGN);
+        Ok(Some(self.expect_expression()?))
+    }
+
+    /// The binary operator at the front of the run at hand, if there is one.
+    fn binary_at_hand(&self) -> Option<(Sign, BinaryOperator)> {
+        if self.token.kind != TokenKind::Operators {
+            return None;
+        }
+        self.names.operators().longest_binary(self.lexer.slice(self.token.span))
+    }
+
+    fn add_binary(
+        &mut self,
+        start: Span,
+        sign: Sign,
+        operator: BinaryOperator,
+        left: NodeId,
+        right: NodeId,
+    ) -> Parsed<NodeId> {
+        let BinaryOperator { precedence, .. } = operator;
+        self.add(Node::Binary { sign, precedence, left, right }, self.span_from(start))
+    }
+
+    /// One level deeper, if that is not too deep.
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth == MAX_NESTING {
+            return Err(self.too_deep());
+        }
+        self.depth += 1;
+        let result = stacker::maybe_grow(STACK_PER_LEVEL, STACK_PIECE, || read(self));
+        self.depth -= 1;
+        result
+    }
+
+    #[cold]
+    fn too_deep(&self) -> Box<Diagnostic> {
+        let message = format!("the expression is nested too deep: more than {MAX_NESTING} levels");
+        Box::new(Diagnostic::error(Code::NestingTooDeep, self.token.span, message))
+    }
+
+    #[cold]
+    fn unknown_prefix(&self) -> Box<Diagnostic> {
+        let run = self.lexer.slice(self.token.span);
+        let sign = &run[..1];
+        let start = self.token.span.start;
+        let message = format!("`{sign}` is no prefix operator here");
+        let diagnostic = Diagnostic::error(Code::UnknownPrefixOperator, Span::new(start, start + 1), message);
+        Box::new(match sign {
+            "-" => diagnostic.with_hint("none is built in; define it first: `def unary-(v) 0-v`"),
+            _ => diagnostic,
+        })
+    }
+}

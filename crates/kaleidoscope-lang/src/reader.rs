@@ -1,0 +1,260 @@
+//! A position in a growing text, read item by item.
+//!
+//! Each item is read with the names as they are then, so the reader looks no further than the item's end. Text may come
+//! in pieces of any size: an item is given out only when nothing that may still come could change it.
+
+#[cfg(test)]
+mod tests;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::item::Read;
+use crate::lexer::Lexer;
+use crate::names::Names;
+use crate::parser::Parser;
+use crate::resolve::{Workspace, resolve};
+use crate::source::{Source, Span};
+use crate::syntax::{self, Tree};
+use crate::token::{Keyword, Token, TokenKind};
+
+/// Up to so many bytes, an unfinished item is read again whenever text was added: that costs nothing that matters.
+const SMALL: usize = 1024;
+
+/// Reads a text item by item.
+///
+/// ```
+/// use kaleidoscope_lang::{names::Names, reader::Reader};
+///
+/// let mut names = Names::new();
+/// let mut reader = Reader::new("example");
+/// reader.push("def double(x) 2*x; double(21)");
+/// reader.finish();
+/// let mut n_items = 0;
+/// while let Some(read) = reader.read(&names) {
+///     names.commit(&read.item.ok_or("a mistake in the text")?);
+///     n_items += 1;
+/// }
+/// assert_eq!(n_items, 2);
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Debug)]
+pub struct Reader {
+    source: Source,
+    /// Where reading goes on: behind the last item read.
+    offset: usize,
+    finished: bool,
+    too_long: bool,
+    /// After a mistake in form whose rest has not come yet.
+    skipping: bool,
+    /// The text's length when the item at `offset` was last found unfinished.
+    tried_to: usize,
+    tree: Tree,
+    item: Option<syntax::Item>,
+    workspace: Workspace,
+    tokens: Option<Vec<Token>>,
+}
+
+/// What the end of the text so far means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// No more text comes.
+    Final,
+    /// More may come at any place.
+    Open,
+    /// More may come, but what is whole is meant to be: a line at a terminal.
+    OfLine,
+}
+
+impl Reader {
+    /// A reader of a text that is still empty. Diagnostics show the name.
+    pub fn new(name: &str) -> Self {
+        Self {
+            source: Source::new(name, ""),
+            offset: 0,
+            finished: false,
+            too_long: false,
+            skipping: false,
+            tried_to: 0,
+            tree: Tree::new(),
+            item: None,
+            workspace: Workspace::default(),
+            tokens: None,
+        }
+    }
+
+    /// Adds text at the end. It may end anywhere, even inside a word.
+    ///
+    /// A [`Source`] given out earlier stays as it is; as long as one is held, each push copies the text.
+    pub fn push(&mut self, text: &str) {
+        if self.source.text().len() + text.len() >= u32::MAX as usize {
+            self.too_long = true;
+        }
+        if !self.too_long {
+            self.source.push(text);
+        }
+    }
+
+    /// No more text comes.
+    pub fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// All text so far, for showing diagnostics.
+    pub fn source(&self) -> Source {
+        self.source.clone()
+    }
+
+    /// Notes the tokens of each item from now on, for [`Reader::tokens`].
+    pub fn keep_tokens(&mut self) {
+        self.tokens.get_or_insert_default();
+    }
+
+    /// The tokens of the item read last, if they are kept; up to the mistake where its form was wrong.
+    pub fn tokens(&self) -> &[Token] {
+        self.tokens.as_deref().unwrap_or_default()
+    }
+
+    /// The syntax of the item read last, unless its form was wrong.
+    pub fn syntax(&self) -> Option<(&Tree, &syntax::Item)> {
+        Some((&self.tree, self.item.as_ref()?))
+    }
+
+    /// Reads the next item with the names as they are now; changes no names. None: nothing (more) to read yet.
+    pub fn read(&mut self, names: &Names) -> Option<Read> {
+        if self.too_long {
+            return self.refuse();
+        }
+        let end = if self.finished { End::Final } else { End::Open };
+        if end == End::Open && !self.is_worth_trying() {
+            return None;
+        }
+        self.read_to(end, names)
+    }
+
+    /// Reads the next item like [`Reader::read`], but takes an item that is whole at the end of the text so far as
+    /// meant so, and a mistake there as ended: what a person expects who has just ended a line. An item that lacks its
+    /// rest waits.
+    pub fn read_line(&mut self, names: &Names) -> Option<Read> {
+        if self.too_long {
+            return self.refuse();
+        }
+        self.read_to(if self.finished { End::Final } else { End::OfLine }, names)
+    }
+
+    /// Whether there is the beginning of an item that has not been read: text other than space and comments.
+    pub fn pending(&self) -> bool {
+        if self.skipping {
+            return false;
+        }
+        let mut lexer = Lexer::new(self.source.text(), self.offset);
+        loop {
+            match lexer.next_token().kind {
+                TokenKind::Semicolon => {}
+                kind => return kind != TokenKind::End,
+            }
+        }
+    }
+
+    /// Drops the text that has not been read, as a person does who gives up an unfinished item.
+    pub fn abandon(&mut self) {
+        self.offset = self.source.text().len();
+        self.skipping = false;
+    }
+
+    /// Whether reading an item that was found unfinished before can end otherwise now. So much of it is read again only
+    /// when as much was added, or a `;`, which ends every item: the cost stays in proportion to the text.
+    fn is_worth_trying(&self) -> bool {
+        let n_waiting = self.source.text().len() - self.offset;
+        let n_tried = self.tried_to.saturating_sub(self.offset);
+        n_waiting <= SMALL
+            || n_waiting >= 2 * n_tried
+            || self.source.last_semicolon().is_some_and(|semicolon| semicolon as usize >= self.offset)
+    }
+
+    fn read_to(&mut self, end: End, names: &Names) -> Option<Read> {
+        self.item = None;
+        self.tree.clear();
+        if let Some(tokens) = &mut self.tokens {
+            tokens.clear();
+        }
+        self.go_to_item(end)?;
+        let source = self.source.clone();
+        let lexer = Lexer::new(source.text(), self.offset);
+        let mut parser = Parser::new(lexer, names, &mut self.tree, self.tokens.as_mut());
+        let start = parser.token().span.start;
+        let parsed = parser.expect_item();
+        let is_unfinished = match end {
+            End::Final => false,
+            End::Open => parser.reached_end(),
+            End::OfLine => parsed.is_err() && parser.token().kind == TokenKind::End,
+        };
+        if is_unfinished {
+            self.tried_to = source.text().len();
+            return None;
+        }
+        let span = Span::new(start, parser.taken_to());
+        match parsed {
+            Ok(item) => {
+                parser.take_semicolon();
+                self.offset = parser.taken_to() as usize;
+                let mut diagnostics = parser.into_warnings();
+                let resolved = resolve(&item, span, &self.tree, names, &mut self.workspace, &mut diagnostics);
+                self.item = Some(item);
+                Some(Read { item: resolved, diagnostics, span })
+            }
+            Err(diagnostic) => {
+                // A `def` or `extern` at hand begins the next item, and a `;` ends this one.
+                self.offset = parser.token().span.start as usize;
+                self.skip(end);
+                Some(Read { item: None, diagnostics: vec![*diagnostic], span })
+            }
+        }
+    }
+
+    /// Goes to the start of the next item; None where there is none so far.
+    fn go_to_item(&mut self, end: End) -> Option<()> {
+        if self.skipping {
+            self.skip(end);
+        }
+        let mut lexer = Lexer::new(self.source.text(), self.offset);
+        loop {
+            let token = lexer.next_token();
+            match token.kind {
+                TokenKind::Semicolon => self.offset = token.span.end as usize,
+                TokenKind::End => return None,
+                _ if self.skipping => return None,
+                _ => return Some(()),
+            }
+        }
+    }
+
+    /// Skips what remains of an item after a mistake in form: to behind the next `;`, or to the next `def` or `extern`.
+    fn skip(&mut self, end: End) {
+        let mut lexer = Lexer::new(self.source.text(), self.offset);
+        self.skipping = true;
+        while self.skipping {
+            let token = lexer.next_token();
+            match token.kind {
+                // What reaches the end of the text may go on: `de` may become `def`, a comment stays one.
+                _ if end == End::Open && lexer.reached_end() => break,
+                TokenKind::Keyword(Keyword::Def | Keyword::Extern) => self.skipping = false,
+                TokenKind::Semicolon | TokenKind::End => {
+                    self.skipping = false;
+                    self.offset = token.span.end as usize;
+                }
+                _ => self.offset = token.span.end as usize,
+            }
+        }
+        self.tried_to = self.source.text().len();
+    }
+
+    #[cold]
+    fn refuse(&mut self) -> Option<Read> {
+        self.too_long = false;
+        self.abandon();
+        let offset = self.offset as u32;
+        let span = Span::new(offset, offset);
+        let message = "the text is too long: 4 GiB or more";
+        let diagnostics = vec![Diagnostic::error(Code::TextTooLong, span, message)];
+        Some(Read { item: None, diagnostics, span })
+    }
+}

@@ -1,0 +1,342 @@
+//! The syntax tree of an item to its meaning: names to ids, each variable to a place of its own, expressions to the
+//! linear form of [`crate::code`].
+//!
+//! The walk keeps its own stack of steps still to do, so a tree may be as deep as it likes. A mistake in meaning does
+//! not stop it: all are reported, and the item is dropped at the end.
+
+mod call;
+mod emit;
+mod prototype;
+mod scope;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::code::{Arithmetic, Function, FunctionId, Local, Op, OpIdx};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::item::Item;
+use crate::names::{Names, Signature};
+use crate::operator::{BinaryMeaning, Sign};
+use crate::parser;
+use crate::source::Span;
+use crate::syntax::{self, For, Node, NodeId, Symbol, Tree};
+use emit::Emitter;
+use scope::Scope;
+
+/// So many errors and so many warnings of one item are reported; a text that is no program at all must not drown the reader.
+const MAX_REPORTED: usize = 20;
+
+/// Memory that is used again from item to item.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    steps: Vec<Step>,
+    emitter: Emitter,
+    scope: Scope,
+}
+
+/// The item's meaning, or nothing when there were errors. All mistakes are added to `diagnostics`.
+pub(crate) fn resolve(
+    item: &syntax::Item,
+    span: Span,
+    tree: &Tree,
+    names: &Names,
+    workspace: &mut Workspace,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Item> {
+    workspace.steps.clear();
+    workspace.emitter.clear();
+    workspace.scope.clear(tree.symbols.len());
+    let resolver = Resolver {
+        tree,
+        names,
+        workspace,
+        diagnostics,
+        item_span: span,
+        itself: None,
+        new_functions: Vec::new(),
+        called_undefined: HashMap::new(),
+        unknown_variables: HashSet::new(),
+        failed: false,
+    };
+    resolver.resolve_item(item)
+}
+
+/// One thing still to do. The stack of them plays the part that the call stack has in a recursive walk.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Leave the value of an expression on the stack of values. `tail`: it is the function's result.
+    Value { node: NodeId, tail: bool },
+    /// Add an operation.
+    Emit(Op),
+    /// The condition is there: begin the branches.
+    Branch { then: NodeId, otherwise: NodeId, tail: bool },
+    /// The first branch is there.
+    Otherwise { if_idx: OpIdx, otherwise: NodeId, tail: bool, height: u32 },
+    /// The second branch is there.
+    EndIf { else_idx: OpIdx, height: u32 },
+    /// The value is there: bring a new variable of this name into scope and set it.
+    Bind(Symbol),
+    /// The variable of a `for` is bound: its body, step and condition.
+    Loop(syntax::ForId),
+    /// Body, step and condition of a `for` are there.
+    EndLoop { variable: Local, header: OpIdx },
+    /// Take the youngest variables out of scope.
+    Unbind(u32),
+}
+
+struct Resolver<'r> {
+    tree: &'r Tree,
+    names: &'r Names,
+    workspace: &'r mut Workspace,
+    diagnostics: &'r mut Vec<Diagnostic>,
+    item_span: Span,
+    /// The function being defined. None: a top-level expression.
+    itself: Option<Itself>,
+    new_functions: Vec<Signature>,
+    /// The functions that the item calls though nobody has defined them, by name and number of arguments.
+    called_undefined: HashMap<(Symbol, u32), FunctionId>,
+    unknown_variables: HashSet<Symbol>,
+    failed: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Itself {
+    id: FunctionId,
+    /// The name in calls; operators have none.
+    symbol: Option<Symbol>,
+    arity: u32,
+}
+
+impl Resolver<'_> {
+    fn resolve_item(mut self, item: &syntax::Item) -> Option<Item> {
+        match item {
+            syntax::Item::Definition(prototype, body) => {
+                let (name, operator) = self.resolve_prototype(prototype)?;
+                let arity = prototype.parameters.len() as u32;
+                let id = self.id_of(&name, arity);
+                let symbol = match prototype.subject {
+                    syntax::Subject::Function(symbol) => Some(symbol),
+                    _ => None,
+                };
+                self.itself = Some(Itself { id, symbol, arity });
+                let function = self.resolve_body(name, arity, *body)?;
+                Some(Item::Definition { id, function, operator, new_functions: self.new_functions })
+            }
+            syntax::Item::Extern(prototype) => {
+                let (name, operator) = self.resolve_prototype(prototype)?;
+                let arity = prototype.parameters.len() as u32;
+                self.check_extern(&name, arity, prototype.subject_span)?;
+                let id = self.id_of(&name, arity);
+                Some(Item::Extern { id, operator, new_functions: self.new_functions })
+            }
+            syntax::Item::Expression(body) => {
+                let name = format!("$expr{}", self.names.next_expression()).into();
+                Some(Item::Expression { function: self.resolve_body(name, 0, *body)? })
+            }
+        }
+    }
+
+    /// The id of this name and arity; the next free one where there is none so far.
+    fn id_of(&mut self, name: &Arc<str>, arity: u32) -> FunctionId {
+        self.names.find(name, arity).unwrap_or_else(|| {
+            let id = self.names.n_functions() + self.new_functions.len();
+            self.new_functions.push(Signature { name: Arc::clone(name), arity });
+            FunctionId::new(id as u32)
+        })
+    }
+
+    fn resolve_body(&mut self, name: Arc<str>, n_params: u32, body: NodeId) -> Option<Arc<Function>> {
+        self.push(Step::Value { node: body, tail: true });
+        while let Some(step) = self.workspace.steps.pop() {
+            if self.workspace.emitter.n_ops() > parser::MAX_OPERATIONS {
+                self.report(parser::too_large(Span::new(self.item_span.start, self.item_span.start + 1)));
+                return None;
+            }
+            self.take_step(step);
+        }
+        if self.failed {
+            return None;
+        }
+        let symbols = &self.tree.symbols;
+        let locals = self.workspace.scope.locals().iter().map(|&local| Arc::clone(symbols.name(local)));
+        Some(Arc::new(Function {
+            name,
+            n_params,
+            locals: locals.collect(),
+            ops: self.workspace.emitter.ops().into(),
+            max_stack: self.workspace.emitter.max_height(),
+        }))
+    }
+
+    fn push(&mut self, step: Step) {
+        self.workspace.steps.push(step);
+    }
+
+    fn push_value(&mut self, node: NodeId) {
+        self.push(Step::Value { node, tail: false });
+    }
+
+    fn emit(&mut self, op: Op) -> OpIdx {
+        self.workspace.emitter.emit(op)
+    }
+
+    fn take_step(&mut self, step: Step) {
+        match step {
+            Step::Value { node, tail } => self.resolve_value(node, tail),
+            Step::Emit(op) => {
+                self.emit(op);
+            }
+            Step::Branch { then, otherwise, tail } => {
+                let if_idx = self.emit(Op::If { otherwise: OpIdx::new(0) });
+                let height = self.workspace.emitter.height();
+                self.push(Step::Otherwise { if_idx, otherwise, tail, height });
+                self.push(Step::Value { node: then, tail });
+            }
+            Step::Otherwise { if_idx, otherwise, tail, height } => {
+                let else_idx = self.emit(Op::Else { end: OpIdx::new(0) });
+                self.workspace.emitter.patch(if_idx, Op::If { otherwise: else_idx });
+                self.workspace.emitter.set_height(height);
+                self.push(Step::EndIf { else_idx, height });
+                self.push(Step::Value { node: otherwise, tail });
+            }
+            Step::EndIf { else_idx, height } => {
+                let end = self.emit(Op::End);
+                self.workspace.emitter.patch(else_idx, Op::Else { end });
+                self.workspace.emitter.set_height(height + 1);
+            }
+            Step::Bind(name) => {
+                let local = self.workspace.scope.bind(name);
+                self.emit(Op::Set(local));
+                self.emit(Op::Drop);
+            }
+            Step::Loop(id) => self.begin_loop(&self.tree.for_loop(id)),
+            Step::EndLoop { variable, header } => {
+                self.emit(Op::Next { variable, header });
+                self.emit(Op::Number(0.0));
+                self.workspace.scope.unbind(1);
+            }
+            Step::Unbind(n_variables) => self.workspace.scope.unbind(n_variables),
+        }
+    }
+
+    /// Steps are pushed in the reverse of the order in which they happen.
+    fn resolve_value(&mut self, node: NodeId, tail: bool) {
+        match self.tree.node(node) {
+            Node::Number(value) => {
+                self.emit(Op::Number(value));
+            }
+            Node::Variable(name) => {
+                let op = match self.workspace.scope.find(name) {
+                    Some(local) => Op::Get(local),
+                    None => self.unknown_variable(name, self.tree.span(node)),
+                };
+                self.emit(op);
+            }
+            Node::Call { callee, arguments } => {
+                let arguments = self.tree.arguments(arguments);
+                let op = self.resolve_call(callee, arguments.len() as u32, self.tree.span(node), tail);
+                self.push(Step::Emit(op));
+                let values = arguments.iter().rev().map(|&node| Step::Value { node, tail: false });
+                self.workspace.steps.extend(values);
+            }
+            Node::Prefix { sign, operand } => {
+                let function = self.names.prefix_operator(sign).expect("the parser found the operator");
+                let op = self.operator_call(function, 1, tail);
+                self.push(Step::Emit(op));
+                self.push_value(operand);
+            }
+            Node::Binary { sign: Sign::ASSIGN, left, right, .. } => {
+                let op = self.resolve_target(left);
+                self.push(Step::Emit(op));
+                self.push_value(right);
+            }
+            Node::Binary { sign, left, right, .. } => self.resolve_binary(sign, left, right, tail),
+            Node::If { condition, then, otherwise } => {
+                self.push(Step::Branch { then, otherwise, tail });
+                self.push_value(condition);
+            }
+            Node::For(id) => {
+                let For { variable, start, .. } = self.tree.for_loop(id);
+                self.push(Step::Loop(id));
+                self.push(Step::Bind(variable));
+                self.push_value_or(start, 0.0);
+            }
+            Node::Var { bindings, body } => {
+                self.push(Step::Unbind(bindings.len() as u32));
+                self.push(Step::Value { node: body, tail });
+                for binding in self.tree.bindings(bindings).iter().rev() {
+                    self.push(Step::Bind(binding.name));
+                    self.push_value_or(binding.initial, 0.0);
+                }
+            }
+        }
+    }
+
+    fn resolve_binary(&mut self, sign: Sign, left: NodeId, right: NodeId, tail: bool) {
+        let operator = self.names.binary_operator(sign).expect("the parser found the operator");
+        let op = match operator.meaning {
+            BinaryMeaning::Arithmetic(Arithmetic::Power) if self.tree.node(right) == Node::Number(2.0) => {
+                self.push(Step::Emit(Op::Square));
+                self.push_value(left);
+                return;
+            }
+            BinaryMeaning::Arithmetic(arithmetic) => Op::Arithmetic(arithmetic),
+            BinaryMeaning::Call(function) => self.operator_call(function, 2, tail),
+            BinaryMeaning::Assign => unreachable!("assignments are resolved elsewhere"),
+        };
+        self.push(Step::Emit(op));
+        self.push_value(right);
+        self.push_value(left);
+    }
+
+    fn push_value_or(&mut self, node: Option<NodeId>, default: f64) {
+        self.push(match node {
+            Some(node) => Step::Value { node, tail: false },
+            None => Step::Emit(Op::Number(default)),
+        });
+    }
+
+    fn begin_loop(&mut self, parts: &For) {
+        let header = self.emit(Op::Loop);
+        let variable = self.workspace.scope.find(parts.variable).expect("the variable was just bound");
+        self.push(Step::EndLoop { variable, header });
+        self.push_value(parts.condition);
+        self.push_value_or(parts.step, 1.0);
+        self.push(Step::Emit(Op::Drop));
+        self.push_value(parts.body);
+    }
+
+    /// The operation that sets what stands left of a `=`.
+    fn resolve_target(&mut self, left: NodeId) -> Op {
+        let span = self.tree.span(left);
+        match self.tree.node(left) {
+            Node::Variable(name) => match self.workspace.scope.find(name) {
+                Some(local) => Op::Set(local),
+                None => {
+                    self.unknown_variable(name, span);
+                    // Takes a value and leaves one, as the operation of an existing variable would.
+                    Op::Square
+                }
+            },
+            _ => {
+                let message = "only a variable can stand on the left of `=`";
+                self.report(Diagnostic::error(Code::AssignmentToNoVariable, span, message));
+                Op::Square
+            }
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.failed |= diagnostic.is_error();
+        if self.has_room(diagnostic.severity) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Whether one more diagnostic of this kind would be shown. Errors are counted apart: no warnings can hide them.
+    fn has_room(&self, severity: Severity) -> bool {
+        self.diagnostics.iter().filter(|known| known.severity == severity).count() < MAX_REPORTED
+    }
+}

@@ -1,0 +1,114 @@
+//! Calls and names that are not there.
+
+use super::{Itself, Resolver};
+use crate::code::{FunctionId, Op};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::names::{Lookup, is_one_slip};
+use crate::source::Span;
+use crate::syntax::Symbol;
+
+impl Resolver<'_> {
+    /// The operation of a call by name.
+    pub(super) fn resolve_call(&mut self, callee: Symbol, n_args: u32, span: Span, tail: bool) -> Op {
+        if let Some(Itself { id, symbol, arity }) = self.itself
+            && symbol == Some(callee)
+        {
+            if n_args != arity {
+                self.wrong_count(callee, arity, n_args, span);
+            } else if tail {
+                return Op::TailCall;
+            }
+            return Op::Call { callee: id, n_args };
+        }
+        let callee = match self.names.look_up(self.tree.symbols.name(callee), n_args) {
+            Lookup::Found(id) => id,
+            Lookup::OtherArity(id) => {
+                self.wrong_count(callee, self.names.signature(id).arity, n_args, span);
+                id
+            }
+            Lookup::Unknown(id) => self.undefined(callee, n_args, span, id),
+        };
+        Op::Call { callee, n_args }
+    }
+
+    /// The operation of an operator that is a function; it may be the function being defined, in an older version.
+    pub(super) fn operator_call(&self, callee: FunctionId, n_args: u32, tail: bool) -> Op {
+        match self.itself {
+            Some(itself) if itself.id == callee && tail => Op::TailCall,
+            _ => Op::Call { callee, n_args },
+        }
+    }
+
+    /// A variable that is not in scope: reports it once, and gives an operation to go on with.
+    #[cold]
+    pub(super) fn unknown_variable(&mut self, name: Symbol, span: Span) -> Op {
+        let is_new = self.unknown_variables.insert(name);
+        if !is_new || !self.has_room(Severity::Error) {
+            self.failed = true;
+            return Op::Number(0.0);
+        }
+        let text = self.tree.symbols.name(name);
+        let mut diagnostic =
+            Diagnostic::error(Code::UnknownVariable, span, format!("there is no variable `{text}` here"));
+        let symbols = &self.tree.symbols;
+        let near = {
+            let mut in_scope = self.workspace.scope.names().take(1000).map(|name| symbols.name(name));
+            in_scope.find(|known| is_one_slip(text, known))
+        };
+        if let Some(near) = near {
+            diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
+        } else if self.names.current(text).is_some() || self.is_itself(name) {
+            diagnostic = diagnostic.with_hint(format!("`{text}` is a function: call it with `{text}(…)`"));
+        }
+        self.report(diagnostic);
+        Op::Number(0.0)
+    }
+
+    #[cold]
+    fn wrong_count(&mut self, callee: Symbol, arity: u32, n_args: u32, span: Span) {
+        let text = self.tree.symbols.name(callee);
+        let message = format!("`{text}` takes {}, not {n_args}", arguments(arity));
+        self.report(Diagnostic::error(Code::WrongArgumentCount, span, message));
+    }
+
+    /// A call of what nobody has defined: an error in an expression that runs now, a warning in a definition.
+    #[cold]
+    fn undefined(&mut self, callee: Symbol, n_args: u32, span: Span, id: Option<FunctionId>) -> FunctionId {
+        if let Some(&id) = self.called_undefined.get(&(callee, n_args)) {
+            return id;
+        }
+        let text = self.tree.symbols.name(callee);
+        let id = id.unwrap_or_else(|| self.id_of(text, n_args));
+        self.called_undefined.insert((callee, n_args), id);
+        let severity = if self.itself.is_some() { Severity::Warning } else { Severity::Error };
+        if !self.has_room(severity) {
+            self.failed |= severity == Severity::Error;
+            return id;
+        }
+        let span = Span::new(span.start, span.start + text.len() as u32);
+        let mut diagnostic = if severity == Severity::Warning {
+            let message = format!("the function `{text}` is not defined yet");
+            Diagnostic::warning(Code::NotYetDefined, span, message)
+        } else {
+            Diagnostic::error(Code::UnknownFunction, span, format!("there is no function `{text}`"))
+        };
+        if let Some(near) = self.names.nearest_function(text) {
+            diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
+        }
+        self.report(diagnostic);
+        id
+    }
+
+    fn is_itself(&self, name: Symbol) -> bool {
+        self.itself.is_some_and(|itself| itself.symbol == Some(name))
+    }
+}
+
+/// `no arguments`, `1 argument`, `2 arguments`
+fn arguments(n: u32) -> String {
+    match n {
+        0 => "no arguments".to_owned(),
+        1 => "1 argument".to_owned(),
+        n => format!("{n} arguments"),
+    }
+}

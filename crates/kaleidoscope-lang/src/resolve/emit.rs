@@ -1,0 +1,61 @@
+//! The operations of a function while they are made, with the height of the stack of values after the last of them.
+
+use crate::code::{Op, OpIdx};
+
+#[derive(Debug, Default)]
+pub(super) struct Emitter {
+    ops: Vec<Op>,
+    height: u32,
+    max_height: u32,
+}
+
+impl Emitter {
+    pub(super) fn clear(&mut self) {
+        self.ops.clear();
+        self.height = 0;
+        self.max_height = 0;
+    }
+
+    pub(super) fn emit(&mut self, op: Op) -> OpIdx {
+        let idx = OpIdx::new(self.ops.len() as u32);
+        self.ops.push(op);
+        let (taken, left) = match op {
+            Op::Number(_) | Op::Get(_) => (0, 1),
+            Op::Set(_) | Op::Square => (1, 1),
+            Op::Drop | Op::If { .. } => (1, 0),
+            Op::Arithmetic(_) => (2, 1),
+            Op::Call { n_args, .. } => (n_args, 1),
+            // Nothing is reached behind it, and whoever closes the branch sets the height anew.
+            Op::TailCall => (0, 0),
+            Op::Else { .. } | Op::End | Op::Loop => (0, 0),
+            Op::Next { .. } => (2, 0),
+        };
+        self.height = self.height - taken + left;
+        self.max_height = self.max_height.max(self.height);
+        idx
+    }
+
+    pub(super) fn patch(&mut self, idx: OpIdx, op: Op) {
+        self.ops[idx.index()] = op;
+    }
+
+    pub(super) fn height(&self) -> u32 {
+        self.height
+    }
+
+    pub(super) fn set_height(&mut self, height: u32) {
+        self.height = height;
+    }
+
+    pub(super) fn max_height(&self) -> u32 {
+        self.max_height
+    }
+
+    pub(super) fn n_ops(&self) -> usize {
+        self.ops.len()
+    }
+
+    pub(super) fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+}

@@ -1,0 +1,79 @@
+//! What a prototype promises, checked: precedence, parameters, and that nothing built in is taken away.
+
+use std::sync::Arc;
+
+use super::Resolver;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::item::Operator;
+use crate::names::Lookup;
+use crate::operator::{
+    BinaryMeaning, BinaryOperator, DEFAULT_PRECEDENCE, MAX_PRECEDENCE, Sign, binary_name, unary_name,
+};
+use crate::source::Span;
+use crate::syntax::{Prototype, Subject, Symbol};
+
+impl Resolver<'_> {
+    /// The name of the function and the operator that it brings; nothing when the prototype is wrong.
+    pub(super) fn resolve_prototype(
+        &mut self,
+        prototype: &Prototype,
+    ) -> Option<(Arc<str>, Option<Operator>)> {
+        self.bind_parameters(&prototype.parameters);
+        let resolved = match prototype.subject {
+            Subject::Function(name) => (Arc::clone(self.tree.symbols.name(name)), None),
+            Subject::Unary(sign) => (unary_name(sign).into(), Some(Operator::Unary(sign))),
+            Subject::Binary { sign, precedence } => {
+                self.check_not_built_in(sign, prototype.subject_span);
+                let precedence = match precedence {
+                    Some((written, span)) => self.check_precedence(written, span),
+                    None => DEFAULT_PRECEDENCE,
+                };
+                (binary_name(sign).into(), Some(Operator::Binary { sign, precedence }))
+            }
+        };
+        (!self.failed).then_some(resolved)
+    }
+
+    /// An `extern` may repeat what is known, not contradict it.
+    pub(super) fn check_extern(&mut self, name: &str, arity: u32, span: Span) -> Option<()> {
+        let Lookup::OtherArity(known) = self.names.look_up(name, arity) else {
+            return Some(());
+        };
+        let known = self.names.signature(known).arity;
+        let message = format!("`{name}` is known with {known} parameters, not {arity}");
+        self.report(Diagnostic::error(Code::ExternMismatch, span, message));
+        None
+    }
+
+    /// Brings the parameters into scope.
+    fn bind_parameters(&mut self, parameters: &[(Symbol, Span)]) {
+        for &(name, span) in parameters {
+            let earlier = self.workspace.scope.find(name);
+            self.workspace.scope.bind(name);
+            if let Some(earlier) = earlier {
+                let text = self.tree.symbols.name(name);
+                let message = format!("two parameters are named `{text}`");
+                let diagnostic = Diagnostic::error(Code::RepeatedParameter, span, message);
+                self.report(diagnostic.with_label(parameters[earlier.index()].1, "the other one"));
+            }
+        }
+    }
+
+    fn check_not_built_in(&mut self, sign: Sign, span: Span) {
+        let built_in = |operator: BinaryOperator| !matches!(operator.meaning, BinaryMeaning::Call(_));
+        if self.names.binary_operator(sign).is_some_and(built_in) {
+            let message = format!("`{sign}` is built in as a binary operator and cannot be defined");
+            self.report(Diagnostic::error(Code::BuiltInOperator, span, message));
+        }
+    }
+
+    fn check_precedence(&mut self, written: f64, span: Span) -> u8 {
+        let is_whole = written.fract() == 0.0;
+        if is_whole && (1.0..=f64::from(MAX_PRECEDENCE)).contains(&written) {
+            return written as u8;
+        }
+        let message = format!("the precedence must be a whole number from 1 to {MAX_PRECEDENCE}");
+        self.report(Diagnostic::error(Code::BadPrecedence, span, message));
+        DEFAULT_PRECEDENCE
+    }
+}

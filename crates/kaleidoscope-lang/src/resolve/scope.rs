@@ -1,0 +1,55 @@
+//! The variables of one function: which are in scope, and the place that each has.
+
+use crate::code::Local;
+use crate::syntax::Symbol;
+
+/// A table from name to variable, and how to undo its changes in reverse.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    /// By the symbol's number.
+    visible: Vec<Option<Local>>,
+    /// What each variable in scope hides, the youngest last.
+    hidden: Vec<(Symbol, Option<Local>)>,
+    locals: Vec<Symbol>,
+}
+
+impl Scope {
+    pub(super) fn clear(&mut self, n_symbols: usize) {
+        // An item that was given up leaves its variables in scope.
+        self.unbind(self.hidden.len() as u32);
+        if self.visible.len() < n_symbols {
+            self.visible.resize(n_symbols, None);
+        }
+        self.locals.clear();
+    }
+
+    /// Brings a new variable into scope; it hides those of the same name.
+    pub(super) fn bind(&mut self, name: Symbol) -> Local {
+        let local = Local::new(self.locals.len() as u32);
+        self.locals.push(name);
+        self.hidden.push((name, self.visible[name.index()].replace(local)));
+        local
+    }
+
+    /// Takes the youngest variables out of scope.
+    pub(super) fn unbind(&mut self, n_variables: u32) {
+        for _ in 0..n_variables {
+            let (name, hidden) = self.hidden.pop().expect("as many were bound");
+            self.visible[name.index()] = hidden;
+        }
+    }
+
+    pub(super) fn find(&self, name: Symbol) -> Option<Local> {
+        self.visible[name.index()]
+    }
+
+    /// The names of all variables so far, in or out of scope.
+    pub(super) fn locals(&self) -> &[Symbol] {
+        &self.locals
+    }
+
+    /// The names in scope, the youngest first; a name may occur twice.
+    pub(super) fn names(&self) -> impl Iterator<Item = Symbol> {
+        self.hidden.iter().rev().map(|&(name, _)| name)
+    }
+}

@@ -1,0 +1,154 @@
+//! The text of a program and places in it.
+//!
+//! Offsets are bytes into the whole text, however it arrived: a pipe's text grows chunk by chunk and the places in it
+//! keep their numbers. Where each line starts is noted while the text grows, so that line and column of a place are a
+//! binary search and not a count from the top.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A piece of the text: the bytes from `start` up to but not including `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// Offset of the first byte, into the whole text.
+    pub start: u32,
+    /// Offset behind the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The piece from `start` to `end`.
+    pub const fn new(start: u32, end: u32) -> Self {
+        Self { start, end }
+    }
+
+    /// The piece from the start of this one to the end of `other`.
+    pub const fn to(self, other: Self) -> Self {
+        Self { start: self.start, end: other.end }
+    }
+
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Line and column of a place, both counted from 1; the column counts characters, not bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: u32,
+    /// The character within the line, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// A text with its name, shared: a clone costs nothing and stays as it is when the text of the reader grows.
+#[derive(Clone)]
+pub struct Source(Arc<Text>);
+
+#[derive(Clone)]
+struct Text {
+    name: Arc<str>,
+    text: String,
+    /// Offset of the first byte of each line; the first entry is 0.
+    line_starts: Vec<u32>,
+    /// Offset of the last `;` that is in no comment: where it is, an item ends.
+    last_semicolon: Option<u32>,
+    in_comment: bool,
+}
+
+impl Source {
+    /// A text, complete for now.
+    pub fn new(name: &str, text: &str) -> Self {
+        let mut source = Self(Arc::new(Text {
+            name: name.into(),
+            text: String::new(),
+            line_starts: vec![0],
+            last_semicolon: None,
+            in_comment: false,
+        }));
+        source.push(text);
+        source
+    }
+
+    /// The name, as diagnostics show it: a path, `<stdin>` and the like.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The piece of text at `span`, or an empty one where there is no such piece.
+    pub fn slice(&self, span: Span) -> &str {
+        self.0.text.get(span.range()).unwrap_or("")
+    }
+
+    /// Line and column of the byte at `offset`. An offset behind the end is taken as the end.
+    pub fn position(&self, offset: u32) -> Position {
+        let line_idx = self.line_idx(offset);
+        let start = self.0.line_starts[line_idx] as usize;
+        let end = (offset as usize).clamp(start, self.0.text.len());
+        let before = self.0.text.as_bytes()[start..end].iter().filter(|&&byte| !is_continuation(byte));
+        Position { line: line_idx as u32 + 1, column: before.count() as u32 + 1 }
+    }
+
+    /// The line that holds the byte at `offset`, without its line end.
+    pub fn line_span(&self, offset: u32) -> Span {
+        let line_idx = self.line_idx(offset);
+        let start = self.0.line_starts[line_idx];
+        let end = match self.0.line_starts.get(line_idx + 1) {
+            Some(&next) => next - 1,
+            None => self.0.text.len() as u32,
+        };
+        Span::new(start, end)
+    }
+
+    fn line_idx(&self, offset: u32) -> usize {
+        self.0.line_starts.partition_point(|&start| start <= offset) - 1
+    }
+
+    /// Adds text at the end. Copies all text only when a clone of this source is still held somewhere.
+    pub(crate) fn push(&mut self, more: &str) {
+        let text = Arc::make_mut(&mut self.0);
+        for (idx, byte) in (text.text.len()..).zip(more.bytes()) {
+            match byte {
+                b'\n' | b'\r' => {
+                    text.in_comment = false;
+                    if byte == b'\n' {
+                        text.line_starts.push(idx as u32 + 1);
+                    }
+                }
+                b'#' => text.in_comment = true,
+                b';' if !text.in_comment => text.last_semicolon = Some(idx as u32),
+                _ => {}
+            }
+        }
+        text.text.push_str(more);
+    }
+
+    pub(crate) fn last_semicolon(&self) -> Option<u32> {
+        self.0.last_semicolon
+    }
+}
+
+/// Whether this byte of UTF-8 is not the first of its character.
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.0.name).field("bytes", &self.0.text.len()).finish()
+    }
+}

@@ -1,0 +1,60 @@
+//! Names as small numbers: equal names, equal numbers, and the text of each kept once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A name of a [`Symbols`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Symbol(u32);
+
+impl Symbol {
+    /// The number as an index.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// So many names are kept from item to item; then all are forgotten at once, which costs only making them anew.
+const MAX_KEPT: usize = 10_000;
+
+/// The names used so far.
+#[derive(Clone, Debug, Default)]
+pub struct Symbols {
+    numbers: HashMap<Arc<str>, Symbol>,
+    names: Vec<Arc<str>>,
+}
+
+impl Symbols {
+    /// The symbol of a name, a new one where the name is new.
+    pub fn intern(&mut self, name: &str) -> Symbol {
+        if let Some(&symbol) = self.numbers.get(name) {
+            return symbol;
+        }
+        let symbol = Symbol(self.names.len() as u32);
+        let name: Arc<str> = name.into();
+        self.names.push(Arc::clone(&name));
+        self.numbers.insert(name, symbol);
+        symbol
+    }
+
+    /// The name, shared.
+    pub fn name(&self, symbol: Symbol) -> &Arc<str> {
+        &self.names[symbol.index()]
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    pub(crate) fn forget_if_many(&mut self) {
+        if self.names.len() > MAX_KEPT {
+            *self = Self::default();
+        }
+    }
+}
