@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The address of machine code with the C ABI of doubles.
 ///
-/// A plain number: making one is safe, entering it ([`call`](crate::call), [`Stub::redirect`](crate::Stub::redirect))
+/// A plain number: making one is safe, entering it ([`call`](crate::call()), [`Stub::redirect`](crate::Stub::redirect))
 /// is not.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicUsize;
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
-use crate::arch::{self, STUB_SIZE, StubPlace};
+use crate::arch::{self, PAGE_SIZE, STUB_SIZE, StubPlace};
 use crate::error::Error;
 
 /// The size of a slot in bytes.
@@ -51,10 +51,9 @@ unsafe impl Sync for Pages {}
 impl Pages {
     /// Maps `n_pages` pages of stubs, at least one, the first of which gets id `first_id`.
     pub(crate) fn map(form: Form, n_pages: usize, first_id: u32) -> Result<Self, Error> {
-        let page = rustix::param::page_size();
-        let slots = n_pages * page;
+        let slots = n_pages * PAGE_SIZE;
         let n_stubs = slots / STUB_SIZE - 1;
-        let n_bytes = slots + (n_stubs * SLOT_SIZE).next_multiple_of(page);
+        let n_bytes = slots + (n_stubs * SLOT_SIZE).next_multiple_of(PAGE_SIZE);
 
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // Every page is about to be written: populating them at once saves a fault for each.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Why a [`call`](crate::call) ended early.
+/// Why a [`call`](crate::call()) ended early.
 ///
 /// A [`Runtime`](crate::Runtime) returns one to end the innermost call; that call returns it as it is. A host function
 /// that receives one from a nested call may hand it on with `?`: a panic stays a panic.

@@ -15,6 +15,9 @@ use std::mem::offset_of;
 
 use crate::entry;
 
+/// The size of a page in bytes: the processor has no other that a mapping could start at.
+pub(crate) const PAGE_SIZE: usize = 4096;
+
 /// The size of a stub and of a mapping's header, in bytes.
 pub(crate) const STUB_SIZE: usize = 16;
 

@@ -1,5 +1,6 @@
 //! Calls that end early end where they should, with what the runtime said, and leave the thread fit for the next.
 
+use std::backtrace::Backtrace;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 
 use kaleidoscope_native::{HostPool, StubPool, Trap};
@@ -125,6 +126,28 @@ extern "C" fn calls_host(slot: f64) -> f64 {
     // SAFETY: the test passes the address of the slot of a stub of no parameters.
     let host = unsafe { slot.read_volatile() };
     host() + 1.0
+}
+
+#[test]
+fn a_backtrace_finds_its_way_through_the_entries() {
+    let stub = StubPool::new().allocate().unwrap();
+    let host = HostPool::new().allocate(0).unwrap();
+    let check = || {
+        let frames = Backtrace::force_capture().to_string();
+        // Below the entry: a frame of the crate that only a walk through the assembly finds.
+        assert!(frames.contains("kaleidoscope_native::arch::x86_64::enter"), "{frames}");
+        assert!(frames.contains("native::support::Script::call"), "{frames}");
+    };
+    let script = Script::new()
+        .materialize(|_| {
+            check();
+            Ok(host.address())
+        })
+        .host_call(|_, _| {
+            check();
+            Ok(1.0)
+        });
+    assert_eq!(script.call(stub.address(), &[]).unwrap(), 1.0);
 }
 
 #[test]
