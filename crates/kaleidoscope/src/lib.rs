@@ -1,1 +1,45 @@
 //! An embeddable, extremely lazy JIT for the Kaleidoscope language.
+//!
+//! A function that is defined costs almost nothing: no IR, no machine code, until a call reaches it. See [`Engine`].
+//!
+//! ```text
+//!  text ─► item ─► resolved function ─► slot and stub          (defining: microseconds, no code)
+//!                                         │ first call
+//!                                         ▼
+//!                                  IR ─► object ─► linked code  (on the compile thread)
+//!                                         │
+//!                                  slot re-pointed: the next call goes straight there
+//! ```
+//!
+//! Mistakes in a program are [`Diagnostic`]s in the [`Outcome`]; after an error the next item runs. What happens to each
+//! function is told to [`Observer`]s as [`Event`]s.
+
+#![deny(unsafe_code)]
+
+mod compile;
+mod config;
+mod engine;
+mod error;
+mod evaluation;
+mod event;
+mod failure;
+mod host;
+mod jit;
+mod llvm;
+mod output;
+mod program;
+mod script;
+mod shared;
+mod stats;
+
+pub use compile::Listing;
+pub use config::{Builder, Mode, Optimization};
+pub use engine::Engine;
+pub use error::{Error, ErrorKind};
+pub use event::{BodyName, CompileTimes, Event, Observer, Tier};
+pub use kaleidoscope_lang as lang;
+pub use kaleidoscope_lang::diagnostic::{Code, Diagnostic, Severity};
+pub use kaleidoscope_lang::source::{Source, Span};
+pub use output::{Output, OutputBuffer, StandardOutput};
+pub use script::{ItemOutcome, Outcome, Script};
+pub use stats::{Compiled, Statistics, Totals};

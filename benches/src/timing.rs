@@ -1,0 +1,59 @@
+//! Measuring turn and turn about.
+
+use std::time::{Duration, Instant};
+
+/// Times of two things done in turns, so that whatever disturbs the machine disturbs both.
+#[derive(Debug)]
+pub struct Pairs {
+    pairs: Vec<(Duration, Duration)>,
+}
+
+impl Pairs {
+    /// Does `ours` and `theirs` `n_pairs` times each, in turns, after one round that does not count.
+    pub fn measure(n_pairs: usize, mut ours: impl FnMut(), mut theirs: impl FnMut()) -> Self {
+        ours();
+        theirs();
+        let pairs = (0..n_pairs).map(|_| (time(&mut ours), time(&mut theirs))).collect();
+        Self { pairs }
+    }
+
+    /// The median time of ours.
+    pub fn ours(&self) -> Duration {
+        median(self.pairs.iter().map(|pair| pair.0))
+    }
+
+    /// The median time of theirs.
+    pub fn theirs(&self) -> Duration {
+        median(self.pairs.iter().map(|pair| pair.1))
+    }
+
+    /// The ratio of ours to theirs, as lower quartile, median and upper quartile over the pairs.
+    pub fn ratio(&self) -> [f64; 3] {
+        let mut ratios: Vec<f64> =
+            self.pairs.iter().map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()).collect();
+        ratios.sort_by(f64::total_cmp);
+        [1, 2, 3].map(|quarter| ratios[(ratios.len() - 1) * quarter / 4])
+    }
+}
+
+/// How long it takes.
+pub fn time(what: &mut impl FnMut()) -> Duration {
+    let start = Instant::now();
+    what();
+    start.elapsed()
+}
+
+/// The middle one.
+///
+/// # Panics
+/// When there is none.
+pub fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<_> = times.collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// Milliseconds with three digits behind the point.
+pub fn millis(duration: Duration) -> String {
+    format!("{:.3}", duration.as_secs_f64() * 1e3)
+}

@@ -1,0 +1,95 @@
+//! Standard output: what programs write and the values of expressions, in one buffer.
+//!
+//! The buffer goes out when it is full, before anything is written to standard error, before standard input is waited for, and
+//! at the end; to a terminal, after each write. A reader that has gone away is no error: what is written
+//! afterwards is dropped, and the run ends.
+
+use kaleidoscope::Output;
+use kaleidoscope::lang::number;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Standard output with a buffer. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Console {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    buffer: Vec<u8>,
+    is_terminal: bool,
+    /// The program's last output did not end a line.
+    is_line_open: bool,
+    /// Writing has failed, for this reason; nothing more is written.
+    failed: Option<io::ErrorKind>,
+}
+
+const FLUSH_AT_BYTES: usize = 64 << 10;
+
+impl Console {
+    /// Nothing written yet.
+    pub(crate) fn new() -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let state = State { buffer: Vec::new(), is_terminal, is_line_open: false, failed: None };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Prints the value of a top-level expression on a line of its own.
+    pub(crate) fn print_value(&self, value: f64) -> io::Result<()> {
+        let mut state = self.lock();
+        let open = if state.is_line_open { "\n" } else { "" };
+        state.write(&format!("{open}{}\n", number::format(value)))
+    }
+
+    /// Prints text of the command's own.
+    pub(crate) fn print(&self, text: &str) -> io::Result<()> {
+        self.lock().write(text)
+    }
+
+    /// Sends what is in the buffer on its way.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        self.lock().flush()
+    }
+
+    /// Whether the reader of standard output has gone away.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        self.lock().failed == Some(io::ErrorKind::BrokenPipe)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
+        }
+        self.buffer.extend_from_slice(text.as_bytes());
+        if let Some(last) = text.bytes().last() {
+            self.is_line_open = last != b'\n';
+        }
+        if self.is_terminal || self.buffer.len() >= FLUSH_AT_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(&self.buffer).and_then(|()| stdout.flush());
+        self.buffer.clear();
+        if let Err(error) = &written {
+            self.failed = Some(error.kind());
+        }
+        written
+    }
+}
+
+impl Output for Console {
+    fn write(&self, text: &str) -> io::Result<()> {
+        self.lock().write(text)
+    }
+}

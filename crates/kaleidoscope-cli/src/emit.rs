@@ -1,0 +1,109 @@
+//! `emit`: what becomes of a program, stage by stage. Nothing runs.
+
+use crate::Exit;
+use crate::args::{EmitKind, EmitOptions};
+use crate::console::Console;
+use crate::input::Input;
+use crate::report::Reporter;
+use crate::run::read_all;
+use kaleidoscope::lang::item::Item;
+use kaleidoscope::{Engine, Listing, Script};
+
+/// Shows what the options ask for.
+pub(crate) fn emit(options: &EmitOptions) -> Exit {
+    let console = Console::new();
+    let reporter = Reporter::new(options.messages.format, console.clone());
+    let input = Input::of_path(&options.file);
+    let (text, problem) = match read_all(&input) {
+        Ok(read) => read,
+        Err(message) => {
+            reporter.failure(&message);
+            return Exit::Usage;
+        }
+    };
+    let engine = match Engine::builder().optimization(options.optimization.level()).build() {
+        Ok(engine) => engine,
+        Err(error) => {
+            reporter.failure(&error.to_string());
+            return Exit::Program;
+        }
+    };
+    let mut script = engine.script(&input.name());
+    if options.kind == EmitKind::Tokens {
+        script.reader().keep_tokens();
+    }
+    script.push(&text);
+    script.finish();
+
+    let mut exit = Exit::Success;
+    let mut is_found = false;
+    while let Some(read) = script.read_next() {
+        for diagnostic in &read.diagnostics {
+            reporter.report(diagnostic, &script.source());
+            if diagnostic.is_error() {
+                exit = Exit::Program;
+            }
+        }
+        let is_wanted = options
+            .function
+            .as_deref()
+            .is_none_or(|wanted| read.item.as_ref().and_then(name) == Some(wanted));
+        if !is_wanted {
+            continue;
+        }
+        is_found = true;
+        match show(options.kind, &engine, &mut script, read.item.as_ref()) {
+            // Where nobody takes the output there is nobody to tell.
+            Ok(text) => drop(console.print(&text)),
+            Err(message) => {
+                reporter.failure(&message);
+                exit = Exit::Program;
+            }
+        }
+    }
+    if let Some(problem) = problem {
+        reporter.failure(&format!("{}: {problem}", input.name()));
+        exit = Exit::Program;
+    }
+    if let (Some(name), false) = (&options.function, is_found) {
+        reporter.failure(&format!("there is no function `{name}` in {}", input.name()));
+        exit = Exit::Program;
+    }
+    if let Err(error) = console.flush()
+        && !console.is_broken_pipe()
+    {
+        reporter.failure(&format!("cannot write to standard output: {error}"));
+        exit = Exit::Program;
+    }
+    exit
+}
+
+/// The function's name, or the expression's.
+fn name(item: &Item) -> Option<&str> {
+    match item {
+        Item::Definition { function, .. } | Item::Expression { function, .. } => Some(&function.name),
+        _ => None,
+    }
+}
+
+fn show(kind: EmitKind, engine: &Engine, script: &mut Script, item: Option<&Item>) -> Result<String, String> {
+    let listing = match kind {
+        EmitKind::Tokens => {
+            let source = script.source();
+            return Ok(kaleidoscope::lang::token::listing(script.reader().tokens(), &source));
+        }
+        EmitKind::Ast => {
+            let syntax = script.reader().syntax();
+            return Ok(syntax.map_or_else(String::new, |(tree, item)| {
+                let _ = tree;
+                format!("{item:?}\n")
+            }));
+        }
+        EmitKind::Ir => return Ok(item.and_then(|item| engine.resolved(item)).unwrap_or_default()),
+        EmitKind::Llvm => Listing::Llvm,
+        EmitKind::Asm => Listing::Assembly,
+    };
+    let Some(item) = item else { return Ok(String::new()) };
+    let text = engine.list(item, listing)?;
+    Ok(text.map_or_else(String::new, |text| format!("{}\n", text.trim_end())))
+}

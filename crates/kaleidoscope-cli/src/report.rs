@@ -1,0 +1,74 @@
+//! Diagnostics on standard error, for a person or for a program.
+
+use crate::args::MessageFormat;
+use crate::console::Console;
+use kaleidoscope::lang::diagnostic::{Color, render};
+use kaleidoscope::{Diagnostic, Source, Span};
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal, Write};
+
+/// Writes diagnostics.
+#[derive(Clone, Debug)]
+pub(crate) struct Reporter {
+    format: MessageFormat,
+    color: Color,
+    console: Console,
+}
+
+impl Reporter {
+    /// Colour only for a terminal, and not if `NO_COLOR` says so.
+    pub(crate) fn new(format: MessageFormat, console: Console) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let color = if wanted && io::stderr().is_terminal() { Color::Always } else { Color::Never };
+        Self { format, color, console }
+    }
+
+    /// Writes the diagnostic. Program output that came before it goes out first.
+    pub(crate) fn report(&self, diagnostic: &Diagnostic, source: &Source) {
+        let text = match self.format {
+            MessageFormat::Human => format!("{}\n", render(diagnostic, source, self.color).trim_end()),
+            MessageFormat::Json => format!("{}\n", as_json(diagnostic, source)),
+        };
+        self.write(&text);
+    }
+
+    /// Reports a failure that has no place in any text: a file that cannot be read, say.
+    pub(crate) fn failure(&self, message: &str) {
+        let text = match self.format {
+            MessageFormat::Human => format!("error: {message}\n"),
+            MessageFormat::Json => format!("{}\n", json!({ "severity": "error", "message": message })),
+        };
+        self.write(&text);
+    }
+
+    fn write(&self, text: &str) {
+        // Where standard output or standard error takes nothing there is nobody to tell.
+        drop(self.console.flush());
+        drop(io::stderr().write_all(text.as_bytes()));
+    }
+}
+
+fn as_json(diagnostic: &Diagnostic, source: &Source) -> Value {
+    let mut object = json!({
+        "code": diagnostic.code.as_str(),
+        "severity": diagnostic.severity.name(),
+        "message": diagnostic.message,
+        "file": source.name(),
+        "hint": diagnostic.hint,
+        "labels": diagnostic.labels.iter().map(|label| {
+            let mut object = place(label.span, source);
+            object["text"] = json!(label.text);
+            object
+        }).collect::<Vec<_>>(),
+    });
+    if let (Some(span), Value::Object(fields)) = (diagnostic.span, &mut object) {
+        let Value::Object(place) = place(span, source) else { unreachable!("`place` makes an object") };
+        fields.extend(place);
+    }
+    object
+}
+
+fn place(span: Span, source: &Source) -> Value {
+    let (start, end) = (source.position(span.start), source.position(span.end));
+    json!({ "line": start.line, "column": start.column, "end_line": end.line, "end_column": end.column })
+}

@@ -1,0 +1,253 @@
+//! `run` and `check`: texts in order in one session.
+
+use crate::Exit;
+use crate::args::{CheckOptions, RunOptions};
+use crate::console::Console;
+use crate::input::Input;
+use crate::interactive;
+use crate::report::Reporter;
+use crate::statistics;
+use crate::trace::Trace;
+use kaleidoscope::{Engine, ItemOutcome, Script, Statistics};
+use std::io::{self, IsTerminal};
+
+/// Runs what the options name.
+pub(crate) fn run(options: RunOptions) -> Exit {
+    let console = Console::new();
+    let reporter = Reporter::new(options.messages.format, console.clone());
+    let mut inputs: Vec<Input> = options.files.iter().map(|path| Input::of_path(path)).collect();
+    inputs.extend(options.texts.iter().cloned().map(Input::Text));
+    let is_interactive = inputs.is_empty() && io::stdin().is_terminal();
+    if inputs.is_empty() && !is_interactive {
+        inputs.push(Input::Stdin);
+    }
+
+    let mut builder = Engine::builder()
+        .mode(options.jit.mode())
+        .optimization(options.optimization.level())
+        .output(console.clone());
+    let statistics = options.stats.map(|format| (format, Statistics::new()));
+    if let Some((_, statistics)) = &statistics {
+        builder = builder.observer(statistics.clone());
+    }
+    let trace = match options.trace.as_deref().map(Trace::create).transpose() {
+        Ok(trace) => trace,
+        Err(message) => {
+            reporter.failure(&message);
+            return Exit::Usage;
+        }
+    };
+    if let Some(trace) = &trace {
+        builder = builder.observer(trace.clone());
+    }
+    let engine = match builder.build() {
+        Ok(engine) => engine,
+        Err(error) => {
+            reporter.failure(&error.to_string());
+            return Exit::Program;
+        }
+    };
+
+    let mut session = Session { engine, console, reporter, options, exit: Exit::Success };
+    if is_interactive {
+        interactive::talk(&mut session);
+    } else {
+        session.run_inputs(&inputs);
+    }
+    session.finish(statistics, trace.as_ref())
+}
+
+/// One run: the engine, and what came of it so far.
+pub(crate) struct Session {
+    pub(crate) engine: Engine,
+    pub(crate) console: Console,
+    pub(crate) reporter: Reporter,
+    options: RunOptions,
+    exit: Exit,
+}
+
+/// Whether there is more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    GoOn,
+    Stop,
+}
+
+impl Session {
+    fn run_inputs(&mut self, inputs: &[Input]) {
+        // A file that cannot be read is a mistake of the command line: found before anything runs.
+        let mut opened = Vec::new();
+        for input in inputs {
+            match input.open() {
+                Ok(chunks) => opened.push((input, chunks)),
+                Err(message) => {
+                    self.reporter.failure(&message);
+                    self.exit = Exit::Usage;
+                    return;
+                }
+            }
+        }
+        for (input, mut chunks) in opened {
+            let keep_going = self.keeps_going(matches!(input, Input::Stdin));
+            let mut script = self.engine.script(&input.name());
+            loop {
+                let more = match chunks.next_text() {
+                    Ok(Some(text)) => {
+                        script.push(&text);
+                        true
+                    }
+                    Ok(None) => {
+                        script.finish();
+                        false
+                    }
+                    Err(message) => {
+                        self.reporter.failure(&format!("{}: {message}", input.name()));
+                        self.exit = Exit::Program;
+                        if keep_going {
+                            break;
+                        }
+                        return;
+                    }
+                };
+                if self.run_items(&mut script, Script::run_next, keep_going) == Flow::Stop {
+                    return;
+                }
+                if !more {
+                    break;
+                }
+                if matches!(input, Input::Stdin) {
+                    // Whoever writes to our standard input may wait for the answer before writing on. That nobody
+                    // takes it shows at the next write.
+                    drop(self.console.flush());
+                }
+            }
+        }
+    }
+
+    pub(crate) fn keeps_going(&self, by_default: bool) -> bool {
+        self.options.keep_going || (by_default && !self.options.fail_fast)
+    }
+
+    /// Runs the items that are there, printing values and diagnostics.
+    pub(crate) fn run_items(
+        &mut self,
+        script: &mut Script,
+        mut next: impl FnMut(&mut Script) -> Option<ItemOutcome>,
+        keep_going: bool,
+    ) -> Flow {
+        while let Some(outcome) = next(script) {
+            if let Some(value) = outcome.value
+                && !self.options.quiet
+            {
+                // A failure is remembered by the console, and looked at below.
+                drop(self.console.print_value(value));
+            }
+            if self.console.is_broken_pipe() {
+                return Flow::Stop;
+            }
+            if !outcome.diagnostics.is_empty() {
+                let source = script.source();
+                for diagnostic in &outcome.diagnostics {
+                    self.reporter.report(diagnostic, &source);
+                }
+            }
+            if outcome.is_error() {
+                self.exit = Exit::Program;
+                if !keep_going {
+                    return Flow::Stop;
+                }
+            }
+        }
+        Flow::GoOn
+    }
+
+    /// Sends the rest of the output on its way, and says what was asked for.
+    fn finish(
+        self,
+        statistics: Option<(crate::args::StatsFormat, Statistics)>,
+        trace: Option<&Trace>,
+    ) -> Exit {
+        let mut exit = self.exit;
+        if let Err(error) = self.console.flush()
+            && !self.console.is_broken_pipe()
+        {
+            self.reporter.failure(&format!("cannot write to standard output: {error}"));
+            exit = exit.max(Exit::Program);
+        }
+        if let Some((format, statistics)) = statistics {
+            statistics::print(format, &statistics.totals());
+        }
+        if let Some(Err(message)) = trace.map(Trace::finish) {
+            self.reporter.failure(&message);
+            exit = exit.max(Exit::Program);
+        }
+        // The process ends here, and gives all memory back at once: what the engine would do to free it piece by piece is
+        // time lost.
+        std::mem::forget(self.engine);
+        exit
+    }
+}
+
+/// Reports the mistakes of the files; runs nothing.
+pub(crate) fn check(options: &CheckOptions) -> Exit {
+    let console = Console::new();
+    let reporter = Reporter::new(options.messages.format, console.clone());
+    let engine = match Engine::builder().output(console).build() {
+        Ok(engine) => engine,
+        Err(error) => {
+            reporter.failure(&error.to_string());
+            return Exit::Program;
+        }
+    };
+    let mut exit = Exit::Success;
+    for input in options.files.iter().map(|path| Input::of_path(path)) {
+        let mut script = engine.script(&input.name());
+        match read_all(&input) {
+            Ok((text, problem)) => {
+                script.push(&text);
+                script.finish();
+                while let Some(read) = script.read_next() {
+                    for diagnostic in &read.diagnostics {
+                        reporter.report(diagnostic, &script.source());
+                        if diagnostic.is_error() {
+                            exit = exit.max(Exit::Program);
+                        }
+                    }
+                }
+                if let Some(problem) = problem {
+                    reporter.failure(&format!("{}: {problem}", input.name()));
+                    exit = exit.max(Exit::Program);
+                }
+            }
+            Err(message) => {
+                reporter.failure(&message);
+                return Exit::Usage;
+            }
+        }
+    }
+    exit
+}
+
+/// All text of the input, and what was wrong behind it.
+///
+/// # Errors
+/// A sentence that says why it cannot be opened.
+pub(crate) fn read_all(input: &Input) -> Result<(String, Option<String>), String> {
+    let mut chunks = input.open()?;
+    let mut all = String::new();
+    loop {
+        match chunks.next_text() {
+            Ok(Some(text)) => all.push_str(&text),
+            Ok(None) => return Ok((all, None)),
+            Err(problem) => return Ok((all, Some(problem))),
+        }
+    }
+}
+
+impl Session {
+    /// Something went wrong that ends the run.
+    pub(crate) fn fail(&mut self, message: &str) {
+        self.reporter.failure(message);
+        self.exit = Exit::Program;
+    }
+}

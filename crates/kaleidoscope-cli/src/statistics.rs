@@ -1,0 +1,99 @@
+//! What `--stats` prints, on standard error.
+
+use crate::args::StatsFormat;
+use kaleidoscope::Totals;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Prints the numbers.
+pub(crate) fn print(format: StatsFormat, totals: &Totals) {
+    let text = match format {
+        StatsFormat::Json => format!("{}\n", as_json(totals)),
+        StatsFormat::Text => as_text(totals),
+    };
+    // Where standard error takes nothing there is nobody to tell.
+    drop(io::stderr().write_all(text.as_bytes()));
+}
+
+/// The object that scripts rely on: keys may be added, never renamed.
+fn as_json(totals: &Totals) -> Value {
+    let compiled = totals.compiled.iter().map(|compiled| {
+        json!({
+            "name": &*compiled.body.name,
+            "tier": compiled.tier.name(),
+            "version": compiled.body.version,
+            "micros": micros(compiled.times.total()),
+            "bytes": compiled.bytes,
+            "inlined": [],
+        })
+    });
+    json!({
+        "functions": {
+            "defined": totals.defined.len(),
+            "called": totals.ir_functions.len(),
+            "baseline": 0,
+            "optimized": 0,
+            "failed": totals.failed.len(),
+        },
+        "expressions": totals.n_expressions,
+        "ir_functions": totals.ir_functions.len(),
+        "bytes": { "code": totals.code_bytes, "resolved": totals.resolved_bytes },
+        "micros": {
+            "parse": micros(totals.parse),
+            "baseline": 0,
+            "llvm_ir": micros(totals.compile.ir),
+            "llvm_optimize": micros(totals.compile.optimize),
+            "llvm_codegen": micros(totals.compile.codegen),
+            "link": micros(totals.compile.link),
+            "run": micros(totals.run),
+            "total": micros(totals.total),
+        },
+        "compiled": compiled.collect::<Vec<_>>(),
+    })
+}
+
+fn micros(duration: Duration) -> u128 {
+    duration.as_micros()
+}
+
+fn as_text(totals: &Totals) -> String {
+    let mut text = format!(
+        "functions   {} defined, {} compiled, {} failed; {} bytes resolved, {} bytes of code\n\
+         expressions {} run\n\
+         time        {} in all: ",
+        totals.defined.len(),
+        totals.ir_functions.len(),
+        totals.failed.len(),
+        totals.resolved_bytes,
+        totals.code_bytes,
+        totals.n_expressions,
+        millis(totals.total),
+    );
+    let stages = [
+        ("parse", totals.parse),
+        ("LLVM IR", totals.compile.ir),
+        ("optimise", totals.compile.optimize),
+        ("code generation", totals.compile.codegen),
+        ("link", totals.compile.link),
+        ("run", totals.run),
+    ];
+    let stages: Vec<_> = stages.iter().map(|(name, time)| format!("{name} {}", millis(*time))).collect();
+    text.push_str(&stages.join(", "));
+    text.push('\n');
+    for compiled in &totals.compiled {
+        text.push_str(&format!(
+            "compiled    {:<24} {:>5}  version {:<3} {:>10}  {:>6} bytes\n",
+            &*compiled.body.name,
+            compiled.tier.name(),
+            compiled.body.version,
+            millis(compiled.times.total()),
+            compiled.bytes,
+        ));
+    }
+    text
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{:.3} ms", duration.as_secs_f64() * 1e3)
+}

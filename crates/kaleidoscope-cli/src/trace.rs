@@ -1,0 +1,130 @@
+//! `--trace`: every event as it happens, in Chrome's trace event format, which Perfetto opens too.
+//!
+//! The format is described in "Trace Event Format" by the Chromium project: a JSON array of objects, of which we use
+//! complete events (`X`, with a duration) and instants (`i`). The file is whole as soon as `finish` has returned.
+
+use kaleidoscope::{BodyName, Event, Observer};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Writes a trace. Clones write to the same file.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    path: PathBuf,
+    start: Instant,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: BufWriter<File>,
+    n_events: usize,
+    failed: Option<io::Error>,
+}
+
+impl Trace {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// A sentence that says why it cannot be written.
+    pub(crate) fn create(path: &Path) -> Result<Self, String> {
+        let file = File::create(path)
+            .map_err(|error| format!("cannot write the trace to {}: {error}", path.display()))?;
+        let state = State { file: BufWriter::new(file), n_events: 0, failed: None };
+        Ok(Self { path: path.to_owned(), start: Instant::now(), state: Arc::new(Mutex::new(state)) })
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// A sentence that says why it could not be written.
+    pub(crate) fn finish(&self) -> Result<(), String> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = if state.n_events == 0 { "[\n]\n" } else { "\n]\n" };
+        let written = match state.failed.take() {
+            Some(error) => Err(error),
+            None => state.file.write_all(end.as_bytes()).and_then(|()| state.file.flush()),
+        };
+        written.map_err(|error| format!("cannot write the trace to {}: {error}", self.path.display()))
+    }
+
+    /// An event that has just ended and took so long.
+    fn complete(&self, name: String, category: &str, took: Duration, args: Value) {
+        let start = self.start.elapsed().saturating_sub(took);
+        self.write(&json!({
+            "name": name, "cat": category, "ph": "X", "ts": micros(start), "dur": micros(took),
+            "pid": 1, "tid": 1, "args": args,
+        }));
+    }
+
+    /// An event without duration.
+    fn instant(&self, name: String, category: &str, args: Value) {
+        self.write(&json!({
+            "name": name, "cat": category, "ph": "i", "s": "t", "ts": micros(self.start.elapsed()),
+            "pid": 1, "tid": 1, "args": args,
+        }));
+    }
+
+    fn write(&self, event: &Value) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let separator = if state.n_events == 0 { "[\n" } else { ",\n" };
+        state.n_events += 1;
+        if let Err(error) = write!(state.file, "{separator}{event}") {
+            // Told at the end; the program is not disturbed.
+            state.failed.get_or_insert(error);
+        }
+    }
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+fn version(body: &BodyName) -> Value {
+    json!({ "version": body.version })
+}
+
+impl Observer for Trace {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::Read { took } => self.complete("read".to_owned(), "read", *took, json!({})),
+            Event::Defined { body, resolved_bytes } => {
+                let args = json!({ "version": body.version, "resolved_bytes": resolved_bytes });
+                self.instant(format!("define {}", body.name), "define", args);
+            }
+            Event::FirstCalled { body } => {
+                self.instant(format!("first call {}", body.name), "call", version(body))
+            }
+            Event::IrMade { body, took } => {
+                let args = json!({ "version": body.version, "micros": micros(*took) });
+                self.instant(format!("IR {}", body.name), "compile", args);
+            }
+            Event::Compiled { body, tier, times, bytes } => {
+                let args = json!({
+                    "version": body.version, "tier": tier.name(), "bytes": bytes, "micros": {
+                        "ir": micros(times.ir), "optimize": micros(times.optimize),
+                        "codegen": micros(times.codegen), "link": micros(times.link),
+                    },
+                });
+                self.complete(format!("compile {}", body.name), "compile", times.total(), args);
+            }
+            Event::Freed { body, bytes } => {
+                let args = json!({ "version": body.version, "bytes": bytes });
+                self.instant(format!("free {}", body.name), "free", args);
+            }
+            Event::Failed { body, reason } => {
+                let args = json!({ "version": body.version, "reason": reason });
+                self.instant(format!("fail {}", body.name), "compile", args);
+            }
+            Event::Evaluated { body, took } => {
+                self.complete(format!("run {}", body.name), "run", *took, json!({}));
+            }
+            // Kinds of events that this command does not know are named as the library prints them.
+            other => self.instant(format!("{other:?}"), "other", json!({})),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Runs the command and looks at what came of it.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// What came of one run.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the command with nothing on standard input.
+pub(crate) fn run(args: &[&str]) -> Finished {
+    run_with_input(args, b"")
+}
+
+/// Runs the command with these bytes on standard input.
+pub(crate) fn run_with_input(args: &[&str], input: &[u8]) -> Finished {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The command may end without reading everything.
+    drop(child.stdin.take().unwrap().write_all(input));
+    let output = child.wait_with_output().unwrap();
+    Finished {
+        code: output.status.code().expect("the command was not killed"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Runs the command and expects this exit code and this standard output, and nothing on standard error when all ran.
+#[track_caller]
+pub(crate) fn check(args: &[&str], code: i32, stdout: &str) -> Finished {
+    let finished = run(args);
+    assert_eq!((finished.code, finished.stdout.as_str()), (code, stdout), "{args:?}: {}", finished.stderr);
+    if code == 0 {
+        assert_eq!(finished.stderr, "", "{args:?}");
+    }
+    finished
+}
+
+/// A file with this content that goes away with the result.
+pub(crate) fn file(content: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::with_suffix(".kal").unwrap();
+    file.write_all(content).unwrap();
+    file
+}
+
+/// The path as text.
+pub(crate) fn path(file: &tempfile::NamedTempFile) -> &str {
+    file.path().to_str().unwrap()
+}

@@ -1,0 +1,69 @@
+//! Diagnostics: codes, places, formats.
+
+use crate::command::{check, file, path, run};
+use serde_json::Value;
+
+#[test]
+fn a_diagnostic_has_code_place_and_line() {
+    let file = file(b"# first\ndef f(x) x;\n1 + f(1, 2);\n");
+    let finished = run(&[path(&file)]);
+    assert_eq!(finished.code, 1);
+    let place = format!("{}:3:5", path(&file));
+    for part in ["KLS2004", &place, "1 + f(1, 2);", "^"] {
+        assert!(finished.stderr.contains(part), "{part} is missing in: {}", finished.stderr);
+    }
+    assert!(!finished.stderr.contains('\x1b'), "no colour without a terminal");
+}
+
+#[test]
+fn json_messages_are_one_object_on_a_line() {
+    let finished =
+        run(&["--keep-going", "--message-format", "json", "-e", "x;\n  4+;\n 3", "-e", "def f(x) nix(x);"]);
+    assert_eq!((finished.code, finished.stdout.as_str()), (1, "3\n"));
+    let messages: Vec<Value> =
+        finished.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let facts: Vec<_> = messages
+        .iter()
+        .map(|message| {
+            let text = |key: &str| message[key].as_str().unwrap().to_owned();
+            (text("code"), text("severity"), message["line"].as_u64(), message["column"].as_u64())
+        })
+        .collect();
+    let expected = [("KLS2001", "error", 1, 1), ("KLS1001", "error", 2, 5), ("KLS2003", "warning", 1, 10)];
+    let expected = expected.map(|(code, severity, line, column)| {
+        (code.to_owned(), severity.to_owned(), Some(line), Some(column))
+    });
+    assert_eq!(facts, expected);
+    assert_eq!(messages[0]["file"], "<command line>");
+}
+
+#[test]
+fn a_failed_item_leaves_nothing_behind() {
+    check(&["--keep-going", "-e", "def f(x) x + nope; f(1); def f(x) x; f(2);"], 1, "2\n");
+    check(&["--keep-going", "-e", "def binary| 200 (a b) a; 1 | 2; 3"], 1, "3\n");
+}
+
+#[test]
+fn errors_while_running_end_the_item_only() {
+    for mode in ["lazy", "eager", "off"] {
+        let text = "extern system(x); def f(x) system(x); def g(x) h(x); f(1); g(1); 5;";
+        let finished = check(&["--keep-going", "--jit", mode, "-e", text], 1, "5\n");
+        for code in ["KLS3003", "KLS3001"] {
+            assert!(finished.stderr.contains(code), "{mode}: {}", finished.stderr);
+        }
+        let text = "def g(x) x; def f(x) g(x); f(1); def g(x y) x; f(1); def g(x) x + 1; f(1);";
+        let finished = check(&["--keep-going", "--jit", mode, "-e", text], 1, "1\n2\n");
+        assert!(finished.stderr.contains("KLS3002"), "{mode}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn check_reports_and_runs_nothing() {
+    let good = file(b"def f(x) x; printd(f(1));");
+    let bad = file(b"printd(1); f(1, 2); x;");
+    check(&["check", path(&good)], 0, "");
+    let finished = check(&["check", path(&good), path(&bad)], 1, "");
+    for code in ["KLS2004", "KLS2001"] {
+        assert!(finished.stderr.contains(code), "{}", finished.stderr);
+    }
+}

@@ -1,0 +1,113 @@
+//! Bad input: a clear error, the right exit code, and nothing lost.
+
+use crate::command::{check, file, path, run, run_with_input};
+
+#[test]
+fn files_that_cannot_be_read_are_mistakes_of_the_command_line() {
+    for (name, reason) in [("/nonexistent/file.kal", "no such file"), ("/", "directory")] {
+        let finished = run(&[name, "-e", "1;"]);
+        assert_eq!((finished.code, finished.stdout.as_str()), (2, ""), "nothing runs");
+        assert!(finished.stderr.contains(name) && finished.stderr.contains(reason), "{}", finished.stderr);
+        assert_eq!(run(&["check", name]).code, 2);
+        assert_eq!(run(&["emit", "ast", name]).code, 2);
+    }
+}
+
+#[test]
+fn wrong_options_are_mistakes_of_the_command_line() {
+    for args in [
+        &["--jit", "sometimes"][..],
+        &["-O", "4"],
+        &["--no-such-option"],
+        &["--keep-going", "--fail-fast", "-e", "1"],
+        &["emit", "nonsense", "file"],
+        &["check"],
+        &["build", "file.kal", "-o", "out"],
+    ] {
+        let finished = run(args);
+        assert_eq!((finished.code, finished.stdout.as_str()), (2, ""), "{args:?}");
+        assert!(!finished.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_stops_before_anything_runs() {
+    let finished = run(&["--trace", "/nonexistent/trace.json", "-e", "printd(1);"]);
+    assert_eq!((finished.code, finished.stdout.as_str()), (2, ""));
+    assert!(finished.stderr.contains("/nonexistent/trace.json"), "{}", finished.stderr);
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_named_by_place() {
+    let bytes = b"1; 2; \xff 3;";
+    let file = file(bytes);
+    for finished in [run(&[path(&file)]), run_with_input(&[], bytes)] {
+        assert_eq!((finished.code, finished.stdout.as_str()), (1, "1\n2\n"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("byte 6 (0xff) is not UTF-8"), "{}", finished.stderr);
+    }
+    // A character cut off by the end of the text.
+    let finished = run_with_input(&[], b"1; # \xe2\x82");
+    assert_eq!((finished.code, finished.stdout.as_str()), (1, "1\n"), "{}", finished.stderr);
+}
+
+#[test]
+fn garbled_bytes_end_in_diagnostics() {
+    // All bytes below 128, in an order of no meaning.
+    let bytes: Vec<u8> = (0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8 & 0x7f).collect();
+    let finished = run_with_input(&[], &bytes);
+    assert_eq!(finished.code, 1);
+    assert!(finished.stderr.contains("KLS1"), "{}", finished.stderr);
+}
+
+#[test]
+fn unfinished_text_is_an_error_at_the_end() {
+    for text in ["def f(x", "1 +", "if 1 then 2", "for i = 1, i < 3 in", "var a = ", "def", "f(1,"] {
+        let finished = run_with_input(&[], text.as_bytes());
+        assert_eq!((finished.code, finished.stdout.as_str()), (1, ""), "{text}");
+        assert!(finished.stderr.contains("KLS1"), "{text}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn huge_numbers_are_what_c_reads() {
+    let digits = "9".repeat(400);
+    check(&["-e", &format!("1{} < 0; 1e-999", "0".repeat(400))], 0, "0\n0\n");
+    check(&["-e", &format!("{digits}/{digits}")], 0, "nan\n");
+}
+
+#[test]
+fn an_error_stops_a_file_and_not_a_pipe() {
+    let text = "1; x; 2;";
+    let file = file(text.as_bytes());
+    check(&["-e", text], 1, "1\n");
+    check(&[path(&file)], 1, "1\n");
+    check(&["--keep-going", path(&file)], 1, "1\n2\n");
+    let finished = run_with_input(&[], text.as_bytes());
+    assert_eq!((finished.code, finished.stdout.as_str()), (1, "1\n2\n"));
+    let finished = run_with_input(&["--fail-fast"], text.as_bytes());
+    assert_eq!((finished.code, finished.stdout.as_str()), (1, "1\n"));
+}
+
+#[test]
+fn deep_nesting_and_long_chains_end_soon() {
+    let n = 200_000;
+    let chain = format!("{}1", "1+".repeat(1_000_000));
+    let deep = [
+        format!("{}1{}", "(".repeat(n), ")".repeat(n)),
+        format!("{}1", "if 1 then 2 else ".repeat(n)),
+        format!("def f(x) x; {}1{}", "f(".repeat(n), ")".repeat(n)),
+        format!("def unary!(x) x; {}1", "!".repeat(n)),
+        format!("{}1", "var a = 1 in ".repeat(n)),
+        format!("{}1", "for i = 1, i < 2 in ".repeat(n)),
+        format!("{}1", "2^".repeat(n)),
+        format!("def f(x) {}x; f(1)", "x+".repeat(1_000_000)),
+        chain,
+    ];
+    for text in deep {
+        let start = std::time::Instant::now();
+        let finished = run_with_input(&[], text.as_bytes());
+        let (head, took) = (&text[..30], start.elapsed());
+        assert!(finished.code == 0 || finished.stderr.contains("KLS"), "{head}: {}", finished.stderr);
+        println!("{head}…: code {}, {took:?}", finished.code);
+    }
+}

@@ -1,0 +1,102 @@
+//! What goes to standard output, and when.
+
+use crate::command::{check, file, path, run, run_with_input};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+
+#[test]
+fn values_come_one_on_a_line() {
+    check(&["-e", "1 2 3; 0.1; 1e16; 0/0 < 1; 1/0;"], 0, "1\n2\n3\n0.1\n1e16\n1\ninf\n");
+}
+
+#[test]
+fn quiet_prints_no_values_but_the_programs_output() {
+    check(&["-q", "-e", "1; printd(2); 3;"], 0, "2\n");
+}
+
+#[test]
+fn a_line_that_the_program_left_open_is_ended_before_a_value() {
+    check(&["-e", "putchard(65);"], 0, "A\n0\n");
+    check(&["-e", "putchard(65); putchard(10); 7"], 0, "A\n0\n\n0\n7\n");
+    check(&["-q", "-e", "putchard(65)"], 0, "A");
+}
+
+#[test]
+fn texts_run_after_files_in_one_session() {
+    let file = file(b"def f(x) x + 1; f(1);");
+    check(&["-e", "f(10);", "-e", "f(20)", path(&file)], 0, "2\n11\n21\n");
+    check(&["run", path(&file), path(&file)], 0, "2\n2\n");
+}
+
+#[test]
+fn every_mode_and_level_gives_the_same() {
+    let text = "def fib(n) if n < 2 then n else fib(n-1) + fib(n-2); fib(15); for i = 0, i < 2 in printd(i);";
+    for mode in ["lazy", "eager", "off"] {
+        for level in ["0", "1", "2", "3"] {
+            check(&["--jit", mode, "-O", level, "-e", text], 0, "610\n0\n1\n2\n0\n");
+        }
+    }
+}
+
+#[test]
+fn items_of_a_pipe_run_as_they_come() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut answer = |question: &str| {
+        stdin.write_all(question.as_bytes()).unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        line
+    };
+    assert_eq!(answer("1+2;\n"), "3\n");
+    assert_eq!(answer("def f(x)\n x * 2;\nf(4);\n"), "8\n");
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run_quietly() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
+        .args(["-e", "for i = 0, i < 1e6 in printd(i); 1;"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 2];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_kaleidoscope")).args(["-e", "1;"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("standard output"));
+}
+
+#[test]
+fn without_a_file_standard_input_is_run() {
+    let finished = run_with_input(&[], b"1+1");
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "2\n"));
+    let finished = run_with_input(&["-"], b"1+1");
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "2\n"));
+    let finished = run_with_input(&["-e", "7"], b"1+1");
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "7\n"));
+}
+
+#[test]
+fn help_and_version_are_there() {
+    for args in [["--help"], ["--version"]] {
+        let finished = run(&args);
+        assert_eq!(finished.code, 0);
+        assert!(finished.stdout.contains("kaleidoscope"));
+    }
+}

@@ -1,0 +1,74 @@
+//! `--stats` and `--trace`.
+
+use crate::command::{file, path, run};
+use serde_json::Value;
+
+fn stats(args: &[&str]) -> Value {
+    let finished = run(args);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    serde_json::from_str(finished.stderr.trim_end()).unwrap()
+}
+
+#[test]
+fn functions_that_are_not_called_are_not_compiled() {
+    let text = "def a(x) x; def b(x) a(x); def c(x) d(x); def d(x) x; b(1); 1 + 2;";
+    let stats = stats(&["--stats=json", "-e", text]);
+    assert_eq!(stats["functions"]["defined"], 4);
+    assert_eq!(stats["functions"]["called"], 2);
+    assert_eq!(stats["ir_functions"], 2);
+    assert_eq!(stats["expressions"], 2);
+    let names: Vec<_> = stats["compiled"].as_array().unwrap().iter().map(|body| &body["name"]).collect();
+    assert_eq!(names, ["$expr1", "b", "a"]);
+}
+
+#[test]
+fn eager_mode_compiles_what_is_defined() {
+    let stats = stats(&["--jit", "eager", "--stats=json", "-e", "def a(x) x; def b(x) a(x);"]);
+    assert_eq!(stats["ir_functions"], 2);
+    assert_eq!(stats["compiled"][0]["tier"], "eager");
+}
+
+#[test]
+fn redefinitions_are_counted_once_and_compiled_again() {
+    let stats =
+        stats(&["--stats=json", "-e", "def f(x) x; f(1); def f(x) x + 1; f(1); def binary| (a b) a;"]);
+    assert_eq!(stats["functions"]["defined"], 2);
+    let versions: Vec<_> = stats["compiled"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|body| body["name"] == "f")
+        .map(|body| body["version"].as_u64().unwrap())
+        .collect();
+    assert_eq!(versions, [1, 2]);
+}
+
+#[test]
+fn what_needs_no_code_starts_no_compiler() {
+    let stats = stats(&["--stats=json", "-e", "def f(x) x; 1 + 2 * 3; sqrt(16); var a = 1 in a;"]);
+    assert_eq!(stats["compiled"].as_array().unwrap().len(), 0);
+    assert_eq!(stats["expressions"], 3);
+}
+
+#[test]
+fn the_text_form_names_what_was_compiled() {
+    let finished = run(&["--stats", "-e", "def f(x) x; f(1);"]);
+    assert!(finished.stderr.contains("1 defined") && finished.stderr.contains(" f "), "{}", finished.stderr);
+}
+
+#[test]
+fn a_trace_is_an_array_of_events() {
+    let trace = file(b"");
+    let finished = run(&["--trace", path(&trace), "-e", "def f(x) x; f(1); def f(x) 2; f(1);"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let events: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(trace.path()).unwrap()).unwrap();
+    let names: Vec<_> =
+        events.iter().map(|event| event["name"].as_str().unwrap()).filter(|&name| name != "read").collect();
+    let life = ["define f", "first call f", "IR f", "compile f", "free f"];
+    for name in life {
+        assert!(names.contains(&name), "{name} is missing in {names:?}");
+    }
+    for event in &events {
+        assert!(event["ts"].is_f64() && event["ph"].is_string(), "{event}");
+    }
+}

@@ -1,0 +1,181 @@
+//! The compile thread: code is made there, whoever needs it.
+//!
+//! One thread owns the code generator, because LLVM's contexts and target machines belong to one thread, and because it
+//! has a stack large enough for what LLVM does with a deeply nested function, which the caller's thread may not have.
+//! It is started when the first code is needed, and not before: [`CodeGenerator`] is all that the engine knows of LLVM.
+
+use crate::Optimization;
+use crate::event::{BodyName, CompileTimes};
+use crate::failure::panic_text;
+use kaleidoscope_lang::code::{Function, FunctionId};
+use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_native::CodeAddress;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+
+/// Makes machine code. Lives on the compile thread.
+pub(crate) trait CodeGenerator {
+    /// Makes and links code for the unit.
+    ///
+    /// # Errors
+    /// Why it cannot be done, in a sentence.
+    fn generate(&mut self, unit: &Unit) -> Result<Code, String>;
+
+    /// The text of what would be made of the unit, with names where the code has addresses.
+    ///
+    /// # Errors
+    /// Why it cannot be done, in a sentence.
+    fn list(
+        &mut self,
+        unit: &Unit,
+        listing: Listing,
+        name_of: &dyn Fn(FunctionId) -> String,
+    ) -> Result<String, String>;
+}
+
+/// What to show of a function's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Listing {
+    /// LLVM's IR, after its optimiser.
+    Llvm,
+    /// The machine's assembly.
+    Assembly,
+}
+
+/// How a code generator is made, on the compile thread.
+pub(crate) type Start = fn(Optimization) -> Result<Box<dyn CodeGenerator>, String>;
+
+/// What to make code of.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub(crate) function: Arc<Function>,
+    /// The function's own id, by which it calls itself; none for an expression.
+    pub(crate) id: Option<FunctionId>,
+    pub(crate) version: u32,
+    /// What stands behind each function that it calls.
+    pub(crate) callees: BTreeMap<FunctionId, Callee>,
+}
+
+impl Unit {
+    pub(crate) fn body_name(&self) -> BodyName {
+        BodyName { name: self.function.name.clone(), version: self.version }
+    }
+
+    /// What stands behind a function that this one calls.
+    pub(crate) fn callee(&self, id: FunctionId) -> Callee {
+        *self.callees.get(&id).expect("the unit was made of the function's own calls")
+    }
+}
+
+/// What a call is made into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Callee {
+    /// A call of whatever the slot at this address points to.
+    Slot { address: usize },
+    /// An instruction, or a direct call of the C library.
+    Maths(MathsFunction),
+}
+
+/// Linked code.
+pub(crate) struct Code {
+    /// Where it begins: a C function of as many doubles as the unit's function has parameters.
+    pub(crate) address: CodeAddress,
+    /// Bytes of machine code.
+    pub(crate) bytes: usize,
+    pub(crate) times: CompileTimes,
+    /// Keeps the code in memory; dropping it frees the code.
+    pub(crate) keep: Box<dyn Any + Send>,
+}
+
+/// Address space for the stack of the compile thread. Only what is touched takes memory.
+const STACK_BYTES: usize = 1 << 30;
+
+/// The thread, once it is needed.
+#[derive(Debug)]
+pub(crate) struct CompileThread {
+    start: Start,
+    optimization: Optimization,
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    jobs: mpsc::Sender<Job>,
+    thread: thread::JoinHandle<()>,
+}
+
+/// Something for the code generator to do, or why there is none. It sends its answer itself.
+type Job = Box<dyn FnOnce(Result<&mut dyn CodeGenerator, String>) + Send>;
+
+impl CompileThread {
+    /// The thread is not started yet.
+    pub(crate) fn new(start: Start, optimization: Optimization) -> Self {
+        Self { start, optimization, running: Mutex::new(None) }
+    }
+
+    /// Has the code generator do something on its thread, and waits for it.
+    ///
+    /// # Errors
+    /// Why it cannot be done, in a sentence.
+    pub(crate) fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut dyn CodeGenerator) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let job: Job = Box::new(move |generator| {
+            let result = generator.and_then(|generator| {
+                catch_unwind(AssertUnwindSafe(|| task(generator))).unwrap_or_else(|panic| {
+                    Err(format!("the code generator panicked: {}", panic_text(&*panic)))
+                })
+            });
+            // Who asked waits for the answer; were it gone, nobody would need the code, and dropping it frees it.
+            drop(reply.send(result));
+        });
+        self.jobs()?.send(job).map_err(|_| ENDED.to_owned())?;
+        answer.recv().map_err(|_| ENDED.to_owned())?
+    }
+
+    fn jobs(&self) -> Result<mpsc::Sender<Job>, String> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = &*running {
+            return Ok(running.jobs.clone());
+        }
+        let (jobs, received) = mpsc::channel();
+        let (start, optimization) = (self.start, self.optimization);
+        let thread = thread::Builder::new()
+            .name("kaleidoscope compile".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || serve(start, optimization, &received))
+            .map_err(|error| format!("the compile thread cannot be started: {error}"))?;
+        *running = Some(Running { jobs: jobs.clone(), thread });
+        Ok(jobs)
+    }
+}
+
+const ENDED: &str = "the compile thread has ended";
+
+impl Drop for CompileThread {
+    fn drop(&mut self) {
+        let running = self.running.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Running { jobs, thread }) = running {
+            drop(jobs);
+            // The thread catches the panics of its jobs; if it panicked all the same there is nothing left to end.
+            drop(thread.join());
+        }
+    }
+}
+
+fn serve(start: Start, optimization: Optimization, jobs: &mpsc::Receiver<Job>) {
+    let mut generator = catch_unwind(|| start(optimization))
+        .unwrap_or_else(|panic| Err(format!("the code generator panicked: {}", panic_text(&*panic))));
+    while let Ok(job) = jobs.recv() {
+        match &mut generator {
+            Ok(generator) => job(Ok(&mut **generator)),
+            Err(reason) => job(Err(reason.clone())),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! How an engine is set up.
+
+use crate::{Engine, Error, Observer, Output, StandardOutput};
+use std::fmt;
+
+/// When code is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mode {
+    /// At a function's first call: a function that is never called costs no code.
+    #[default]
+    Lazy,
+    /// When a function is defined. To compare with.
+    Eager,
+    /// Never: the reference evaluator runs everything.
+    Off,
+}
+
+impl Mode {
+    /// All modes.
+    pub const ALL: &[Self] = &[Self::Lazy, Self::Eager, Self::Off];
+
+    /// The word for it, as the command takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lazy => "lazy",
+            Self::Eager => "eager",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// How much LLVM's optimiser does. The results have the same bits at every level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Optimization {
+    /// Nothing: the quickest to make.
+    None,
+    /// What pays nearly always.
+    Less,
+    /// The usual level.
+    #[default]
+    Default,
+    /// Everything.
+    Aggressive,
+}
+
+/// Settings of an engine to be made. From [`Engine::builder`].
+pub struct Builder {
+    pub(crate) mode: Mode,
+    pub(crate) optimization: Optimization,
+    pub(crate) stack_bytes: usize,
+    pub(crate) output: Box<dyn Output>,
+    pub(crate) observers: Vec<Box<dyn Observer>>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            optimization: Optimization::default(),
+            stack_bytes: 256 << 20,
+            output: Box::new(StandardOutput),
+            observers: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// When code is made; [`Mode::Lazy`] if not set.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How much LLVM's optimiser does; [`Optimization::Default`] if not set.
+    #[must_use]
+    pub fn optimization(mut self, optimization: Optimization) -> Self {
+        self.optimization = optimization;
+        self
+    }
+
+    /// The most memory in bytes that calls within one evaluation may take in [`Mode::Off`]; 256 MiB if not set. The other modes use the
+    /// stack of the calling thread.
+    #[must_use]
+    pub fn stack_bytes(mut self, bytes: usize) -> Self {
+        self.stack_bytes = bytes;
+        self
+    }
+
+    /// Where programs write to; the process's standard output if not set.
+    #[must_use]
+    pub fn output(mut self, output: impl Output + 'static) -> Self {
+        self.output = Box::new(output);
+        self
+    }
+
+    /// Adds an observer, which is told of every event.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
+    /// Makes the engine. Code generators are not started before there is code to make.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`] when the operating system gives no memory.
+    pub fn build(self) -> Result<Engine, Error> {
+        Engine::from_builder(self)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("mode", &self.mode)
+            .field("optimization", &self.optimization)
+            .field("stack_bytes", &self.stack_bytes)
+            .field("observers", &self.observers.len())
+            .finish_non_exhaustive()
+    }
+}

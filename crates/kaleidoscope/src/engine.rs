@@ -1,0 +1,140 @@
+//! The engine: what an application holds.
+
+use crate::compile::Listing;
+use crate::config::Builder;
+use crate::failure::Failure;
+use crate::jit::{Body, Jit};
+use crate::program::Program;
+use crate::script::{Outcome, Script};
+use crate::shared::{Shared, stub_of};
+use crate::{Error, Mode};
+use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_lang::item::Item;
+use kaleidoscope_lang::listing as resolved;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Runs Kaleidoscope programs, and keeps what they define.
+///
+/// An engine is a handle: clones are the same engine. It may be used from several threads.
+///
+/// ```
+/// use kaleidoscope::Engine;
+///
+/// let engine = Engine::new()?;
+/// engine.run("def square(x) x * x;");
+/// let outcome = engine.run("square(7);");
+/// assert_eq!(outcome.values().collect::<Vec<_>>(), [49.0]);
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(crate) jit: Arc<Jit<Shared>>,
+}
+
+/// What an item that was made part of the program left to do, once no lock is held.
+#[derive(Default)]
+pub(crate) struct Commit {
+    /// The version that a definition begins.
+    pub(crate) version: u32,
+    /// Bodies that are to be freed.
+    pub(crate) retired: Vec<Body>,
+}
+
+impl Engine {
+    /// An engine as it is without any setting changed.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// Settings for an engine to be made.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn from_builder(builder: Builder) -> Result<Self, Error> {
+        let engine = Self { jit: Arc::new(Jit::new(Shared::new(builder).map_err(Error::memory)?)) };
+        let mut program = engine.jit.source.program();
+        engine.declare(&mut program).map_err(Error::memory)?;
+        drop(program);
+        Ok(engine)
+    }
+
+    /// When this engine makes code.
+    pub fn mode(&self) -> Mode {
+        self.jit.source.mode
+    }
+
+    /// Runs the text: every item, going on after errors.
+    pub fn run(&self, text: &str) -> Outcome {
+        let mut script = self.script("text");
+        script.push(text);
+        script.finish();
+        let items = std::iter::from_fn(|| script.run_next()).collect();
+        Outcome { items, source: script.source() }
+    }
+
+    /// A text to be run item by item. The name is for diagnostics: a file's name, say.
+    pub fn script(&self, name: &str) -> Script {
+        Script::new(self.clone(), name)
+    }
+
+    /// The resolved form of an item, as text; nothing for an `extern`.
+    pub fn resolved(&self, item: &Item) -> Option<String> {
+        match item {
+            Item::Definition { function, .. } | Item::Expression { function, .. } => {
+                Some(format!("{}", resolved::Listing::new(function, &self.jit.source.program().names)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The code that would be made of an item, as text; nothing for an `extern`. It is not run.
+    ///
+    /// # Errors
+    /// Why no code can be made, in a sentence.
+    pub fn list(&self, item: &Item, listing: Listing) -> Result<Option<String>, String> {
+        let shared = &self.jit.source;
+        let program = shared.program();
+        let unit = match item {
+            Item::Definition { id, .. } => {
+                let Some(definition) = program.definition(*id) else { return Ok(None) };
+                program.unit(Arc::clone(&definition.function), Some(*id), definition.version)
+            }
+            Item::Expression { function, .. } => program.unit(Arc::clone(function), None, 1),
+            _ => return Ok(None),
+        };
+        let names: HashMap<FunctionId, Arc<str>> =
+            unit.callees.keys().map(|&id| (id, Arc::clone(&program.names.signature(id).name))).collect();
+        drop(program);
+        shared.list(unit, listing, move |id| names[&id].to_string()).map(Some)
+    }
+
+    /// Gives stubs to the functions that have none yet.
+    fn declare(&self, program: &mut Program) -> Result<(), kaleidoscope_native::Error> {
+        let slots = self.jit.declare(program.names.n_functions())?;
+        program.add_slots(slots);
+        Ok(())
+    }
+
+    /// Makes the item part of the program.
+    pub(crate) fn commit(&self, program: &mut Program, item: &Item) -> Result<Commit, Failure> {
+        let before = match item {
+            Item::Definition { function, .. } => program.names.current(&function.name),
+            _ => None,
+        };
+        program.names.commit(item);
+        self.declare(program).map_err(|error| Failure::Memory { reason: error.to_string() })?;
+        let Item::Definition { id, function, .. } = item else { return Ok(Commit::default()) };
+        let version = program.define(*id, Arc::clone(function));
+        let mut retired = self.jit.define(stub_of(*id), version);
+        if let Some(before) = before.filter(|before| before != id) {
+            // The name has another arity now: the old function is withdrawn.
+            retired.extend(self.jit.define(stub_of(before), version));
+        }
+        Ok(Commit { version, retired })
+    }
+}

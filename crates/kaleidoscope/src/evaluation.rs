@@ -1,0 +1,80 @@
+//! Running one top-level expression, in the engine's mode.
+
+use crate::Mode;
+use crate::event::{BodyName, Event, Tier};
+use crate::failure::Failure;
+use crate::host::maths_entry;
+use crate::jit::{Jit, Source};
+use crate::shared::Shared;
+use kaleidoscope_lang::code::{Function, FunctionId};
+use kaleidoscope_lang::evaluate::{self, Environment, StackLimit};
+use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_lang::names::State;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Runs the expression to its value.
+pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<f64, Failure> {
+    let shared = &jit.source;
+    let unit = {
+        let program = shared.program();
+        let interpret = shared.mode == Mode::Off || program.needs_no_code(expression);
+        (!interpret).then(|| program.unit(Arc::clone(expression), None, 1))
+    };
+    let name = BodyName { name: Arc::clone(&expression.name), version: 1 };
+    let Some(unit) = unit else {
+        let start = Instant::now();
+        let result = evaluate::evaluate(
+            &Reference { shared },
+            expression,
+            &[],
+            StackLimit { bytes: shared.stack_bytes },
+        );
+        shared.tell(|| Event::Evaluated { body: name, took: start.elapsed() })?;
+        return result;
+    };
+    let body = shared.compile(unit, Tier::Eager).map_err(|failure| shared.failed(failure))?;
+    let start = Instant::now();
+    let result = jit.run_once(body);
+    shared.tell(|| Event::Evaluated { body: name, took: start.elapsed() })?;
+    result
+}
+
+/// What the reference evaluator asks.
+struct Reference<'a> {
+    shared: &'a Shared,
+}
+
+impl Environment for Reference<'_> {
+    type Trap = Failure;
+
+    fn callee(&self, id: FunctionId) -> Result<evaluate::Callee, Failure> {
+        let program = self.shared.program();
+        if let Some(definition) = program.definition(id) {
+            let function = Arc::clone(&definition.function);
+            return Ok(evaluate::Callee::Function(function));
+        }
+        match program.names.state(id) {
+            State::Maths(maths) => Ok(evaluate::Callee::Maths(maths)),
+            State::Host => Ok(evaluate::Callee::Host),
+            _ => {
+                drop(program);
+                Err(self.shared.why_absent(id))
+            }
+        }
+    }
+
+    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
+        maths_entry(function).call(args)
+    }
+
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
+        let position =
+            self.shared.program().host(id).expect("`Callee::Host` is said of the host's functions");
+        self.shared.call_host(position, args)
+    }
+
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}

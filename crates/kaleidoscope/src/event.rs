@@ -1,0 +1,149 @@
+//! What happens to functions, told while it happens: one event for each change.
+//!
+//! Statistics ([`crate::Statistics`]) and traces are made of these and of nothing else.
+
+use std::ops::AddAssign;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something that is told of events.
+///
+/// It is called on the thread where the event came to pass, with no lock of the engine held: it may call the engine. A panic in
+/// it becomes an error of the evaluation under way.
+pub trait Observer: Send + Sync {
+    /// Called once for each event, in the order in which the thread saw them.
+    fn observe(&self, event: &Event);
+}
+
+impl<T: Observer + ?Sized> Observer for Arc<T> {
+    fn observe(&self, event: &Event) {
+        (**self).observe(event);
+    }
+}
+
+/// One change in the life of a function or expression.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// An item of the text was read and resolved (or found wrong).
+    Read {
+        /// How long it took.
+        took: Duration,
+    },
+    /// A `def` was read: the function can be called. Nothing was generated.
+    Defined {
+        /// The function and the version that begins here.
+        body: BodyName,
+        /// Bytes of the resolved form.
+        resolved_bytes: usize,
+    },
+    /// A call reached a function for the first time since it was defined.
+    FirstCalled {
+        /// The function and its version.
+        body: BodyName,
+    },
+    /// LLVM IR was made for a function or an expression.
+    IrMade {
+        /// The function and its version.
+        body: BodyName,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Machine code was made and linked.
+    Compiled {
+        /// The function and its version.
+        body: BodyName,
+        /// Which kind of code.
+        tier: Tier,
+        /// How long the stages took.
+        times: CompileTimes,
+        /// Bytes of machine code.
+        bytes: usize,
+    },
+    /// The machine code was given back.
+    Freed {
+        /// The function and its version.
+        body: BodyName,
+        /// Bytes of machine code.
+        bytes: usize,
+    },
+    /// No code could be made.
+    Failed {
+        /// The function and its version.
+        body: BodyName,
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// A top-level expression was run to its end, or to an error.
+    Evaluated {
+        /// The expression.
+        body: BodyName,
+        /// How long it took, compiling of what it called included.
+        took: Duration,
+    },
+}
+
+/// Names one body: a function or expression, and which of its definitions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BodyName {
+    /// The name; that of an expression begins with `$`.
+    pub name: Arc<str>,
+    /// Counts the definitions of the name, from 1.
+    pub version: u32,
+}
+
+impl BodyName {
+    /// Whether this is a top-level expression.
+    pub fn is_expression(&self) -> bool {
+        self.name.starts_with('$')
+    }
+}
+
+/// Which kind of code a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Tier {
+    /// Made when first called.
+    Lazy,
+    /// Made before it was called: when defined, or because it runs at once.
+    Eager,
+}
+
+impl Tier {
+    /// The word for it in statistics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lazy => "lazy",
+            Self::Eager => "eager",
+        }
+    }
+}
+
+/// How long the stages of compiling one body took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CompileTimes {
+    /// Resolved form to LLVM IR.
+    pub ir: Duration,
+    /// LLVM's optimiser.
+    pub optimize: Duration,
+    /// IR to object.
+    pub codegen: Duration,
+    /// Object to callable code.
+    pub link: Duration,
+}
+
+impl AddAssign for CompileTimes {
+    fn add_assign(&mut self, more: Self) {
+        self.ir += more.ir;
+        self.optimize += more.optimize;
+        self.codegen += more.codegen;
+        self.link += more.link;
+    }
+}
+
+impl CompileTimes {
+    /// All stages together.
+    pub fn total(&self) -> Duration {
+        self.ir + self.optimize + self.codegen + self.link
+    }
+}

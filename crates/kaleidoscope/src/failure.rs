@@ -1,0 +1,88 @@
+//! Why an evaluation ended without a value, and what is said of it.
+
+use crate::event::BodyName;
+use kaleidoscope_lang::diagnostic::{Code, Diagnostic};
+use kaleidoscope_lang::evaluate::Fault;
+use kaleidoscope_lang::source::Span;
+use std::any::Any;
+use std::io;
+use std::sync::Arc;
+
+/// Why an evaluation ended without a value.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A call of a function that has no definition.
+    Undefined { name: Arc<str> },
+    /// A call of a function that was declared by `extern` and that nobody provides.
+    Missing { name: Arc<str> },
+    /// A call with the number of arguments that the function had before it was defined anew.
+    Arity { name: Arc<str>, given: u32, takes: u32 },
+    /// The operating system gave no memory for stubs.
+    Memory { reason: String },
+    /// The reference evaluator stopped.
+    Fault(Fault),
+    /// What the program wrote could not be written.
+    Output(io::Error),
+    /// No code could be made.
+    Compile { body: BodyName, reason: String },
+    /// An observer or an output sink panicked.
+    Panic { text: String },
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Failure {
+    /// What to say of it, at the place of the item that failed.
+    pub(crate) fn into_diagnostic(self, span: Span) -> Diagnostic {
+        let (code, message) = match self {
+            Self::Undefined { name } => {
+                (Code::UndefinedCalled, format!("`{name}` was called, and is still undefined"))
+            }
+            Self::Missing { name } => (
+                Code::MissingHostFunction,
+                format!("`{name}` was called: it is declared by `extern`, and nobody provides it"),
+            ),
+            Self::Arity { name, given, takes } => {
+                let plural = |n: u32| if n == 1 { "" } else { "s" };
+                let message = format!(
+                    "`{name}` was called with {given} argument{}, and takes {takes} argument{} since it was defined again",
+                    plural(given),
+                    plural(takes),
+                );
+                (Code::StaleArity, message)
+            }
+            Self::Memory { reason } => (Code::Internal, format!("no memory for another function: {reason}")),
+            Self::Fault(Fault::StackOverflow { function }) => {
+                (Code::StackOverflow, format!("stack overflow in `{function}`"))
+            }
+            Self::Fault(_) => (Code::Interrupted, "the evaluation was stopped".to_owned()),
+            Self::Output(error) => {
+                (Code::HostError, format!("the output of the program cannot be written: {error}"))
+            }
+            Self::Compile { body, reason } => {
+                (Code::CompileFailed, format!("no code could be made for `{}`: {reason}", body.name))
+            }
+            Self::Panic { text } => (Code::HostPanic, format!("the host panicked: {text}")),
+        };
+        Diagnostic::error(code, span, message)
+    }
+
+    pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {
+        Self::Panic { text: panic_text(payload) }
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "(no message)".to_owned()
+    }
+}

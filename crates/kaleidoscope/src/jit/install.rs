@@ -1,0 +1,175 @@
+//! Joins code to stubs: the one place of this crate that says to the machine "here is a function of n doubles".
+//!
+//! Unsafe, because an address says nothing about what lies behind it. The promises:
+//!
+//! 1. The code of a [`Body`] follows the C calling convention for `arity` doubles returning a double, leaves callee-saved
+//!    registers as it found them, and stays where it is until the body's `code` is dropped. Whoever makes a body
+//!    vouches for that: code generators, which get the arity from the same resolved function, and host stubs.
+//! 2. A body is put only behind the stub of its own function, and a function has one arity for ever.
+//! 3. A body is dropped only when its stub points elsewhere and no evaluation is inside (`Table::retired`), or when it
+//!    never had a stub and the one call of it has returned.
+//! 4. Calls of generated code go through stubs and slots only, but for a body's calls of itself, which end before the body does.
+#![allow(unsafe_code)]
+
+use super::state::Entry;
+use super::{CodeAddress, Function, HostId, Jit, Source, StubId, Trap};
+use crate::compile::{Callee, Code, Unit};
+use crate::event::{BodyName, CompileTimes, Tier};
+use crate::host::{maths_entry, provided};
+use crate::shared::{PROVIDED, stub_of};
+use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_llvm::symbols;
+use kaleidoscope_native::Runtime;
+use llvm_orc::{Address, Dylib};
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+/// Compiled code of one function, or of a top-level expression.
+pub(crate) struct Body {
+    address: CodeAddress,
+    arity: u32,
+    pub(crate) facts: BodyFacts,
+    /// The functions that the code stands for besides its own (a maths function made into an instruction), with the
+    /// version it has of them.
+    pub(crate) carries: Box<[(StubId, u32)]>,
+    /// Keeps the code in memory; dropping it frees the code.
+    _code: Box<dyn Any + Send>,
+}
+
+/// What may be told of a body.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyFacts {
+    /// The function; none for a top-level expression.
+    pub(crate) function: Option<StubId>,
+    pub(crate) name: BodyName,
+    pub(crate) made: Made,
+}
+
+/// How a body came to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Made {
+    /// By a code generator.
+    Compiled { tier: Tier, times: CompileTimes, bytes: usize },
+    /// It was there: a function of the host or of the maths library.
+    Provided,
+}
+
+impl BodyFacts {
+    pub(crate) fn version(&self) -> u32 {
+        self.name.version
+    }
+}
+
+impl Body {
+    /// Code that was made of the unit.
+    pub(crate) fn compiled(unit: &Unit, tier: Tier, code: Code) -> Self {
+        let carries = unit.callees.iter().filter_map(|(&id, callee)| match callee {
+            Callee::Maths(_) => Some((stub_of(id), PROVIDED)),
+            Callee::Slot { .. } => None,
+        });
+        Self {
+            address: code.address,
+            arity: unit.function.n_params,
+            carries: carries.collect(),
+            facts: BodyFacts {
+                function: unit.id.map(stub_of),
+                name: unit.body_name(),
+                made: Made::Compiled { tier, times: code.times, bytes: code.bytes },
+            },
+            _code: code.keep,
+        }
+    }
+
+    /// Code that is there for as long as the engine, for a function of this arity: a host stub, or the maths library's.
+    pub(crate) fn provided(function: StubId, name: Arc<str>, arity: u32, address: CodeAddress) -> Self {
+        Self {
+            address,
+            arity,
+            carries: Box::default(),
+            facts: BodyFacts {
+                function: Some(function),
+                name: BodyName { name, version: PROVIDED },
+                made: Made::Provided,
+            },
+            _code: Box::new(()),
+        }
+    }
+
+    /// Calls the code, guarded. Errors that end the evaluation early come back as a trap.
+    pub(super) fn call(&self, runtime: &dyn Runtime, args: &[f64]) -> Result<f64, Trap> {
+        assert_eq!(
+            args.len(),
+            self.arity as usize,
+            "`{}` is called with its own arity",
+            self.facts.name.name
+        );
+        // SAFETY: promise 1 for the arity just checked; the body is borrowed, so its code is in memory.
+        unsafe { kaleidoscope_native::call(runtime, self.address, args) }
+    }
+}
+
+impl Entry for Body {
+    fn code(&self) -> CodeAddress {
+        self.address
+    }
+
+    fn version(&self) -> u32 {
+        self.facts.version()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("facts", &self.facts)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Function {
+    /// Puts the body behind the stub, if it is the one that is waited for: from now on calls go straight there.
+    pub(super) fn install(&mut self, body: Body) -> Result<CodeAddress, Body> {
+        assert_eq!(
+            body.facts.function,
+            Some(self.stub.id()),
+            "promise 2: a body belongs behind its own stub"
+        );
+        let code = self.state.on_body(body)?;
+        // SAFETY: promises 1 and 2; the state keeps the body until `replace` has pointed the stub elsewhere.
+        unsafe { self.stub.redirect(code) };
+        Ok(code)
+    }
+
+    /// Points the stub back to the lazy entry. Returns the body that stood behind it, to be retired (promise 3).
+    pub(super) fn replace(&mut self, version: u32) -> Option<Body> {
+        self.stub.reset();
+        self.state.on_replace(version)
+    }
+}
+
+// SAFETY: `first_call` returns the address of the body that stands behind this very stub (promise 2), and the evaluation
+// that asks is counted, so the body is not freed before it has ended (promise 3).
+unsafe impl<S: Source> Runtime for Jit<S> {
+    fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap> {
+        self.first_call(stub).map_err(Trap::error)
+    }
+
+    fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
+        self.source.host_call(host, args).map_err(Trap::error)
+    }
+}
+
+/// Makes C's maths functions known to a dylib: those that generated code calls, under their private names, and those that
+/// LLVM's code generator may call by itself.
+pub(crate) fn define_maths(dylib: &Dylib) -> Result<(), llvm_orc::Error> {
+    let called =
+        MathsFunction::ALL.iter().map(|&maths| (symbols::maths(maths), maths_entry(maths).address()));
+    let by_itself =
+        symbols::runtime_symbols().iter().map(|&name| (name.to_owned(), provided(name).address()));
+    let all: Vec<_> = called.chain(by_itself).collect();
+    let listed = all.iter().map(|(name, address)| (name.as_str(), Address::new(address.get() as u64)));
+    // SAFETY: C's functions, which live as long as the process, under names that stand for exactly them in every module.
+    unsafe { dylib.define_absolute(listed) }
+}

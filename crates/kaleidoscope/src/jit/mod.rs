@@ -1,0 +1,269 @@
+//! The lazy engine: functions that have a fixed address from the start, and code only when a call reaches them.
+//!
+//! ```text
+//!           define                first call                     define again
+//! declared ────────► Lazy ──────────────────► Compiling ──► Ready ──────────► Lazy (old body retired)
+//!                     ▲                           │
+//!                     └───────── failed ──────────┘
+//! ```
+//! A function that is declared only, or withdrawn, is `Lazy` too: its source has no body to give, and the call fails.
+//!
+//! A [`Jit`] owns the stubs and says what stands behind each; a [`Source`] makes the bodies. Neither knows the language:
+//! a function is a number, the number of its stub. What this module relies on: [`kaleidoscope_native`] for stubs and
+//! guarded calls. What it never does: call out (to the source's observers, to a compiler, to a program's host
+//! functions) while it holds its lock.
+
+mod install;
+mod state;
+
+pub(crate) use install::{Body, BodyFacts, Made, define_maths};
+pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
+
+use kaleidoscope_native::{Stub, StubPool};
+use state::{Call, State};
+use std::any::Any;
+use std::collections::HashSet;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What makes the bodies of functions, and hears of their lives. Everything but `body` may call the engine again.
+pub(crate) trait Source: Send + Sync {
+    /// Why a call ended without a value.
+    type Failure: Send + 'static;
+
+    /// Makes a body for the function as it is defined now.
+    fn body(&self, function: StubId) -> Result<Body, Self::Failure>;
+
+    /// A call reached the function for the first time since it was defined.
+    fn first_called(&self, function: StubId) -> Result<(), Self::Failure>;
+
+    /// A body is ready to be called, and stands behind its stub if it has one.
+    fn ready(&self, body: &BodyFacts) -> Result<(), Self::Failure>;
+
+    /// There is no body. Returns what the caller is told.
+    fn failed(&self, failure: Self::Failure) -> Self::Failure;
+
+    /// A body's code was given back.
+    fn freed(&self, body: &BodyFacts) -> Result<(), Self::Failure>;
+
+    /// Calls a host function.
+    fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Self::Failure>;
+
+    /// What to tell of a panic that the machine's fence caught.
+    fn panicked(&self, payload: Box<dyn Any + Send>) -> Self::Failure;
+}
+
+/// The functions of one engine: their stubs, and what stands behind them.
+#[derive(Debug)]
+pub(crate) struct Jit<S> {
+    pub(crate) source: S,
+    stubs: StubPool,
+    table: Mutex<Table>,
+    /// Told whenever a function leaves the state `Compiling`.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    functions: Vec<Function>,
+    /// Functions that some body carries, or once carried.
+    carried: HashSet<StubId>,
+    /// Evaluations that are under way, on all threads.
+    n_active: usize,
+    /// Bodies that no new call can reach, kept while an evaluation may still be inside.
+    retired: Vec<Body>,
+}
+
+#[derive(Debug)]
+struct Function {
+    stub: Stub,
+    state: State<Body>,
+    was_called: bool,
+}
+
+impl<S: Source> Jit<S> {
+    pub(crate) fn new(source: S) -> Self {
+        Self { source, stubs: StubPool::new(), table: Mutex::default(), changed: Condvar::new() }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Nothing that can panic runs while the lock is held, so what a poisoned lock guards is whole.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that the functions 0 to `n_functions - 1` have a stub. Returns where the slots of the new ones are: for
+    /// ever there.
+    pub(crate) fn declare(&self, n_functions: usize) -> Result<Vec<usize>, kaleidoscope_native::Error> {
+        let mut table = self.table();
+        let mut slots = Vec::new();
+        while table.functions.len() < n_functions {
+            let stub = self.stubs.allocate()?;
+            slots.push(stub.slot_address());
+            table.functions.push(Function { stub, state: State::Lazy { version: 0 }, was_called: false });
+        }
+        Ok(slots)
+    }
+
+    /// The function has a new definition, or none any more: the next call asks the source. Bodies that were made of the
+    /// old one, its own and those that carry it, are reached by no new call. Returns the bodies that are to be freed, once
+    /// no lock is held.
+    #[must_use]
+    pub(crate) fn define(&self, function: StubId, version: u32) -> Vec<Body> {
+        let mut table = self.table();
+        let old = table.functions[function.index()].replace(version);
+        table.functions[function.index()].was_called = false;
+        table.retired.extend(old);
+        table.retire_carriers(function);
+        table.take_free()
+    }
+
+    /// A call reached the function's stub and found no code: the code, made now by one of the threads that come.
+    fn first_call(&self, function: StubId) -> Result<CodeAddress, S::Failure> {
+        if self.note_first_call(function) {
+            self.source.first_called(function)?;
+        }
+        self.materialize(function)
+    }
+
+    /// The code of the function, made now if there is none. Threads that come while another one compiles wait for it.
+    pub(crate) fn materialize(&self, function: StubId) -> Result<CodeAddress, S::Failure> {
+        loop {
+            let mut table = self.table();
+            match table.functions[function.index()].state.on_call() {
+                Call::Jump(code) => return Ok(code),
+                Call::Wait => drop(self.changed.wait(table).unwrap_or_else(PoisonError::into_inner)),
+                Call::Compile { version } => {
+                    drop(table);
+                    if let Some(code) = self.compile(function, version)? {
+                        return Ok(code);
+                    }
+                }
+            }
+        }
+    }
+
+    fn note_first_call(&self, function: StubId) -> bool {
+        let mut table = self.table();
+        let function = &mut table.functions[function.index()];
+        !std::mem::replace(&mut function.was_called, true)
+    }
+
+    /// Makes the body and puts it behind the stub. `None` when the function, or one that the body carries, was defined
+    /// again in the meantime: the body is thrown away.
+    fn compile(&self, function: StubId, version: u32) -> Result<Option<CodeAddress>, S::Failure> {
+        let compiling = CompilingGuard { jit: self, function, version };
+        let body = match self.source.body(function) {
+            Ok(body) => body,
+            Err(failure) => {
+                drop(compiling);
+                return Err(self.source.failed(failure));
+            }
+        };
+        let facts = body.facts.clone();
+        let installed = self.table().install(function, body);
+        drop(compiling);
+        match installed {
+            Ok(code) => {
+                self.source.ready(&facts)?;
+                Ok(Some(code))
+            }
+            Err(stale) => {
+                self.free(vec![stale])?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Calls a body that belongs to no function, then gives its code back. Retired bodies are freed when the last
+    /// such call ends.
+    pub(crate) fn run_once(&self, body: Body) -> Result<f64, S::Failure> {
+        self.source.ready(&body.facts)?;
+        self.table().n_active += 1;
+        let active = ActiveGuard { jit: self };
+        let result = body.call(self, &[]);
+        drop(active);
+        let mut freed = self.table().take_free();
+        // Nothing else knows the body's address, so nothing is inside once the call has returned.
+        freed.push(body);
+        let told = self.free(freed);
+        let value = result.map_err(|trap| self.failure(trap))?;
+        told.map(|()| value)
+    }
+
+    /// What a trap that left generated code carries is what the source said, or a panic.
+    fn failure(&self, trap: Trap) -> S::Failure {
+        match trap {
+            Trap::Panic(payload) => self.source.panicked(payload),
+            Trap::Error(error) => {
+                error.downcast().map_or_else(|error| self.source.panicked(error), |failure| *failure)
+            }
+            _ => self.source.panicked(Box::new("an unknown kind of trap")),
+        }
+    }
+
+    /// Gives the code of all these bodies back, and tells of it; then the first thing that went wrong in telling of it.
+    pub(crate) fn free(&self, bodies: Vec<Body>) -> Result<(), S::Failure> {
+        let mut told = Ok(());
+        for body in bodies {
+            let facts = body.facts.clone();
+            drop(body);
+            told = told.and(self.source.freed(&facts));
+        }
+        told
+    }
+}
+
+impl Table {
+    /// Puts the body behind the stub, unless it is no longer what a call is to reach.
+    fn install(&mut self, function: StubId, body: Body) -> Result<CodeAddress, Body> {
+        let now = |carried: StubId| self.functions[carried.index()].state.version();
+        if !body.carries.iter().all(|&(carried, version)| now(carried) == version) {
+            return Err(body);
+        }
+        self.carried.extend(body.carries.iter().map(|&(carried, _)| carried));
+        self.functions[function.index()].install(body)
+    }
+
+    fn retire_carriers(&mut self, carried: StubId) {
+        if !self.carried.contains(&carried) {
+            return;
+        }
+        for function in &mut self.functions {
+            let State::Ready(body) = &function.state else { continue };
+            if body.carries.iter().any(|&(id, _)| id == carried) {
+                let version = body.facts.version();
+                let old = function.replace(version);
+                self.retired.extend(old);
+            }
+        }
+    }
+
+    fn take_free(&mut self) -> Vec<Body> {
+        if self.n_active == 0 { std::mem::take(&mut self.retired) } else { Vec::new() }
+    }
+}
+
+/// Counts an evaluation as ended, also when it ends by a panic.
+struct ActiveGuard<'a, S: Source> {
+    jit: &'a Jit<S>,
+}
+
+impl<S: Source> Drop for ActiveGuard<'_, S> {
+    fn drop(&mut self) {
+        self.jit.table().n_active -= 1;
+    }
+}
+
+/// Ends a compilation: brings the function back from `Compiling` if no body came of it, also when the source panicked,
+/// and wakes those that wait.
+struct CompilingGuard<'a, S: Source> {
+    jit: &'a Jit<S>,
+    function: StubId,
+    version: u32,
+}
+
+impl<S: Source> Drop for CompilingGuard<'_, S> {
+    fn drop(&mut self) {
+        self.jit.table().functions[self.function.index()].state.on_failure(self.version);
+        self.jit.changed.notify_all();
+    }
+}

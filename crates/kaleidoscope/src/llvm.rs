@@ -1,0 +1,213 @@
+//! LLVM as the engine's code generator: the one file that knows of it.
+//!
+//! IR is made, optimised and turned into an object by a compiler with a context and a target machine of its own; ORC
+//! links the object into a dylib that sees nothing of the process but C's maths functions. ORC is started on
+//! another thread while the compiler makes its first object, which takes longer.
+
+use crate::Optimization;
+use crate::compile::{Callee, Code, CodeGenerator, Listing, Unit};
+use crate::event::CompileTimes;
+use crate::jit::{self, CodeAddress};
+use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_llvm::{lower, symbols};
+use llvm_orc::{Compiler, Dylib, Jit};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+use stub::{Effort, effort, pipeline};
+
+/// Starts LLVM. Called on the thread that will use it.
+pub(crate) fn start(optimization: Optimization) -> Result<Box<dyn CodeGenerator>, String> {
+    let linker = thread::Builder::new()
+        .name("kaleidoscope link".to_owned())
+        .spawn(start_linker)
+        .map_err(|error| format!("the linker's thread cannot be started: {error}"))?;
+    Ok(Box::new(Llvm { optimization, full: None, quick: None, linker: Linker::Starting(linker) }))
+}
+
+/// LLVM, on the compile thread.
+struct Llvm {
+    optimization: Optimization,
+    /// Optimises as it was told.
+    full: Option<Compiler>,
+    /// For functions so large that LLVM's time would grow out of bounds.
+    quick: Option<Compiler>,
+    linker: Linker,
+}
+
+enum Linker {
+    Starting(JoinHandle<Result<Dylib, llvm_orc::Error>>),
+    Ready(Dylib),
+    Failed(String),
+}
+
+fn start_linker() -> Result<Dylib, llvm_orc::Error> {
+    let dylib = Jit::builder().build()?.create_bare_dylib("kaleidoscope")?;
+    jit::define_maths(&dylib)?;
+    Ok(dylib)
+}
+
+impl CodeGenerator for Llvm {
+    fn generate(&mut self, unit: &Unit) -> Result<Code, String> {
+        let symbol = symbols::body(&unit.function.name, unit.version);
+        let object = self
+            .compiler(unit)?
+            .compile(|context| lower(context, &lowering(unit, &symbol, &|id| callee(unit, id))))
+            .map_err(describe)?;
+        let start = Instant::now();
+        let dylib = self.linker.dylib()?;
+        let tracker = dylib.add_object(&object).map_err(describe)?;
+        let address = dylib.lookup(&symbol).map_err(describe)?;
+        let timings = object.timings();
+        Ok(Code {
+            address: CodeAddress::new(
+                usize::try_from(address.get()).expect("addresses have the width of this machine"),
+            ),
+            bytes: usize::try_from(object.code_bytes()).unwrap_or(usize::MAX),
+            times: CompileTimes {
+                ir: timings.fill,
+                optimize: timings.optimize,
+                codegen: timings.codegen,
+                link: start.elapsed(),
+            },
+            keep: Box::new(tracker),
+        })
+    }
+
+    fn list(
+        &mut self,
+        unit: &Unit,
+        listing: Listing,
+        name_of: &dyn Fn(FunctionId) -> String,
+    ) -> Result<String, String> {
+        let symbol = symbols::body(&unit.function.name, unit.version);
+        let by_name = |id| match callee(unit, id) {
+            kaleidoscope_llvm::Callee::Slot { .. } => {
+                kaleidoscope_llvm::Callee::SlotSymbol(symbols::slot(&name_of(id)))
+            }
+            maths => maths,
+        };
+        let compiler = self.compiler(unit)?;
+        let text = match listing {
+            Listing::Llvm => {
+                compiler.optimized_ir(|context| lower(context, &lowering(unit, &symbol, &by_name)))
+            }
+            Listing::Assembly => {
+                compiler.assembly(|context| lower(context, &lowering(unit, &symbol, &by_name)))
+            }
+        };
+        text.map_err(describe)
+    }
+}
+
+impl Llvm {
+    /// The compiler for this unit, made when first needed.
+    fn compiler(&mut self, unit: &Unit) -> Result<&mut Compiler, String> {
+        let (place, level) = match effort(&unit.function) {
+            Effort::Full => (&mut self.full, self.optimization),
+            Effort::Quick => (&mut self.quick, Optimization::None),
+            Effort::Refuse => return Err("it is too large for the code generator".to_owned()),
+        };
+        match place {
+            Some(compiler) => Ok(compiler),
+            None => {
+                let builder =
+                    Compiler::builder().opt_level(code_generation(level)).passes(pipeline(passes(level)));
+                Ok(place.insert(builder.build().map_err(describe)?))
+            }
+        }
+    }
+}
+
+impl Linker {
+    fn dylib(&mut self) -> Result<&Dylib, String> {
+        if let Self::Starting(_) = self {
+            let starting = std::mem::replace(self, Self::Failed("the linker's thread panicked".to_owned()));
+            if let Self::Starting(thread) = starting
+                && let Ok(started) = thread.join()
+            {
+                *self = match started {
+                    Ok(dylib) => Self::Ready(dylib),
+                    Err(error) => Self::Failed(describe(error)),
+                };
+            }
+        }
+        match self {
+            Self::Ready(dylib) => Ok(dylib),
+            Self::Failed(reason) => Err(reason.clone()),
+            Self::Starting(_) => unreachable!("was replaced above"),
+        }
+    }
+}
+
+/// The id of an expression, which nothing calls.
+const NO_FUNCTION: FunctionId = FunctionId::new(u32::MAX);
+
+fn lowering<'a>(
+    unit: &'a Unit,
+    symbol: &'a str,
+    callees: &'a dyn Fn(FunctionId) -> kaleidoscope_llvm::Callee,
+) -> kaleidoscope_llvm::Unit<'a> {
+    kaleidoscope_llvm::Unit { function: &unit.function, id: unit.id.unwrap_or(NO_FUNCTION), symbol, callees }
+}
+
+fn callee(unit: &Unit, id: FunctionId) -> kaleidoscope_llvm::Callee {
+    match unit.callee(id) {
+        Callee::Slot { address } => kaleidoscope_llvm::Callee::Slot { address: address as u64 },
+        Callee::Maths(maths) => kaleidoscope_llvm::Callee::Maths(maths),
+    }
+}
+
+fn passes(optimization: Optimization) -> stub::OptLevel {
+    use stub::OptLevel;
+    match optimization {
+        Optimization::None => OptLevel::None,
+        Optimization::Less => OptLevel::Less,
+        Optimization::Default => OptLevel::Default,
+        Optimization::Aggressive => OptLevel::Aggressive,
+    }
+}
+
+fn code_generation(optimization: Optimization) -> llvm_orc::OptLevel {
+    use llvm_orc::OptLevel;
+    match optimization {
+        Optimization::None => OptLevel::None,
+        Optimization::Less => OptLevel::Less,
+        Optimization::Default => OptLevel::Default,
+        Optimization::Aggressive => OptLevel::Aggressive,
+    }
+}
+
+/// The error and what caused it, in one line.
+fn describe(error: llvm_orc::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+mod stub {
+    pub enum Effort {
+        Full,
+        #[allow(unused)]
+        Quick,
+        #[allow(unused)]
+        Refuse,
+    }
+    #[derive(PartialEq)]
+    pub enum OptLevel {
+        None,
+        Less,
+        Default,
+        Aggressive,
+    }
+    pub fn effort(_: &kaleidoscope_lang::code::Function) -> Effort {
+        Effort::Full
+    }
+    pub fn pipeline(l: OptLevel) -> &'static str {
+        if l == OptLevel::None { "" } else { "default<O2>" }
+    }
+}

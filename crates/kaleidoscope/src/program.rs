@@ -1,0 +1,99 @@
+//! What is defined: the names, and for each function its resolved form.
+//!
+//! The state of the engine that reading text changes, under one lock. No code lives here, and nothing is called from here.
+
+use crate::compile::{Callee, Unit};
+use crate::event::BodyName;
+use crate::host::HOST_FUNCTIONS;
+use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use kaleidoscope_lang::names::{Names, State};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// The names, and what functions mean.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) names: Names,
+    /// By id; none where there is no definition.
+    definitions: Vec<Option<Definition>>,
+    /// By id: where the slot is.
+    slots: Vec<usize>,
+    /// How often each name was defined.
+    versions: HashMap<Arc<str>, u32>,
+    /// The functions of the host, in the order of [`HOST_FUNCTIONS`].
+    hosts: Vec<FunctionId>,
+}
+
+/// A definition of a function.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    pub(crate) function: Arc<Function>,
+    /// Counts the definitions of the name, whatever their arity, from 1.
+    pub(crate) version: u32,
+}
+
+impl Definition {
+    pub(crate) fn body_name(&self) -> BodyName {
+        BodyName { name: self.function.name.clone(), version: self.version }
+    }
+}
+
+impl Program {
+    pub(crate) fn new() -> Self {
+        let mut names = Names::new();
+        let hosts = HOST_FUNCTIONS.iter().map(|host| names.declare_host(host.name, host.arity)).collect();
+        Self { names, definitions: Vec::new(), slots: Vec::new(), versions: HashMap::new(), hosts }
+    }
+
+    /// Notes where the slots of functions are that had none yet.
+    pub(crate) fn add_slots(&mut self, slots: impl IntoIterator<Item = usize>) {
+        self.slots.extend(slots);
+    }
+
+    /// Puts a definition in the place of what was there.
+    pub(crate) fn define(&mut self, id: FunctionId, function: Arc<Function>) -> u32 {
+        let version = self.versions.entry(function.name.clone()).or_default();
+        *version += 1;
+        if self.definitions.len() <= id.index() {
+            self.definitions.resize_with(id.index() + 1, || None);
+        }
+        self.definitions[id.index()] = Some(Definition { function, version: *version });
+        *version
+    }
+
+    /// The definition that a call of the function reaches now.
+    pub(crate) fn definition(&self, id: FunctionId) -> Option<&Definition> {
+        match self.names.state(id) {
+            State::Defined => self.definitions.get(id.index())?.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The position in [`HOST_FUNCTIONS`] of the function.
+    pub(crate) fn host(&self, id: FunctionId) -> Option<usize> {
+        self.hosts.iter().position(|&host| host == id)
+    }
+
+    /// What code has to be made of for this function; `id` is none for an expression.
+    pub(crate) fn unit(&self, function: Arc<Function>, id: Option<FunctionId>, version: u32) -> Unit {
+        let mut callees = BTreeMap::new();
+        for op in &function.ops {
+            if let Op::Call { callee, .. } = *op {
+                callees.entry(callee).or_insert_with(|| match self.names.state(callee) {
+                    State::Maths(maths) => Callee::Maths(maths),
+                    _ => Callee::Slot { address: self.slots[callee.index()] },
+                });
+            }
+        }
+        Unit { function, id, version, callees }
+    }
+
+    /// Whether running the function once needs no code of the program: no loop, and no call but of what the host provides.
+    pub(crate) fn needs_no_code(&self, function: &Function) -> bool {
+        function.ops.iter().all(|op| match op {
+            Op::Call { callee, .. } => matches!(self.names.state(*callee), State::Maths(_) | State::Host),
+            Op::TailCall | Op::Next { .. } => false,
+            _ => true,
+        })
+    }
+}

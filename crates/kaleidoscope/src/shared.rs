@@ -1,0 +1,193 @@
+//! What the threads of an engine share, and how it serves the lazy engine as its source of bodies.
+
+use crate::compile::{CompileThread, Listing, Unit};
+use crate::config::Builder;
+use crate::event::{Event, Observer, Tier};
+use crate::failure::Failure;
+use crate::host::{HOST_FUNCTIONS, maths_entry};
+use crate::jit::{Body, BodyFacts, HostId, Made, Source, StubId};
+use crate::program::{Definition, Program};
+use crate::{Mode, Output};
+use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_lang::names::State;
+use kaleidoscope_native::{HostPool, HostStub};
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The state of one engine but for its functions' code.
+pub(crate) struct Shared {
+    pub(crate) mode: Mode,
+    pub(crate) stack_bytes: usize,
+    pub(crate) output: Box<dyn Output>,
+    observers: Vec<Box<dyn Observer>>,
+    program: Mutex<Program>,
+    compile_thread: CompileThread,
+    /// By position in [`HOST_FUNCTIONS`].
+    host_stubs: Vec<HostStub>,
+}
+
+impl Shared {
+    pub(crate) fn new(builder: Builder) -> Result<Self, kaleidoscope_native::Error> {
+        let host_pool = HostPool::new();
+        let host_stubs = HOST_FUNCTIONS
+            .iter()
+            .map(|function| host_pool.allocate(function.arity))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            mode: builder.mode,
+            stack_bytes: builder.stack_bytes,
+            output: builder.output,
+            observers: builder.observers,
+            program: Mutex::new(Program::new()),
+            compile_thread: CompileThread::new(crate::llvm::start, builder.optimization),
+            host_stubs,
+        })
+    }
+
+    pub(crate) fn program(&self) -> MutexGuard<'_, Program> {
+        // The lock is held over code of this crate and of the front end only; were there a panic in it, the program's tables
+        // would still be whole, because an item is committed in one step at its end.
+        self.program.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the observers, with no lock held. What panics in one of them becomes a failure.
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) -> Result<(), Failure> {
+        if self.observers.is_empty() {
+            return Ok(());
+        }
+        let event = event();
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            for observer in &self.observers {
+                observer.observe(&event);
+            }
+        }));
+        told.map_err(|panic| Failure::of_panic(&*panic))
+    }
+
+    /// Makes code for the unit on the compile thread.
+    pub(crate) fn compile(&self, unit: Unit, tier: Tier) -> Result<Body, Failure> {
+        let unit = Arc::new(unit);
+        let sent = Arc::clone(&unit);
+        match self.compile_thread.run(move |generator| generator.generate(&sent)) {
+            Ok(code) => Ok(Body::compiled(&unit, tier, code)),
+            Err(reason) => Err(Failure::Compile { body: unit.body_name(), reason }),
+        }
+    }
+
+    /// The text of the code that would be made of the unit.
+    pub(crate) fn list(
+        &self,
+        unit: Unit,
+        listing: Listing,
+        name_of: impl Fn(FunctionId) -> String + Send + 'static,
+    ) -> Result<String, String> {
+        self.compile_thread.run(move |generator| generator.list(&unit, listing, &name_of))
+    }
+
+    /// Calls the host function at this position of [`HOST_FUNCTIONS`]. A panic in the output sink becomes a failure.
+    pub(crate) fn call_host(&self, position: usize, args: &[f64]) -> Result<f64, Failure> {
+        let call = HOST_FUNCTIONS[position].call;
+        catch_unwind(AssertUnwindSafe(|| call(&*self.output, args)))
+            .unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)))
+    }
+
+    /// Why this function cannot be called now.
+    pub(crate) fn why_absent(&self, id: FunctionId) -> Failure {
+        let program = self.program();
+        let signature = program.names.signature(id).clone();
+        let now = program.names.current(&signature.name).filter(|&now| now != id);
+        match (program.names.state(id), now) {
+            (State::Declared, _) => Failure::Missing { name: signature.name },
+            (_, Some(now)) => {
+                let takes = program.names.signature(now).arity;
+                Failure::Arity { name: signature.name, given: signature.arity, takes }
+            }
+            _ => Failure::Undefined { name: signature.name },
+        }
+    }
+}
+
+impl Source for Shared {
+    type Failure = Failure;
+
+    fn body(&self, function: StubId) -> Result<Body, Failure> {
+        let id = id_of(function);
+        let program = self.program();
+        if let Some(definition) = program.definition(id) {
+            let unit = program.unit(Arc::clone(&definition.function), Some(id), definition.version);
+            drop(program);
+            let tier = if self.mode == Mode::Eager { Tier::Eager } else { Tier::Lazy };
+            return self.compile(unit, tier);
+        }
+        let signature = program.names.signature(id).clone();
+        let address = match program.names.state(id) {
+            State::Maths(maths) => maths_entry(maths).address(),
+            State::Host => self.host_stubs
+                [program.host(id).expect("`State::Host` is said of the host's functions")]
+            .address(),
+            _ => {
+                drop(program);
+                return Err(self.why_absent(id));
+            }
+        };
+        Ok(Body::provided(function, signature.name, signature.arity, address))
+    }
+
+    fn first_called(&self, function: StubId) -> Result<(), Failure> {
+        let Some(body) = self.program().definition(id_of(function)).map(Definition::body_name) else {
+            return Ok(());
+        };
+        self.tell(|| Event::FirstCalled { body })
+    }
+
+    fn ready(&self, body: &BodyFacts) -> Result<(), Failure> {
+        let Made::Compiled { tier, times, bytes } = body.made else { return Ok(()) };
+        self.tell(|| Event::IrMade { body: body.name.clone(), took: times.ir })?;
+        self.tell(|| Event::Compiled { body: body.name.clone(), tier, times, bytes })
+    }
+
+    fn failed(&self, failure: Failure) -> Failure {
+        if let Failure::Compile { body, reason } = &failure
+            && let Err(panic) = self.tell(|| Event::Failed { body: body.clone(), reason: reason.clone() })
+        {
+            return panic;
+        }
+        failure
+    }
+
+    fn freed(&self, body: &BodyFacts) -> Result<(), Failure> {
+        let Made::Compiled { bytes, .. } = body.made else { return Ok(()) };
+        self.tell(|| Event::Freed { body: body.name.clone(), bytes })
+    }
+
+    fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Failure> {
+        self.call_host(host.index(), args)
+    }
+
+    fn panicked(&self, payload: Box<dyn Any + Send>) -> Failure {
+        Failure::of_panic(&*payload)
+    }
+}
+
+/// The version that bodies of the host's functions and of the maths library have.
+pub(crate) const PROVIDED: u32 = 0;
+
+/// A function's stub has the function's number.
+pub(crate) fn stub_of(id: FunctionId) -> StubId {
+    StubId::new(u32::try_from(id.index()).expect("ids are 32 bits wide"))
+}
+
+fn id_of(stub: StubId) -> FunctionId {
+    FunctionId::new(u32::try_from(stub.index()).expect("stubs are numbered in 32 bits"))
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("mode", &self.mode)
+            .field("program", &self.program)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+//! What an engine did, in numbers: an observer that counts.
+
+use crate::event::{BodyName, CompileTimes, Event, Observer, Tier};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Counts events. Give a clone of it to [`crate::Builder::observer`]; clones share the numbers.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    totals: Arc<Mutex<Totals>>,
+    start: Instant,
+}
+
+/// What was counted.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Names that a `def` gave.
+    pub defined: BTreeSet<Arc<str>>,
+    /// Functions that were called, each at its first call (a function defined again counts anew).
+    pub called: BTreeSet<Arc<str>>,
+    /// Functions for which LLVM IR was made.
+    pub ir_functions: BTreeSet<Arc<str>>,
+    /// Functions for which no code could be made.
+    pub failed: BTreeSet<Arc<str>>,
+    /// Top-level expressions that were run.
+    pub n_expressions: u64,
+    /// Bytes of machine code made, expressions included.
+    pub code_bytes: u64,
+    /// Bytes of resolved form made.
+    pub resolved_bytes: u64,
+    /// Time spent reading text.
+    pub parse: Duration,
+    /// Time spent making code, by stage.
+    pub compile: CompileTimes,
+    /// Time spent running expressions, without the compiling that happened meanwhile.
+    pub run: Duration,
+    /// Time since the statistics were made.
+    pub total: Duration,
+    /// Every body that was compiled, in order.
+    pub compiled: Vec<Compiled>,
+}
+
+/// One body that was compiled.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Compiled {
+    /// The function or expression.
+    pub body: BodyName,
+    /// Which kind of code.
+    pub tier: Tier,
+    /// How long the stages took.
+    pub times: CompileTimes,
+    /// Bytes of machine code.
+    pub bytes: usize,
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self { totals: Arc::default(), start: Instant::now() }
+    }
+}
+
+impl Statistics {
+    /// Nothing counted yet; the clock starts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was counted so far.
+    pub fn totals(&self) -> Totals {
+        Totals { total: self.start.elapsed(), ..self.lock().clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Statistics {
+    fn observe(&self, event: &Event) {
+        let mut totals = self.lock();
+        match event {
+            Event::Read { took } => totals.parse += *took,
+            Event::Defined { body, resolved_bytes } => {
+                totals.defined.insert(body.name.clone());
+                totals.resolved_bytes += *resolved_bytes as u64;
+            }
+            Event::FirstCalled { body } => {
+                totals.called.insert(body.name.clone());
+            }
+            Event::IrMade { body, .. } => {
+                if !body.is_expression() {
+                    totals.ir_functions.insert(body.name.clone());
+                }
+            }
+            Event::Compiled { body, tier, times, bytes } => {
+                totals.code_bytes += *bytes as u64;
+                totals.compile += *times;
+                if *tier == Tier::Lazy {
+                    totals.run = totals.run.saturating_sub(times.total());
+                }
+                totals.compiled.push(Compiled {
+                    body: body.clone(),
+                    tier: *tier,
+                    times: *times,
+                    bytes: *bytes,
+                });
+            }
+            Event::Failed { body, .. } => {
+                if !body.is_expression() {
+                    totals.failed.insert(body.name.clone());
+                }
+            }
+            Event::Evaluated { took, .. } => {
+                totals.n_expressions += 1;
+                totals.run += *took;
+            }
+            Event::Freed { .. } => {}
+        }
+    }
+}
