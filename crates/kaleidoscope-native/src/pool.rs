@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::error::Error;
 use crate::pages::{Form, Pages};
 
-/// Each mapping has twice the pages of the one before, up to 2⁸ pages of stubs: the first is made in a few microseconds
-/// when a program starts, the largest holds 65,535 stubs and is filled in well under a millisecond.
+/// Each mapping has twice the pages of the one before, up to 2⁸ pages of stubs: a program starts with the least that can
+/// be mapped (some 12 µs), and no later growth takes much longer than a millisecond (`benches/stub_costs.rs`).
 const LARGEST_MAPPING: u32 = 8;
 
 /// A pool of stubs of one form. A mapping goes when the pool and all the stubs in it have been dropped.
