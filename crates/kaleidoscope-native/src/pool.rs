@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::pages::{Form, Pages};
 
 /// Each mapping has twice the pages of the one before, up to 2⁸ pages of stubs: a program starts with the least that can
-/// be mapped (some 12 µs), and no later growth takes much longer than a millisecond (`benches/stub_costs.rs`).
+/// be mapped (some 12 µs, `benches/stub_costs.rs`), and no mapping is larger than 1.5 MiB.
 const LARGEST_MAPPING: u32 = 8;
 
 /// A pool of stubs of one form. A mapping goes when the pool and all the stubs in it have been dropped.
