@@ -8,11 +8,17 @@
 
 #![forbid(unsafe_code)]
 
-mod lower;
-mod shape;
 pub mod symbols;
 
+mod shape;
+
+mod effort;
+mod lower;
+mod pipeline;
+
+pub use effort::{Effort, effort};
 pub use lower::lower;
+pub use pipeline::{OptLevel, pipeline};
 
 use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::maths::MathsFunction;

@@ -8,19 +8,19 @@
 //!
 //! No function here calls itself, however deep the program nests.
 
+mod call;
+
+use crate::Unit;
 use crate::shape::Shape;
-use crate::{Callee, Unit, symbols};
-use inkwell::attributes::{Attribute, AttributeLoc};
+use call::{body_attributes, signature};
+use inkwell::FloatPredicate;
+use inkwell::attributes::AttributeLoc;
 use inkwell::basic_block::BasicBlock;
 use inkwell::builder::{Builder, BuilderError};
 use inkwell::context::Context;
-use inkwell::module::{Linkage, Module};
-use inkwell::types::FunctionType;
-use inkwell::values::{
-    BasicMetadataValueEnum, BasicValue, FloatValue, FunctionValue, IntValue, PhiValue, PointerValue,
-};
-use inkwell::{AddressSpace, AtomicOrdering, FloatPredicate};
-use kaleidoscope_lang::code::{Arithmetic, FunctionId, Local, Op};
+use inkwell::module::Module;
+use inkwell::values::{FloatValue, FunctionValue, IntValue, PhiValue};
+use kaleidoscope_lang::code::{Arithmetic, Local, Op};
 use kaleidoscope_lang::maths::MathsFunction;
 
 /// The module of one function: its body under `unit.symbol`, and declarations of what it uses.
@@ -143,6 +143,10 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
                 Op::Set(variable) => {
                     let value = self.pop_number();
                     self.variables[variable.index()] = value;
+                    // So that the text of the IR can be read; constants have no names.
+                    if value.get_name().is_empty() {
+                        value.set_name(&self.unit.function.locals[variable.index()]);
+                    }
                     self.stack.push(Operand::Number(value));
                 }
                 Op::Drop => {
@@ -189,69 +193,6 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             }
         };
         self.push(value);
-    }
-
-    fn call(&mut self, callee: FunctionId, n_args: usize) {
-        let args = self.pop_numbers(n_args);
-        let value = if callee == self.unit.id {
-            self.call_function(self.body, &args)
-        } else {
-            match (self.unit.callees)(callee) {
-                Callee::Maths(function) => self.call_maths(function, &args),
-                Callee::Slot { address } => {
-                    let slot = self.cx.i64_type().const_int(address, false);
-                    self.call_slot(slot.const_to_pointer(self.cx.ptr_type(AddressSpace::default())), &args)
-                }
-                Callee::SlotSymbol(symbol) => self.call_slot(self.slot_symbol(&symbol), &args),
-            }
-        };
-        self.stack.push(Operand::Number(value));
-    }
-
-    /// The slot may be re-pointed by another thread at any time, so the load is atomic; which of two bodies it then
-    /// finds is all the same, so it needs no order.
-    fn call_slot(&self, slot: PointerValue<'cx>, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
-        let code = built(self.builder.build_load(self.cx.ptr_type(AddressSpace::default()), slot, ""));
-        let load = code.as_instruction_value().expect("a load is an instruction");
-        load.set_atomic_ordering(AtomicOrdering::Monotonic).expect("loads may be monotonic");
-        load.set_alignment(8).expect("8 is a power of two");
-        let args = as_arguments(args);
-        let signature = signature(self.cx, args.len());
-        let call = built(self.builder.build_indirect_call(signature, code.into_pointer_value(), &args, ""));
-        call.try_as_basic_value().unwrap_basic().into_float_value()
-    }
-
-    fn slot_symbol(&self, symbol: &str) -> PointerValue<'cx> {
-        let slot = self.module.get_global(symbol).unwrap_or_else(|| {
-            let slot = self.module.add_global(self.cx.ptr_type(AddressSpace::default()), None, symbol);
-            slot.set_linkage(Linkage::External);
-            slot
-        });
-        slot.as_pointer_value()
-    }
-
-    /// A call of a maths function: an intrinsic where that becomes an instruction and every processor rounds it alike.
-    fn call_maths(&self, function: MathsFunction, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
-        let (symbol, is_intrinsic) = match instruction(function) {
-            Some(intrinsic) => (intrinsic.to_owned(), true),
-            None => (symbols::maths(function), false),
-        };
-        let declared = self.module.get_function(&symbol).unwrap_or_else(|| {
-            let declared = self.module.add_function(&symbol, signature(self.cx, args.len()), None);
-            // LLVM gives its intrinsics their attributes itself.
-            if !is_intrinsic {
-                for attribute in maths_attributes(self.cx) {
-                    declared.add_attribute(AttributeLoc::Function, attribute);
-                }
-            }
-            declared
-        });
-        self.call_function(declared, args)
-    }
-
-    fn call_function(&self, function: FunctionValue<'cx>, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
-        let call = built(self.builder.build_direct_call(function, &as_arguments(args), ""));
-        call.try_as_basic_value().unwrap_basic().into_float_value()
     }
 
     fn tail_call(&mut self) {
@@ -426,51 +367,6 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             }
         }
     }
-}
-
-/// The intrinsic of a function whose result is exact by definition, so that an instruction gives the same bits.
-fn instruction(function: MathsFunction) -> Option<&'static str> {
-    Some(match function {
-        MathsFunction::Sqrt => "llvm.sqrt.f64",
-        MathsFunction::Fabs => "llvm.fabs.f64",
-        MathsFunction::Floor => "llvm.floor.f64",
-        MathsFunction::Ceil => "llvm.ceil.f64",
-        MathsFunction::Trunc => "llvm.trunc.f64",
-        MathsFunction::Rint => "llvm.rint.f64",
-        MathsFunction::Round => "llvm.round.f64",
-        _ => return None,
-    })
-}
-
-fn signature(cx: &Context, n_params: usize) -> FunctionType<'_> {
-    let double = cx.f64_type();
-    double.fn_type(&vec![double.into(); n_params], false)
-}
-
-/// Neither `mustprogress` nor `willreturn`: an endless loop is a meaningful program. `no-builtins` keeps LLVM from
-/// making calls of the C library up, `disable-tail-calls` keeps endless recursion a stack overflow at every level of
-/// optimisation, and probes touch every page of a large frame, so that none steps over the guard page.
-fn body_attributes(cx: &Context) -> [Attribute; 4] {
-    [
-        enum_attribute(cx, "nounwind"),
-        cx.create_string_attribute("no-builtins", ""),
-        cx.create_string_attribute("disable-tail-calls", "true"),
-        cx.create_string_attribute("probe-stack", "inline-asm"),
-    ]
-}
-
-/// What C promises of its maths functions when nobody looks at `errno`.
-fn maths_attributes(cx: &Context) -> [Attribute; 6] {
-    ["nounwind", "memory", "willreturn", "nocallback", "nofree", "nosync"].map(|name| enum_attribute(cx, name))
-}
-
-/// The attribute with the value 0, which for `memory` says `none`.
-fn enum_attribute(cx: &Context, name: &str) -> Attribute {
-    cx.create_enum_attribute(Attribute::get_named_enum_kind_id(name), 0)
-}
-
-fn as_arguments<'cx>(args: &[FloatValue<'cx>]) -> Vec<BasicMetadataValueEnum<'cx>> {
-    args.iter().map(|arg| (*arg).into()).collect()
 }
 
 /// What a builder gives back. It fails only when it stands nowhere or is given values of the wrong type.

@@ -4,6 +4,9 @@
 //! A variable that is first set inside a bracket is out of scope behind it and has no value to keep from one turn of a
 //! loop to the next; so it needs none there.
 
+#[cfg(test)]
+mod tests;
+
 use kaleidoscope_lang::code::{Function, Local, Op};
 use std::collections::BTreeSet;
 
@@ -47,7 +50,9 @@ impl Shape {
                     first_set[variable.index()].get_or_insert(at);
                     // Whatever is in a bracket's set is in those of the brackets around it already.
                     for bracket in open.iter_mut().rev() {
-                        if !is_older(&first_set, variable, bracket.header) || !bracket.assigned.insert(variable) {
+                        if !is_older(&first_set, variable, bracket.header)
+                            || !bracket.assigned.insert(variable)
+                        {
                             break;
                         }
                         shape.n_phis += 1;
