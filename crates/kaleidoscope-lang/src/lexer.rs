@@ -2,7 +2,7 @@
 //!
 //! It cannot run ahead, because a definition changes which operators exist for the text behind it. For the same reason
 //! it does not split operators: a run of operator characters is one token, of which the parser takes as much as means
-//! something at that place ([`Lexer::resume_at`]).
+//! something at that place.
 
 #[cfg(test)]
 mod tests;
@@ -31,11 +31,6 @@ impl<'t> Lexer<'t> {
 
     pub(crate) fn slice(&self, span: Span) -> &'t str {
         &self.text[span.range()]
-    }
-
-    /// Goes back to `offset`, which lies inside the last token or at its end.
-    pub(crate) fn resume_at(&mut self, offset: u32) {
-        self.offset = offset as usize;
     }
 
     /// The next token; at the end of the text [`TokenKind::End`], as often as asked.

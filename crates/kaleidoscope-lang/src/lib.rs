@@ -9,22 +9,34 @@
 
 #![forbid(unsafe_code)]
 
-mod lexer;
-pub mod operator;
-mod parser;
 pub mod source;
-pub mod syntax;
+
+mod lexer;
 pub mod token;
 
+pub mod operator;
+pub mod syntax;
+
+mod parser;
+pub mod print;
+
+pub mod names;
+
+mod resolve;
+
 pub mod code;
-pub mod diagnostic;
-pub mod evaluate;
 pub mod item;
 pub mod listing;
-pub mod maths;
-pub mod names;
-pub mod number;
+
 pub mod reader;
-mod resolve;
+
+pub mod diagnostic;
+
+pub mod evaluate;
+pub mod maths;
+pub mod number;
+
+#[cfg(test)]
+mod testing;
 
 pub use parser::{MAX_NESTING, MAX_OPERATIONS, MAX_PARAMETERS};

@@ -228,8 +228,12 @@ impl<'r> Parser<'r> {
         let start = self.token.span.start;
         let span = Span::new(start, start + sign.n_characters() as u32);
         self.note_taken(Token { kind: TokenKind::Operator, span });
-        self.lexer.resume_at(span.end);
-        self.token = self.lexer.next_token();
+        // What remains of the run is the next token: to read it again would take quadratic time for a long run.
+        if span.end < self.token.span.end {
+            self.token.span.start = span.end;
+        } else {
+            self.token = self.lexer.next_token();
+        }
         span
     }
 

@@ -21,7 +21,7 @@ use crate::names::{Names, Signature};
 use crate::operator::{BinaryMeaning, Sign};
 use crate::parser;
 use crate::source::Span;
-use crate::syntax::{self, For, Node, NodeId, Symbol, Tree};
+use crate::syntax::{self, For, Node, NodeId, Symbol, Tree, clear};
 use emit::Emitter;
 use scope::Scope;
 
@@ -45,7 +45,7 @@ pub(crate) fn resolve(
     workspace: &mut Workspace,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Item> {
-    workspace.steps.clear();
+    clear(&mut workspace.steps);
     workspace.emitter.clear();
     workspace.scope.clear(tree.symbols.len());
     let resolver = Resolver {

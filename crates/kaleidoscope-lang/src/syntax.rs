@@ -4,10 +4,14 @@
 //! levels is dropped, compared and walked without recursion, and the reader uses the same memory for every item.
 //! Parentheses leave no node; a node's span does not include those around it.
 
+mod equality;
+mod outline;
 mod symbols;
 #[cfg(test)]
 mod tests;
 
+pub use equality::same_structure;
+pub use outline::outline;
 pub use symbols::{Symbol, Symbols};
 
 use crate::operator::Sign;
@@ -185,11 +189,11 @@ impl Tree {
 
     /// Forgets all nodes.
     pub fn clear(&mut self) {
-        self.nodes.clear();
-        self.spans.clear();
-        self.node_lists.clear();
-        self.binding_lists.clear();
-        self.loops.clear();
+        clear(&mut self.nodes);
+        clear(&mut self.spans);
+        clear(&mut self.node_lists);
+        clear(&mut self.binding_lists);
+        clear(&mut self.loops);
         self.symbols.forget_if_many();
     }
 
@@ -227,6 +231,11 @@ impl Tree {
         self.nodes.len()
     }
 
+    /// The nodes, parts before what they are part of.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> {
+        self.nodes.iter().copied()
+    }
+
     /// The node.
     pub fn node(&self, id: NodeId) -> Node {
         self.nodes[id.index()]
@@ -251,4 +260,13 @@ impl Tree {
     pub fn for_loop(&self, id: ForId) -> For {
         self.loops[id.0 as usize]
     }
+}
+
+/// The most elements for which a vector keeps its memory from item to item; one huge item must not cost for ever.
+pub(crate) const MAX_KEPT: usize = 10_000;
+
+/// Empties a vector that is used again for each item.
+pub(crate) fn clear<T>(vec: &mut Vec<T>) {
+    vec.clear();
+    vec.shrink_to(MAX_KEPT);
 }

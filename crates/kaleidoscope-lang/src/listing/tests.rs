@@ -1,1 +1,49 @@
+use super::Listing;
+use crate::item::Item;
+use crate::names::Names;
+use crate::reader::Reader;
 
+#[test]
+fn a_function_with_everything() {
+    let mut reader = Reader::new("test");
+    reader.push("def f(x) if x < 1 then sqrt(x) else var x = x^2 in (for i = 1, i < x in x = x - 1) + f(x)");
+    reader.finish();
+    let names = Names::new();
+    let Some(Item::Definition { function, .. }) = reader.read(&names).and_then(|read| read.item) else {
+        panic!("it is a definition");
+    };
+    let expected = "f: 1 parameters, 3 variables, 3 values at most
+    0  get x.0
+    1  number 1
+    2  less
+    3  if (else at 6)
+    4    get x.0
+    5    call sqrt/1
+    6  else (end at 29)
+    7    get x.0
+    8    square
+    9    set x.1
+   10    drop
+   11    number 1
+   12    set i.2
+   13    drop
+   14    loop
+   15      get x.1
+   16      number 1
+   17      subtract
+   18      set x.1
+   19      drop
+   20      number 1
+   21      get i.2
+   22      get x.1
+   23      less
+   24    next i.2 (loop at 14)
+   25    number 0
+   26    get x.1
+   27    call #36/1
+   28    add
+   29  end
+";
+    assert_eq!(Listing::new(&function, &names).to_string(), expected);
+    assert_eq!(function.to_string(), expected.replace("sqrt", "#15"));
+}

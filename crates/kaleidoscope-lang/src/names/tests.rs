@@ -1,1 +1,138 @@
+use super::{Names, State, is_one_slip};
+use crate::code::FunctionId;
+use crate::item::Item;
+use crate::maths::MathsFunction;
+use crate::reader::Reader;
 
+/// Reads and commits all items of a text without mistakes.
+fn commit(names: &mut Names, text: &str) {
+    let mut reader = Reader::new("test");
+    reader.push(text);
+    reader.finish();
+    while let Some(read) = reader.read(names) {
+        names.commit(&read.item.expect("the text is right"));
+    }
+}
+
+fn id(names: &Names, name: &str, arity: u32) -> FunctionId {
+    names.find(name, arity).expect("the function has an id")
+}
+
+#[test]
+fn known_from_the_start() {
+    let names = Names::new();
+    assert_eq!(names.n_functions(), MathsFunction::ALL.len());
+    for &maths in MathsFunction::ALL {
+        let id = names.current(maths.name()).expect("it is known");
+        assert_eq!(names.state(id), State::Maths(maths));
+        assert_eq!(names.signature(id).arity, maths.arity());
+    }
+    assert_eq!(names.current("putchard"), None);
+}
+
+#[test]
+fn functions_of_the_host() {
+    let mut names = Names::new();
+    let putchard = names.declare_host("putchard", 1);
+    assert_eq!((names.current("putchard"), names.state(putchard)), (Some(putchard), State::Host));
+    assert_eq!(names.declare_host("putchard", 1), putchard);
+    commit(&mut names, "def cos(x) x");
+    let cos = names.declare_host("cos", 2);
+    assert_eq!(names.current("cos"), Some(cos));
+    assert_eq!(names.state(id(&names, "cos", 1)), State::Replaced);
+}
+
+#[test]
+fn an_id_belongs_to_name_and_arity() {
+    let mut names = Names::new();
+    commit(&mut names, "def h(x) f(x) + f(x, x)");
+    let (one, two) = (id(&names, "f", 1), id(&names, "f", 2));
+    assert_ne!(one, two);
+    assert_eq!((names.state(one), names.state(two)), (State::Undefined, State::Undefined));
+    assert_eq!(names.current("f"), None);
+    commit(&mut names, "def f(x y) x");
+    assert_eq!((names.state(one), names.state(two)), (State::Replaced, State::Defined));
+    assert_eq!(names.current("f"), Some(two));
+    commit(&mut names, "def f(x) x");
+    assert_eq!((names.state(one), names.state(two)), (State::Defined, State::Replaced));
+    commit(&mut names, "def f() 1 def f(x y) x");
+    assert_eq!((names.state(one), names.state(two)), (State::Replaced, State::Defined));
+    assert_eq!(names.state(id(&names, "f", 0)), State::Replaced);
+}
+
+#[test]
+fn externs() {
+    let mut names = Names::new();
+    commit(&mut names, "extern f(x) extern sin(x) extern binary@ 60 (a b)");
+    assert_eq!(names.state(id(&names, "f", 1)), State::Declared);
+    assert_eq!(names.state(id(&names, "sin", 1)), State::Maths(MathsFunction::Sin));
+    assert_eq!(names.state(id(&names, "binary@", 2)), State::Declared);
+    commit(&mut names, "def f(x) x def binary@ 20 (a b) a extern f(y) extern binary@ 60 (a b)");
+    assert_eq!(names.state(id(&names, "f", 1)), State::Defined);
+    let sign = crate::operator::Sign::new("@").expect("a sign");
+    assert_eq!(names.binary_operator(sign).map(|operator| operator.precedence), Some(20));
+    crate::testing::check("def f(x) x; extern f(x y); f(3)", "KLS2009 3");
+    crate::testing::check("extern f(x); extern f(x y); def f(x y) y; f(3, 4)", "KLS2009 4");
+    crate::testing::check("extern sin(x y); cos(0)", "KLS2009 1");
+    crate::testing::check("extern putchard(); putchard(0)", "KLS2009 0");
+}
+
+#[test]
+fn a_failed_item_changes_nothing() {
+    let mut names = Names::new();
+    for text in [
+        "def f(x) y + g(1)",
+        "def binary@ 101 (a b) a",
+        "def f(x) (",
+        "extern f(a a)",
+        "g(1)",
+        "def unary!(v) w",
+    ] {
+        let mut reader = Reader::new("test");
+        reader.push(text);
+        reader.finish();
+        let read = reader.read(&names).expect("there is an item");
+        assert!(read.item.is_none(), "{text}");
+    }
+    assert_eq!(names.n_functions(), Names::new().n_functions());
+    commit(&mut names, "def f(x) x");
+    assert_eq!(names.n_functions(), Names::new().n_functions() + 1);
+}
+
+#[test]
+fn expressions_are_numbered() {
+    let mut names = Names::new();
+    let mut reader = Reader::new("test");
+    reader.push("1 2");
+    reader.finish();
+    for expected in ["$expr1", "$expr2"] {
+        let item = reader.read(&names).and_then(|read| read.item).expect("an expression");
+        names.commit(&item);
+        let Item::Expression { function } = item else { panic!("an expression") };
+        assert_eq!(&*function.name, expected);
+    }
+}
+
+#[test]
+fn one_slip() {
+    for (a, b) in
+        [("fib", "fibb"), ("fibb", "fib"), ("fbi", "fib"), ("fob", "fib"), ("Fib", "fIB"), ("sqr", "sqrt")]
+    {
+        assert!(is_one_slip(a, b), "{a} {b}");
+    }
+    for (a, b) in [("fib", "fib"), ("f", "g"), ("f", "fg"), ("fib", "fibonacci"), ("abcd", "badc"), ("", "a")]
+    {
+        assert!(!is_one_slip(a, b), "{a} {b}");
+    }
+}
+
+#[test]
+fn the_nearest_name_is_one_that_can_be_called() {
+    let mut names = Names::new();
+    commit(&mut names, "def mandel(x) x");
+    assert_eq!(names.nearest_function("mandle"), Some("mandel"));
+    assert_eq!(names.nearest_function("sprt"), Some("sqrt"));
+    assert_eq!(names.nearest_function("mandelbrot"), None);
+    commit(&mut names, "def caller(x) callme(x)");
+    assert_eq!(names.nearest_function("calme"), None);
+}

@@ -1,1 +1,143 @@
+use std::time::{Duration, Instant};
 
+use super::Reader;
+use crate::names::Names;
+use crate::testing::Session;
+
+const PROGRAM: &str = "def unary-(v) 0-v; # a comment; with a semicolon
+def fib(n) if n < 3 then 1 else fib(n-1)+fib(n-2)
+fib(10) 1.5e1 .5 -2^2 2--3
+4 + ; 1.2.3 def binary-- (a b) a*b; 2--3; x 5; $ def defx(x) x+1 defx(1) ) # ;
+ def; extern sin(x) é 1; 7 def f(a a) a; (1";
+
+fn run_all(pieces: &[&str], is_finished_first: bool) -> String {
+    let mut session = Session::new();
+    let mut reader = Reader::new("test");
+    let mut words = Vec::new();
+    for piece in pieces {
+        reader.push(piece);
+        while !is_finished_first && let Some(read) = reader.read(&session.names) {
+            session.take(read, &mut words);
+        }
+    }
+    reader.finish();
+    while let Some(read) = reader.read(&session.names) {
+        session.take(read, &mut words);
+    }
+    assert!(!reader.pending());
+    words.join(" ")
+}
+
+#[test]
+fn pieces_make_no_difference() {
+    let expected = run_all(&[PROGRAM], true);
+    assert_eq!(
+        expected,
+        "55 15 -3.5 5 KLS1001 KLS1004 6 KLS2001 5 KLS1005 2 KLS1001 KLS1002 KLS1005 7 KLS2006 KLS1003"
+    );
+    assert_eq!(run_all(&[PROGRAM], false), expected);
+    let characters: Vec<String> = PROGRAM.chars().map(String::from).collect();
+    let characters: Vec<&str> = characters.iter().map(String::as_str).collect();
+    assert_eq!(run_all(&characters, false), expected);
+    for (idx, _) in PROGRAM.char_indices() {
+        let (start, end) = PROGRAM.split_at(idx);
+        assert_eq!(run_all(&[start, end], false), expected, "split at {idx}");
+    }
+}
+
+/// Pushes the text and reads what is there, without finishing.
+fn open(text: &str) -> (Reader, Session, Vec<String>) {
+    let mut reader = Reader::new("test");
+    let mut session = Session::new();
+    let mut words = Vec::new();
+    reader.push(text);
+    while let Some(read) = reader.read(&session.names) {
+        session.take(read, &mut words);
+    }
+    (reader, session, words)
+}
+
+#[test]
+fn an_item_waits_for_its_end() {
+    for (text, expected, is_pending) in [
+        ("1+2;", "3", false),
+        ("1+2", "", true),
+        ("1+2\n", "", true),
+        ("1+2 3 ", "3", true),
+        ("1+2\ndef f(x) x", "3", true),
+        ("1+2 # ;", "", true),
+        ("1+2 # ;\n;", "3", false),
+        ("def f(x) x;", "", false),
+        ("  # nothing\n ; ; ", "", false),
+        ("", "", false),
+        ("4 + ) 1 2", "KLS1001", false),
+        ("4 + ) 1; 2", "KLS1001", true),
+        ("4 + ) 1 def f(x) x; f(2);", "KLS1001 2", false),
+        ("(1", "", true),
+    ] {
+        let (reader, _, words) = open(text);
+        assert_eq!((&*words.join(" "), reader.pending()), (expected, is_pending), "{text}");
+    }
+}
+
+#[test]
+fn lines_of_a_person() {
+    let mut reader = Reader::new("test");
+    let mut session = Session::new();
+    let mut line = |reader: &mut Reader, text: &str| {
+        let mut words = Vec::new();
+        reader.push(text);
+        reader.push("\n");
+        while let Some(read) = reader.read_line(&session.names) {
+            session.take(read, &mut words);
+        }
+        (words.join(" "), reader.pending())
+    };
+    assert_eq!(line(&mut reader, "1+2"), ("3".into(), false));
+    assert_eq!(line(&mut reader, "1 2; 3"), ("1 2 3".into(), false));
+    assert_eq!(line(&mut reader, "def f(x)"), ("".into(), true));
+    assert_eq!(line(&mut reader, "  if x < 1 then 2"), ("".into(), true));
+    assert_eq!(line(&mut reader, "  else 3 # done"), ("".into(), false));
+    assert_eq!(line(&mut reader, "f(0) f("), ("2".into(), true));
+    assert_eq!(line(&mut reader, "1)"), ("3".into(), false));
+    // A mistake is answered at once, and the next line starts anew.
+    assert_eq!(line(&mut reader, "4 + ) 1 2"), ("KLS1001".into(), false));
+    assert_eq!(line(&mut reader, "5"), ("5".into(), false));
+    assert_eq!(line(&mut reader, "1e"), ("KLS1004".into(), false));
+    assert_eq!(line(&mut reader, "4 +"), ("".into(), true));
+    reader.abandon();
+    assert!(!reader.pending());
+    assert_eq!(line(&mut reader, "6"), ("6".into(), false));
+    reader.push("7 +");
+    reader.finish();
+    assert_eq!(line(&mut reader, ""), ("KLS1003".into(), false));
+}
+
+#[test]
+fn spans_and_positions_count_in_the_whole_text() {
+    let mut reader = Reader::new("test");
+    reader.push("1;\n");
+    let names = Names::new();
+    assert!(reader.read(&names).is_some());
+    reader.push("2 + x;\n");
+    let read = reader.read(&names).expect("there is an item");
+    assert_eq!(reader.source().slice(read.span), "2 + x");
+    let span = read.diagnostics[0].span.expect("it has a place");
+    assert_eq!(reader.source().position(span.start).to_string(), "2:5");
+}
+
+#[test]
+fn a_long_unfinished_item_is_not_read_again_for_every_piece() {
+    let mut reader = Reader::new("test");
+    let names = Names::new();
+    let start = Instant::now();
+    reader.push("1");
+    for _ in 0..20_000 {
+        reader.push("+1+1+1+1+1 # ;\n");
+        assert!(reader.read(&names).is_none());
+    }
+    reader.push(";");
+    assert!(reader.read(&names).is_some_and(|read| read.item.is_some()));
+    // Reading it again each time would take minutes.
+    assert!(start.elapsed() < Duration::from_secs(20));
+}

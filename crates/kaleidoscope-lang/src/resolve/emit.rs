@@ -1,6 +1,7 @@
 //! The operations of a function while they are made, with the height of the stack of values after the last of them.
 
 use crate::code::{Op, OpIdx};
+use crate::syntax::clear;
 
 #[derive(Debug, Default)]
 pub(super) struct Emitter {
@@ -11,7 +12,7 @@ pub(super) struct Emitter {
 
 impl Emitter {
     pub(super) fn clear(&mut self) {
-        self.ops.clear();
+        clear(&mut self.ops);
         self.height = 0;
         self.max_height = 0;
     }

@@ -1,7 +1,7 @@
 //! The variables of one function: which are in scope, and the place that each has.
 
 use crate::code::Local;
-use crate::syntax::Symbol;
+use crate::syntax::{MAX_KEPT, Symbol, clear};
 
 /// A table from name to variable, and how to undo its changes in reverse.
 #[derive(Debug, Default)]
@@ -19,8 +19,11 @@ impl Scope {
         self.unbind(self.hidden.len() as u32);
         if self.visible.len() < n_symbols {
             self.visible.resize(n_symbols, None);
+        } else if self.visible.len() > n_symbols.max(MAX_KEPT) {
+            self.visible = vec![None; n_symbols];
         }
-        self.locals.clear();
+        clear(&mut self.hidden);
+        clear(&mut self.locals);
     }
 
     /// Brings a new variable into scope; it hides those of the same name.

@@ -1,1 +1,209 @@
+use crate::code::{Function, Op};
+use crate::item::Item;
+use crate::reader::Reader;
+use crate::testing::{Dice, Session, check, rendered};
 
+/// The function of the only definition or expression in the text.
+#[track_caller]
+fn function(session: &Session, text: &str) -> Function {
+    let mut reader = Reader::new("test");
+    reader.push(text);
+    reader.finish();
+    let read = reader.read(&session.names).expect("there is an item");
+    match read.item {
+        Some(Item::Definition { function, .. } | Item::Expression { function }) => (*function).clone(),
+        other => panic!("{text}: {other:?} {:?}", read.diagnostics),
+    }
+}
+
+#[track_caller]
+fn check_tail(text: &str, is_tail: bool) {
+    let function = function(&Session::new(), text);
+    let has_tail = function.ops.contains(&Op::TailCall);
+    let has_call = function.ops.iter().any(|op| matches!(op, Op::Call { .. }));
+    assert_eq!((has_tail, has_call), (is_tail, !is_tail), "{text}");
+}
+
+#[test]
+fn tail_position() {
+    check_tail("def f(x) f(x)", true);
+    check_tail("def f(x) (((f(x))))", true);
+    check_tail("def f(x) if x then f(x) else 1", true);
+    check_tail("def f(x) if x then 1 else if x then 2 else f(x)", true);
+    check_tail("def f(x) var a = 1 in f(a)", true);
+    check_tail("def f() f()", true);
+    check_tail("def f(x) f(x) + 1", false);
+    check_tail("def f(x) x = f(x)", false);
+    check_tail("def f(x) if f(x) then 1 else 2", false);
+    check_tail("def f(x) var a = f(x) in a", false);
+    check_tail("def f(x) for i = 1, i < 2 in f(i)", false);
+    check_tail("def f(x) g(x)", false);
+    check_tail("def f(x) f(x)^2", false);
+}
+
+#[test]
+fn an_older_version_of_an_operator_is_itself() {
+    let mut session = Session::new();
+    session.run("def unary!(v) v; def binary| (a b) a");
+    assert!(function(&session, "def unary!(v) !v").ops.contains(&Op::TailCall));
+    assert!(function(&session, "def binary| (a b) b|a").ops.contains(&Op::TailCall));
+    assert!(!function(&session, "def binary| (a b) !(b|a)").ops.contains(&Op::TailCall));
+    assert!(!function(&session, "def f(a) !a").ops.contains(&Op::TailCall));
+    // A top-level expression has no self.
+    session.run("def f(x) x");
+    assert!(!function(&session, "f(1)").ops.contains(&Op::TailCall));
+}
+
+#[test]
+fn the_literal_two() {
+    let session = Session::new();
+    for text in ["3^2", "3^2.0", "3^(2)", "2^2"] {
+        assert!(function(&session, text).ops.contains(&Op::Square), "{text}");
+    }
+    for text in ["3^2^1", "3^2.5", "2^3", "3^(1+1)"] {
+        assert!(!function(&session, text).ops.contains(&Op::Square), "{text}");
+    }
+}
+
+#[test]
+fn each_variable_has_a_place_of_its_own() {
+    let text = "def f(x y) (var x = 1, x = 2 in for x = 3, 0 in x) + (var x in x)";
+    let function = function(&Session::new(), text);
+    let names: Vec<_> = function.locals.iter().map(|name| &**name).collect();
+    assert_eq!((names, function.n_params), (vec!["x", "y", "x", "x", "x", "x"], 2));
+}
+
+#[test]
+fn arity() {
+    check("def f(x) x; f(); f(1, 2); f(3)", "KLS2004 KLS2004 3");
+    check("sin(); sin(1, 2); atan2(1)", "KLS2004 KLS2004 KLS2004");
+    check("def f(x) f(); 7", "KLS2004 7");
+    check("def f() 5; f()", "5");
+    check("def f(a b c d e g h i j k) a+k; f(1,2,3,4,5,6,7,8,9,10)", "11");
+}
+
+#[test]
+fn assignments() {
+    for text in ["1 = 2", "(1+2) = 3", "sin(1) = 2", "(var a in a) = 1", "(if 1 then 2 else 3) = 4"] {
+        check(&format!("{text}; 7"), "KLS2005 7");
+    }
+    check("var a in a + 1 = 2; 7", "KLS2005 7");
+    check("y = 1; 7", "KLS2001 7");
+    check("var a in (a = 1) = 2; 7", "KLS2005 7");
+}
+
+#[test]
+fn mistakes_are_all_reported_each_name_once() {
+    check(
+        "x + x + y + sin() + (1 = z) + nil(1) + nil(1); 7",
+        "KLS2001 KLS2001 KLS2004 KLS2005 KLS2001 KLS2002 7",
+    );
+    let many: String = (0..100).map(|idx| format!("v{idx} + ")).collect();
+    check(&format!("{many} 1; 7"), &format!("{}7", "KLS2001 ".repeat(20)));
+    let calls: String = (0..100).map(|idx| format!("g{idx}(1) + ")).collect();
+    check(&format!("def f(x) {calls} y; 7"), &format!("{}KLS2001 7", "(KLS2003) ".repeat(20)));
+}
+
+#[test]
+fn hints() {
+    let hint = |text: &str| {
+        let rendered = rendered(text);
+        rendered.split_once("help: ").map(|(_, hint)| hint.trim().to_owned()).unwrap_or_default()
+    };
+    assert_eq!(hint("sqr(2)"), "there is one named `sqrt`");
+    assert_eq!(hint("def fib(n) n; def f(x) fbi(x)"), "there is one named `fib`");
+    assert_eq!(hint("def f(count) coutn"), "there is one named `count`");
+    assert_eq!(hint("def f(x) f"), "`f` is a function: call it with `f(…)`");
+    assert_eq!(hint("cos"), "`cos` is a function: call it with `cos(…)`");
+    assert_eq!(hint("-1"), "none is built in; define it first: `def unary-(v) 0-v`");
+    assert_eq!(hint("nothing(1)"), "");
+}
+
+#[test]
+fn every_function_keeps_the_promises_of_the_form() {
+    let mut session = Session::new();
+    session.run("def unary!(v) v; def binary| (a b) a; def g(x) x");
+    let mut dice = Dice(7);
+    for _ in 0..3000 {
+        let text = format!("def f(x y) {}", expression(&mut dice, 5));
+        check_promises(&function(&session, &text), &text);
+    }
+}
+
+fn expression(dice: &mut Dice, depth: usize) -> String {
+    let kind = if depth == 0 { dice.roll(2) } else { dice.roll(12) };
+    let mut part = || expression(dice, depth - 1);
+    match kind {
+        0 => "1.5".to_owned(),
+        1 => "x".to_owned(),
+        2 => format!("f({}, {})", part(), part()),
+        3 => format!("g({})", part()),
+        4 => format!("!({})", part()),
+        5 => format!("(({}) | ({}))", part(), part()),
+        6 => format!("(({}) + ({}))", part(), part()),
+        7 => format!("({})^2", part()),
+        8 => format!("(if {} then {} else {})", part(), part(), part()),
+        9 => format!("(for x = {}, {}, {} in {})", part(), part(), part(), part()),
+        10 => format!("(var x = {}, y in {})", part(), part()),
+        _ => format!("(y = {})", part()),
+    }
+}
+
+/// Follows the operations and checks heights, brackets and variables.
+fn check_promises(function: &Function, text: &str) {
+    let mut height = 0u32;
+    let mut max_height = 0;
+    let mut is_reached = true;
+    let mut open: Vec<(usize, u32)> = Vec::new();
+    for (idx, &op) in function.ops.iter().enumerate() {
+        assert!(is_reached || matches!(op, Op::Else { .. } | Op::End), "{text}\n{function}");
+        let (taken, left) = match op {
+            Op::Number(_) => (0, 1),
+            Op::Get(local) | Op::Set(local) => {
+                assert!(local.index() < function.locals.len(), "{text}\n{function}");
+                (u32::from(matches!(op, Op::Set(_))), 1)
+            }
+            Op::Drop | Op::If { .. } => (1, 0),
+            Op::Arithmetic(_) => (2, 1),
+            Op::Square => (1, 1),
+            Op::Call { n_args, .. } => (n_args, 1),
+            Op::TailCall => (function.n_params, 0),
+            Op::Next { .. } => (2, 0),
+            Op::Else { .. } | Op::End | Op::Loop => (0, 0),
+        };
+        assert!(height >= taken, "{text}\n{function}");
+        height = height - taken + left;
+        max_height = max_height.max(height);
+        match op {
+            Op::TailCall => is_reached = false,
+            Op::If { .. } | Op::Loop => open.push((idx, height)),
+            Op::Else { .. } => {
+                let (if_idx, base) = open.pop().expect("there is an If");
+                assert!(
+                    matches!(function.ops[if_idx], Op::If { otherwise } if otherwise.index() == idx),
+                    "{text}\n{function}"
+                );
+                assert!(!is_reached || height == base + 1, "{text}\n{function}");
+                (height, is_reached) = (base, true);
+                open.push((idx, base));
+            }
+            Op::End => {
+                let (else_idx, base) = open.pop().expect("there is an Else");
+                assert!(
+                    matches!(function.ops[else_idx], Op::Else { end } if end.index() == idx),
+                    "{text}\n{function}"
+                );
+                assert!(!is_reached || height == base + 1, "{text}\n{function}");
+                // Where both branches end in a tail call nothing is reached behind them but closing brackets.
+                (height, is_reached) = (base + 1, true);
+            }
+            Op::Next { header, .. } => {
+                assert_eq!(open.pop(), Some((header.index(), height)), "{text}\n{function}");
+            }
+            _ => {}
+        }
+    }
+    assert!(open.is_empty(), "{text}\n{function}");
+    assert!(!is_reached || height == 1, "{text}\n{function}");
+    assert_eq!(max_height, function.max_stack, "{text}\n{function}");
+}

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::MAX_KEPT;
+
 /// A name of a [`Symbols`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(u32);
@@ -13,9 +15,6 @@ impl Symbol {
         self.0 as usize
     }
 }
-
-/// So many names are kept from item to item; then all are forgotten at once, which costs only making them anew.
-const MAX_KEPT: usize = 10_000;
 
 /// The names used so far.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +51,8 @@ impl Symbols {
         self.names.is_empty()
     }
 
-    pub(crate) fn forget_if_many(&mut self) {
+    /// Forgets all names at once when there are many; that costs only making them anew.
+    pub(super) fn forget_if_many(&mut self) {
         if self.names.len() > MAX_KEPT {
             *self = Self::default();
         }

@@ -1,0 +1,159 @@
+//! What the tests of this crate share: a session that reads and evaluates text, and says what came of it in one line.
+
+use std::sync::Arc;
+
+use crate::code::{Function, FunctionId};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::evaluate::{Callee, Environment, Fault, StackLimit, evaluate};
+use crate::item::{Item, Read};
+use crate::maths::MathsFunction;
+use crate::names::{Names, State};
+use crate::number;
+use crate::reader::Reader;
+
+/// The names and bodies of a program that runs in the reference evaluator.
+pub(crate) struct Session {
+    pub(crate) names: Names,
+    pub(crate) limit: StackLimit,
+    bodies: Vec<Option<Arc<Function>>>,
+}
+
+impl Session {
+    pub(crate) fn new() -> Self {
+        let mut names = Names::new();
+        names.declare_host("putchard", 1);
+        names.declare_host("printd", 1);
+        Self { names, limit: StackLimit { bytes: 1 << 20 }, bodies: Vec::new() }
+    }
+
+    /// Reads and runs all items. Each value, error (`KLS2001`) and warning (`(KLS2003)`) is a word of the result.
+    pub(crate) fn run(&mut self, text: &str) -> String {
+        let mut reader = Reader::new("test");
+        reader.push(text);
+        reader.finish();
+        let mut words = Vec::new();
+        while let Some(read) = reader.read(&self.names) {
+            self.take(read, &mut words);
+        }
+        words.join(" ")
+    }
+
+    /// Runs what was read.
+    pub(crate) fn take(&mut self, read: Read, words: &mut Vec<String>) {
+        assert!(
+            read.item.is_some() != read.diagnostics.iter().any(Diagnostic::is_error),
+            "an item or an error: {read:?}"
+        );
+        words.extend(read.diagnostics.iter().map(|diagnostic| match diagnostic.severity {
+            Severity::Error => diagnostic.code.to_string(),
+            Severity::Warning => format!("({})", diagnostic.code),
+        }));
+        let Some(item) = read.item else { return };
+        self.names.commit(&item);
+        match item {
+            Item::Definition { id, function, .. } => {
+                self.bodies.resize(self.names.n_functions(), None);
+                self.bodies[id.index()] = Some(function);
+            }
+            Item::Extern { .. } => {}
+            Item::Expression { function } => words.push(match evaluate(self, &function, &[], self.limit) {
+                Ok(value) => number::format(value),
+                Err(code) => code.0.to_string(),
+            }),
+        }
+    }
+}
+
+/// The code of what ended an evaluation.
+pub(crate) struct Trap(pub(crate) Code);
+
+impl From<Fault> for Trap {
+    fn from(fault: Fault) -> Self {
+        Self(match fault {
+            Fault::StackOverflow { .. } => Code::StackOverflow,
+            Fault::Interrupted => Code::Interrupted,
+        })
+    }
+}
+
+impl Environment for Session {
+    type Trap = Trap;
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
+        match self.names.state(id) {
+            State::Undefined => Err(Trap(Code::UndefinedCalled)),
+            State::Declared => Err(Trap(Code::MissingHostFunction)),
+            State::Replaced => Err(Trap(Code::StaleArity)),
+            State::Maths(function) => Ok(Callee::Maths(function)),
+            State::Host => Ok(Callee::Host),
+            State::Defined => Ok(Callee::Function(self.bodies[id.index()].clone().expect("it is defined"))),
+        }
+    }
+
+    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
+        match (function, args) {
+            (MathsFunction::Pow, &[x, y]) => x.powf(y),
+            (MathsFunction::Sqrt, &[x]) => x.sqrt(),
+            (MathsFunction::Cos, &[x]) => x.cos(),
+            _ => f64::NAN,
+        }
+    }
+
+    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, Trap> {
+        Ok(0.0)
+    }
+
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+/// Runs the text in a session of its own and compares what came of it.
+#[track_caller]
+pub(crate) fn check(text: &str, expected: &str) {
+    assert_eq!(Session::new().run(text), expected, "{text}");
+}
+
+/// All diagnostics of the text, rendered.
+pub(crate) fn rendered(text: &str) -> String {
+    let mut names = Names::new();
+    let mut reader = Reader::new("test");
+    reader.push(text);
+    reader.finish();
+    let mut rendered = String::new();
+    while let Some(read) = reader.read(&names) {
+        for diagnostic in &read.diagnostics {
+            let color = crate::diagnostic::Color::Never;
+            rendered.push_str(&crate::diagnostic::render(diagnostic, &reader.source(), color));
+        }
+        if let Some(item) = &read.item {
+            names.commit(item);
+        }
+    }
+    rendered
+}
+
+/// Runs on a thread with the small stack that threads have by default.
+pub(crate) fn on_small_stack(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(test).expect("threads can be made");
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Numbers that look random and are the same each time (xorshift).
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// A number below `n`.
+    pub(crate) fn roll(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % n
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.roll(from.len())]
+    }
+}
