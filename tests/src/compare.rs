@@ -1,0 +1,89 @@
+//! One text in every mode, and what to say when the modes do not agree.
+
+use std::fmt::Write as _;
+
+use kaleidoscope::{Mode, Optimization};
+
+use crate::generate::Program;
+use crate::run::{Run, Setting, run};
+
+/// The reference evaluator, by which the others are judged.
+const ORACLE: Setting = Setting { mode: Mode::Off, optimization: Optimization::None };
+
+/// The others. Eager code is made without optimisation, so that two ways through LLVM are compared in one go.
+const JUDGED: &[Setting] = &[
+    Setting { mode: Mode::Lazy, optimization: Optimization::Default },
+    Setting { mode: Mode::Eager, optimization: Optimization::None },
+];
+
+/// Runs the text in every mode.
+///
+/// # Errors
+///
+/// Where the first mode that disagrees does so, in words.
+pub fn compare(text: &str) -> Result<Run, String> {
+    let expected = run(text, ORACLE);
+    for setting in JUDGED {
+        let got = run(text, *setting);
+        if let Some(difference) = difference(&expected, &got) {
+            return Err(format!(
+                "mode {} at level {:?}: {difference}",
+                setting.mode.name(),
+                setting.optimization
+            ));
+        }
+    }
+    Ok(expected)
+}
+
+/// The first item of which the runs differ.
+fn difference(expected: &Run, got: &Run) -> Option<String> {
+    if expected.items.len() != got.items.len() {
+        return Some(format!("{} items instead of {}", got.items.len(), expected.items.len()));
+    }
+    let mut pairs = expected.items.iter().zip(&got.items);
+    let (expected, got) = pairs.find(|(expected, got)| expected != got)?;
+    Some(format!("the item that ends on line {}\n  expected {expected:?}\n  got      {got:?}", expected.line))
+}
+
+/// Compares the program of a seed; when the modes do not agree, makes it as small as removing items can.
+///
+/// # Errors
+///
+/// The small program, where it fails, and how to see the large one.
+pub fn check_seed(seed: u64) -> Result<Run, String> {
+    let program = Program::new(seed);
+    compare(&program.text()).map_err(|difference| {
+        let small = reduce(&program.items, |items| compare(&items.concat()).is_err());
+        let text = small.concat();
+        let difference = compare(&text).err().unwrap_or(difference);
+        let mut report = String::new();
+        let _ = writeln!(report, "the modes do not agree: {difference}");
+        let _ = writeln!(report, "── the program of seed {seed}, reduced ──\n{text}");
+        let _ = write!(report, "── again: cargo xtask random --programs 1 --seed {seed} ──");
+        report
+    })
+}
+
+/// Removes items, first many at once, then one by one, as long as the rest still fails.
+fn reduce(items: &[String], fails: impl Fn(&[String]) -> bool) -> Vec<String> {
+    let mut items = items.to_vec();
+    let mut size = items.len() / 2;
+    while size > 0 {
+        let mut at = 0;
+        while at < items.len() {
+            let mut rest = items.clone();
+            rest.drain(at..(at + size).min(items.len()));
+            if fails(&rest) {
+                items = rest;
+            } else {
+                at += size;
+            }
+        }
+        size /= 2;
+    }
+    items
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! Reducing a program.
+
+use super::reduce;
+
+#[test]
+fn reducing_leaves_what_is_needed() {
+    let items: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    let needed = |items: &[String]| ["3", "17"].iter().all(|needed| items.iter().any(|item| item == needed));
+    assert_eq!(reduce(&items, needed), ["3", "17"]);
+}

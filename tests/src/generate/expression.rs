@@ -1,0 +1,236 @@
+//! Expressions.
+
+use super::Generator;
+use super::scope::{FUNCTIONS, MATHS_1, MATHS_2};
+
+/// What an expression may cost and whom it may call.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    /// Evaluations of a leaf that it may take at most.
+    pub(super) cost: usize,
+    /// Levels that it may still nest.
+    pub(super) depth: usize,
+    /// Only callables of a lower rank may be called.
+    pub(super) rank: usize,
+}
+
+/// The rank of a user operator; what it calls is of rank 0: the maths library, as it was or as it was redefined.
+pub(super) const OPERATOR_RANK: usize = 1;
+
+/// The rank of function number `idx`.
+pub(super) fn function_rank(idx: usize) -> usize {
+    2 + idx
+}
+
+/// What one call of something of this rank may cost at most.
+pub(super) fn cost_of_rank(rank: usize) -> usize {
+    match rank {
+        0 => 12,
+        OPERATOR_RANK => 80,
+        _ => 400 << (rank - 2),
+    }
+}
+
+/// Numbers as they can be written, with the corners of the format and of the type.
+const NUMBERS: &[&str] = &[
+    "0",
+    "1",
+    "2",
+    "3",
+    "10",
+    "0.5",
+    ".25",
+    "7.",
+    "007",
+    "1e3",
+    "2.5E-3",
+    "1e308",
+    "5e-324",
+    "1e16",
+    "0.1",
+    "9007199254740993",
+    "255",
+    "4.9",
+];
+
+/// Expressions for what cannot be written as a number.
+const SPECIAL: &[&str] =
+    &["(0/0)", "(1/0)", "(0-1/0)", "(0*(0-1))", "(1e308*10)", "(0-1)", "((0-1)^0.5)", "1e400"];
+
+impl Generator {
+    /// An expression within the bounds. It can be an operand anywhere: what would reach too far is in parentheses.
+    pub(super) fn expression(&mut self, bounds: Bounds) -> String {
+        if bounds.depth == 0 || bounds.cost < 8 {
+            return self.leaf();
+        }
+        match self.random.below(20) {
+            0..=2 => self.leaf(),
+            3..=7 => self.binary(bounds),
+            8 => self.power(bounds),
+            9 => self.prefix(bounds),
+            10 => self.assignment(bounds),
+            11 | 12 => self.conditional(bounds),
+            13 => self.variables(bounds),
+            14 => self.counted_loop(bounds),
+            15 => self.written(bounds),
+            16 | 17 => self.maths(bounds),
+            _ => self.call(bounds),
+        }
+    }
+
+    fn leaf(&mut self) -> String {
+        let variables = self.scope.visible(false);
+        if !variables.is_empty() && self.random.one_in(2, 3) {
+            return variables[self.random.below(variables.len())].clone();
+        }
+        let numbers = if self.random.one_in(1, 6) { SPECIAL } else { NUMBERS };
+        self.random.pick(numbers).to_owned()
+    }
+
+    /// A part of the expression: half of what may be spent.
+    fn half(&mut self, bounds: Bounds) -> String {
+        self.expression(Bounds { cost: bounds.cost / 2, depth: bounds.depth - 1, ..bounds })
+    }
+
+    /// Now and then in parentheses that change the meaning, or do not.
+    fn maybe_parenthesized(&mut self, text: String) -> String {
+        if self.random.one_in(1, 3) { format!("({text})") } else { text }
+    }
+
+    fn binary(&mut self, bounds: Bounds) -> String {
+        let (left, right) = (self.half(bounds), self.half(bounds));
+        let user = bounds.rank > OPERATOR_RANK
+            && bounds.cost > 2 * cost_of_rank(OPERATOR_RANK)
+            && !self.scope.binary.is_empty()
+            && self.random.one_in(1, 2);
+        let op = if user {
+            let operators = self.scope.binary.clone();
+            self.random.pick(&operators)
+        } else {
+            self.random.pick(&["+", "-", "*", "/", "<", "+", "-", "*"])
+        };
+        // Blanks, or operators would run together with prefix operators that begin the right side; that has its
+        // case files.
+        let text = format!("{left} {op} {right}");
+        self.maybe_parenthesized(text)
+    }
+
+    fn power(&mut self, bounds: Bounds) -> String {
+        let base = self.half(bounds);
+        if self.random.one_in(1, 2) {
+            format!("({base})^2")
+        } else {
+            format!("({base} ^ {})", self.half(bounds))
+        }
+    }
+
+    fn prefix(&mut self, bounds: Bounds) -> String {
+        let operand = self.half(bounds);
+        if self.scope.prefix.is_empty()
+            || bounds.rank <= OPERATOR_RANK
+            || bounds.cost <= 2 * cost_of_rank(OPERATOR_RANK)
+        {
+            return format!("(0 - {operand})");
+        }
+        let operators = self.scope.prefix.clone();
+        let op = self.random.pick(&operators);
+        format!("({op} {operand})")
+    }
+
+    fn assignment(&mut self, bounds: Bounds) -> String {
+        let variables = self.scope.visible(true);
+        if variables.is_empty() {
+            return self.variables(bounds);
+        }
+        let name = variables[self.random.below(variables.len())].clone();
+        let value = self.half(bounds);
+        if self.random.one_in(1, 5) {
+            format!("((({name})) = {value})")
+        } else {
+            format!("({name} = {value})")
+        }
+    }
+
+    fn conditional(&mut self, bounds: Bounds) -> String {
+        let (condition, one, other) = (self.half(bounds), self.half(bounds), self.half(bounds));
+        format!("(if {condition} then {one} else {other})")
+    }
+
+    /// `var`: one or two variables, with names that often shadow.
+    fn variables(&mut self, bounds: Bounds) -> String {
+        let n_before = self.scope.variables.len();
+        let mut list = Vec::new();
+        for _ in 0..1 + self.random.below(2) {
+            let name = self.random.pick(&["x", "y", "a", "b"]);
+            let value = self.half(bounds);
+            list.push(if self.random.one_in(1, 4) { name.to_owned() } else { format!("{name} = {value}") });
+            self.scope.push(name, true);
+        }
+        let body = self.half(bounds);
+        self.scope.variables.truncate(n_before);
+        format!("(var {} in {body})", list.join(", "))
+    }
+
+    /// A loop of at most five turns: it counts in a variable of its own, so start, step and body may be anything.
+    fn counted_loop(&mut self, bounds: Bounds) -> String {
+        let inner = Bounds { cost: bounds.cost / 12, depth: bounds.depth - 1, ..bounds };
+        let n_turns = 1 + self.random.below(4);
+        let counter = self.scope.fresh_name("n");
+        let n_before = self.scope.variables.len();
+        self.scope.push(&counter, false);
+        let start =
+            if self.random.one_in(1, 3) { String::new() } else { format!(" = {}", self.expression(inner)) };
+        let variable = self.random.pick(&["i", "j", "x"]);
+        self.scope.push(variable, true);
+        let step =
+            if self.random.one_in(1, 3) { String::new() } else { format!(", {}", self.expression(inner)) };
+        let body = self.expression(inner);
+        self.scope.variables.truncate(n_before);
+        format!(
+            "(var {counter} in (for {variable}{start}, ({counter} = {counter} + 1) < {n_turns}{step} in {body}))"
+        )
+    }
+
+    fn written(&mut self, bounds: Bounds) -> String {
+        let value = self.half(bounds);
+        if self.random.one_in(1, 4) { format!("putchard({value})") } else { format!("printd({value})") }
+    }
+
+    fn maths(&mut self, bounds: Bounds) -> String {
+        if bounds.rank == 0 || bounds.cost < 2 * cost_of_rank(0) {
+            return self.leaf();
+        }
+        if self.random.one_in(1, 4) {
+            let name = self.random.pick(MATHS_2);
+            return format!("{name}({}, {})", self.half(bounds), self.half(bounds));
+        }
+        let name = self.random.pick(MATHS_1);
+        format!("{name}({})", self.half(bounds))
+    }
+
+    /// A call of a function of a lower rank, defined or not, which may fail when it runs.
+    fn call(&mut self, bounds: Bounds) -> String {
+        let callable: Vec<usize> = (0..FUNCTIONS.len())
+            .filter(|&idx| {
+                function_rank(idx) < bounds.rank && 2 * cost_of_rank(function_rank(idx)) < bounds.cost
+            })
+            .filter(|&idx| self.scope.arities[idx].is_some() || self.random.one_in(1, 40))
+            .collect();
+        if callable.is_empty() {
+            return self.maths(bounds);
+        }
+        let idx = callable[self.random.below(callable.len())];
+        let n_arguments = self.scope.arities[idx].unwrap_or(2);
+        // The first argument is what the callee counts down: below 8, or NaN.
+        let mut arguments = if self.random.one_in(1, 3) {
+            format!("fmod({}, 8)", self.half(Bounds { cost: bounds.cost / 4, ..bounds }))
+        } else {
+            self.random.below(8).to_string()
+        };
+        let each = Bounds { cost: bounds.cost / (2 * n_arguments), depth: bounds.depth - 1, ..bounds };
+        for _ in 1..n_arguments {
+            arguments += &format!(", {}", self.expression(each));
+        }
+        format!("{}({arguments})", FUNCTIONS[idx])
+    }
+}

@@ -1,0 +1,38 @@
+//! Items that are wrong, in form or in meaning, or fail while they run.
+
+use super::Generator;
+
+/// None of these leaves anything behind that the generator would have to know of.
+const MISTAKES: &[&str] = &[
+    "4 +",
+    "(1 + 2",
+    "1 + 2)",
+    "1 = 2",
+    "nowhere",
+    "unknown(1)",
+    "1.2.3",
+    "12abc",
+    "if 1 then 2",
+    "def twice(a a) a",
+    "def wrong(x) y",
+    "def half(x) x +",
+    "def binary+ (a b) a",
+    "def binary% 101 (a b) a",
+    "def binary%%% (a b) a",
+    "sin(1, 2)",
+    "printd(1) + pow(2)",
+    "extern sin(x y)",
+    "var a = a in a",
+    "for i = i, 0 in i",
+    "1 $ 2",
+    "printd(7) + missing(1)",
+    "extern lost(x); printd(8) + lost(9) + printd(10)",
+    "def late(x) printd(x) + later(x); late(11)",
+    "def deep(x) 1 + deep(x + 1); 12",
+];
+
+impl Generator {
+    pub(super) fn mistake(&mut self) -> String {
+        self.random.pick(MISTAKES).to_owned()
+    }
+}

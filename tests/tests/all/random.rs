@@ -1,0 +1,79 @@
+//! Random programs: the same values, output and diagnostics in every mode.
+//!
+//! `RANDOM_PROGRAMS` and `RANDOM_SEED` choose another run: `cargo xtask random` sets them.
+
+use std::env;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use kaleidoscope_tests::compare::check_seed;
+use kaleidoscope_tests::random::fresh_seed;
+use kaleidoscope_tests::run::Effect;
+
+/// Why a lock can be taken: a thread that panicked has ended the test already.
+const NO_PANIC: &str = "no thread panicked";
+
+/// What the programs of a run gave, together.
+#[derive(Default)]
+struct Tally {
+    n_values: usize,
+    n_errors: usize,
+}
+
+/// Compares the programs of the seeds from `first` on, on all processors. The first that fails is shown.
+fn check(first: u64, n_programs: u64) {
+    eprintln!("{n_programs} random programs from seed {first}");
+    let next = AtomicU64::new(0);
+    let tally = Mutex::new(Tally::default());
+    let failure = Mutex::new(None);
+    let n_threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..n_threads {
+            scope.spawn(|| {
+                while failure.lock().expect(NO_PANIC).is_none() {
+                    let idx = next.fetch_add(1, Ordering::Relaxed);
+                    if idx >= n_programs {
+                        break;
+                    }
+                    match check_seed(first.wrapping_add(idx)) {
+                        Ok(run) => {
+                            let mut tally = tally.lock().expect(NO_PANIC);
+                            for (effect, _) in run.items.iter().flat_map(|item| &item.effects) {
+                                match effect {
+                                    Effect::Value(_) => tally.n_values += 1,
+                                    Effect::Error(_) => tally.n_errors += 1,
+                                    Effect::Warning(_) => {}
+                                }
+                            }
+                        }
+                        Err(report) => *failure.lock().expect(NO_PANIC) = Some(report),
+                    }
+                }
+            });
+        }
+    });
+    if let Some(report) = failure.into_inner().expect(NO_PANIC) {
+        panic!("{report}");
+    }
+    let Tally { n_values, n_errors } = tally.into_inner().expect(NO_PANIC);
+    eprintln!("{n_programs} programs agree: {n_values} values, {n_errors} errors");
+}
+
+/// Asked for by `cargo xtask random`; none otherwise.
+fn asked(name: &str) -> Option<u64> {
+    let value = env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is no whole number: {value}")))
+}
+
+#[test]
+fn the_same_every_time() {
+    if asked("RANDOM_PROGRAMS").is_none() {
+        check(0, 1000);
+    }
+}
+
+#[test]
+fn others_every_time() {
+    check(asked("RANDOM_SEED").unwrap_or_else(fresh_seed), asked("RANDOM_PROGRAMS").unwrap_or(500));
+}
