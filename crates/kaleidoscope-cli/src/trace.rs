@@ -53,7 +53,7 @@ impl Trace {
     }
 
     /// An event that has just ended and took so long.
-    fn complete(&self, name: String, category: &str, took: Duration, args: Value) {
+    fn complete(&self, name: &str, category: &str, took: Duration, args: &Value) {
         let start = self.start.elapsed().saturating_sub(took);
         self.write(&json!({
             "name": name, "cat": category, "ph": "X", "ts": micros(start), "dur": micros(took),
@@ -62,7 +62,7 @@ impl Trace {
     }
 
     /// An event without duration.
-    fn instant(&self, name: String, category: &str, args: Value) {
+    fn instant(&self, name: &str, category: &str, args: &Value) {
         self.write(&json!({
             "name": name, "cat": category, "ph": "i", "s": "t", "ts": micros(self.start.elapsed()),
             "pid": 1, "tid": 1, "args": args,
@@ -91,17 +91,17 @@ fn version(body: &BodyName) -> Value {
 impl Observer for Trace {
     fn observe(&self, event: &Event) {
         match event {
-            Event::Read { took } => self.complete("read".to_owned(), "read", *took, json!({})),
+            Event::Read { took } => self.complete("read", "read", *took, &json!({})),
             Event::Defined { body, resolved_bytes } => {
                 let args = json!({ "version": body.version, "resolved_bytes": resolved_bytes });
-                self.instant(format!("define {}", body.name), "define", args);
+                self.instant(&format!("define {}", body.name), "define", &args);
             }
             Event::FirstCalled { body } => {
-                self.instant(format!("first call {}", body.name), "call", version(body))
+                self.instant(&format!("first call {}", body.name), "call", &version(body));
             }
             Event::IrMade { body, took } => {
                 let args = json!({ "version": body.version, "micros": micros(*took) });
-                self.instant(format!("IR {}", body.name), "compile", args);
+                self.instant(&format!("IR {}", body.name), "compile", &args);
             }
             Event::Compiled { body, tier, times, bytes } => {
                 let args = json!({
@@ -110,21 +110,21 @@ impl Observer for Trace {
                         "codegen": micros(times.codegen), "link": micros(times.link),
                     },
                 });
-                self.complete(format!("compile {}", body.name), "compile", times.total(), args);
+                self.complete(&format!("compile {}", body.name), "compile", times.total(), &args);
             }
             Event::Freed { body, bytes } => {
                 let args = json!({ "version": body.version, "bytes": bytes });
-                self.instant(format!("free {}", body.name), "free", args);
+                self.instant(&format!("free {}", body.name), "free", &args);
             }
             Event::Failed { body, reason } => {
                 let args = json!({ "version": body.version, "reason": reason });
-                self.instant(format!("fail {}", body.name), "compile", args);
+                self.instant(&format!("fail {}", body.name), "compile", &args);
             }
             Event::Evaluated { body, took } => {
-                self.complete(format!("run {}", body.name), "run", *took, json!({}));
+                self.complete(&format!("run {}", body.name), "run", *took, &json!({}));
             }
             // Kinds of events that this command does not know are named as the library prints them.
-            other => self.instant(format!("{other:?}"), "other", json!({})),
+            other => self.instant(&format!("{other:?}"), "other", &json!({})),
         }
     }
 }

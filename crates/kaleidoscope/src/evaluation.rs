@@ -49,9 +49,12 @@ impl Environment for Reference<'_> {
     type Trap = Failure;
 
     fn callee(&self, id: FunctionId) -> Result<evaluate::Callee, Failure> {
-        let program = self.shared.program();
+        let mut program = self.shared.program();
+        let first_call = program.note_call(id);
         if let Some(definition) = program.definition(id) {
             let function = Arc::clone(&definition.function);
+            drop(program);
+            self.shared.tell_first_call(first_call)?;
             return Ok(evaluate::Callee::Function(function));
         }
         match program.names.state(id) {

@@ -9,11 +9,10 @@ use crate::compile::{Callee, Code, CodeGenerator, Listing, Unit};
 use crate::event::CompileTimes;
 use crate::jit::{self, CodeAddress};
 use kaleidoscope_lang::code::FunctionId;
-use kaleidoscope_llvm::{lower, symbols};
+use kaleidoscope_llvm::{Effort, effort, lower, pipeline, symbols};
 use llvm_orc::{Compiler, Dylib, Jit};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
-use stub::{Effort, effort, pipeline};
 
 /// Starts LLVM. Called on the thread that will use it.
 pub(crate) fn start(optimization: Optimization) -> Result<Box<dyn CodeGenerator>, String> {
@@ -52,11 +51,11 @@ impl CodeGenerator for Llvm {
         let object = self
             .compiler(unit)?
             .compile(|context| lower(context, &lowering(unit, &symbol, &|id| callee(unit, id))))
-            .map_err(describe)?;
+            .map_err(|error| describe(&error))?;
         let start = Instant::now();
         let dylib = self.linker.dylib()?;
-        let tracker = dylib.add_object(&object).map_err(describe)?;
-        let address = dylib.lookup(&symbol).map_err(describe)?;
+        let tracker = dylib.add_object(&object).map_err(|error| describe(&error))?;
+        let address = dylib.lookup(&symbol).map_err(|error| describe(&error))?;
         let timings = object.timings();
         Ok(Code {
             address: CodeAddress::new(
@@ -95,7 +94,7 @@ impl CodeGenerator for Llvm {
                 compiler.assembly(|context| lower(context, &lowering(unit, &symbol, &by_name)))
             }
         };
-        text.map_err(describe)
+        text.map_err(|error| describe(&error))
     }
 }
 
@@ -112,7 +111,7 @@ impl Llvm {
             None => {
                 let builder =
                     Compiler::builder().opt_level(code_generation(level)).passes(pipeline(passes(level)));
-                Ok(place.insert(builder.build().map_err(describe)?))
+                Ok(place.insert(builder.build().map_err(|error| describe(&error))?))
             }
         }
     }
@@ -127,7 +126,7 @@ impl Linker {
             {
                 *self = match started {
                     Ok(dylib) => Self::Ready(dylib),
-                    Err(error) => Self::Failed(describe(error)),
+                    Err(error) => Self::Failed(describe(&error)),
                 };
             }
         }
@@ -157,8 +156,8 @@ fn callee(unit: &Unit, id: FunctionId) -> kaleidoscope_llvm::Callee {
     }
 }
 
-fn passes(optimization: Optimization) -> stub::OptLevel {
-    use stub::OptLevel;
+fn passes(optimization: Optimization) -> kaleidoscope_llvm::OptLevel {
+    use kaleidoscope_llvm::OptLevel;
     match optimization {
         Optimization::None => OptLevel::None,
         Optimization::Less => OptLevel::Less,
@@ -178,36 +177,13 @@ fn code_generation(optimization: Optimization) -> llvm_orc::OptLevel {
 }
 
 /// The error and what caused it, in one line.
-fn describe(error: llvm_orc::Error) -> String {
+fn describe(error: &llvm_orc::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         text.push_str(": ");
         text.push_str(&error.to_string());
         cause = error.source();
     }
     text
-}
-
-mod stub {
-    pub enum Effort {
-        Full,
-        #[allow(unused)]
-        Quick,
-        #[allow(unused)]
-        Refuse,
-    }
-    #[derive(PartialEq)]
-    pub enum OptLevel {
-        None,
-        Less,
-        Default,
-        Aggressive,
-    }
-    pub fn effort(_: &kaleidoscope_lang::code::Function) -> Effort {
-        Effort::Full
-    }
-    pub fn pipeline(l: OptLevel) -> &'static str {
-        if l == OptLevel::None { "" } else { "default<O2>" }
-    }
 }

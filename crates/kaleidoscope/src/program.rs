@@ -30,12 +30,7 @@ pub(crate) struct Definition {
     pub(crate) function: Arc<Function>,
     /// Counts the definitions of the name, whatever their arity, from 1.
     pub(crate) version: u32,
-}
-
-impl Definition {
-    pub(crate) fn body_name(&self) -> BodyName {
-        BodyName { name: self.function.name.clone(), version: self.version }
-    }
+    was_called: bool,
 }
 
 impl Program {
@@ -57,7 +52,7 @@ impl Program {
         if self.definitions.len() <= id.index() {
             self.definitions.resize_with(id.index() + 1, || None);
         }
-        self.definitions[id.index()] = Some(Definition { function, version: *version });
+        self.definitions[id.index()] = Some(Definition { function, version: *version, was_called: false });
         *version
     }
 
@@ -67,6 +62,15 @@ impl Program {
             State::Defined => self.definitions.get(id.index())?.as_ref(),
             _ => None,
         }
+    }
+
+    /// Notes that the function is called. Returns the name of its definition if this is the first time.
+    pub(crate) fn note_call(&mut self, id: FunctionId) -> Option<BodyName> {
+        self.definition(id)?;
+        let definition = self.definitions[id.index()].as_mut()?;
+        let is_first = !std::mem::replace(&mut definition.was_called, true);
+        is_first
+            .then(|| BodyName { name: Arc::clone(&definition.function.name), version: definition.version })
     }
 
     /// The position in [`HOST_FUNCTIONS`] of the function.

@@ -2,11 +2,11 @@
 
 use crate::compile::{CompileThread, Listing, Unit};
 use crate::config::Builder;
-use crate::event::{Event, Observer, Tier};
+use crate::event::{BodyName, Event, Observer, Tier};
 use crate::failure::Failure;
 use crate::host::{HOST_FUNCTIONS, maths_entry};
 use crate::jit::{Body, BodyFacts, HostId, Made, Source, StubId};
-use crate::program::{Definition, Program};
+use crate::program::Program;
 use crate::{Mode, Output};
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::names::State;
@@ -64,6 +64,11 @@ impl Shared {
             }
         }));
         told.map_err(|panic| Failure::of_panic(&*panic))
+    }
+
+    /// Tells that a function was called for the first time since it was defined, if it was.
+    pub(crate) fn tell_first_call(&self, first: Option<BodyName>) -> Result<(), Failure> {
+        first.map_or(Ok(()), |body| self.tell(|| Event::FirstCalled { body }))
     }
 
     /// Makes code for the unit on the compile thread.
@@ -135,11 +140,9 @@ impl Source for Shared {
         Ok(Body::provided(function, signature.name, signature.arity, address))
     }
 
-    fn first_called(&self, function: StubId) -> Result<(), Failure> {
-        let Some(body) = self.program().definition(id_of(function)).map(Definition::body_name) else {
-            return Ok(());
-        };
-        self.tell(|| Event::FirstCalled { body })
+    fn called(&self, function: StubId) -> Result<(), Failure> {
+        let first = self.program().note_call(id_of(function));
+        self.tell_first_call(first)
     }
 
     fn ready(&self, body: &BodyFacts) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! The command as scripts see it: streams, exit codes, options, bad input.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 mod command;
 
 mod diagnostics;

@@ -130,7 +130,7 @@ impl fmt::Debug for Body {
 
 impl Function {
     /// Puts the body behind the stub, if it is the one that is waited for: from now on calls go straight there.
-    pub(super) fn install(&mut self, body: Body) -> Result<CodeAddress, Body> {
+    pub(super) fn install(&mut self, body: Box<Body>) -> Result<CodeAddress, Box<Body>> {
         assert_eq!(
             body.facts.function,
             Some(self.stub.id()),

@@ -33,8 +33,8 @@ pub(crate) trait Source: Send + Sync {
     /// Makes a body for the function as it is defined now.
     fn body(&self, function: StubId) -> Result<Body, Self::Failure>;
 
-    /// A call reached the function for the first time since it was defined.
-    fn first_called(&self, function: StubId) -> Result<(), Self::Failure>;
+    /// A call reached the function, and found no code.
+    fn called(&self, function: StubId) -> Result<(), Self::Failure>;
 
     /// A body is ready to be called, and stands behind its stub if it has one.
     fn ready(&self, body: &BodyFacts) -> Result<(), Self::Failure>;
@@ -77,7 +77,6 @@ struct Table {
 struct Function {
     stub: Stub,
     state: State<Body>,
-    was_called: bool,
 }
 
 impl<S: Source> Jit<S> {
@@ -98,7 +97,7 @@ impl<S: Source> Jit<S> {
         while table.functions.len() < n_functions {
             let stub = self.stubs.allocate()?;
             slots.push(stub.slot_address());
-            table.functions.push(Function { stub, state: State::Lazy { version: 0 }, was_called: false });
+            table.functions.push(Function { stub, state: State::Lazy { version: 0 } });
         }
         Ok(slots)
     }
@@ -110,7 +109,6 @@ impl<S: Source> Jit<S> {
     pub(crate) fn define(&self, function: StubId, version: u32) -> Vec<Body> {
         let mut table = self.table();
         let old = table.functions[function.index()].replace(version);
-        table.functions[function.index()].was_called = false;
         table.retired.extend(old);
         table.retire_carriers(function);
         table.take_free()
@@ -118,9 +116,7 @@ impl<S: Source> Jit<S> {
 
     /// A call reached the function's stub and found no code: the code, made now by one of the threads that come.
     fn first_call(&self, function: StubId) -> Result<CodeAddress, S::Failure> {
-        if self.note_first_call(function) {
-            self.source.first_called(function)?;
-        }
+        self.source.called(function)?;
         self.materialize(function)
     }
 
@@ -141,18 +137,12 @@ impl<S: Source> Jit<S> {
         }
     }
 
-    fn note_first_call(&self, function: StubId) -> bool {
-        let mut table = self.table();
-        let function = &mut table.functions[function.index()];
-        !std::mem::replace(&mut function.was_called, true)
-    }
-
     /// Makes the body and puts it behind the stub. `None` when the function, or one that the body carries, was defined
     /// again in the meantime: the body is thrown away.
     fn compile(&self, function: StubId, version: u32) -> Result<Option<CodeAddress>, S::Failure> {
         let compiling = CompilingGuard { jit: self, function, version };
         let body = match self.source.body(function) {
-            Ok(body) => body,
+            Ok(body) => Box::new(body),
             Err(failure) => {
                 drop(compiling);
                 return Err(self.source.failed(failure));
@@ -167,7 +157,7 @@ impl<S: Source> Jit<S> {
                 Ok(Some(code))
             }
             Err(stale) => {
-                self.free(vec![stale])?;
+                self.free(vec![*stale])?;
                 Ok(None)
             }
         }
@@ -214,7 +204,7 @@ impl<S: Source> Jit<S> {
 
 impl Table {
     /// Puts the body behind the stub, unless it is no longer what a call is to reach.
-    fn install(&mut self, function: StubId, body: Body) -> Result<CodeAddress, Body> {
+    fn install(&mut self, function: StubId, body: Box<Body>) -> Result<CodeAddress, Box<Body>> {
         let now = |carried: StubId| self.functions[carried.index()].state.version();
         if !body.carries.iter().all(|&(carried, version)| now(carried) == version) {
             return Err(body);

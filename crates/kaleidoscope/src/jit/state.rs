@@ -13,7 +13,7 @@ pub(super) enum State<B> {
     /// A thread is making the body of the version current at that time.
     Compiling { version: u32 },
     /// Code is there, and the slot points to it.
-    Ready(B),
+    Ready(Box<B>),
 }
 
 /// A body, as far as the state machine needs to know it.
@@ -49,7 +49,7 @@ impl<B: Entry> State<B> {
 
     /// A body was made. Returns where it is, or the body again when it is not the one that is waited for: the function
     /// was defined anew in the meantime, or another thread was quicker with the same version.
-    pub(super) fn on_body(&mut self, body: B) -> Result<CodeAddress, B> {
+    pub(super) fn on_body(&mut self, body: Box<B>) -> Result<CodeAddress, Box<B>> {
         match self {
             Self::Compiling { version } if *version == body.version() => {
                 let code = body.code();
@@ -70,7 +70,7 @@ impl<B: Entry> State<B> {
     /// The function is defined anew, or withdrawn. Returns the body that no new call may reach.
     pub(super) fn on_replace(&mut self, version: u32) -> Option<B> {
         match mem::replace(self, Self::Lazy { version }) {
-            Self::Ready(body) => Some(body),
+            Self::Ready(body) => Some(*body),
             Self::Lazy { .. } | Self::Compiling { .. } => None,
         }
     }

@@ -25,7 +25,7 @@ fn the_first_call_compiles_and_the_others_wait() {
     assert_eq!(state.on_call(), Call::Compile { version: 1 });
     assert_eq!(state.on_call(), Call::Wait);
     let body = Body { version: 1, made_by: 7 };
-    assert_eq!(state.on_body(body), Ok(body.code()));
+    assert_eq!(state.on_body(Box::new(body)), Ok(body.code()));
     assert_eq!(state.on_call(), Call::Jump(body.code()));
 }
 
@@ -40,7 +40,7 @@ fn a_failed_compilation_is_tried_again() {
 #[test]
 fn a_new_definition_gives_up_the_old_body() {
     let body = Body { version: 1, made_by: 0 };
-    let mut state = State::Ready(body);
+    let mut state = State::Ready(Box::new(body));
     assert_eq!(state.on_replace(2), Some(body));
     assert_eq!(state.version(), 2);
     assert_eq!(state.on_call(), Call::Compile { version: 2 });
@@ -52,7 +52,7 @@ fn a_body_of_an_old_version_is_refused() {
     assert_eq!(state.on_call(), Call::Compile { version: 1 });
     assert_eq!(state.on_replace(2), None);
     let stale = Body { version: 1, made_by: 0 };
-    assert_eq!(state.on_body(stale), Err(stale));
+    assert_eq!(state.on_body(Box::new(stale)), Err(Box::new(stale)));
     assert_eq!(state.on_call(), Call::Compile { version: 2 });
     // The failure of the first compilation says nothing of the second.
     state.on_failure(1);
@@ -82,7 +82,7 @@ impl Clone for State<Body> {
         match self {
             Self::Lazy { version } => Self::Lazy { version: *version },
             Self::Compiling { version } => Self::Compiling { version: *version },
-            Self::Ready(body) => Self::Ready(*body),
+            Self::Ready(body) => Self::Ready(body.clone()),
         }
     }
 }
@@ -150,7 +150,7 @@ fn step(world: &mut World, caller: usize) -> bool {
         Caller::Compiles { version } => {
             // The source gives a body of the definition that is current by now.
             let body = Body { version: state.version(), made_by: caller };
-            match state.on_body(body) {
+            match state.on_body(Box::new(body)) {
                 Ok(to) => {
                     assert!(world.live.is_empty(), "two bodies are live");
                     world.live.push(body);

@@ -1,0 +1,109 @@
+//! Observers and output sinks that call the engine, fail, or panic.
+
+use crate::check;
+use kaleidoscope::{Engine, Event, Mode, Observer, Output};
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Calls the engine each time the program writes.
+#[derive(Clone, Default)]
+struct CallingOutput {
+    engine: Arc<OnceLock<Engine>>,
+    values: Arc<Mutex<Vec<f64>>>,
+}
+
+impl Output for CallingOutput {
+    fn write(&self, text: &str) -> io::Result<()> {
+        let engine = self.engine.get().unwrap();
+        let outcome = engine.run(&format!("def f(x) {} + x; f(100);", text.trim()));
+        self.values.lock().unwrap().extend(outcome.values());
+        Ok(())
+    }
+}
+
+#[test]
+fn an_output_sink_may_run_and_redefine() {
+    for mode in Mode::ALL {
+        let output = CallingOutput::default();
+        let engine = Engine::builder().mode(*mode).output(output.clone()).build().unwrap();
+        output.engine.set(engine.clone()).unwrap();
+        // `f` is redefined twice while `f`'s caller runs, and `f` itself once while it is on the stack.
+        check(
+            &engine,
+            "def f(x) x; def g(x) printd(x) + f(1) + printd(x + 1) + f(1); g(5);",
+            &[6.0 + 7.0],
+            &[],
+        );
+        assert_eq!(*output.values.lock().unwrap(), [105.0, 106.0]);
+        check(&engine, "def f(x) printd(x) + x; f(3); f(4);", &[3.0, 7.0], &[]);
+    }
+}
+
+struct FailingOutput;
+
+impl Output for FailingOutput {
+    fn write(&self, text: &str) -> io::Result<()> {
+        if text.starts_with('1') { panic!("one is too much") } else { Err(io::Error::other("no paper")) }
+    }
+}
+
+#[test]
+fn failing_and_panicking_output_ends_the_evaluation() {
+    for mode in Mode::ALL {
+        let engine = Engine::builder().mode(*mode).output(FailingOutput).build().unwrap();
+        let text = "def f(x) printd(x); f(2); f(1); printd(2); printd(1); 3;";
+        check(&engine, text, &[3.0], &["KLS3007", "KLS3008", "KLS3007", "KLS3008"]);
+        let outcome = engine.run("f(1);");
+        assert!(outcome.diagnostics().any(|diagnostic| diagnostic.message.contains("one is too much")));
+    }
+}
+
+/// Panics at events of this kind.
+struct PanickingObserver(fn(&Event) -> bool);
+
+impl Observer for PanickingObserver {
+    fn observe(&self, event: &Event) {
+        assert!(!(self.0)(event), "seen enough");
+    }
+}
+
+#[test]
+fn a_panicking_observer_is_an_error_of_the_item() {
+    let kinds: [fn(&Event) -> bool; 5] = [
+        |event| matches!(event, Event::FirstCalled { .. }),
+        |event| matches!(event, Event::IrMade { body, .. } if !body.is_expression()),
+        |event| matches!(event, Event::Compiled { body, .. } if body.is_expression()),
+        |event| matches!(event, Event::Freed { .. }),
+        |event| matches!(event, Event::Evaluated { .. }),
+    ];
+    for kind in kinds {
+        let engine = Engine::builder().observer(PanickingObserver(kind)).build().unwrap();
+        let outcome = engine.run("def f(x) x; f(1); 2;");
+        let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code.as_str()).collect();
+        assert!(!codes.is_empty() && codes.iter().all(|&code| code == "KLS3008"), "{:?}", outcome.items);
+        // The engine is as good as before.
+        check(&engine, "def g(x) x + 1;", &[], &[]);
+    }
+}
+
+/// Calls the very function whose event it is told of.
+struct CallingObserver(Arc<OnceLock<Engine>>);
+
+impl Observer for CallingObserver {
+    fn observe(&self, event: &Event) {
+        if let Event::FirstCalled { body } | Event::Compiled { body, .. } = event
+            && &*body.name == "f"
+        {
+            let outcome = self.0.get().unwrap().run("f(20);");
+            assert_eq!(outcome.values().collect::<Vec<_>>(), [21.0]);
+        }
+    }
+}
+
+#[test]
+fn an_observer_may_call_the_function_it_is_told_of() {
+    let engine = Arc::new(OnceLock::new());
+    let built = Engine::builder().observer(CallingObserver(Arc::clone(&engine))).build().unwrap();
+    engine.set(built.clone()).unwrap();
+    check(&built, "def f(x) x + 1; f(1);", &[2.0], &[]);
+}

@@ -1,0 +1,81 @@
+//! The events of functions' lives, and what is counted of them.
+
+use kaleidoscope::{Engine, Event, Mode, Observer, Statistics};
+use std::sync::{Arc, Mutex};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Observer for Log {
+    fn observe(&self, event: &Event) {
+        let (what, body) = match event {
+            Event::Defined { body, .. } => ("defined", body),
+            Event::FirstCalled { body } => ("called", body),
+            Event::IrMade { body, .. } => ("ir", body),
+            Event::Compiled { body, .. } => ("compiled", body),
+            Event::Freed { body, .. } => ("freed", body),
+            Event::Failed { body, .. } => ("failed", body),
+            Event::Evaluated { body, .. } => ("evaluated", body),
+            _ => return,
+        };
+        self.0.lock().unwrap().push(format!("{what} {}@{}", body.name, body.version));
+    }
+}
+
+#[track_caller]
+fn check(mode: Mode, text: &str, expected: &[&str]) {
+    let log = Log::default();
+    let engine = Engine::builder().mode(mode).observer(log.clone()).build().unwrap();
+    engine.run(text);
+    assert_eq!(*log.0.lock().unwrap(), expected, "{text}");
+}
+
+#[test]
+fn each_change_of_a_function_is_told_once() {
+    let life = [
+        "defined f@1",
+        "ir $expr1@1",
+        "compiled $expr1@1",
+        "called f@1",
+        "ir f@1",
+        "compiled f@1",
+        "freed $expr1@1",
+        "evaluated $expr1@1",
+    ];
+    check(Mode::Lazy, "def f(x) x; f(1);", &life);
+    let again = ["freed f@1", "defined f@2"];
+    check(Mode::Lazy, "def f(x) x; f(1); def f(x) 2;", &[&life[..], &again].concat());
+}
+
+#[test]
+fn eager_mode_compiles_before_any_call() {
+    let life = ["defined f@1", "ir f@1", "compiled f@1"];
+    check(Mode::Eager, "def f(x) x;", &life);
+}
+
+#[test]
+fn without_code_there_are_calls_and_evaluations_only() {
+    check(Mode::Off, "def f(x) x; f(1) + f(2);", &["defined f@1", "called f@1", "evaluated $expr1@1"]);
+    check(Mode::Lazy, "1 + 2;", &["evaluated $expr1@1"]);
+}
+
+#[test]
+fn a_failed_call_frees_the_expression_all_the_same() {
+    let life = ["ir $expr1@1", "compiled $expr1@1", "freed $expr1@1", "evaluated $expr1@1"];
+    check(Mode::Lazy, "extern f(x); f(1);", &life);
+}
+
+#[test]
+fn statistics_count_what_happened() {
+    let statistics = Statistics::new();
+    let engine = Engine::builder().observer(statistics.clone()).build().unwrap();
+    engine.run("def f(x) x; def g(x) f(x); def h(x) x; g(1); 2; def f(x) x + 1; g(1);");
+    let totals = statistics.totals();
+    let names =
+        |set: &std::collections::BTreeSet<Arc<str>>| set.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&totals.defined), ["f", "g", "h"]);
+    assert_eq!(names(&totals.ir_functions), ["f", "g"]);
+    assert_eq!(totals.n_expressions, 3);
+    assert_eq!(totals.compiled.iter().filter(|body| &*body.body.name == "f").count(), 2);
+    assert!(totals.code_bytes > 0 && totals.resolved_bytes > 0);
+}
