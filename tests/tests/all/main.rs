@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod cases;
+mod deep;
 mod examples;
 mod laziness;
 mod random;
