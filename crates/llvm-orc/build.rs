@@ -1,4 +1,4 @@
-//! Builds the feature `shim`: one C++ file, against the LLVM that llvm-sys found.
+//! Builds the feature `shim`: two C++ files, against the LLVM that llvm-sys found.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,7 +19,9 @@ fn main() {
     };
     let flags = cxxflags(Path::new(&config));
     let mut build = cc::Build::new();
-    build.cpp(true).file("shim/kept.cpp").warnings(false).opt_level(2);
+    build.cpp(true).file("shim/kept.cpp").file("shim/session.cpp").warnings(false).opt_level(2);
+    // As LLVM's own libraries: an assertion would end the process where they go on.
+    build.define("NDEBUG", None);
     for flag in flags.split_whitespace() {
         match flag.strip_prefix("-I") {
             Some(directory) => build.flag("-isystem").flag(directory),
@@ -28,7 +30,7 @@ fn main() {
     }
     if let Err(error) = build.try_compile("llvm_orc_shim") {
         println!(
-            "cargo::error=llvm-orc: building shim/kept.cpp failed: it needs a C++ compiler (on Debian: apt install \
+            "cargo::error=llvm-orc: building shim/*.cpp failed: it needs a C++ compiler (on Debian: apt install \
              g++) and LLVM's headers (llvm-22-dev), or turn the feature `shim` off: {error}"
         );
     }

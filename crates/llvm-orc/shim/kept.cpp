@@ -11,7 +11,7 @@
 // elimination its notes. A pipeline with any of them is parsed anew for each module.
 //
 // No exception and no panic passes through here: LLVM is built without exceptions, and nothing here calls back into
-// Rust but the diagnostic handler, which catches.
+// Rust but the diagnostic handler, which does not panic.
 
 #include "llvm-c/Error.h"
 #include "llvm-c/TargetMachine.h"

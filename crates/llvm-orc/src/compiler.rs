@@ -20,8 +20,9 @@ use llvm_sys::prelude::LLVMModuleRef;
 use llvm_sys::target::LLVMSetModuleDataLayout;
 
 use crate::error::{Error, ErrorKind, take_message};
+use crate::machine::Machine;
 use crate::object::{Object, Timings};
-use crate::target::{Machine, OptLevel, Target};
+use crate::target::{OptLevel, Target};
 use diagnostics::Diagnostics;
 #[cfg(feature = "shim")]
 use kept::Pipelines;
@@ -160,7 +161,7 @@ impl Compiler {
         // SAFETY: the context is alive, and so are the diagnostics as long as it is.
         unsafe { self.diagnostics.attach(home) };
         // SAFETY: the module is alive and the triple ended by NUL.
-        unsafe { LLVMSetTarget(raw, self.target.triple_c().as_ptr()) };
+        unsafe { LLVMSetTarget(raw, self.target.texts().0.as_ptr()) };
         // SAFETY: the module is alive, and the layout, which is copied, is the machine's.
         unsafe { LLVMSetModuleDataLayout(raw, self.machine.layout()) };
         if self.verify {

@@ -2,25 +2,21 @@
 //!
 //! Objects are linked by JITLink. No symbol of the process is visible to them but those that a dylib was told.
 
+mod create;
+
 use std::ffi::{CStr, c_char};
 use std::fmt;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::{Arc, PoisonError};
 
-use llvm_sys::orc2::lljit::{
-    LLVMOrcCreateLLJIT, LLVMOrcCreateLLJITBuilder, LLVMOrcLLJITBuilderSetJITTargetMachineBuilder,
-    LLVMOrcLLJITGetDataLayoutStr, LLVMOrcLLJITGetTripleString,
-};
-use llvm_sys::orc2::{
-    LLVMOrcExecutionSessionCreateBareJITDylib, LLVMOrcExecutionSessionGetJITDylibByName,
-    LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine,
-};
+use llvm_sys::orc2::lljit::{LLVMOrcLLJITGetDataLayoutStr, LLVMOrcLLJITGetTripleString};
+use llvm_sys::orc2::{LLVMOrcExecutionSessionCreateBareJITDylib, LLVMOrcExecutionSessionGetJITDylibByName};
 
 use crate::carry;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
 use crate::session::{Reporter, Session};
-use crate::target::{Machine, OptLevel, Target};
+use crate::target::Target;
 
 /// A just-in-time linker: a session in which dylibs are made, filled with objects and asked for addresses.
 ///
@@ -41,8 +37,8 @@ impl Jit {
     /// A new dylib that sees nothing but what is put into it: no symbol of the process, no other dylib.
     ///
     /// # Errors
-    /// [`ErrorKind::Duplicate`] if the session has a dylib of that name, [`ErrorKind::Name`] if the name holds a
-    /// NUL character.
+    /// [`ErrorKind::Duplicate`] if the session has a dylib of that name (LLJIT itself makes one called `main`),
+    /// [`ErrorKind::Name`] if the name holds a NUL character.
     pub fn create_bare_dylib(&self, name: &str) -> Result<Dylib, Error> {
         let c = c_name(name)?;
         let naming = self.session.naming.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,23 +118,9 @@ impl JitBuilder {
     pub fn build(self) -> Result<Jit, Error> {
         let target = match self.target {
             Some(target) => target,
-            None => Target::host()?,
+            None => Target::host_to_link_for(),
         };
-        let machine = Machine::new(&target, OptLevel::Default)?;
-        // SAFETY: takes over the machine, which `into_raw` gave up.
-        let machine_builder =
-            unsafe { LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine.into_raw()) };
-        // SAFETY: makes a value of ours.
-        let builder = unsafe { LLVMOrcCreateLLJITBuilder() };
-        // SAFETY: both are alive; the builder takes the machine's over.
-        unsafe { LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, machine_builder) };
-        let mut lljit = ptr::null_mut();
-        carry::across(|| {
-            // SAFETY: `lljit` is a place of ours; the builder is taken over, and used no more.
-            let error = unsafe { LLVMOrcCreateLLJIT(&mut lljit, builder) };
-            // SAFETY: the error is ours alone.
-            unsafe { Error::check(error, ErrorKind::Session) }
-        })?;
+        let lljit = carry::across(|| create::lljit(&target))?;
         let lljit = NonNull::new(lljit).expect("LLVM gives back the LLJIT unless it failed");
         // SAFETY: the LLJIT was just made and is known here alone.
         let session = unsafe { Session::new(lljit, self.reporter) };

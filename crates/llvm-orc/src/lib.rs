@@ -1,4 +1,76 @@
-//! Safe LLVM ORC v2 for any Rust program.
+//! Safe LLVM ORC v2 for any Rust program: modules become objects, objects become code in this process, code goes
+//! away again.
+//!
+//! ```text
+//!  Compiler (one per thread)            Jit ── session, shared by every handle, gone with the last
+//!    │ fill a module, optimise it        └─ Dylib ── a name space; sees nothing it was not given
+//!    ▼                                        ├─ define_absolute: functions of the process, by name
+//!  Object ── bytes, anywhere  ── add_object ─►└─ Tracker ── owns one object's symbols, code and memory
+//!                                                 └─ Symbol ── a function with a type, borrowed from its tracker
+//! ```
+//!
+//! | | made by | keeps alive | threads | gone when |
+//! |---|---|---|---|---|
+//! | [`Jit`], [`Dylib`] | [`Jit::builder`], [`Jit::create_bare_dylib`] | the session | `Send + Sync`, cheap to copy | the last handle is dropped |
+//! | [`Tracker`] | [`Dylib::add_object`] | the session | `Send + Sync` | removed or dropped, and its code with it |
+//! | [`Symbol`] | [`Tracker::lookup_fn`] | nothing: it borrows | `Send + Sync` | before its tracker, the compiler sees to it |
+//! | [`Object`] | [`Compiler::compile`] | its bytes | `Send + Sync`, cheap to copy | dropped |
+//! | [`Compiler`] | [`Compiler::builder`] | its context and target machine | stays on its thread | dropped |
+//!
+//! Handles may be dropped in any order on any thread. Linking happens when a symbol is first looked up, on the thread
+//! that does so; others that want the same symbol wait for it.
+//!
+//! # Example
+//!
+//! ```
+//! use llvm_orc::{Compiler, ErrorKind, Jit};
+//!
+//! // A module is filled inside a closure, because it cannot outlive the compiler's context.
+//! let mut compiler = Compiler::builder().build()?;
+//! let object = compiler.compile(|cx| {
+//!     let module = cx.create_module("example");
+//!     let f64 = cx.f64_type();
+//!     let double = module.add_function("double", f64.fn_type(&[f64.into()], false), None);
+//!     let builder = cx.create_builder();
+//!     builder.position_at_end(cx.append_basic_block(double, "entry"));
+//!     let x = double.get_nth_param(0).expect("it has one").into_float_value();
+//!     let sum = builder.build_float_add(x, x, "sum").expect("in a block");
+//!     builder.build_return(Some(&sum)).expect("in a block");
+//!     module
+//! })?;
+//!
+//! // The object is linked into a name space of this process and called.
+//! let dylib = Jit::builder().build()?.create_bare_dylib("example")?;
+//! let tracker = dylib.add_object(&object)?;
+//! // SAFETY: `double` is the object's function and takes and gives a double.
+//! let double = unsafe { tracker.lookup_fn::<extern "C" fn(f64) -> f64>("double") }?;
+//! assert_eq!(double.call((21.0,)), 42.0);
+//!
+//! // Removing the tracker removes the code. `double` borrows it, so it cannot be called afterwards.
+//! tracker.remove()?;
+//! assert_eq!(dylib.lookup("double").unwrap_err().kind(), ErrorKind::NotFound);
+//! # Ok::<(), llvm_orc::Error>(())
+//! ```
+//!
+//! # What `unsafe` is left
+//!
+//! LLVM knows no types of machine code, so three promises remain the caller's: that a function has the type it is
+//! looked up with ([`Tracker::lookup_fn`]), that an address from outside is what code believes it to be
+//! ([`Dylib::define_absolute`]), and that bytes from elsewhere are an object file to be trusted
+//! ([`Object::from_bytes`]). [`CompilerBuilder::without_verifier`] adds a fourth for those who count microseconds.
+//!
+//! # When LLVM gives up
+//!
+//! What LLVM reports comes back as an [`Error`]: malformed modules, complaints of the code generator, failures of the
+//! linker. For what it holds to be its own faults it ends the process, and no handler can go on from there. Two known
+//! ways to that: plain `instcombine` in a pipeline (write `instcombine<no-verify-fixpoint>`), and intrinsics that the
+//! machine has no instructions for.
+//!
+//! # Features
+//!
+//! - `inkwell` (default): the [`Compiler`]. Without it, objects come by [`Object::from_bytes`].
+//! - `shim` (default): two small C++ files, built with the flags of the LLVM that is linked. They keep passes between
+//!   modules and make sessions without what LLVM's C API cannot leave out. Without it everything works, more slowly.
 #![allow(unsafe_code)] // the fence around LLVM's C API
 
 mod address;
@@ -8,6 +80,8 @@ mod compiler;
 mod dylib;
 mod error;
 mod jit;
+#[cfg(any(feature = "inkwell", not(feature = "shim")))]
+mod machine;
 mod object;
 mod session;
 mod target;

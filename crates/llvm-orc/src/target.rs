@@ -1,20 +1,13 @@
-//! The machine that code is made for: its triple, processor and features, and LLVM's target machines for it.
+//! The machine that code is made for: its triple, processor and features.
 //!
 //! Only the native target and its assembly printer are registered with LLVM, once a process. What the host is
 //! is asked once, too: the text of its features is the same for every compiler.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_char};
 use std::fmt;
-use std::mem::ManuallyDrop;
-use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
-use llvm_sys::target::{LLVMDisposeTargetData, LLVMTargetDataRef};
-use llvm_sys::target_machine::{
-    LLVMCodeGenOptLevel, LLVMCodeModel, LLVMCreateTargetDataLayout, LLVMCreateTargetMachine,
-    LLVMDisposeTargetMachine, LLVMGetDefaultTargetTriple, LLVMGetHostCPUFeatures, LLVMGetHostCPUName,
-    LLVMGetTargetFromTriple, LLVMOpaqueTargetMachine, LLVMRelocMode, LLVMTargetMachineRef, LLVMTargetRef,
-};
+use llvm_sys::target_machine::{LLVMGetDefaultTargetTriple, LLVMGetHostCPUFeatures, LLVMGetHostCPUName};
 
 use crate::error::{Error, ErrorKind, c_name, take_message};
 
@@ -35,10 +28,9 @@ impl Target {
     /// # Errors
     /// [`ErrorKind::Target`] if this LLVM was built without the machine's own architecture.
     pub fn host() -> Result<Target, Error> {
-        static HOST: OnceLock<Option<Target>> = OnceLock::new();
-        HOST.get_or_init(|| register_native().then(Target::detect))
-            .clone()
-            .ok_or_else(|| Error::new(ErrorKind::Target, "this LLVM has no code generator for the host"))
+        static HOST: OnceLock<Target> = OnceLock::new();
+        register()?;
+        Ok(HOST.get_or_init(Target::detect).clone())
     }
 
     /// The same target with another processor, in the names of `llc -mcpu=help`.
@@ -78,37 +70,53 @@ impl Target {
         self.features.to_str().unwrap_or_default()
     }
 
-    fn detect() -> Target {
-        // SAFETY: asks nothing of its caller.
-        let triple = unsafe { LLVMGetDefaultTargetTriple() };
-        // SAFETY: as above.
-        let cpu = unsafe { LLVMGetHostCPUName() };
-        // SAFETY: as above.
-        let features = unsafe { LLVMGetHostCPUFeatures() };
-        let [triple, cpu, features] = [triple, cpu, features].map(|text| {
-            // SAFETY: each is a text that is ours to give back.
-            let text = unsafe { take_message(text) };
-            CString::new(text).expect("a text that came from C holds no NUL")
-        });
-        Target { triple, cpu, features }
+    /// The host as far as the linker asks, which is the triple: what the processor can do takes a quarter of a
+    /// millisecond to find out, where a hypervisor answers `cpuid`.
+    pub(crate) fn host_to_link_for() -> Target {
+        // SAFETY: one of the functions that `answer` is for.
+        let triple = unsafe { answer(LLVMGetDefaultTargetTriple) };
+        Target { triple, cpu: CString::default(), features: CString::default() }
     }
 
-    fn llvm(&self) -> Result<LLVMTargetRef, Error> {
-        let mut target = ptr::null_mut();
-        let mut message = ptr::null_mut();
-        // SAFETY: the triple is ended by NUL and both results are places of ours.
-        let failed = unsafe { LLVMGetTargetFromTriple(self.triple.as_ptr(), &mut target, &mut message) };
-        if failed != 0 {
-            // SAFETY: on failure LLVM leaves a text here that is ours to give back.
-            return Err(Error::new(ErrorKind::Target, unsafe { take_message(message) }));
-        }
-        Ok(target)
+    /// Triple, processor and features, as C wants them.
+    pub(crate) fn texts(&self) -> (&CStr, &CStr, &CStr) {
+        (&self.triple, &self.cpu, &self.features)
+    }
+
+    fn detect() -> Target {
+        // SAFETY: one of the functions that `answer` is for.
+        let cpu = unsafe { answer(LLVMGetHostCPUName) };
+        // SAFETY: as above.
+        let features = unsafe { answer(LLVMGetHostCPUFeatures) };
+        Target { cpu, features, ..Target::host_to_link_for() }
     }
 }
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target").field("triple", &self.triple).field("cpu", &self.cpu).finish_non_exhaustive()
+    }
+}
+
+/// What LLVM says of the host.
+///
+/// # Safety
+/// `ask` asks nothing of its caller and gives a text that has to be given back by `LLVMDisposeMessage`.
+unsafe fn answer(ask: unsafe extern "C" fn() -> *mut c_char) -> CString {
+    // SAFETY: the caller's promise.
+    let text = unsafe { ask() };
+    // SAFETY: the caller's promise.
+    let text = unsafe { take_message(text) };
+    CString::new(text).expect("a text that came from C holds no NUL")
+}
+
+/// Has LLVM know the native target, the first time this is called.
+pub(crate) fn register() -> Result<(), Error> {
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    if *REGISTERED.get_or_init(register_native) {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::Target, "this LLVM has no code generator for the host"))
     }
 }
 
@@ -156,79 +164,4 @@ pub enum OptLevel {
     Default,
     /// All it can.
     Aggressive,
-}
-
-impl OptLevel {
-    fn llvm(self) -> LLVMCodeGenOptLevel {
-        match self {
-            OptLevel::None => LLVMCodeGenOptLevel::LLVMCodeGenLevelNone,
-            OptLevel::Less => LLVMCodeGenOptLevel::LLVMCodeGenLevelLess,
-            OptLevel::Default => LLVMCodeGenOptLevel::LLVMCodeGenLevelDefault,
-            OptLevel::Aggressive => LLVMCodeGenOptLevel::LLVMCodeGenLevelAggressive,
-        }
-    }
-}
-
-/// LLVM's machine for a [`Target`], with its data layout.
-///
-/// Code is position independent with the small model: JITLink gives calls that reach far a stub or an entry in
-/// a table of addresses, so functions of the process, gigabytes away, can be called.
-pub(crate) struct Machine {
-    raw: NonNull<LLVMOpaqueTargetMachine>,
-    layout: LLVMTargetDataRef,
-}
-
-impl Machine {
-    pub(crate) fn new(target: &Target, level: OptLevel) -> Result<Machine, Error> {
-        let llvm = target.llvm()?;
-        // SAFETY: `llvm` is a registered target and the texts are ended by NUL.
-        let raw = unsafe {
-            LLVMCreateTargetMachine(
-                llvm,
-                target.triple.as_ptr(),
-                target.cpu.as_ptr(),
-                target.features.as_ptr(),
-                level.llvm(),
-                LLVMRelocMode::LLVMRelocPIC,
-                LLVMCodeModel::LLVMCodeModelSmall,
-            )
-        };
-        let raw = NonNull::new(raw).ok_or_else(|| {
-            Error::new(ErrorKind::Target, format!("no target machine for {}", target.triple()))
-        })?;
-        // SAFETY: the machine was just made.
-        let layout = unsafe { LLVMCreateTargetDataLayout(raw.as_ptr()) };
-        Ok(Machine { raw, layout })
-    }
-
-    pub(crate) fn raw(&self) -> LLVMTargetMachineRef {
-        self.raw.as_ptr()
-    }
-
-    pub(crate) fn layout(&self) -> LLVMTargetDataRef {
-        self.layout
-    }
-
-    /// Gives up LLVM's machine to one who disposes of it.
-    pub(crate) fn into_raw(self) -> LLVMTargetMachineRef {
-        let machine = ManuallyDrop::new(self);
-        // SAFETY: made by `new`, and used no more.
-        unsafe { LLVMDisposeTargetData(machine.layout) };
-        machine.raw()
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        // SAFETY: made by `new`, which nobody else disposes of; the machine does not refer to it.
-        unsafe { LLVMDisposeTargetData(self.layout) };
-        // SAFETY: made by `new`; what is built upon the machine is dropped before by its owner.
-        unsafe { LLVMDisposeTargetMachine(self.raw.as_ptr()) };
-    }
-}
-
-impl Target {
-    pub(crate) fn triple_c(&self) -> &CStr {
-        &self.triple
-    }
 }

@@ -11,7 +11,6 @@ use llvm_sys::LLVMDiagnosticSeverity;
 use llvm_sys::core::{LLVMContextSetDiagnosticHandler, LLVMGetDiagInfoDescription, LLVMGetDiagInfoSeverity};
 use llvm_sys::prelude::{LLVMContextRef, LLVMDiagnosticInfoRef};
 
-use crate::carry;
 use crate::error::take_message;
 
 /// The errors so far, in a place that stays when its owner moves.
@@ -36,18 +35,17 @@ impl Diagnostics {
 }
 
 extern "C" fn receive(info: LLVMDiagnosticInfoRef, place: *mut c_void) {
-    carry::caught(|| {
-        // SAFETY: LLVM calls this with a diagnostic that is alive during the call.
-        let severity = unsafe { LLVMGetDiagInfoSeverity(info) };
-        if severity != LLVMDiagnosticSeverity::LLVMDSError {
-            return;
-        }
-        // SAFETY: as above.
-        let text = unsafe { LLVMGetDiagInfoDescription(info) };
-        // SAFETY: a text that is ours to give back.
-        let text = unsafe { take_message(text) };
-        // SAFETY: the place that `attach` gave, whose owner is alive by its caller's promise.
-        let errors = unsafe { &*place.cast::<RefCell<Vec<String>>>() };
-        errors.borrow_mut().push(text);
-    });
+    // SAFETY: LLVM calls this with a diagnostic that is alive during the call.
+    let severity = unsafe { LLVMGetDiagInfoSeverity(info) };
+    if severity != LLVMDiagnosticSeverity::LLVMDSError {
+        return;
+    }
+    // SAFETY: as above.
+    let text = unsafe { LLVMGetDiagInfoDescription(info) };
+    // SAFETY: a text that is ours to give back.
+    let text = unsafe { take_message(text) };
+    // SAFETY: the place that `attach` gave, whose owner is alive by its caller's promise.
+    let errors = unsafe { &*place.cast::<RefCell<Vec<String>>>() };
+    // Nothing borrows the list while LLVM runs, so this does not panic, which it must not in a callback.
+    errors.borrow_mut().push(text);
 }

@@ -9,7 +9,7 @@ use llvm_sys::prelude::LLVMModuleRef;
 use llvm_sys::target_machine::LLVMTargetMachineRef;
 
 use crate::error::{Error, ErrorKind};
-use crate::target::Machine;
+use crate::machine::Machine;
 
 #[repr(C)]
 struct KeptOptimizer {

@@ -9,7 +9,7 @@ use llvm_sys::prelude::{LLVMMemoryBufferRef, LLVMModuleRef};
 use llvm_sys::target_machine::{LLVMCodeGenFileType, LLVMTargetMachineEmitToMemoryBuffer};
 
 use crate::error::{Error, ErrorKind, take_message};
-use crate::target::Machine;
+use crate::machine::Machine;
 
 /// Nothing is kept: each module's passes are made for it.
 #[cfg(not(feature = "shim"))]

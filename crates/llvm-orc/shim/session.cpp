@@ -1,0 +1,61 @@
+// An LLJIT without what LLVM's C API cannot leave out.
+//
+// LLVMOrcCreateLLJIT makes a target machine for the data layout and another for compiling IR, each some hundred
+// microseconds, and sets up a platform with the process's symbols. Here the layout comes from the triple, the machine
+// for IR is made when IR is compiled (one for each module, so that threads do not share it), and no dylib, not even
+// the main one, sees a symbol of the process.
+
+#include "llvm-c/Error.h"
+#include "llvm-c/LLJIT.h"
+#include "llvm/ExecutionEngine/Orc/CompileUtils.h"
+#include "llvm/ExecutionEngine/Orc/EHFrameRegistrationPlugin.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h"
+#include "llvm/Support/CBindingWrapping.h"
+#include "llvm/TargetParser/SubtargetFeature.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include <memory>
+
+using namespace llvm;
+using namespace llvm::orc;
+
+namespace {
+
+Expected<std::unique_ptr<ObjectLayer>> createLinkingLayer(ExecutionSession &Session) {
+  auto Layer = std::make_unique<ObjectLinkingLayer>(Session);
+  // Unwinding through code that has frames for it works as with the C API's LLJIT.
+  auto Frames = EHFrameRegistrationPlugin::Create(Session);
+  if (!Frames)
+    return Frames.takeError();
+  Layer->addPlugin(std::move(*Frames));
+  return Layer;
+}
+
+} // namespace
+
+extern "C" LLVMErrorRef llvm_orc_create_lljit(const char *TripleText, const char *CPU, const char *Features,
+                                              LLVMOrcLLJITRef *Result) {
+  Triple Target(TripleText);
+  JITTargetMachineBuilder Machine(Target);
+  Machine.setCPU(CPU);
+  Machine.addFeatures(SubtargetFeatures(Features).getFeatures());
+  Machine.setRelocationModel(Reloc::PIC_);
+  Machine.setCodeModel(CodeModel::Small);
+  auto Made =
+      LLJITBuilder()
+          .setJITTargetMachineBuilder(std::move(Machine))
+          .setDataLayout(DataLayout(Target.computeDataLayout()))
+          .setLinkProcessSymbolsByDefault(false)
+          .setObjectLinkingLayerCreator(createLinkingLayer)
+          .setCompileFunctionCreator(
+              [](JITTargetMachineBuilder Machine) -> Expected<std::unique_ptr<IRCompileLayer::IRCompiler>> {
+                return std::make_unique<ConcurrentIRCompiler>(std::move(Machine));
+              })
+          .setPlatformSetUp(setUpInactivePlatform)
+          .create();
+  if (!Made)
+    return wrap(Made.takeError());
+  *Result = reinterpret_cast<LLVMOrcLLJITRef>(Made->release());
+  return LLVMErrorSuccess;
+}
