@@ -74,7 +74,7 @@ pub struct StackLimit {
 ///
 /// # Panics
 /// When `args` are not as many as the function has parameters, or the function does not keep its promises.
-pub fn evaluate<E: Environment>(
+pub fn evaluate<E: Environment + ?Sized>(
     env: &E,
     function: &Arc<Function>,
     args: &[f64],
@@ -96,7 +96,7 @@ struct Frame {
     base: usize,
 }
 
-struct Machine<'e, E> {
+struct Machine<'e, E: ?Sized> {
     env: &'e E,
     limit: StackLimit,
     n_bytes: usize,
@@ -106,7 +106,7 @@ struct Machine<'e, E> {
     values: Vec<f64>,
 }
 
-impl<E: Environment> Machine<'_, E> {
+impl<E: Environment + ?Sized> Machine<'_, E> {
     fn run(&mut self) -> Result<f64, E::Trap> {
         loop {
             let Some(&op) = self.frame.function.ops.get(self.frame.next) else {

@@ -8,7 +8,7 @@ mod nearest;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use nearest::is_one_slip;
+pub(crate) use nearest::nearest;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! What people see of a diagnostic, and that no place in no text breaks it.
+
 use std::collections::HashSet;
 
 use super::{Code, Color, Diagnostic, render};

@@ -1,3 +1,5 @@
+//! The meaning of programs: the corners of the language, and as many again.
+
 use std::cell::Cell;
 use std::sync::Arc;
 

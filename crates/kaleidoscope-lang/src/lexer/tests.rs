@@ -1,3 +1,5 @@
+//! Where each token ends, and which ends more text could move.
+
 use super::Lexer;
 use crate::token::TokenKind::{self, *};
 

@@ -1,3 +1,5 @@
+//! The listing of a function with every kind of operation.
+
 use super::Listing;
 use crate::item::Item;
 use crate::names::Names;

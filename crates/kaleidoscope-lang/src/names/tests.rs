@@ -1,4 +1,7 @@
-use super::{Names, State, is_one_slip};
+//! What ids, names and states are after items come and go.
+
+use super::nearest::n_slips;
+use super::{Names, State};
 use crate::code::FunctionId;
 use crate::item::Item;
 use crate::maths::MathsFunction;
@@ -114,15 +117,25 @@ fn expressions_are_numbered() {
 }
 
 #[test]
-fn one_slip() {
-    for (a, b) in
-        [("fib", "fibb"), ("fibb", "fib"), ("fbi", "fib"), ("fob", "fib"), ("Fib", "fIB"), ("sqr", "sqrt")]
-    {
-        assert!(is_one_slip(a, b), "{a} {b}");
+fn slips() {
+    let few =
+        [("fibb", "fib"), ("fib", "fibb"), ("fbi", "fib"), ("fob", "fib"), ("Fib", "fIB"), ("sqr", "sqrt")];
+    for (a, b) in few {
+        assert_eq!(n_slips(a, b), Some(1), "{a} {b}");
     }
-    for (a, b) in [("fib", "fib"), ("f", "g"), ("f", "fg"), ("fib", "fibonacci"), ("abcd", "badc"), ("", "a")]
-    {
-        assert!(!is_one_slip(a, b), "{a} {b}");
+    for (a, b) in [("calcualte_sm", "calculate_sum"), ("abcdef", "badcef"), ("ffibonaci", "fibonacci")] {
+        assert_eq!(n_slips(a, b), Some(2), "{a} {b}");
+    }
+    for (a, b) in [
+        ("fib", "fib"),
+        ("f", "g"),
+        ("f", "fg"),
+        ("fib", "fibonacci"),
+        ("abcd", "badc"),
+        ("", "a"),
+        ("f12", "f13"),
+    ] {
+        assert_eq!(n_slips(a, b), None, "{a} {b}");
     }
 }
 

@@ -1,3 +1,5 @@
+//! The printing rule, and that what is printed reads back.
+
 use super::format;
 use crate::testing::Dice;
 

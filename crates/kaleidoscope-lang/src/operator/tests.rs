@@ -1,3 +1,5 @@
+//! Signs and the table of the built-in operators.
+
 use super::{Operators, Sign};
 
 #[test]

@@ -1,3 +1,5 @@
+//! The grammar by outlines of trees, mistakes and what is skipped after them, and the limits.
+
 use crate::MAX_NESTING;
 use crate::names::Names;
 use crate::reader::Reader;

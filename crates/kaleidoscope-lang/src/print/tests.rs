@@ -1,3 +1,5 @@
+//! Trees made at random print as text that reads as the same tree.
+
 use crate::lexer::Lexer;
 use crate::names::Names;
 use crate::operator::Sign;

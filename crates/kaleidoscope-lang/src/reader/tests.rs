@@ -1,3 +1,5 @@
+//! Text that comes in pieces, line by line, or all at once.
+
 use std::time::{Duration, Instant};
 
 use super::Reader;
@@ -124,6 +126,21 @@ fn spans_and_positions_count_in_the_whole_text() {
     assert_eq!(reader.source().slice(read.span), "2 + x");
     let span = read.diagnostics[0].span.expect("it has a place");
     assert_eq!(reader.source().position(span.start).to_string(), "2:5");
+}
+
+#[test]
+fn a_text_beyond_all_offsets_is_refused() {
+    let mut reader = Reader::new("test");
+    reader.push("1; 2;");
+    // As `push` does at 4 GiB.
+    reader.too_long = true;
+    reader.finish();
+    let mut words = Vec::new();
+    let mut session = Session::new();
+    while let Some(read) = reader.read(&session.names) {
+        session.take(read, &mut words);
+    }
+    assert_eq!(words, ["KLS4004"]);
 }
 
 #[test]

@@ -3,9 +3,12 @@
 use super::{Itself, Resolver};
 use crate::code::{FunctionId, Op};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::names::{Lookup, is_one_slip};
+use crate::names::{Lookup, nearest};
 use crate::source::Span;
 use crate::syntax::Symbol;
+
+/// So many variables in scope are compared with a name that is none of them.
+const MAX_COMPARED: usize = 256;
 
 impl Resolver<'_> {
     /// The operation of a call by name.
@@ -51,10 +54,8 @@ impl Resolver<'_> {
         let mut diagnostic =
             Diagnostic::error(Code::UnknownVariable, span, format!("there is no variable `{text}` here"));
         let symbols = &self.tree.symbols;
-        let near = {
-            let mut in_scope = self.workspace.scope.names().take(1000).map(|name| symbols.name(name));
-            in_scope.find(|known| is_one_slip(text, known))
-        };
+        let in_scope = self.workspace.scope.names().take(MAX_COMPARED).map(|name| &**symbols.name(name));
+        let near = nearest(text, in_scope);
         if let Some(near) = near {
             diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
         } else if self.names.current(text).is_some() || self.is_itself(name) {

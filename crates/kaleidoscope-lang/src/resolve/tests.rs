@@ -1,3 +1,5 @@
+//! Tail calls, variables, mistakes in meaning, and the promises of the resolved form.
+
 use crate::code::{Function, Op};
 use crate::item::Item;
 use crate::reader::Reader;

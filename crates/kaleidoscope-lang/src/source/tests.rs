@@ -1,3 +1,5 @@
+//! Lines and columns of a text that grows.
+
 use super::{Source, Span};
 
 #[test]

@@ -1,3 +1,5 @@
+//! Outlines, equality, and the names that a tree keeps.
+
 use super::{Item, Tree, outline, same_structure};
 use crate::names::Names;
 use crate::reader::Reader;

@@ -1,3 +1,5 @@
+//! The listing of tokens.
+
 use super::listing;
 use crate::names::Names;
 use crate::reader::Reader;
