@@ -17,7 +17,7 @@ const STEPS: &[Step] = &[
     ("clippy", || {
         cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])
     }),
-    ("tests", || cargo(&["test", "--quiet", "--workspace", "--all-targets"], &[])),
+    ("tests", || cargo(&["test", "--quiet", "--workspace", "--tests"], &[])),
     ("examples in the documentation", || cargo(&["test", "--quiet", "--workspace", "--doc"], &[])),
     ("documentation", || {
         cargo(&["doc", "--quiet", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])
