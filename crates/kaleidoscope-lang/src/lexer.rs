@@ -137,7 +137,8 @@ impl<'t> Lexer<'t> {
             self.offset += 1;
             self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         }
-        self.reached_end |= self.offset == self.text.len();
+        // A last `.` may get a digit behind it, and then the number goes on.
+        self.reached_end |= matches!(self.text[self.offset..].as_bytes(), [] | [b'.']);
         if well_formed { TokenKind::Number } else { TokenKind::MalformedNumber }
     }
 }

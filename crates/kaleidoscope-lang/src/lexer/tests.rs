@@ -77,7 +77,7 @@ fn what_more_text_could_change() {
         lexer.next_token();
         lexer.reached_end()
     };
-    for text in ["", " ", "a", "1", "1.", "1e", "1e+", "+", ".", "# x", "# x\n", "1x"] {
+    for text in ["", " ", "a", "1", "1.", "1e", "1e+", "+", ".", "# x", "# x\n", "1x", "1.5.", "1e5."] {
         assert!(reached_end(text), "{text:?}");
     }
     for text in ["a ", "1 ", "1. ", "+ ", ";", "(", ")", ",", "$", "+.5", "a#", "1x "] {
