@@ -138,7 +138,7 @@ impl<'t> Lexer<'t> {
             self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         }
         // A last `.` may get a digit behind it, and then the number goes on.
-        self.reached_end |= matches!(self.text[self.offset..].as_bytes(), [] | [b'.']);
+        self.reached_end |= matches!(self.text.as_bytes()[self.offset..], [] | [b'.']);
         if well_formed { TokenKind::Number } else { TokenKind::MalformedNumber }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Reader;
 use crate::names::Names;
-use crate::testing::Session;
+use crate::testing::{Dice, Session};
 
 const PROGRAM: &str = "def unary-(v) 0-v; # a comment; with a semicolon
 def fib(n) if n < 3 then 1 else fib(n-1)+fib(n-2)
@@ -44,6 +44,64 @@ fn pieces_make_no_difference() {
     for (idx, _) in PROGRAM.char_indices() {
         let (start, end) = PROGRAM.split_at(idx);
         assert_eq!(run_all(&[start, end], false), expected, "split at {idx}");
+    }
+}
+
+#[test]
+fn pieces_of_random_text_make_no_difference() {
+    const WORDS: &[&str] = &[
+        "def",
+        "extern",
+        "if",
+        "then",
+        "else",
+        "for",
+        "in",
+        "var",
+        "unary",
+        "binary",
+        "f",
+        "x",
+        "sin",
+        "(",
+        ")",
+        ",",
+        ";",
+        "=",
+        "<",
+        "+",
+        "-",
+        "^",
+        "!",
+        "--",
+        "@",
+        ".",
+        "1",
+        ".5",
+        "1.",
+        "3e2",
+        "1e",
+        "1.2.3",
+        "12ab",
+        "#c;\n",
+        "\n",
+        " ",
+        "$",
+        "é",
+        "\0",
+        "\u{a0}",
+        "def f(x) ",
+        "unary-(v) 0-v;",
+        "binary@ 30 (a b)",
+        "var x = 1 in",
+        "f(1)",
+        "\r",
+    ];
+    let mut dice = Dice(3);
+    for _ in 0..3000 {
+        let text: String = (0..1 + dice.roll(12)).map(|_| dice.pick(WORDS)).collect();
+        let (start, end) = text.split_at(text.floor_char_boundary(dice.roll(text.len() + 1)));
+        assert_eq!(run_all(&[start, end], false), run_all(&[&text], true), "{start:?} {end:?}");
     }
 }
 
