@@ -6,6 +6,7 @@ mod compile;
 mod drop_order;
 mod errors;
 mod handles;
+mod kept;
 mod link;
 mod memory;
 mod support;
