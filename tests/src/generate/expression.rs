@@ -58,7 +58,7 @@ const SPECIAL: &[&str] =
     &["(0/0)", "(1/0)", "(0-1/0)", "(0*(0-1))", "(1e308*10)", "(0-1)", "((0-1)^0.5)", "1e400"];
 
 impl Generator {
-    /// An expression within the bounds. It can be an operand anywhere: what would reach too far is in parentheses.
+    /// An expression within the bounds. It can be an operand anywhere, though what stands behind it may become part of it.
     pub(super) fn expression(&mut self, bounds: Bounds) -> String {
         if bounds.depth == 0 || bounds.cost < 8 {
             return self.leaf();
@@ -92,9 +92,9 @@ impl Generator {
         self.expression(Bounds { cost: bounds.cost / 2, depth: bounds.depth - 1, ..bounds })
     }
 
-    /// Now and then in parentheses that change the meaning, or do not.
+    /// With or without parentheses: what stands beside it binds, or is swallowed, accordingly.
     fn maybe_parenthesized(&mut self, text: String) -> String {
-        if self.random.one_in(1, 3) { format!("({text})") } else { text }
+        if self.random.one_in(1, 2) { format!("({text})") } else { text }
     }
 
     fn binary(&mut self, bounds: Bounds) -> String {
@@ -109,9 +109,9 @@ impl Generator {
         } else {
             self.random.pick(&["+", "-", "*", "/", "<", "+", "-", "*"])
         };
-        // Blanks, or operators would run together with prefix operators that begin the right side; that has its
-        // case files.
-        let text = format!("{left} {op} {right}");
+        // Without blanks the operator may run together with a prefix operator: the longest that exists is taken.
+        let blank = if self.random.one_in(1, 6) { "" } else { " " };
+        let text = format!("{left}{blank}{op}{blank}{right}");
         self.maybe_parenthesized(text)
     }
 
@@ -134,7 +134,7 @@ impl Generator {
         }
         let operators = self.scope.prefix.clone();
         let op = self.random.pick(&operators);
-        format!("({op} {operand})")
+        self.maybe_parenthesized(format!("{op} {operand}"))
     }
 
     fn assignment(&mut self, bounds: Bounds) -> String {
@@ -153,7 +153,7 @@ impl Generator {
 
     fn conditional(&mut self, bounds: Bounds) -> String {
         let (condition, one, other) = (self.half(bounds), self.half(bounds), self.half(bounds));
-        format!("(if {condition} then {one} else {other})")
+        self.maybe_parenthesized(format!("if {condition} then {one} else {other}"))
     }
 
     /// `var`: one or two variables, with names that often shadow.
@@ -168,7 +168,7 @@ impl Generator {
         }
         let body = self.half(bounds);
         self.scope.variables.truncate(n_before);
-        format!("(var {} in {body})", list.join(", "))
+        self.maybe_parenthesized(format!("var {} in {body}", list.join(", ")))
     }
 
     /// A loop of at most five turns: it counts in a variable of its own, so start, step and body may be anything.
