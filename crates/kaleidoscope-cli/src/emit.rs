@@ -7,6 +7,7 @@ use crate::input::Input;
 use crate::report::Reporter;
 use crate::run::read_all;
 use kaleidoscope::lang::item::Item;
+use kaleidoscope::lang::{syntax, token};
 use kaleidoscope::{Engine, Listing, Script};
 
 /// Shows what the options ask for.
@@ -90,14 +91,11 @@ fn show(kind: EmitKind, engine: &Engine, script: &mut Script, item: Option<&Item
     let listing = match kind {
         EmitKind::Tokens => {
             let source = script.source();
-            return Ok(kaleidoscope::lang::token::listing(script.reader().tokens(), &source));
+            return Ok(token::listing(script.reader().tokens(), &source));
         }
         EmitKind::Ast => {
-            let syntax = script.reader().syntax();
-            return Ok(syntax.map_or_else(String::new, |(tree, item)| {
-                let _ = tree;
-                format!("{item:?}\n")
-            }));
+            let outline = script.reader().syntax().map(|(tree, item)| syntax::outline(item, tree));
+            return Ok(outline.unwrap_or_default());
         }
         EmitKind::Ir => return Ok(item.and_then(|item| engine.resolved(item)).unwrap_or_default()),
         EmitKind::Llvm => Listing::Llvm,

@@ -12,6 +12,7 @@ use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_native::CodeAddress;
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -19,21 +20,15 @@ use std::thread;
 /// Makes machine code. Lives on the compile thread.
 pub(crate) trait CodeGenerator {
     /// Makes and links code for the unit.
-    ///
-    /// # Errors
-    /// Why it cannot be done, in a sentence.
-    fn generate(&mut self, unit: &Unit) -> Result<Code, String>;
+    fn generate(&mut self, unit: &Unit) -> Result<Code, NoCode>;
 
     /// The text of what would be made of the unit, with names where the code has addresses.
-    ///
-    /// # Errors
-    /// Why it cannot be done, in a sentence.
     fn list(
         &mut self,
         unit: &Unit,
         listing: Listing,
         name_of: &dyn Fn(FunctionId) -> String,
-    ) -> Result<String, String>;
+    ) -> Result<String, NoCode>;
 }
 
 /// What to show of a function's code.
@@ -46,8 +41,26 @@ pub enum Listing {
     Assembly,
 }
 
+/// Why no code was made.
+#[derive(Clone, Debug)]
+pub(crate) enum NoCode {
+    /// The function is larger than the code generator can take in reasonable time.
+    TooLarge,
+    /// Something went wrong, in a sentence.
+    Failed(String),
+}
+
+impl fmt::Display for NoCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge => f.write_str("it is too large for the code generator"),
+            Self::Failed(reason) => f.write_str(reason),
+        }
+    }
+}
+
 /// How a code generator is made, on the compile thread.
-pub(crate) type Start = fn(Optimization) -> Result<Box<dyn CodeGenerator>, String>;
+pub(crate) type Start = fn(Optimization) -> Result<Box<dyn CodeGenerator>, NoCode>;
 
 /// What to make code of.
 #[derive(Debug)]
@@ -109,7 +122,7 @@ struct Running {
 }
 
 /// Something for the code generator to do, or why there is none. It sends its answer itself.
-type Job = Box<dyn FnOnce(Result<&mut dyn CodeGenerator, String>) + Send>;
+type Job = Box<dyn FnOnce(Result<&mut dyn CodeGenerator, NoCode>) + Send>;
 
 impl CompileThread {
     /// The thread is not started yet.
@@ -118,28 +131,24 @@ impl CompileThread {
     }
 
     /// Has the code generator do something on its thread, and waits for it.
-    ///
-    /// # Errors
-    /// Why it cannot be done, in a sentence.
     pub(crate) fn run<T: Send + 'static>(
         &self,
-        task: impl FnOnce(&mut dyn CodeGenerator) -> Result<T, String> + Send + 'static,
-    ) -> Result<T, String> {
+        task: impl FnOnce(&mut dyn CodeGenerator) -> Result<T, NoCode> + Send + 'static,
+    ) -> Result<T, NoCode> {
         let (reply, answer) = mpsc::sync_channel(1);
         let job: Job = Box::new(move |generator| {
             let result = generator.and_then(|generator| {
-                catch_unwind(AssertUnwindSafe(|| task(generator))).unwrap_or_else(|panic| {
-                    Err(format!("the code generator panicked: {}", panic_text(&*panic)))
-                })
+                catch_unwind(AssertUnwindSafe(|| task(generator)))
+                    .unwrap_or_else(|panic| Err(panicked(&*panic)))
             });
             // Who asked waits for the answer; were it gone, nobody would need the code, and dropping it frees it.
             drop(reply.send(result));
         });
-        self.jobs()?.send(job).map_err(|_| ENDED.to_owned())?;
-        answer.recv().map_err(|_| ENDED.to_owned())?
+        self.jobs()?.send(job).map_err(|_| ended())?;
+        answer.recv().map_err(|_| ended())?
     }
 
-    fn jobs(&self) -> Result<mpsc::Sender<Job>, String> {
+    fn jobs(&self) -> Result<mpsc::Sender<Job>, NoCode> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = &*running {
             return Ok(running.jobs.clone());
@@ -150,13 +159,19 @@ impl CompileThread {
             .name("kaleidoscope compile".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || serve(start, optimization, &received))
-            .map_err(|error| format!("the compile thread cannot be started: {error}"))?;
+            .map_err(|error| NoCode::Failed(format!("the compile thread cannot be started: {error}")))?;
         *running = Some(Running { jobs: jobs.clone(), thread });
         Ok(jobs)
     }
 }
 
-const ENDED: &str = "the compile thread has ended";
+fn ended() -> NoCode {
+    NoCode::Failed("the compile thread has ended".to_owned())
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> NoCode {
+    NoCode::Failed(format!("the code generator panicked: {}", panic_text(payload)))
+}
 
 impl Drop for CompileThread {
     fn drop(&mut self) {
@@ -170,8 +185,7 @@ impl Drop for CompileThread {
 }
 
 fn serve(start: Start, optimization: Optimization, jobs: &mpsc::Receiver<Job>) {
-    let mut generator = catch_unwind(|| start(optimization))
-        .unwrap_or_else(|panic| Err(format!("the code generator panicked: {}", panic_text(&*panic))));
+    let mut generator = catch_unwind(|| start(optimization)).unwrap_or_else(|panic| Err(panicked(&*panic)));
     while let Ok(job) = jobs.recv() {
         match &mut generator {
             Ok(generator) => job(Ok(&mut **generator)),

@@ -110,7 +110,10 @@ impl Engine {
         let names: HashMap<FunctionId, Arc<str>> =
             unit.callees.keys().map(|&id| (id, Arc::clone(&program.names.signature(id).name))).collect();
         drop(program);
-        shared.list(unit, listing, move |id| names[&id].to_string()).map(Some)
+        shared
+            .list(unit, listing, move |id| names[&id].to_string())
+            .map(Some)
+            .map_err(|reason| reason.to_string())
     }
 
     /// Gives stubs to the functions that have none yet.

@@ -1,5 +1,6 @@
 //! Why an evaluation ended without a value, and what is said of it.
 
+use crate::compile::NoCode;
 use crate::event::BodyName;
 use kaleidoscope_lang::diagnostic::{Code, Diagnostic};
 use kaleidoscope_lang::evaluate::Fault;
@@ -24,7 +25,7 @@ pub(crate) enum Failure {
     /// What the program wrote could not be written.
     Output(io::Error),
     /// No code could be made.
-    Compile { body: BodyName, reason: String },
+    Compile { body: BodyName, reason: NoCode },
     /// An observer or an output sink panicked.
     Panic { text: String },
 }
@@ -64,7 +65,11 @@ impl Failure {
                 (Code::HostError, format!("the output of the program cannot be written: {error}"))
             }
             Self::Compile { body, reason } => {
-                (Code::CompileFailed, format!("no code could be made for `{}`: {reason}", body.name))
+                let code = match reason {
+                    NoCode::TooLarge => Code::CodeTooLarge,
+                    NoCode::Failed(_) => Code::CompileFailed,
+                };
+                (code, format!("no code could be made for `{}`: {reason}", body.name))
             }
             Self::Panic { text } => (Code::HostPanic, format!("the host panicked: {text}")),
         };

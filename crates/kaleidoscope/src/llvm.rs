@@ -5,7 +5,7 @@
 //! another thread while the compiler makes its first object, which takes longer.
 
 use crate::Optimization;
-use crate::compile::{Callee, Code, CodeGenerator, Listing, Unit};
+use crate::compile::{Callee, Code, CodeGenerator, Listing, NoCode, Unit};
 use crate::event::CompileTimes;
 use crate::jit::{self, CodeAddress};
 use kaleidoscope_lang::code::FunctionId;
@@ -15,11 +15,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 /// Starts LLVM. Called on the thread that will use it.
-pub(crate) fn start(optimization: Optimization) -> Result<Box<dyn CodeGenerator>, String> {
+pub(crate) fn start(optimization: Optimization) -> Result<Box<dyn CodeGenerator>, NoCode> {
     let linker = thread::Builder::new()
         .name("kaleidoscope link".to_owned())
         .spawn(start_linker)
-        .map_err(|error| format!("the linker's thread cannot be started: {error}"))?;
+        .map_err(|error| NoCode::Failed(format!("the linker's thread cannot be started: {error}")))?;
     Ok(Box::new(Llvm { optimization, full: None, quick: None, linker: Linker::Starting(linker) }))
 }
 
@@ -36,7 +36,7 @@ struct Llvm {
 enum Linker {
     Starting(JoinHandle<Result<Dylib, llvm_orc::Error>>),
     Ready(Dylib),
-    Failed(String),
+    Failed(NoCode),
 }
 
 fn start_linker() -> Result<Dylib, llvm_orc::Error> {
@@ -46,7 +46,7 @@ fn start_linker() -> Result<Dylib, llvm_orc::Error> {
 }
 
 impl CodeGenerator for Llvm {
-    fn generate(&mut self, unit: &Unit) -> Result<Code, String> {
+    fn generate(&mut self, unit: &Unit) -> Result<Code, NoCode> {
         let symbol = symbols::body(&unit.function.name, unit.version);
         let object = self
             .compiler(unit)?
@@ -77,7 +77,7 @@ impl CodeGenerator for Llvm {
         unit: &Unit,
         listing: Listing,
         name_of: &dyn Fn(FunctionId) -> String,
-    ) -> Result<String, String> {
+    ) -> Result<String, NoCode> {
         let symbol = symbols::body(&unit.function.name, unit.version);
         let by_name = |id| match callee(unit, id) {
             kaleidoscope_llvm::Callee::Slot { .. } => {
@@ -100,11 +100,11 @@ impl CodeGenerator for Llvm {
 
 impl Llvm {
     /// The compiler for this unit, made when first needed.
-    fn compiler(&mut self, unit: &Unit) -> Result<&mut Compiler, String> {
+    fn compiler(&mut self, unit: &Unit) -> Result<&mut Compiler, NoCode> {
         let (place, level) = match effort(&unit.function) {
             Effort::Full => (&mut self.full, self.optimization),
             Effort::Quick => (&mut self.quick, Optimization::None),
-            Effort::Refuse => return Err("it is too large for the code generator".to_owned()),
+            Effort::Refuse => return Err(NoCode::TooLarge),
         };
         match place {
             Some(compiler) => Ok(compiler),
@@ -118,9 +118,12 @@ impl Llvm {
 }
 
 impl Linker {
-    fn dylib(&mut self) -> Result<&Dylib, String> {
+    fn dylib(&mut self) -> Result<&Dylib, NoCode> {
         if let Self::Starting(_) = self {
-            let starting = std::mem::replace(self, Self::Failed("the linker's thread panicked".to_owned()));
+            let starting = std::mem::replace(
+                self,
+                Self::Failed(NoCode::Failed("the linker's thread panicked".to_owned())),
+            );
             if let Self::Starting(thread) = starting
                 && let Ok(started) = thread.join()
             {
@@ -177,7 +180,7 @@ fn code_generation(optimization: Optimization) -> llvm_orc::OptLevel {
 }
 
 /// The error and what caused it, in one line.
-fn describe(error: &llvm_orc::Error) -> String {
+fn describe(error: &llvm_orc::Error) -> NoCode {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -185,5 +188,5 @@ fn describe(error: &llvm_orc::Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    text
+    NoCode::Failed(text)
 }

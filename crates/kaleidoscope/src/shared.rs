@@ -1,6 +1,6 @@
 //! What the threads of an engine share, and how it serves the lazy engine as its source of bodies.
 
-use crate::compile::{CompileThread, Listing, Unit};
+use crate::compile::{CompileThread, Listing, NoCode, Unit};
 use crate::config::Builder;
 use crate::event::{BodyName, Event, Observer, Tier};
 use crate::failure::Failure;
@@ -87,7 +87,7 @@ impl Shared {
         unit: Unit,
         listing: Listing,
         name_of: impl Fn(FunctionId) -> String + Send + 'static,
-    ) -> Result<String, String> {
+    ) -> Result<String, NoCode> {
         self.compile_thread.run(move |generator| generator.list(&unit, listing, &name_of))
     }
 
@@ -153,7 +153,7 @@ impl Source for Shared {
 
     fn failed(&self, failure: Failure) -> Failure {
         if let Failure::Compile { body, reason } = &failure
-            && let Err(panic) = self.tell(|| Event::Failed { body: body.clone(), reason: reason.clone() })
+            && let Err(panic) = self.tell(|| Event::Failed { body: body.clone(), reason: reason.to_string() })
         {
             return panic;
         }

@@ -11,7 +11,7 @@ fn stats(args: &[&str]) -> Value {
 
 #[test]
 fn functions_that_are_not_called_are_not_compiled() {
-    let text = "def a(x) x; def b(x) a(x); def c(x) d(x); def d(x) x; b(1); 1 + 2;";
+    let text = "def a(x) x; def b(x) a(x); def c(x) b(x); def d(x) x; b(1); 1 + 2;";
     let stats = stats(&["--stats=json", "-e", text]);
     assert_eq!(stats["functions"]["defined"], 4);
     assert_eq!(stats["functions"]["called"], 2);
