@@ -1,3 +1,5 @@
+//! Panics of callbacks: kept, and raised again in the order that their senders would expect.
+
 use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
