@@ -19,6 +19,10 @@ fn main() {
     };
     let flags = cxxflags(Path::new(&config));
     let mut build = cc::Build::new();
+    if std::env::var_os("CARGO_FEATURE_STATIC_RUNTIME").is_some() {
+        link_statically();
+        build.cpp_link_stdlib(None);
+    }
     build.cpp(true).file("shim/kept.cpp").file("shim/session.cpp").warnings(false).opt_level(2);
     // As LLVM's own libraries: an assertion would end the process where they go on.
     build.define("NDEBUG", None);
@@ -33,6 +37,23 @@ fn main() {
             "cargo::error=llvm-orc: building shim/*.cpp failed: it needs a C++ compiler (on Debian: apt install \
              g++) and LLVM's headers (llvm-22-dev), or turn the feature `shim` off: {error}"
         );
+    }
+}
+
+/// Links what LLVM stands on into the program, where the compiler has it as an archive. Named here, the archives come before the
+/// shared libraries that llvm-sys names, and leave them nothing to do.
+fn link_statically() {
+    let compiler = cc::Build::new().cpp(true).get_compiler();
+    for library in ["stdc++", "z", "zstd"] {
+        let file = format!("lib{library}.a");
+        let found = Command::new(compiler.path()).arg(format!("-print-file-name={file}")).output();
+        let path =
+            found.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+        // A compiler that has no such file answers with the bare name.
+        if let Some(directory) = Path::new(&path).parent().filter(|directory| directory.is_absolute()) {
+            println!("cargo::rustc-link-search=native={}", directory.display());
+            println!("cargo::rustc-link-lib=static:-bundle={library}");
+        }
     }
 }
 

@@ -47,6 +47,15 @@ impl Console {
         self.lock().write(text)
     }
 
+    /// Ends the line that the program left open, and sends everything on its way: a prompt comes next.
+    pub(crate) fn end_line(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        if state.is_line_open {
+            state.write("\n")?;
+        }
+        state.flush()
+    }
+
     /// Sends what is in the buffer on its way.
     pub(crate) fn flush(&self) -> io::Result<()> {
         self.lock().flush()

@@ -28,6 +28,8 @@ pub(crate) fn talk(session: &mut Session) {
     let mut script = session.engine.script("<terminal>");
     loop {
         let prompt = if script.is_pending() { CONTINUATION_PROMPT } else { PROMPT };
+        // A failure is remembered by the console, and shows at the next write.
+        drop(session.console.end_line());
         let line = match editor.readline(prompt) {
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => {

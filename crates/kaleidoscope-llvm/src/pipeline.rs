@@ -11,6 +11,8 @@
 //!   computed; that cost Collatz's sequence 60 %.
 //! - `gvn`, unswitching, unrolling and the vectorisers found nothing: floating point may not be reassociated.
 
+use kaleidoscope_lang::code::{Function, Op};
+
 /// How much time compiling may take for how fast code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OptLevel {
@@ -24,15 +26,17 @@ pub enum OptLevel {
     Aggressive,
 }
 
-/// The passes of a level, as text for LLVM's new pass manager; empty where none should run.
+/// The passes for a function at a level, as text for LLVM's new pass manager; empty where none should run.
 ///
-/// The levels above `None` differ only in how hard the code generator tries.
-pub fn pipeline(level: OptLevel) -> &'static str {
+/// The levels above `None` differ only in how hard the code generator tries. A function without branches needs no
+/// passes: it is one block, in which selecting instructions finds what is computed twice by itself.
+pub fn pipeline(level: OptLevel, function: &Function) -> &'static str {
+    let has_branches = function.ops.iter().any(|op| matches!(op, Op::If { .. } | Op::Loop | Op::TailCall));
     match level {
-        OptLevel::None => "",
-        // Without its option `instcombine` may end the process when it has not finished after one round.
-        OptLevel::Less | OptLevel::Default | OptLevel::Aggressive => {
+        OptLevel::Less | OptLevel::Default | OptLevel::Aggressive if has_branches => {
+            // Without its option `instcombine` may end the process when it has not finished after one round.
             "function(early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm))"
         }
+        _ => "",
     }
 }

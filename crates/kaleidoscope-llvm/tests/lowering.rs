@@ -76,9 +76,9 @@ fn oldest_machine() -> TargetMachine {
     target.create_target_machine(&triple, "x86-64", "", level, RelocMode::PIC, CodeModel::Small).unwrap()
 }
 
-fn optimize(module: &Module<'_>, level: OptLevel, machine: &TargetMachine) {
-    if !pipeline(level).is_empty() {
-        module.run_passes(pipeline(level), machine, PassBuilderOptions::create()).unwrap();
+fn optimize(module: &Module<'_>, passes: &str, machine: &TargetMachine) {
+    if !passes.is_empty() {
+        module.run_passes(passes, machine, PassBuilderOptions::create()).unwrap();
         module.verify().unwrap();
     }
 }
@@ -99,7 +99,7 @@ fn linked(text: &str) -> (Vec<String>, Vec<String>) {
         for level in LEVELS {
             let cx = Context::create();
             let module = program.lower(&cx, *id, function);
-            optimize(&module, level, &machine);
+            optimize(&module, pipeline(level, function), &machine);
             let object = machine.write_to_memory_buffer(&module, FileType::Object).unwrap();
             let object = object::File::parse(object.as_slice()).unwrap();
             for symbol in object.symbols().filter(ObjectSymbol::is_global) {
@@ -168,7 +168,7 @@ fn every_construct_is_well_formed_at_every_level() {
         assert_eq!(effort(function), Effort::Full);
         for level in LEVELS {
             let cx = Context::create();
-            optimize(&program.lower(&cx, *id, function), level, &machine);
+            optimize(&program.lower(&cx, *id, function), pipeline(level, function), &machine);
         }
     }
 }
@@ -218,8 +218,10 @@ fn bodies_promise_nothing_about_ending() {
 fn an_endless_loop_stays() {
     let machine = oldest_machine();
     let cx = Context::create();
-    let module = Program::read("def f(x) (for i = 0, 1 in 0) + 1").module(&cx);
-    optimize(&module, OptLevel::Aggressive, &machine);
+    let program = Program::read("def f(x) (for i = 0, 1 in 0) + 1");
+    let (_, function) = program.functions.last().unwrap();
+    let module = program.module(&cx);
+    optimize(&module, pipeline(OptLevel::Aggressive, function), &machine);
     assert!(module.to_string().contains("label %loop"));
 }
 

@@ -1,8 +1,7 @@
 //! LLVM as the engine's code generator: the one file that knows of it.
 //!
 //! IR is made, optimised and turned into an object by a compiler with a context and a target machine of its own; ORC
-//! links the object into a dylib that sees nothing of the process but C's maths functions. ORC is started on
-//! another thread while the compiler makes its first object, which takes longer.
+//! links the object into a dylib that sees nothing of the process but C's maths functions.
 
 use crate::Optimization;
 use crate::compile::{Callee, Code, CodeGenerator, Listing, NoCode, Unit};
@@ -11,16 +10,18 @@ use crate::jit::{self, CodeAddress};
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_llvm::{Effort, effort, lower, pipeline, symbols};
 use llvm_orc::{Compiler, Dylib, Jit};
-use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 /// Starts LLVM. Called on the thread that will use it.
 pub(crate) fn start(optimization: Optimization) -> Result<Box<dyn CodeGenerator>, NoCode> {
-    let linker = thread::Builder::new()
-        .name("kaleidoscope link".to_owned())
-        .spawn(start_linker)
-        .map_err(|error| NoCode::Failed(format!("the linker's thread cannot be started: {error}")))?;
-    Ok(Box::new(Llvm { optimization, full: None, quick: None, linker: Linker::Starting(linker) }))
+    let dylib = start_linker().map_err(|error| describe(&error))?;
+    Ok(Box::new(Llvm { optimization, full: None, quick: None, dylib }))
+}
+
+fn start_linker() -> Result<Dylib, llvm_orc::Error> {
+    let dylib = Jit::builder().build()?.create_bare_dylib("kaleidoscope")?;
+    jit::define_maths(&dylib)?;
+    Ok(dylib)
 }
 
 /// LLVM, on the compile thread.
@@ -30,32 +31,20 @@ struct Llvm {
     full: Option<Compiler>,
     /// For functions so large that LLVM's time would grow out of bounds.
     quick: Option<Compiler>,
-    linker: Linker,
-}
-
-enum Linker {
-    Starting(JoinHandle<Result<Dylib, llvm_orc::Error>>),
-    Ready(Dylib),
-    Failed(NoCode),
-}
-
-fn start_linker() -> Result<Dylib, llvm_orc::Error> {
-    let dylib = Jit::builder().build()?.create_bare_dylib("kaleidoscope")?;
-    jit::define_maths(&dylib)?;
-    Ok(dylib)
+    /// Where objects are linked.
+    dylib: Dylib,
 }
 
 impl CodeGenerator for Llvm {
     fn generate(&mut self, unit: &Unit) -> Result<Code, NoCode> {
         let symbol = symbols::body(&unit.function.name, unit.version);
-        let object = self
-            .compiler(unit)?
-            .compile(|context| lower(context, &lowering(unit, &symbol, &|id| callee(unit, id))))
+        let (compiler, passes) = self.compiler(unit)?;
+        let object = compiler
+            .compile_with(passes, |context| lower(context, &lowering(unit, &symbol, &|id| callee(unit, id))))
             .map_err(|error| describe(&error))?;
         let start = Instant::now();
-        let dylib = self.linker.dylib()?;
-        let tracker = dylib.add_object(&object).map_err(|error| describe(&error))?;
-        let address = dylib.lookup(&symbol).map_err(|error| describe(&error))?;
+        let tracker = self.dylib.add_object(&object).map_err(|error| describe(&error))?;
+        let address = self.dylib.lookup(&symbol).map_err(|error| describe(&error))?;
         let timings = object.timings();
         Ok(Code {
             address: CodeAddress::new(
@@ -85,13 +74,12 @@ impl CodeGenerator for Llvm {
             }
             maths => maths,
         };
-        let compiler = self.compiler(unit)?;
+        let (compiler, passes) = self.compiler(unit)?;
         let text = match listing {
-            Listing::Llvm => {
-                compiler.optimized_ir(|context| lower(context, &lowering(unit, &symbol, &by_name)))
-            }
+            Listing::Llvm => compiler
+                .optimized_ir_with(passes, |context| lower(context, &lowering(unit, &symbol, &by_name))),
             Listing::Assembly => {
-                compiler.assembly(|context| lower(context, &lowering(unit, &symbol, &by_name)))
+                compiler.assembly_with(passes, |context| lower(context, &lowering(unit, &symbol, &by_name)))
             }
         };
         text.map_err(|error| describe(&error))
@@ -99,45 +87,21 @@ impl CodeGenerator for Llvm {
 }
 
 impl Llvm {
-    /// The compiler for this unit, made when first needed.
-    fn compiler(&mut self, unit: &Unit) -> Result<&mut Compiler, NoCode> {
+    /// The compiler for this unit, made when first needed, and its passes.
+    fn compiler(&mut self, unit: &Unit) -> Result<(&mut Compiler, &'static str), NoCode> {
         let (place, level) = match effort(&unit.function) {
             Effort::Full => (&mut self.full, self.optimization),
             Effort::Quick => (&mut self.quick, Optimization::None),
             Effort::Refuse => return Err(NoCode::TooLarge),
         };
-        match place {
-            Some(compiler) => Ok(compiler),
+        let compiler = match place {
+            Some(compiler) => compiler,
             None => {
-                let builder =
-                    Compiler::builder().opt_level(code_generation(level)).passes(pipeline(passes(level)));
-                Ok(place.insert(builder.build().map_err(|error| describe(&error))?))
+                let builder = Compiler::builder().opt_level(code_generation(level)).passes("");
+                place.insert(builder.build().map_err(|error| describe(&error))?)
             }
-        }
-    }
-}
-
-impl Linker {
-    fn dylib(&mut self) -> Result<&Dylib, NoCode> {
-        if let Self::Starting(_) = self {
-            let starting = std::mem::replace(
-                self,
-                Self::Failed(NoCode::Failed("the linker's thread panicked".to_owned())),
-            );
-            if let Self::Starting(thread) = starting
-                && let Ok(started) = thread.join()
-            {
-                *self = match started {
-                    Ok(dylib) => Self::Ready(dylib),
-                    Err(error) => Self::Failed(describe(&error)),
-                };
-            }
-        }
-        match self {
-            Self::Ready(dylib) => Ok(dylib),
-            Self::Failed(reason) => Err(reason.clone()),
-            Self::Starting(_) => unreachable!("was replaced above"),
-        }
+        };
+        Ok((compiler, pipeline(passes(level), &unit.function)))
     }
 }
 

@@ -94,6 +94,19 @@ impl Compiler {
         self.object(Some(passes), fill)
     }
 
+    /// The assembly text of what [`compile_with`](Compiler::compile_with) would make.
+    ///
+    /// # Errors
+    /// As [`compile_with`](Compiler::compile_with).
+    pub fn assembly_with<F>(&mut self, passes: &str, fill: F) -> Result<String, Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        let (text, _, _) =
+            self.optimized(Some(passes), fill, |_, machine, module| plain::assembly(machine, module))?;
+        Ok(text)
+    }
+
     /// The assembly text of what [`compile`](Compiler::compile) would make.
     ///
     /// # Errors
@@ -104,6 +117,18 @@ impl Compiler {
     {
         let (text, _, _) =
             self.optimized(None, fill, |_, machine, module| plain::assembly(machine, module))?;
+        Ok(text)
+    }
+
+    /// The IR, as text, of what [`compile_with`](Compiler::compile_with) would make code of.
+    ///
+    /// # Errors
+    /// As [`compile_with`](Compiler::compile_with).
+    pub fn optimized_ir_with<F>(&mut self, passes: &str, fill: F) -> Result<String, Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        let (text, _, _) = self.optimized(Some(passes), fill, |_, _, module| Ok(plain::text(module)))?;
         Ok(text)
     }
 

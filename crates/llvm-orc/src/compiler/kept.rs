@@ -47,7 +47,8 @@ unsafe extern "C" {
 /// 1. Both refer to the machine that they were made with, so the owner drops them before it, and passes none
 ///    other. They refer to a module only while they run.
 pub(super) struct Pipelines {
-    optimizer: NonNull<KeptOptimizer>,
+    /// Made when the first pipeline is parsed: who only generates code does without.
+    optimizer: Option<NonNull<KeptOptimizer>>,
     codegen: NonNull<KeptCodegen>,
     /// The texts that were parsed, each with its number in the optimiser.
     parsed: Vec<(String, usize)>,
@@ -59,15 +60,22 @@ impl Pipelines {
         let codegen = unsafe { llvm_orc_codegen_create(machine.raw()) };
         let codegen = NonNull::new(codegen)
             .ok_or_else(|| Error::new(ErrorKind::Target, "the target machine cannot write object files"))?;
-        // SAFETY: as above.
-        let optimizer = unsafe { llvm_orc_optimizer_create(machine.raw()) };
-        let optimizer = NonNull::new(optimizer).expect("the shim gives back the optimiser it made");
-        Ok(Pipelines { optimizer, codegen, parsed: Vec::new() })
+        Ok(Pipelines { optimizer: None, codegen, parsed: Vec::new() })
+    }
+
+    /// The optimiser, made now if it was not yet.
+    fn optimizer(&mut self, machine: &Machine) -> *mut KeptOptimizer {
+        let optimizer = self.optimizer.get_or_insert_with(|| {
+            // SAFETY: the machine is alive, and outlives the result by promise 1.
+            let optimizer = unsafe { llvm_orc_optimizer_create(machine.raw()) };
+            NonNull::new(optimizer).expect("the shim gives back the optimiser it made")
+        });
+        optimizer.as_ptr()
     }
 
     pub(super) fn optimize(
         &mut self,
-        _machine: &Machine,
+        machine: &Machine,
         module: LLVMModuleRef,
         passes: &str,
     ) -> Result<(), Error> {
@@ -76,24 +84,20 @@ impl Pipelines {
         }
         let pipeline = match self.parsed.iter().find(|(text, _)| text == passes) {
             Some(&(_, pipeline)) => pipeline,
-            None => self.parse(passes)?,
+            None => self.parse(machine, passes)?,
         };
         // SAFETY: the optimiser and the module are alive, the machine by promise 1; the number is one of its own.
-        unsafe { llvm_orc_optimizer_run(self.optimizer.as_ptr(), pipeline, module) };
+        unsafe { llvm_orc_optimizer_run(self.optimizer(machine), pipeline, module) };
         Ok(())
     }
 
     #[cold]
-    fn parse(&mut self, passes: &str) -> Result<usize, Error> {
+    fn parse(&mut self, machine: &Machine, passes: &str) -> Result<usize, Error> {
+        let optimizer = self.optimizer(machine);
         let mut pipeline = 0;
         // SAFETY: the optimiser is alive, the text as long as said, the result a place of ours.
         let error = unsafe {
-            llvm_orc_optimizer_parse(
-                self.optimizer.as_ptr(),
-                passes.as_ptr().cast(),
-                passes.len(),
-                &mut pipeline,
-            )
+            llvm_orc_optimizer_parse(optimizer, passes.as_ptr().cast(), passes.len(), &mut pipeline)
         };
         // SAFETY: the error is ours alone.
         unsafe { Error::check(error, ErrorKind::Pipeline) }?;
@@ -114,9 +118,11 @@ impl Pipelines {
 
 impl Drop for Pipelines {
     fn drop(&mut self) {
+        if let Some(optimizer) = self.optimizer {
+            // SAFETY: made by us, given back once, the machine still alive by promise 1.
+            unsafe { llvm_orc_optimizer_dispose(optimizer.as_ptr()) };
+        }
         // SAFETY: made by `new`, given back once, the machine still alive by promise 1.
-        unsafe { llvm_orc_optimizer_dispose(self.optimizer.as_ptr()) };
-        // SAFETY: as above.
         unsafe { llvm_orc_codegen_dispose(self.codegen.as_ptr()) };
     }
 }
