@@ -6,7 +6,7 @@
 //!    registers as it found them, and stays where it is until the body's `code` is dropped. Whoever makes a body
 //!    vouches for that: code generators, which get the arity from the same resolved function, and host stubs.
 //! 2. A body is put only behind the stub of its own function, and a function has one arity for ever.
-//! 3. A body is dropped only when its stub points elsewhere and no evaluation is inside (`Table::retired`), or when it
+//! 3. A body is dropped only when its stub points elsewhere and no evaluation is inside ([`super::epochs`]), or when it
 //!    never had a stub and the one call of it has returned.
 //! 4. Calls of generated code go through stubs and slots only, but for a body's calls of itself, which end before the body does.
 #![allow(unsafe_code)]

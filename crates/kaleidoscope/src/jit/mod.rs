@@ -13,16 +13,19 @@
 //! guarded calls. What it never does: call out (to the source's observers, to a compiler, to a program's host
 //! functions) while it holds its lock.
 
+mod epochs;
 mod install;
 mod state;
 
 pub(crate) use install::{Body, BodyFacts, Made, define_maths};
 pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
 
+use epochs::{Epoch, Epochs};
 use kaleidoscope_native::{Stub, StubPool};
 use state::{Call, State};
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What makes the bodies of functions, and hears of their lives. Everything but `body` may call the engine again.
@@ -58,6 +61,9 @@ pub(crate) struct Jit<S> {
     pub(crate) source: S,
     stubs: StubPool,
     table: Mutex<Table>,
+    epochs: Epochs,
+    /// Whether the table has retired bodies, so that leaving generated code looks only then.
+    has_retired: AtomicBool,
     /// Told whenever a function leaves the state `Compiling`.
     changed: Condvar,
 }
@@ -67,10 +73,8 @@ struct Table {
     functions: Vec<Function>,
     /// Functions that some body carries, or once carried.
     carried: HashSet<StubId>,
-    /// Evaluations that are under way, on all threads.
-    n_active: usize,
-    /// Bodies that no new call can reach, kept while an evaluation may still be inside.
-    retired: Vec<Body>,
+    /// Bodies that no new call can reach, kept while a thread may still be inside; the oldest first.
+    retired: VecDeque<(Epoch, Body)>,
 }
 
 #[derive(Debug)]
@@ -81,7 +85,14 @@ struct Function {
 
 impl<S: Source> Jit<S> {
     pub(crate) fn new(source: S) -> Self {
-        Self { source, stubs: StubPool::new(), table: Mutex::default(), changed: Condvar::new() }
+        Self {
+            source,
+            stubs: StubPool::new(),
+            table: Mutex::default(),
+            epochs: Epochs::default(),
+            has_retired: AtomicBool::new(false),
+            changed: Condvar::new(),
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -109,9 +120,22 @@ impl<S: Source> Jit<S> {
     pub(crate) fn define(&self, function: StubId, version: u32) -> Vec<Body> {
         let mut table = self.table();
         let old = table.functions[function.index()].replace(version);
-        table.retired.extend(old);
-        table.retire_carriers(function);
-        table.take_free()
+        let bodies: Vec<Body> = old.into_iter().chain(table.take_carriers(function)).collect();
+        if !bodies.is_empty() {
+            let epoch = self.epochs.retire();
+            table.retired.extend(bodies.into_iter().map(|body| (epoch, body)));
+            self.has_retired.store(true, Ordering::Release);
+        }
+        self.take_free(&mut table)
+    }
+
+    /// The retired bodies that nobody can be inside any more.
+    fn take_free(&self, table: &mut Table) -> Vec<Body> {
+        let oldest = self.epochs.oldest_inside();
+        let n_free = table.retired.partition_point(|&(epoch, _)| epoch < oldest);
+        let free = table.retired.drain(..n_free).map(|(_, body)| body).collect();
+        self.has_retired.store(!table.retired.is_empty(), Ordering::Release);
+        free
     }
 
     /// A call reached the function's stub and found no code: the code, made now by one of the threads that come.
@@ -163,15 +187,16 @@ impl<S: Source> Jit<S> {
         }
     }
 
-    /// Calls a body that belongs to no function, then gives its code back. Retired bodies are freed when the last
-    /// such call ends.
+    /// Calls a body that belongs to no function, then gives its code back, and what else nobody is inside of any more.
     pub(crate) fn run_once(&self, body: Body) -> Result<f64, S::Failure> {
         self.source.ready(&body.facts)?;
-        self.table().n_active += 1;
-        let active = ActiveGuard { jit: self };
+        let inside = self.epochs.enter();
         let result = body.call(self, &[]);
-        drop(active);
-        let mut freed = self.table().take_free();
+        drop(inside);
+        let mut freed = match self.has_retired.load(Ordering::Acquire) {
+            true => self.take_free(&mut self.table()),
+            false => Vec::new(),
+        };
         // Nothing else knows the body's address, so nothing is inside once the call has returned.
         freed.push(body);
         let told = self.free(freed);
@@ -213,33 +238,18 @@ impl Table {
         self.functions[function.index()].install(body)
     }
 
-    fn retire_carriers(&mut self, carried: StubId) {
+    /// Takes the bodies that carry this function from behind their stubs.
+    fn take_carriers(&mut self, carried: StubId) -> Vec<Body> {
         if !self.carried.contains(&carried) {
-            return;
+            return Vec::new();
         }
-        for function in &mut self.functions {
-            let State::Ready(body) = &function.state else { continue };
-            if body.carries.iter().any(|&(id, _)| id == carried) {
-                let version = body.facts.version();
-                let old = function.replace(version);
-                self.retired.extend(old);
-            }
-        }
-    }
-
-    fn take_free(&mut self) -> Vec<Body> {
-        if self.n_active == 0 { std::mem::take(&mut self.retired) } else { Vec::new() }
-    }
-}
-
-/// Counts an evaluation as ended, also when it ends by a panic.
-struct ActiveGuard<'a, S: Source> {
-    jit: &'a Jit<S>,
-}
-
-impl<S: Source> Drop for ActiveGuard<'_, S> {
-    fn drop(&mut self) {
-        self.jit.table().n_active -= 1;
+        let carriers = self.functions.iter_mut().filter_map(|function| {
+            let State::Ready(body) = &function.state else { return None };
+            let version = body.facts.version();
+            let carries = body.carries.iter().any(|&(id, _)| id == carried);
+            carries.then(|| function.replace(version)).flatten()
+        });
+        carriers.collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::engine;
 use kaleidoscope::{Engine, Event, Mode, Observer};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
@@ -69,4 +69,50 @@ fn callers_see_one_version_or_another_while_one_redefines() {
             done.store(true, Ordering::Relaxed);
         });
     }
+}
+
+/// Eight threads call two hundred functions while one defines them again and again: each call runs a version that was
+/// current at some time between its begin and its end.
+#[test]
+fn every_call_runs_a_version_that_was_current() {
+    const N_FUNCTIONS: usize = 200;
+    const N_DEFINITIONS: usize = 600;
+    let engine = engine(Mode::Lazy);
+    let define = |function: usize, version: u64| {
+        let text = format!("def g{function}(x) x + {version} * 1000 + {function};");
+        assert!(!engine.run(&text).items[0].is_error());
+    };
+    let begun: Vec<AtomicU64> = (0..N_FUNCTIONS).map(|_| AtomicU64::new(1)).collect();
+    let ended: Vec<AtomicU64> = (0..N_FUNCTIONS).map(|_| AtomicU64::new(1)).collect();
+    (0..N_FUNCTIONS).for_each(|function| define(function, 1));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for caller in 0..8 {
+            let (engine, begun, ended, done) = (&engine, &begun, &ended, &done);
+            scope.spawn(move || {
+                let mut function = caller;
+                while !done.load(Ordering::Relaxed) {
+                    function = (function * 7 + 13) % N_FUNCTIONS;
+                    let oldest = ended[function].load(Ordering::SeqCst);
+                    let value = engine.run(&format!("g{function}(0);")).values().next().unwrap();
+                    let newest = begun[function].load(Ordering::SeqCst);
+                    let (version, id) = (value as u64 / 1000, value as usize % 1000);
+                    assert_eq!(id, function);
+                    assert!(
+                        (oldest..=newest).contains(&version),
+                        "version {version} is none of {oldest} to {newest}"
+                    );
+                }
+            });
+        }
+        for n in 0..N_DEFINITIONS {
+            let function = n * 31 % N_FUNCTIONS;
+            let version = begun[function].fetch_add(1, Ordering::SeqCst) + 1;
+            define(function, version);
+            ended[function].store(version, Ordering::SeqCst);
+            let value = engine.run(&format!("g{function}(0);")).values().next();
+            assert_eq!(value, Some((version * 1000) as f64 + function as f64));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
 }
