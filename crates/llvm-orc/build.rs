@@ -1,4 +1,4 @@
-//! Builds the feature `shim`: two C++ files, against the LLVM that llvm-sys found.
+//! Builds the feature `shim`: a few C++ files, against the LLVM that llvm-sys found.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +23,11 @@ fn main() {
         link_statically();
         build.cpp_link_stdlib(None);
     }
-    build.cpp(true).file("shim/kept.cpp").file("shim/session.cpp").warnings(false).opt_level(2);
+    // One file for each thing a program may do without: the linker takes those it refers to.
+    for file in ["codegen", "functions", "optimizer", "session", "text"] {
+        build.file(format!("shim/{file}.cpp"));
+    }
+    build.cpp(true).warnings(false).opt_level(2);
     // As LLVM's own libraries: an assertion would end the process where they go on.
     build.define("NDEBUG", None);
     for flag in flags.split_whitespace() {

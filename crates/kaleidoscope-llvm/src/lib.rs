@@ -18,7 +18,7 @@ mod pipeline;
 
 pub use effort::{Effort, effort};
 pub use lower::lower;
-pub use pipeline::{OptLevel, pipeline};
+pub use pipeline::{OptLevel, Pass, pipeline};
 
 use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::maths::MathsFunction;

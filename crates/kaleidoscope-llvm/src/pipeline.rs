@@ -26,17 +26,39 @@ pub enum OptLevel {
     Aggressive,
 }
 
-/// The passes for a function at a level, as text for LLVM's new pass manager; empty where none should run.
+/// One pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// What is computed twice is computed once.
+    EarlyCse,
+    /// Conditions become simpler.
+    InstCombine,
+    /// What does not change in a loop moves out of it.
+    Licm,
+}
+
+impl Pass {
+    /// The pass in the language of LLVM's `opt -passes=…`, as a pass over functions.
+    pub fn as_text(self) -> &'static str {
+        match self {
+            Pass::EarlyCse => "early-cse",
+            // Without its option it may end the process when it has not finished after one round.
+            Pass::InstCombine => "instcombine<no-verify-fixpoint>",
+            Pass::Licm => "loop-mssa(licm)",
+        }
+    }
+}
+
+/// The passes for a function at a level, in the order in which they run; empty where none should.
 ///
 /// The levels above `None` differ only in how hard the code generator tries. A function without branches needs no
 /// passes: it is one block, in which selecting instructions finds what is computed twice by itself.
-pub fn pipeline(level: OptLevel, function: &Function) -> &'static str {
+pub fn pipeline(level: OptLevel, function: &Function) -> &'static [Pass] {
     let has_branches = function.ops.iter().any(|op| matches!(op, Op::If { .. } | Op::Loop | Op::TailCall));
     match level {
         OptLevel::Less | OptLevel::Default | OptLevel::Aggressive if has_branches => {
-            // Without its option `instcombine` may end the process when it has not finished after one round.
-            "function(early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm))"
+            &[Pass::EarlyCse, Pass::InstCombine, Pass::Licm]
         }
-        _ => "",
+        _ => &[],
     }
 }

@@ -17,7 +17,7 @@ use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_lang::reader::Reader;
-use kaleidoscope_llvm::{Callee, Effort, OptLevel, Unit, effort, lower, pipeline, symbols};
+use kaleidoscope_llvm::{Callee, Effort, OptLevel, Pass, Unit, effort, lower, pipeline, symbols};
 use object::{Object, ObjectSymbol};
 use std::path::Path;
 use std::sync::Arc;
@@ -76,9 +76,11 @@ fn oldest_machine() -> TargetMachine {
     target.create_target_machine(&triple, "x86-64", "", level, RelocMode::PIC, CodeModel::Small).unwrap()
 }
 
-fn optimize(module: &Module<'_>, passes: &str, machine: &TargetMachine) {
+fn optimize(module: &Module<'_>, passes: &[Pass], machine: &TargetMachine) {
     if !passes.is_empty() {
-        module.run_passes(passes, machine, PassBuilderOptions::create()).unwrap();
+        let names: Vec<_> = passes.iter().map(|pass| pass.as_text()).collect();
+        let text = format!("function({})", names.join(","));
+        module.run_passes(&text, machine, PassBuilderOptions::create()).unwrap();
         module.verify().unwrap();
     }
 }

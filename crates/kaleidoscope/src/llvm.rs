@@ -2,14 +2,17 @@
 //!
 //! IR is made, optimised and turned into an object by a compiler with a context and a target machine of its own; ORC
 //! links the object into a dylib that sees nothing of the process but C's maths functions.
+//!
+//! Passes are never named by text: that alone would link every pass of LLVM's into the command, and cost a tenth
+//! of each start.
 
 use crate::Optimization;
 use crate::compile::{Callee, Code, CodeGenerator, Listing, NoCode, Unit};
 use crate::event::CompileTimes;
 use crate::jit::{self, CodeAddress};
 use kaleidoscope_lang::code::FunctionId;
-use kaleidoscope_llvm::{Effort, effort, lower, pipeline, symbols};
-use llvm_orc::{Compiler, Dylib, Jit};
+use kaleidoscope_llvm::{Effort, Pass, effort, lower, pipeline, symbols};
+use llvm_orc::{Compiler, Dylib, FunctionPass, Jit, Passes};
 use std::time::Instant;
 
 /// Starts LLVM. Called on the thread that will use it.
@@ -40,7 +43,7 @@ impl CodeGenerator for Llvm {
         let symbol = symbols::body(&unit.function.name, unit.version);
         let (compiler, passes) = self.compiler(unit)?;
         let object = compiler
-            .compile_with(passes, |context| lower(context, &lowering(unit, &symbol, &|id| callee(unit, id))))
+            .compile_with(&passes, |context| lower(context, &lowering(unit, &symbol, &|id| callee(unit, id))))
             .map_err(|error| describe(&error))?;
         let start = Instant::now();
         let tracker = self.dylib.add_object(&object).map_err(|error| describe(&error))?;
@@ -77,9 +80,9 @@ impl CodeGenerator for Llvm {
         let (compiler, passes) = self.compiler(unit)?;
         let text = match listing {
             Listing::Llvm => compiler
-                .optimized_ir_with(passes, |context| lower(context, &lowering(unit, &symbol, &by_name))),
+                .optimized_ir_with(&passes, |context| lower(context, &lowering(unit, &symbol, &by_name))),
             Listing::Assembly => {
-                compiler.assembly_with(passes, |context| lower(context, &lowering(unit, &symbol, &by_name)))
+                compiler.assembly_with(&passes, |context| lower(context, &lowering(unit, &symbol, &by_name)))
             }
         };
         text.map_err(|error| describe(&error))
@@ -88,7 +91,7 @@ impl CodeGenerator for Llvm {
 
 impl Llvm {
     /// The compiler for this unit, made when first needed, and its passes.
-    fn compiler(&mut self, unit: &Unit) -> Result<(&mut Compiler, &'static str), NoCode> {
+    fn compiler(&mut self, unit: &Unit) -> Result<(&mut Compiler, Passes), NoCode> {
         let (place, level) = match effort(&unit.function) {
             Effort::Full => (&mut self.full, self.optimization),
             Effort::Quick => (&mut self.quick, Optimization::None),
@@ -97,11 +100,11 @@ impl Llvm {
         let compiler = match place {
             Some(compiler) => compiler,
             None => {
-                let builder = Compiler::builder().opt_level(code_generation(level)).passes("");
+                let builder = Compiler::builder().opt_level(code_generation(level));
                 place.insert(builder.build().map_err(|error| describe(&error))?)
             }
         };
-        Ok((compiler, pipeline(passes(level), &unit.function)))
+        Ok((compiler, passes(pipeline(pass_level(level), &unit.function))))
     }
 }
 
@@ -123,7 +126,19 @@ fn callee(unit: &Unit, id: FunctionId) -> kaleidoscope_llvm::Callee {
     }
 }
 
-fn passes(optimization: Optimization) -> kaleidoscope_llvm::OptLevel {
+fn passes(pipeline: &[Pass]) -> Passes {
+    let passes: Vec<_> = pipeline
+        .iter()
+        .map(|pass| match pass {
+            Pass::EarlyCse => FunctionPass::EarlyCse,
+            Pass::InstCombine => FunctionPass::InstCombine,
+            Pass::Licm => FunctionPass::Licm,
+        })
+        .collect();
+    Passes::functions(&passes)
+}
+
+fn pass_level(optimization: Optimization) -> kaleidoscope_llvm::OptLevel {
     use kaleidoscope_llvm::OptLevel;
     match optimization {
         Optimization::None => OptLevel::None,

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use inkwell::FloatPredicate;
 use inkwell::context::Context;
 use inkwell::module::Module;
-use llvm_orc::{Compiler, Dylib, Jit, OptLevel, Target};
+use llvm_orc::FunctionPass::{EarlyCse, InstCombine, Licm, SimplifyCfg, Sroa};
+use llvm_orc::{Compiler, Dylib, Jit, OptLevel, Passes, Target};
 
 const N_LATER: u32 = 400;
 
@@ -29,20 +30,26 @@ fn main() -> Result<(), Box<dyn Error>> {
         "pipeline", "compiler", "fill", "optimize", "codegen", "link", "remove"
     );
     for (level, passes) in [
-        (OptLevel::None, ""),
-        (OptLevel::Less, ""),
-        (OptLevel::Less, "sroa,instcombine<no-verify-fixpoint>,simplifycfg"),
-        (OptLevel::Default, "sroa,early-cse,instcombine<no-verify-fixpoint>,reassociate,gvn,simplifycfg"),
-        (OptLevel::Less, "default<O1>"),
-        (OptLevel::Default, "default<O2>"),
+        (OptLevel::None, Passes::none()),
+        (OptLevel::Less, Passes::none()),
+        (OptLevel::Less, Passes::functions(&[EarlyCse, InstCombine, Licm])),
+        (OptLevel::Less, Passes::text("early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm)")),
+        (OptLevel::Less, Passes::functions(&[Sroa, InstCombine, SimplifyCfg])),
+        (
+            OptLevel::Default,
+            Passes::text("sroa,early-cse,instcombine<no-verify-fixpoint>,reassociate,gvn,simplifycfg"),
+        ),
+        (OptLevel::Less, Passes::text("default<O1>")),
+        (OptLevel::Default, Passes::text("default<O2>")),
     ] {
+        let name = format!("{level:?} {}", passes.as_text());
         let (compiler, made) =
             timed(|| Compiler::builder().target(target.clone()).opt_level(level).passes(passes).build());
         let mut compiler = compiler?;
         let first = steps(&mut compiler, &dylib, 0)?;
         let mut later: Vec<_> =
             (1..=N_LATER).map(|n| steps(&mut compiler, &dylib, n)).collect::<Result<_, _>>()?;
-        print_row(&format!("{level:?} {passes}"), made, first);
+        print_row(&name, made, first);
         let mut tenths = [Duration::ZERO; 5];
         for (step, tenth) in tenths.iter_mut().enumerate() {
             later.sort_by_key(|steps| steps[step]);

@@ -6,6 +6,8 @@
 mod diagnostics;
 #[cfg(feature = "shim")]
 mod kept;
+mod optimizers;
+mod passes;
 mod plain;
 
 use std::fmt;
@@ -25,12 +27,15 @@ use crate::object::{Object, Timings};
 use crate::target::{OptLevel, Target};
 use diagnostics::Diagnostics;
 #[cfg(feature = "shim")]
-use kept::Pipelines;
+use kept::Codegen;
+use optimizers::Optimizers;
 #[cfg(not(feature = "shim"))]
-use plain::Pipelines;
+use plain::Codegen;
+
+pub use passes::{FunctionPass, Passes};
 
 /// After so many modules a compiler takes a fresh context, because constants, types and names that a context has
-/// once seen are not freed before it is. Making one, with new pipelines, takes about as long as compiling one
+/// once seen are not freed before it is. Making one, with new passes, takes about as long as compiling one
 /// small function, so that its share in each is a few thousandths.
 pub const MODULES_PER_CONTEXT: u32 = 512;
 
@@ -49,12 +54,13 @@ pub const MODULES_PER_CONTEXT: u32 = 512;
 /// # Ok::<(), llvm_orc::Error>(())
 /// ```
 pub struct Compiler {
-    // In the order in which they must go: pipelines refer to the context and the machine.
-    pipelines: Pipelines,
+    // In the order in which they must go: optimisers and code generator refer to the context and the machine.
+    optimizers: Optimizers,
+    codegen: Codegen,
     context: Context,
     machine: Machine,
     target: Target,
-    passes: String,
+    passes: Passes,
     verify: bool,
     diagnostics: Diagnostics,
     n_modules: u32,
@@ -65,7 +71,7 @@ impl Compiler {
     /// What a `Compiler` is made with.
     #[must_use]
     pub fn builder() -> CompilerBuilder {
-        CompilerBuilder { target: None, level: OptLevel::Default, passes: None, verify: true }
+        CompilerBuilder { target: None, level: OptLevel::Default, passes: Passes::none(), verify: true }
     }
 
     /// Has a module filled, optimises it by the compiler's own passes and makes an object of it.
@@ -82,12 +88,12 @@ impl Compiler {
         self.object(None, fill)
     }
 
-    /// As [`compile`](Compiler::compile), with a pass pipeline for this module, in the language of
-    /// `opt -passes=…`; the empty text runs none. Pipelines are kept for the next time, so use few.
+    /// As [`compile`](Compiler::compile), with passes for this module. What runs them is kept for the next time, so
+    /// use few different ones.
     ///
     /// # Errors
-    /// As [`compile`](Compiler::compile), and [`ErrorKind::Pipeline`] if the text is no pipeline.
-    pub fn compile_with<F>(&mut self, passes: &str, fill: F) -> Result<Object, Error>
+    /// As [`compile`](Compiler::compile), and [`ErrorKind::Pipeline`] if their text is no pipeline.
+    pub fn compile_with<F>(&mut self, passes: &Passes, fill: F) -> Result<Object, Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
@@ -98,7 +104,7 @@ impl Compiler {
     ///
     /// # Errors
     /// As [`compile_with`](Compiler::compile_with).
-    pub fn assembly_with<F>(&mut self, passes: &str, fill: F) -> Result<String, Error>
+    pub fn assembly_with<F>(&mut self, passes: &Passes, fill: F) -> Result<String, Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
@@ -124,7 +130,7 @@ impl Compiler {
     ///
     /// # Errors
     /// As [`compile_with`](Compiler::compile_with).
-    pub fn optimized_ir_with<F>(&mut self, passes: &str, fill: F) -> Result<String, Error>
+    pub fn optimized_ir_with<F>(&mut self, passes: &Passes, fill: F) -> Result<String, Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
@@ -150,11 +156,11 @@ impl Compiler {
         &self.target
     }
 
-    fn object<F>(&mut self, passes: Option<&str>, fill: F) -> Result<Object, Error>
+    fn object<F>(&mut self, passes: Option<&Passes>, fill: F) -> Result<Object, Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        let (bytes, mut timings, optimized) = self.optimized(passes, fill, Pipelines::object)?;
+        let (bytes, mut timings, optimized) = self.optimized(passes, fill, Codegen::object)?;
         timings.codegen = optimized.elapsed();
         Ok(Object::compiled(bytes, timings))
     }
@@ -163,9 +169,9 @@ impl Compiler {
     /// before took, and when they were done.
     fn optimized<F, T>(
         &mut self,
-        passes: Option<&str>,
+        passes: Option<&Passes>,
         fill: F,
-        finish: impl FnOnce(&mut Pipelines, &Machine, LLVMModuleRef) -> Result<T, Error>,
+        finish: impl FnOnce(&mut Codegen, &Machine, LLVMModuleRef) -> Result<T, Error>,
     ) -> Result<(T, Timings, Instant), Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
@@ -193,10 +199,10 @@ impl Compiler {
             verify(raw)?;
         }
         let passes = passes.unwrap_or(&self.passes);
-        let optimized = self.pipelines.optimize(&self.machine, raw, passes);
+        let optimized = self.optimizers.optimize(&self.machine, raw, passes);
         let now = Instant::now();
         let result =
-            optimized.and_then(|()| finish(&mut self.pipelines, &self.machine, raw)).and_then(|made| {
+            optimized.and_then(|()| finish(&mut self.codegen, &self.machine, raw)).and_then(|made| {
                 let errors = self.diagnostics.take();
                 if errors.is_empty() { Ok(made) } else { Err(Error::new(ErrorKind::Codegen, errors)) }
             });
@@ -216,10 +222,11 @@ impl Compiler {
         }
     }
 
-    /// Counts a module, and takes a fresh context and fresh pipelines when it is time.
+    /// Counts a module, and takes a fresh context and fresh passes when it is time.
     fn freshen(&mut self) -> Result<(), Error> {
         if self.n_modules >= MODULES_PER_CONTEXT {
-            self.pipelines = Pipelines::new(&self.machine)?;
+            self.optimizers = Optimizers::default();
+            self.codegen = Codegen::new(&self.machine)?;
             self.context = Context::create();
             self.n_modules = 0;
         }
@@ -256,7 +263,7 @@ impl fmt::Debug for Compiler {
 pub struct CompilerBuilder {
     target: Option<Target>,
     level: OptLevel,
-    passes: Option<String>,
+    passes: Passes,
     verify: bool,
 }
 
@@ -275,11 +282,11 @@ impl CompilerBuilder {
         self
     }
 
-    /// The pass pipeline, in the language of `opt -passes=…`; the empty text runs none. If none is said, it is
-    /// `default<O0>` to `default<O3>`, as the code generator's level is.
+    /// The passes that modules are optimised by. If none are said, none run, whatever the code generator's level is:
+    /// [`Passes::text`], with `default<O2>` say, is asked for by name because of what it links.
     #[must_use]
-    pub fn passes(mut self, passes: &str) -> CompilerBuilder {
-        self.passes = Some(passes.to_owned());
+    pub fn passes(mut self, passes: Passes) -> CompilerBuilder {
+        self.passes = passes;
         self
     }
 
@@ -294,7 +301,7 @@ impl CompilerBuilder {
         self
     }
 
-    /// Makes the compiler: its target machine, its context, its pipelines.
+    /// Makes the compiler: its target machine, its context, its passes.
     ///
     /// # Errors
     /// [`ErrorKind::Target`] if LLVM cannot make code for the target, [`ErrorKind::Pipeline`] if the text of the
@@ -305,32 +312,24 @@ impl CompilerBuilder {
             None => Target::host()?,
         };
         let machine = Machine::new(&target, self.level)?;
-        let mut pipelines = Pipelines::new(&machine)?;
-        let passes = self.passes.unwrap_or_else(|| default_passes(self.level).to_owned());
+        let mut optimizers = Optimizers::default();
+        let codegen = Codegen::new(&machine)?;
         let context = Context::create();
         // An empty module shows whether the text is a pipeline.
         let probe = context.create_module("");
-        pipelines.optimize(&machine, probe.as_mut_ptr(), &passes)?;
+        optimizers.optimize(&machine, probe.as_mut_ptr(), &self.passes)?;
         drop(probe);
         Ok(Compiler {
-            pipelines,
+            optimizers,
+            codegen,
             context,
             machine,
             target,
-            passes,
+            passes: self.passes,
             verify: self.verify,
             diagnostics: Diagnostics::default(),
             n_modules: 0,
             one_thread: PhantomData,
         })
-    }
-}
-
-fn default_passes(level: OptLevel) -> &'static str {
-    match level {
-        OptLevel::None => "default<O0>",
-        OptLevel::Less => "default<O1>",
-        OptLevel::Default => "default<O2>",
-        OptLevel::Aggressive => "default<O3>",
     }
 }

@@ -63,14 +63,15 @@
 //!
 //! What LLVM reports comes back as an [`Error`]: malformed modules, complaints of the code generator, failures of the
 //! linker. For what it holds to be its own faults it ends the process, and no handler can go on from there. Two known
-//! ways to that: plain `instcombine` in a pipeline (write `instcombine<no-verify-fixpoint>`), and intrinsics that the
-//! machine has no instructions for.
+//! ways to that: plain `instcombine` in the text of a pipeline (write `instcombine<no-verify-fixpoint>`), and
+//! intrinsics that the machine has no instructions for.
 //!
 //! # Features
 //!
 //! - `inkwell` (default): the [`Compiler`]. Without it, objects come by [`Object::from_bytes`].
-//! - `shim` (default): two small C++ files, built with the flags of the LLVM that is linked. They keep passes between
-//!   modules and make sessions without what LLVM's C API cannot leave out. Without it everything works, more slowly.
+//! - `shim` (default): a few small C++ files, built with the flags of the LLVM that is linked. They keep passes between
+//!   modules, link only those that are asked for, and make sessions without what LLVM's C API cannot leave out.
+//!   Without it everything works, more slowly.
 #![allow(unsafe_code)] // the fence around LLVM's C API
 
 mod address;
@@ -89,7 +90,7 @@ mod tracker;
 
 pub use address::{Address, Function, Symbol};
 #[cfg(feature = "inkwell")]
-pub use compiler::{Compiler, CompilerBuilder, MODULES_PER_CONTEXT};
+pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, Passes};
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
 pub use jit::{Jit, JitBuilder};

@@ -8,41 +8,52 @@ use llvm_sys::core::{
 use llvm_sys::prelude::{LLVMMemoryBufferRef, LLVMModuleRef};
 use llvm_sys::target_machine::{LLVMCodeGenFileType, LLVMTargetMachineEmitToMemoryBuffer};
 
+#[cfg(not(feature = "shim"))]
+use super::optimizers::Optimize;
+#[cfg(not(feature = "shim"))]
+use super::passes::Passes;
 use crate::error::{Error, ErrorKind, take_message};
 use crate::machine::Machine;
 
-/// Nothing is kept: each module's passes are made for it.
+/// The optimiser for any passes, which is nothing but their text: each module's passes are made for it.
 #[cfg(not(feature = "shim"))]
-pub(super) struct Pipelines;
+pub(super) fn of_text(_machine: &Machine, passes: &Passes) -> Result<Box<dyn Optimize>, Error> {
+    Ok(Box::new(Parsed(crate::error::c_name(&passes.as_text())?)))
+}
 
 #[cfg(not(feature = "shim"))]
-impl Pipelines {
-    pub(super) fn new(_machine: &Machine) -> Result<Pipelines, Error> {
-        Ok(Pipelines)
-    }
+pub(super) use of_text as of_functions;
 
-    pub(super) fn optimize(
-        &mut self,
-        machine: &Machine,
-        module: LLVMModuleRef,
-        passes: &str,
-    ) -> Result<(), Error> {
+/// A pipeline that is parsed for each module.
+#[cfg(not(feature = "shim"))]
+struct Parsed(std::ffi::CString);
+
+#[cfg(not(feature = "shim"))]
+impl Optimize for Parsed {
+    fn optimize(&mut self, machine: &Machine, module: LLVMModuleRef) -> Result<(), Error> {
         use llvm_sys::transforms::pass_builder::{
             LLVMCreatePassBuilderOptions, LLVMDisposePassBuilderOptions, LLVMRunPasses,
         };
 
-        if passes.is_empty() {
-            return Ok(());
-        }
-        let passes = crate::error::c_name(passes)?;
         // SAFETY: makes a value of ours.
         let options = unsafe { LLVMCreatePassBuilderOptions() };
         // SAFETY: module, machine and options are alive, the text is ended by NUL.
-        let error = unsafe { LLVMRunPasses(module, passes.as_ptr(), machine.raw(), options) };
+        let error = unsafe { LLVMRunPasses(module, self.0.as_ptr(), machine.raw(), options) };
         // SAFETY: made above and used no more.
         unsafe { LLVMDisposePassBuilderOptions(options) };
         // SAFETY: the error is ours alone.
         unsafe { Error::check(error, ErrorKind::Pipeline) }
+    }
+}
+
+/// The code generator, of which nothing is kept.
+#[cfg(not(feature = "shim"))]
+pub(super) struct Codegen;
+
+#[cfg(not(feature = "shim"))]
+impl Codegen {
+    pub(super) fn new(_machine: &Machine) -> Result<Codegen, Error> {
+        Ok(Codegen)
     }
 
     pub(super) fn object(

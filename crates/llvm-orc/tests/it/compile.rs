@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use inkwell::context::Context;
-use llvm_orc::{Compiler, ErrorKind, MODULES_PER_CONTEXT, Object, OptLevel, Target};
+use llvm_orc::{Compiler, ErrorKind, FunctionPass, MODULES_PER_CONTEXT, Object, OptLevel, Passes, Target};
 
 use crate::support::{Nullary, Unary, calling, compiler, constant, dylib, function, square_plus};
 
@@ -15,8 +15,14 @@ fn run(object: &Object, name: &str) -> f64 {
 
 #[test]
 fn every_level_makes_code_that_works() {
-    for level in [OptLevel::None, OptLevel::Less, OptLevel::Default, OptLevel::Aggressive] {
-        let mut compiler = Compiler::builder().opt_level(level).build().unwrap();
+    for (level, passes) in [
+        (OptLevel::None, "default<O0>"),
+        (OptLevel::Less, "default<O1>"),
+        (OptLevel::Default, "default<O2>"),
+        (OptLevel::Aggressive, "default<O3>"),
+    ] {
+        let passes = Passes::text(passes);
+        let mut compiler = Compiler::builder().opt_level(level).passes(passes).build().unwrap();
         for value in [1.0, 2.0] {
             let object = compiler.compile(|cx| constant(cx, "f", value)).unwrap();
             assert_eq!(run(&object, "f"), value);
@@ -41,6 +47,7 @@ fn an_object_tells_its_size_and_its_making() {
 fn multiplying_and_adding_are_not_contracted() {
     let text = Compiler::builder()
         .opt_level(OptLevel::Aggressive)
+        .passes(Passes::text("default<O3>"))
         .build()
         .unwrap()
         .assembly(|cx| square_plus(cx, "f", 1.0))
@@ -50,7 +57,8 @@ fn multiplying_and_adding_are_not_contracted() {
 
 #[test]
 fn texts_show_what_the_passes_did() {
-    let mut compiler = Compiler::builder().passes("instcombine<no-verify-fixpoint>").build().unwrap();
+    let mut compiler =
+        Compiler::builder().passes(Passes::functions(&[FunctionPass::InstCombine])).build().unwrap();
     let ir = compiler.optimized_ir(|cx| {
         let module = cx.create_module("m");
         function(cx, &module, "f", 1, |b, f| {
@@ -67,14 +75,15 @@ fn texts_show_what_the_passes_did() {
 
 #[test]
 fn one_module_can_have_passes_of_its_own() {
-    let mut compiler = Compiler::builder().passes("").build().unwrap();
+    let mut compiler = Compiler::builder().build().unwrap();
     for _ in 0..2 {
         let plain = compiler.compile(memory_and_back).unwrap();
-        let short = compiler.compile_with("sroa", memory_and_back).unwrap();
+        let short =
+            compiler.compile_with(&Passes::functions(&[FunctionPass::Sroa]), memory_and_back).unwrap();
         assert!(short.code_bytes() < plain.code_bytes());
         assert_eq!((run(&plain, "f"), run(&short, "f")), (7.0, 7.0));
     }
-    let error = compiler.compile_with("no-such-pass", memory_and_back).unwrap_err();
+    let error = compiler.compile_with(&Passes::text("no-such-pass"), memory_and_back).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pipeline);
     assert!(compiler.compile(memory_and_back).is_ok());
 }
@@ -93,7 +102,7 @@ fn memory_and_back(cx: &Context) -> inkwell::module::Module<'_> {
 
 #[test]
 fn functions_marked_optnone_stay_as_they_are() {
-    let ir = compiler().optimized_ir(|cx| {
+    let ir = compiler().optimized_ir_with(&Passes::text("default<O1>"), |cx| {
         let module = memory_and_back(cx);
         for name in ["optnone", "noinline"] {
             let kind = inkwell::attributes::Attribute::get_named_enum_kind_id(name);
@@ -109,7 +118,7 @@ fn functions_marked_optnone_stay_as_they_are() {
 
 #[test]
 fn a_context_serves_for_a_while_and_is_replaced() {
-    let mut compiler = Compiler::builder().opt_level(OptLevel::None).passes("").build().unwrap();
+    let mut compiler = Compiler::builder().opt_level(OptLevel::None).build().unwrap();
     let mut places = std::collections::HashSet::new();
     for n in 0..2 * MODULES_PER_CONTEXT + 2 {
         let object = compiler.compile(|cx| {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use llvm_orc::{Address, Compiler, ErrorKind, Jit, Object, Target};
+use llvm_orc::{Address, Compiler, ErrorKind, Jit, Object, Passes, Target};
 
 use crate::support::{calling, compiler, constant, dylib};
 
@@ -40,7 +40,7 @@ fn names_hold_no_nul() {
 
 #[test]
 fn a_pipeline_is_checked_when_the_compiler_is_made() {
-    let error = Compiler::builder().passes("no-such-pass").build().unwrap_err();
+    let error = Compiler::builder().passes(Passes::text("no-such-pass")).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pipeline);
     assert!(error.to_string().contains("no-such-pass"), "{error}");
 }

@@ -1,6 +1,9 @@
 //! Which types may go to other threads.
 
-use llvm_orc::{Address, Dylib, Error, ErrorKind, Jit, Object, OptLevel, Symbol, Target, Timings, Tracker};
+use llvm_orc::{
+    Address, Dylib, Error, ErrorKind, FunctionPass, Jit, Object, OptLevel, Passes, Symbol, Target, Timings,
+    Tracker,
+};
 
 use crate::support::Unary;
 
@@ -17,6 +20,8 @@ fn handles_may_be_shared() {
     shared::<Symbol<'static, Unary>>();
     shared::<Target>();
     shared::<OptLevel>();
+    shared::<Passes>();
+    shared::<FunctionPass>();
     shared::<Error>();
     shared::<ErrorKind>();
 }

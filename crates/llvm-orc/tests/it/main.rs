@@ -9,5 +9,6 @@ mod handles;
 mod kept;
 mod link;
 mod memory;
+mod passes;
 mod support;
 mod threads;

@@ -30,7 +30,7 @@ fn level(name: &str, steps: u32, bytes_per_step: usize, mut step: impl FnMut(u32
 
 #[test]
 fn compiling_distinct_constants() {
-    let mut compiler = Compiler::builder().opt_level(OptLevel::None).passes("").build().unwrap();
+    let mut compiler = Compiler::builder().opt_level(OptLevel::None).build().unwrap();
     level("compiling_distinct_constants", 6 * MODULES_PER_CONTEXT, 50, |n| {
         let object = compiler.compile(|cx| constant(cx, &format!("f{n}"), f64::from(n) + 0.25)).unwrap();
         assert!(object.code_bytes() > 0);
@@ -40,7 +40,7 @@ fn compiling_distinct_constants() {
 #[test]
 fn adding_calling_and_removing() {
     let dylib = dylib();
-    let mut compiler = Compiler::builder().opt_level(OptLevel::None).passes("").build().unwrap();
+    let mut compiler = Compiler::builder().opt_level(OptLevel::None).build().unwrap();
     level("adding_calling_and_removing", 3000, 50, |n| {
         let name = format!("a_rather_long_name_to_see_the_pool_by_{n}");
         let object = compiler.compile(|cx| constant(cx, &name, f64::from(n))).unwrap();

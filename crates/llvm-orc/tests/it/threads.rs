@@ -10,7 +10,7 @@ use crate::support::{Nullary, Unary, calling, constant, dylib, square_plus};
 const N_THREADS: u32 = 8;
 
 fn quick_compiler() -> Compiler {
-    Compiler::builder().opt_level(OptLevel::None).passes("").build().unwrap()
+    Compiler::builder().opt_level(OptLevel::None).build().unwrap()
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! The two ways to name passes: the same passes give the same code.
+
+use inkwell::context::Context;
+use inkwell::memory_buffer::MemoryBuffer;
+use inkwell::module::Module;
+use llvm_orc::{Compiler, ErrorKind, FunctionPass, OptLevel, Passes};
+
+use crate::support::square_plus;
+
+const ALL: [FunctionPass; 5] = [
+    FunctionPass::EarlyCse,
+    FunctionPass::InstCombine,
+    FunctionPass::Licm,
+    FunctionPass::SimplifyCfg,
+    FunctionPass::Sroa,
+];
+
+/// Every pass alone, every two in both orders, and longer lists.
+fn lists() -> Vec<Vec<FunctionPass>> {
+    use FunctionPass::{EarlyCse, InstCombine, Licm, SimplifyCfg, Sroa};
+    let mut lists: Vec<_> = ALL.iter().map(|&pass| vec![pass]).collect();
+    lists.extend(ALL.iter().flat_map(|&first| ALL.map(|second| vec![first, second])));
+    lists.extend([
+        vec![EarlyCse, InstCombine, Licm],
+        vec![Sroa, EarlyCse, InstCombine, SimplifyCfg],
+        vec![Sroa, EarlyCse, SimplifyCfg, InstCombine, Licm, SimplifyCfg, InstCombine, EarlyCse],
+    ]);
+    lists
+}
+
+fn functions(cx: &Context) -> Module<'_> {
+    let text = MemoryBuffer::create_from_memory_range_copy(include_bytes!("functions.ll"), "functions.ll");
+    cx.create_module_from_ir(text).unwrap()
+}
+
+#[test]
+fn a_list_gives_the_same_code_as_its_text() {
+    for level in [OptLevel::None, OptLevel::Default] {
+        let mut compiler = Compiler::builder().opt_level(level).build().unwrap();
+        for list in lists() {
+            let list = Passes::functions(&list);
+            let text = Passes::text(&list.as_text());
+            assert_ne!(list, text);
+            // The second time by passes that were kept.
+            for _ in 0..2 {
+                let by_list = compiler.optimized_ir_with(&list, functions).unwrap();
+                let by_text = compiler.optimized_ir_with(&text, functions).unwrap();
+                assert_eq!(by_list, by_text, "{list:?}");
+            }
+            let by_list = compiler.compile_with(&list, functions).unwrap();
+            let by_text = compiler.compile_with(&text, functions).unwrap();
+            assert!(by_list.bytes() == by_text.bytes(), "{list:?}");
+        }
+    }
+}
+
+#[test]
+fn each_pass_does_something() {
+    let mut compiler = Compiler::builder().build().unwrap();
+    let mut all = vec![compiler.optimized_ir(functions).unwrap()];
+    for pass in ALL {
+        let ir = compiler.optimized_ir_with(&Passes::functions(&[pass]), functions).unwrap();
+        assert!(!all.contains(&ir), "{pass:?}");
+        assert!(ir.contains("%place = alloca double"), "a function marked `optnone` changed: {ir}");
+        all.push(ir);
+    }
+}
+
+#[test]
+fn no_passes_can_be_said_in_three_ways() {
+    assert_eq!(Passes::text(""), Passes::none());
+    assert_eq!(Passes::functions(&[]), Passes::none());
+    assert_eq!(Passes::none().as_text(), "");
+    let mut compiler = Compiler::builder().build().unwrap();
+    let ir = compiler.optimized_ir(functions).unwrap();
+    assert!(ir.contains("%product = fmul double %x, 1.000000e+00"), "{ir}");
+}
+
+#[test]
+fn a_list_can_be_read_as_text() {
+    let passes = Passes::functions(&[FunctionPass::EarlyCse, FunctionPass::InstCombine, FunctionPass::Licm]);
+    let text = "function(early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm))";
+    assert_eq!(passes.as_text(), text);
+    assert_eq!(format!("{passes:?}"), format!("Passes({text:?})"));
+}
+
+#[test]
+fn a_malformed_module_is_refused_whatever_the_passes() {
+    let mut compiler = Compiler::builder().passes(Passes::functions(&ALL)).build().unwrap();
+    let error = compiler.compile(|cx| {
+        let module = square_plus(cx, "f", 1.0);
+        cx.append_basic_block(module.get_function("f").unwrap(), "without_an_end");
+        module
+    });
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Module);
+    assert!(compiler.compile(|cx| square_plus(cx, "f", 1.0)).is_ok());
+}
