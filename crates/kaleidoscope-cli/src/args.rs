@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kaleidoscope::{Mode, Optimization};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Kaleidoscope: a language of functions over doubles, compiled when first called.
@@ -32,8 +33,15 @@ pub(crate) enum Command {
     /// Report mistakes; run nothing
     Check(CheckOptions),
     /// Compile ahead of time (not there yet)
-    #[command(disable_help_flag = true)]
-    Build,
+    Build(BuildOptions),
+}
+
+/// What there will be to build.
+#[derive(Args, Debug)]
+pub(crate) struct BuildOptions {
+    /// Taken as it is, to be refused with a better word than that it is unexpected.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _rest: Vec<OsString>,
 }
 
 /// How to run.

@@ -22,7 +22,7 @@ struct State {
     /// The program's last output did not end a line.
     is_line_open: bool,
     /// Writing has failed, for this reason; nothing more is written.
-    failed: Option<io::ErrorKind>,
+    failed: Option<Arc<io::Error>>,
 }
 
 const FLUSH_AT_BYTES: usize = 64 << 10;
@@ -61,9 +61,19 @@ impl Console {
         self.lock().flush()
     }
 
-    /// Whether the reader of standard output has gone away.
-    pub(crate) fn is_broken_pipe(&self) -> bool {
-        self.lock().failed == Some(io::ErrorKind::BrokenPipe)
+    /// Why writing has failed, if it has: then there is no sense in going on.
+    pub(crate) fn failure(&self) -> Option<Arc<io::Error>> {
+        self.lock().failed.clone()
+    }
+
+    /// Ends the output: sends what is left, and says whether all of it arrived. A reader that went away wanted no more.
+    pub(crate) fn finish(&self) -> Result<(), String> {
+        match self.flush() {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(format!("cannot write to standard output: {error}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -73,9 +83,7 @@ impl Console {
 
 impl State {
     fn write(&mut self, text: &str) -> io::Result<()> {
-        if let Some(kind) = self.failed {
-            return Err(kind.into());
-        }
+        self.check()?;
         self.buffer.extend_from_slice(text.as_bytes());
         if let Some(last) = text.bytes().last() {
             self.is_line_open = last != b'\n';
@@ -84,16 +92,25 @@ impl State {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.check()?;
         if self.buffer.is_empty() {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(&self.buffer).and_then(|()| stdout.flush());
         self.buffer.clear();
-        if let Err(error) = &written {
-            self.failed = Some(error.kind());
+        if let Err(error) = written {
+            self.failed = Some(Arc::new(error));
         }
-        written
+        self.check()
+    }
+
+    /// The error with which writing has failed before.
+    fn check(&self) -> io::Result<()> {
+        match &self.failed {
+            Some(error) => Err(io::Error::new(error.kind(), Arc::clone(error))),
+            None => Ok(()),
+        }
     }
 }
 

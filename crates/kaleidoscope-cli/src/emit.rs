@@ -15,13 +15,6 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
     let console = Console::new();
     let reporter = Reporter::new(options.messages.format, console.clone());
     let input = Input::of_path(&options.file);
-    let (text, problem) = match read_all(&input) {
-        Ok(read) => read,
-        Err(message) => {
-            reporter.failure(&message);
-            return Exit::Usage;
-        }
-    };
     let engine = match Engine::builder().optimization(options.optimization.level()).build() {
         Ok(engine) => engine,
         Err(error) => {
@@ -33,10 +26,13 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
     if options.kind == EmitKind::Tokens {
         script.reader().keep_tokens();
     }
-    script.push(&text);
-    script.finish();
-
-    let mut exit = Exit::Success;
+    let mut exit = match read_all(&input, &mut script, &reporter) {
+        Ok(exit) => exit,
+        Err(message) => {
+            reporter.failure(&message);
+            return Exit::Usage;
+        }
+    };
     let mut is_found = false;
     while let Some(read) = script.read_next() {
         for diagnostic in &read.diagnostics {
@@ -62,18 +58,12 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
             }
         }
     }
-    if let Some(problem) = problem {
-        reporter.failure(&format!("{}: {problem}", input.name()));
-        exit = Exit::Program;
-    }
     if let (Some(name), false) = (&options.function, is_found) {
         reporter.failure(&format!("there is no function `{name}` in {}", input.name()));
         exit = Exit::Program;
     }
-    if let Err(error) = console.flush()
-        && !console.is_broken_pipe()
-    {
-        reporter.failure(&format!("cannot write to standard output: {error}"));
+    if let Err(message) = console.finish() {
+        reporter.failure(&message);
         exit = Exit::Program;
     }
     exit

@@ -36,7 +36,7 @@ impl Input {
     /// A sentence that says why a file cannot be read.
     pub(crate) fn open(&self) -> Result<Chunks, String> {
         let bytes = match self {
-            Self::Stdin => return Ok(Chunks { undecoded: Vec::new(), rest: Rest::Stdin, n_before: 0 }),
+            Self::Stdin => return Ok(Chunks { undecoded: Vec::new(), rest: Rest::Stdin }),
             Self::Text(text) => text.clone().into_bytes(),
             Self::File(path) => fs::read(path).map_err(|error| {
                 let reason = match error.kind() {
@@ -48,7 +48,7 @@ impl Input {
                 format!("cannot read {}: {reason}", path.display())
             })?,
         };
-        Ok(Chunks { undecoded: bytes, rest: Rest::AllRead, n_before: 0 })
+        Ok(Chunks { undecoded: bytes, rest: Rest::AllRead })
     }
 }
 
@@ -58,8 +58,17 @@ pub(crate) struct Chunks {
     /// Bytes that are not given out yet.
     undecoded: Vec<u8>,
     rest: Rest,
-    /// Bytes given out.
-    n_before: usize,
+}
+
+/// A piece of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Chunk {
+    /// Text.
+    Text(String),
+    /// Bytes that are no UTF-8, as many as belong together.
+    NotUtf8(Vec<u8>),
+    /// There is no more.
+    End,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -71,34 +80,35 @@ enum Rest {
 }
 
 impl Chunks {
-    /// The next piece of text; `None` at the end. Waits for standard input.
+    /// The next piece. Waits for standard input.
     ///
     /// # Errors
-    /// A sentence that says what is wrong, after all text before it was given out. There is nothing more after an error.
-    pub(crate) fn next_text(&mut self) -> Result<Option<String>, String> {
+    /// A sentence that says why standard input cannot be read; there is nothing more then.
+    pub(crate) fn next_chunk(&mut self) -> Result<Chunk, String> {
         loop {
-            if self.rest == Rest::Stdin {
-                self.read_stdin()?;
-            }
-            let mut bytes = std::mem::take(&mut self.undecoded);
-            let n_valid = match std::str::from_utf8(&bytes) {
-                Ok(text) => text.len(),
-                Err(error) => {
-                    let may_go_on = error.error_len().is_none() && self.rest == Rest::Stdin;
-                    if error.valid_up_to() == 0 && !may_go_on {
-                        self.rest = Rest::AllRead;
-                        return Err(format!("byte {} (0x{:02x}) is not UTF-8", self.n_before, bytes[0]));
-                    }
-                    error.valid_up_to()
+            if self.undecoded.is_empty() {
+                match self.rest {
+                    Rest::AllRead => return Ok(Chunk::End),
+                    Rest::Stdin => self.read_stdin()?,
                 }
-            };
-            self.undecoded = bytes.split_off(n_valid);
-            self.n_before += n_valid;
-            if n_valid > 0 {
-                return Ok(Some(String::from_utf8(bytes).expect("was checked above")));
             }
-            if self.rest == Rest::AllRead && self.undecoded.is_empty() {
-                return Ok(None);
+            let (n_valid, bad) = match std::str::from_utf8(&self.undecoded) {
+                Ok(text) => (text.len(), None),
+                Err(error) => (error.valid_up_to(), Some(error.error_len())),
+            };
+            let left = self.undecoded.split_off(n_valid);
+            let valid = std::mem::replace(&mut self.undecoded, left);
+            if n_valid > 0 {
+                return Ok(Chunk::Text(String::from_utf8(valid).expect("was checked above")));
+            }
+            match (bad, &self.rest) {
+                // A character whose rest may still come.
+                (Some(None), Rest::Stdin) => self.read_stdin()?,
+                (Some(length), _) => {
+                    let left = self.undecoded.split_off(length.unwrap_or(self.undecoded.len()));
+                    return Ok(Chunk::NotUtf8(std::mem::replace(&mut self.undecoded, left)));
+                }
+                (None, _) => {}
             }
         }
     }

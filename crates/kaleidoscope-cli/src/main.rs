@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(options),
         Command::Emit(options) => emit::emit(&options),
         Command::Check(options) => run::check(&options),
-        Command::Build => {
+        Command::Build(_) => {
             eprintln!(
                 "error: `kaleidoscope build` is not there yet; `kaleidoscope run` compiles while it runs"
             );

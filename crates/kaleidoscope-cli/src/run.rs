@@ -3,12 +3,12 @@
 use crate::Exit;
 use crate::args::{CheckOptions, RunOptions};
 use crate::console::Console;
-use crate::input::Input;
+use crate::input::{Chunk, Input};
 use crate::interactive;
 use crate::report::Reporter;
 use crate::statistics;
 use crate::trace::Trace;
-use kaleidoscope::{Engine, ItemOutcome, Script, Statistics};
+use kaleidoscope::{Code, Diagnostic, Engine, ItemOutcome, Script, Span, Statistics};
 use std::io::{self, IsTerminal};
 
 /// Runs what the options name.
@@ -17,7 +17,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     let reporter = Reporter::new(options.messages.format, console.clone());
     let mut inputs: Vec<Input> = options.files.iter().map(|path| Input::of_path(path)).collect();
     inputs.extend(options.texts.iter().cloned().map(Input::Text));
-    let is_interactive = inputs.is_empty() && io::stdin().is_terminal();
+    let is_interactive = inputs.is_empty() && io::stdin().is_terminal() && io::stdout().is_terminal();
     if inputs.is_empty() && !is_interactive {
         inputs.push(Input::Stdin);
     }
@@ -90,30 +90,28 @@ impl Session {
         for (input, mut chunks) in opened {
             let keep_going = self.keeps_going(matches!(input, Input::Stdin));
             let mut script = self.engine.script(&input.name());
-            loop {
-                let more = match chunks.next_text() {
-                    Ok(Some(text)) => {
-                        script.push(&text);
-                        true
+            let mut is_ended = false;
+            while !is_ended {
+                match chunks.next_chunk() {
+                    Ok(Chunk::Text(text)) => script.push(&text),
+                    Ok(Chunk::NotUtf8(bytes)) => {
+                        self.exit = Exit::Program;
+                        report_not_utf8(&self.reporter, &mut script, &bytes);
+                        if !keep_going {
+                            return;
+                        }
                     }
-                    Ok(None) => {
+                    Ok(Chunk::End) => {
                         script.finish();
-                        false
+                        is_ended = true;
                     }
                     Err(message) => {
-                        self.reporter.failure(&format!("{}: {message}", input.name()));
-                        self.exit = Exit::Program;
-                        if keep_going {
-                            break;
-                        }
+                        self.fail(&message);
                         return;
                     }
-                };
+                }
                 if self.run_items(&mut script, Script::run_next, keep_going) == Flow::Stop {
                     return;
-                }
-                if !more {
-                    break;
                 }
                 if matches!(input, Input::Stdin) {
                     // Whoever writes to our standard input may wait for the answer before writing on. That nobody
@@ -142,7 +140,7 @@ impl Session {
                 // A failure is remembered by the console, and looked at below.
                 drop(self.console.print_value(value));
             }
-            if self.console.is_broken_pipe() {
+            if self.console.failure().is_some() {
                 return Flow::Stop;
             }
             if !outcome.diagnostics.is_empty() {
@@ -168,10 +166,8 @@ impl Session {
         trace: Option<&Trace>,
     ) -> Exit {
         let mut exit = self.exit;
-        if let Err(error) = self.console.flush()
-            && !self.console.is_broken_pipe()
-        {
-            self.reporter.failure(&format!("cannot write to standard output: {error}"));
+        if let Err(message) = self.console.finish() {
+            self.reporter.failure(&message);
             exit = exit.max(Exit::Program);
         }
         if let Some((format, statistics)) = statistics {
@@ -202,46 +198,58 @@ pub(crate) fn check(options: &CheckOptions) -> Exit {
     let mut exit = Exit::Success;
     for input in options.files.iter().map(|path| Input::of_path(path)) {
         let mut script = engine.script(&input.name());
-        match read_all(&input) {
-            Ok((text, problem)) => {
-                script.push(&text);
-                script.finish();
-                while let Some(read) = script.read_next() {
-                    for diagnostic in &read.diagnostics {
-                        reporter.report(diagnostic, &script.source());
-                        if diagnostic.is_error() {
-                            exit = exit.max(Exit::Program);
-                        }
-                    }
-                }
-                if let Some(problem) = problem {
-                    reporter.failure(&format!("{}: {problem}", input.name()));
-                    exit = exit.max(Exit::Program);
-                }
-            }
+        match read_all(&input, &mut script, &reporter) {
+            Ok(part) => exit = exit.max(part),
             Err(message) => {
                 reporter.failure(&message);
                 return Exit::Usage;
+            }
+        }
+        while let Some(read) = script.read_next() {
+            for diagnostic in &read.diagnostics {
+                reporter.report(diagnostic, &script.source());
+                if diagnostic.is_error() {
+                    exit = exit.max(Exit::Program);
+                }
             }
         }
     }
     exit
 }
 
-/// All text of the input, and what was wrong behind it.
+/// Gives the script all text of the input, and reports bytes that are no text.
 ///
 /// # Errors
-/// A sentence that says why it cannot be opened.
-pub(crate) fn read_all(input: &Input) -> Result<(String, Option<String>), String> {
+/// A sentence that says why the input cannot be read.
+pub(crate) fn read_all(input: &Input, script: &mut Script, reporter: &Reporter) -> Result<Exit, String> {
     let mut chunks = input.open()?;
-    let mut all = String::new();
+    let mut exit = Exit::Success;
     loop {
-        match chunks.next_text() {
-            Ok(Some(text)) => all.push_str(&text),
-            Ok(None) => return Ok((all, None)),
-            Err(problem) => return Ok((all, Some(problem))),
+        match chunks.next_chunk()? {
+            Chunk::Text(text) => script.push(&text),
+            Chunk::NotUtf8(bytes) => {
+                report_not_utf8(reporter, script, &bytes);
+                exit = Exit::Program;
+            }
+            Chunk::End => {
+                script.finish();
+                return Ok(exit);
+            }
         }
     }
+}
+
+/// Reports the bytes where they stand, and puts the character for "no character" in their place, at which reading will stop too.
+fn report_not_utf8(reporter: &Reporter, script: &mut Script, bytes: &[u8]) {
+    let start = script.source().text().len() as u32;
+    script.push("\u{fffd}");
+    let source = script.source();
+    let bytes: Vec<_> = bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
+    let span = Span::new(start, source.text().len() as u32);
+    reporter.report(
+        &Diagnostic::error(Code::NotUtf8, span, format!("no UTF-8 text: {}", bytes.join(" "))),
+        &source,
+    );
 }
 
 impl Session {

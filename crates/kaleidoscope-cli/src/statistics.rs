@@ -42,6 +42,7 @@ fn as_json(totals: &Totals) -> Value {
         "micros": {
             "parse": micros(totals.parse),
             "baseline": 0,
+            "llvm_start": micros(totals.generator_start),
             "llvm_ir": micros(totals.compile.ir),
             "llvm_optimize": micros(totals.compile.optimize),
             "llvm_codegen": micros(totals.compile.codegen),
@@ -72,6 +73,7 @@ fn as_text(totals: &Totals) -> String {
     );
     let stages = [
         ("parse", totals.parse),
+        ("LLVM start", totals.generator_start),
         ("LLVM IR", totals.compile.ir),
         ("optimise", totals.compile.optimize),
         ("code generation", totals.compile.codegen),

@@ -99,6 +99,10 @@ impl Observer for Trace {
             Event::FirstCalled { body } => {
                 self.instant(&format!("first call {}", body.name), "call", &version(body));
             }
+            Event::GeneratorStarted { took } => {
+                let args = json!({ "micros": micros(*took) });
+                self.instant("code generator started", "compile", &args);
+            }
             Event::IrMade { body, took } => {
                 let args = json!({ "version": body.version, "micros": micros(*took) });
                 self.instant(&format!("IR {}", body.name), "compile", &args);

@@ -56,6 +56,16 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// The functions that get the next free ids when the item is committed.
+    pub fn new_functions(&self) -> &[Signature] {
+        match self {
+            Self::Definition { new_functions, .. } | Self::Extern { new_functions, .. } => new_functions,
+            Self::Expression { .. } => &[],
+        }
+    }
+}
+
 /// What one reading found.
 #[derive(Clone, Debug)]
 pub struct Read {

@@ -63,6 +63,8 @@ struct Text {
     /// Offset of the last `;` that is in no comment: where it is, an item ends.
     last_semicolon: Option<u32>,
     in_comment: bool,
+    /// Every byte is a character.
+    is_ascii: bool,
 }
 
 impl Source {
@@ -74,6 +76,7 @@ impl Source {
             line_starts: vec![0],
             last_semicolon: None,
             in_comment: false,
+            is_ascii: true,
         }));
         source.push(text);
         source
@@ -99,8 +102,13 @@ impl Source {
         let line_idx = self.line_idx(offset);
         let start = self.0.line_starts[line_idx] as usize;
         let end = (offset as usize).clamp(start, self.0.text.len());
-        let before = self.0.text.as_bytes()[start..end].iter().filter(|&&byte| !is_continuation(byte));
-        Position { line: line_idx as u32 + 1, column: before.count() as u32 + 1 }
+        let n_before = if self.0.is_ascii {
+            // A long line is not counted anew for each place in it.
+            end - start
+        } else {
+            self.0.text.as_bytes()[start..end].iter().filter(|&&byte| !is_continuation(byte)).count()
+        };
+        Position { line: line_idx as u32 + 1, column: n_before as u32 + 1 }
     }
 
     /// The line that holds the byte at `offset`, without its line end.
@@ -134,6 +142,7 @@ impl Source {
                 _ => {}
             }
         }
+        text.is_ascii &= more.is_ascii();
         text.text.push_str(more);
     }
 

@@ -43,8 +43,8 @@ pub enum Callee {
 pub struct Unit<'a> {
     /// What it does.
     pub function: &'a Function,
-    /// Its own id: calls of it go straight to the body.
-    pub id: FunctionId,
+    /// Its own id: calls of it go straight to the body. None for an expression, which nothing calls.
+    pub id: Option<FunctionId>,
     /// The linker name of the body, made by [`symbols::body`].
     pub symbol: &'a str,
     /// What a call of each other function goes to. Asked once for each call.

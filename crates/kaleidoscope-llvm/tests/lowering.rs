@@ -61,7 +61,7 @@ impl Program {
             _ => Callee::SlotSymbol(symbols::slot(&self.names.signature(callee).name)),
         };
         let symbol = symbols::body(&function.name, 1);
-        let module = lower(cx, &Unit { function, id, symbol: &symbol, callees: &callees });
+        let module = lower(cx, &Unit { function, id: Some(id), symbol: &symbol, callees: &callees });
         module.verify().unwrap_or_else(|error| panic!("{error}\n{}", module.to_string()));
         module
     }
@@ -199,7 +199,7 @@ fn an_address_of_a_slot_is_a_constant() {
     let (id, function) = &program.functions[0];
     let cx = Context::create();
     let callees = |_| Callee::Slot { address: 0x7fff_1234_5678 };
-    let module = lower(&cx, &Unit { function, id: *id, symbol: "f$impl7", callees: &callees });
+    let module = lower(&cx, &Unit { function, id: Some(*id), symbol: "f$impl7", callees: &callees });
     module.verify().unwrap();
     let ir = module.to_string();
     assert!(ir.contains("load atomic ptr, ptr inttoptr (i64 140733498807928 to ptr) monotonic"), "{ir}");

@@ -2,7 +2,8 @@
 //!
 //! One thread owns the code generator, because LLVM's contexts and target machines belong to one thread, and because it
 //! has a stack large enough for what LLVM does with a deeply nested function, which the caller's thread may not have.
-//! It is started when the first code is needed, and not before: [`CodeGenerator`] is all that the engine knows of LLVM.
+//! It is started when the first code is needed, and not before. Here is all that the engine asks of a code generator:
+//! [`CodeGenerator`]; LLVM itself is known to `llvm.rs`, and to the place where its symbols get their addresses.
 
 use crate::Optimization;
 use crate::event::{BodyName, CompileTimes};
@@ -16,6 +17,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Makes machine code. Lives on the compile thread.
 pub(crate) trait CodeGenerator {
@@ -104,6 +106,13 @@ pub(crate) struct Code {
     pub(crate) keep: Box<dyn Any + Send>,
 }
 
+impl Code {
+    /// Code that is there as long as the engine.
+    pub(crate) fn provided(address: CodeAddress) -> Self {
+        Self { address, bytes: 0, times: CompileTimes::default(), keep: Box::new(()) }
+    }
+}
+
 /// Address space for the stack of the compile thread. Only what is touched takes memory.
 const STACK_BYTES: usize = 1 << 30;
 
@@ -113,6 +122,8 @@ pub(crate) struct CompileThread {
     start: Start,
     optimization: Optimization,
     running: Mutex<Option<Running>>,
+    /// How long starting the code generator took, until somebody asks.
+    started: Arc<Mutex<Option<Duration>>>,
 }
 
 #[derive(Debug)]
@@ -127,7 +138,7 @@ type Job = Box<dyn FnOnce(Result<&mut dyn CodeGenerator, NoCode>) + Send>;
 impl CompileThread {
     /// The thread is not started yet.
     pub(crate) fn new(start: Start, optimization: Optimization) -> Self {
-        Self { start, optimization, running: Mutex::new(None) }
+        Self { start, optimization, running: Mutex::new(None), started: Arc::default() }
     }
 
     /// Has the code generator do something on its thread, and waits for it.
@@ -148,17 +159,28 @@ impl CompileThread {
         answer.recv().map_err(|_| ended())?
     }
 
+    /// How long starting the code generator took: told once, after it has started.
+    pub(crate) fn take_start(&self) -> Option<Duration> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     fn jobs(&self) -> Result<mpsc::Sender<Job>, NoCode> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = &*running {
             return Ok(running.jobs.clone());
         }
         let (jobs, received) = mpsc::channel();
-        let (start, optimization) = (self.start, self.optimization);
+        let (start, optimization, started) = (self.start, self.optimization, Arc::clone(&self.started));
         let thread = thread::Builder::new()
             .name("kaleidoscope compile".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || serve(start, optimization, &received))
+            .spawn(move || {
+                let clock = Instant::now();
+                let generator =
+                    catch_unwind(|| start(optimization)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+                *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock.elapsed());
+                serve(generator, &received);
+            })
             .map_err(|error| NoCode::Failed(format!("the compile thread cannot be started: {error}")))?;
         *running = Some(Running { jobs: jobs.clone(), thread });
         Ok(jobs)
@@ -184,8 +206,7 @@ impl Drop for CompileThread {
     }
 }
 
-fn serve(start: Start, optimization: Optimization, jobs: &mpsc::Receiver<Job>) {
-    let mut generator = catch_unwind(|| start(optimization)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+fn serve(mut generator: Result<Box<dyn CodeGenerator>, NoCode>, jobs: &mpsc::Receiver<Job>) {
     while let Ok(job) = jobs.recv() {
         match &mut generator {
             Ok(generator) => job(Ok(&mut **generator)),
@@ -193,3 +214,6 @@ fn serve(start: Start, optimization: Optimization, jobs: &mpsc::Receiver<Job>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

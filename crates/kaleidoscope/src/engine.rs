@@ -58,7 +58,8 @@ impl Engine {
     pub(crate) fn from_builder(builder: Builder) -> Result<Self, Error> {
         let engine = Self { jit: Arc::new(Jit::new(Shared::new(builder).map_err(Error::memory)?)) };
         let mut program = engine.jit.source.program();
-        engine.declare(&mut program).map_err(Error::memory)?;
+        let n_functions = program.names.n_functions();
+        engine.declare(&mut program, n_functions).map_err(Error::memory)?;
         drop(program);
         Ok(engine)
     }
@@ -116,21 +117,22 @@ impl Engine {
             .map_err(|reason| reason.to_string())
     }
 
-    /// Gives stubs to the functions that have none yet.
-    fn declare(&self, program: &mut Program) -> Result<(), kaleidoscope_native::Error> {
-        let slots = self.jit.declare(program.names.n_functions())?;
+    /// Gives stubs to the functions that have none yet, up to this number of functions.
+    fn declare(&self, program: &mut Program, n_functions: usize) -> Result<(), kaleidoscope_native::Error> {
+        let slots = self.jit.declare(n_functions)?;
         program.add_slots(slots);
         Ok(())
     }
 
-    /// Makes the item part of the program.
+    /// Makes the item part of the program. On an error nothing has changed.
     pub(crate) fn commit(&self, program: &mut Program, item: &Item) -> Result<Commit, Failure> {
+        let n_functions = program.names.n_functions() + item.new_functions().len();
+        self.declare(program, n_functions).map_err(|error| Failure::Memory { reason: error.to_string() })?;
         let before = match item {
             Item::Definition { function, .. } => program.names.current(&function.name),
             _ => None,
         };
         program.names.commit(item);
-        self.declare(program).map_err(|error| Failure::Memory { reason: error.to_string() })?;
         let Item::Definition { id, function, .. } = item else { return Ok(Commit::default()) };
         let version = program.define(*id, Arc::clone(function));
         let mut retired = self.jit.define(stub_of(*id), version);

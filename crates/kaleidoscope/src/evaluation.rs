@@ -22,22 +22,21 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
         (!interpret).then(|| program.unit(Arc::clone(expression), None, 1))
     };
     let name = BodyName { name: Arc::clone(&expression.name), version: 1 };
-    let Some(unit) = unit else {
-        let start = Instant::now();
-        let result = evaluate::evaluate(
-            &Reference { shared },
-            expression,
-            &[],
-            StackLimit { bytes: shared.stack_bytes },
-        );
-        shared.tell(|| Event::Evaluated { body: name, took: start.elapsed() })?;
-        return result;
+    let start;
+    let result = match unit {
+        None => {
+            start = Instant::now();
+            let limit = StackLimit { bytes: shared.stack_bytes };
+            evaluate::evaluate(&Reference { shared }, expression, &[], limit)
+        }
+        Some(unit) => {
+            let body = shared.compile(unit, Tier::Eager).map_err(|failure| shared.failed(failure))?;
+            start = Instant::now();
+            jit.run_once(body)
+        }
     };
-    let body = shared.compile(unit, Tier::Eager).map_err(|failure| shared.failed(failure))?;
-    let start = Instant::now();
-    let result = jit.run_once(body);
-    shared.tell(|| Event::Evaluated { body: name, took: start.elapsed() })?;
-    result
+    let told = shared.tell(|| Event::Evaluated { body: name, took: start.elapsed() });
+    result.and_then(|value| told.map(|()| value))
 }
 
 /// What the reference evaluator asks.

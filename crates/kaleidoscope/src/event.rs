@@ -37,12 +37,19 @@ pub enum Event {
         /// Bytes of the resolved form.
         resolved_bytes: usize,
     },
-    /// A call reached a function for the first time since it was defined.
+    /// A call reached a function that had no code, for the first time since it was defined. Where functions are compiled
+    /// when defined, calls find code and nothing is told of them.
     FirstCalled {
         /// The function and its version.
         body: BodyName,
     },
-    /// LLVM IR was made for a function or an expression.
+    /// The code generator was started.
+    GeneratorStarted {
+        /// How long it took.
+        took: Duration,
+    },
+    /// LLVM IR was made for a function or an expression. Told when the code made of it stands, right before
+    /// [`Event::Compiled`].
     IrMade {
         /// The function and its version.
         body: BodyName,

@@ -1,4 +1,5 @@
-//! LLVM as the engine's code generator: the one file that knows of it.
+//! LLVM as the engine's code generator. But for `jit/install.rs`, where symbols get their addresses, this is the one file
+//! that knows of it.
 //!
 //! IR is made, optimised and turned into an object by a compiler with a context and a target machine of its own; ORC
 //! links the object into a dylib that sees nothing of the process but C's maths functions.
@@ -9,38 +10,53 @@
 use crate::Optimization;
 use crate::compile::{Callee, Code, CodeGenerator, Listing, NoCode, Unit};
 use crate::event::CompileTimes;
+use crate::host::{maths_entry, provided};
 use crate::jit::{self, CodeAddress};
 use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_llvm::{Effort, Pass, effort, lower, pipeline, symbols};
 use llvm_orc::{Compiler, Dylib, FunctionPass, Jit, Passes};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Starts LLVM. Called on the thread that will use it.
 pub(crate) fn start(optimization: Optimization) -> Result<Box<dyn CodeGenerator>, NoCode> {
+    let full = compiler_for(optimization)?;
     let dylib = start_linker().map_err(|error| describe(&error))?;
-    Ok(Box::new(Llvm { optimization, full: None, quick: None, dylib }))
+    Ok(Box::new(Llvm { optimization, full, quick: None, dylib, n_bodies: HashMap::new() }))
 }
 
 fn start_linker() -> Result<Dylib, llvm_orc::Error> {
     let dylib = Jit::builder().build()?.create_bare_dylib("kaleidoscope")?;
-    jit::define_maths(&dylib)?;
+    let called = MathsFunction::ALL.iter().map(|&maths| (symbols::maths(maths), maths_entry(maths)));
+    let called_by_itself = symbols::runtime_symbols().iter().map(|&name| (name.to_owned(), provided(name)));
+    jit::define_functions(&dylib, &called.chain(called_by_itself).collect::<Vec<_>>())?;
     Ok(dylib)
+}
+
+fn compiler_for(optimization: Optimization) -> Result<Compiler, NoCode> {
+    let builder = Compiler::builder().opt_level(code_generation(optimization));
+    builder.build().map_err(|error| describe(&error))
 }
 
 /// LLVM, on the compile thread.
 struct Llvm {
     optimization: Optimization,
     /// Optimises as it was told.
-    full: Option<Compiler>,
-    /// For functions so large that LLVM's time would grow out of bounds.
+    full: Compiler,
+    /// For functions so large that LLVM's time would grow out of bounds; made when the first comes.
     quick: Option<Compiler>,
     /// Where objects are linked.
     dylib: Dylib,
+    /// How many bodies were made for each function. A version can be compiled more than once, when a function that it
+    /// carries is defined, while the first body is still linked: so the body is numbered, and not the definition.
+    n_bodies: HashMap<Arc<str>, u32>,
 }
 
 impl CodeGenerator for Llvm {
     fn generate(&mut self, unit: &Unit) -> Result<Code, NoCode> {
-        let symbol = symbols::body(&unit.function.name, unit.version);
+        let symbol = self.new_symbol(unit);
         let (compiler, passes) = self.compiler(unit)?;
         let object = compiler
             .compile_with(&passes, |context| lower(context, &lowering(unit, &symbol, &|id| callee(unit, id))))
@@ -90,33 +106,41 @@ impl CodeGenerator for Llvm {
 }
 
 impl Llvm {
-    /// The compiler for this unit, made when first needed, and its passes.
+    /// A linker name that no body has yet.
+    fn new_symbol(&mut self, unit: &Unit) -> String {
+        let name = &unit.function.name;
+        if unit.id.is_none() {
+            // Expressions are numbered by their names, and compiled once.
+            return symbols::body(name, unit.version);
+        }
+        let n_bodies = self.n_bodies.entry(Arc::clone(name)).or_default();
+        *n_bodies += 1;
+        symbols::body(name, *n_bodies)
+    }
+
+    /// The compiler for this unit, and its passes.
     fn compiler(&mut self, unit: &Unit) -> Result<(&mut Compiler, Passes), NoCode> {
-        let (place, level) = match effort(&unit.function) {
+        let (compiler, level) = match effort(&unit.function) {
             Effort::Full => (&mut self.full, self.optimization),
-            Effort::Quick => (&mut self.quick, Optimization::None),
-            Effort::Refuse => return Err(NoCode::TooLarge),
-        };
-        let compiler = match place {
-            Some(compiler) => compiler,
-            None => {
-                let builder = Compiler::builder().opt_level(code_generation(level));
-                place.insert(builder.build().map_err(|error| describe(&error))?)
+            Effort::Quick => {
+                let quick = match &mut self.quick {
+                    Some(quick) => quick,
+                    place => place.insert(compiler_for(Optimization::None)?),
+                };
+                (quick, Optimization::None)
             }
+            Effort::Refuse => return Err(NoCode::TooLarge),
         };
         Ok((compiler, passes(pipeline(pass_level(level), &unit.function))))
     }
 }
-
-/// The id of an expression, which nothing calls.
-const NO_FUNCTION: FunctionId = FunctionId::new(u32::MAX);
 
 fn lowering<'a>(
     unit: &'a Unit,
     symbol: &'a str,
     callees: &'a dyn Fn(FunctionId) -> kaleidoscope_llvm::Callee,
 ) -> kaleidoscope_llvm::Unit<'a> {
-    kaleidoscope_llvm::Unit { function: &unit.function, id: unit.id.unwrap_or(NO_FUNCTION), symbol, callees }
+    kaleidoscope_llvm::Unit { function: &unit.function, id: unit.id, symbol, callees }
 }
 
 fn callee(unit: &Unit, id: FunctionId) -> kaleidoscope_llvm::Callee {

@@ -4,6 +4,7 @@ use crate::engine::{Commit, Engine};
 use crate::evaluation::evaluate;
 use crate::event::{BodyName, Event};
 use crate::failure::Failure;
+use crate::jit::Occasion;
 use crate::shared::stub_of;
 use crate::{Diagnostic, Mode, Severity, Source, Span};
 use kaleidoscope_lang::item::{Item, Read};
@@ -127,28 +128,43 @@ impl Script {
         let (read, commit) = self.read(read)?;
         let took = start.elapsed();
         let Read { item, mut diagnostics, span, .. } = read;
-        let told = self.engine.jit.source.tell(|| Event::Read { took });
-        let result = told.and(commit).and_then(|commit| self.run_item(item, commit));
-        let value = result.unwrap_or_else(|failure| {
+        // An observer that panics makes the item an error, but takes nothing back: what the item did stands.
+        let mut told = self.engine.jit.source.tell(|| Event::Read { took });
+        let result = commit.and_then(|commit| self.run_item(item, commit, &mut told));
+        let value = result.and_then(|value| told.map(|()| value)).unwrap_or_else(|failure| {
             diagnostics.push(failure.into_diagnostic(span));
             None
         });
         Some(ItemOutcome { value, diagnostics, span })
     }
 
-    fn run_item(&self, item: Option<Item>, commit: Commit) -> Result<Option<f64>, Failure> {
+    /// Does what the item asks for. What goes wrong in telling observers of a definition is noted in `told`.
+    fn run_item(
+        &self,
+        item: Option<Item>,
+        commit: Commit,
+        told: &mut Result<(), Failure>,
+    ) -> Result<Option<f64>, Failure> {
         let jit = &self.engine.jit;
-        jit.free(commit.retired)?;
+        let mut note = |news: Result<(), Failure>| {
+            if told.is_ok() {
+                *told = news;
+            }
+        };
+        note(jit.free(commit.retired));
         match item {
             Some(Item::Expression { function, .. }) => evaluate(jit, &function).map(Some),
             Some(Item::Definition { id, function, .. }) => {
-                jit.source.tell(|| Event::Defined {
+                note(jit.source.tell(|| Event::Defined {
                     body: BodyName { name: function.name.clone(), version: commit.version },
                     resolved_bytes: function.bytes(),
-                })?;
+                }));
                 if jit.source.mode == Mode::Eager {
-                    // What fails here fails again when the function is called, and is reported there.
-                    drop(jit.materialize(stub_of(id)));
+                    match jit.materialize(stub_of(id), Occasion::Definition) {
+                        // Fails again when the function is called, and is reported there.
+                        Ok(_) | Err(Failure::Compile { .. }) => {}
+                        Err(failure) => note(Err(failure)),
+                    }
                 }
                 Ok(None)
             }

@@ -1,15 +1,15 @@
 //! What the threads of an engine share, and how it serves the lazy engine as its source of bodies.
 
-use crate::compile::{CompileThread, Listing, NoCode, Unit};
+use crate::compile::{Callee, Code, CompileThread, Listing, NoCode, Unit};
 use crate::config::Builder;
 use crate::event::{BodyName, Event, Observer, Tier};
 use crate::failure::Failure;
 use crate::host::{HOST_FUNCTIONS, maths_entry};
-use crate::jit::{Body, BodyFacts, HostId, Made, Source, StubId};
+use crate::jit::{Body, BodyFacts, CodeAddress, HostId, Made, Occasion, Source, StubId};
 use crate::program::Program;
 use crate::{Mode, Output};
 use kaleidoscope_lang::code::FunctionId;
-use kaleidoscope_lang::names::State;
+use kaleidoscope_lang::names::{Signature, State};
 use kaleidoscope_native::{HostPool, HostStub};
 use std::any::Any;
 use std::fmt;
@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     pub(crate) output: Box<dyn Output>,
     observers: Vec<Box<dyn Observer>>,
     program: Mutex<Program>,
-    compile_thread: CompileThread,
+    pub(crate) compile_thread: CompileThread,
     /// By position in [`HOST_FUNCTIONS`].
     host_stubs: Vec<HostStub>,
 }
@@ -75,10 +75,24 @@ impl Shared {
     pub(crate) fn compile(&self, unit: Unit, tier: Tier) -> Result<Body, Failure> {
         let unit = Arc::new(unit);
         let sent = Arc::clone(&unit);
-        match self.compile_thread.run(move |generator| generator.generate(&sent)) {
-            Ok(code) => Ok(Body::compiled(&unit, tier, code)),
-            Err(reason) => Err(Failure::Compile { body: unit.body_name(), reason }),
-        }
+        let code = match self.compile_thread.run(move |generator| generator.generate(&sent)) {
+            Ok(code) => code,
+            Err(reason) => return Err(Failure::Compile { body: unit.body_name(), reason }),
+        };
+        let carries = unit.callees.iter().filter_map(|(&id, callee)| match callee {
+            Callee::Maths(_) => Some((stub_of(id), PROVIDED)),
+            Callee::Slot { .. } => None,
+        });
+        let made = Made::Compiled { tier, times: code.times, bytes: code.bytes };
+        let facts = BodyFacts { function: unit.id.map(stub_of), name: unit.body_name(), made };
+        Ok(Body::new(facts, unit.function.n_params, carries.collect(), code))
+    }
+
+    /// The body of a function that is there: of the host, or of the maths library.
+    fn provided(&self, function: StubId, signature: Signature, address: CodeAddress) -> Body {
+        let name = BodyName { name: signature.name, version: PROVIDED };
+        let facts = BodyFacts { function: Some(function), name, made: Made::Provided };
+        Body::new(facts, signature.arity, Box::default(), Code::provided(address))
     }
 
     /// The text of the code that would be made of the unit.
@@ -117,27 +131,34 @@ impl Shared {
 impl Source for Shared {
     type Failure = Failure;
 
-    fn body(&self, function: StubId) -> Result<Body, Failure> {
+    fn body(&self, function: StubId, version: u32, occasion: Occasion) -> Result<Option<Body>, Failure> {
         let id = id_of(function);
         let program = self.program();
         if let Some(definition) = program.definition(id) {
-            let unit = program.unit(Arc::clone(&definition.function), Some(id), definition.version);
+            if definition.version != version {
+                return Ok(None);
+            }
+            let unit = program.unit(Arc::clone(&definition.function), Some(id), version);
             drop(program);
-            let tier = if self.mode == Mode::Eager { Tier::Eager } else { Tier::Lazy };
-            return self.compile(unit, tier);
+            let tier = match occasion {
+                Occasion::Call => Tier::Lazy,
+                Occasion::Definition => Tier::Eager,
+            };
+            return self.compile(unit, tier).map(Some);
         }
         let signature = program.names.signature(id).clone();
         let address = match program.names.state(id) {
             State::Maths(maths) => maths_entry(maths).address(),
-            State::Host => self.host_stubs
-                [program.host(id).expect("`State::Host` is said of the host's functions")]
-            .address(),
+            State::Host => {
+                let position = program.host(id).expect("`State::Host` is said of the host's functions");
+                self.host_stubs[position].address()
+            }
             _ => {
                 drop(program);
                 return Err(self.why_absent(id));
             }
         };
-        Ok(Body::provided(function, signature.name, signature.arity, address))
+        Ok(Some(self.provided(function, signature, address)))
     }
 
     fn called(&self, function: StubId) -> Result<(), Failure> {
@@ -147,6 +168,9 @@ impl Source for Shared {
 
     fn ready(&self, body: &BodyFacts) -> Result<(), Failure> {
         let Made::Compiled { tier, times, bytes } = body.made else { return Ok(()) };
+        if let Some(took) = self.compile_thread.take_start() {
+            self.tell(|| Event::GeneratorStarted { took })?;
+        }
         self.tell(|| Event::IrMade { body: body.name.clone(), took: times.ir })?;
         self.tell(|| Event::Compiled { body: body.name.clone(), tier, times, bytes })
     }

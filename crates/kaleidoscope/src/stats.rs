@@ -8,8 +8,18 @@ use std::time::{Duration, Instant};
 /// Counts events. Give a clone of it to [`crate::Builder::observer`]; clones share the numbers.
 #[derive(Clone, Debug)]
 pub struct Statistics {
-    totals: Arc<Mutex<Totals>>,
+    counters: Arc<Mutex<Counters>>,
     start: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    /// Complete but for the times that are worked out when asked for.
+    totals: Totals,
+    /// Time of evaluations, with the compiling that happened meanwhile.
+    evaluated: Duration,
+    /// Time of compiling during evaluations.
+    compiled_meanwhile: Duration,
 }
 
 /// What was counted.
@@ -32,6 +42,8 @@ pub struct Totals {
     pub resolved_bytes: u64,
     /// Time spent reading text.
     pub parse: Duration,
+    /// Time spent starting the code generator.
+    pub generator_start: Duration,
     /// Time spent making code, by stage.
     pub compile: CompileTimes,
     /// Time spent running expressions, without the compiling that happened meanwhile.
@@ -58,7 +70,7 @@ pub struct Compiled {
 
 impl Default for Statistics {
     fn default() -> Self {
-        Self { totals: Arc::default(), start: Instant::now() }
+        Self { counters: Arc::default(), start: Instant::now() }
     }
 }
 
@@ -70,17 +82,20 @@ impl Statistics {
 
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
-        Totals { total: self.start.elapsed(), ..self.lock().clone() }
+        let counters = self.lock();
+        let run = counters.evaluated.saturating_sub(counters.compiled_meanwhile);
+        Totals { total: self.start.elapsed(), run, ..counters.totals.clone() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Totals> {
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Observer for Statistics {
     fn observe(&self, event: &Event) {
-        let mut totals = self.lock();
+        let mut counters = self.lock();
+        let Counters { totals, evaluated, compiled_meanwhile } = &mut *counters;
         match event {
             Event::Read { took } => totals.parse += *took,
             Event::Defined { body, resolved_bytes } => {
@@ -90,6 +105,7 @@ impl Observer for Statistics {
             Event::FirstCalled { body } => {
                 totals.called.insert(body.name.clone());
             }
+            Event::GeneratorStarted { took } => totals.generator_start += *took,
             Event::IrMade { body, .. } => {
                 if !body.is_expression() {
                     totals.ir_functions.insert(body.name.clone());
@@ -99,7 +115,7 @@ impl Observer for Statistics {
                 totals.code_bytes += *bytes as u64;
                 totals.compile += *times;
                 if *tier == Tier::Lazy {
-                    totals.run = totals.run.saturating_sub(times.total());
+                    *compiled_meanwhile += times.total();
                 }
                 totals.compiled.push(Compiled {
                     body: body.clone(),
@@ -115,7 +131,7 @@ impl Observer for Statistics {
             }
             Event::Evaluated { took, .. } => {
                 totals.n_expressions += 1;
-                totals.run += *took;
+                *evaluated += *took;
             }
             Event::Freed { .. } => {}
         }

@@ -22,11 +22,19 @@ fn wrong_options_are_mistakes_of_the_command_line() {
         &["--keep-going", "--fail-fast", "-e", "1"],
         &["emit", "nonsense", "file"],
         &["check"],
-        &["build", "file.kal", "-o", "out"],
     ] {
         let finished = run(args);
         assert_eq!((finished.code, finished.stdout.as_str()), (2, ""), "{args:?}");
         assert!(!finished.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn what_is_not_there_yet_says_so() {
+    for args in [&["build"][..], &["build", "file.kal", "-o", "out"]] {
+        let finished = run(args);
+        assert_eq!((finished.code, finished.stdout.as_str()), (2, ""));
+        assert!(finished.stderr.contains("is not there yet"), "{}", finished.stderr);
     }
 }
 
@@ -39,15 +47,27 @@ fn a_trace_that_cannot_be_written_stops_before_anything_runs() {
 
 #[test]
 fn bytes_that_are_not_utf8_are_named_by_place() {
-    let bytes = b"1; 2; \xff 3;";
+    let bytes = b"1; 2;\n \xff\xfe 3; 4;";
     let file = file(bytes);
-    for finished in [run(&[path(&file)]), run_with_input(&[], bytes)] {
-        assert_eq!((finished.code, finished.stdout.as_str()), (1, "1\n2\n"), "{}", finished.stderr);
-        assert!(finished.stderr.contains("byte 6 (0xff) is not UTF-8"), "{}", finished.stderr);
+    let finished = run(&[path(&file)]);
+    assert_eq!((finished.code, finished.stdout.as_str()), (1, "1\n2\n"), "{}", finished.stderr);
+    for part in ["KLS1008", ":2:2", "0xff"] {
+        assert!(finished.stderr.contains(part), "{part} is missing in: {}", finished.stderr);
     }
+    // Standard input goes on behind the item.
+    let finished = run_with_input(&[], bytes);
+    assert_eq!((finished.code, finished.stdout.as_str()), (1, "1\n2\n4\n"), "{}", finished.stderr);
     // A character cut off by the end of the text.
-    let finished = run_with_input(&[], b"1; # \xe2\x82");
+    let finished = run_with_input(&["--message-format", "json"], b"1; # \xe2\x82");
     assert_eq!((finished.code, finished.stdout.as_str()), (1, "1\n"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("\"KLS1008\"") && finished.stderr.contains("\"column\":6"),
+        "{}",
+        finished.stderr
+    );
+    // A character that comes in two pieces is none of these.
+    let finished = run_with_input(&[], "1 # €\n+ 1".as_bytes());
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "2\n"), "{}", finished.stderr);
 }
 
 #[test]

@@ -75,11 +75,24 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
 
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
+    let many = "1;".repeat(40_000);
+    let file = crate::command::file(many.as_bytes());
+    for args in [&["-e", "1;"][..], &["-e", "printd(1); 2"], &[path(&file)], &["emit", "ir", path(&file)]] {
+        let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_kaleidoscope")).args(args).stdout(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("standard output"), "{args:?}");
+    }
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_kaleidoscope")).args(["-e", "1;"]).stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("standard output"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
+        .stdin(Stdio::piped())
+        .stdout(full)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"1;2;").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

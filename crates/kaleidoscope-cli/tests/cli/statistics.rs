@@ -72,3 +72,9 @@ fn a_trace_is_an_array_of_events() {
         assert!(event["ts"].is_f64() && event["ph"].is_string(), "{event}");
     }
 }
+
+#[test]
+fn the_start_of_llvm_has_a_time_of_its_own() {
+    let stats = stats(&["--stats=json", "-e", "def f(x) x; f(3);"]);
+    assert!(stats["micros"]["llvm_start"].as_u64() > Some(0), "{stats}");
+}

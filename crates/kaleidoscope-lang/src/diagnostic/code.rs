@@ -44,6 +44,8 @@ codes! {
     UnknownPrefixOperator = "1006",
     /// The name of an operator has more than two characters.
     OperatorTooLong = "1007",
+    /// Bytes that are no UTF-8; what reads the bytes finds them, not the reader of the text.
+    NotUtf8 = "1008",
 
     /// A variable is not in scope.
     UnknownVariable = "2001",

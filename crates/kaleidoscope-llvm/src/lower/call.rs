@@ -15,7 +15,7 @@ impl<'cx> Lowering<'cx, '_> {
     /// A call, of the function itself, of another one through its slot, or of a maths function.
     pub(super) fn call(&mut self, callee: FunctionId, n_args: usize) {
         let args = self.pop_numbers(n_args);
-        let value = if callee == self.unit.id {
+        let value = if Some(callee) == self.unit.id {
             self.call_function(self.body, &args)
         } else {
             match (self.unit.callees)(callee) {

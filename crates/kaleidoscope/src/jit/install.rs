@@ -8,22 +8,20 @@
 //! 2. A body is put only behind the stub of its own function, and a function has one arity for ever.
 //! 3. A body is dropped only when its stub points elsewhere and no evaluation is inside ([`super::epochs`]), or when it
 //!    never had a stub and the one call of it has returned.
-//! 4. Calls of generated code go through stubs and slots only, but for a body's calls of itself, which end before the body does.
+//! 4. The slot that a code generator is given for the function of a number is the slot of the stub of that number
+//!    ([`Jit::declare`]), and the arity it is given is the one that the function has for ever.
+//! 5. Calls of generated code go through stubs and slots only, but for a body's calls of itself, which end before the body does.
 #![allow(unsafe_code)]
 
 use super::state::Entry;
 use super::{CodeAddress, Function, HostId, Jit, Source, StubId, Trap};
-use crate::compile::{Callee, Code, Unit};
+use crate::compile::Code;
 use crate::event::{BodyName, CompileTimes, Tier};
-use crate::host::{maths_entry, provided};
-use crate::shared::{PROVIDED, stub_of};
-use kaleidoscope_lang::maths::MathsFunction;
-use kaleidoscope_llvm::symbols;
 use kaleidoscope_native::Runtime;
+use kaleidoscope_native::maths::MathsEntry;
 use llvm_orc::{Address, Dylib};
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
 
 /// Compiled code of one function, or of a top-level expression.
 pub(crate) struct Body {
@@ -62,38 +60,9 @@ impl BodyFacts {
 }
 
 impl Body {
-    /// Code that was made of the unit.
-    pub(crate) fn compiled(unit: &Unit, tier: Tier, code: Code) -> Self {
-        let carries = unit.callees.iter().filter_map(|(&id, callee)| match callee {
-            Callee::Maths(_) => Some((stub_of(id), PROVIDED)),
-            Callee::Slot { .. } => None,
-        });
-        Self {
-            address: code.address,
-            arity: unit.function.n_params,
-            carries: carries.collect(),
-            facts: BodyFacts {
-                function: unit.id.map(stub_of),
-                name: unit.body_name(),
-                made: Made::Compiled { tier, times: code.times, bytes: code.bytes },
-            },
-            _code: code.keep,
-        }
-    }
-
-    /// Code that is there for as long as the engine, for a function of this arity: a host stub, or the maths library's.
-    pub(crate) fn provided(function: StubId, name: Arc<str>, arity: u32, address: CodeAddress) -> Self {
-        Self {
-            address,
-            arity,
-            carries: Box::default(),
-            facts: BodyFacts {
-                function: Some(function),
-                name: BodyName { name, version: PROVIDED },
-                made: Made::Provided,
-            },
-            _code: Box::new(()),
-        }
+    /// Code of this arity, with the functions that it carries.
+    pub(crate) fn new(facts: BodyFacts, arity: u32, carries: Box<[(StubId, u32)]>, code: Code) -> Self {
+        Self { address: code.address, arity, facts, carries, _code: code.keep }
     }
 
     /// Calls the code, guarded. Errors that end the evaluation early come back as a trap.
@@ -161,15 +130,13 @@ unsafe impl<S: Source> Runtime for Jit<S> {
     }
 }
 
-/// Makes C's maths functions known to a dylib: those that generated code calls, under their private names, and those that
-/// LLVM's code generator may call by itself.
-pub(crate) fn define_maths(dylib: &Dylib) -> Result<(), llvm_orc::Error> {
-    let called =
-        MathsFunction::ALL.iter().map(|&maths| (symbols::maths(maths), maths_entry(maths).address()));
-    let by_itself =
-        symbols::runtime_symbols().iter().map(|&name| (name.to_owned(), provided(name).address()));
-    let all: Vec<_> = called.chain(by_itself).collect();
-    let listed = all.iter().map(|(name, address)| (name.as_str(), Address::new(address.get() as u64)));
-    // SAFETY: C's functions, which live as long as the process, under names that stand for exactly them in every module.
+/// Makes C's functions known to a dylib: each under a name that stands for exactly it in every module.
+pub(crate) fn define_functions(
+    dylib: &Dylib,
+    functions: &[(String, &'static MathsEntry)],
+) -> Result<(), llvm_orc::Error> {
+    let listed =
+        functions.iter().map(|(name, entry)| (name.as_str(), Address::new(entry.address().get() as u64)));
+    // SAFETY: C's functions live as long as the process, and are called with the arity that C gives them.
     unsafe { dylib.define_absolute(listed) }
 }

@@ -8,8 +8,8 @@
 //! ```
 //! A function that is declared only, or withdrawn, is `Lazy` too: its source has no body to give, and the call fails.
 //!
-//! A [`Jit`] owns the stubs and says what stands behind each; a [`Source`] makes the bodies. Neither knows the language:
-//! a function is a number, the number of its stub. What this module relies on: [`kaleidoscope_native`] for stubs and
+//! A [`Jit`] owns the stubs and says what stands behind each; a [`Source`] makes the bodies. This module does not know the
+//! language: a function is a number, the number of its stub. What this module relies on: [`kaleidoscope_native`] for stubs and
 //! guarded calls. What it never does: call out (to the source's observers, to a compiler, to a program's host
 //! functions) while it holds its lock.
 
@@ -17,7 +17,7 @@ mod epochs;
 mod install;
 mod state;
 
-pub(crate) use install::{Body, BodyFacts, Made, define_maths};
+pub(crate) use install::{Body, BodyFacts, Made, define_functions};
 pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
 
 use epochs::{Epoch, Epochs};
@@ -33,8 +33,9 @@ pub(crate) trait Source: Send + Sync {
     /// Why a call ended without a value.
     type Failure: Send + 'static;
 
-    /// Makes a body for the function as it is defined now.
-    fn body(&self, function: StubId) -> Result<Body, Self::Failure>;
+    /// Makes a body for this version of the function. `None` if it was defined again: the version is not to be had.
+    fn body(&self, function: StubId, version: u32, occasion: Occasion)
+    -> Result<Option<Body>, Self::Failure>;
 
     /// A call reached the function, and found no code.
     fn called(&self, function: StubId) -> Result<(), Self::Failure>;
@@ -53,6 +54,15 @@ pub(crate) trait Source: Send + Sync {
 
     /// What to tell of a panic that the machine's fence caught.
     fn panicked(&self, payload: Box<dyn Any + Send>) -> Self::Failure;
+}
+
+/// Why a body is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// A call reached the function and found no code.
+    Call,
+    /// The function was defined, and is to have code before it is called.
+    Definition,
 }
 
 /// The functions of one engine: their stubs, and what stands behind them.
@@ -96,20 +106,28 @@ impl<S: Source> Jit<S> {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // Nothing that can panic runs while the lock is held, so what a poisoned lock guards is whole.
+        // A panic under the lock is a mistake of this module (an index that is no function's, a body at the wrong stub); each
+        // step leaves the table whole before it could happen.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes sure that the functions 0 to `n_functions - 1` have a stub. Returns where the slots of the new ones are: for
-    /// ever there.
+    /// Makes sure that the functions 0 to `n_functions - 1` have a stub: all of them, or on an error no new one. Returns
+    /// where the slots of the new ones are, in order: for ever there.
     pub(crate) fn declare(&self, n_functions: usize) -> Result<Vec<usize>, kaleidoscope_native::Error> {
         let mut table = self.table();
-        let mut slots = Vec::new();
-        while table.functions.len() < n_functions {
-            let stub = self.stubs.allocate()?;
-            slots.push(stub.slot_address());
-            table.functions.push(Function { stub, state: State::Lazy { version: 0 } });
+        let n_new = n_functions.saturating_sub(table.functions.len());
+        let mut new = Vec::with_capacity(n_new);
+        while new.len() < n_new {
+            let number =
+                u32::try_from(table.functions.len() + new.len()).expect("functions are numbered in 32 bits");
+            // An earlier call that failed half-way has left stubs behind that no function has yet.
+            let left_behind = self.stubs.get(StubId::new(number));
+            new.push(left_behind.map_or_else(|| self.stubs.allocate(), Ok)?);
         }
+        let slots = new.iter().map(Stub::slot_address).collect();
+        table
+            .functions
+            .extend(new.into_iter().map(|stub| Function { stub, state: State::Lazy { version: 0 } }));
         Ok(slots)
     }
 
@@ -141,11 +159,15 @@ impl<S: Source> Jit<S> {
     /// A call reached the function's stub and found no code: the code, made now by one of the threads that come.
     fn first_call(&self, function: StubId) -> Result<CodeAddress, S::Failure> {
         self.source.called(function)?;
-        self.materialize(function)
+        self.materialize(function, Occasion::Call)
     }
 
     /// The code of the function, made now if there is none. Threads that come while another one compiles wait for it.
-    pub(crate) fn materialize(&self, function: StubId) -> Result<CodeAddress, S::Failure> {
+    pub(crate) fn materialize(
+        &self,
+        function: StubId,
+        occasion: Occasion,
+    ) -> Result<CodeAddress, S::Failure> {
         loop {
             let mut table = self.table();
             match table.functions[function.index()].state.on_call() {
@@ -153,7 +175,7 @@ impl<S: Source> Jit<S> {
                 Call::Wait => drop(self.changed.wait(table).unwrap_or_else(PoisonError::into_inner)),
                 Call::Compile { version } => {
                     drop(table);
-                    if let Some(code) = self.compile(function, version)? {
+                    if let Some(code) = self.compile(function, version, occasion)? {
                         return Ok(code);
                     }
                 }
@@ -163,10 +185,16 @@ impl<S: Source> Jit<S> {
 
     /// Makes the body and puts it behind the stub. `None` when the function, or one that the body carries, was defined
     /// again in the meantime: the body is thrown away.
-    fn compile(&self, function: StubId, version: u32) -> Result<Option<CodeAddress>, S::Failure> {
+    fn compile(
+        &self,
+        function: StubId,
+        version: u32,
+        occasion: Occasion,
+    ) -> Result<Option<CodeAddress>, S::Failure> {
         let compiling = CompilingGuard { jit: self, function, version };
-        let body = match self.source.body(function) {
-            Ok(body) => Box::new(body),
+        let body = match self.source.body(function, version, occasion) {
+            Ok(Some(body)) => Box::new(body),
+            Ok(None) => return Ok(None),
             Err(failure) => {
                 drop(compiling);
                 return Err(self.source.failed(failure));
@@ -174,25 +202,22 @@ impl<S: Source> Jit<S> {
         };
         let facts = body.facts.clone();
         let installed = self.table().install(function, body);
-        drop(compiling);
-        match installed {
-            Ok(code) => {
-                self.source.ready(&facts)?;
-                Ok(Some(code))
-            }
-            Err(stale) => {
-                self.free(vec![*stale])?;
-                Ok(None)
-            }
-        }
+        let Ok(code) = installed else {
+            // Nobody has seen the body, so it goes without a word.
+            return Ok(None);
+        };
+        compiling.succeeded();
+        self.source.ready(&facts)?;
+        Ok(Some(code))
     }
 
     /// Calls a body that belongs to no function, then gives its code back, and what else nobody is inside of any more.
     pub(crate) fn run_once(&self, body: Body) -> Result<f64, S::Failure> {
-        self.source.ready(&body.facts)?;
-        let inside = self.epochs.enter();
-        let result = body.call(self, &[]);
-        drop(inside);
+        let told = self.source.ready(&body.facts);
+        let result = told.and_then(|()| {
+            let _inside = self.epochs.enter();
+            body.call(self, &[]).map_err(|trap| self.failure(trap))
+        });
         let mut freed = match self.has_retired.load(Ordering::Acquire) {
             true => self.take_free(&mut self.table()),
             false => Vec::new(),
@@ -200,8 +225,7 @@ impl<S: Source> Jit<S> {
         // Nothing else knows the body's address, so nothing is inside once the call has returned.
         freed.push(body);
         let told = self.free(freed);
-        let value = result.map_err(|trap| self.failure(trap))?;
-        told.map(|()| value)
+        result.and_then(|value| told.map(|()| value))
     }
 
     /// What a trap that left generated code carries is what the source said, or a panic.
@@ -259,6 +283,14 @@ struct CompilingGuard<'a, S: Source> {
     jit: &'a Jit<S>,
     function: StubId,
     version: u32,
+}
+
+impl<S: Source> CompilingGuard<'_, S> {
+    /// The body stands behind the stub; what becomes of the function from now on is no longer this compilation's matter.
+    fn succeeded(self) {
+        self.jit.changed.notify_all();
+        std::mem::forget(self);
+    }
 }
 
 impl<S: Source> Drop for CompilingGuard<'_, S> {

@@ -107,3 +107,36 @@ fn an_observer_may_call_the_function_it_is_told_of() {
     engine.set(built.clone()).unwrap();
     check(&built, "def f(x) x + 1; f(1);", &[2.0], &[]);
 }
+
+/// Defines `sqrt` at the first write, and calls `f` at each.
+#[derive(Clone, Default)]
+struct DefiningOutput {
+    engine: Arc<OnceLock<Engine>>,
+    values: Arc<Mutex<Vec<f64>>>,
+}
+
+impl Output for DefiningOutput {
+    fn write(&self, text: &str) -> io::Result<()> {
+        let text = if text.trim() == "1" { "def sqrt(x) x * 100; f(0 - 9);" } else { "f(0 - 9);" };
+        let outcome = self.engine.get().unwrap().run(text);
+        self.values.lock().unwrap().extend(outcome.values());
+        Ok(())
+    }
+}
+
+/// A function whose code stands for `sqrt` is on the stack while `sqrt` is defined: its next call gets new code, though
+/// the old is still there and has the same version.
+#[test]
+fn a_function_on_the_stack_is_compiled_again() {
+    for mode in Mode::ALL {
+        let output = DefiningOutput::default();
+        let engine = Engine::builder().mode(*mode).output(output.clone()).build().unwrap();
+        output.engine.set(engine.clone()).unwrap();
+        let text = "def f(x) if 0 < x then printd(x) + sqrt(x) + f(x - 1) else sqrt(0 - x);";
+        check(&engine, text, &[], &[]);
+        let values = engine.run("f(1);").values().collect::<Vec<_>>();
+        // The activation that was there may finish with either; what it calls is new.
+        assert!(values == [1.0] || values == [100.0], "{mode:?}: {values:?}");
+        assert_eq!(*output.values.lock().unwrap(), [900.0], "{mode:?}");
+    }
+}

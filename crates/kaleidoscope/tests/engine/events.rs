@@ -1,7 +1,8 @@
 //! The events of functions' lives, and what is counted of them.
 
-use kaleidoscope::{Engine, Event, Mode, Observer, Statistics};
+use kaleidoscope::{BodyName, CompileTimes, Engine, Event, Mode, Observer, Statistics, Tier};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
@@ -78,4 +79,18 @@ fn statistics_count_what_happened() {
     assert_eq!(totals.n_expressions, 3);
     assert_eq!(totals.compiled.iter().filter(|body| &*body.body.name == "f").count(), 2);
     assert!(totals.code_bytes > 0 && totals.resolved_bytes > 0);
+}
+
+#[test]
+fn the_time_of_running_is_without_that_of_compiling() {
+    let statistics = Statistics::new();
+    let body = |name: &str| BodyName { name: name.into(), version: 1 };
+    let millis = Duration::from_millis;
+    let times = CompileTimes { codegen: millis(5), ..CompileTimes::default() };
+    // The expression is compiled before it runs, the function while it runs.
+    statistics.observe(&Event::Compiled { body: body("$expr1"), tier: Tier::Eager, times, bytes: 1 });
+    statistics.observe(&Event::Compiled { body: body("f"), tier: Tier::Lazy, times, bytes: 1 });
+    statistics.observe(&Event::Evaluated { body: body("$expr1"), took: millis(7) });
+    assert_eq!(statistics.totals().run, millis(2));
+    assert_eq!(statistics.totals().compile.codegen, millis(10));
 }
