@@ -5,10 +5,11 @@
 #![allow(unsafe_code, reason = "entering code by address is what is measured")]
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kaleidoscope_native::{
-    CodeAddress, HostId, HostPool, Runtime, Stub, StubId, StubPool, Trap, call, maths,
+    CodeAddress, HostId, HostPool, Interrupter, Limits, Runtime, Stub, StubId, StubPool, Trap, call, call_within, enter,
+    maths,
 };
 
 const N_ROUNDS: usize = 20;
@@ -59,7 +60,20 @@ fn calls(code: CodeAddress, x: f64) -> f64 {
     })
 }
 
+/// Generated code that calls the function with these bits `n` times.
+extern "C" fn repeat_calls(n: f64, function: f64) -> f64 {
+    // SAFETY: the bits are those of a function of one parameter.
+    let function = unsafe { std::mem::transmute::<u64, extern "C" fn(f64) -> f64>(function.to_bits()) };
+    let (mut i, mut sum) = (0.0, 0.0);
+    while i < n {
+        sum += function(black_box(1.0));
+        i += 1.0;
+    }
+    sum
+}
+
 fn main() {
+    let repeat = CodeAddress::new(repeat_calls as *const () as usize);
     let first = best(1, || {
         let pool = StubPool::new();
         black_box(pool.allocate().expect("memory"));
@@ -87,6 +101,26 @@ fn main() {
     report("a plain call by address", raw);
     let direct = calls(plain, 1.0);
     report("a guarded call", direct);
+    let within = |limits: &Limits| {
+        best(N, || {
+            for _ in 0..N {
+                // SAFETY: as for `guarded`.
+                let _ = black_box(unsafe { call_within(limits, &AddOne, black_box(plain), black_box(&[1.0])) });
+            }
+        })
+    };
+    report("a guarded call under an interrupter", within(&Limits::new().interrupter(Interrupter::new())));
+    let later = Instant::now() + Duration::from_secs(600);
+    report("a guarded call with a deadline", within(&Limits::new().deadline(later)));
+    let scoped = enter(&Limits::new(), &AddOne, |scope| {
+        best(N, || {
+            for _ in 0..N {
+                // SAFETY: as for `guarded`.
+                let _ = black_box(unsafe { scope.call(black_box(plain), black_box(&[1.0])) });
+            }
+        })
+    });
+    report("a call inside `enter`", scoped.expect("a stack"));
     let lazy = calls(stub.address(), 1.0);
     report("a guarded call by way of the lazy entry", lazy);
     // SAFETY: the stub is called with one argument, and `add_one` is never freed.
@@ -110,4 +144,14 @@ fn main() {
         }
     });
     report("sin by table", by_table);
+    for name in ["sin", "fabs"] {
+        let entry = maths::find(name).expect("it is in the table");
+        let looping = |code: CodeAddress| {
+            let n = f64::from(N);
+            // SAFETY: `repeat` takes two arguments, the second being the bits of a function of one.
+            best(N, || drop(black_box(unsafe { call(&AddOne, repeat, &[n, f64::from_bits(code.get() as u64)]) })))
+        };
+        report(&format!("{name} from generated code, directly"), looping(entry.address()));
+        report(&format!("{name} from generated code, on the host's stack"), looping(entry.guest_address()));
+    }
 }
