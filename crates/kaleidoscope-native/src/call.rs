@@ -190,6 +190,7 @@ pub(crate) struct Activation<'call> {
 }
 
 impl<'call> Activation<'call> {
+    #[inline(always)]
     fn prepare(limits: &Limits, runtime: &'call dyn Runtime) -> Result<Self, Trap> {
         let thread = Thread::current()?;
         let previous = thread.innermost();
@@ -243,24 +244,15 @@ impl<'call> Activation<'call> {
     ///
     /// # Safety
     /// As [`call_within`]; the activation is free.
+    #[inline(always)]
     unsafe fn run(&self, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
-        let mut few = [0.0; N_REGISTERS];
-        let (registers, stack): (&[f64; N_REGISTERS], &[f64]) = match args.split_first_chunk() {
-            Some(split) => split,
-            None => {
-                for (few, arg) in few.iter_mut().zip(args) {
-                    *few = *arg;
-                }
-                (&few, &[])
-            }
-        };
-        if size_of_val(stack) > self.crossing.top() - self.stack.low() - SMALLEST / 4 {
+        let n_stack = args.len().saturating_sub(N_REGISTERS);
+        if n_stack > (self.crossing.top() - self.stack.low() - SMALLEST / 4) / size_of::<f64>() {
             return Err(Trap::StackOverflow(Trace::default()));
         }
         loop {
             // SAFETY: the caller vouches for the code; the arguments fit, as has been checked.
-            let outcome =
-                unsafe { arch::enter(&self.crossing, code.get(), registers, stack.as_ptr(), stack.len()) };
+            let outcome = unsafe { arch::enter(&self.crossing, code.get(), args.as_ptr(), args.len()) };
             // Reached on all ways out: `enter` does not unwind, because every entry catches panics.
             match outcome.left {
                 arch::RETURNED => return Ok(outcome.value),
@@ -382,6 +374,7 @@ struct Inside<'a> {
 }
 
 impl<'a> Inside<'a> {
+    #[inline(always)]
     fn begin(activation: &'a Activation<'a>, limits: &Limits) -> Result<Self, Trap> {
         let evaluation = activation.level.begin(limits.interrupter);
         // SAFETY: `drop` sets the one before.

@@ -16,6 +16,7 @@
 //! but comes again a little later, by a timer of the thread. An overflow in such a handler ends the call all the same:
 //! the alternative is the end of the process.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
@@ -87,8 +88,8 @@ fn is_overflow(activation: &Activation<'_>, info: *const siginfo_t, seen: &Conte
 }
 
 extern "C" fn on_notice(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: the address of a variable of this thread.
-    let errno = unsafe { *libc::__errno_location() };
+    let errno = errno();
+    let errno_before = errno.get();
     // SAFETY: the argument of a handler, used until it returns.
     if let Some(mut seen) = unsafe { Context::new(context) } {
         look_for_requests(&mut seen);
@@ -96,13 +97,21 @@ extern "C" fn on_notice(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
     // SAFETY: the argument of a handler.
     let is_ours = unsafe { info.as_ref() }.is_some_and(|info| {
         // SAFETY: a signal with this code has a value, and any other has these bytes too.
-        matches!(info.si_code, libc::SI_QUEUE | libc::SI_TIMER) && unsafe { info.si_value() }.sival_ptr == cookie()
+        matches!(info.si_code, libc::SI_QUEUE | libc::SI_TIMER)
+            && unsafe { info.si_value() }.sival_ptr == cookie()
     });
     if !is_ours {
         chained(signal).call(info, context);
     }
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
+    errno.set(errno_before);
+}
+
+/// The error number of this thread, which system calls write.
+fn errno<'thread>() -> &'thread Cell<c_int> {
+    // SAFETY: asks for an address.
+    let address = unsafe { libc::__errno_location() };
+    // SAFETY: the address of a variable of this thread, which nobody has a reference to.
+    unsafe { &*address.cast::<Cell<c_int>>() }
 }
 
 fn look_for_requests(seen: &mut Context) {

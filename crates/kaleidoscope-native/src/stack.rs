@@ -103,7 +103,8 @@ impl Stack {
     /// Called on the thread that has the stack, while no generated code runs on it.
     pub(crate) unsafe fn was_deep(&self) -> bool {
         // SAFETY: the mark lies in the mapping at the start of a page; nobody writes it meanwhile.
-        unsafe { self.mark().read() != MARK }
+        let mark = unsafe { self.mark().read() };
+        mark.iter().zip(MARK).fold(0, |so_far, (is, was)| so_far | (is ^ was)) != 0
     }
 
     /// Gives the pages below `top` back to the system, but not those that are kept for good.

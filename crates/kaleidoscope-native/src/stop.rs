@@ -29,7 +29,10 @@ pub struct Interrupter(NonZeroU64);
 
 impl Interrupter {
     /// One that no call has yet.
-    #[expect(clippy::new_without_default, reason = "each one is another, and a default would be the same one")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "each one is another, and a default would be the same one"
+    )]
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -42,7 +45,9 @@ impl Interrupter {
     /// Async-signal-safe: a handler of a signal may call it.
     #[expect(clippy::must_use_candidate, reason = "stopping is what it is for")]
     pub fn interrupt(&self) -> usize {
-        levels().filter(|level| level.evaluation_under(*self).is_some_and(|running| running.interrupt())).count()
+        levels()
+            .filter(|level| level.evaluation_under(*self).is_some_and(|running| running.interrupt()))
+            .count()
     }
 }
 
@@ -151,9 +156,7 @@ impl Seat {
             next: AtomicPtr::new(SEATS.load(Ordering::Relaxed)),
         }));
         let mut first = *seat.next.get_mut();
-        while let Err(other) =
-            SEATS.compare_exchange_weak(first, seat, Ordering::AcqRel, Ordering::Acquire)
-        {
+        while let Err(other) = SEATS.compare_exchange_weak(first, seat, Ordering::AcqRel, Ordering::Acquire) {
             seat.next.store(other, Ordering::Relaxed);
             first = other;
         }

@@ -160,8 +160,10 @@ const RESERVE: usize = 256 << 10;
 /// Where the host's stack of this thread counts as full: some way above its end.
 fn lowest_host_sp() -> usize {
     let mut attributes = std::mem::MaybeUninit::uninit();
+    // SAFETY: asks who this is.
+    let this = unsafe { libc::pthread_self() };
     // SAFETY: asks for the attributes of this thread, which are written if the answer is 0.
-    if unsafe { libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) } != 0 {
+    if unsafe { libc::pthread_getattr_np(this, attributes.as_mut_ptr()) } != 0 {
         return 0;
     }
     // SAFETY: written above.

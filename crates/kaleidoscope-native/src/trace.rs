@@ -85,7 +85,8 @@ impl Recorder {
         let stack = activation.stack();
         let mut lowest = sp.max(stack.low());
         let end = activation.crossing().top() - 2 * size_of::<usize>();
-        while self.n.get() < N_FRAMES && (lowest..=end).contains(&fp) && fp.is_multiple_of(size_of::<usize>()) {
+        while self.n.get() < N_FRAMES && (lowest..=end).contains(&fp) && fp.is_multiple_of(size_of::<usize>())
+        {
             // SAFETY: two words inside the stack of the activation, which can be read at any time; no reference to them
             // exists, and the thread that writes them is this one.
             let [next, pc] = unsafe { (fp as *const [usize; 2]).read_volatile() };

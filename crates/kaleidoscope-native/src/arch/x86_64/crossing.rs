@@ -107,7 +107,10 @@ pub(crate) struct Crossing {
     /// The stack and frame pointers of the guest when it was last left to ask.
     guest_sp: Cell<usize>,
     guest_fp: Cell<usize>,
-    mxcsr: Cell<u32>,
+    /// Not 0 if the caller's arithmetic is in another mode than that of generated code.
+    is_other_mode: u32,
+    /// What is to be there when the call ends: the control bits are the caller's.
+    mxcsr: u32,
     x87_control: u16,
 }
 
@@ -117,10 +120,12 @@ const MXCSR_CONTROL: u32 = 0xffc0;
 const MXCSR_DEFAULT: u32 = 0x1f80;
 
 impl Crossing {
-    /// To a guest stack that starts at `top`.
+    /// To a guest stack that starts at `top`. The mode of arithmetic is from now on the caller's.
     pub(crate) fn new(top: usize) -> Self {
         debug_assert!(top.is_multiple_of(16), "the ABI wants the stack aligned");
-        let mut x87_control = 0_u16;
+        let (mut mxcsr, mut x87_control) = (0_u32, 0_u16);
+        // SAFETY: stores four bytes in a variable of four bytes.
+        unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut mxcsr, options(nostack, preserves_flags)) };
         // SAFETY: stores two bytes in a variable of two bytes.
         unsafe { asm!("fnstcw [{}]", in(reg) &raw mut x87_control, options(nostack, preserves_flags)) };
         Self {
@@ -129,7 +134,8 @@ impl Crossing {
             top,
             guest_sp: Cell::new(0),
             guest_fp: Cell::new(0),
-            mxcsr: Cell::new(MXCSR_DEFAULT),
+            is_other_mode: (mxcsr & MXCSR_CONTROL) ^ MXCSR_DEFAULT,
+            mxcsr,
             x87_control,
         }
     }
@@ -161,14 +167,12 @@ impl Crossing {
         self.guest_fp.get()
     }
 
-    /// Runs `body` in the mode of arithmetic in which the running call was made, if it is another than generated code
-    /// has.
+    /// Runs `body` in the caller's mode of arithmetic, if it is another than that of generated code.
     pub(crate) fn in_host_mode<T>(&self, body: impl FnOnce() -> T) -> T {
-        let mxcsr = self.mxcsr.get();
-        if mxcsr & MXCSR_CONTROL == MXCSR_DEFAULT {
+        if self.is_other_mode == 0 {
             return body();
         }
-        set_mxcsr(mxcsr);
+        set_mxcsr(self.mxcsr);
         let value = body();
         set_mxcsr(MXCSR_DEFAULT);
         value
@@ -233,10 +237,15 @@ pub(crate) fn land_address() -> usize {
 macro_rules! to_guest {
     ($register:literal, $attention:literal) => {
         concat!(
-            "mov r11, ", thread_offset!(), "\n",
-            "mov fs:[r11 + {guest}], ", $register, "\n",
+            "mov r11, ",
+            thread_offset!(),
+            "\n",
+            "mov fs:[r11 + {guest}], ",
+            $register,
+            "\n",
             "cmp dword ptr fs:[r11 + {attention}], 0\n",
-            "jne ", $attention,
+            "jne ",
+            $attention,
         )
     };
 }
@@ -246,26 +255,31 @@ macro_rules! to_guest {
 macro_rules! to_host {
     ($register:literal) => {
         concat!(
-            "mov [", $register, " + {guest_sp}], rsp\n",
-            "mov [", $register, " + {guest_fp}], rbp\n",
+            "mov [",
+            $register,
+            " + {guest_sp}], rsp\n",
+            "mov [",
+            $register,
+            " + {guest_fp}], rbp\n",
             "mov qword ptr fs:[r11 + {guest}], 0\n",
-            "mov rsp, [", $register, " + {host_sp}]",
+            "mov rsp, [",
+            $register,
+            " + {host_sp}]",
         )
     };
 }
 
-/// Calls `code` with the arguments of `registers` and the `n_stack` at `stack`, on the guest stack of `crossing`.
+/// Calls `code` with the `n_args` arguments at `args`, on the guest stack of `crossing`.
 ///
 /// # Safety
-/// `code` can be called with these arguments, in the C ABI of doubles, and does not unwind; `stack` points to `n_stack`
-/// values, for which the guest stack has room. The crossing has no running call.
+/// `code` can be called with these arguments, in the C ABI of doubles, and does not unwind; `args` points to `n_args`
+/// values; the guest stack has room for those that travel there. The crossing has no running call.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn enter(
     crossing: &Crossing,
     code: usize,
-    registers: &[f64; N_REGISTERS],
-    stack: *const f64,
-    n_stack: usize,
+    args: *const f64,
+    n_args: usize,
 ) -> Outcome {
     naked_asm!(
         ".cfi_startproc",
@@ -289,33 +303,41 @@ pub(crate) unsafe extern "C" fn enter(
         "mov rbx, rdi",
         "mov [rbx + {frame}], rbp",
         "mov [rbx + {host_sp}], rsp",
-        "stmxcsr [rbx + {mxcsr}]",
-        "mov eax, [rbx + {mxcsr}]",
-        "and eax, {control}",
-        "cmp eax, {default}",
+        "cmp dword ptr [rbx + {mode}], 0",
         "jne 20f",
         "30:",
         "mov rsp, [rbx + {top}]",
-        "test r8, r8",
-        "jnz 21f",
+        "cmp rcx, {n_registers}",
+        "ja 21f",
         "31:",
+        "cmp ecx, 1",
+        "jb 34f",
         "movsd xmm0, [rdx]",
+        "je 34f",
+        "cmp ecx, 3",
         "movsd xmm1, [rdx + 8]",
+        "jb 34f",
         "movsd xmm2, [rdx + 16]",
+        "je 34f",
+        "cmp ecx, 5",
         "movsd xmm3, [rdx + 24]",
+        "jb 34f",
         "movsd xmm4, [rdx + 32]",
+        "je 34f",
+        "cmp ecx, 7",
         "movsd xmm5, [rdx + 40]",
+        "jb 34f",
         "movsd xmm6, [rdx + 48]",
+        "je 34f",
         "movsd xmm7, [rdx + 56]",
+        "34:",
         to_guest!("rbx", "24f"),
         "call rsi",
         concat!("mov r11, ", thread_offset!()),
         "xor eax, eax",
         "32:",
         "mov qword ptr fs:[r11 + {guest}], 0",
-        "mov ecx, [rbx + {mxcsr}]",
-        "and ecx, {control}",
-        "cmp ecx, {default}",
+        "cmp dword ptr [rbx + {mode}], 0",
         "jne 25f",
         "33:",
         "mov qword ptr [rbx + {frame}], 0",
@@ -337,13 +359,14 @@ pub(crate) unsafe extern "C" fn enter(
         "jmp 30b",
         // There are arguments on the stack: an odd number of them would leave it 8 bytes off.
         "21:",
-        "test r8b, 1",
+        "test cl, 1",
         "jz 22f",
         "push rax",
         "22:",
-        "push qword ptr [rcx + 8*r8 - 8]",
-        "dec r8",
-        "jnz 22b",
+        "push qword ptr [rdx + 8*rcx - 8]",
+        "dec rcx",
+        "cmp rcx, {n_registers}",
+        "ja 22b",
         "jmp 31b",
         "24:",
         "mov eax, {left}",
@@ -358,9 +381,10 @@ pub(crate) unsafe extern "C" fn enter(
         mxcsr = const offset_of!(Crossing, mxcsr),
         guest = const offset_of!(ThreadBlock, guest),
         attention = const offset_of!(ThreadBlock, attention),
-        control = const MXCSR_CONTROL,
+        mode = const offset_of!(Crossing, is_other_mode),
         default = const MXCSR_DEFAULT,
         left = const ATTENTION,
+        n_registers = const N_REGISTERS,
     )
 }
 

@@ -38,9 +38,8 @@ extern "C" fn use_and_return(_: f64) -> f64 {
 unsafe extern "C" fn difference_after_enter(
     crossing: &Crossing,
     code: usize,
-    registers: &[f64; N_REGISTERS],
-    stack: *const f64,
-    n_stack: usize,
+    args: *const f64,
+    n_args: usize,
 ) -> usize {
     naked_asm!(
         "push rbx",
@@ -100,21 +99,20 @@ struct Guest {
     _bytes: [u8; 16 << 10],
 }
 
-/// On each way out, with an odd and an even number of arguments on the stack.
+/// On each way out, with all numbers of arguments in registers and a few on the stack.
 fn check_callee_saved(code: extern "C" fn(f64) -> f64, host_mode: u32) {
-    for n_stack in 0..4 {
+    for n_args in 1..N_REGISTERS + 4 {
         let guest = Box::new(Guest { _bytes: [0; 16 << 10] });
-        let crossing = Crossing::new((&raw const *guest).addr() + size_of::<Guest>());
-        let mut registers = [0.0; N_REGISTERS];
-        registers[0] = f64::from_bits((&raw const crossing).addr() as u64);
-        let code = code as *const () as usize;
         set_mxcsr(host_mode);
+        let crossing = Crossing::new((&raw const *guest).addr() + size_of::<Guest>());
+        let mut args = [0.0; N_REGISTERS + 4];
+        args[0] = f64::from_bits((&raw const crossing).addr() as u64);
+        let code = code as *const () as usize;
         // SAFETY: the functions called here take one argument, and the others are the caller's to give and to drop.
-        let difference =
-            unsafe { difference_after_enter(&crossing, code, &registers, [0.0; 4].as_ptr(), n_stack) };
+        let difference = unsafe { difference_after_enter(&crossing, code, args.as_ptr(), n_args) };
         set_mxcsr(MXCSR_DEFAULT);
         // The only difference there may be is that of the mode that was set above.
-        assert_eq!(difference, (host_mode ^ MXCSR_DEFAULT) as usize, "{n_stack} arguments on the stack");
+        assert_eq!(difference, (host_mode ^ MXCSR_DEFAULT) as usize, "{n_args} arguments");
         assert!(!crossing.is_running());
         assert!(thread_block().guest.load(Relaxed).is_null());
     }
