@@ -56,8 +56,10 @@ impl Stack {
         // One page is touched in most calls: it need not be a huge one. A kernel that has none is as good.
         // SAFETY: as above; the advice changes no contents.
         let _ = unsafe { madvise(base.as_ptr().cast(), size, Advice::LinuxNoHugepage) };
-        // SAFETY: nobody uses the stack yet.
-        unsafe { stack.mark().write(MARK) };
+        if let Some(mark) = stack.mark() {
+            // SAFETY: the mark lies in the mapping, and nobody uses the stack yet.
+            unsafe { mark.write(MARK) };
+        }
         Ok(stack)
     }
 
@@ -86,15 +88,12 @@ impl Stack {
         (self.base.addr().get()..self.low()).contains(&address)
     }
 
-    /// How much is kept for good, in bytes from the top: whole pages.
-    fn kept(&self) -> usize {
-        KEPT.min((self.n_bytes / 2).next_multiple_of(PAGE_SIZE))
-    }
-
-    fn mark(&self) -> *mut Mark {
-        // SAFETY: less than the whole stack is kept, so that this lies in the mapping (promise 1).
-        let mark = unsafe { self.base.add(GUARD + self.n_bytes - self.kept()) };
-        mark.as_ptr().cast()
+    /// Where the mark is, at the start of a page: what is above is kept for good. A stack that is not much larger than
+    /// that is kept as a whole.
+    fn mark(&self) -> Option<NonNull<Mark>> {
+        let offset = self.n_bytes.checked_sub(KEPT).filter(|&offset| offset >= KEPT)?;
+        // SAFETY: less than the size of the stack, so that this lies in the mapping (promise 1).
+        Some(unsafe { self.base.add(GUARD + offset) }.cast())
     }
 
     /// Whether frames have reached deeper than is kept, as far as can be told cheaply.
@@ -102,8 +101,9 @@ impl Stack {
     /// # Safety
     /// Called on the thread that has the stack, while no generated code runs on it.
     pub(crate) unsafe fn was_deep(&self) -> bool {
+        let Some(mark) = self.mark() else { return false };
         // SAFETY: the mark lies in the mapping at the start of a page; nobody writes it meanwhile.
-        let mark = unsafe { self.mark().read() };
+        let mark = unsafe { mark.read() };
         mark.iter().zip(MARK).fold(0, |so_far, (is, was)| so_far | (is ^ was)) != 0
     }
 
@@ -113,17 +113,16 @@ impl Stack {
     /// No frame below `top` is needed any more.
     #[cold]
     pub(crate) unsafe fn give_back(&self, top: usize) {
-        let end = (self.high() - self.kept()).min(top / PAGE_SIZE * PAGE_SIZE);
-        if let Some(n_bytes) = end.checked_sub(self.low()).filter(|&n_bytes| n_bytes > 0) {
-            // SAFETY: the guard lies inside the mapping (promise 1).
-            let low = unsafe { self.base.add(GUARD) };
-            // SAFETY: a range of the mapping (promise 1), of which the caller says that nobody needs what is there.
-            let given = unsafe { madvise(low.as_ptr().cast(), n_bytes, Advice::LinuxDontNeed) };
-            debug_assert!(given.is_ok(), "pages of our own can be given back");
-        }
-        if top >= self.high() - self.kept() + size_of::<Mark>() {
+        let Some(mark) = self.mark() else { return };
+        let end = mark.addr().get().min(top / PAGE_SIZE * PAGE_SIZE);
+        // SAFETY: the guard lies inside the mapping (promise 1).
+        let low = unsafe { self.base.add(GUARD) };
+        // SAFETY: a range of the mapping (promise 1), of which the caller says that nobody needs what is there.
+        let given = unsafe { madvise(low.as_ptr().cast(), end - self.low(), Advice::LinuxDontNeed) };
+        debug_assert!(given.is_ok(), "pages of our own can be given back");
+        if top >= mark.addr().get() + size_of::<Mark>() {
             // SAFETY: the mark lies in the mapping, at the start of a page and below `top`.
-            unsafe { self.mark().write(MARK) };
+            unsafe { mark.write(MARK) };
         }
     }
 }

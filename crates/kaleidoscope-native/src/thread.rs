@@ -29,7 +29,7 @@ const AGAIN: i64 = 200_000;
 /// A thread that has made a guarded call.
 ///
 /// Promises:
-/// 1. [`ThreadBlock::thread`](crate::arch::ThreadBlock) is null or points to the value of this thread, which is there
+/// 1. `ThreadBlock::thread` is null or points to the value of this thread, which is there
 ///    until `Owner` is dropped, on the same thread.
 /// 2. `innermost` is null or points to an activation of this thread that has not ended.
 pub(crate) struct Thread {

@@ -6,13 +6,17 @@
 //! the callee's to keep. Vector registers are the caller's, and only doubles are passed: the upper parts of ymm and zmm
 //! hold nothing, and the code here, being SSE, leaves them alone.
 
+mod assembly;
 mod context;
 mod crossing;
 mod stubs;
+mod thread_block;
 
+pub(crate) use assembly::*;
 pub(crate) use context::Context;
-pub(crate) use crossing::*;
+pub(crate) use crossing::{Crossing, forget_vectors};
 pub(crate) use stubs::*;
+pub(crate) use thread_block::thread_block;
 
 /// The size of a page in bytes: the processor has no other that a mapping could start at.
 pub(crate) const PAGE_SIZE: usize = 4096;

@@ -5,7 +5,8 @@
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-use super::crossing::{self, Crossing};
+use super::assembly::land_address;
+use super::crossing::Crossing;
 
 /// The registers of an interrupted thread.
 ///
@@ -52,7 +53,7 @@ impl Context {
     /// # Safety
     /// A call by way of `crossing` is running on this thread, and all frames above it may be skipped.
     pub(crate) unsafe fn leave_by(&mut self, crossing: &Crossing) {
-        self.set(libc::REG_RIP, crossing::land_address());
+        self.set(libc::REG_RIP, land_address());
         self.set(libc::REG_RDI, (&raw const *crossing).addr());
         // At once, not only in `land`: a handler of somebody else may run in between.
         self.set(libc::REG_RSP, crossing.host_sp());

@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
+use crate::arch::x86_64::crossing::set_mxcsr;
+use crate::arch::x86_64::thread_block::thread_block;
 
 /// Overwrites everything that a callee must keep, then lands. The crossing comes as the bits of the argument.
 #[unsafe(naked)]
