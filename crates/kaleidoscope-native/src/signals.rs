@@ -5,6 +5,8 @@
 //! - SIGURG tells a thread that it may have to stop. As Go found for its scheduler (runtime/signal_unix.go, `sigPreempt`):
 //!   nobody relies on it, it is ignored by default, debuggers let it pass, and a needless one does no harm.
 //!
+//! A thread that makes guarded calls has them unblocked from its first one on.
+//!
 //! Everything else is handed on to the handler that was there before, or to the default action, as if this crate were
 //! not there. A handler that is installed later and hands on what is not for it works as well.
 //!
@@ -54,6 +56,19 @@ pub(crate) fn install() {
             chained.install(if chained.signal == NOTICE { on_notice } else { on_fault });
         }
     });
+}
+
+/// Lets the signals of this crate through to this thread: whoever made it may have blocked all that it did not know.
+pub(crate) fn unblock() {
+    let mut ours = MaybeUninit::uninit();
+    // SAFETY: writes an empty set.
+    unsafe { libc::sigemptyset(ours.as_mut_ptr()) };
+    for chained in &CHAINED {
+        // SAFETY: the set has been written.
+        unsafe { libc::sigaddset(ours.as_mut_ptr(), chained.signal) };
+    }
+    // SAFETY: the set has been written.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, ours.as_ptr(), null_mut()) };
 }
 
 type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use crate::arch::thread_block;
+use crate::arch::{stack_pointer, thread_block};
 use crate::call::Activation;
 use crate::deadline;
 use crate::error::Error;
@@ -82,6 +82,7 @@ impl Thread {
                     _signal_stack: signal_stack,
                 }));
                 owner.0.set(thread);
+                signals::unblock();
                 thread_block().thread.store(thread.cast(), Ordering::Release);
             })
             .map_err(|_| Error::thread_ends())?;
@@ -146,8 +147,7 @@ impl Thread {
     /// Whether a call inside others finds the host's stack too full: host functions and generated code that call each
     /// other without end fill both.
     pub(crate) fn is_host_stack_full(&self) -> bool {
-        let here = 0_u8;
-        let sp = (&raw const here).addr();
+        let sp = stack_pointer();
         let lowest = *self.lowest_host_sp.get_or_init(lowest_host_sp);
         // Further away, it is not this stack: somebody runs coroutines.
         (lowest.saturating_sub(RESERVE)..lowest).contains(&sp)

@@ -14,7 +14,7 @@ mod thread_block;
 
 pub(crate) use assembly::*;
 pub(crate) use context::Context;
-pub(crate) use crossing::{Crossing, forget_vectors};
+pub(crate) use crossing::{Crossing, forget_vectors, stack_pointer};
 pub(crate) use stubs::*;
 pub(crate) use thread_block::thread_block;
 

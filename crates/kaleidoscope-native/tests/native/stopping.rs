@@ -346,3 +346,18 @@ fn a_forked_child_has_all_of_it() {
         }
     });
 }
+
+#[test]
+fn a_thread_that_has_blocked_all_signals_is_stopped() {
+    let body = || {
+        let mut all = std::mem::MaybeUninit::uninit();
+        // SAFETY: fills the set.
+        unsafe { libc::sigfillset(all.as_mut_ptr()) };
+        // SAFETY: the set has been filled.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut()) };
+        check(&Script::new(), &guest::endless(), &[]);
+        let overflow = Script::new().call(guest::recursion().code(), &[]);
+        assert!(matches!(overflow, Err(Trap::StackOverflow(_))));
+    };
+    thread::spawn(body).join().unwrap();
+}

@@ -95,6 +95,14 @@ pub(super) fn set_mxcsr(mxcsr: u32) {
     unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, preserves_flags)) };
 }
 
+/// The stack pointer. The address of a variable is no substitute: a sanitizer keeps variables elsewhere.
+pub(crate) fn stack_pointer() -> usize {
+    let sp;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, rsp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    sp
+}
+
 /// Tells the processor that the upper parts of its vector registers are free, as each function does that used them:
 /// generated code that was left from outside could not.
 pub(crate) fn forget_vectors() {
