@@ -17,7 +17,7 @@ use crate::arch;
 /// A function of the C maths library.
 ///
 /// Promises:
-/// 1. The word of [`TARGETS`] with its `number` is 0 or the address of the function of this name in C's maths library,
+/// 1. The word of `TARGETS` with its `number` is 0 or the address of the function of this name in C's maths library,
 ///    which is never unloaded.
 /// 2. That function takes `arity` doubles, 1 or 2, and returns a double.
 /// 3. `thunk` is the thunk of the same number.
