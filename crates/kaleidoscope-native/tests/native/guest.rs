@@ -37,14 +37,15 @@ impl Guest {
         bits(self.code())
     }
 
+    pub(crate) fn contains(&self, address: CodeAddress) -> bool {
+        self.0.contains(&address.get())
+    }
+
     /// Checks that a trace has so many frames, all of this function.
     pub(crate) fn is_all_of(&self, trace: &Trace, n: usize) {
         assert_eq!(trace.addresses().len(), n, "{trace:?}");
         assert_eq!(trace.top(), trace.addresses().first().copied());
-        assert!(
-            trace.addresses().iter().all(|address| self.0.contains(&address.get())),
-            "{self:x?}: {trace:?}"
-        );
+        assert!(trace.addresses().iter().all(|&address| self.contains(address)), "{self:x?}: {trace:?}");
     }
 }
 
