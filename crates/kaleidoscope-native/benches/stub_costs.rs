@@ -5,10 +5,11 @@
 #![allow(unsafe_code, reason = "entering code by address is what is measured")]
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kaleidoscope_native::{
-    CodeAddress, HostId, HostPool, Runtime, Stub, StubId, StubPool, Trap, call, maths,
+    CodeAddress, HostId, HostPool, Interrupter, Limits, Runtime, Stub, StubId, StubPool, Trap, call,
+    call_within, enter, maths,
 };
 
 const N_ROUNDS: usize = 20;
@@ -54,12 +55,30 @@ fn guarded(code: CodeAddress, x: f64) -> Result<f64, Trap> {
 fn calls(code: CodeAddress, x: f64) -> f64 {
     best(N, || {
         for _ in 0..N {
-            let _ = black_box(guarded(black_box(code), black_box(x)));
+            black_box(guarded(black_box(code), black_box(x)).unwrap_or(0.0));
         }
     })
 }
 
+/// Generated code that calls the function with these bits `n` times.
+extern "C" fn repeat_calls(n: f64, function: f64) -> f64 {
+    // SAFETY: the bits are those of a function of one parameter.
+    let function = unsafe { std::mem::transmute::<u64, extern "C" fn(f64) -> f64>(function.to_bits()) };
+    let (mut i, mut sum) = (0.0, 0.0);
+    while i < n {
+        sum += function(black_box(1.0));
+        i += 1.0;
+    }
+    sum
+}
+
 fn main() {
+    stubs_and_calls();
+    maths_functions();
+    early_ends();
+}
+
+fn stubs_and_calls() {
     let first = best(1, || {
         let pool = StubPool::new();
         black_box(pool.allocate().expect("memory"));
@@ -87,6 +106,28 @@ fn main() {
     report("a plain call by address", raw);
     let direct = calls(plain, 1.0);
     report("a guarded call", direct);
+    let within = |limits: &Limits| {
+        best(N, || {
+            for _ in 0..N {
+                // SAFETY: as for `guarded`.
+                let result = unsafe { call_within(limits, &AddOne, black_box(plain), black_box(&[1.0])) };
+                black_box(result.unwrap_or(0.0));
+            }
+        })
+    };
+    report("a guarded call under an interrupter", within(&Limits::new().interrupter(Interrupter::new())));
+    let later = Instant::now() + Duration::from_secs(600);
+    report("a guarded call with a deadline", within(&Limits::new().deadline(later)));
+    let scoped = enter(&Limits::new(), &AddOne, |scope| {
+        best(N, || {
+            for _ in 0..N {
+                // SAFETY: as for `guarded`.
+                let result = unsafe { scope.call(black_box(plain), black_box(&[1.0])) };
+                black_box(result.unwrap_or(0.0));
+            }
+        })
+    });
+    report("a call inside `enter`", scoped.expect("a stack"));
     let lazy = calls(stub.address(), 1.0);
     report("a guarded call by way of the lazy entry", lazy);
     // SAFETY: the stub is called with one argument, and `add_one` is never freed.
@@ -99,7 +140,10 @@ fn main() {
     let host_call = calls(host.address(), 1.0);
     report("a guarded call of a host function", host_call);
     report("a guarded call that is left with an error", calls(host.address(), -1.0));
+}
 
+fn maths_functions() {
+    let repeat = CodeAddress::new(repeat_calls as *const () as usize);
     let sin = maths::find("sin").expect("it is in the table");
     let looked_up = Instant::now();
     black_box(maths::all().iter().map(|entry| entry.address().get()).sum::<usize>());
@@ -110,4 +154,72 @@ fn main() {
         }
     });
     report("sin by table", by_table);
+    for name in ["sin", "fabs"] {
+        let entry = maths::find(name).expect("it is in the table");
+        let looping = |code: CodeAddress| {
+            let args = [f64::from(N), f64::from_bits(code.get() as u64)];
+            best(N, || {
+                // SAFETY: `repeat` takes two arguments, the second being the bits of a function of one.
+                black_box(unsafe { call(&AddOne, repeat, &args) }.unwrap_or(0.0));
+            })
+        };
+        report(&format!("{name} from generated code, directly"), looping(entry.address()));
+        report(&format!("{name} from generated code, on the host's stack"), looping(entry.guest_address()));
+    }
+}
+
+/// `f(): f()`
+#[unsafe(naked)]
+extern "C" fn recursion() {
+    std::arch::naked_asm!("2:", "push rbp", "mov rbp, rsp", "call 2b", "pop rbp", "ret")
+}
+
+/// Loops. Moved to where generated code lies: elsewhere it would not be interrupted.
+fn endless() -> CodeAddress {
+    const LOOP: [u8; 2] = [0xeb, 0xfe];
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: no address is asked for.
+    let page = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0) };
+    assert_ne!(page, libc::MAP_FAILED);
+    // SAFETY: the mapping is larger than that.
+    unsafe { page.cast::<[u8; 2]>().write(LOOP) };
+    // SAFETY: the mapping is ours.
+    assert_eq!(unsafe { libc::mprotect(page, 4096, libc::PROT_READ | libc::PROT_EXEC) }, 0);
+    CodeAddress::new(page.addr())
+}
+
+fn early_ends() {
+    let small = Limits::new().stack_bytes(64 << 10);
+    let overflow = CodeAddress::new(recursion as *const () as usize);
+    let small_overflow = best(1, || {
+        // SAFETY: the code takes no arguments and owns nothing.
+        let _ = black_box(unsafe { call_within(&small, &AddOne, overflow, &[]) });
+    });
+    report("an overflow of 64 KiB, over and done with", small_overflow);
+
+    let endless = endless();
+    let interrupter = Interrupter::new();
+    let limits = Limits::new().interrupter(interrupter);
+    let asked = std::sync::Mutex::new(Instant::now());
+    let mut latencies: Vec<f64> = (0..200)
+        .map(|_| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    loop {
+                        *asked.lock().expect("nobody panics") = Instant::now();
+                        if interrupter.interrupt() > 0 {
+                            break;
+                        }
+                    }
+                });
+                // SAFETY: as above.
+                let _ = black_box(unsafe { call_within(&limits, &AddOne, endless, &[]) });
+                let ended = Instant::now();
+                ended.duration_since(*asked.lock().expect("nobody panics")).as_secs_f64() * 1e9
+            })
+        })
+        .collect();
+    latencies.sort_by(f64::total_cmp);
+    report("a request from another thread until the call ends, median", latencies[latencies.len() / 2]);
 }

@@ -1,22 +1,31 @@
-//! The one way into generated code, and the chain of activations that the ways out of it go by.
+//! The ways into generated code, and the chain of activations that the ways out of it go by.
 //!
-//! Leaving early skips the frames of generated code between an entry ([`entry`](crate::entry)) and the innermost
-//! [`call`], and no others: frames of Rust below belong to an activation further out, which goes on by itself when its
-//! own `call` returns. Wasmtime's `runtime/vm/traphandlers.rs` was the model for the chain.
+//! Leaving early skips the frames of generated code on the guest stack, down to the innermost [`enter`], and no others:
+//! what Rust has on the host's stack beyond belongs to an activation further out, which goes on by itself when its own
+//! call returns. Wasmtime's `runtime/vm/traphandlers.rs` was the model for the chain.
 
 use std::cell::Cell;
-use std::ptr::{self, null};
+use std::fmt;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::address::CodeAddress;
-use crate::arch::{self, Landing, N_REGISTERS};
+use crate::arch::{self, Context, Crossing, N_REGISTERS, thread_block};
+use crate::deadline;
 use crate::host::HostId;
+use crate::limits::Limits;
+use crate::stack::{SMALLEST, Stack};
+use crate::stop::{Cause, Evaluation, Level};
 use crate::stub::StubId;
+use crate::thread::Thread;
+use crate::trace::Trace;
 use crate::trap::Trap;
 
 /// What generated code asks of its engine while it runs.
 ///
 /// Both may block, compile, and enter generated code again by a [`call`] of their own. Both run with no lock of this
-/// crate held, on the thread that runs the generated code. A panic in either ends the call with [`Trap::Panic`].
+/// crate held, on the thread that runs the generated code, on its ordinary stack. A panic in either ends the call with [`Trap::Panic`].
 ///
 /// # Safety
 /// The code that `materialize` returns must satisfy the contract of [`Stub::redirect`](crate::Stub::redirect) for that
@@ -37,111 +46,373 @@ pub unsafe trait Runtime: Sync {
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Trap>;
 }
 
-/// Calls generated code with any number of arguments.
-///
-/// Calls nest: a runtime may call again from within `materialize` and `host_call`. Each call ends by itself: a trap in
-/// a nested one is returned to the runtime and goes no further unless the runtime hands it on.
+/// Calls generated code with any number of arguments, under [`Limits::new`].
 ///
 /// # Errors
-/// The trap with which `runtime` ended the call.
+/// As [`call_within`].
+///
+/// # Safety
+/// As [`call_within`].
+pub unsafe fn call(runtime: &dyn Runtime, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
+    const USUAL: &Limits = &Limits::new();
+    // SAFETY: the caller's promises are the same.
+    unsafe { call_within(USUAL, runtime, code, args) }
+}
+
+/// Calls generated code with any number of arguments, under limits.
+///
+/// Calls nest: a runtime may call again from within `materialize` and `host_call`. Each call ends by itself: a trap in
+/// a nested one is returned to the runtime and goes no further unless the runtime hands it on. But who stops a call
+/// stops those inside it, too.
+///
+/// # Errors
+/// The trap with which `runtime` ended the call, or why it was ended otherwise.
 ///
 /// # Safety
 /// - `code` has the C ABI of doubles with as many parameters as there are `args`.
 /// - Code, stubs and slots that it reaches stay valid until the call has returned.
-/// - It does not unwind, and its frames, as those of all it calls but host stubs, may be skipped: they hold no lock and
-///   own nothing.
+/// - It does not unwind, and its frames, as those of all it calls but host stubs and maths thunks, may be skipped at any
+///   instruction: they hold no lock and own nothing.
 /// - All of it that reaches a stub's lazy entry or a host stub belongs to `runtime`.
-pub unsafe fn call(runtime: &dyn Runtime, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
-    let mut few = [0.0; N_REGISTERS];
-    let (registers, stack): (&[f64; N_REGISTERS], &[f64]) = match args.split_first_chunk() {
-        Some(split) => split,
-        None => {
-            few[..args.len()].copy_from_slice(args);
-            (&few, &[])
-        }
-    };
-    let activation = Activation {
-        landing: Landing::new(),
-        runtime,
-        side: Cell::new(Side::Guest),
-        trap: Cell::new(None),
-        previous: INNERMOST.get(),
-    };
-    INNERMOST.set(ptr::from_ref(&activation).cast());
-    // SAFETY: the caller vouches for the code; the landing lives on this frame, which is there until `enter` returns.
-    let outcome =
-        unsafe { arch::enter(&activation.landing, code.get(), registers, stack.as_ptr(), stack.len()) };
-    // Reached on both ways out: `enter` does not unwind, because every entry catches panics.
-    INNERMOST.set(activation.previous);
-    if outcome.left == 0 { Ok(outcome.value) } else { Err(activation.into_trap()) }
-}
-
-/// Whose code an activation is running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    /// Generated code.
-    Guest,
-    /// The runtime, asked by generated code.
-    Host,
-}
-
-/// One [`call`] that has not returned.
+/// - Where a frame is larger than a page, each page of it is touched from above before it is used.
 ///
-/// Promises:
-/// 1. [`INNERMOST`] is null or points to an activation on the stack of this thread whose `call` has not returned.
-/// 2. While `side` is `Guest` for the innermost activation, all frames between its `call` and the newest are those of
-///    generated code, except where an entry of this crate has just been reached.
-/// 3. `landing` has been filled by `enter` before any generated code of the activation runs.
-pub(crate) struct Activation<'call> {
-    landing: Landing,
-    runtime: &'call dyn Runtime,
-    side: Cell<Side>,
-    /// Why it is being left.
-    trap: Cell<Option<Trap>>,
-    /// The activation around it on this thread.
-    previous: *const Activation<'static>,
+/// Code that lies in an executable or a shared library is entered as well, but not stopped while it loops.
+pub unsafe fn call_within(
+    limits: &Limits,
+    runtime: &dyn Runtime,
+    code: CodeAddress,
+    args: &[f64],
+) -> Result<f64, Trap> {
+    let activation = Activation::prepare(limits, runtime)?;
+    let inside = Inside::begin(&activation, limits)?;
+    // SAFETY: the caller's promises; the activation has just begun.
+    let value = unsafe { activation.run(code, args) };
+    drop(inside);
+    value
 }
 
-thread_local! {
-    /// The innermost activation of this thread. The lifetime is not real: see promise 1.
-    static INNERMOST: Cell<*const Activation<'static>> = const { Cell::new(null()) };
+/// Prepares for any number of calls under the same limits: each of them costs less then, and ends by itself.
+///
+/// The deadline is that of all of them together, and an interrupter stops all that are still to come: these end with
+/// the same trap.
+///
+/// # Errors
+/// If the calls cannot be prepared: there is no memory for a stack, or this is inside so many other calls that a stack
+/// is full.
+pub fn enter<R>(
+    limits: &Limits,
+    runtime: &dyn Runtime,
+    body: impl FnOnce(&Scope<'_>) -> R,
+) -> Result<R, Trap> {
+    let activation = Activation::prepare(limits, runtime)?;
+    let inside = Inside::begin(&activation, limits)?;
+    Ok(body(&Scope { activation: &activation, evaluation: inside.evaluation }))
 }
 
-impl Activation<'_> {
-    /// Asks the runtime of the innermost activation; gives back what it answers, or where to land when it traps.
+/// What [`enter`] has prepared: calls of generated code. Stays on its thread.
+pub struct Scope<'scope> {
+    activation: &'scope Activation<'scope>,
+    evaluation: Evaluation,
+}
+
+impl Scope<'_> {
+    /// Calls generated code with any number of arguments.
     ///
-    /// Aborts the process if generated code is running that was not entered by [`call`]: there is nowhere to land and
-    /// nobody to ask. `what` names what it reached.
-    pub(crate) fn ask<T>(
-        what: &dyn Fn() -> String,
-        question: impl FnOnce(&dyn Runtime) -> Result<T, Trap>,
-    ) -> Result<T, *const Landing> {
-        let innermost = INNERMOST.get();
-        // SAFETY: promise 1, and this function returns before that `call` does.
-        let Some(activation) = (unsafe { innermost.as_ref() }) else { outside(&what()) };
-        if activation.side.replace(Side::Host) == Side::Host {
-            outside(&what());
+    /// A call while another one of this scope is waiting for a host function is made inside that, like any other.
+    ///
+    /// # Errors
+    /// As [`call_within`].
+    ///
+    /// # Safety
+    /// As [`call_within`].
+    pub unsafe fn call(&self, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
+        if !self.activation.is_free() {
+            // SAFETY: the caller's promises.
+            return unsafe { self.call_inside(code, args) };
         }
-        let answer = Trap::catch(|| question(activation.runtime));
-        activation.side.set(Side::Guest);
-        answer.map_err(|trap| {
-            activation.trap.set(Some(trap));
-            &raw const activation.landing
-        })
+        // SAFETY: the caller's promises, and the check above.
+        unsafe { self.activation.run(code, args) }
     }
 
     #[cold]
-    fn into_trap(self) -> Trap {
-        self.trap.into_inner().expect("an activation is left only after a trap has been noted")
+    unsafe fn call_inside(&self, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
+        let limits = Limits::new().stack_bytes(self.activation.stack.n_bytes());
+        // SAFETY: the caller's promises.
+        unsafe { call_within(&limits, self.activation.runtime, code, args) }
+    }
+
+    /// What the calls of this scope are to those who want to stop them.
+    pub fn evaluation(&self) -> Evaluation {
+        self.evaluation
     }
 }
 
-/// Ends the process: the contract of [`call`], that generated code is entered by it only, has been broken.
+impl fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("evaluation", &self.evaluation).finish_non_exhaustive()
+    }
+}
+
+/// Why a running call is left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    /// The runtime has said so: there is a trap.
+    Asked,
+    /// The guest stack is used up.
+    StackOverflow,
+    /// Somebody wants it.
+    Stopped(Cause),
+}
+
+/// A call or a scope that has not ended.
+///
+/// Promises:
+/// 1. From `Inside::begin` to the end of `Inside` it does not move, and is in the chain of its thread; what comes before
+///    it in the chain lives longer.
+/// 2. It is not shared with other threads. Handlers of this thread read it while `ThreadBlock::guest` points to it, and
+///    write nothing but cells.
+/// 3. Frames on `stack` below `crossing.top()` belong to it, or to activations inside it.
+#[repr(C)]
+pub(crate) struct Activation<'call> {
+    /// Comes first: a pointer to it is one to the activation.
+    crossing: Crossing,
+    runtime: &'call dyn Runtime,
+    thread: &'call Thread,
+    level: &'static Level,
+    stack: Rc<Stack>,
+    /// Whether no activation around it is on the same stack.
+    is_first: bool,
+    /// Why the running call is being left.
+    ending: Cell<Ending>,
+    trap: Cell<Option<Trap>>,
+    /// The activation around it on this thread.
+    previous: Option<&'call Activation<'call>>,
+}
+
+impl<'call> Activation<'call> {
+    #[inline(always)]
+    fn prepare(limits: &Limits, runtime: &'call dyn Runtime) -> Result<Self, Trap> {
+        let thread = Thread::current()?;
+        let previous = thread.innermost();
+        let stack = thread.stack(limits.stack_bytes)?;
+        let (top, level, is_first) = match previous {
+            None => (stack.high(), thread.seat.first(), true),
+            Some(previous) => previous.below(&stack)?,
+        };
+        Ok(Self {
+            crossing: Crossing::new(top),
+            runtime,
+            thread,
+            level,
+            stack,
+            is_first,
+            ending: Cell::new(Ending::Asked),
+            trap: Cell::new(None),
+            previous,
+        })
+    }
+
+    /// Where an activation inside this one starts on a stack, its level, and whether it is the first there.
+    #[cold]
+    fn below(&self, stack: &Rc<Stack>) -> Result<(usize, &'static Level, bool), Trap> {
+        if !thread_block().guest.load(Ordering::Relaxed).is_null() {
+            fatal("generated code has made a guarded call itself, which only host functions may");
+        }
+        if self.thread.is_host_stack_full() {
+            return Err(Trap::StackOverflow(Trace::capture()));
+        }
+        let level = self.level.inner();
+        let mut around = std::iter::successors(Some(self), |activation| activation.previous);
+        let Some(around) = around.find(|activation| Rc::ptr_eq(&activation.stack, stack)) else {
+            return Ok((stack.high(), level, true));
+        };
+        let crossing = &around.crossing;
+        let top = if crossing.is_running() { crossing.guest_sp() } else { crossing.top() } & !15;
+        if top < stack.low() + SMALLEST / 2 {
+            return Err(Trap::StackOverflow(Trace::capture()));
+        }
+        Ok((top, level, false))
+    }
+
+    /// Whether a call can be made right here.
+    fn is_free(&self) -> bool {
+        !self.crossing.is_running()
+            && self.thread.innermost().is_some_and(|innermost| ptr::addr_eq(innermost, self))
+    }
+
+    /// Calls generated code.
+    ///
+    /// # Safety
+    /// As [`call_within`]; the activation is free.
+    #[inline(always)]
+    unsafe fn run(&self, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
+        let n_stack = args.len().saturating_sub(N_REGISTERS);
+        if n_stack > (self.crossing.top() - self.stack.low() - SMALLEST / 4) / size_of::<f64>() {
+            return Err(Trap::StackOverflow(Trace::default()));
+        }
+        loop {
+            // SAFETY: the caller vouches for the code; the arguments fit, as has been checked.
+            let outcome = unsafe { arch::enter(&self.crossing, code.get(), args.as_ptr(), args.len()) };
+            // Reached on all ways out: `enter` does not unwind, because every entry catches panics.
+            match outcome.left {
+                arch::RETURNED => return Ok(outcome.value),
+                arch::ATTENTION => {
+                    if let Some(cause) = self.cause_to_stop() {
+                        return Err(Trap::stopped(cause, Trace::default()));
+                    }
+                }
+                _ => return Err(self.trap()),
+            }
+        }
+    }
+
+    /// Why the call that was left ended.
+    #[cold]
+    fn trap(&self) -> Trap {
+        arch::forget_vectors();
+        match self.ending.replace(Ending::Asked) {
+            Ending::Asked => self.trap.take().expect("a call is left only after a trap has been noted"),
+            Ending::StackOverflow => {
+                // SAFETY: the call has been left, and nothing inside it is running (promise 3).
+                unsafe { self.stack.give_back(self.crossing.top()) };
+                Trap::StackOverflow(self.thread.trace.take())
+            }
+            Ending::Stopped(cause) => {
+                self.thread.notify_no_more();
+                Trap::stopped(cause, self.thread.trace.take())
+            }
+        }
+    }
+
+    /// Why the call must not go on, if so.
+    #[cold]
+    fn cause_to_stop(&self) -> Option<Cause> {
+        let attention = &thread_block().attention;
+        attention.store(0, Ordering::Relaxed);
+        // A handler that comes now sets it again.
+        compiler_fence(Ordering::SeqCst);
+        let cause = self.thread.seat.stopped();
+        if cause.is_some() {
+            // The activation around this one may have to stop as well, or a later call of the same.
+            attention.store(1, Ordering::Relaxed);
+        }
+        cause
+    }
+
+    /// The activation whose generated code is running on this thread. For handlers of signals, which must not keep it.
+    pub(crate) fn guest() -> Option<&'call Self> {
+        let crossing = thread_block().guest.load(Ordering::Relaxed);
+        // SAFETY: promises 1 and 2: it is running, and the crossing comes first in it.
+        unsafe { crossing.cast::<Self>().as_ref() }
+    }
+
+    /// The activation whose generated code has called into this crate. Aborts the process if there is none: generated
+    /// code is running that was not entered by a guarded call, and there is nowhere to land and nobody to ask. `what`
+    /// names what it reached.
+    ///
+    /// # Safety
+    /// `crossing` is null, or that of the innermost activation of this thread.
+    pub(crate) unsafe fn asking(crossing: *const Crossing, what: &dyn Fn() -> String) -> &'call Self {
+        // SAFETY: the crossing comes first in its activation, which does not end before this call does.
+        let Some(activation) = (unsafe { crossing.cast::<Self>().as_ref() }) else { outside(&what()) };
+        activation
+    }
+
+    /// Asks the runtime; gives back what it answers, or where to land when it traps.
+    pub(crate) fn ask<T>(
+        &self,
+        question: impl FnOnce(&dyn Runtime) -> Result<T, Trap>,
+    ) -> Result<T, *const Crossing> {
+        let answer = self.crossing.in_host_mode(|| Trap::catch(|| question(self.runtime)));
+        answer.map_err(|trap| {
+            self.ending.set(Ending::Asked);
+            self.trap.set(Some(trap));
+            &raw const self.crossing
+        })
+    }
+
+    /// Whether the running call, which is about to go on in generated code, is to be left instead.
+    #[cold]
+    pub(crate) fn is_stopped(&self) -> bool {
+        let Some(cause) = self.cause_to_stop() else { return false };
+        self.thread.trace.record_asking(self);
+        self.ending.set(Ending::Stopped(cause));
+        true
+    }
+
+    /// Makes the interrupted thread leave generated code. For handlers of signals.
+    ///
+    /// # Safety
+    /// This is [`guest`](Self::guest), and the interrupted thread runs on its stack.
+    pub(crate) unsafe fn leave(&self, ending: Ending, seen: &mut Context) {
+        self.ending.set(ending);
+        self.thread.trace.record_interrupted(self, seen.pc(), seen.sp(), seen.fp());
+        thread_block().guest.store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: the caller's promise: above the landing there is nothing that may not be skipped.
+        unsafe { seen.leave_by(&self.crossing) };
+    }
+
+    pub(crate) fn crossing(&self) -> &Crossing {
+        &self.crossing
+    }
+
+    pub(crate) fn stack(&self) -> &Stack {
+        &self.stack
+    }
+}
+
+impl fmt::Debug for Activation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Activation").field("crossing", &self.crossing).finish_non_exhaustive()
+    }
+}
+
+/// An activation in the chain of its thread, until this is dropped.
+struct Inside<'a> {
+    activation: &'a Activation<'a>,
+    evaluation: Evaluation,
+}
+
+impl<'a> Inside<'a> {
+    #[inline(always)]
+    fn begin(activation: &'a Activation<'a>, limits: &Limits) -> Result<Self, Trap> {
+        let evaluation = activation.level.begin(limits.interrupter);
+        // SAFETY: `drop` sets the one before.
+        unsafe { activation.thread.set_innermost(Some(activation)) };
+        let inside = Self { activation, evaluation };
+        if let Some(deadline) = limits.deadline {
+            deadline::watch(activation.level, evaluation, deadline)?;
+        }
+        Ok(inside)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let activation = self.activation;
+        activation.level.end();
+        // SAFETY: what is around this one lives longer.
+        unsafe { activation.thread.set_innermost(activation.previous) };
+        // SAFETY: the calls of this activation have ended, and those inside it.
+        if activation.is_first && unsafe { activation.stack.was_deep() } {
+            // SAFETY: as above, and no other activation is on this stack.
+            unsafe { activation.stack.give_back(activation.stack.high()) };
+        }
+    }
+}
+
+/// The contract of guarded calls, that generated code is entered by them only, has been broken.
 #[cold]
 fn outside(what: &str) -> ! {
-    eprintln!(
-        "fatal: generated code reached {what} without having been entered by a guarded call; \
+    fatal(&format!(
+        "generated code reached {what} without having been entered by a guarded call; \
          a raw call is allowed only to code that needs neither compiling nor the host"
-    );
+    ))
+}
+
+/// Ends the process.
+#[cold]
+fn fatal(why: &str) -> ! {
+    eprintln!("fatal: {why}");
     std::process::abort()
 }

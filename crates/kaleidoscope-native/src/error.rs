@@ -1,10 +1,11 @@
-//! What can go wrong when stubs are made: the system gives no memory, or the ids are used up.
+//! What can go wrong when stubs are made and calls are prepared: the system gives no memory or no thread, or the ids are
+//! used up.
 
 use std::fmt;
 
 use rustix::io::Errno;
 
-/// An error of a pool.
+/// An error of a pool, or of the preparations for a call.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -21,6 +22,14 @@ pub enum ErrorKind {
     Protect,
     /// All 2³² ids of a pool are used.
     Full,
+    /// The system refused to map a guest stack.
+    Stack,
+    /// The system refused an alternate stack for handlers of signals.
+    SignalStack,
+    /// The system refused a thread that watches over deadlines.
+    Watch,
+    /// The thread that calls is ending, and has taken down what it needs for that.
+    ThreadEnds,
 }
 
 impl Error {
@@ -36,6 +45,22 @@ impl Error {
         Self { kind: ErrorKind::Full, source: None }
     }
 
+    pub(crate) fn stack(source: Errno) -> Self {
+        Self { kind: ErrorKind::Stack, source: Some(source) }
+    }
+
+    pub(crate) fn signal_stack(source: Errno) -> Self {
+        Self { kind: ErrorKind::SignalStack, source: Some(source) }
+    }
+
+    pub(crate) fn watch(source: &std::io::Error) -> Self {
+        Self { kind: ErrorKind::Watch, source: Errno::from_io_error(source) }
+    }
+
+    pub(crate) fn thread_ends() -> Self {
+        Self { kind: ErrorKind::ThreadEnds, source: None }
+    }
+
     /// The sort of error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -48,6 +73,10 @@ impl fmt::Display for Error {
             ErrorKind::Map => "cannot map memory for a pool of stubs",
             ErrorKind::Protect => "cannot make a pool of stubs executable",
             ErrorKind::Full => "a pool of stubs has used all its ids",
+            ErrorKind::Stack => "cannot map a stack for generated code",
+            ErrorKind::SignalStack => "cannot set up an alternate stack for handlers of signals",
+            ErrorKind::Watch => "cannot start the thread that watches over deadlines",
+            ErrorKind::ThreadEnds => "a thread that is ending makes no guarded calls",
         })
     }
 }

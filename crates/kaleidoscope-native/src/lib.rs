@@ -8,6 +8,11 @@
 //! This crate knows no language and no code generator: it is given addresses of finished code. Memory is never
 //! writable and executable at once. Nothing here compiles, decides or keeps statistics.
 //!
+//! Generated code runs on a stack of its own, entered by [`call`](call()) or, for many calls, by [`enter`]. It may use up
+//! that stack or loop for ever: the call ends with a [`Trap`], the thread and the process go on. For that the first
+//! guarded call installs handlers of SIGSEGV, SIGBUS and SIGURG, which hand on what is not for them. The runtime, C's
+//! maths functions and handlers run on the host's stacks.
+//!
 //! ```
 //! use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, StubPool, Trap, call};
 //!
@@ -45,18 +50,29 @@
 mod address;
 mod arch;
 mod call;
+mod deadline;
 mod entry;
 mod error;
 mod host;
+mod limits;
 pub mod maths;
 mod pages;
 mod pool;
+mod signal_stack;
+mod signals;
+mod stack;
+mod stop;
 mod stub;
+mod thread;
+mod trace;
 mod trap;
 
 pub use address::CodeAddress;
-pub use call::{Runtime, call};
+pub use call::{Runtime, Scope, call, call_within, enter};
 pub use error::{Error, ErrorKind};
 pub use host::{HostId, HostPool, HostStub};
+pub use limits::Limits;
+pub use stop::{Evaluation, Interrupter};
 pub use stub::{Stub, StubId, StubPool};
+pub use trace::Trace;
 pub use trap::Trap;

@@ -1,6 +1,8 @@
 //! The functions of C's maths library, as the C library of this system has them.
 //!
-//! Generated code calls them by address, an interpreter through the table: both get the same bits. Nothing else will
+//! Generated code calls them by address, an interpreter through the table: both get the same bits. The address for
+//! generated code is that of a thunk, which changes to the host's stack: how much of a stack they need is nobody's
+//! promise. Nothing else will
 //! do: `f64::min` treats zeros and NaNs otherwise than C's `fmin`, others are approximated otherwise, and to link with a
 //! C function by name is not enough: Rust's `compiler_builtins` comes first in the link line and brings a `cbrt`, `fmin`,
 //! `floor` and more of its own. So each is looked up in the library itself, when it is first asked for.
@@ -10,18 +12,28 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::address::CodeAddress;
+use crate::arch;
 
 /// A function of the C maths library.
 ///
 /// Promises:
-/// 1. `address` is 0 or the address of the function of this name in C's maths library, which is never unloaded.
+/// 1. The word of `TARGETS` with its `number` is 0 or the address of the function of this name in C's maths library,
+///    which is never unloaded.
 /// 2. That function takes `arity` doubles, 1 or 2, and returns a double.
+/// 3. `thunk` is the thunk of the same number.
 #[derive(Debug)]
 pub struct MathsEntry {
     name: &'static str,
     arity: u32,
-    address: AtomicUsize,
+    number: usize,
+    thunk: unsafe extern "C" fn(),
 }
+
+/// How many functions there are.
+const N: usize = 36;
+
+/// The addresses of the C functions as far as they have been looked up, by number.
+pub(crate) static TARGETS: [AtomicUsize; N] = [const { AtomicUsize::new(0) }; N];
 
 impl MathsEntry {
     /// Its name in C.
@@ -36,11 +48,24 @@ impl MathsEntry {
 
     /// The address of the C function, valid as long as the process.
     ///
+    /// Not for generated code that is entered by a guarded call: see [`guest_address`](Self::guest_address).
+    ///
     /// # Panics
     /// If the system's C library lacks its maths part, `libm.so.6`.
     pub fn address(&self) -> CodeAddress {
-        let known = self.address.load(Ordering::Relaxed);
+        let known = TARGETS[self.number].load(Ordering::Relaxed);
         CodeAddress::new(if known == 0 { self.look_up() } else { known })
+    }
+
+    /// The address by which generated code calls the function: with the same ABI and the same bits, on the host's stack
+    /// in a guarded call, on the caller's otherwise. Valid as long as this crate is loaded.
+    ///
+    /// # Panics
+    /// As [`address`](Self::address).
+    pub fn guest_address(&self) -> CodeAddress {
+        // The thunk jumps by the table.
+        self.address();
+        CodeAddress::new(self.thunk as usize)
     }
 
     #[cold]
@@ -49,7 +74,7 @@ impl MathsEntry {
         // SAFETY: the handle is that of a library that stays loaded, the name ends with a zero.
         let function = unsafe { dlsym(libm(), name.as_ptr()) }.addr();
         assert!(function != 0, "libm.so.6 has no `{}`", self.name);
-        self.address.store(function, Ordering::Relaxed);
+        TARGETS[self.number].store(function, Ordering::Relaxed);
         function
     }
 
@@ -83,47 +108,47 @@ pub fn all() -> &'static [MathsEntry] {
     &ALL
 }
 
-const fn entry(name: &'static str, arity: u32) -> MathsEntry {
-    MathsEntry { name, arity, address: AtomicUsize::new(0) }
+const fn entry<const NUMBER: usize>(name: &'static str, arity: u32) -> MathsEntry {
+    MathsEntry { name, arity, number: NUMBER, thunk: arch::maths_thunk::<NUMBER> }
 }
 
-static ALL: [MathsEntry; 36] = [
-    entry("sin", 1),
-    entry("cos", 1),
-    entry("tan", 1),
-    entry("asin", 1),
-    entry("acos", 1),
-    entry("atan", 1),
-    entry("atan2", 2),
-    entry("sinh", 1),
-    entry("cosh", 1),
-    entry("tanh", 1),
-    entry("exp", 1),
-    entry("log", 1),
-    entry("log10", 1),
-    entry("log2", 1),
-    entry("pow", 2),
-    entry("sqrt", 1),
-    entry("cbrt", 1),
-    entry("floor", 1),
-    entry("ceil", 1),
-    entry("round", 1),
-    entry("trunc", 1),
-    entry("fabs", 1),
-    entry("fmod", 2),
-    entry("fmin", 2),
-    entry("fmax", 2),
-    entry("hypot", 2),
-    entry("asinh", 1),
-    entry("acosh", 1),
-    entry("atanh", 1),
-    entry("exp2", 1),
-    entry("expm1", 1),
-    entry("log1p", 1),
-    entry("rint", 1),
-    entry("erf", 1),
-    entry("erfc", 1),
-    entry("tgamma", 1),
+static ALL: [MathsEntry; N] = [
+    entry::<0>("sin", 1),
+    entry::<1>("cos", 1),
+    entry::<2>("tan", 1),
+    entry::<3>("asin", 1),
+    entry::<4>("acos", 1),
+    entry::<5>("atan", 1),
+    entry::<6>("atan2", 2),
+    entry::<7>("sinh", 1),
+    entry::<8>("cosh", 1),
+    entry::<9>("tanh", 1),
+    entry::<10>("exp", 1),
+    entry::<11>("log", 1),
+    entry::<12>("log10", 1),
+    entry::<13>("log2", 1),
+    entry::<14>("pow", 2),
+    entry::<15>("sqrt", 1),
+    entry::<16>("cbrt", 1),
+    entry::<17>("floor", 1),
+    entry::<18>("ceil", 1),
+    entry::<19>("round", 1),
+    entry::<20>("trunc", 1),
+    entry::<21>("fabs", 1),
+    entry::<22>("fmod", 2),
+    entry::<23>("fmin", 2),
+    entry::<24>("fmax", 2),
+    entry::<25>("hypot", 2),
+    entry::<26>("asinh", 1),
+    entry::<27>("acosh", 1),
+    entry::<28>("atanh", 1),
+    entry::<29>("exp2", 1),
+    entry::<30>("expm1", 1),
+    entry::<31>("log1p", 1),
+    entry::<32>("rint", 1),
+    entry::<33>("erf", 1),
+    entry::<34>("erfc", 1),
+    entry::<35>("tgamma", 1),
 ];
 
 /// `RTLD_NOW` of `<dlfcn.h>`.

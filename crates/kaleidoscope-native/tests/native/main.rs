@@ -4,10 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "the setting for tests knows only functions marked as one")]
 
 mod arity;
+mod foreign;
+mod guest;
 mod leaving;
 mod maths;
 mod outside;
+mod overflow;
 mod pools;
 mod registers;
+mod scopes;
+mod stopping;
 mod support;
 mod threads;

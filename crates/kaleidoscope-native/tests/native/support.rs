@@ -1,6 +1,9 @@
 //! A runtime made of two closures, and functions to stand for generated code.
 
-use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap, call};
+use std::process::{Command, Output};
+use std::ptr::null_mut;
+
+use kaleidoscope_native::{CodeAddress, HostId, Limits, Runtime, Scope, StubId, Trap, call, call_within};
 
 type Materialize<'a> = Box<dyn Fn(StubId) -> Result<CodeAddress, Trap> + Sync + 'a>;
 type HostCall<'a> = Box<dyn Fn(HostId, &[f64]) -> Result<f64, Trap> + Sync + 'a>;
@@ -52,6 +55,18 @@ impl<'a> Script<'a> {
         // SAFETY: what tests call are functions in Rust that own nothing, and stubs and host stubs they keep alive.
         unsafe { call(self, code, args) }
     }
+
+    /// The same, under limits.
+    pub(crate) fn call_within(&self, limits: &Limits, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
+        // SAFETY: as above, and for code made for tests.
+        unsafe { call_within(limits, self, code, args) }
+    }
+}
+
+/// Calls code, with as many arguments as it has parameters, in a scope.
+pub(crate) fn call_in(scope: &Scope<'_>, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
+    // SAFETY: as for `Script::call`.
+    unsafe { scope.call(code, args) }
 }
 
 /// The text that a trap carries.
@@ -110,4 +125,38 @@ pub(crate) fn digests() -> Vec<CodeAddress> {
     let mut all = Vec::new();
     digests!(all; [] a b c d e f g h i j k l m n o p q r s t);
     all
+}
+
+/// Says to a test that it is the child process, and what to do.
+const WAY: &str = "KALEIDOSCOPE_NATIVE_TEST_WAY";
+
+/// Runs `body` in a process of its own, which runs nothing but the test of this name. None in that process.
+pub(crate) fn child_output(test: &str, way: &str, body: impl FnOnce(&str)) -> Option<Output> {
+    if let Ok(way) = std::env::var(WAY) {
+        body(&way);
+        return None;
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    Some(command.args([test, "--exact", "--nocapture"]).env(WAY, way).output().unwrap())
+}
+
+/// The same for a body that is to succeed, in several ways.
+pub(crate) fn child(test: &str, ways: &[&str], body: impl Fn(&str)) {
+    for way in ways {
+        let Some(output) = child_output(test, way, &body) else { return };
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{way}: {}: {message}", output.status);
+        let report = String::from_utf8_lossy(&output.stdout);
+        assert!(report.contains("1 passed"), "{test} is no test: {report}");
+    }
+}
+
+/// Installs a handler of a signal, as a program around this crate would.
+pub(crate) fn handle(signal: i32, handler: usize, flags: i32) {
+    // SAFETY: zero is a valid action.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler;
+    action.sa_flags = flags;
+    // SAFETY: the tests pass handlers that fit their flags.
+    assert_eq!(unsafe { libc::sigaction(signal, &raw const action, null_mut()) }, 0);
 }

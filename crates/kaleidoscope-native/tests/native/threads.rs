@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use kaleidoscope_native::{HostPool, StubPool, Trap};
+use kaleidoscope_native::{ErrorKind, HostPool, StubPool, Trap};
 
 use crate::support::{Script, add_one, add_two, code};
 
@@ -74,4 +74,46 @@ fn stubs_are_made_by_many_threads() {
         ids
     });
     assert!(ids.into_iter().eq(0..16_000));
+}
+
+/// Makes guarded calls when its thread ends.
+struct Late;
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        match Script::new().call(code(add_one as *const ()), &[1.0]) {
+            Ok(value) => assert_eq!(value, 2.0),
+            Err(Trap::Unavailable(error)) => assert_eq!(error.kind(), ErrorKind::ThreadEnds),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_thread_may_call_while_it_ends() {
+    thread_local! {
+        static EARLIER: Late = const { Late };
+        static LATER: Late = const { Late };
+    }
+    for _ in 0..20 {
+        let body = || {
+            EARLIER.with(|_| ());
+            Script::new().call(code(add_one as *const ()), &[1.0]).unwrap();
+            LATER.with(|_| ());
+        };
+        thread::spawn(body).join().unwrap();
+        thread::spawn(|| LATER.with(|_| ())).join().unwrap();
+    }
+}
+
+#[test]
+fn what_ended_threads_had_is_used_again() {
+    let n_mappings = || std::fs::read_to_string("/proc/self/maps").unwrap().lines().count();
+    let before = n_mappings();
+    for _ in 0..2_000 {
+        let body = || Script::new().call(code(add_one as *const ()), &[1.0]).unwrap();
+        assert_eq!(thread::spawn(body).join().unwrap(), 2.0);
+    }
+    // Other tests map memory at the same time, but not that much.
+    assert!(n_mappings() < before + 1_000);
 }

@@ -1,30 +1,14 @@
-//! The encodings, and what a callee must keep.
+//! What a callee must keep, on every way out.
+
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
+use crate::arch::x86_64::crossing::set_mxcsr;
+use crate::arch::x86_64::thread_block::thread_block;
 
-#[test]
-fn a_stub_is_encoded_as_an_assembler_would() {
-    // jmp [rip+0x1ffa]; push 0x12345678; jmp rel32 back by 0x20.
-    let place = StubPlace { id: 0x1234_5678, stub: 0x1010, slot: 0x3010, header: 0x1000 };
-    let expected = "ff 25 fa 1f 00 00 68 78 56 34 12 e9 e0 ff ff ff";
-    assert_eq!(hex(stub(place)), expected);
-    assert_eq!(lazy_part(place.stub), 0x1016);
-}
-
-#[test]
-fn a_host_stub_and_a_header_are_encoded_as_an_assembler_would() {
-    let place = StubPlace { id: 7, stub: 0x1010, slot: 0x3010, header: 0x1000 };
-    assert_eq!(hex(host_stub(place)), "ff 35 fa 1f 00 00 e9 e5 ff ff ff cc cc cc cc cc");
-    assert_eq!(hex(header(0x1122_3344_5566_7788)), "ff 25 02 00 00 00 cc cc 88 77 66 55 44 33 22 11");
-}
-
-fn hex(bytes: [u8; STUB_SIZE]) -> String {
-    bytes.map(|byte| format!("{byte:02x}")).join(" ")
-}
-
-/// Overwrites everything that a callee must keep, then lands. The landing comes as the bits of the argument.
+/// Overwrites everything that a callee must keep, then lands. The crossing comes as the bits of the argument.
 #[unsafe(naked)]
-extern "C" fn clobber_and_land(landing: f64) -> f64 {
+extern "C" fn clobber_and_land(crossing: f64) -> f64 {
     naked_asm!(
         "movq rdi, xmm0",
         // Rounding towards zero, in both units.
@@ -54,11 +38,10 @@ extern "C" fn use_and_return(_: f64) -> f64 {
 /// [`enter`] with known values in all that a callee must keep: 0 if they are there afterwards.
 #[unsafe(naked)]
 unsafe extern "C" fn difference_after_enter(
-    landing: &Landing,
+    crossing: &Crossing,
     code: usize,
-    registers: &[f64; N_REGISTERS],
-    stack: *const f64,
-    n_stack: usize,
+    args: *const f64,
+    n_args: usize,
 ) -> usize {
     naked_asm!(
         "push rbx",
@@ -112,26 +95,50 @@ unsafe extern "C" fn difference_after_enter(
     )
 }
 
-/// On both ways out, with an odd and an even number of arguments on the stack.
-fn check_callee_saved(code: extern "C" fn(f64) -> f64) {
-    for n_stack in 0..4 {
-        let landing = Landing::new();
-        let mut registers = [0.0; N_REGISTERS];
-        registers[0] = f64::from_bits((&raw const landing).addr() as u64);
+/// A guest stack for one call.
+#[repr(align(16))]
+struct Guest {
+    _bytes: [u8; 16 << 10],
+}
+
+/// On each way out, with all numbers of arguments in registers and a few on the stack.
+fn check_callee_saved(code: extern "C" fn(f64) -> f64, host_mode: u32) {
+    for n_args in 1..N_REGISTERS + 4 {
+        let guest = Box::new(Guest { _bytes: [0; 16 << 10] });
+        set_mxcsr(host_mode);
+        let crossing = Crossing::new((&raw const *guest).addr() + size_of::<Guest>());
+        let mut args = [0.0; N_REGISTERS + 4];
+        args[0] = f64::from_bits((&raw const crossing).addr() as u64);
         let code = code as *const () as usize;
         // SAFETY: the functions called here take one argument, and the others are the caller's to give and to drop.
-        let difference =
-            unsafe { difference_after_enter(&landing, code, &registers, [0.0; 4].as_ptr(), n_stack) };
-        assert_eq!(difference, 0, "{n_stack} arguments on the stack");
+        let difference = unsafe { difference_after_enter(&crossing, code, args.as_ptr(), n_args) };
+        set_mxcsr(MXCSR_DEFAULT);
+        // The only difference there may be is that of the mode that was set above.
+        assert_eq!(difference, (host_mode ^ MXCSR_DEFAULT) as usize, "{n_args} arguments");
+        assert!(!crossing.is_running());
+        assert!(thread_block().guest.load(Relaxed).is_null());
     }
 }
 
+/// Rounding up.
+const UP: u32 = 0x5f80;
+
 #[test]
 fn callee_saved_state_survives_an_early_exit() {
-    check_callee_saved(clobber_and_land);
+    check_callee_saved(clobber_and_land, MXCSR_DEFAULT);
+    check_callee_saved(clobber_and_land, UP);
 }
 
 #[test]
 fn callee_saved_state_survives_a_normal_exit() {
-    check_callee_saved(use_and_return);
+    check_callee_saved(use_and_return, MXCSR_DEFAULT);
+    check_callee_saved(use_and_return, UP);
+}
+
+#[test]
+fn callee_saved_state_survives_not_entering() {
+    thread_block().attention.store(1, Relaxed);
+    check_callee_saved(clobber_and_land, MXCSR_DEFAULT);
+    check_callee_saved(clobber_and_land, UP);
+    thread_block().attention.store(0, Relaxed);
 }

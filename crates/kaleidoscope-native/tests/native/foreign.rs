@@ -1,0 +1,196 @@
+//! Signals that are not for this crate reach whoever had them before, and handlers of others are not hurt.
+
+use std::hint::black_box;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use kaleidoscope_native::{HostPool, Interrupter, Limits, Trap};
+
+use crate::guest::{self, bits};
+use crate::support::{Script, add_one, child, child_output, code, handle};
+
+/// Guarded calls and an overflow, so that all handlers are there.
+fn use_guarded_calls() {
+    assert_eq!(Script::new().call(code(add_one as *const ()), &[1.0]).unwrap(), 2.0);
+    assert!(matches!(Script::new().call(guest::recursion().code(), &[]), Err(Trap::StackOverflow(_))));
+}
+
+/// A fault that has nothing to do with generated code.
+fn fault() {
+    // SAFETY: not at all; the process is meant to fault.
+    unsafe { black_box(std::ptr::without_provenance_mut::<u8>(black_box(64))).write_volatile(1) };
+}
+
+extern "C" fn exit_seven(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: the argument of a handler.
+    let info = unsafe { &*info };
+    // SAFETY: a fault has an address.
+    let address = unsafe { info.si_addr() }.addr();
+    let expected = signal == libc::SIGSEGV && address == 64;
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(if expected { 7 } else { 8 }) };
+}
+
+extern "C" fn exit_nine(_: i32) {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(9) };
+}
+
+#[allow(unconditional_recursion, reason = "it is meant to overflow")]
+fn overflow_the_host(x: u64) -> u64 {
+    let frame = black_box([x; 64]);
+    overflow_the_host(frame[3] + 1) + frame[5]
+}
+
+const TEST: &str = "foreign::faults_go_to_whoever_had_them";
+
+#[test]
+fn faults_go_to_whoever_had_them() {
+    let run = |way: &str| {
+        child_output(TEST, way, |way| {
+            let with_information = libc::SA_SIGINFO | libc::SA_ONSTACK;
+            match way {
+                "a handler" => handle(libc::SIGSEGV, exit_seven as *const () as usize, with_information),
+                "a plain handler" => handle(libc::SIGSEGV, exit_nine as *const () as usize, 0),
+                "the default" | "the default and sent" => handle(libc::SIGSEGV, libc::SIG_DFL, 0),
+                "ignored" | "ignored and sent" => handle(libc::SIGSEGV, libc::SIG_IGN, 0),
+                _ => {}
+            }
+            use_guarded_calls();
+            match way {
+                "the default and sent" | "ignored and sent" => {
+                    // SAFETY: signals this process.
+                    unsafe { libc::raise(libc::SIGSEGV) };
+                }
+                "an overflow" => drop(black_box(overflow_the_host(1))),
+                "an overflow of a thread" => {
+                    let thread = thread::Builder::new().name("unlucky".to_owned());
+                    let body = || {
+                        use_guarded_calls();
+                        overflow_the_host(1)
+                    };
+                    let _ = black_box(thread.spawn(body).unwrap().join());
+                }
+                "an overflow of an innocent thread" => {
+                    let thread = thread::Builder::new().name("innocent".to_owned());
+                    let _ = black_box(thread.spawn(|| overflow_the_host(1)).unwrap().join());
+                }
+                _ => fault(),
+            }
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(3) };
+        })
+    };
+    let Some(output) = run("a handler") else { return };
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    assert_eq!(run("a plain handler").unwrap().status.code(), Some(9));
+    for way in ["the default", "the default and sent", "ignored", "Rust's"] {
+        let output = run(way).unwrap();
+        let is_killed = output.status.signal() == Some(libc::SIGSEGV);
+        assert!(is_killed || is_sanitized(&output), "{way}: {output:?}");
+    }
+    assert_eq!(run("ignored and sent").unwrap().status.code(), Some(3));
+    for way in ["an overflow", "an overflow of a thread", "an overflow of an innocent thread"] {
+        let output = run(way).unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        let is_aborted = output.status.signal() == Some(libc::SIGABRT);
+        let is_told = is_aborted && message.contains("has overflowed its stack");
+        assert!(is_told || is_sanitized(&output), "{way}: {output:?}");
+    }
+}
+
+/// Whether the handler that was there before is that of a sanitizer.
+fn is_sanitized(output: &std::process::Output) -> bool {
+    String::from_utf8_lossy(&output.stderr).contains("ERROR: AddressSanitizer")
+}
+
+#[test]
+fn a_notice_from_somebody_else_is_handed_on() {
+    static N: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn count(_: i32) {
+        N.fetch_add(1, Ordering::Relaxed);
+    }
+    child("foreign::a_notice_from_somebody_else_is_handed_on", &["urgent"], |_| {
+        handle(libc::SIGURG, count as *const () as usize, 0);
+        use_guarded_calls();
+        for n in 1..10 {
+            // SAFETY: signals this thread.
+            unsafe { libc::raise(libc::SIGURG) };
+            assert_eq!(N.load(Ordering::Relaxed), n);
+        }
+        let interrupter = Interrupter::new();
+        thread::scope(|scope| {
+            scope.spawn(|| while interrupter.interrupt() == 0 {});
+            let limits = Limits::new().interrupter(interrupter);
+            let outcome = Script::new().call_within(&limits, guest::endless().code(), &[]);
+            assert!(matches!(outcome, Err(Trap::Interrupted(_))));
+        });
+        assert_eq!(N.load(Ordering::Relaxed), 9, "notices of this crate are its own");
+    });
+}
+
+#[test]
+fn a_handler_on_top_of_generated_code_is_not_skipped() {
+    static BEGUN: AtomicUsize = AtomicUsize::new(0);
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+    static MAY_END: AtomicBool = AtomicBool::new(false);
+    extern "C" fn slow(_: i32) {
+        BEGUN.fetch_add(1, Ordering::SeqCst);
+        while !MAY_END.load(Ordering::SeqCst) {
+            std::hint::spin_loop();
+        }
+        ENDED.fetch_add(1, Ordering::SeqCst);
+    }
+    let way = "foreign::a_handler_on_top_of_generated_code_is_not_skipped";
+    child(way, &["its own stack", "the guest's"], |way| {
+        let flags = if way == "the guest's" { 0 } else { libc::SA_ONSTACK };
+        handle(libc::SIGUSR1, slow as *const () as usize, flags);
+        for turn in 1..=20 {
+            MAY_END.store(false, Ordering::SeqCst);
+            let interrupter = Interrupter::new();
+            let (send, receive) = sync_channel(1);
+            // From here on, generated code loops.
+            let host = HostPool::new().allocate(1).unwrap();
+            let script = Script::new().host_call(|_, _| {
+                send.send(()).unwrap();
+                Ok(0.0)
+            });
+            // SAFETY: asks for the number of this thread.
+            let caller = unsafe { libc::pthread_self() };
+            let outcome = thread::scope(|scope| {
+                scope.spawn(move || {
+                    receive.recv().unwrap();
+                    // SAFETY: the thread lives as long as this scope.
+                    unsafe { libc::pthread_kill(caller, libc::SIGUSR1) };
+                    while BEGUN.load(Ordering::SeqCst) < turn || interrupter.interrupt() == 0 {}
+                    MAY_END.store(true, Ordering::SeqCst);
+                });
+                let limits = Limits::new().interrupter(interrupter);
+                let args = [bits(host.address()), 0.0];
+                script.call_within(&limits, guest::calls_and_loops().code(), &args)
+            });
+            assert!(matches!(outcome, Err(Trap::Interrupted(_))));
+            assert_eq!(ENDED.load(Ordering::SeqCst), turn);
+        }
+    });
+}
+
+#[test]
+fn a_handler_without_room_is_an_overflow() {
+    extern "C" fn nothing(_: i32) {}
+    child("foreign::a_handler_without_room_is_an_overflow", &["no room"], |_| {
+        handle(libc::SIGUSR1, nothing as *const () as usize, 0);
+        let guest = guest::signal_near_the_end();
+        // SAFETY: asks for the number of this thread.
+        let thread = f64::from(unsafe { libc::gettid() });
+        for _ in 0..20 {
+            let args = [thread, f64::from(libc::SIGUSR1), f64::from(256 << 20)];
+            assert!(matches!(Script::new().call(guest.code(), &args), Err(Trap::StackOverflow(_))));
+            // With room it is nothing.
+            let args = [thread, f64::from(libc::SIGUSR1), f64::from(128 << 20)];
+            assert!(Script::new().call(guest.code(), &args).is_ok());
+        }
+    });
+}
