@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kaleidoscope::{Mode, Optimization};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Kaleidoscope: a language of functions over doubles, compiled when first called.
 #[derive(Debug, Parser)]
@@ -70,6 +71,14 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
 
+    /// Stop an item of the program that runs longer than this
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// The stack for calls of the program
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub(crate) stack: u32,
+
     /// After an error, go on with the next item (the default for standard input and the interactive session)
     #[arg(long, conflicts_with = "fail_fast")]
     pub(crate) keep_going: bool,
@@ -117,6 +126,12 @@ pub(crate) struct CheckOptions {
 
     #[command(flatten)]
     pub(crate) messages: MessageOption,
+}
+
+/// A time in seconds, with or without a fraction.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "this is no number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "this is no time that can be waited for".to_owned())
 }
 
 /// How much LLVM optimises.

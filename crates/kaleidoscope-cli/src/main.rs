@@ -13,6 +13,7 @@ mod interactive;
 mod report;
 mod run;
 mod statistics;
+mod stop;
 mod trace;
 
 use args::{Command, Invocation};
@@ -28,6 +29,8 @@ enum Exit {
     Program = 1,
     /// An error in the command line.
     Usage = 2,
+    /// Stopped by Ctrl-C.
+    Interrupted = 130,
 }
 
 fn main() -> ExitCode {

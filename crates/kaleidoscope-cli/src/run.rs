@@ -7,6 +7,7 @@ use crate::input::{Chunk, Input};
 use crate::interactive;
 use crate::report::Reporter;
 use crate::statistics;
+use crate::stop::Stop;
 use crate::trace::Trace;
 use kaleidoscope::{Code, Diagnostic, Engine, ItemOutcome, Script, Span, Statistics};
 use std::io::{self, IsTerminal};
@@ -25,7 +26,11 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     let mut builder = Engine::builder()
         .mode(options.jit.mode())
         .optimization(options.optimization.level())
+        .stack_bytes(options.stack as usize * (1 << 20))
         .output(console.clone());
+    if let Some(limit) = options.timeout {
+        builder = builder.time_limit(limit);
+    }
     let statistics = options.stats.map(|format| (format, Statistics::new()));
     if let Some((_, statistics)) = &statistics {
         builder = builder.observer(statistics.clone());
@@ -48,7 +53,9 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         }
     };
 
-    let mut session = Session { engine, console, reporter, options, exit: Exit::Success };
+    let stop = Stop::install(console.clone(), engine.interrupter());
+    let mut session =
+        Session { engine, console, reporter, options, stop, is_interactive, exit: Exit::Success };
     if is_interactive {
         interactive::talk(&mut session);
     } else {
@@ -63,6 +70,8 @@ pub(crate) struct Session {
     pub(crate) console: Console,
     pub(crate) reporter: Reporter,
     options: RunOptions,
+    stop: Stop,
+    is_interactive: bool,
     exit: Exit,
 }
 
@@ -92,10 +101,10 @@ impl Session {
             let mut script = self.engine.script(&input.name());
             let mut is_ended = false;
             while !is_ended {
-                match chunks.next_chunk() {
+                match self.stop.while_waiting(|| chunks.next_chunk()) {
                     Ok(Chunk::Text(text)) => script.push(&text),
                     Ok(Chunk::NotUtf8(bytes)) => {
-                        self.exit = Exit::Program;
+                        self.exit = self.exit.max(Exit::Program);
                         report_not_utf8(&self.reporter, &mut script, &bytes);
                         if !keep_going {
                             return;
@@ -133,6 +142,9 @@ impl Session {
         mut next: impl FnMut(&mut Script) -> Option<ItemOutcome>,
         keep_going: bool,
     ) -> Flow {
+        if self.is_stopped() {
+            return Flow::Stop;
+        }
         while let Some(outcome) = next(script) {
             if let Some(value) = outcome.value
                 && !self.options.quiet
@@ -149,14 +161,26 @@ impl Session {
                     self.reporter.report(diagnostic, &source);
                 }
             }
+            if self.is_stopped() {
+                return Flow::Stop;
+            }
             if outcome.is_error() {
-                self.exit = Exit::Program;
+                self.exit = self.exit.max(Exit::Program);
                 if !keep_going {
                     return Flow::Stop;
                 }
             }
         }
         Flow::GoOn
+    }
+
+    /// Whether Ctrl-C is to end the run. In the interactive session it ends an item and nothing else.
+    fn is_stopped(&mut self) -> bool {
+        let is_stopped = self.stop.take() && !self.is_interactive;
+        if is_stopped {
+            self.exit = Exit::Interrupted;
+        }
+        is_stopped
     }
 
     /// Sends the rest of the output on its way, and says what was asked for.

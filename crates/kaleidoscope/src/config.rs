@@ -2,6 +2,7 @@
 
 use crate::{Engine, Error, Observer, Output, StandardOutput};
 use std::fmt;
+use std::time::Duration;
 
 /// When code is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -50,6 +51,7 @@ pub struct Builder {
     pub(crate) mode: Mode,
     pub(crate) optimization: Optimization,
     pub(crate) stack_bytes: usize,
+    pub(crate) time_limit: Option<Duration>,
     pub(crate) output: Box<dyn Output>,
     pub(crate) observers: Vec<Box<dyn Observer>>,
 }
@@ -60,6 +62,7 @@ impl Default for Builder {
             mode: Mode::default(),
             optimization: Optimization::default(),
             stack_bytes: 256 << 20,
+            time_limit: None,
             output: Box::new(StandardOutput),
             observers: Vec::new(),
         }
@@ -81,11 +84,18 @@ impl Builder {
         self
     }
 
-    /// The most memory in bytes that calls within one evaluation may take in [`Mode::Off`]; 256 MiB if not set. The other modes use the
-    /// stack of the calling thread.
+    /// The most memory in bytes that nested calls may take within one evaluation; 256 MiB if not set. Deeper recursion ends
+    /// with an error. It is address space: what is not used takes no memory.
     #[must_use]
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
         self.stack_bytes = bytes;
+        self
+    }
+
+    /// The longest time that one top-level expression may take, compiling included; as long as it likes if not set.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
         self
     }
 
@@ -118,6 +128,7 @@ impl fmt::Debug for Builder {
             .field("mode", &self.mode)
             .field("optimization", &self.optimization)
             .field("stack_bytes", &self.stack_bytes)
+            .field("time_limit", &self.time_limit)
             .field("observers", &self.observers.len())
             .finish_non_exhaustive()
     }

@@ -3,6 +3,7 @@
 use crate::compile::Listing;
 use crate::config::Builder;
 use crate::failure::Failure;
+use crate::interrupt::Interrupter;
 use crate::jit::{Body, Jit};
 use crate::program::Program;
 use crate::script::{Outcome, Script};
@@ -67,6 +68,27 @@ impl Engine {
     /// When this engine makes code.
     pub fn mode(&self) -> Mode {
         self.jit.source.mode
+    }
+
+    /// What stops the evaluations of this engine from another thread.
+    ///
+    /// ```
+    /// use kaleidoscope::{Code, Engine};
+    /// use std::thread;
+    ///
+    /// let engine = Engine::new()?;
+    /// let interrupter = engine.interrupter();
+    /// let running = thread::spawn(move || engine.run("for i = 0, 1 in 0;"));
+    /// while !running.is_finished() {
+    ///     interrupter.interrupt();
+    ///     thread::yield_now();
+    /// }
+    /// let outcome = running.join().expect("nothing panics here");
+    /// assert!(outcome.diagnostics().any(|diagnostic| diagnostic.code == Code::Interrupted));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    pub fn interrupter(&self) -> Interrupter {
+        self.jit.source.interrupter.clone()
     }
 
     /// Runs the text: every item, going on after errors.

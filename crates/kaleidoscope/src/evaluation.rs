@@ -4,6 +4,7 @@ use crate::Mode;
 use crate::event::{BodyName, Event, Tier};
 use crate::failure::Failure;
 use crate::host::maths_entry;
+use crate::interrupt::{Cause, Watch};
 use crate::jit::{Jit, Source};
 use crate::shared::Shared;
 use kaleidoscope_lang::code::{Function, FunctionId};
@@ -16,6 +17,7 @@ use std::time::Instant;
 /// Runs the expression to its value.
 pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<f64, Failure> {
     let shared = &jit.source;
+    let watch = Watch::begin(&shared.interrupter, shared.time_limit);
     let unit = {
         let program = shared.program();
         let interpret = shared.mode == Mode::Off || program.needs_no_code(expression);
@@ -27,12 +29,16 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
         None => {
             start = Instant::now();
             let limit = StackLimit { bytes: shared.stack_bytes };
-            evaluate::evaluate(&Reference { shared }, expression, &[], limit)
+            let result = evaluate::evaluate(&Reference { shared, watch: &watch }, expression, &[], limit);
+            result.map_err(|failure| match (failure, watch.cause()) {
+                (Failure::Interrupted { inside }, Cause::DeadlinePassed) => Failure::TimedOut { inside },
+                (failure, _) => failure,
+            })
         }
         Some(unit) => {
             let body = shared.compile(unit, Tier::Eager).map_err(|failure| shared.failed(failure))?;
             start = Instant::now();
-            jit.run_once(body)
+            jit.run_once(body, &watch, shared.stack_bytes)
         }
     };
     let told = shared.tell(|| Event::Evaluated { body: name, took: start.elapsed() });
@@ -42,6 +48,7 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
 /// What the reference evaluator asks.
 struct Reference<'a> {
     shared: &'a Shared,
+    watch: &'a Watch,
 }
 
 impl Environment for Reference<'_> {
@@ -77,6 +84,6 @@ impl Environment for Reference<'_> {
     }
 
     fn stop_requested(&self) -> bool {
-        false
+        self.watch.ask().is_some()
     }
 }

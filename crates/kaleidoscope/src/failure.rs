@@ -20,8 +20,12 @@ pub(crate) enum Failure {
     Arity { name: Arc<str>, given: u32, takes: u32 },
     /// The operating system gave no memory for stubs.
     Memory { reason: String },
-    /// The reference evaluator stopped.
-    Fault(Fault),
+    /// Calls nested deeper than the stack allows. The functions on the stack, the innermost first, as far as they are known.
+    StackOverflow { inside: Vec<Arc<str>> },
+    /// The evaluation was stopped from outside.
+    Interrupted { inside: Vec<Arc<str>> },
+    /// The evaluation took longer than it may.
+    TimedOut { inside: Vec<Arc<str>> },
     /// What the program wrote could not be written.
     Output(io::Error),
     /// No code could be made.
@@ -32,7 +36,11 @@ pub(crate) enum Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+        match fault {
+            Fault::StackOverflow { function } => Self::StackOverflow { inside: vec![function] },
+            // Where a deadline was the cause, whoever set it says so.
+            _ => Self::Interrupted { inside: Vec::new() },
+        }
     }
 }
 
@@ -57,10 +65,11 @@ impl Failure {
                 (Code::StaleArity, message)
             }
             Self::Memory { reason } => (Code::Internal, format!("no memory for another function: {reason}")),
-            Self::Fault(Fault::StackOverflow { function }) => {
-                (Code::StackOverflow, format!("stack overflow in `{function}`"))
+            Self::StackOverflow { inside } => {
+                (Code::StackOverflow, format!("stack overflow{}", place(&inside)))
             }
-            Self::Fault(_) => (Code::Interrupted, "the evaluation was stopped".to_owned()),
+            Self::Interrupted { inside } => (Code::Interrupted, format!("interrupted{}", place(&inside))),
+            Self::TimedOut { inside } => (Code::TimedOut, format!("out of time{}", place(&inside))),
             Self::Output(error) => {
                 (Code::HostError, format!("the output of the program cannot be written: {error}"))
             }
@@ -78,6 +87,20 @@ impl Failure {
 
     pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {
         Self::Panic { text: panic_text(payload) }
+    }
+}
+
+/// ` in f, called by g, h`, with a run of calls of one function by itself named once; nothing where nothing is known.
+fn place(inside: &[Arc<str>]) -> String {
+    const MOST: usize = 6;
+    let mut names: Vec<&str> =
+        inside.iter().map(|name| &**name).filter(|name| !name.starts_with('$')).collect();
+    names.dedup();
+    let Some((innermost, callers)) = names.split_first() else { return String::new() };
+    let quoted: Vec<_> = callers.iter().take(MOST).map(|name| format!("`{name}`")).collect();
+    match quoted.is_empty() {
+        true => format!(" in `{innermost}`"),
+        false => format!(" in `{innermost}`, called by {}", quoted.join(", ")),
     }
 }
 

@@ -5,7 +5,8 @@ use crate::config::Builder;
 use crate::event::{BodyName, Event, Observer, Tier};
 use crate::failure::Failure;
 use crate::host::{HOST_FUNCTIONS, maths_entry};
-use crate::jit::{Body, BodyFacts, CodeAddress, HostId, Made, Occasion, Source, StubId};
+use crate::interrupt::Interrupter;
+use crate::jit::{Body, BodyFacts, CodeAddress, HostId, Made, Occasion, Source, Stop, StubId};
 use crate::program::Program;
 use crate::{Mode, Output};
 use kaleidoscope_lang::code::FunctionId;
@@ -15,11 +16,14 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The state of one engine but for its functions' code.
 pub(crate) struct Shared {
     pub(crate) mode: Mode,
     pub(crate) stack_bytes: usize,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) interrupter: Interrupter,
     pub(crate) output: Box<dyn Output>,
     observers: Vec<Box<dyn Observer>>,
     program: Mutex<Program>,
@@ -38,6 +42,8 @@ impl Shared {
         Ok(Self {
             mode: builder.mode,
             stack_bytes: builder.stack_bytes,
+            time_limit: builder.time_limit,
+            interrupter: Interrupter::new(),
             output: builder.output,
             observers: builder.observers,
             program: Mutex::new(Program::new()),
@@ -148,7 +154,7 @@ impl Source for Shared {
         }
         let signature = program.names.signature(id).clone();
         let address = match program.names.state(id) {
-            State::Maths(maths) => maths_entry(maths).address(),
+            State::Maths(maths) => maths_entry(maths).guest_address(),
             State::Host => {
                 let position = program.host(id).expect("`State::Host` is said of the host's functions");
                 self.host_stubs[position].address()
@@ -191,6 +197,15 @@ impl Source for Shared {
 
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Failure> {
         self.call_host(host.index(), args)
+    }
+
+    fn stopped(&self, stop: Stop, inside: Vec<Arc<str>>) -> Failure {
+        match stop {
+            Stop::StackOverflow => Failure::StackOverflow { inside },
+            Stop::Interrupted => Failure::Interrupted { inside },
+            Stop::DeadlinePassed => Failure::TimedOut { inside },
+            Stop::Unavailable(error) => Failure::Memory { reason: error.to_string() },
+        }
     }
 
     fn panicked(&self, payload: Box<dyn Any + Send>) -> Failure {

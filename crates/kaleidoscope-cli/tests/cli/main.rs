@@ -9,3 +9,4 @@ mod emit;
 mod input;
 mod output;
 mod statistics;
+mod stop;

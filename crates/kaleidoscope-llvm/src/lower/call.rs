@@ -98,13 +98,15 @@ pub(super) fn signature(cx: &Context, n_params: usize) -> FunctionType<'_> {
 
 /// Neither `mustprogress` nor `willreturn`: an endless loop is a meaningful program. `no-builtins` keeps LLVM from
 /// making calls of the C library up, `disable-tail-calls` keeps endless recursion a stack overflow at every level of
-/// optimisation, and probes touch every page of a large frame, so that none steps over the guard page.
-pub(super) fn body_attributes(cx: &Context) -> [Attribute; 4] {
+/// optimisation, probes touch every page of a large frame, so that none steps over the guard page, and frame pointers
+/// make it cheap to say who called whom when something stops the program.
+pub(super) fn body_attributes(cx: &Context) -> [Attribute; 5] {
     [
         enum_attribute(cx, "nounwind"),
         cx.create_string_attribute("no-builtins", ""),
         cx.create_string_attribute("disable-tail-calls", "true"),
         cx.create_string_attribute("probe-stack", "inline-asm"),
+        cx.create_string_attribute("frame-pointer", "all"),
     ]
 }
 

@@ -35,4 +35,4 @@ join4:                                            ; preds = %then, %join
   ret double %5
 }
 
-attributes #0 = { nounwind "disable-tail-calls"="true" "no-builtins" "probe-stack"="inline-asm" }
+attributes #0 = { nounwind "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" }

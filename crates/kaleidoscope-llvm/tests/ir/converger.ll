@@ -44,4 +44,4 @@ join:                                             ; preds = %then, %then6
   ret double %13
 }
 
-attributes #0 = { nounwind "disable-tail-calls"="true" "no-builtins" "probe-stack"="inline-asm" }
+attributes #0 = { nounwind "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" }

@@ -23,4 +23,4 @@ join:                                             ; preds = %then, %else
   ret double %6
 }
 
-attributes #0 = { nounwind "disable-tail-calls"="true" "no-builtins" "probe-stack"="inline-asm" }
+attributes #0 = { nounwind "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" }

@@ -37,6 +37,6 @@ declare double @llvm.sqrt.f64(double) #1
 ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(none)
 declare double @"maths$sin"(double) #2
 
-attributes #0 = { nounwind "disable-tail-calls"="true" "no-builtins" "probe-stack"="inline-asm" }
+attributes #0 = { nounwind "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" }
 attributes #1 = { nocallback nocreateundeforpoison nofree nosync nounwind speculatable willreturn memory(none) }
 attributes #2 = { nocallback nofree nosync nounwind willreturn memory(none) }

@@ -17,8 +17,9 @@ use super::state::Entry;
 use super::{CodeAddress, Function, HostId, Jit, Source, StubId, Trap};
 use crate::compile::Code;
 use crate::event::{BodyName, CompileTimes, Tier};
-use kaleidoscope_native::Runtime;
+use crate::interrupt::Watch;
 use kaleidoscope_native::maths::MathsEntry;
+use kaleidoscope_native::{Limits, Runtime};
 use llvm_orc::{Address, Dylib};
 use std::any::Any;
 use std::fmt;
@@ -65,16 +66,37 @@ impl Body {
         Self { address: code.address, arity, facts, carries, _code: code.keep }
     }
 
-    /// Calls the code, guarded. Errors that end the evaluation early come back as a trap.
-    pub(super) fn call(&self, runtime: &dyn Runtime, args: &[f64]) -> Result<f64, Trap> {
+    /// Calls the code, guarded. Errors that end the evaluation early come back as a trap. `None`: the evaluation was to
+    /// stop before the call began.
+    pub(super) fn call(
+        &self,
+        runtime: &dyn Runtime,
+        watch: &Watch,
+        limits: &Limits,
+        args: &[f64],
+    ) -> Option<Result<f64, Trap>> {
         assert_eq!(
             args.len(),
             self.arity as usize,
             "`{}` is called with its own arity",
             self.facts.name.name
         );
-        // SAFETY: promise 1 for the arity just checked; the body is borrowed, so its code is in memory.
-        unsafe { kaleidoscope_native::call(runtime, self.address, args) }
+        let entered = kaleidoscope_native::enter(limits, runtime, |scope| {
+            // Requests that come from here on find the scope; those before are seen now.
+            if watch.is_interrupted() {
+                return None;
+            }
+            // SAFETY: promise 1 for the arity just checked; the body is borrowed, so its code is in memory.
+            Some(unsafe { scope.call(self.address, args) })
+        });
+        entered.unwrap_or_else(|trap| Some(Err(trap)))
+    }
+
+    /// Whether the address is in this code.
+    pub(super) fn contains(&self, address: CodeAddress) -> bool {
+        let Made::Compiled { bytes, .. } = self.facts.made else { return false };
+        // A return address may be that right behind the code.
+        (self.address.get()..=self.address.get() + bytes).contains(&address.get())
     }
 }
 
@@ -135,8 +157,9 @@ pub(crate) fn define_functions(
     dylib: &Dylib,
     functions: &[(String, &'static MathsEntry)],
 ) -> Result<(), llvm_orc::Error> {
-    let listed =
-        functions.iter().map(|(name, entry)| (name.as_str(), Address::new(entry.address().get() as u64)));
+    let listed = functions
+        .iter()
+        .map(|(name, entry)| (name.as_str(), Address::new(entry.guest_address().get() as u64)));
     // SAFETY: C's functions live as long as the process, and are called with the arity that C gives them.
     unsafe { dylib.define_absolute(listed) }
 }

@@ -20,13 +20,14 @@ mod state;
 pub(crate) use install::{Body, BodyFacts, Made, define_functions};
 pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
 
+use crate::interrupt::Watch;
 use epochs::{Epoch, Epochs};
-use kaleidoscope_native::{Stub, StubPool};
+use kaleidoscope_native::{Stub, StubPool, Trace};
 use state::{Call, State};
 use std::any::Any;
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What makes the bodies of functions, and hears of their lives. Everything but `body` may call the engine again.
 pub(crate) trait Source: Send + Sync {
@@ -52,8 +53,24 @@ pub(crate) trait Source: Send + Sync {
     /// Calls a host function.
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Self::Failure>;
 
+    /// What to tell of an evaluation that was stopped; the functions that were on the stack are named, the innermost first.
+    fn stopped(&self, stop: Stop, inside: Vec<Arc<str>>) -> Self::Failure;
+
     /// What to tell of a panic that the machine's fence caught.
     fn panicked(&self, payload: Box<dyn Any + Send>) -> Self::Failure;
+}
+
+/// What stopped an evaluation.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The guest stack was used up.
+    StackOverflow,
+    /// Somebody asked for it.
+    Interrupted,
+    /// Its time was up.
+    DeadlinePassed,
+    /// The call could not be prepared.
+    Unavailable(kaleidoscope_native::Error),
 }
 
 /// Why a body is made.
@@ -212,11 +229,14 @@ impl<S: Source> Jit<S> {
     }
 
     /// Calls a body that belongs to no function, then gives its code back, and what else nobody is inside of any more.
-    pub(crate) fn run_once(&self, body: Body) -> Result<f64, S::Failure> {
+    pub(crate) fn run_once(&self, body: Body, watch: &Watch, stack_bytes: usize) -> Result<f64, S::Failure> {
         let told = self.source.ready(&body.facts);
         let result = told.and_then(|()| {
             let _inside = self.epochs.enter();
-            body.call(self, &[]).map_err(|trap| self.failure(trap))
+            match body.call(self, watch, &watch.limits(stack_bytes), &[]) {
+                Some(result) => result.map_err(|trap| self.failure(trap, &body)),
+                None => Err(self.source.stopped(Stop::Interrupted, Vec::new())),
+            }
         });
         let mut freed = match self.has_retired.load(Ordering::Acquire) {
             true => self.take_free(&mut self.table()),
@@ -228,15 +248,34 @@ impl<S: Source> Jit<S> {
         result.and_then(|value| told.map(|()| value))
     }
 
-    /// What a trap that left generated code carries is what the source said, or a panic.
-    fn failure(&self, trap: Trap) -> S::Failure {
-        match trap {
-            Trap::Panic(payload) => self.source.panicked(payload),
+    /// What a trap says that left generated code, which `outermost` began.
+    fn failure(&self, trap: Trap, outermost: &Body) -> S::Failure {
+        let (stop, trace) = match trap {
+            Trap::Panic(payload) => return self.source.panicked(payload),
             Trap::Error(error) => {
-                error.downcast().map_or_else(|error| self.source.panicked(error), |failure| *failure)
+                return error.downcast().map_or_else(|error| self.source.panicked(error), |failure| *failure);
             }
-            _ => self.source.panicked(Box::new("an unknown kind of trap")),
-        }
+            Trap::StackOverflow(trace) => (Stop::StackOverflow, trace),
+            Trap::Interrupted(trace) => (Stop::Interrupted, trace),
+            Trap::DeadlinePassed(trace) => (Stop::DeadlinePassed, trace),
+            Trap::Unavailable(error) => (Stop::Unavailable(error), Trace::default()),
+            _ => return self.source.panicked(Box::new("an unknown kind of trap")),
+        };
+        let table = self.table();
+        let ready = table.functions.iter().filter_map(|function| match &function.state {
+            State::Ready(body) => Some(&**body),
+            State::Lazy { .. } | State::Compiling { .. } => None,
+        });
+        let bodies: Vec<&Body> =
+            ready.chain(table.retired.iter().map(|(_, body)| body)).chain([outermost]).collect();
+        let name_at = |&address: &CodeAddress| {
+            let body = bodies.iter().find(|body| body.contains(address))?;
+            Some(Arc::clone(&body.facts.name.name))
+        };
+        let inside = trace.addresses().iter().filter_map(name_at).collect();
+        drop(bodies);
+        drop(table);
+        self.source.stopped(stop, inside)
     }
 
     /// Gives the code of all these bodies back, and tells of it; then the first thing that went wrong in telling of it.

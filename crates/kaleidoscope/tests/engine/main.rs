@@ -6,6 +6,7 @@ mod callbacks;
 mod events;
 mod lifecycle;
 mod redefinition;
+mod stopping;
 mod threads;
 
 use kaleidoscope::{Engine, Mode};

@@ -1,0 +1,65 @@
+//! Programs that would not end by themselves.
+
+use crate::command::check;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+const MODES: [&str; 3] = ["lazy", "eager", "off"];
+
+#[test]
+fn endless_recursion_is_an_error_and_the_next_item_runs() {
+    for mode in MODES {
+        let text = "def f(x) f(x + 1) + 1; f(1); 9;";
+        let finished = check(&["--jit", mode, "--stack", "8", "--keep-going", "-e", text], 1, "9\n");
+        assert!(
+            finished.stderr.contains("KLS3004") && finished.stderr.contains("`f`"),
+            "{}",
+            finished.stderr
+        );
+    }
+}
+
+#[test]
+fn deep_recursion_that_ends_has_room() {
+    for mode in MODES {
+        let text = "def s(n) if n < 1 then 0 else n + s(n - 1); s(1000000);";
+        check(&["--jit", mode, "-e", text], 0, "500000500000\n");
+    }
+}
+
+#[test]
+fn an_item_that_takes_too_long_is_stopped_and_the_next_runs() {
+    for mode in MODES {
+        let text = "def f(x) for i = 0, 1 in sin(i); for i = 0, 1 in 0; f(1); 6;";
+        let finished = check(&["--jit", mode, "--timeout", "0.05", "--keep-going", "-e", text], 1, "6\n");
+        assert_eq!(finished.stderr.matches("KLS3006").count(), 2, "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn control_c_ends_the_run_with_its_own_code() {
+    for mode in MODES {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
+            .args(["--jit", mode, "-", "-e", "6"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        std::io::Write::write_all(&mut stdin, b"5;\n").unwrap();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, "5\n");
+        std::io::Write::write_all(&mut stdin, b"for i = 0, 1 in 0;\n").unwrap();
+        // Whether it comes while the item runs or before it was read: the run ends.
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{mode}");
+        line.clear();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, "", "nothing ran afterwards");
+        drop(stdin);
+    }
+}

@@ -1,0 +1,98 @@
+//! Evaluations that would not end by themselves, and what is left after them.
+
+use crate::check;
+use kaleidoscope::{Code, Engine, Mode, Output, OutputBuffer};
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+fn small(mode: Mode) -> Engine {
+    Engine::builder().mode(mode).stack_bytes(1 << 20).output(OutputBuffer::default()).build().unwrap()
+}
+
+#[test]
+fn overflows_end_the_evaluation_only() {
+    for mode in Mode::ALL {
+        let engine = small(*mode);
+        engine.run(
+            "def f(x) f(x + 1) + 1; def g(x) h(x) + sin(x); def h(x) g(x) * 2; def p(x) p(x) + printd(x);",
+        );
+        for _ in 0..20 {
+            check(&engine, "f(1); g(1); p(1); 9;", &[9.0], &["KLS3004", "KLS3004", "KLS3004"]);
+        }
+        let outcome = engine.run("f(1);");
+        assert!(
+            outcome.diagnostics().any(|diagnostic| diagnostic.message.contains("in `f`")),
+            "{:?}",
+            outcome.items
+        );
+    }
+}
+
+#[test]
+fn overflows_on_many_threads() {
+    let engine = small(Mode::Lazy);
+    engine.run("def f(x) f(x + 1) + 1;");
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| check(&engine, "f(1); 2; f(1);", &[2.0], &["KLS3004", "KLS3004"]));
+        }
+    });
+}
+
+/// A function is first called where the stack is nearly used up: the compiler has a stack of its own.
+#[test]
+fn the_compiler_does_not_run_on_the_programs_stack() {
+    let engine = small(Mode::Lazy);
+    let functions: String = (0..400).map(|n| format!("def f{n}(x) f{}(x) + 1;", n + 1)).collect();
+    // Each level of `deep` reaches another function for the first time.
+    let chain: String = (0..400).map(|n| format!("if x < {n} then f{n}(x) else ")).collect();
+    engine.run(&functions);
+    engine.run("def f400(x) 0;");
+    engine.run(&format!("def deep(x) deep(x + 1) + (0 * x) + ({chain} 0);"));
+    check(&engine, "deep(0); 1;", &[1.0], &["KLS3004"]);
+}
+
+#[test]
+fn the_time_limit_is_that_of_each_item() {
+    for mode in Mode::ALL {
+        let engine = Engine::builder().mode(*mode).time_limit(Duration::from_millis(30)).build().unwrap();
+        let text = "def f(x) f(x + 1); for i = 0, 1 in 0; 1; f(0); 2; for i = 0, 1 in sin(i); 3;";
+        check(&engine, text, &[1.0, 2.0, 3.0], &["KLS3006", "KLS3006", "KLS3006"]);
+    }
+}
+
+/// Says when the program has begun.
+struct Announcing(mpsc::Sender<()>);
+
+impl Output for Announcing {
+    fn write(&self, _: &str) -> io::Result<()> {
+        self.0.send(()).map_err(io::Error::other)
+    }
+}
+
+#[test]
+fn a_request_stops_what_runs_and_nothing_later() {
+    for mode in Mode::ALL {
+        let (sender, begun) = mpsc::channel();
+        let engine = Engine::builder().mode(*mode).output(Announcing(sender)).build().unwrap();
+        let interrupter = engine.interrupter();
+        let running = thread::spawn({
+            let engine = engine.clone();
+            move || engine.run("def f(x) printd(x) + (for i = 0, 1 in 0); f(1); 7;")
+        });
+        begun.recv().unwrap();
+        interrupter.interrupt();
+        let outcome = running.join().unwrap();
+        assert!(
+            outcome.diagnostics().any(|diagnostic| diagnostic.code == Code::Interrupted),
+            "{:?}",
+            outcome.items
+        );
+        assert_eq!(outcome.values().collect::<Vec<_>>(), [7.0], "the next item runs");
+        // Nothing runs: there is nothing to stop.
+        interrupter.interrupt();
+        check(&engine, "def g(x) x + 1; g(1);", &[2.0], &[]);
+    }
+}
