@@ -1,5 +1,7 @@
 //! The programs that are run: our own command, and the chapter 7 program of LLVM's tutorial.
 
+use crate::record;
+use crate::timing::{Pairs, millis};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -19,7 +21,7 @@ pub fn kaleidoscope() -> PathBuf {
     if !built.is_ok_and(|status| status.success()) {
         end("the command could not be built");
     }
-    target_dir().join("release/kaleidoscope")
+    settled(&target_dir().join("release/kaleidoscope"))
 }
 
 /// The chapter 7 program, built by `benches/chapter7.sh` if it is not there yet.
@@ -31,11 +33,43 @@ pub fn chapter7() -> PathBuf {
             end("the chapter 7 program could not be built; benches/chapter7.sh says why");
         }
     }
-    path
+    settled(&path)
+}
+
+/// A copy of the program, made by this process. How a linker has written a file shows in how the kernel caches it, and that in
+/// hundreds of page faults at each start; copies are alike.
+fn settled(program: &Path) -> PathBuf {
+    let directory = target_dir().join("peers/copies");
+    let copy = directory.join(program.file_name().expect("a program has a name"));
+    let copied = fs::create_dir_all(&directory).and_then(|()| fs::copy(program, &copy));
+    match copied {
+        Ok(_) => copy,
+        Err(error) => end(&format!("{} could not be copied: {error}", program.display())),
+    }
+}
+
+/// Runs each program of `benches/programs` by our command and by the chapter 7 program, whole processes, turn and turn about;
+/// prints and records how long both took.
+pub fn beside_chapter7(question: &str, programs: &[&str], args: &[&str], n_pairs: usize) {
+    let (ours, theirs) = (kaleidoscope(), chapter7());
+    let mut lines = Vec::new();
+    println!("wall time of the whole process, median of {n_pairs} pairs; ratio with its quartiles");
+    for program in programs {
+        let input = root().join(format!("benches/programs/{program}.kal"));
+        let run_ours = || run_with_input(&ours, args, &input);
+        let pairs = Pairs::measure(n_pairs, run_ours, || run_with_input(&theirs, &[], &input));
+        let [low, ratio, high] = pairs.ratio();
+        let (ours, theirs) = (millis(pairs.ours()), millis(pairs.theirs()));
+        println!(
+            "  {program:<11} ours {ours:>9} ms   chapter 7 {theirs:>9} ms   ratio {ratio:.3} ({low:.3} to {high:.3})"
+        );
+        lines.push(format!("{program},{ours},{theirs},{ratio:.3}"));
+    }
+    record::add(question, "program,ours_ms,chapter7_ms,ratio", &lines);
 }
 
 /// Runs the program with the text on standard input, its output thrown away; the process ends with a message if it fails.
-pub fn run_with_input(program: &Path, args: &[&str], input: &Path) {
+fn run_with_input(program: &Path, args: &[&str], input: &Path) {
     let text = fs::File::open(input).unwrap_or_else(|error| end(&format!("{}: {error}", input.display())));
     let status = Command::new(program)
         .args(args)

@@ -54,7 +54,7 @@ fn control_c_ends_the_run_with_its_own_code() {
         assert_eq!(line, "5\n");
         std::io::Write::write_all(&mut stdin, b"for i = 0, 1 in 0;\n").unwrap();
         // Whether it comes while the item runs or before it was read: the run ends.
-        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let killed = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
         assert!(killed.success());
         assert_eq!(child.wait().unwrap().code(), Some(130), "{mode}");
         line.clear();
