@@ -1,7 +1,5 @@
 //! One text in every mode, and what to say when the modes do not agree.
 
-use std::fmt::Write as _;
-
 use kaleidoscope::{Mode, Optimization};
 
 use crate::generate::Program;
@@ -52,21 +50,26 @@ fn difference(expected: &Run, got: &Run) -> Option<String> {
 ///
 /// The small program, where it fails, and how to see the large one.
 pub fn check_seed(seed: u64) -> Result<Run, String> {
-    let program = Program::new(seed);
+    let again = format!("── again: cargo xtask random --programs 1 --seed {seed} ──");
+    check_program(&Program::new(seed)).map_err(|report| report + &again)
+}
+
+/// Compares the program; when the modes do not agree, makes it as small as removing items can.
+///
+/// # Errors
+///
+/// The small program and where it fails.
+pub fn check_program(program: &Program) -> Result<Run, String> {
     compare(&program.text()).map_err(|difference| {
         let small = reduce(&program.items, |items| compare(&items.concat()).is_err());
         let text = small.concat();
         let difference = compare(&text).err().unwrap_or(difference);
-        let mut report = String::new();
-        let _ = writeln!(report, "the modes do not agree: {difference}");
-        let _ = writeln!(report, "── the program of seed {seed}, reduced ──\n{text}");
-        let _ = write!(report, "── again: cargo xtask random --programs 1 --seed {seed} ──");
-        report
+        format!("the modes do not agree: {difference}\n── the program, reduced ──\n{text}\n")
     })
 }
 
 /// Removes items, first many at once, then one by one, as long as the rest still fails.
-fn reduce(items: &[String], fails: impl Fn(&[String]) -> bool) -> Vec<String> {
+pub(crate) fn reduce<T: Clone>(items: &[T], fails: impl Fn(&[T]) -> bool) -> Vec<T> {
     let mut items = items.to_vec();
     let mut size = items.len() / 2;
     while size > 0 {

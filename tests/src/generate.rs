@@ -11,7 +11,7 @@
 
 mod expression;
 mod item;
-mod mistake;
+pub(crate) mod mistake;
 mod scope;
 
 #[cfg(test)]
@@ -19,6 +19,9 @@ mod tests;
 
 use crate::random::Random;
 use scope::Scope;
+
+/// The most items of a program that a fuzzer draws: about as many as a program of a seed has.
+const MAX_ITEMS: usize = 20;
 
 /// A program as a list of items, each with its separator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,16 @@ impl Program {
         let begin = [Generator::definition as fn(&mut Generator) -> String; 3];
         let rest = std::iter::repeat_n(Generator::item as fn(&mut Generator) -> String, n_items);
         Self { items: begin.into_iter().chain(rest).map(|make| make(&mut generator)).collect() }
+    }
+
+    /// The program whose choices are these bytes: a fuzzer's.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut generator = Generator { random: Random::from_bytes(bytes), scope: Scope::new() };
+        let mut items = Vec::new();
+        while items.len() < MAX_ITEMS && !generator.random.is_used_up() {
+            items.push(generator.item());
+        }
+        Self { items }
     }
 
     /// The whole text.

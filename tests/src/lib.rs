@@ -7,9 +7,12 @@
 
 pub mod case;
 pub mod compare;
+pub mod fuzz;
 pub mod generate;
 pub mod random;
+pub mod reading;
 pub mod run;
+pub mod session;
 
 /// The example of the readme, so that it stays true.
 #[cfg(doctest)]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod ci;
+mod fuzz;
 mod steps;
 mod tidy;
 
@@ -19,6 +20,7 @@ usage: cargo xtask CHORE
   bless                           write what the case files and examples give now as their expectations
   random [--programs N] [--seed S]
                                   N random programs (1000), the same results in every mode
+  fuzz [--seconds N]              every fuzz target side by side for N seconds (60); needs nightly and cargo-fuzz
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,10 @@ fn main() -> ExitCode {
         ["bless"] => steps::bless(),
         ["random", ref options @ ..] => match steps::RandomOptions::parse(options) {
             Ok(options) => steps::random(&options),
+            Err(message) => return refuse(&message),
+        },
+        ["fuzz", ref options @ ..] => match fuzz::Options::parse(options) {
+            Ok(options) => fuzz::run(&options),
             Err(message) => return refuse(&message),
         },
         [] => return refuse("no chore given"),

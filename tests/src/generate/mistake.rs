@@ -3,7 +3,7 @@
 use super::Generator;
 
 /// None of these leaves anything behind that the generator would have to know of.
-const MISTAKES: &[&str] = &[
+pub(crate) const MISTAKES: &[&str] = &[
     "4 +",
     "(1 + 2",
     "1 + 2)",

@@ -1,12 +1,15 @@
-//! Whole programs, run by every mode: case files, the examples, laziness at scale, random programs.
+//! Whole programs, run by every mode: case files, the examples, laziness at scale, random programs and
+//! sessions, what fuzzing has collected.
 
 #![forbid(unsafe_code)]
 
 mod cases;
+mod corpus;
 mod deep;
 mod examples;
 mod laziness;
 mod random;
+mod sessions;
 
 /// Whether expectations are to be rewritten instead of compared.
 fn bless() -> bool {

@@ -1,0 +1,5 @@
+//! Any bytes as text.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kaleidoscope_tests::fuzz::parser(bytes));

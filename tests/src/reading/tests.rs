@@ -1,0 +1,27 @@
+//! Texts that are right and texts that are not.
+
+use super::{check, random_pieces};
+
+#[test]
+fn texts_read_as_they_should() {
+    for text in [
+        "",
+        "#",
+        "def f(x) x + 1; f(2)",
+        "def binary@@ 7 (a b) a - b; 1 @@ 2 @@ 3 ^ -1; 4 @ 5",
+        "def unary-(v) 0-v; -2^-2; 2--3",
+        "def f(f) f(f; ) 1 def f() é 4",
+        "var x = 1, x in for i = x, i < 3 in if x then 1 else 2 + 3",
+        "1.2.3 1e 12ab \u{0} ; \u{fffd} 1e-400 1e400",
+        "extern f(x) extern f(x y) f(1); f()\r# c\r\n;;; )",
+    ] {
+        assert_eq!(check(text), Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn pieces_are_the_text() {
+    let text = "def é(x) x; ".repeat(100);
+    assert_eq!(random_pieces(&text).concat(), text);
+    assert!(random_pieces(&text).len() > 1);
+}

@@ -1,0 +1,75 @@
+//! The lives of function bodies, as the engine tells them.
+//!
+//! Two promises are checked: what is compiled lazily was called before, and between two steps, when nothing runs, no
+//! code is left of a definition that has been replaced.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kaleidoscope::{BodyName, Event, Observer, Tier};
+
+/// Listens to an engine. Clones are the same listener.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lives(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The version of each name that a call reaches now.
+    current: HashMap<Arc<str>, u32>,
+    called: HashSet<BodyName>,
+    /// How many pieces of code there are of each body.
+    live: HashMap<BodyName, usize>,
+    /// Promises broken.
+    complaint: Option<String>,
+}
+
+impl Lives {
+    /// Whether all promises were kept; to be asked when nothing runs.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(complaint) = &known.complaint {
+            return Err(complaint.clone());
+        }
+        let mut live = known.live.iter().filter(|&(_, &n)| n > 0);
+        let left = live.find(|(body, n)| known.current.get(&body.name) != Some(&body.version) || **n > 1);
+        left.map_or(Ok(()), |(body, n)| Err(format!("{n} pieces of code are left of {body:?}")))
+    }
+}
+
+impl Observer for Lives {
+    fn observe(&self, event: &Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).note(event);
+    }
+}
+
+impl Known {
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Defined { body, .. } => {
+                self.current.insert(Arc::clone(&body.name), body.version);
+            }
+            Event::FirstCalled { body } => {
+                let is_first = self.called.insert(body.clone());
+                self.expect(is_first, || format!("{body:?} is called for the first time again"));
+            }
+            Event::Compiled { body, tier, .. } => {
+                let may_be = *tier != Tier::Lazy || self.called.contains(body);
+                self.expect(may_be, || format!("{body:?} was compiled before it was called"));
+                *self.live.entry(body.clone()).or_default() += 1;
+            }
+            Event::Freed { body, .. } => {
+                let n_live = self.live.get(body).copied().unwrap_or(0);
+                self.expect(n_live > 0, || format!("{body:?} is freed, but was not there"));
+                self.live.insert(body.clone(), n_live.saturating_sub(1));
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes the complaint unless all is well or there was one before.
+    fn expect(&mut self, is_well: bool, complaint: impl FnOnce() -> String) {
+        if !is_well {
+            self.complaint.get_or_insert_with(complaint);
+        }
+    }
+}

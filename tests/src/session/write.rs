@@ -1,0 +1,237 @@
+//! The items of a session, over a few names.
+//!
+//! Why they end: a function calls only names of a lower rank, or itself with its first argument one less; whoever calls
+//! it gives a first argument below 4. Each body makes at most [`MAX_CALLS`] other calls, those in a loop counted for
+//! each turn. This holds whatever is redefined, because the rank belongs to the name.
+
+use crate::generate::mistake::MISTAKES;
+use crate::random::Random;
+
+/// The functions that a session defines, by rank but for the first two, which are there from the start and which get
+/// bodies that call nothing.
+const FUNCTIONS: &[&str] = &["printd", "cos", "f", "g", "h"];
+const BINARY: &[&str] = &["@", "--"];
+const PREFIX: &[&str] = &["!", "-"];
+
+/// User operators rank below `f` and above the functions that were there from the start.
+const OPERATOR_RANK: usize = 1;
+
+/// The rank of a top-level expression: above all.
+const TOP_RANK: usize = FUNCTIONS.len();
+
+/// Calls that a body makes, but for the one of itself.
+const MAX_CALLS: usize = 3;
+
+/// The most turns of a loop.
+const MAX_TURNS: usize = 3;
+
+/// Bodies that are wrong.
+const WRONG: &[&str] = &["nowhere", "(1", "x +", "1.2.3", "cos(1, 2, 3, 4)", "1 = 2", "12ab", "if n then 1"];
+
+/// Writes items.
+pub(super) struct Writer {
+    pub(super) random: Random,
+    /// For each of [`FUNCTIONS`]: the number of parameters that it has by now, if all went well.
+    arities: [Option<usize>; FUNCTIONS.len()],
+    operators: Vec<&'static str>,
+    prefixes: Vec<&'static str>,
+    /// The variables around the place.
+    variables: Vec<&'static str>,
+    n_calls_left: usize,
+}
+
+fn function_rank(idx: usize) -> usize {
+    if idx < 2 { 0 } else { idx }
+}
+
+impl Writer {
+    pub(super) fn new(random: Random) -> Self {
+        Self {
+            random,
+            arities: [Some(1), Some(1), None, None, None],
+            operators: Vec::new(),
+            prefixes: Vec::new(),
+            variables: Vec::new(),
+            n_calls_left: 0,
+        }
+    }
+
+    /// An item, without what ends it.
+    pub(super) fn item(&mut self) -> String {
+        match self.random.below(16) {
+            0..=5 => self.body(&[], TOP_RANK),
+            6..=10 => self.function(),
+            11 => self.binary_operator(),
+            12 => self.prefix_operator(),
+            13 => self.declaration(),
+            14 => self.random.pick(MISTAKES).to_owned(),
+            _ => self.random.pick(&["", "# nothing", "4;;5", "f", "f(", "1 2", "def", "x = 1"]).to_owned(),
+        }
+    }
+
+    /// The number of parameters with which a function is defined, declared or called: what it has, mostly.
+    fn arity(&mut self, idx: usize) -> usize {
+        match self.arities[idx] {
+            Some(arity) if self.random.one_in(5, 6) => arity,
+            _ => self.random.below(4),
+        }
+    }
+
+    /// A function; those that may call others may also call themselves.
+    fn function(&mut self) -> String {
+        let idx = self.random.below(FUNCTIONS.len());
+        let (name, arity) = (FUNCTIONS[idx], self.arity(idx));
+        let parameters = &["n", "x", "y"][..arity];
+        // The counter is read, but never assigned.
+        let last = self.body(parameters, function_rank(idx));
+        let is_wrong = WRONG.contains(&&*last);
+        let body = if function_rank(idx) == 0 || arity == 0 || self.random.one_in(1, 3) {
+            last
+        } else {
+            let again = format!("{name}({})", ["n - 1", "x * 2", "y + n"][..arity].join(", "));
+            match self.random.below(4) {
+                0 => format!("if n < 1 then {last} else {again}"),
+                1 => format!("if n < 1 then {last} else n + {again}"),
+                2 => format!("if 0 < n then (var v = x in {again}) else {last}"),
+                _ => format!("if n < 1 then {last} else {again} - printd(n)"),
+            }
+        };
+        if !is_wrong {
+            self.arities[idx] = Some(arity);
+        }
+        format!("def {name}({}) {body}", parameters.join(" "))
+    }
+
+    fn binary_operator(&mut self) -> String {
+        let op = self.random.pick(BINARY);
+        let precedence = self.random.pick(&["", " 1 ", " 10 ", "20", " 40", " 50", "100 ", "101"]);
+        let body = self.body(&["a", "b"], OPERATOR_RANK);
+        self.operators.push(op);
+        if self.random.one_in(1, 10) {
+            format!("extern binary{op}{precedence}(a b)")
+        } else {
+            format!("def binary{op}{precedence}(a b) {body}")
+        }
+    }
+
+    fn prefix_operator(&mut self) -> String {
+        let op = self.random.pick(PREFIX);
+        let body = self.body(&["v"], OPERATOR_RANK);
+        self.prefixes.push(op);
+        format!("def unary{op}(v) {body}")
+    }
+
+    fn declaration(&mut self) -> String {
+        let idx = self.random.below(FUNCTIONS.len());
+        let arity = self.arity(idx);
+        self.arities[idx] = self.arities[idx].or(Some(arity));
+        format!("extern {}({})", FUNCTIONS[idx], ["a", "b", "c"][..arity].join(" "))
+    }
+
+    /// The expression of an item or of something of this rank.
+    fn body(&mut self, variables: &[&'static str], rank: usize) -> String {
+        if self.random.one_in(1, 12) {
+            return self.random.pick(WRONG).to_owned();
+        }
+        self.variables = variables.to_vec();
+        self.n_calls_left = MAX_CALLS;
+        self.expression(rank, 4)
+    }
+
+    fn expression(&mut self, rank: usize, depth: usize) -> String {
+        if depth == 0 {
+            return self.leaf();
+        }
+        let inner = depth - 1;
+        match self.random.below(16) {
+            0..=2 => self.leaf(),
+            3 | 4 => {
+                let op = self.random.pick(&["+", "-", "*", "/", "<", "^"]);
+                format!("({} {op} {})", self.expression(rank, inner), self.expression(rank, inner))
+            }
+            5 => self.binary(rank, inner),
+            6 => self.prefix(rank, inner),
+            7 => {
+                let [one, two, three] = [0; 3].map(|_| self.expression(rank, inner));
+                format!("if {one} then {two} else {three}")
+            }
+            8 => {
+                let name = self.random.pick(&["x", "v"]);
+                let initial = self.expression(rank, inner);
+                self.variables.push(name);
+                let body = self.expression(rank, inner);
+                self.variables.pop();
+                format!("(var {name} = {initial} in {body})")
+            }
+            9 => self.counted_loop(rank, inner),
+            10 => {
+                let name = self.variables.iter().rev().find(|name| !["n", "i"].contains(name)).copied();
+                let value = self.expression(rank, inner);
+                name.map_or_else(|| value.clone(), |name| format!("({name} = {value})"))
+            }
+            _ => self.call(rank, inner),
+        }
+    }
+
+    fn leaf(&mut self) -> String {
+        if !self.variables.is_empty() && self.random.one_in(1, 2) {
+            return self.variables[self.random.below(self.variables.len())].to_owned();
+        }
+        self.random.pick(&["1", "0", "2", "0.5", "3", "65", "(0/0)", "1e308"]).to_owned()
+    }
+
+    fn binary(&mut self, rank: usize, depth: usize) -> String {
+        let (left, right) = (self.expression(rank, depth), self.expression(rank, depth));
+        if self.operators.is_empty() || !self.may_call(rank, OPERATOR_RANK) {
+            return format!("{left} * {right}");
+        }
+        let operators = self.operators.clone();
+        format!("{left} {} {right}", self.random.pick(&operators))
+    }
+
+    fn prefix(&mut self, rank: usize, depth: usize) -> String {
+        let operand = self.expression(rank, depth);
+        if self.prefixes.is_empty() || !self.may_call(rank, OPERATOR_RANK) {
+            return format!("({operand})^2");
+        }
+        let prefixes = self.prefixes.clone();
+        format!("{} {operand}", self.random.pick(&prefixes))
+    }
+
+    /// Calls in a loop count for each turn, so only few go in.
+    fn counted_loop(&mut self, rank: usize, depth: usize) -> String {
+        let n_outside = self.n_calls_left;
+        self.n_calls_left /= MAX_TURNS;
+        let n_inside = self.n_calls_left;
+        self.variables.push("i");
+        let last = self.random.below(MAX_TURNS);
+        let body = self.expression(rank, depth);
+        self.variables.pop();
+        self.n_calls_left = n_outside - MAX_TURNS * (n_inside - self.n_calls_left);
+        format!("(for i = 0, i < {last} in {body})")
+    }
+
+    /// Whether something of the one rank may call something of the other here; if so, the call is counted.
+    fn may_call(&mut self, caller: usize, callee: usize) -> bool {
+        let may = callee < caller && self.n_calls_left > 0;
+        self.n_calls_left -= usize::from(may);
+        may
+    }
+
+    fn call(&mut self, rank: usize, depth: usize) -> String {
+        let idx = self.random.below(FUNCTIONS.len());
+        if !self.may_call(rank, function_rank(idx)) {
+            return format!("(putchard({}) + {})", 65 + self.random.below(26), self.leaf());
+        }
+        let mut arguments = Vec::new();
+        for param_idx in 0..self.arity(idx) {
+            // The first is what the callee may count down.
+            arguments.push(if param_idx == 0 && function_rank(idx) > 0 {
+                self.random.below(4).to_string()
+            } else {
+                self.expression(rank, depth)
+            });
+        }
+        format!("{}({})", FUNCTIONS[idx], arguments.join(", "))
+    }
+}

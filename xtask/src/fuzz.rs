@@ -1,0 +1,95 @@
+//! Fuzzing: all targets side by side, for a time.
+//!
+//! Needs a nightly toolchain and cargo-fuzz, so it is no part of `ci`; a test there does again what is in
+//! `fuzz/corpus`. Without a sanitizer: they do not know generated code, and the language's own crate has no unsafe code.
+
+use std::fs;
+use std::process::{Child, Command};
+
+use crate::steps::root;
+
+/// How long.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    seconds: u64,
+}
+
+impl Options {
+    /// Reads the options of the chore `fuzz`.
+    ///
+    /// # Errors
+    ///
+    /// One sentence, when they cannot be understood.
+    pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
+        match *arguments {
+            [] => Ok(Self { seconds: 60 }),
+            ["--seconds", seconds] => {
+                let seconds = seconds.parse().map_err(|_| format!("`{seconds}` is no whole number"))?;
+                Ok(Self { seconds })
+            }
+            _ => Err("`fuzz` has one option, `--seconds N`".to_owned()),
+        }
+    }
+}
+
+/// Looks for inputs that fail, beginning with the corpus. New inputs that reach further go to `fuzz/found`.
+///
+/// # Errors
+///
+/// The targets that failed; each has shown its finding.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let targets = targets()?;
+    finish("build", start(&["build", "--sanitizer", "none"])?)?;
+    let runs: Vec<_> = targets.iter().map(|target| (target, start_target(target, options.seconds))).collect();
+    let verdicts = runs.into_iter().map(|(target, run)| run.and_then(|child| finish(target, child)));
+    let failures: Vec<String> = verdicts.filter_map(Result::err).collect();
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
+
+/// The names of the files in `fuzz/targets`.
+fn targets() -> Result<Vec<String>, String> {
+    let folder = root().join("fuzz/targets");
+    let entries =
+        fs::read_dir(&folder).map_err(|error| format!("{} cannot be listed: {error}", folder.display()))?;
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+fn start_target(target: &str, seconds: u64) -> Result<Child, String> {
+    let (found, corpus) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));
+    fs::create_dir_all(root().join(&found)).map_err(|error| format!("{found} cannot be made: {error}"))?;
+    let time = format!("-max_total_time={seconds}");
+    let words = format!("fuzz/{target}.dict");
+    let dictionary = format!("-dict={words}");
+    // Programs end within a few milliseconds; a minute for one is a finding.
+    let mut arguments = vec!["run", "--sanitizer", "none", target, &found, &corpus, "--", &time];
+    arguments.extend(["-timeout=60", "-max_len=2048", "-print_final_stats=1"]);
+    if root().join(&words).is_file() {
+        arguments.push(&dictionary);
+    }
+    start(&arguments)
+}
+
+/// Starts cargo-fuzz. The cargo that has started this program is a stable one and would not do.
+fn start(arguments: &[&str]) -> Result<Child, String> {
+    Command::new("rustup")
+        .args(["run", "nightly", "cargo", "fuzz"])
+        .args(arguments)
+        .current_dir(root())
+        .spawn()
+        .map_err(|error| format!("rustup cannot be started: {error}"))
+}
+
+fn finish(what: &str, mut child: Child) -> Result<(), String> {
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("cargo fuzz, {what}: {status}")),
+        Err(error) => Err(format!("cargo fuzz, {what}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
