@@ -2,7 +2,7 @@
 //!
 //! A session defines a few names again and again, with the same and with other numbers of parameters, declares them,
 //! calls them, fails, and hands its text over in odd pieces. After every step what came of it is compared with what
-//! the reference evaluator gave, and the lives of function bodies are looked at ([`lives`]).
+//! the reference evaluator gave, and the lives of function bodies are looked at (`lives.rs`).
 
 mod lives;
 mod step;
