@@ -24,7 +24,7 @@ fn main() {
         build.cpp_link_stdlib(None);
     }
     // One file for each thing a program may do without: the linker takes those it refers to.
-    for file in ["codegen", "functions", "optimizer", "session", "text"] {
+    for file in ["codegen", "features", "functions", "optimizer", "session", "text"] {
         build.file(format!("shim/{file}.cpp"));
     }
     build.cpp(true).warnings(false).opt_level(2);

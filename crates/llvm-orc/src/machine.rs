@@ -14,6 +14,9 @@ use llvm_sys::target_machine::{
 use crate::error::{Error, ErrorKind, take_message};
 use crate::target::{OptLevel, Target, register};
 
+#[cfg(feature = "shim")]
+mod features;
+
 /// LLVM's machine for a [`Target`], with its data layout.
 ///
 /// Code is position independent with the small model: JITLink gives calls that reach far a stub or an entry in
@@ -25,8 +28,10 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new(target: &Target, level: OptLevel) -> Result<Machine, Error> {
-        let (triple, cpu, features) = target.texts();
         let registered = registered(target)?;
+        let (triple, cpu, features) = target.texts();
+        #[cfg(feature = "shim")]
+        let features = &*features::condensed(triple, cpu, features);
         // SAFETY: the target is registered and the texts are ended by NUL.
         let raw = unsafe {
             LLVMCreateTargetMachine(
