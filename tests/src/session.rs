@@ -15,7 +15,7 @@ pub use step::{Step, Way};
 use std::fmt::Write as _;
 
 use kaleidoscope::lang::number;
-use kaleidoscope::{Code, Diagnostic, Engine, ItemOutcome, Mode, Optimization, OutputBuffer, Script, Span};
+use kaleidoscope::{Diagnostic, Engine, ItemOutcome, Mode, Optimization, OutputBuffer, Script, Span};
 
 use crate::compare::reduce;
 use crate::random::Random;
@@ -30,9 +30,6 @@ const SETTINGS: &[Setting] = &[
     Setting { mode: Mode::Lazy, optimization: Optimization::None },
     Setting { mode: Mode::Eager, optimization: Optimization::Default },
 ];
-
-/// The stack: small, so that endless recursion is soon over, and far more than any other recursion of a session needs.
-const STACK_BYTES: usize = 1 << 20;
 
 /// A list of steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +101,6 @@ impl Seat {
         let engine = Engine::builder()
             .mode(setting.mode)
             .optimization(setting.optimization)
-            .stack_bytes(STACK_BYTES)
             .output(output.clone())
             .observer(lives.clone())
             .build()
@@ -154,28 +150,20 @@ impl Seat {
     }
 
     fn item_run(&self, item: ItemOutcome) -> ItemRun {
-        let mut diagnostics = item.diagnostics;
-        for diagnostic in &mut diagnostics {
-            // Which function was on top depends on the mode.
-            if diagnostic.code == Code::StackOverflow {
-                diagnostic.message.clear();
-            }
-        }
         ItemRun {
             value: item.value.map(number::format),
-            diagnostics,
+            diagnostics: item.diagnostics,
             span: item.span,
             output: self.output.take(),
         }
     }
 }
 
-/// How many items of a session gave a value, how many errors there were, and how many of these were stack overflows.
+/// How many items of a session gave a value, and how many failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     n_values: usize,
     n_errors: usize,
-    n_overflows: usize,
 }
 
 /// Takes the steps with every engine.
@@ -197,11 +185,8 @@ fn run(steps: &[Step]) -> Result<Tally, String> {
             seat.lives.check().map_err(|complaint| format!("{}: {complaint}", place(seat)))?;
         }
         tally.n_values += expected.items.iter().filter(|item| item.value.is_some()).count();
-        let diagnostics = expected.items.iter().flat_map(|item| &item.diagnostics);
-        for error in diagnostics.filter(|diagnostic| diagnostic.is_error()) {
-            tally.n_errors += 1;
-            tally.n_overflows += usize::from(error.code == Code::StackOverflow);
-        }
+        tally.n_errors +=
+            expected.items.iter().flat_map(|item| &item.diagnostics).filter(|it| it.is_error()).count();
     }
     Ok(tally)
 }

@@ -22,11 +22,9 @@ fn many_items_work_and_many_do_not() {
         let tally = run(&Session::new(seed).steps).unwrap_or_else(|difference| panic!("{difference}"));
         sum.n_values += tally.n_values;
         sum.n_errors += tally.n_errors;
-        sum.n_overflows += tally.n_overflows;
     }
     assert!(sum.n_values > 150, "{sum:?}");
     assert!(sum.n_errors > 100, "{sum:?}");
-    assert!(sum.n_overflows > 0, "{sum:?}");
 }
 
 #[test]

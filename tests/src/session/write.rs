@@ -2,8 +2,7 @@
 //!
 //! Why they end: a function calls only names of a lower rank, or itself with its first argument one less; whoever calls
 //! it gives a first argument below 4. Each body makes at most [`MAX_CALLS`] other calls, those in a loop counted for
-//! each turn. This holds whatever is redefined, because the rank belongs to the name. Some functions end only with the
-//! stack; they do nothing else, so that it makes no difference how deep they come.
+//! each turn. This holds whatever is redefined, because the rank belongs to the name.
 
 use crate::generate::mistake::MISTAKES;
 use crate::random::Random;
@@ -73,7 +72,7 @@ impl Writer {
     /// The number of parameters with which a function is defined, declared or called: what it has, mostly.
     fn arity(&mut self, idx: usize) -> usize {
         match self.arities[idx] {
-            Some(arity) if self.random.one_in(11, 12) => arity,
+            Some(arity) if self.random.one_in(5, 6) => arity,
             _ => self.random.below(4),
         }
     }
@@ -90,31 +89,17 @@ impl Writer {
             last
         } else {
             let again = format!("{name}({})", ["n - 1", "x * 2", "y + n"][..arity].join(", "));
-            match self.random.below(5) {
+            match self.random.below(4) {
                 0 => format!("if n < 1 then {last} else {again}"),
                 1 => format!("if n < 1 then {last} else n + {again}"),
                 2 => format!("if 0 < n then (var v = x in {again}) else {last}"),
-                3 => format!("if n < 1 then {last} else {again} - printd(n)"),
-                _ => self.endless(name, arity),
+                _ => format!("if n < 1 then {last} else {again} - printd(n)"),
             }
         };
         if !is_wrong {
             self.arities[idx] = Some(arity);
         }
         format!("def {name}({}) {body}", parameters.join(" "))
-    }
-
-    /// A body that calls its own function for ever, not as its last act: it ends with the stack.
-    fn endless(&mut self, name: &str, arity: usize) -> String {
-        let arguments = ["n + 1", "x", "y"][..arity].join(", ");
-        self.random
-            .pick(&[
-                "1 + NAME(ARGUMENTS)",
-                "NAME(ARGUMENTS) * n",
-                "if n < 0 then 1 else (0 - NAME(ARGUMENTS))",
-            ])
-            .replace("NAME", name)
-            .replace("ARGUMENTS", &arguments)
     }
 
     fn binary_operator(&mut self) -> String {
@@ -145,7 +130,7 @@ impl Writer {
 
     /// The expression of an item or of something of this rank.
     fn body(&mut self, variables: &[&'static str], rank: usize) -> String {
-        if self.random.one_in(1, 16) {
+        if self.random.one_in(1, 12) {
             return self.random.pick(WRONG).to_owned();
         }
         self.variables = variables.to_vec();
@@ -235,8 +220,7 @@ impl Writer {
 
     fn call(&mut self, rank: usize, depth: usize) -> String {
         let idx = self.random.below(FUNCTIONS.len());
-        let is_known = self.arities[idx].is_some() || self.random.one_in(1, 8);
-        if !is_known || !self.may_call(rank, function_rank(idx)) {
+        if !self.may_call(rank, function_rank(idx)) {
             return format!("(putchard({}) + {})", 65 + self.random.below(26), self.leaf());
         }
         let mut arguments = Vec::new();
