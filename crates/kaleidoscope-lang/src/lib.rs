@@ -27,6 +27,7 @@ mod resolve;
 pub mod code;
 pub mod item;
 pub mod listing;
+pub mod shape;
 
 pub mod reader;
 

@@ -10,8 +10,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::shape::Shape;
 use kaleidoscope_lang::code::{Arithmetic, Function, Op};
+use kaleidoscope_lang::shape::Shape;
 
 /// How a function can be compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,8 +10,6 @@
 
 pub mod symbols;
 
-mod shape;
-
 mod effort;
 mod lower;
 mod pipeline;
@@ -43,16 +41,14 @@ pub enum Callee {
 pub struct Unit<'a> {
     /// What it does.
     pub function: &'a Function,
-    /// Its own id: calls of it go straight to the body. None for an expression, which nothing calls.
-    pub id: Option<FunctionId>,
     /// The linker name of the body, made by [`symbols::body`].
     pub symbol: &'a str,
-    /// What a call of each other function goes to. Asked once for each call.
+    /// What a call of each function goes to, the function itself included. Asked once for each call.
     pub callees: &'a dyn Fn(FunctionId) -> Callee,
 }
 
 impl fmt::Debug for Unit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unit").field("id", &self.id).field("symbol", &self.symbol).finish_non_exhaustive()
+        f.debug_struct("Unit").field("symbol", &self.symbol).finish_non_exhaustive()
     }
 }

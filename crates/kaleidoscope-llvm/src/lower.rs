@@ -11,7 +11,6 @@
 mod call;
 
 use crate::Unit;
-use crate::shape::Shape;
 use call::{body_attributes, signature};
 use inkwell::FloatPredicate;
 use inkwell::attributes::AttributeLoc;
@@ -22,6 +21,7 @@ use inkwell::module::Module;
 use inkwell::values::{FloatValue, FunctionValue, IntValue, PhiValue};
 use kaleidoscope_lang::code::{Arithmetic, Local, Op};
 use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_lang::shape::Shape;
 
 /// The module of one function: its body under `unit.symbol`, and declarations of what it uses.
 ///

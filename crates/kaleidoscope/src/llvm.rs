@@ -140,7 +140,7 @@ fn lowering<'a>(
     symbol: &'a str,
     callees: &'a dyn Fn(FunctionId) -> kaleidoscope_llvm::Callee,
 ) -> kaleidoscope_llvm::Unit<'a> {
-    kaleidoscope_llvm::Unit { function: &unit.function, id: unit.id, symbol, callees }
+    kaleidoscope_llvm::Unit { function: &unit.function, symbol, callees }
 }
 
 fn callee(unit: &Unit, id: FunctionId) -> kaleidoscope_llvm::Callee {

@@ -12,20 +12,17 @@ use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::maths::MathsFunction;
 
 impl<'cx> Lowering<'cx, '_> {
-    /// A call, of the function itself, of another one through its slot, or of a maths function.
+    /// A call, through the slot of the function, or of a maths function. A function calls itself through its slot as well:
+    /// a definition that comes while it runs holds for its inner activations.
     pub(super) fn call(&mut self, callee: FunctionId, n_args: usize) {
         let args = self.pop_numbers(n_args);
-        let value = if Some(callee) == self.unit.id {
-            self.call_function(self.body, &args)
-        } else {
-            match (self.unit.callees)(callee) {
-                Callee::Maths(function) => self.call_maths(function, &args),
-                Callee::Slot { address } => {
-                    let slot = self.cx.i64_type().const_int(address, false);
-                    self.call_slot(slot.const_to_pointer(self.cx.ptr_type(AddressSpace::default())), &args)
-                }
-                Callee::SlotSymbol(symbol) => self.call_slot(self.slot_symbol(&symbol), &args),
+        let value = match (self.unit.callees)(callee) {
+            Callee::Maths(function) => self.call_maths(function, &args),
+            Callee::Slot { address } => {
+                let slot = self.cx.i64_type().const_int(address, false);
+                self.call_slot(slot.const_to_pointer(self.cx.ptr_type(AddressSpace::default())), &args)
             }
+            Callee::SlotSymbol(symbol) => self.call_slot(self.slot_symbol(&symbol), &args),
         };
         self.stack.push(Operand::Number(value));
     }

@@ -10,7 +10,7 @@
 //!    never had a stub and the one call of it has returned.
 //! 4. The slot that a code generator is given for the function of a number is the slot of the stub of that number
 //!    ([`Jit::declare`]), and the arity it is given is the one that the function has for ever.
-//! 5. Calls of generated code go through stubs and slots only, but for a body's calls of itself, which end before the body does.
+//! 5. Calls of generated code go through stubs and slots only.
 #![allow(unsafe_code)]
 
 use super::state::Entry;

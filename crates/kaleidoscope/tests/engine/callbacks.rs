@@ -3,6 +3,7 @@
 use crate::check;
 use kaleidoscope::{Engine, Event, Mode, Observer, Output};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// Calls the engine each time the program writes.
@@ -36,6 +37,34 @@ fn an_output_sink_may_run_and_redefine() {
         );
         assert_eq!(*output.values.lock().unwrap(), [105.0, 106.0]);
         check(&engine, "def f(x) printd(x) + x; f(3); f(4);", &[3.0, 7.0], &[]);
+    }
+}
+
+/// Redefines `f` when the program writes for the first time.
+#[derive(Clone, Default)]
+struct RedefiningOutput {
+    engine: Arc<OnceLock<Engine>>,
+    is_done: Arc<AtomicBool>,
+}
+
+impl Output for RedefiningOutput {
+    fn write(&self, _: &str) -> io::Result<()> {
+        if !self.is_done.swap(true, Ordering::Relaxed) {
+            let outcome = self.engine.get().unwrap().run("def f(n) 1000 + n;");
+            assert_eq!(outcome.diagnostics().count(), 0);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_redefinition_reaches_the_recursion_of_the_function_itself() {
+    for mode in Mode::ALL {
+        let output = RedefiningOutput::default();
+        let engine = Engine::builder().mode(*mode).output(output.clone()).build().unwrap();
+        output.engine.set(engine.clone()).unwrap();
+        // The activation with 5 runs the old `f`, and the one with 4, which it calls after the definition, the new one.
+        check(&engine, "def f(n) if n < 1 then 0 else printd(n) + f(n - 1) + 1; f(5);", &[1005.0], &[]);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which variables need a phi, for functions read from text.
 
 use super::Shape;
-use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::Names;
-use kaleidoscope_lang::reader::Reader;
+use crate::item::Item;
+use crate::names::Names;
+use crate::reader::Reader;
 
 /// Checks which variables each `if` and `for` assigns, in order of appearance.
 #[track_caller]

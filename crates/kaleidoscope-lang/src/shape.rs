@@ -1,5 +1,5 @@
-//! Which variables each `if` and `for` of a function assigns, found before lowering: where control flow joins, exactly
-//! these may need a phi.
+//! Which variables each `if` and `for` of a function assigns, found before code is made of it: where control flow joins,
+//! exactly these may need a phi.
 //!
 //! A variable that is first set inside a bracket is out of scope behind it and has no value to keep from one turn of a
 //! loop to the next; so it needs none there.
@@ -7,19 +7,20 @@
 #[cfg(test)]
 mod tests;
 
-use kaleidoscope_lang::code::{Function, Local, Op};
+use crate::code::{Function, Local, Op};
 use std::collections::BTreeSet;
 
-/// What lowering must know before it starts.
-pub(crate) struct Shape {
+/// What a code generator must know before it starts.
+#[derive(Clone, Debug)]
+pub struct Shape {
     /// For each `If` and `Loop`, in order of appearance, the variables it assigns that were set before it.
-    pub(crate) assigned: Vec<Box<[Local]>>,
+    pub assigned: Vec<Box<[Local]>>,
     /// Whether the function calls itself in tail position.
-    pub(crate) has_tail_call: bool,
+    pub has_tail_call: bool,
     /// How deep the loops nest.
-    pub(crate) loop_depth: usize,
-    /// The most phis that lowering may make.
-    pub(crate) n_phis: usize,
+    pub loop_depth: usize,
+    /// The most phis that a code generator may make.
+    pub n_phis: usize,
 }
 
 /// An `If` or `Loop` whose end has not been seen.
@@ -33,7 +34,7 @@ struct Open {
 
 impl Shape {
     /// The shape, unless more than `most_phis` would be needed.
-    pub(crate) fn of(function: &Function, most_phis: usize) -> Option<Self> {
+    pub fn of(function: &Function, most_phis: usize) -> Option<Self> {
         let n_params = function.n_params as usize;
         // Parameters are set before the first operation, so they count as older than every bracket.
         let mut first_set: Vec<Option<usize>> = vec![None; function.locals.len()];
