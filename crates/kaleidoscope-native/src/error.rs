@@ -1,11 +1,11 @@
-//! What can go wrong when stubs are made and calls are prepared: the system gives no memory or no thread, or the ids are
-//! used up.
+//! What can go wrong when stubs are made, code is stored and calls are prepared: the system gives no memory or no thread,
+//! or the ids are used up.
 
 use std::fmt;
 
 use rustix::io::Errno;
 
-/// An error of a pool, or of the preparations for a call.
+/// An error of a pool, of a memory for code, or of the preparations for a call.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Protect,
     /// All 2³² ids of a pool are used.
     Full,
+    /// The system gave no memory for code.
+    Code,
     /// The system refused to map a guest stack.
     Stack,
     /// The system refused an alternate stack for handlers of signals.
@@ -43,6 +45,14 @@ impl Error {
 
     pub(crate) fn full() -> Self {
         Self { kind: ErrorKind::Full, source: None }
+    }
+
+    pub(crate) fn code(source: Errno) -> Self {
+        Self { kind: ErrorKind::Code, source: Some(source) }
+    }
+
+    pub(crate) fn code_file(source: &std::io::Error) -> Self {
+        Self { kind: ErrorKind::Code, source: Errno::from_io_error(source) }
     }
 
     pub(crate) fn stack(source: Errno) -> Self {
@@ -73,6 +83,7 @@ impl fmt::Display for Error {
             ErrorKind::Map => "cannot map memory for a pool of stubs",
             ErrorKind::Protect => "cannot make a pool of stubs executable",
             ErrorKind::Full => "a pool of stubs has used all its ids",
+            ErrorKind::Code => "cannot get memory for code",
             ErrorKind::Stack => "cannot map a stack for generated code",
             ErrorKind::SignalStack => "cannot set up an alternate stack for handlers of signals",
             ErrorKind::Watch => "cannot start the thread that watches over deadlines",

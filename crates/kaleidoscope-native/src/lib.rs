@@ -1,4 +1,4 @@
-//! The machine under a lazy JIT: slots, stubs, the lazy entry, guarded calls.
+//! The machine under a lazy JIT: slots, stubs, the lazy entry, guarded calls, memory for code.
 //!
 //! Every function of a program is reached through one *slot*, a pointer at an address that never changes, and has one
 //! *stub*, 16 bytes of code that jump through the slot. A slot without code leads through its stub into the *lazy
@@ -50,6 +50,7 @@
 mod address;
 mod arch;
 mod call;
+mod code_memory;
 mod deadline;
 mod entry;
 mod error;
@@ -69,6 +70,7 @@ mod trap;
 
 pub use address::CodeAddress;
 pub use call::{Runtime, Scope, call, call_within, enter};
+pub use code_memory::{CodeBlock, CodeMemory};
 pub use error::{Error, ErrorKind};
 pub use host::{HostId, HostPool, HostStub};
 pub use limits::Limits;

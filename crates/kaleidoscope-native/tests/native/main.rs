@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "the setting for tests knows only functions marked as one")]
 
 mod arity;
+mod code;
 mod foreign;
 mod guest;
 mod leaving;

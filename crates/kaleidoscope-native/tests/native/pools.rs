@@ -8,7 +8,7 @@ use kaleidoscope_native::{HostPool, HostStub, Stub, StubId, StubPool, Trap};
 use crate::support::{Script, add_one, add_two, code};
 
 /// The permissions of the mapping around an address.
-fn permissions(maps: &str, address: usize) -> String {
+pub(crate) fn permissions(maps: &str, address: usize) -> String {
     let parse = |text: &str| usize::from_str_radix(text, 16).unwrap();
     maps.lines()
         .find_map(|line| {

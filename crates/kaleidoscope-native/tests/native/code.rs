@@ -1,0 +1,174 @@
+//! Code that is copied into memory for it, run there, and given back: many functions, many threads, for a long time.
+
+use std::fs::read_to_string;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kaleidoscope_native::{CodeBlock, CodeMemory, ErrorKind, Limits, Trap};
+
+use crate::pools::permissions;
+use crate::support::{Script, child};
+
+/// `f(x): x + number`, with traps behind it up to `n_bytes`.
+fn adds(number: f64, n_bytes: usize) -> Vec<u8> {
+    let mut code = vec![0x48, 0xb8]; // mov rax, number
+    code.extend(number.to_bits().to_le_bytes());
+    code.extend([0x66, 0x48, 0x0f, 0x6e, 0xc8]); // movq xmm1, rax
+    code.extend([0xf2, 0x0f, 0x58, 0xc1, 0xc3]); // addsd xmm0, xmm1; ret
+    code.resize(n_bytes.max(code.len()), 0xcc);
+    code
+}
+
+fn allocate(memory: &CodeMemory, number: f64, n_bytes: usize) -> CodeBlock {
+    let code = adds(number, n_bytes);
+    let block = memory.allocate(&code, 16).unwrap();
+    assert_eq!(block.n_bytes(), code.len());
+    block
+}
+
+#[track_caller]
+fn check(block: &CodeBlock, number: f64) {
+    assert_eq!(Script::new().call(block.address(), &[0.5]).unwrap(), number + 0.5);
+}
+
+/// Kilobytes of the process, by the name of the line.
+fn status(line: &str) -> usize {
+    let status = read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
+    line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn a_hundred_thousand_functions_take_few_mappings() {
+    child("code::a_hundred_thousand_functions_take_few_mappings", &["count"], |_| {
+        const N: usize = 100_000;
+        let n_mappings = || read_to_string("/proc/self/maps").unwrap().lines().count();
+        let before = n_mappings();
+        let memory = CodeMemory::new();
+        let mut blocks: Vec<_> = (0..N).map(|n| Some(allocate(&memory, n as f64, 100 + n % 400))).collect();
+        assert!(n_mappings() < before + 100);
+        for n in (0..N).step_by(97) {
+            check(blocks[n].as_ref().unwrap(), n as f64);
+        }
+        // Every second one goes and comes again, larger or smaller: the others stay what they are.
+        for n in (0..N).step_by(2) {
+            blocks[n] = None;
+        }
+        for n in (0..N).step_by(2) {
+            blocks[n] = Some(allocate(&memory, -(n as f64), 100 + n % 300));
+        }
+        assert!(n_mappings() < before + 100);
+        for n in (0..N).step_by(89) {
+            check(blocks[n].as_ref().unwrap(), if n % 2 == 0 { -(n as f64) } else { n as f64 });
+        }
+    });
+}
+
+#[test]
+fn no_page_is_ever_writable() {
+    let memory = CodeMemory::new();
+    let block = allocate(&memory, 1.0, 100);
+    let maps = read_to_string("/proc/self/maps").unwrap();
+    assert_eq!(permissions(&maps, block.address().get()), "r-xs");
+    let writable = maps.lines().filter(|line| line.contains("/memfd:code") && line.contains('w'));
+    assert_eq!(writable.count(), 0);
+}
+
+#[test]
+fn threads_come_and_go_with_their_code() {
+    let memory = CodeMemory::new();
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let memory = &memory;
+            scope.spawn(move || {
+                let mut blocks: Vec<(f64, CodeBlock)> = Vec::new();
+                for turn in 0..3_000_usize {
+                    let number = (thread * 10_000 + turn) as f64;
+                    blocks.push((number, allocate(memory, number, turn * 31 % 700)));
+                    let (number, block) = &blocks[turn * 7 % blocks.len()];
+                    check(block, *number);
+                    if blocks.len() > 50 {
+                        blocks.swap_remove(turn * 13 % blocks.len());
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn memory_stays_level() {
+    child("code::memory_stays_level", &["cycles"], |_| {
+        let memory = CodeMemory::new();
+        let cycle = |n: usize| {
+            let blocks: Vec<_> =
+                (0..4_000).map(|k| allocate(&memory, k as f64, 100 + (k * n) % 400)).collect();
+            check(&blocks[n % blocks.len()], (n % blocks.len()) as f64);
+        };
+        (0..5).for_each(cycle);
+        let before = status("VmRSS");
+        // 36 MiB of code go through it.
+        (5..35).for_each(cycle);
+        let after = status("VmRSS");
+        assert!(after < before + 4 * 1024, "{before} KiB became {after}");
+        let code = status("RssShmem");
+        assert!(code <= 1024, "{code} KiB of code are left of none");
+    });
+}
+
+#[test]
+fn a_loop_in_it_can_be_stopped() {
+    let memory = CodeMemory::new();
+    // push rbp; mov rbp, rsp; self: jmp self
+    let endless = memory.allocate(&[0x55, 0x48, 0x89, 0xe5, 0xeb, 0xfe], 16).unwrap();
+    let limits = Limits::new().deadline(Instant::now() + Duration::from_millis(2));
+    let outcome = Script::new().call_within(&limits, endless.address(), &[]);
+    assert!(matches!(outcome, Err(Trap::DeadlinePassed(_))), "{outcome:?}");
+}
+
+#[test]
+fn a_forked_child_writes_memory_of_its_own() {
+    child("code::a_forked_child_writes_memory_of_its_own", &["fork"], |_| {
+        let memory = CodeMemory::new();
+        let old = allocate(&memory, 1.0, 100);
+        let given_up = allocate(&memory, 2.0, 100);
+        // SAFETY: the child only does what is tested, and exits.
+        match unsafe { libc::fork() } {
+            0 => {
+                drop(given_up);
+                let new: Vec<_> = (0..1_000).map(|n| allocate(&memory, f64::from(n), 100)).collect();
+                check(&old, 1.0);
+                (0..1_000).zip(&new).for_each(|(n, block)| check(block, f64::from(n)));
+                drop(new);
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(0) };
+            }
+            process => {
+                let mut status = -1;
+                // SAFETY: waits for the child.
+                assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
+                assert_eq!(status, 0);
+                check(&old, 1.0);
+                check(&given_up, 2.0);
+                check(&allocate(&memory, 3.0, 100), 3.0);
+            }
+        }
+    });
+}
+
+#[test]
+fn without_memory_there_is_an_error_and_no_harm() {
+    child("code::without_memory_there_is_an_error_and_no_harm", &["limit"], |_| {
+        let memory = CodeMemory::new();
+        let first = allocate(&memory, 1.0, 100);
+        let limit = libc::rlimit { rlim_cur: 4 << 20, rlim_max: 4 << 20 };
+        // SAFETY: the structure is as the system has it.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+        // SAFETY: without this the signal ends the process.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+        let large = vec![0xcc; 8 << 20];
+        assert_eq!(memory.allocate(&large, 16).unwrap_err().kind(), ErrorKind::Code);
+        check(&first, 1.0);
+        check(&allocate(&memory, 2.0, 200), 2.0);
+    });
+}
