@@ -13,6 +13,7 @@ use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::listing as resolved;
 use std::collections::HashMap;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 /// Runs Kaleidoscope programs, and keeps what they define.
@@ -32,6 +33,10 @@ use std::sync::Arc;
 pub struct Engine {
     pub(crate) jit: Arc<Jit<Shared>>,
 }
+
+// A panic of the host's code (an observer, an output, the body of a scope) leaves every table of the engine whole.
+impl UnwindSafe for Engine {}
+impl RefUnwindSafe for Engine {}
 
 /// What an item that was made part of the program left to do, once no lock is held.
 #[derive(Default)]

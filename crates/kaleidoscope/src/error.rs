@@ -1,14 +1,16 @@
-//! The one error of the embedding API: what can go wrong before any program text is looked at.
+//! What can go wrong in asking an engine for something, before any program text or call is looked at.
 //!
-//! Mistakes in a user's program are no errors in this sense; they come as [`crate::Diagnostic`]s.
+//! Mistakes in a user's program are no errors in this sense; they come as [`crate::Diagnostic`]s, and from calls as
+//! [`crate::CallError`]s.
 
 use std::fmt;
 
-/// Why an engine could not be made.
+/// Why an engine, or a handle of a function, could not be made.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
-    source: Box<dyn std::error::Error + Send + Sync>,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What kind of error it is.
@@ -17,11 +19,26 @@ pub struct Error {
 pub enum ErrorKind {
     /// The operating system gave no memory for the engine's stubs.
     Memory,
+    /// No function has the name.
+    UnknownFunction,
+    /// The function takes another number of arguments.
+    WrongArity,
 }
 
 impl Error {
     pub(crate) fn memory(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { kind: ErrorKind::Memory, source: source.into() }
+        let message = "the engine got no memory for its stubs".to_owned();
+        Self { kind: ErrorKind::Memory, message, source: Some(source.into()) }
+    }
+
+    pub(crate) fn unknown_function(name: &str) -> Self {
+        let message = format!("there is no function `{name}`");
+        Self { kind: ErrorKind::UnknownFunction, message, source: None }
+    }
+
+    pub(crate) fn wrong_arity(name: &str, asked: u32, takes: u32) -> Self {
+        let message = format!("`{name}` was asked for with {asked} arguments, and takes {takes}");
+        Self { kind: ErrorKind::WrongArity, message, source: None }
     }
 
     /// What kind of error it is.
@@ -32,14 +49,15 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            ErrorKind::Memory => f.write_str("the engine got no memory for its stubs"),
-        }
+        f.write_str(&self.message)
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.source)
+        match &self.source {
+            Some(source) => Some(&**source),
+            None => None,
+        }
     }
 }

@@ -28,12 +28,7 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
     let result = match unit {
         None => {
             start = Instant::now();
-            let limit = StackLimit { bytes: shared.stack_bytes };
-            let result = evaluate::evaluate(&Reference { shared, watch: &watch }, expression, &[], limit);
-            result.map_err(|failure| match (failure, watch.cause()) {
-                (Failure::Interrupted { inside }, Cause::DeadlinePassed) => Failure::TimedOut { inside },
-                (failure, _) => failure,
-            })
+            Reference { shared, watch: &watch }.run(expression, &[])
         }
         Some(unit) => {
             let body = shared.compile(unit, Tier::Eager).map_err(|failure| shared.failed(failure))?;
@@ -45,10 +40,37 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
     result.and_then(|value| told.map(|()| value))
 }
 
+/// Calls the function in the reference evaluator.
+pub(crate) fn call_in_reference(
+    shared: &Shared,
+    watch: &Watch<'_>,
+    function: FunctionId,
+    args: &[f64],
+) -> Result<f64, Failure> {
+    let reference = Reference { shared, watch };
+    match reference.callee(function)? {
+        evaluate::Callee::Function(function) => reference.run(&function, args),
+        evaluate::Callee::Maths(maths) => Ok(reference.maths(maths, args)),
+        evaluate::Callee::Host => reference.host(function, args),
+    }
+}
+
 /// What the reference evaluator asks.
 struct Reference<'a> {
     shared: &'a Shared,
-    watch: &'a Watch,
+    watch: &'a Watch<'a>,
+}
+
+impl Reference<'_> {
+    fn run(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Failure> {
+        let limit = StackLimit { bytes: self.shared.stack_bytes };
+        evaluate::evaluate(self, function, args, limit).map_err(|failure| {
+            match (failure, self.watch.cause()) {
+                (Failure::Interrupted { inside }, Cause::DeadlinePassed) => Failure::TimedOut { inside },
+                (failure, _) => failure,
+            }
+        })
+    }
 }
 
 impl Environment for Reference<'_> {

@@ -47,7 +47,13 @@ impl From<Fault> for Failure {
 impl Failure {
     /// What to say of it, at the place of the item that failed.
     pub(crate) fn into_diagnostic(self, span: Span) -> Diagnostic {
-        let (code, message) = match self {
+        let (code, message) = self.describe();
+        Diagnostic::error(code, span, message)
+    }
+
+    /// What to say of it.
+    pub(crate) fn describe(self) -> (Code, String) {
+        match self {
             Self::Undefined { name } => {
                 (Code::UndefinedCalled, format!("`{name}` was called, and is still undefined"))
             }
@@ -81,8 +87,7 @@ impl Failure {
                 (code, format!("no code could be made for `{}`: {reason}", body.name))
             }
             Self::Panic { text } => (Code::HostPanic, format!("the host panicked: {text}")),
-        };
-        Diagnostic::error(code, span, message)
+        }
     }
 
     pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {

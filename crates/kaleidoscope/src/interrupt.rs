@@ -32,8 +32,8 @@ impl Interrupter {
 
 /// What may stop one evaluation.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    interrupter: Interrupter,
+pub(crate) struct Watch<'a> {
+    interrupter: &'a Interrupter,
     n_requests_before: u64,
     deadline: Option<Instant>,
     /// How often the reference evaluator has asked: a look at the clock costs more than a step of it.
@@ -49,12 +49,13 @@ pub(crate) enum Cause {
 
 const CLOCK_AFTER: u32 = 256;
 
-impl Watch {
+impl<'a> Watch<'a> {
     /// The evaluation begins now.
-    pub(crate) fn begin(interrupter: &Interrupter, time_limit: Option<Duration>) -> Self {
+    #[inline]
+    pub(crate) fn begin(interrupter: &'a Interrupter, time_limit: Option<Duration>) -> Self {
         Self {
             n_requests_before: interrupter.n_requests.load(Ordering::SeqCst),
-            interrupter: interrupter.clone(),
+            interrupter,
             deadline: time_limit.and_then(|limit| Instant::now().checked_add(limit)),
             n_asked: Cell::new(0),
         }

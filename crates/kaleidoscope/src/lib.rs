@@ -16,6 +16,7 @@
 
 #![deny(unsafe_code)]
 
+mod call_error;
 mod compile;
 mod config;
 mod engine;
@@ -23,21 +24,25 @@ mod error;
 mod evaluation;
 mod event;
 mod failure;
+mod function;
 mod host;
 mod interrupt;
 mod jit;
 mod llvm;
 mod output;
 mod program;
+mod raw;
 mod script;
 mod shared;
 mod stats;
 
+pub use call_error::CallError;
 pub use compile::Listing;
 pub use config::{Builder, Mode, Optimization};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind};
 pub use event::{BodyName, CompileTimes, Event, Observer, Tier};
+pub use function::{Arguments, Function, Scope};
 pub use interrupt::Interrupter;
 pub use kaleidoscope_lang as lang;
 pub use kaleidoscope_lang::diagnostic::{Code, Diagnostic, Severity};

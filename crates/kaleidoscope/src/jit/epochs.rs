@@ -46,7 +46,7 @@ impl Epochs {
         let depth = inside.depth.load(Ordering::Relaxed);
         inside.depth.store(depth + 1, Ordering::Relaxed);
         if depth == 0 {
-            inside.since.store(self.now.load(Ordering::SeqCst), Ordering::SeqCst);
+            inside.since.store(self.now.load(Ordering::SeqCst), Ordering::Relaxed);
             // What this thread reads of slots from here on comes after the store. Whoever retired a body and did not see
             // the store had re-pointed the slot before, so this thread reads the new target.
             fence(Ordering::SeqCst);

@@ -11,15 +11,15 @@
 //! 4. The slot that a code generator is given for the function of a number is the slot of the stub of that number
 //!    ([`Jit::declare`]), and the arity it is given is the one that the function has for ever.
 //! 5. Calls of generated code go through stubs and slots only.
+//! 6. A [`Callable`] is called only inside of the engine that made it: there its stub is valid, and the runtime its own.
 #![allow(unsafe_code)]
 
 use super::state::Entry;
 use super::{CodeAddress, Function, HostId, Jit, Source, StubId, Trap};
 use crate::compile::Code;
 use crate::event::{BodyName, CompileTimes, Tier};
-use crate::interrupt::Watch;
 use kaleidoscope_native::maths::MathsEntry;
-use kaleidoscope_native::{Limits, Runtime};
+use kaleidoscope_native::{Runtime, Scope, Stub};
 use llvm_orc::{Address, Dylib};
 use std::any::Any;
 use std::fmt;
@@ -34,6 +34,35 @@ pub(crate) struct Body {
     pub(crate) carries: Box<[(StubId, u32)]>,
     /// Keeps the code in memory; dropping it frees the code.
     _code: Box<dyn Any + Send>,
+}
+
+/// Something to be called: where it is, and how many arguments it takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Callable {
+    address: CodeAddress,
+    arity: u32,
+}
+
+impl Callable {
+    /// The function of this stub, for ever, whatever is defined behind it; it has this arity (promise 4).
+    pub(super) fn of_stub(stub: &Stub, arity: u32) -> Self {
+        Self { address: stub.address(), arity }
+    }
+
+    /// Where it is.
+    pub(crate) fn address(self) -> CodeAddress {
+        self.address
+    }
+
+    /// Calls it, guarded. Errors that end the evaluation early come back as a trap.
+    ///
+    /// Inline, because a call from Rust passes here and should cost little more than the crossing.
+    #[inline]
+    pub(super) fn call(self, scope: &Scope<'_>, args: &[f64]) -> Result<f64, Trap> {
+        assert!(args.len() == self.arity as usize, "a function is called with its own arity");
+        // SAFETY: promises 1, 2 and 6, for the arity just checked; who holds a body's `Callable` borrows the body.
+        unsafe { scope.call(self.address, args) }
+    }
 }
 
 /// What may be told of a body.
@@ -66,30 +95,9 @@ impl Body {
         Self { address: code.address, arity, facts, carries, _code: code.keep }
     }
 
-    /// Calls the code, guarded. Errors that end the evaluation early come back as a trap. `None`: the evaluation was to
-    /// stop before the call began.
-    pub(super) fn call(
-        &self,
-        runtime: &dyn Runtime,
-        watch: &Watch,
-        limits: &Limits,
-        args: &[f64],
-    ) -> Option<Result<f64, Trap>> {
-        assert_eq!(
-            args.len(),
-            self.arity as usize,
-            "`{}` is called with its own arity",
-            self.facts.name.name
-        );
-        let entered = kaleidoscope_native::enter(limits, runtime, |scope| {
-            // Requests that come from here on find the scope; those before are seen now.
-            if watch.is_interrupted() {
-                return None;
-            }
-            // SAFETY: promise 1 for the arity just checked; the body is borrowed, so its code is in memory.
-            Some(unsafe { scope.call(self.address, args) })
-        });
-        entered.unwrap_or_else(|trap| Some(Err(trap)))
+    /// The body as something to be called, as long as it is not dropped.
+    pub(super) fn callable(&self) -> Callable {
+        Callable { address: self.address, arity: self.arity }
     }
 
     /// Whether the address is in this code.

@@ -17,12 +17,12 @@ mod epochs;
 mod install;
 mod state;
 
-pub(crate) use install::{Body, BodyFacts, Made, define_functions};
+pub(crate) use install::{Body, BodyFacts, Callable, Made, define_functions};
 pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
 
 use crate::interrupt::Watch;
 use epochs::{Epoch, Epochs};
-use kaleidoscope_native::{Stub, StubPool, Trace};
+use kaleidoscope_native::{Scope, Stub, StubPool, Trace};
 use state::{Call, State};
 use std::any::Any;
 use std::collections::{HashSet, VecDeque};
@@ -179,6 +179,11 @@ impl<S: Source> Jit<S> {
         self.materialize(function, Occasion::Call)
     }
 
+    /// Makes the code of the function as a call would, but calls nothing.
+    pub(crate) fn prepare(&self, function: StubId) -> Result<(), S::Failure> {
+        self.first_call(function).map(drop)
+    }
+
     /// The code of the function, made now if there is none. Threads that come while another one compiles wait for it.
     pub(crate) fn materialize(
         &self,
@@ -228,28 +233,67 @@ impl<S: Source> Jit<S> {
         Ok(Some(code))
     }
 
-    /// Calls a body that belongs to no function, then gives its code back, and what else nobody is inside of any more.
-    pub(crate) fn run_once(&self, body: Body, watch: &Watch, stack_bytes: usize) -> Result<f64, S::Failure> {
+    /// The function as something to be called; it has this arity.
+    pub(crate) fn callable(&self, function: StubId, arity: u32) -> Callable {
+        Callable::of_stub(&self.table().functions[function.index()].stub, arity)
+    }
+
+    /// Calls a body that belongs to no function, then gives its code back.
+    pub(crate) fn run_once(
+        &self,
+        body: Body,
+        watch: &Watch<'_>,
+        stack_bytes: usize,
+    ) -> Result<f64, S::Failure> {
         let told = self.source.ready(&body.facts);
         let result = told.and_then(|()| {
-            let _inside = self.epochs.enter();
-            match body.call(self, watch, &watch.limits(stack_bytes), &[]) {
-                Some(result) => result.map_err(|trap| self.failure(trap, &body)),
-                None => Err(self.source.stopped(Stop::Interrupted, Vec::new())),
-            }
+            self.enter(watch, stack_bytes, |inside| {
+                let result = body.callable().call(inside.scope, &[]);
+                result.map_err(|trap| self.failure(trap, Some(&body)))
+            })
+            .flatten()
         });
-        let mut freed = match self.has_retired.load(Ordering::Acquire) {
-            true => self.take_free(&mut self.table()),
-            false => Vec::new(),
-        };
         // Nothing else knows the body's address, so nothing is inside once the call has returned.
-        freed.push(body);
-        let told = self.free(freed);
+        let told = self.free(vec![body]);
         result.and_then(|value| told.map(|()| value))
     }
 
-    /// What a trap says that left generated code, which `outermost` began.
-    fn failure(&self, trap: Trap, outermost: &Body) -> S::Failure {
+    /// Prepares for any number of calls; at the end frees the bodies that nobody is inside of any more.
+    #[inline]
+    pub(crate) fn enter<R>(
+        &self,
+        watch: &Watch<'_>,
+        stack_bytes: usize,
+        body: impl FnOnce(&Inside<'_, S>) -> R,
+    ) -> Result<R, S::Failure> {
+        let inside = self.epochs.enter();
+        let result = kaleidoscope_native::enter(&watch.limits(stack_bytes), self, |scope| {
+            // Requests that come from here on find the scope; those before are handed to it now.
+            if watch.is_interrupted() {
+                scope.evaluation().interrupt();
+            }
+            body(&Inside { jit: self, scope })
+        });
+        drop(inside);
+        let told = match self.has_retired.load(Ordering::Acquire) {
+            true => self.free_retired(),
+            false => Ok(()),
+        };
+        match result {
+            Ok(result) => told.map(|()| result),
+            Err(trap) => Err(self.failure(trap, None)),
+        }
+    }
+
+    #[cold]
+    fn free_retired(&self) -> Result<(), S::Failure> {
+        let free = self.take_free(&mut self.table());
+        self.free(free)
+    }
+
+    /// What a trap says that left generated code; `outermost` is the body it began in, if it belongs to no function.
+    #[cold]
+    fn failure(&self, trap: Trap, outermost: Option<&Body>) -> S::Failure {
         let (stop, trace) = match trap {
             Trap::Panic(payload) => return self.source.panicked(payload),
             Trap::Error(error) => {
@@ -267,7 +311,7 @@ impl<S: Source> Jit<S> {
             State::Lazy { .. } | State::Compiling { .. } => None,
         });
         let bodies: Vec<&Body> =
-            ready.chain(table.retired.iter().map(|(_, body)| body)).chain([outermost]).collect();
+            ready.chain(table.retired.iter().map(|(_, body)| body)).chain(outermost).collect();
         let name_at = |&address: &CodeAddress| {
             let body = bodies.iter().find(|body| body.contains(address))?;
             Some(Arc::clone(&body.facts.name.name))
@@ -287,6 +331,20 @@ impl<S: Source> Jit<S> {
             told = told.and(self.source.freed(&facts));
         }
         told
+    }
+}
+
+/// What [`Jit::enter`] has prepared: calls of functions.
+pub(crate) struct Inside<'a, S> {
+    jit: &'a Jit<S>,
+    scope: &'a Scope<'a>,
+}
+
+impl<S: Source> Inside<'_, S> {
+    /// Calls a function of this engine.
+    #[inline]
+    pub(crate) fn call(&self, function: Callable, args: &[f64]) -> Result<f64, S::Failure> {
+        function.call(self.scope, args).map_err(|trap| self.jit.failure(trap, None))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod events;
+mod functions;
 mod lifecycle;
 mod redefinition;
 mod stopping;

@@ -1,0 +1,162 @@
+//! Functions as Rust values: guarded, inside a scope, raw.
+
+use crate::{check, engine};
+use kaleidoscope::{Code, Engine, ErrorKind, Function, Mode};
+use std::thread;
+use std::time::Duration;
+
+#[test]
+fn handles_are_shared_between_threads() {
+    fn is_shared<T: Clone + Send + Sync>() {}
+    is_shared::<Function<(f64, f64)>>();
+}
+
+#[test]
+fn a_handle_takes_as_many_arguments_as_its_function() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        check(
+            &engine,
+            "def none() 7; def two(a b) a - b; def eight(a b c d e f g h) a+2*b+3*c+4*d+5*e+6*f+7*g+8*h;",
+            &[],
+            &[],
+        );
+        assert_eq!(engine.function::<()>("none").unwrap().call(()).unwrap(), 7.0);
+        assert_eq!(engine.function::<(f64, f64)>("two").unwrap().call((5.0, 3.0)).unwrap(), 2.0);
+        let eight = engine.function::<(f64, f64, f64, f64, f64, f64, f64, f64)>("eight").unwrap();
+        assert_eq!(eight.call((1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0)).unwrap(), 44.0);
+        assert_eq!(engine.function::<(f64,)>("fabs").unwrap().call((-1.0,)).unwrap(), 1.0);
+        assert_eq!(engine.function::<(f64,)>("printd").unwrap().call((1.0,)).unwrap(), 0.0);
+
+        let wrong = engine.function::<(f64,)>("two").unwrap_err();
+        assert_eq!(wrong.kind(), ErrorKind::WrongArity);
+        assert_eq!(wrong.to_string(), "`two` was asked for with 1 arguments, and takes 2");
+        let unknown = engine.function::<(f64,)>("tow").unwrap_err();
+        assert_eq!(unknown.kind(), ErrorKind::UnknownFunction);
+    }
+}
+
+#[test]
+fn a_handle_follows_redefinition() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        check(&engine, "def f(x) x;", &[], &[]);
+        let f = engine.function::<(f64,)>("f").unwrap();
+        assert_eq!(f.call((1.0,)).unwrap(), 1.0);
+        check(&engine, "def f(x) x + 10;", &[], &[]);
+        assert_eq!(f.clone().call((1.0,)).unwrap(), 11.0);
+        check(&engine, "def f(x y) x + y;", &[], &[]);
+        assert_eq!(f.call((1.0,)).unwrap_err().code(), Code::StaleArity);
+        check(&engine, "def f(x) 3;", &[], &[]);
+        assert_eq!(f.call((1.0,)).unwrap(), 3.0);
+    }
+}
+
+/// Functions that fail in each way, with the code of the error.
+const FAILING: &str = "def deep(x) deep(x + 1) + 1; extern system(x); def missing(x) system(x);
+    def endless(x) for i = 0, 1 in x; def good(x) 2 * x;";
+
+#[test]
+fn each_call_of_a_scope_ends_by_itself() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        check(&engine, FAILING, &[], &[]);
+        let [deep, missing, good] =
+            ["deep", "missing", "good"].map(|name| engine.function::<(f64,)>(name).unwrap());
+        engine
+            .enter(|scope| {
+                for _ in 0..3 {
+                    assert_eq!(scope.call(&deep, (0.0,)).unwrap_err().code(), Code::StackOverflow);
+                    assert_eq!(scope.call(&good, (4.0,)).unwrap(), 8.0);
+                    let error = scope.call(&missing, (0.0,)).unwrap_err();
+                    assert_eq!(error.code(), Code::MissingHostFunction);
+                    assert!(error.to_string().contains("`system`"), "{error}");
+                    assert_eq!(scope.call(&good, (5.0,)).unwrap(), 10.0);
+                }
+            })
+            .unwrap();
+        assert_eq!(good.call((1.0,)).unwrap(), 2.0);
+    }
+}
+
+#[test]
+fn calls_are_stopped_by_a_deadline_and_by_an_interrupter() {
+    for &mode in Mode::ALL {
+        let limited = Engine::builder().mode(mode).time_limit(Duration::from_millis(20)).build().unwrap();
+        check(&limited, FAILING, &[], &[]);
+        let endless = limited.function::<(f64,)>("endless").unwrap();
+        assert_eq!(endless.call((0.0,)).unwrap_err().code(), Code::TimedOut);
+        let (first, second) =
+            limited.enter(|scope| (scope.call(&endless, (0.0,)), scope.call(&endless, (0.0,)))).unwrap();
+        // The limit is that of the whole scope.
+        assert_eq!([first, second].map(|result| result.unwrap_err().code()), [Code::TimedOut; 2]);
+
+        let engine = engine(mode);
+        check(&engine, FAILING, &[], &[]);
+        let endless = engine.function::<(f64,)>("endless").unwrap();
+        let running = thread::spawn(move || endless.call((0.0,)));
+        while !running.is_finished() {
+            engine.interrupter().interrupt();
+            thread::yield_now();
+        }
+        assert_eq!(running.join().unwrap().unwrap_err().code(), Code::Interrupted);
+    }
+}
+
+#[test]
+fn scopes_nest_and_redefine() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        check(&engine, "def f(x) x; def g(x) f(x) + 1;", &[], &[]);
+        let g = engine.function::<(f64,)>("g").unwrap();
+        let values = engine
+            .enter(|scope| {
+                let before = scope.call(&g, (1.0,)).unwrap();
+                check(&engine, "def f(x) 100 * x; g(2);", &[201.0], &[]);
+                let within = engine.enter(|inner| inner.call(&g, (3.0,)).unwrap()).unwrap();
+                [before, within, scope.call(&g, (4.0,)).unwrap()]
+            })
+            .unwrap();
+        assert_eq!(values, [2.0, 301.0, 401.0]);
+    }
+}
+
+#[test]
+fn a_scope_refuses_functions_of_another_engine() {
+    let [one, other] = [engine(Mode::Lazy), engine(Mode::Lazy)];
+    check(&other, "def f(x) x;", &[], &[]);
+    let f = other.function::<(f64,)>("f").unwrap();
+    let result = std::panic::catch_unwind(|| one.enter(|scope| scope.call(&f, (1.0,))));
+    assert!(result.is_err());
+    assert_eq!(f.call((1.0,)).unwrap(), 1.0);
+}
+
+#[test]
+#[expect(unsafe_code, reason = "raw calls are unsafe")]
+fn raw_calls_reach_what_is_prepared() {
+    for &mode in Mode::ALL.iter().filter(|&&mode| mode != Mode::Off) {
+        let engine = engine(mode);
+        check(&engine, "def half(x) x / 2; def third(x) half(sin(x) + x) / 1.5;", &[], &[]);
+        let half = engine.function::<(f64,)>("half").unwrap();
+        let third = engine.function::<(f64,)>("third").unwrap();
+        half.prepare().unwrap();
+        third.prepare().unwrap();
+        let expected = third.call((0.5,)).unwrap();
+        // SAFETY: nothing is defined meanwhile, and all that is reached has code.
+        assert_eq!(unsafe { third.call_raw((0.5,)) }, expected);
+        let pointer = half.pointer();
+        // SAFETY: as above.
+        assert_eq!(unsafe { pointer(3.0) }, 1.5);
+
+        // The address stays, whatever is defined; inside of a scope old code is not freed.
+        engine
+            .enter(|_| {
+                check(&engine, "def half(x) x / 4;", &[], &[]);
+                half.prepare().unwrap();
+                assert_eq!(half.pointer() as usize, pointer as usize);
+                // SAFETY: as above, inside of a scope.
+                assert_eq!(unsafe { pointer(3.0) }, 0.75);
+            })
+            .unwrap();
+    }
+}
