@@ -51,6 +51,8 @@ pub struct Reader {
     item: Option<syntax::Item>,
     workspace: Workspace,
     tokens: Option<Vec<Token>>,
+    /// The most bytes that an item may have.
+    longest_item: usize,
 }
 
 /// What the end of the text so far means.
@@ -78,7 +80,14 @@ impl Reader {
             item: None,
             workspace: Workspace::default(),
             tokens: None,
+            longest_item: usize::MAX,
         }
+    }
+
+    /// Items whose text has more bytes than this are mistakes in form, found as soon as so much text is there: text of
+    /// which no end comes is not kept for ever.
+    pub fn limit_items(&mut self, n_bytes: usize) {
+        self.longest_item = n_bytes;
     }
 
     /// Adds text at the end. It may end anywhere, even inside a word.
@@ -180,8 +189,13 @@ impl Reader {
         let source = self.source.clone();
         let lexer = Lexer::new(source.text(), self.offset);
         let mut parser = Parser::new(lexer, names, &mut self.tree, self.tokens.as_mut());
-        let start = parser.token().span.start;
+        let first = parser.token().span;
+        let start = first.start;
         let parsed = parser.expect_item();
+        // What an unfinished item has so far, it has at least; whether it is too long must not depend on where it was cut.
+        if parser.taken_to().saturating_sub(start) as usize > self.longest_item {
+            return Some(self.refuse_item(first, end));
+        }
         let is_unfinished = match end {
             End::Final => false,
             End::Open => parser.reached_end(),
@@ -207,6 +221,20 @@ impl Reader {
                 self.skip(end);
                 Some(Read { item: None, diagnostics: vec![*diagnostic], span })
             }
+        }
+    }
+
+    /// An item that begins with this token is too long.
+    #[cold]
+    fn refuse_item(&mut self, first: Span, end: End) -> Read {
+        // Behind the first token, which may be the `def` that would end the skipping.
+        self.offset = first.end as usize;
+        self.skip(end);
+        let message = format!("the item is too long: more than {} bytes", self.longest_item);
+        Read {
+            item: None,
+            diagnostics: vec![Diagnostic::error(Code::ItemTooLong, first, message)],
+            span: first,
         }
     }
 

@@ -83,8 +83,9 @@ pub unsafe fn call_within(
     code: CodeAddress,
     args: &[f64],
 ) -> Result<f64, Trap> {
-    let activation = Activation::prepare(limits, runtime)?;
-    let inside = Inside::begin(&activation, limits)?;
+    let activation = Activation::new(Place::find(limits)?, runtime);
+    let inside = Inside::begin(&activation, limits);
+    inside.watch(limits)?;
     // SAFETY: the caller's promises; the activation has just begun.
     let value = unsafe { activation.run(code, args) };
     drop(inside);
@@ -104,8 +105,9 @@ pub fn enter<R>(
     runtime: &dyn Runtime,
     body: impl FnOnce(&Scope<'_>) -> R,
 ) -> Result<R, Trap> {
-    let activation = Activation::prepare(limits, runtime)?;
-    let inside = Inside::begin(&activation, limits)?;
+    let activation = Activation::new(Place::find(limits)?, runtime);
+    let inside = Inside::begin(&activation, limits);
+    inside.watch(limits)?;
     Ok(body(&Scope { activation: &activation, evaluation: inside.evaluation }))
 }
 
@@ -189,9 +191,20 @@ pub(crate) struct Activation<'call> {
     previous: Option<&'call Activation<'call>>,
 }
 
-impl<'call> Activation<'call> {
+/// Where an activation is going to be.
+struct Place<'call> {
+    thread: &'call Thread,
+    previous: Option<&'call Activation<'call>>,
+    stack: Rc<Stack>,
+    /// Where it starts on the stack.
+    top: usize,
+    level: &'static Level,
+    is_first: bool,
+}
+
+impl Place<'_> {
     #[inline(always)]
-    fn prepare(limits: &Limits, runtime: &'call dyn Runtime) -> Result<Self, Trap> {
+    fn find(limits: &Limits) -> Result<Self, Trap> {
         let thread = Thread::current()?;
         let previous = thread.innermost();
         let stack = thread.stack(limits.stack_bytes)?;
@@ -199,17 +212,25 @@ impl<'call> Activation<'call> {
             None => (stack.high(), thread.seat.first(), true),
             Some(previous) => previous.below(&stack)?,
         };
-        Ok(Self {
-            crossing: Crossing::new(top),
+        Ok(Self { thread, previous, stack, top, level, is_first })
+    }
+}
+
+impl<'call> Activation<'call> {
+    /// Made where it stays: moved right after it is written, the processor would have to wait for each of its parts.
+    #[inline(always)]
+    fn new(place: Place<'call>, runtime: &'call dyn Runtime) -> Self {
+        Self {
+            crossing: Crossing::new(place.top),
             runtime,
-            thread,
-            level,
-            stack,
-            is_first,
+            thread: place.thread,
+            level: place.level,
+            stack: place.stack,
+            is_first: place.is_first,
             ending: Cell::new(Ending::Asked),
             trap: Cell::new(None),
-            previous,
-        })
+            previous: place.previous,
+        }
     }
 
     /// Where an activation inside this one starts on a stack, its level, and whether it is the first there.
@@ -375,15 +396,20 @@ struct Inside<'a> {
 
 impl<'a> Inside<'a> {
     #[inline(always)]
-    fn begin(activation: &'a Activation<'a>, limits: &Limits) -> Result<Self, Trap> {
+    fn begin(activation: &'a Activation<'a>, limits: &Limits) -> Self {
         let evaluation = activation.level.begin(limits.interrupter);
         // SAFETY: `drop` sets the one before.
         unsafe { activation.thread.set_innermost(Some(activation)) };
-        let inside = Self { activation, evaluation };
+        Self { activation, evaluation }
+    }
+
+    /// Sees to it that the deadline is kept, if there is one.
+    #[inline(always)]
+    fn watch(&self, limits: &Limits) -> Result<(), Trap> {
         if let Some(deadline) = limits.deadline {
-            deadline::watch(activation.level, evaluation, deadline)?;
+            deadline::watch(self.activation.level, self.evaluation, deadline)?;
         }
-        Ok(inside)
+        Ok(())
     }
 }
 

@@ -6,7 +6,11 @@ use std::fmt;
 
 /// Why a call of a function ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallError {
+pub struct CallError(Box<Inner>);
+
+// Behind a pointer, so that results are small: they are on the way of every call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     code: Code,
     message: String,
 }
@@ -14,7 +18,7 @@ pub struct CallError {
 impl CallError {
     /// What kind of error it is: [`Code::StackOverflow`], say.
     pub fn code(&self) -> Code {
-        self.code
+        self.0.code
     }
 }
 
@@ -22,13 +26,13 @@ impl From<Failure> for CallError {
     #[cold]
     fn from(failure: Failure) -> Self {
         let (code, message) = failure.describe();
-        Self { code, message }
+        Self(Box::new(Inner { code, message }))
     }
 }
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 

@@ -52,6 +52,9 @@ pub struct Builder {
     pub(crate) optimization: Optimization,
     pub(crate) stack_bytes: usize,
     pub(crate) time_limit: Option<Duration>,
+    pub(crate) max_functions: usize,
+    pub(crate) max_code_bytes: usize,
+    pub(crate) max_item_bytes: usize,
     pub(crate) output: Box<dyn Output>,
     pub(crate) observers: Vec<Box<dyn Observer>>,
 }
@@ -63,6 +66,9 @@ impl Default for Builder {
             optimization: Optimization::default(),
             stack_bytes: 256 << 20,
             time_limit: None,
+            max_functions: usize::MAX,
+            max_code_bytes: usize::MAX,
+            max_item_bytes: usize::MAX,
             output: Box::new(StandardOutput),
             observers: Vec::new(),
         }
@@ -96,6 +102,31 @@ impl Builder {
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
+        self
+    }
+
+    /// The most functions that programs may name: defined, declared or only called, counted by name and number of
+    /// parameters; those that the engine provides are not counted. Any number if not set. An item that names more fails
+    /// with [`crate::Code::TooManyFunctions`].
+    #[must_use]
+    pub fn max_functions(mut self, n: usize) -> Self {
+        self.max_functions = n;
+        self
+    }
+
+    /// The most bytes of machine code that may be in memory at once, code that waits to be freed included; any number if not
+    /// set. A call that would need more fails with [`crate::Code::CodeMemoryFull`].
+    #[must_use]
+    pub fn max_code_bytes(mut self, n: usize) -> Self {
+        self.max_code_bytes = n;
+        self
+    }
+
+    /// The most bytes of text that one item may have; any number if not set. A longer one fails with
+    /// [`crate::Code::ItemTooLong`] before it is whole, so that text without an end is no danger.
+    #[must_use]
+    pub fn max_item_bytes(mut self, n: usize) -> Self {
+        self.max_item_bytes = n;
         self
     }
 

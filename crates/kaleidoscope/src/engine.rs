@@ -154,6 +154,7 @@ impl Engine {
     /// Makes the item part of the program. On an error nothing has changed.
     pub(crate) fn commit(&self, program: &mut Program, item: &Item) -> Result<Commit, Failure> {
         let n_functions = program.names.n_functions() + item.new_functions().len();
+        self.jit.source.check_functions(n_functions)?;
         self.declare(program, n_functions).map_err(|error| Failure::Memory { reason: error.to_string() })?;
         let before = match item {
             Item::Definition { function, .. } => program.names.current(&function.name),

@@ -30,6 +30,10 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// No code could be made.
     Compile { body: BodyName, reason: NoCode },
+    /// The program names more functions than it may.
+    TooManyFunctions,
+    /// Code takes more memory than it may.
+    CodeMemory { limit: usize },
     /// An observer or an output sink panicked.
     Panic { text: String },
 }
@@ -86,6 +90,13 @@ impl Failure {
                 };
                 (code, format!("no code could be made for `{}`: {reason}", body.name))
             }
+            Self::TooManyFunctions => {
+                (Code::TooManyFunctions, "the program names more functions than it is allowed to".to_owned())
+            }
+            Self::CodeMemory { limit } => (
+                Code::CodeMemoryFull,
+                format!("the program's code would take more than the {limit} bytes it is allowed"),
+            ),
             Self::Panic { text } => (Code::HostPanic, format!("the host panicked: {text}")),
         }
     }

@@ -17,6 +17,7 @@
 #![deny(unsafe_code)]
 
 mod call_error;
+mod code_budget;
 mod compile;
 mod config;
 mod engine;

@@ -64,7 +64,9 @@ impl Outcome {
 
 impl Script {
     pub(crate) fn new(engine: Engine, name: &str) -> Self {
-        Self { engine, reader: Reader::new(name) }
+        let mut reader = Reader::new(name);
+        reader.limit_items(engine.jit.source.max_item_bytes);
+        Self { engine, reader }
     }
 
     /// Adds text at the end.
@@ -162,7 +164,7 @@ impl Script {
                 if jit.source.mode == Mode::Eager {
                     match jit.materialize(stub_of(id), Occasion::Definition) {
                         // Fails again when the function is called, and is reported there.
-                        Ok(_) | Err(Failure::Compile { .. }) => {}
+                        Ok(_) | Err(Failure::Compile { .. } | Failure::CodeMemory { .. }) => {}
                         Err(failure) => note(Err(failure)),
                     }
                 }

@@ -1,5 +1,6 @@
 //! What the threads of an engine share, and how it serves the lazy engine as its source of bodies.
 
+use crate::code_budget::CodeBudget;
 use crate::compile::{Callee, Code, CompileThread, Listing, NoCode, Unit};
 use crate::config::Builder;
 use crate::event::{BodyName, Event, Observer, Tier};
@@ -23,6 +24,9 @@ pub(crate) struct Shared {
     pub(crate) mode: Mode,
     pub(crate) stack_bytes: usize,
     pub(crate) time_limit: Option<Duration>,
+    max_functions: usize,
+    pub(crate) max_item_bytes: usize,
+    code_budget: CodeBudget,
     pub(crate) interrupter: Interrupter,
     pub(crate) output: Box<dyn Output>,
     observers: Vec<Box<dyn Observer>>,
@@ -34,6 +38,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(builder: Builder) -> Result<Self, kaleidoscope_native::Error> {
+        let program = Program::new();
         let host_pool = HostPool::new();
         let host_stubs = HOST_FUNCTIONS
             .iter()
@@ -43,10 +48,14 @@ impl Shared {
             mode: builder.mode,
             stack_bytes: builder.stack_bytes,
             time_limit: builder.time_limit,
+            // What the engine provides is not counted.
+            max_functions: builder.max_functions.saturating_add(program.names.n_functions()),
+            max_item_bytes: builder.max_item_bytes,
+            code_budget: CodeBudget::new(builder.max_code_bytes),
             interrupter: Interrupter::new(),
             output: builder.output,
             observers: builder.observers,
-            program: Mutex::new(Program::new()),
+            program: Mutex::new(program),
             compile_thread: CompileThread::new(crate::llvm::start, builder.optimization),
             host_stubs,
         })
@@ -79,12 +88,14 @@ impl Shared {
 
     /// Makes code for the unit on the compile thread.
     pub(crate) fn compile(&self, unit: Unit, tier: Tier) -> Result<Body, Failure> {
+        self.code_budget.check()?;
         let unit = Arc::new(unit);
         let sent = Arc::clone(&unit);
         let code = match self.compile_thread.run(move |generator| generator.generate(&sent)) {
             Ok(code) => code,
             Err(reason) => return Err(Failure::Compile { body: unit.body_name(), reason }),
         };
+        let code = self.code_budget.charge(code)?;
         let carries = unit.callees.iter().filter_map(|(&id, callee)| match callee {
             Callee::Maths(_) => Some((stub_of(id), PROVIDED)),
             Callee::Slot { .. } => None,
@@ -92,6 +103,14 @@ impl Shared {
         let made = Made::Compiled { tier, times: code.times, bytes: code.bytes };
         let facts = BodyFacts { function: unit.id.map(stub_of), name: unit.body_name(), made };
         Ok(Body::new(facts, unit.function.n_params, carries.collect(), code))
+    }
+
+    /// Whether programs may name so many functions, those that the engine provides included.
+    pub(crate) fn check_functions(&self, n_functions: usize) -> Result<(), Failure> {
+        match n_functions <= self.max_functions {
+            true => Ok(()),
+            false => Err(Failure::TooManyFunctions),
+        }
     }
 
     /// The body of a function that is there: of the host, or of the maths library.

@@ -99,6 +99,12 @@ codes! {
     TextTooLong = "4004",
     /// A function is too large for the code generator.
     CodeTooLarge = "4005",
+    /// The program names more functions than the host allows.
+    TooManyFunctions = "4006",
+    /// The machine code of the program takes more memory than the host allows.
+    CodeMemoryFull = "4007",
+    /// The text of an item is longer than the host allows.
+    ItemTooLong = "4008",
 }
 
 impl fmt::Display for Code {

@@ -6,6 +6,7 @@ mod callbacks;
 mod events;
 mod functions;
 mod lifecycle;
+mod limits;
 mod redefinition;
 mod stopping;
 mod threads;

@@ -31,6 +31,7 @@ pub(super) const MXCSR_DEFAULT: u32 = 0x1f80;
 
 impl Crossing {
     /// To a guest stack that starts at `top`. The mode of arithmetic is from now on the caller's.
+    #[inline(always)]
     pub(crate) fn new(top: usize) -> Self {
         debug_assert!(top.is_multiple_of(16), "the ABI wants the stack aligned");
         let (mut mxcsr, mut x87_control) = (0_u32, 0_u16);
