@@ -101,7 +101,8 @@ impl JitBuilder {
     }
 
     /// Called with each error of the session that no caller receives: why a symbol could not be linked, an
-    /// object that was dropped. It runs on the thread whose call ran into the error, and may use the session.
+    /// object that was dropped. It runs on the thread whose call ran into the error, and may use the session; but a
+    /// handle that it owns keeps the session, and that the reporter, for ever.
     ///
     /// A panic in it is caught before it reaches LLVM and raised again when that call returns; in a destructor it
     /// ends silently. Without a reporter such errors still become the cause of the error that the call returns.

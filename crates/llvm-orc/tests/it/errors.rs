@@ -80,23 +80,26 @@ fn a_panic_in_the_reporter_is_raised_where_it_was_caused() {
 
 #[test]
 fn the_reporter_may_use_the_session() {
-    use std::sync::{Arc, Mutex, OnceLock};
-    let own: Arc<OnceLock<llvm_orc::Dylib>> = Arc::default();
+    use std::sync::{Arc, Mutex};
+    let own: Arc<Mutex<Option<llvm_orc::Dylib>>> = Arc::default();
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (of, answers) = (Arc::clone(&own), Arc::clone(&asked));
     let jit = Jit::builder()
         .reporter(move |_| {
-            let inner = of.get().map(|dylib| dylib.lookup("nothing").unwrap_err().kind());
+            let dylib = of.lock().unwrap().clone();
+            let inner = dylib.map(|dylib| dylib.lookup("nothing").unwrap_err().kind());
             answers.lock().unwrap().push(inner);
         })
         .build()
         .unwrap();
     let dylib = jit.create_bare_dylib("test").unwrap();
-    own.set(dylib.clone()).unwrap();
+    *own.lock().unwrap() = Some(dylib.clone());
     let object = compiler().compile(|cx| calling(cx, "f", "missing")).unwrap();
     let tracker = dylib.add_object(&object).unwrap();
     assert_eq!(tracker.lookup("f").unwrap_err().kind(), ErrorKind::Link);
     assert_eq!(*asked.lock().unwrap(), [Some(ErrorKind::NotFound)]);
+    // Otherwise the session would keep itself.
+    own.lock().unwrap().take();
 }
 
 #[test]
