@@ -4,8 +4,9 @@
 //! `fuzz/corpus`. Without a sanitizer: they do not know generated code, and the language's own crate has no unsafe code.
 
 use std::fs;
-use std::process::{Child, Command};
+use std::process::Child;
 
+use crate::nightly;
 use crate::steps::root;
 
 /// How long.
@@ -73,14 +74,10 @@ fn start_target(target: &str, seconds: u64) -> Result<Child, String> {
     start(&arguments)
 }
 
-/// Starts cargo-fuzz. The cargo that has started this program is a stable one and would not do.
+/// Starts cargo-fuzz.
 fn start(arguments: &[&str]) -> Result<Child, String> {
-    Command::new("rustup")
-        .args(["run", "nightly", "cargo", "fuzz"])
-        .args(arguments)
-        .current_dir(root())
-        .spawn()
-        .map_err(|error| format!("rustup cannot be started: {error}"))
+    let mut cargo = nightly::cargo()?;
+    cargo.arg("fuzz").args(arguments).spawn().map_err(|error| format!("rustup cannot be started: {error}"))
 }
 
 fn finish(what: &str, mut child: Child) -> Result<(), String> {

@@ -7,6 +7,8 @@
 
 mod ci;
 mod fuzz;
+mod nightly;
+mod sanitize;
 mod steps;
 mod tidy;
 
@@ -21,6 +23,7 @@ usage: cargo xtask CHORE
   random [--programs N] [--seed S]
                                   N random programs (1000), the same results in every mode
   fuzz [--seconds N]              every fuzz target side by side for N seconds (60); needs nightly and cargo-fuzz
+  sanitize                        the tests of the crates with unsafe code under AddressSanitizer; needs nightly
 ";
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
             Ok(options) => fuzz::run(&options),
             Err(message) => return refuse(&message),
         },
+        ["sanitize"] => sanitize::run(),
         [] => return refuse("no chore given"),
         [unknown, ..] => return refuse(&format!("there is no chore `{unknown}` with these arguments")),
     };

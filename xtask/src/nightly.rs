@@ -1,0 +1,35 @@
+//! The nightly toolchain, for the chores that need what stable Rust does not have. Nothing that CI runs needs it.
+
+use std::io;
+use std::process::{Command, ExitStatus};
+
+use crate::steps::root;
+
+/// The nightly cargo, in the project's folder. The cargo that has started this program is a stable one and would not do.
+///
+/// # Errors
+///
+/// What is missing, and how to get it.
+pub(crate) fn cargo() -> Result<Command, String> {
+    let asked = Command::new("rustup").args(["run", "nightly", "cargo", "--version"]).output();
+    if let Some(message) = missing(&asked.map(|output| output.status)) {
+        return Err(message.to_owned());
+    }
+    let mut cargo = Command::new("rustup");
+    cargo.args(["run", "nightly", "cargo"]).current_dir(root());
+    Ok(cargo)
+}
+
+/// What the answer to the question for the nightly cargo says is missing.
+fn missing(answer: &io::Result<ExitStatus>) -> Option<&'static str> {
+    match answer {
+        Ok(status) if status.success() => None,
+        Ok(_) => Some("there is no nightly toolchain; get one by `rustup toolchain install nightly`"),
+        Err(_) => {
+            Some("there is no rustup, by which the nightly toolchain is found; get it from https://rustup.rs")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
