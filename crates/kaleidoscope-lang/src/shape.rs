@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::code::{Function, Local, Op};
+use crate::code::{Function, Local, Op, OpIdx};
 use std::collections::BTreeSet;
 
 /// What a code generator must know before it starts.
@@ -21,6 +21,50 @@ pub struct Shape {
     pub loop_depth: usize,
     /// The most phis that a code generator may make.
     pub n_phis: usize,
+}
+
+/// One loop of a function, to be made code of by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoopShape {
+    /// Where its `Loop` is.
+    pub header: OpIdx,
+    /// Where its `Next` is.
+    pub next: OpIdx,
+    /// Its place in [`Shape::assigned`].
+    pub bracket: usize,
+    /// The variables that occur in it and were set before it, in order. What it assigns of them is in
+    /// [`Shape::assigned`]; of the others it only needs the value.
+    pub variables: Box<[Local]>,
+}
+
+impl LoopShape {
+    /// The `nth` loop of a function in order of appearance, from 0; none if there are not as many.
+    pub fn of(function: &Function, nth: usize) -> Option<Self> {
+        let is_bracket = |op: &&Op| matches!(op, Op::If { .. } | Op::Loop);
+        let places = function.ops.iter().enumerate();
+        let (header, _) = places.clone().filter(|(_, op)| matches!(op, Op::Loop)).nth(nth)?;
+        let bracket = function.ops[..header].iter().filter(is_bracket).count();
+        let mut is_set = vec![false; function.locals.len()];
+        is_set[..function.n_params as usize].fill(true);
+        for op in &function.ops[..header] {
+            if let Op::Set(variable) | Op::Next { variable, .. } = op {
+                is_set[variable.index()] = true;
+            }
+        }
+        let mut variables = BTreeSet::new();
+        for (at, op) in places.skip(header) {
+            if let Op::Get(variable) | Op::Set(variable) | Op::Next { variable, .. } = op
+                && is_set[variable.index()]
+            {
+                variables.insert(*variable);
+            }
+            if matches!(op, Op::Next { header: of, .. } if of.index() == header) {
+                let [header, next] = [header, at].map(|at| OpIdx::new(at as u32));
+                return Some(Self { header, next, bracket, variables: variables.into_iter().collect() });
+            }
+        }
+        unreachable!("the resolver matches brackets")
+    }
 }
 
 /// An `If` or `Loop` whose end has not been seen.

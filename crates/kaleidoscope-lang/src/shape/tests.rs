@@ -1,18 +1,26 @@
 //! Which variables need a phi, for functions read from text.
 
-use super::Shape;
+use super::{LoopShape, Shape};
+use crate::code::{Function, Local, Op};
 use crate::item::Item;
 use crate::names::Names;
 use crate::reader::Reader;
+use std::sync::Arc;
 
-/// Checks which variables each `if` and `for` assigns, in order of appearance.
-#[track_caller]
-fn check(text: &str, expected: &[&[&str]]) {
+/// The function that a text defines.
+fn function(text: &str) -> Arc<Function> {
     let mut reader = Reader::new("test");
     reader.push(text);
     reader.finish();
     let read = reader.read(&Names::new()).expect("there is an item");
     let Some(Item::Definition { function, .. }) = read.item else { panic!("{:?}", read.diagnostics) };
+    function
+}
+
+/// Checks which variables each `if` and `for` assigns, in order of appearance.
+#[track_caller]
+fn check(text: &str, expected: &[&[&str]]) {
+    let function = function(text);
     let shape = Shape::of(&function, usize::MAX).unwrap();
     let assigned: Vec<Vec<&str>> = shape
         .assigned
@@ -46,10 +54,47 @@ fn a_condition_is_outside() {
 
 #[test]
 fn too_many_phis_end_the_search() {
-    let mut reader = Reader::new("test");
-    reader.push("def f(x) for i = 0, i < x in x = x + i");
-    reader.finish();
-    let Some(Item::Definition { function, .. }) = reader.read(&Names::new()).unwrap().item else { panic!() };
+    let function = function("def f(x) for i = 0, i < x in x = x + i");
     assert!(Shape::of(&function, 1).is_none());
     assert!(Shape::of(&function, 2).is_some());
+}
+
+/// Checks what each loop has to do with variables around it: those it needs, and those it assigns.
+#[track_caller]
+fn check_loops(text: &str, expected: &[(&[&str], &[&str])]) {
+    let function = function(text);
+    let shape = Shape::of(&function, usize::MAX).unwrap();
+    let names = |variables: &[Local]| -> Vec<_> {
+        variables.iter().map(|variable| function.locals[variable.index()].to_string()).collect()
+    };
+    for (nth, (needed, assigned)) in expected.iter().enumerate() {
+        let found = LoopShape::of(&function, nth).unwrap();
+        assert_eq!(function.ops[found.header.index()], Op::Loop);
+        let Op::Next { header, .. } = function.ops[found.next.index()] else { panic!("no end: {found:?}") };
+        assert_eq!(header, found.header);
+        assert_eq!(names(&found.variables), *needed, "loop {nth}");
+        assert_eq!(names(&shape.assigned[found.bracket]), *assigned, "loop {nth}");
+    }
+    assert_eq!(LoopShape::of(&function, expected.len()), None);
+}
+
+#[test]
+fn a_loop_alone_needs_what_was_set_before() {
+    check_loops("def f(x y) x", &[]);
+    check_loops("def f(x y) for i = y, 1 in x", &[(&["x", "i"], &["i"])]);
+    check_loops("def f(x y) for i = 0, i < 9 in var a = i in a = y", &[(&["y", "i"], &["i"])]);
+}
+
+#[test]
+fn loops_are_counted_as_they_appear() {
+    check_loops(
+        "def f(x y) var a = y in (if x then for i = 0, i < x in a = i else for i = 0, y in 3) +
+         (for j = 0, j < a in for k = j, k < 3 in x = a)",
+        &[
+            (&["x", "a", "i"], &["a", "i"]),
+            (&["y", "i"], &["i"]),
+            (&["x", "a", "j"], &["x", "j"]),
+            (&["x", "a", "k"], &["x", "k"]),
+        ],
+    );
 }
