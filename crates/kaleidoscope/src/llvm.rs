@@ -151,15 +151,10 @@ fn callee(unit: &Unit, id: FunctionId) -> kaleidoscope_llvm::Callee {
 }
 
 fn passes(pipeline: &[Pass]) -> Passes {
-    let passes: Vec<_> = pipeline
-        .iter()
-        .map(|pass| match pass {
-            Pass::EarlyCse => FunctionPass::EarlyCse,
-            Pass::InstCombine => FunctionPass::InstCombine,
-            Pass::Licm => FunctionPass::Licm,
-        })
-        .collect();
-    Passes::functions(&passes)
+    let passes = pipeline.iter().map(|pass| FunctionPass::named(pass.as_text()));
+    Passes::functions(
+        &passes.map(|pass| pass.expect("llvm-orc knows the passes of pipelines")).collect::<Vec<_>>(),
+    )
 }
 
 fn pass_level(optimization: Optimization) -> kaleidoscope_llvm::OptLevel {

@@ -117,6 +117,21 @@ pub enum FunctionPass {
 }
 
 impl FunctionPass {
+    /// All of them.
+    pub const ALL: &[FunctionPass] = &[
+        FunctionPass::EarlyCse,
+        FunctionPass::InstCombine,
+        FunctionPass::Licm,
+        FunctionPass::SimplifyCfg,
+        FunctionPass::Sroa,
+    ];
+
+    /// The pass of this name in the language of `opt -passes=…`, with just the options that it has there.
+    #[must_use]
+    pub fn named(text: &str) -> Option<FunctionPass> {
+        FunctionPass::ALL.iter().copied().find(|pass| pass.as_text() == text)
+    }
+
     /// The pass in the language of `opt -passes=…`.
     #[must_use]
     pub fn as_text(self) -> &'static str {

@@ -10,19 +10,13 @@ use llvm_sys::ir_reader::LLVMParseIRInContext2;
 
 use crate::support::square_plus;
 
-const ALL: [FunctionPass; 5] = [
-    FunctionPass::EarlyCse,
-    FunctionPass::InstCombine,
-    FunctionPass::Licm,
-    FunctionPass::SimplifyCfg,
-    FunctionPass::Sroa,
-];
+const ALL: &[FunctionPass] = FunctionPass::ALL;
 
 /// Every pass alone, every two in both orders, and longer lists.
 fn lists() -> Vec<Vec<FunctionPass>> {
     use FunctionPass::{EarlyCse, InstCombine, Licm, SimplifyCfg, Sroa};
     let mut lists: Vec<_> = ALL.iter().map(|&pass| vec![pass]).collect();
-    lists.extend(ALL.iter().flat_map(|&first| ALL.map(|second| vec![first, second])));
+    lists.extend(ALL.iter().flat_map(|&first| ALL.iter().map(move |&second| vec![first, second])));
     lists.extend([
         vec![EarlyCse, InstCombine, Licm],
         vec![Sroa, EarlyCse, InstCombine, SimplifyCfg],
@@ -67,7 +61,7 @@ fn a_list_gives_the_same_code_as_its_text() {
 fn each_pass_does_something() {
     let mut compiler = Compiler::builder().build().unwrap();
     let mut all = vec![compiler.optimized_ir(functions).unwrap()];
-    for pass in ALL {
+    for &pass in ALL {
         let ir = compiler.optimized_ir_with(&Passes::functions(&[pass]), functions).unwrap();
         assert!(!all.contains(&ir), "{pass:?}");
         assert!(ir.contains("%place = alloca double"), "a function marked `optnone` changed: {ir}");
@@ -94,8 +88,16 @@ fn a_list_can_be_read_as_text() {
 }
 
 #[test]
+fn a_pass_is_found_by_its_name() {
+    for &pass in ALL {
+        assert_eq!(FunctionPass::named(pass.as_text()), Some(pass));
+    }
+    assert_eq!(FunctionPass::named("instcombine"), None);
+}
+
+#[test]
 fn a_malformed_module_is_refused_whatever_the_passes() {
-    let mut compiler = Compiler::builder().passes(Passes::functions(&ALL)).build().unwrap();
+    let mut compiler = Compiler::builder().passes(Passes::functions(ALL)).build().unwrap();
     let error = compiler.compile(|cx| {
         let module = square_plus(cx, "f", 1.0);
         cx.append_basic_block(module.get_function("f").unwrap(), "without_an_end");
