@@ -10,6 +10,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::HotUnit;
 use kaleidoscope_lang::code::{Arithmetic, Function, Op};
 use kaleidoscope_lang::shape::Shape;
 
@@ -37,17 +38,66 @@ const DEEPEST_FOR_FULL: usize = 200;
 ///
 /// LLVM needs less than 1 MiB of stack for every function that is not refused; a thread with 8 is safe.
 pub fn effort(function: &Function) -> Effort {
-    if function.ops.len() > MOST_FOR_QUICK {
-        return Effort::Refuse;
+    match Load::of(function) {
+        Some(load) => load.effort(),
+        None => Effort::Refuse,
     }
-    let Some(shape) = Shape::of(function, MOST_FOR_QUICK) else { return Effort::Refuse };
-    let weight = function.ops.iter().map(weight).sum::<usize>() + shape.n_phis;
-    if weight > MOST_FOR_QUICK {
-        Effort::Refuse
-    } else if weight > MOST_FOR_FULL || shape.loop_depth > DEEPEST_FOR_FULL {
-        Effort::Quick
-    } else {
-        Effort::Full
+}
+
+/// How a unit of hot code can be compiled, all copies of all bodies counted.
+///
+/// Code that may not be compiled at any level is better not made hot, or with fewer bodies.
+pub fn effort_hot(unit: &HotUnit<'_>) -> Effort {
+    // How often each instance is copied, and inside how many loops at most.
+    let mut copies = vec![(0_usize, 0_usize); unit.instances.len()];
+    copies[0] = (1, 0);
+    let mut all = Load { weight: 0, loop_depth: 0 };
+    for (idx, instance) in unit.instances.iter().enumerate() {
+        let (n_copies, depth) = copies[idx];
+        if n_copies == 0 {
+            continue;
+        }
+        let Some(load) = Load::of(instance.function) else { return Effort::Refuse };
+        all.weight = all.weight.saturating_add(load.weight.saturating_mul(n_copies));
+        all.loop_depth = all.loop_depth.max(depth + load.loop_depth);
+        for op in &instance.function.ops {
+            if let Op::Call { callee, .. } = op
+                && let Some(called) = instance.inlined(*callee)
+            {
+                copies[called].0 = copies[called].0.saturating_add(n_copies);
+                copies[called].1 = copies[called].1.max(depth + load.loop_depth);
+            }
+        }
+    }
+    all.effort()
+}
+
+/// What makes LLVM slow.
+struct Load {
+    weight: usize,
+    loop_depth: usize,
+}
+
+impl Load {
+    /// Nothing if it is too much at first sight.
+    fn of(function: &Function) -> Option<Self> {
+        if function.ops.len() > MOST_FOR_QUICK {
+            return None;
+        }
+        let shape = Shape::of(function, MOST_FOR_QUICK)?;
+        let weight = function.ops.iter().map(weight).sum::<usize>() + shape.n_phis;
+        // A tail call makes a loop around everything.
+        Some(Self { weight, loop_depth: shape.loop_depth + usize::from(shape.has_tail_call) })
+    }
+
+    fn effort(&self) -> Effort {
+        if self.weight > MOST_FOR_QUICK {
+            Effort::Refuse
+        } else if self.weight > MOST_FOR_FULL || self.loop_depth > DEEPEST_FOR_FULL {
+            Effort::Quick
+        } else {
+            Effort::Full
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A resolved function becomes an LLVM module: one function in it, its body, calling others through their slots.
 //!
 //! [`lower`] makes the module, [`pipeline`] names the passes that pay for such a module, [`effort`] says beforehand
-//! whether LLVM can be asked at all: its time grows faster than the text for some shapes.
+//! whether LLVM can be asked at all: its time grows faster than the text for some shapes. [`lower_hot`],
+//! [`pipeline_hot`] and [`effort_hot`] do the same for hot code: a function with the bodies of others, or one of its
+//! loops ([`HotUnit`]).
 //!
 //! Nothing here runs code, keeps state, or reads files, clocks or the environment. LLVM is never told anything that
 //! would let it change a result: no fast-math flag, no contraction, no name it knows from the C library.
@@ -11,12 +13,14 @@
 pub mod symbols;
 
 mod effort;
+mod hot;
 mod lower;
 mod pipeline;
 
-pub use effort::{Effort, effort};
-pub use lower::lower;
-pub use pipeline::{OptLevel, Pass, pipeline};
+pub use effort::{Effort, effort, effort_hot};
+pub use hot::{HotEntry, HotUnit, Instance, Limits, Plan};
+pub use lower::{lower, lower_hot};
+pub use pipeline::{OptLevel, Pass, pipeline, pipeline_hot};
 
 use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::maths::MathsFunction;

@@ -62,3 +62,8 @@ pub fn pipeline(level: OptLevel, function: &Function) -> &'static [Pass] {
         _ => &[],
     }
 }
+
+/// The passes for hot code, in the order in which they run.
+pub fn pipeline_hot() -> &'static [Pass] {
+    &[Pass::EarlyCse, Pass::InstCombine, Pass::Licm]
+}

@@ -12,10 +12,13 @@ use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::maths::MathsFunction;
 
 impl<'cx> Lowering<'cx, '_> {
-    /// A call, through the slot of the function, or of a maths function. A function calls itself through its slot as well:
-    /// a definition that comes while it runs holds for its inner activations.
+    /// A call: through the slot of the function, of a maths function, or one that goes on right here in a copy of the body. A function
+    /// calls itself through its slot as well: a definition that comes while it runs holds for its inner activations.
     pub(super) fn call(&mut self, callee: FunctionId, n_args: usize) {
         let args = self.pop_numbers(n_args);
+        if let Some(instance) = self.unit.instances[self.frame.instance].inlined(callee) {
+            return self.enter_callee(instance, &args);
+        }
         let value = match (self.unit.callees)(callee) {
             Callee::Maths(function) => self.call_maths(function, &args),
             Callee::Slot { address } => {

@@ -1,87 +1,13 @@
-//! Modules made from program text: well formed at every level, as expected to the letter for a few, and asking the
-//! linker for nothing but what they may.
+//! Modules of one function.
 //!
 //! `BLESS=1` rewrites the files `ir/*.ll`.
 
-#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
-
-use inkwell::OptimizationLevel;
+use crate::program::{CONSTRUCTS, LEVELS, Program, compare_ir, oldest_machine, optimize};
 use inkwell::context::Context;
-use inkwell::module::Module;
-use inkwell::passes::PassBuilderOptions;
-use inkwell::targets::{
-    CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple,
-};
-use kaleidoscope_lang::code::Function;
-use kaleidoscope_lang::item::Item;
+use inkwell::targets::FileType;
 use kaleidoscope_lang::maths::MathsFunction;
-use kaleidoscope_lang::names::{Names, State};
-use kaleidoscope_lang::reader::Reader;
-use kaleidoscope_llvm::{Callee, Effort, OptLevel, Pass, Unit, effort, lower, pipeline, symbols};
+use kaleidoscope_llvm::{Callee, Effort, OptLevel, Unit, effort, lower, pipeline, symbols};
 use object::{Object, ObjectSymbol};
-use std::path::Path;
-use std::sync::Arc;
-
-const LEVELS: [OptLevel; 4] = [OptLevel::None, OptLevel::Less, OptLevel::Default, OptLevel::Aggressive];
-
-/// A program, read to its end.
-struct Program {
-    names: Names,
-    functions: Vec<Arc<Function>>,
-}
-
-impl Program {
-    fn read(text: &str) -> Self {
-        let mut names = Names::new();
-        let mut functions = Vec::new();
-        let mut reader = Reader::new("test");
-        reader.push(text);
-        reader.finish();
-        while let Some(read) = reader.read(&names) {
-            let item = read.item.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
-            names.commit(&item);
-            match item {
-                Item::Definition { function, .. } | Item::Expression { function } => functions.push(function),
-                _ => {}
-            }
-        }
-        Self { names, functions }
-    }
-
-    /// The function that was defined last.
-    fn module<'cx>(&self, cx: &'cx Context) -> Module<'cx> {
-        self.lower(cx, self.functions.last().expect("the program defines a function"))
-    }
-
-    fn lower<'cx>(&self, cx: &'cx Context, function: &Function) -> Module<'cx> {
-        let callees = |callee| match self.names.state(callee) {
-            State::Maths(maths) => Callee::Maths(maths),
-            _ => Callee::SlotSymbol(symbols::slot(&self.names.signature(callee).name)),
-        };
-        let symbol = symbols::body(&function.name, 1);
-        let module = lower(cx, &Unit { function, symbol: &symbol, callees: &callees });
-        module.verify().unwrap_or_else(|error| panic!("{error}\n{}", module.to_string()));
-        module
-    }
-}
-
-/// A machine that has no instruction for anything newer than the first x86-64.
-fn oldest_machine() -> TargetMachine {
-    Target::initialize_x86(&InitializationConfig::default());
-    let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
-    let target = Target::from_triple(&triple).unwrap();
-    let level = OptimizationLevel::Default;
-    target.create_target_machine(&triple, "x86-64", "", level, RelocMode::PIC, CodeModel::Small).unwrap()
-}
-
-fn optimize(module: &Module<'_>, passes: &[Pass], machine: &TargetMachine) {
-    if !passes.is_empty() {
-        let names: Vec<_> = passes.iter().map(|pass| pass.as_text()).collect();
-        let text = format!("function({})", names.join(","));
-        module.run_passes(&text, machine, PassBuilderOptions::create()).unwrap();
-        module.verify().unwrap();
-    }
-}
 
 /// The IR of the function defined last, without the header.
 fn ir(text: &str) -> String {
@@ -117,47 +43,8 @@ fn linked(text: &str) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn ir_is_as_expected() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ir");
-    let mut n_checked = 0;
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "kal") {
-            continue;
-        }
-        let made = ir(&std::fs::read_to_string(&path).unwrap());
-        let expected = path.with_extension("ll");
-        if std::env::var_os("BLESS").is_some() {
-            std::fs::write(expected, made).unwrap();
-        } else {
-            assert_eq!(made, std::fs::read_to_string(&expected).unwrap(), "{}", path.display());
-        }
-        n_checked += 1;
-    }
-    assert_ne!(n_checked, 0);
+    compare_ir("tests/ir", |text| vec![("ll".to_owned(), ir(text))]);
 }
-
-/// Every construct, in every position that is lowered in a way of its own.
-const CONSTRUCTS: &str = "
-    def numbers(x) 1 + 0.1 * 1e300 - x / 0 ^ 2 ^ x;
-    def truth(x y) (x < y) + (if x < y then x < 1 else y < 1) + (if 1 < (x < y) then 2 else 3);
-    def set(x) var a = x < 1 in (x = a = x + 1) + a + x;
-    def shadow(x) (var x = x + 1 in var x = x * 2 in x) + x;
-    def nested(x) if if x then x < 1 else 0 then (if x then 1 else x = 2) else (if x < 3 then x = 4 else x);
-    def loops(n) (for i = 0, i < n in for j = i, j < n, 2 in (if j < i then n = n - 1 else i = i + 1)) + n;
-    def loop_in_branch(n) if n then (for i, 0 in n = i) else for i = n, n < i, 0 - 1 in n;
-    def held(n) n + (for i = n, i < 9 in n = n + 1) + n;
-    def forever(x) forever(x);
-    def both(x y) if x then both(y, x) else both(x, y + 1);
-    def first(x y) if x then first(y, x) else (y = 2) + x;
-    def second(x y) if x then (y = x) + y else second(y, x);
-    def third(x) if x < 1 then 1 else if x < 2 then third(x - 2) else (if x then third(x) else third(1)) ;
-    def inner(x) var y = x in if y then inner(y - 1) + inner(y - 2) else inner(y = 3);
-    def none() none2(none2()); def none2(x) x;
-    def unary!(x) if x then 0 else 1;
-    def binary| 5 (x y) !(if x then 0 else !y);
-    def many(a b c d e f g h i j) many(b, c, d, e, f, g, h, i, j, a) | many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) * 2;
-    many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) | 3;
-";
 
 #[test]
 fn every_construct_is_well_formed_at_every_level() {

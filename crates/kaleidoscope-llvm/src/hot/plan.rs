@@ -1,0 +1,95 @@
+//! Which bodies a unit of hot code carries: those that are called, nearest first, as far as the limits go.
+
+use super::Instance;
+use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// How much a unit of hot code may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Operations of one body that is carried.
+    pub callee_ops: usize,
+    /// Operations of all copies together, the root's included.
+    pub unit_ops: usize,
+    /// How often a function may stand inside itself.
+    pub recursion: usize,
+}
+
+/// The bodies of a unit.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    planned: Vec<Planned>,
+}
+
+#[derive(Clone, Debug)]
+struct Planned {
+    function: Arc<Function>,
+    inlined: Vec<(FunctionId, usize)>,
+}
+
+/// An instance whose calls have not been looked at.
+struct Waiting {
+    instance: usize,
+    /// The functions that it stands inside, itself included.
+    inside: Vec<FunctionId>,
+    n_copies: usize,
+}
+
+impl Plan {
+    /// The bodies for a root, which has no id if it is an expression. `body_of` gives the body of a function, or nothing
+    /// if calls of it must stay calls.
+    pub fn new(
+        id: Option<FunctionId>,
+        root: Arc<Function>,
+        limits: Limits,
+        mut body_of: impl FnMut(FunctionId) -> Option<Arc<Function>>,
+    ) -> Self {
+        let mut n_ops = root.ops.len();
+        let mut planned = vec![Planned { function: root, inlined: Vec::new() }];
+        let mut waiting =
+            VecDeque::from([Waiting { instance: 0, inside: id.into_iter().collect(), n_copies: 1 }]);
+        while let Some(Waiting { instance, inside, n_copies }) = waiting.pop_front() {
+            for (callee, n_calls) in calls(&planned[instance].function) {
+                if inside.iter().filter(|outer| **outer == callee).count() > limits.recursion {
+                    continue;
+                }
+                let Some(function) = body_of(callee) else { continue };
+                let n_copies = n_copies.saturating_mul(n_calls);
+                let more = n_copies.saturating_mul(function.ops.len());
+                if function.ops.len() > limits.callee_ops || n_ops.saturating_add(more) > limits.unit_ops {
+                    continue;
+                }
+                n_ops = n_ops.saturating_add(more);
+                let called = planned.len();
+                planned.push(Planned { function, inlined: Vec::new() });
+                planned[instance].inlined.push((callee, called));
+                let inside = inside.iter().copied().chain([callee]).collect();
+                waiting.push_back(Waiting { instance: called, inside, n_copies });
+            }
+        }
+        Self { planned }
+    }
+
+    /// The instances, the root first, as a unit has them.
+    pub fn instances(&self) -> Vec<Instance<'_>> {
+        let planned = self.planned.iter();
+        planned.map(|Planned { function, inlined }| Instance { function, inlined }).collect()
+    }
+
+    /// The functions whose bodies are carried inside the root.
+    pub fn carried(&self) -> BTreeSet<FunctionId> {
+        self.planned.iter().flat_map(|planned| &planned.inlined).map(|(id, _)| *id).collect()
+    }
+}
+
+/// The functions that a function calls, in order, and how often each stands there.
+fn calls(function: &Function) -> BTreeMap<FunctionId, usize> {
+    let mut calls = BTreeMap::new();
+    for op in &function.ops {
+        if let Op::Call { callee, .. } = op {
+            *calls.entry(*callee).or_default() += 1;
+        }
+    }
+    calls
+}

@@ -1,0 +1,119 @@
+//! Modules of hot code.
+//!
+//! `BLESS=1` rewrites the files `ir/hot/*.ll`: of each program the function defined last, and each of its loops.
+
+use crate::program::{CONSTRUCTS, Program, compare_ir, oldest_machine, optimize};
+use inkwell::context::Context;
+use kaleidoscope_lang::code::{Function, Op};
+use kaleidoscope_llvm::{Effort, HotEntry, HotUnit, Limits, effort_hot, pipeline_hot};
+
+const LIMITS: Limits = Limits { callee_ops: 100, unit_ops: 1_000, recursion: 2 };
+
+/// What bodies meet in callers, beside what single functions have.
+const CALLS: &str = "
+    def unary!(x) if x then 0 else 1;
+    def binary| 5 (x y) !(if x then 0 else !y);
+    def constant() 7;
+    def less(x y) x < y;
+    def set(x) (x = x + 1) * x;
+    def turns(x n) if x < 1 then n else turns(x / 2, n + 1);
+    def forever(x) forever(x + 1);
+    def fib(n) if n < 2 then n else fib(n - 1) + fib(n - 2);
+    def even(n) if n < 1 then 1 else odd(n - 1); def odd(n) if n < 1 then 0 else even(n - 1);
+    def values(x) set(x) + x + set(x = constant()) + x + less(less(x, 1), 2);
+    def conditions(x y) if less(x, y) | !(x < 1) then less(1, x) else forever(x);
+    def loops(n) (for i = 0, less(i, turns(n, 0)), constant() in for j = fib(3), j < i in n = turns(j, n)) + n;
+    def both(x) if x then (if x < 1 then forever(x) else set(x)) + 1 else turns(x, forever(x)) + even(x);
+    def itself(x n) if n < 1 then itself(turns(x, n), itself(1, 0)) else itself(1, 2) + turns(x, 1);
+    values(1) + even(3) | fib(4);
+";
+
+/// What a unit can be entered by.
+fn entries(function: &Function) -> Vec<HotEntry> {
+    let n_loops = function.ops.iter().filter(|op| matches!(op, Op::Loop)).count();
+    [HotEntry::Function].into_iter().chain((0..n_loops).map(HotEntry::Loop)).collect()
+}
+
+#[test]
+fn ir_is_as_expected() {
+    compare_ir("tests/ir/hot", |text| {
+        let program = Program::read(text);
+        let function = program.functions.last().unwrap();
+        let ir = |entry| {
+            let cx = Context::create();
+            let extension = match entry {
+                HotEntry::Function => "ll".to_owned(),
+                HotEntry::Loop(nth) => format!("loop{nth}.ll"),
+            };
+            (extension, program.lower_hot(&cx, function, entry, LIMITS).to_string())
+        };
+        entries(function).into_iter().map(ir).collect()
+    });
+}
+
+#[test]
+fn every_construct_is_well_formed_at_every_entry() {
+    let machine = oldest_machine();
+    let mut n_loops = 0;
+    for text in [CONSTRUCTS, CALLS] {
+        let program = Program::read(text);
+        for function in &program.functions {
+            for entry in entries(function) {
+                let cx = Context::create();
+                optimize(&program.lower_hot(&cx, function, entry, LIMITS), pipeline_hot(), &machine);
+                n_loops += usize::from(entry != HotEntry::Function);
+            }
+        }
+    }
+    assert_eq!(n_loops, 7);
+}
+
+#[test]
+fn only_what_is_not_carried_is_called() {
+    let cx = Context::create();
+    let program = Program::read("def g(x) h(x) + x; def h(x) k(x); def f(x) g(x) * sqrt(x)");
+    let function = program.functions.last().unwrap();
+    let ir = program.lower_hot(&cx, function, HotEntry::Function, LIMITS).to_string();
+    assert!(ir.contains("k$slot") && !ir.contains("g$slot") && !ir.contains("h$slot"), "{ir}");
+    let carried = program.plan(function, LIMITS).carried();
+    let names: Vec<_> = carried.iter().map(|id| &*program.names.signature(*id).name).collect();
+    assert_eq!(names, ["g", "h"]);
+}
+
+/// How many copies of `body` the limits allow in the function defined last.
+#[track_caller]
+fn check_copies(text: &str, limits: Limits, body: &str, expected: usize) {
+    let cx = Context::create();
+    let program = Program::read(text);
+    let function = program.functions.last().unwrap();
+    let ir = program.lower_hot(&cx, function, HotEntry::Function, limits).to_string();
+    assert_eq!(ir.matches(body).count(), expected, "{ir}");
+}
+
+#[test]
+fn limits_hold() {
+    let fib = "def fib(n) if n < 2 then n else fib(n - 1) + fib(n - 2)";
+    for (recursion, expected) in [(0, 1), (1, 3), (2, 7), (3, 15)] {
+        check_copies(fib, Limits { recursion, ..LIMITS }, "fcmp ult", expected);
+    }
+    let n_ops = Program::read(fib).functions[0].ops.len();
+    let deep = Limits { recursion: 9, ..LIMITS };
+    check_copies(fib, Limits { unit_ops: 7 * n_ops, ..deep }, "fcmp ult", 7);
+    check_copies(fib, Limits { unit_ops: 7 * n_ops - 1, ..deep }, "fcmp ult", 3);
+    check_copies(fib, Limits { callee_ops: n_ops, ..LIMITS }, "fcmp ult", 7);
+    check_copies(fib, Limits { callee_ops: n_ops - 1, ..LIMITS }, "fcmp ult", 1);
+}
+
+#[test]
+fn effort_counts_every_copy() {
+    let program = Program::read("def f(x) f(x) + f(x) + f(x) + f(x)");
+    let limits = |recursion| Limits { callee_ops: usize::MAX, unit_ops: usize::MAX, recursion };
+    let effort = |recursion| {
+        let plan = program.plan(&program.functions[0], limits(recursion));
+        let callees = |_| unreachable!("nothing is lowered");
+        let instances = plan.instances();
+        let entry = HotEntry::Function;
+        effort_hot(&HotUnit { symbol: "f", instances: &instances, callees: &callees, entry })
+    };
+    assert_eq!([4, 5, 6, 200].map(effort), [Effort::Full, Effort::Quick, Effort::Refuse, Effort::Refuse]);
+}
