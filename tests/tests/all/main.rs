@@ -1,12 +1,13 @@
 //! Whole programs, run by every mode: case files, the examples, laziness at scale, random programs and
 //! sessions, what fuzzing has collected.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod cases;
 mod corpus;
 mod deep;
 mod examples;
+mod hot;
 mod laziness;
 mod random;
 mod sessions;

@@ -1,0 +1,246 @@
+//! Hot code: random programs whose functions, expressions and loops are compiled with the bodies of what they call give the
+//! same bits and write the same as in the evaluator.
+
+mod native;
+mod turns;
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use kaleidoscope_lang::evaluate::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_lang::item::Item;
+use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_lang::names::{Names, State};
+use kaleidoscope_lang::number;
+use kaleidoscope_lang::reader::Reader;
+use kaleidoscope_llvm::Limits;
+use kaleidoscope_native::maths;
+use kaleidoscope_tests::generate::Program;
+use kaleidoscope_tests::random::fresh_seed;
+
+use native::Native;
+
+/// What a unit may carry here: more than pays, so that much is tested.
+const LIMITS: Limits = Limits { callee_ops: 400, unit_ops: 3_000, recursion: 2 };
+
+/// Seeds that are run each time, and how many fresh ones.
+const N_SAME: u64 = 40;
+const N_OTHERS: u64 = 20;
+
+/// An evaluation of more calls and turns of loops is taken for endless.
+const MOST_STEPS: usize = 100_000;
+
+/// Arguments for functions: the first is what a generated function counts down.
+const ARGUMENTS: [f64; 12] = [3.0, 0.5, -2.0, 7.0, 1e10, -0.0, 4.0, 0.1, 1e-3, f64::INFINITY, 100.0, -1.5];
+
+thread_local! {
+    /// What the program has written, by the evaluator or by code.
+    static WRITTEN: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Writes as a host function: so that it can be seen which one it was.
+fn write(name: &str, argument: f64) {
+    WRITTEN.with_borrow_mut(|written| *written += &format!("{name} {}\n", number::format(argument)));
+}
+
+/// What is defined at some place of a program.
+struct Session {
+    names: Names,
+    bodies: Vec<Option<Arc<Function>>>,
+    /// Calls and turns of loops in the evaluation.
+    n_steps: Cell<usize>,
+}
+
+/// An evaluation ended early.
+#[derive(Debug)]
+struct Ended;
+
+impl From<Fault> for Ended {
+    fn from(_: Fault) -> Self {
+        Self
+    }
+}
+
+impl Session {
+    fn new() -> Self {
+        let mut names = Names::new();
+        names.declare_host("putchard", 1);
+        names.declare_host("printd", 1);
+        Self { names, bodies: Vec::new(), n_steps: Cell::new(0) }
+    }
+
+    fn define(&mut self, id: FunctionId, function: Arc<Function>) {
+        self.bodies.resize(self.names.n_functions(), None);
+        self.bodies[id.index()] = Some(function);
+    }
+
+    /// The body, if a `def` gave one.
+    fn body_of(&self, id: FunctionId) -> Option<&Arc<Function>> {
+        if matches!(self.names.state(id), State::Defined) { self.bodies[id.index()].as_ref() } else { None }
+    }
+
+    fn evaluate(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Ended> {
+        self.n_steps.set(0);
+        evaluate(self, function, args, StackLimit { bytes: 1 << 20 })
+    }
+}
+
+impl Environment for Session {
+    type Trap = Ended;
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, Ended> {
+        match self.names.state(id) {
+            State::Maths(function) => Ok(Callee::Maths(function)),
+            State::Host => Ok(Callee::Host),
+            _ => self.body_of(id).cloned().map(Callee::Function).ok_or(Ended),
+        }
+    }
+
+    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
+        maths::find(function.name()).expect("the table has every function").call(args)
+    }
+
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Ended> {
+        write(&self.names.signature(id).name, args[0]);
+        Ok(0.0)
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.n_steps.set(self.n_steps.get() + 1);
+        self.n_steps.get() > MOST_STEPS
+    }
+}
+
+/// How much was compared.
+#[derive(Debug, Default)]
+struct Tally {
+    n_calls: usize,
+    n_loops: usize,
+}
+
+/// Runs a program in the evaluator and as hot code: its expressions, and each function when it is defined.
+fn check(text: &str, tally: &mut Tally) {
+    let mut session = Session::new();
+    let mut native = Native::new();
+    let mut reader = Reader::new("hot");
+    reader.push(text);
+    reader.finish();
+    while let Some(read) = reader.read(&session.names) {
+        let Some(item) = read.item else { continue };
+        session.names.commit(&item);
+        let (id, function) = match item {
+            Item::Definition { id, function, .. } => {
+                session.define(id, Arc::clone(&function));
+                // Code that carries what is defined anew is out of date; here nobody notes which that is.
+                native.forget();
+                (Some(id), function)
+            }
+            Item::Expression { function } => (None, function),
+            _ => continue,
+        };
+        check_root(&session, &mut native, id, &function, tally)
+            .unwrap_or_else(|difference| panic!("`{}`: {difference}\n── in ──\n{text}", function.name));
+    }
+}
+
+/// Compares code of a root with the evaluator: entered at its beginning, and at the first turns of each loop.
+fn check_root(
+    session: &Session,
+    native: &mut Native,
+    id: Option<FunctionId>,
+    function: &Arc<Function>,
+    tally: &mut Tally,
+) -> Result<(), String> {
+    let args = &ARGUMENTS[..function.n_params as usize];
+    // Code is not stopped here, so what ends early is not run.
+    let (Ok(expected), written) = (session.evaluate(function, args), WRITTEN.take()) else { return Ok(()) };
+    let same = |value: f64, place: &str| {
+        let (value, expected) = (number::format(value), number::format(expected));
+        let now = WRITTEN.take();
+        if value == expected && now == written {
+            return Ok(());
+        }
+        Err(format!("{value} instead of {expected} {place}, written {now:?} instead of {written:?}"))
+    };
+    native.link(session, function);
+
+    let value = native.run(session, id, function, args);
+    same(value, "as a whole")?;
+    tally.n_calls += 1;
+
+    for nth in 0..function.ops.iter().filter(|op| matches!(op, Op::Loop)).count() {
+        let code = native.compile_loop(session, id, function, nth);
+        for turn in 0..3 {
+            let run = turns::evaluate(session, function, args, nth, turn, &code);
+            let value = run.map_err(|Ended| "it did not end early before".to_owned())?;
+            same(value, &format!("from turn {turn} of loop {nth}"))?;
+            tally.n_loops += 1;
+        }
+    }
+    Ok(())
+}
+
+fn check_seeds(first: u64, n_seeds: u64) {
+    let mut tally = Tally::default();
+    for seed in first..first + n_seeds {
+        check(&Program::new(seed).text(), &mut tally);
+    }
+    eprintln!("{n_seeds} programs from seed {first}: {tally:?}");
+    assert!(tally.n_calls > 0);
+}
+
+#[test]
+fn hot_code_gives_the_same() {
+    check_seeds(0, N_SAME);
+}
+
+#[test]
+fn hot_code_gives_the_same_for_others() {
+    check_seeds(fresh_seed(), N_OTHERS);
+}
+
+#[test]
+fn loops_leave_all_that_they_assign() {
+    let mut tally = Tally::default();
+    check(
+        "def binary: 1 (x y) y;
+         def h(x) x / 3 + 1;
+         def two(a b) (for i = b, i < 9, a / 2 in (b = b + h(i)) : for j = 0, j < i in a = a + j) : a * 10 + b;
+         def in_branch(n) var kept = n in (if n then for i = n, i < 9 in kept = kept + n / i else n = 4) + kept * n;
+         def beside(n) n * 100 + (for i = n, i < 9 in n = n + i) + n;
+         def not_taken(n) (if n < 0 then (n = 2) : for i = 1, 0 in 7 else for i = 1, i < n in n = n - 1) + n;
+         def several(n) var a, b, c in (for i = 1, i < n in (a = b) : (b = c + 1) : c = a + i) : a + b * 10 + c * 100;
+         def variable(n) for i = n, i < 20, i in (i = i + 1) : printd(i);
+         def in_tail(n m) (for i = 0, i < n in m = m + i) : if n < 1 then m else in_tail(n - 1, m);
+         def deep(n) var s in (for i = 0, i < 2 in for j = i, j < 3 in for k = j, k < 4 in s = s * 1.5 + k) : s;",
+        &mut tally,
+    );
+    assert_eq!((tally.n_calls, tally.n_loops), (10, 36));
+}
+
+#[test]
+fn bodies_go_on_as_their_calls() {
+    let mut tally = Tally::default();
+    check(
+        "def binary: 1 (x y) y;
+         def fib(n) if n < 2 then n else fib(n - 1) + fib(n - 2);
+         def changed(x) (x = x + 1) * 2;
+         def f(x) changed(x) + x + changed(x = x * 2) + x;
+         def count(n m) if n < 1 then m else count(n - 1, m + n);
+         def g(x) count(x, 1) * 2 + (for i = 0, i < count(3, i) in x = x + count(i, x)) + x;
+         def truth(x y) x < y;
+         def h(x) (if truth(x, 4) then 1 else 2) + (x < truth(0, x)) + truth(truth(x, 1), truth(1, x));
+         def even(n) if n < 1 then 1 else odd(n - 1);
+         def odd(n) if n < 1 then 0 else even(n - 1);
+         even(9) * 2 + odd(9);
+         def ackermann(m n) if m < 1 then n + 1 else if n < 1 then ackermann(m - 1, 1) else
+           ackermann(m - 1, ackermann(m, n - 1));
+         ackermann(2, 3);
+         def none() 7; def calls_none() none() + none();
+         def endless(x) endless(x);
+         def guarded(x) if 1 < x then x else (if x < 1 then endless(x) else 2) + (for i = 0, i < 3 in x = x + i) + x;",
+        &mut tally,
+    );
+    assert_eq!((tally.n_calls, tally.n_loops), (14, 3));
+}

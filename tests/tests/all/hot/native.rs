@@ -1,0 +1,202 @@
+//! Hot code in this process: compiled, linked, called.
+//!
+//! Promises:
+//! 1. A slot leads to code of as many doubles as its function has parameters, or to `never` while it has none; code is
+//!    called only when every slot that it may use leads to code.
+//! 2. Code is removed only when all slots lead elsewhere, or when it has no slot and is called no more.
+#![allow(unsafe_code)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_lang::names::State;
+use kaleidoscope_llvm as llvm;
+use kaleidoscope_llvm::{Effort, HotEntry, HotUnit, Plan, effort_hot, lower_hot, pipeline_hot, symbols};
+use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap, maths};
+use llvm_orc::{Address, Compiler, Dylib, FunctionPass, Jit, OptLevel, Passes, Tracker};
+
+use super::{LIMITS, Session, write};
+
+/// More functions than a program has.
+const N_SLOTS: usize = 1 << 10;
+
+/// Code of functions and what makes it.
+pub(super) struct Native {
+    compiler: Compiler,
+    dylib: Dylib,
+    slots: Box<[AtomicU64; N_SLOTS]>,
+    /// Owns the code behind the slots.
+    behind_slots: Vec<Tracker>,
+    n_bodies: u32,
+}
+
+/// Code of a loop.
+pub(super) struct LoopCode {
+    tracker: Tracker,
+    symbol: String,
+}
+
+extern "C" fn printd(x: f64) -> f64 {
+    write("printd", x);
+    0.0
+}
+
+extern "C" fn putchard(x: f64) -> f64 {
+    write("putchard", x);
+    0.0
+}
+
+/// Behind a slot without code: the evaluator would have called what nobody defined.
+extern "C" fn never() -> f64 {
+    eprintln!("a function was called that has no code");
+    std::process::abort()
+}
+
+/// Stubs are not used here, so nobody asks.
+struct NoStubs;
+
+// SAFETY: neither function gives any code or value.
+unsafe impl Runtime for NoStubs {
+    fn materialize(&self, _: StubId) -> Result<CodeAddress, Trap> {
+        Err(Trap::error("there are no stubs"))
+    }
+
+    fn host_call(&self, _: HostId, _: &[f64]) -> Result<f64, Trap> {
+        Err(Trap::error("there are no host stubs"))
+    }
+}
+
+impl Native {
+    pub(super) fn new() -> Self {
+        let dylib = Jit::builder().build().and_then(|jit| jit.create_bare_dylib("hot"));
+        let dylib = dylib.expect("the machine of a test has memory for a session");
+        let find = |name| maths::find(name).expect("the table has every function").guest_address();
+        let called = MathsFunction::ALL.iter().map(|&maths| (symbols::maths(maths), find(maths.name())));
+        let by_itself = symbols::runtime_symbols().iter().map(|&name| (name.to_owned(), find(name)));
+        let listed: Vec<_> = called.chain(by_itself).collect();
+        let listed = listed.iter().map(|(name, code)| (name.as_str(), Address::new(code.get() as u64)));
+        // SAFETY: C's functions under the names that modules have for them.
+        unsafe { dylib.define_absolute(listed) }.expect("the names are new");
+        let slots = Box::new([const { AtomicU64::new(0) }; N_SLOTS]);
+        let compiler = Compiler::builder().opt_level(OptLevel::Aggressive).build();
+        let compiler = compiler.expect("LLVM knows this machine");
+        let mut native = Self { compiler, dylib, slots, behind_slots: Vec::new(), n_bodies: 0 };
+        native.forget();
+        native
+    }
+
+    /// Throws all code of functions away.
+    pub(super) fn forget(&mut self) {
+        for slot in &self.slots[..] {
+            slot.store(never as *const () as u64, Ordering::Relaxed);
+        }
+        self.behind_slots.clear();
+    }
+
+    /// Puts code behind the slots of all functions that the root may call.
+    pub(super) fn link(&mut self, session: &Session, root: &Function) {
+        let mut seen = BTreeSet::new();
+        let mut waiting: Vec<_> = called_by(root).collect();
+        while let Some(id) = waiting.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let code = match session.names.state(id) {
+                State::Host if &*session.names.signature(id).name == "printd" => printd as *const () as u64,
+                State::Host => putchard as *const () as u64,
+                _ => {
+                    let Some(function) = session.body_of(id) else { continue };
+                    waiting.extend(called_by(function));
+                    if self.has_code(id) {
+                        continue;
+                    }
+                    let (tracker, symbol) = self.compile(session, Some(id), function, HotEntry::Function);
+                    let code = tracker.lookup(&symbol).expect("the object defines it").get();
+                    self.behind_slots.push(tracker);
+                    code
+                }
+            };
+            self.slots[id.index()].store(code, Ordering::Relaxed);
+        }
+    }
+
+    /// The value of a call. What the root calls has been linked.
+    pub(super) fn run(
+        &mut self,
+        session: &Session,
+        id: Option<FunctionId>,
+        root: &Arc<Function>,
+        args: &[f64],
+    ) -> f64 {
+        let (tracker, symbol) = self.compile(session, id, root, HotEntry::Function);
+        let code = tracker.lookup(&symbol).expect("the object defines it").get();
+        let code = CodeAddress::new(usize::try_from(code).expect("addresses have this machine's width"));
+        // SAFETY: code of as many doubles, promise 1 for what it calls, and the tracker is dropped afterwards. The functions
+        // of the host that it calls hold no lock when it is stopped, since nobody stops it.
+        let value = unsafe { kaleidoscope_native::call(&NoStubs, code, args) };
+        value.expect("the evaluator needed no more stack")
+    }
+
+    /// Code for a loop of the root.
+    pub(super) fn compile_loop(
+        &mut self,
+        session: &Session,
+        id: Option<FunctionId>,
+        root: &Arc<Function>,
+        nth: usize,
+    ) -> LoopCode {
+        let (tracker, symbol) = self.compile(session, id, root, HotEntry::Loop(nth));
+        LoopCode { tracker, symbol }
+    }
+
+    fn has_code(&self, id: FunctionId) -> bool {
+        self.slots[id.index()].load(Ordering::Relaxed) != never as *const () as u64
+    }
+
+    fn compile(
+        &mut self,
+        session: &Session,
+        id: Option<FunctionId>,
+        root: &Arc<Function>,
+        entry: HotEntry,
+    ) -> (Tracker, String) {
+        self.n_bodies += 1;
+        let symbol = symbols::body(&root.name, self.n_bodies);
+        let plan = Plan::new(id, Arc::clone(root), LIMITS, |id| session.body_of(id).cloned());
+        let callees = |id: FunctionId| match session.names.state(id) {
+            State::Maths(function) => llvm::Callee::Maths(function),
+            _ => llvm::Callee::Slot { address: self.slots[id.index()].as_ptr() as u64 },
+        };
+        let unit = HotUnit { symbol: &symbol, instances: &plan.instances(), callees: &callees, entry };
+        assert_eq!(effort_hot(&unit), Effort::Full);
+        let object = self.compiler.compile_with(&passes(), |cx| lower_hot(cx, &unit));
+        let object = object.expect("a unit is well formed");
+        (self.dylib.add_object(&object).expect("the object can be linked"), symbol)
+    }
+}
+
+impl LoopCode {
+    /// Runs the loop to its end. What it calls has been linked.
+    pub(super) fn run(&self, locals: &mut [f64]) {
+        // SAFETY: the object defines this function, with the address of its locals as its parameter.
+        let code = unsafe { self.tracker.lookup_fn::<extern "C" fn(*mut f64)>(&self.symbol) };
+        code.expect("the object defines it").call((locals.as_mut_ptr(),));
+    }
+}
+
+fn called_by(function: &Function) -> impl Iterator<Item = FunctionId> {
+    function.ops.iter().filter_map(|op| match op {
+        Op::Call { callee, .. } => Some(*callee),
+        _ => None,
+    })
+}
+
+fn passes() -> Passes {
+    let passes = pipeline_hot().iter().map(|pass| FunctionPass::named(pass.as_text()));
+    Passes::functions(
+        &passes.map(|pass| pass.expect("llvm-orc knows the passes of pipelines")).collect::<Vec<_>>(),
+    )
+}
