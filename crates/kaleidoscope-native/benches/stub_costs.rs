@@ -1,15 +1,15 @@
-//! What do a stub, a first call and a guarded call cost? Prints nanoseconds, the best of several rounds.
+//! What do a stub, a first call, a call out of generated code and an early end cost? Prints nanoseconds, the best of several rounds.
 //!
-//! `cargo bench -p kaleidoscope-native`
+//! `cargo bench -p kaleidoscope-native --bench stub_costs`
 
 #![allow(unsafe_code, reason = "entering code by address is what is measured")]
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kaleidoscope_native::{
     CodeAddress, HostId, HostPool, Interrupter, Limits, Runtime, Stub, StubId, StubPool, Trap, call,
-    call_within, enter, maths,
+    call_within, maths,
 };
 
 const N_ROUNDS: usize = 20;
@@ -106,28 +106,6 @@ fn stubs_and_calls() {
     report("a plain call by address", raw);
     let direct = calls(plain, 1.0);
     report("a guarded call", direct);
-    let within = |limits: &Limits| {
-        best(N, || {
-            for _ in 0..N {
-                // SAFETY: as for `guarded`.
-                let result = unsafe { call_within(limits, &AddOne, black_box(plain), black_box(&[1.0])) };
-                black_box(result.unwrap_or(0.0));
-            }
-        })
-    };
-    report("a guarded call under an interrupter", within(&Limits::new().interrupter(Interrupter::new())));
-    let later = Instant::now() + Duration::from_secs(600);
-    report("a guarded call with a deadline", within(&Limits::new().deadline(later)));
-    let scoped = enter(&Limits::new(), &AddOne, |scope| {
-        best(N, || {
-            for _ in 0..N {
-                // SAFETY: as for `guarded`.
-                let result = unsafe { scope.call(black_box(plain), black_box(&[1.0])) };
-                black_box(result.unwrap_or(0.0));
-            }
-        })
-    });
-    report("a call inside `enter`", scoped.expect("a stack"));
     let lazy = calls(stub.address(), 1.0);
     report("a guarded call by way of the lazy entry", lazy);
     // SAFETY: the stub is called with one argument, and `add_one` is never freed.
