@@ -1,8 +1,9 @@
 //! Whole programs, run by every mode: case files, the examples, laziness at scale, random programs and
-//! sessions, what fuzzing has collected.
+//! sessions, what fuzzing has collected; and what the code generators make, without an engine.
 
 #![deny(unsafe_code)]
 
+mod baseline;
 mod cases;
 mod corpus;
 mod deep;

@@ -19,6 +19,7 @@ struct Row {
 
 const ROWS: &[Row] = &[
     Row { name: "kaleidoscope-lang", house: &[], llvm: false },
+    Row { name: "kaleidoscope-baseline", house: &["kaleidoscope-lang"], llvm: false },
     Row { name: "kaleidoscope-native", house: &[], llvm: false },
     Row { name: "llvm-orc", house: &[], llvm: true },
     Row { name: "kaleidoscope-llvm", house: &["kaleidoscope-lang"], llvm: true },

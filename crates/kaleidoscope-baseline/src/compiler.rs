@@ -1,0 +1,95 @@
+//! The compiler: what Cranelift needs for a function, kept from one to the next.
+
+use std::fmt;
+
+use cranelift_codegen::Context;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use kaleidoscope_lang::maths::MathsFunction;
+
+use crate::effort::{Effort, effort};
+use crate::lower::{Maths, lower, lower_thunk};
+use crate::{Error, Unit, target};
+
+/// Compiles one function after the other.
+///
+/// Each takes memory that grows with the function and is used again for the next, and little of the stack, however large
+/// the function is: 256 KiB are plenty.
+pub struct Compiler {
+    full: OwnedTargetIsa,
+    quick: OwnedTargetIsa,
+    context: Context,
+    maths: Maths,
+}
+
+impl Compiler {
+    /// A compiler for this machine.
+    ///
+    /// `maths` gives the addresses by which generated code calls the functions of the C maths library, with the C ABI of
+    /// doubles; they are valid as long as the code is. Asked once for each of them.
+    ///
+    /// # Errors
+    /// If Cranelift cannot be set up: a mistake in this crate.
+    pub fn new(maths: &dyn Fn(MathsFunction) -> usize) -> Result<Self, Error> {
+        Ok(Self {
+            full: target::host(Effort::Full)?,
+            quick: target::host(Effort::Quick)?,
+            context: Context::new(),
+            maths: Maths::new(maths, target::has_roundings()),
+        })
+    }
+
+    /// Compiles a function.
+    ///
+    /// # Errors
+    /// If the function is too large to be compiled in about two seconds, or Cranelift fails. One that counts weighs more: it
+    /// may do without [`Unit::heat`].
+    pub fn compile(&mut self, unit: &Unit<'_>) -> Result<Code, Error> {
+        let name = &unit.function.name;
+        let found = effort(unit.function, unit.heat.is_some());
+        let (effort, shape) = found.ok_or_else(|| Error::too_large(name))?;
+        self.context.clear();
+        lower(&mut self.context.func, unit, &shape, &self.maths);
+        self.generate(name, effort)
+    }
+
+    /// Code by which counting code calls `hot`: what [`Heat::hot`](crate::Heat::hot) wants. `hot` is the address of a function with the C
+    /// ABI of doubles and two parameters.
+    ///
+    /// # Errors
+    /// If Cranelift fails.
+    pub fn hot_thunk(&mut self, hot: usize) -> Result<Code, Error> {
+        self.context.clear();
+        lower_thunk(&mut self.context.func, hot);
+        self.generate("hot", Effort::Full)
+    }
+
+    fn generate(&mut self, name: &str, effort: Effort) -> Result<Code, Error> {
+        let isa = match effort {
+            Effort::Full => &self.full,
+            Effort::Quick => &self.quick,
+        };
+        let compiled = self
+            .context
+            .compile(&**isa, &mut ControlPlane::default())
+            .map_err(|error| Error::failed(name, &error.inner))?;
+        debug_assert!(compiled.buffer.relocs().is_empty(), "everything is referred to by address");
+        let align = compiled.buffer.alignment as usize;
+        Ok(Code { bytes: compiled.code_buffer().to_vec(), align })
+    }
+}
+
+impl fmt::Debug for Compiler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiler").finish_non_exhaustive()
+    }
+}
+
+/// Finished code: it can be copied anywhere and be run there, with the C ABI of doubles and as many parameters as the function has.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// The machine code, its constants included. It starts with the first instruction.
+    pub bytes: Vec<u8>,
+    /// The bytes of which its address must be a multiple, a power of two.
+    pub align: usize,
+}

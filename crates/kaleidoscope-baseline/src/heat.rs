@@ -1,0 +1,48 @@
+//! How code counts how often it runs, and where it asks for better code.
+
+use kaleidoscope_lang::code::{Function, Op};
+
+/// Counters, and whom the code calls when one has run out.
+///
+/// The cells at `cells` belong to the code as long as it can run: an array of as many `i64` as [`n_cells`] says.
+/// - Cell 0 is the countdown of entries.
+/// - The `k`-th loop, in the order of its `Op::Loop`, has cell `1 + 2 * k`, the countdown of its turns, and cell
+///   `2 + 2 * k`, the address of code for the rest of the loop, 0 while there is none.
+/// - If the function calls itself in tail position, the last two cells belong to that, as to one more loop; only the
+///   countdown is used.
+///
+/// At each entry, each turn of a loop after its first and each tail call, the code takes 1 off the countdown in memory, and when
+/// that has left 0 or less it calls `hot`. It neither locks nor uses atomic instructions: when two threads count at once, a count may be lost.
+///
+/// Whom it calls is a function with the C ABI of doubles and two parameters: `body`, and -1 for an entry or the number of the
+/// loop, where tail calls come after the last loop. It sets the countdown again. What its result means:
+/// - for an entry, nothing;
+/// - for a loop, when it is neither 0 nor NaN: the code stores its variables in an array of as many doubles as the function
+///   has locals, by index, calls the address in cell `2 + 2 * k`, which takes a pointer to the array and gives nothing
+///   back, reads the variables back that the loop assigns, and goes on behind the loop. What is called does the rest of the
+///   loop, beginning with the body of the turn that was about to start. In the array are the variables from before the loop
+///   that it reads or assigns; what else it holds says nothing;
+/// - for a tail call, when it is neither 0 nor NaN: the code calls the function anew through its own slot.
+///
+/// The function is not called directly but by a thunk, made once by [`Compiler::hot_thunk`](crate::Compiler::hot_thunk), which keeps all
+/// registers. With an ordinary call in it, even one that is hardly ever made, a loop keeps next to nothing in registers: it ran four times as
+/// long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heat {
+    /// The address of the cells, aligned to 8.
+    pub cells: usize,
+    /// The address of the thunk.
+    pub hot: usize,
+    /// The first argument of the function that it calls.
+    pub body: u32,
+}
+
+/// How many cells the code of a function needs.
+pub fn n_cells(function: &Function) -> usize {
+    let has_tail_call = function.ops.iter().any(|op| matches!(op, Op::TailCall));
+    1 + 2 * (n_loops(function) + usize::from(has_tail_call))
+}
+
+pub(crate) fn n_loops(function: &Function) -> usize {
+    function.ops.iter().filter(|op| matches!(op, Op::Loop)).count()
+}

@@ -1,0 +1,380 @@
+//! A resolved function becomes Cranelift's IR in one pass over its operations, in SSA form at once.
+//!
+//! Variables are no memory: the value each one has at the current place is known while going along, and where control flow
+//! joins, the block gets a parameter for each that the `if` or `for` assigns ([`Shape`] says which).
+//!
+//! The result of `<` stays a truth value until someone needs it as a number, since most often none does.
+//!
+//! No function here calls itself, however deep the program nests.
+
+mod call;
+mod counting;
+mod scope;
+
+pub(crate) use call::Maths;
+pub(crate) use counting::lower_thunk;
+
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
+use cranelift_codegen::ir::condcodes::FloatCC;
+use cranelift_codegen::ir::{self, Block, BlockArg, InsertBuilder, InstBuilder, Value, types};
+use cranelift_codegen::packed_option::ReservedValue;
+use kaleidoscope_lang::code::{Arithmetic, Local, Op};
+use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_lang::shape::Shape;
+
+use crate::Unit;
+use call::{Signatures, signature};
+use counting::{Counting, Turning};
+use scope::Scope;
+
+/// Makes the body of `func`, which is empty.
+pub(crate) fn lower(func: &mut ir::Function, unit: &Unit<'_>, shape: &Shape, maths: &Maths) {
+    Lowering::new(func, unit, shape, maths).run();
+}
+
+/// What an operation takes and leaves.
+#[derive(Clone, Copy)]
+enum Operand {
+    Number(Value),
+    /// Stands for 1 or 0.
+    Truth(Value),
+}
+
+/// The end of a branch that can be reached.
+struct Branch {
+    block: Block,
+    value: Value,
+    /// What the variables that the `if` assigns hold here.
+    variables: Vec<Value>,
+}
+
+/// A bracket whose end has not been reached.
+enum Open {
+    If {
+        bracket: usize,
+        otherwise: Block,
+        /// What the variables that the `if` assigns held before.
+        before: Vec<Value>,
+        /// The first branch, once it has ended and unless it ends in a tail call.
+        first: Option<Branch>,
+        /// How many variables were set before.
+        n_set: usize,
+    },
+    Loop {
+        turning: Turning,
+        /// How many variables were set before.
+        n_set: usize,
+    },
+}
+
+struct Lowering<'a> {
+    cursor: FuncCursor<'a>,
+    unit: &'a Unit<'a>,
+    shape: &'a Shape,
+    maths: &'a Maths,
+    signatures: Signatures,
+    /// The block that code goes to; `None` behind a tail call.
+    block: Option<Block>,
+    /// Where tail calls jump to, with a parameter for each of the function's.
+    start: Option<Block>,
+    stack: Vec<Operand>,
+    variables: Vec<Value>,
+    scope: Scope,
+    open: Vec<Open>,
+    /// How many brackets have been opened so far, and how many of them are loops.
+    n_brackets: usize,
+    n_loops: usize,
+    counting: Option<Counting>,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(func: &'a mut ir::Function, unit: &'a Unit<'a>, shape: &'a Shape, maths: &'a Maths) -> Self {
+        let function = unit.function;
+        func.signature = signature(function.n_params as usize);
+        let mut lowering = Self {
+            cursor: FuncCursor::new(func),
+            unit,
+            shape,
+            maths,
+            signatures: Signatures::default(),
+            block: None,
+            start: None,
+            stack: Vec::with_capacity(function.max_stack as usize),
+            variables: vec![Value::reserved_value(); function.locals.len()],
+            scope: Scope::new(function),
+            open: Vec::new(),
+            n_brackets: 0,
+            n_loops: 0,
+            counting: unit.heat.map(|heat| Counting::new(heat, function)),
+        };
+        lowering.begin();
+        lowering
+    }
+
+    /// Makes the entry and, for tail calls, the block they come back to.
+    fn begin(&mut self) {
+        let entry = self.append();
+        self.enter(entry);
+        let n_params = self.unit.function.n_params as usize;
+        for idx in 0..n_params {
+            self.variables[idx] = self.parameter(entry);
+        }
+        self.count_entry();
+        if self.shape.has_tail_call {
+            let start = self.append();
+            let args = self.variables[..n_params].to_vec();
+            self.jump(start, &args);
+            self.enter(start);
+            for idx in 0..n_params {
+                self.variables[idx] = self.parameter(start);
+            }
+            self.start = Some(start);
+        }
+    }
+
+    fn run(mut self) {
+        for (at, op) in self.unit.function.ops.iter().enumerate() {
+            match *op {
+                Op::Number(number) => {
+                    let value = self.ins().f64const(number);
+                    self.push(value);
+                }
+                Op::Get(variable) => {
+                    self.scope.read(variable, at);
+                    self.push(self.variables[variable.index()]);
+                }
+                Op::Set(variable) => {
+                    let value = self.pop_number();
+                    self.variables[variable.index()] = value;
+                    self.scope.set(variable);
+                    self.push(value);
+                }
+                Op::Drop => {
+                    self.pop();
+                }
+                Op::Arithmetic(arithmetic) => self.arithmetic(arithmetic),
+                Op::Square => {
+                    let x = self.pop_number();
+                    let value = self.ins().fmul(x, x);
+                    self.push(value);
+                }
+                Op::Call { callee, n_args } => self.call(callee, n_args as usize),
+                Op::TailCall => self.tail_call(),
+                Op::If { .. } => self.open_if(),
+                Op::Else { .. } => self.turn_to_else(),
+                Op::End => self.close_if(),
+                Op::Loop => self.open_loop(at),
+                Op::Next { variable, .. } => self.close_loop(variable, at),
+            }
+        }
+        if self.block.is_some() {
+            let value = self.pop_number();
+            self.ins().return_(&[value]);
+        }
+    }
+
+    fn arithmetic(&mut self, arithmetic: Arithmetic) {
+        let b = self.pop_number();
+        let a = self.pop_number();
+        let ins = self.ins();
+        let value = match arithmetic {
+            Arithmetic::Add => ins.fadd(a, b),
+            Arithmetic::Subtract => ins.fsub(a, b),
+            Arithmetic::Multiply => ins.fmul(a, b),
+            Arithmetic::Divide => ins.fdiv(a, b),
+            Arithmetic::Power => self.call_maths(MathsFunction::Pow, &[a, b]),
+            Arithmetic::Less => {
+                let less = ins.fcmp(FloatCC::UnorderedOrLessThan, a, b);
+                self.stack.push(Operand::Truth(less));
+                return;
+            }
+        };
+        self.push(value);
+    }
+
+    fn tail_call(&mut self) {
+        let args = self.pop_numbers(self.unit.function.n_params as usize);
+        let start = self.start.expect("the shape saw this tail call");
+        self.jump_to_start(start, &args);
+        self.block = None;
+    }
+
+    fn open_if(&mut self) {
+        let condition = self.pop_truth();
+        let (then, otherwise) = (self.append(), self.append());
+        self.ins().brif(condition, then, &[], otherwise, &[]);
+        self.enter(then);
+        let bracket = self.next_bracket();
+        let before = self.values_of(bracket);
+        self.open.push(Open::If { bracket, otherwise, before, first: None, n_set: self.scope.n_set() });
+    }
+
+    fn turn_to_else(&mut self) {
+        let Some(Open::If { bracket, otherwise, before, n_set, .. }) = self.open.pop() else { unmatched() };
+        let first = self.block.map(|block| {
+            let value = self.pop_number();
+            Branch { block, value, variables: self.values_of(bracket) }
+        });
+        self.assign(bracket, &before);
+        self.scope.leave(n_set);
+        self.enter(otherwise);
+        self.open.push(Open::If { bracket, otherwise, before, first, n_set });
+    }
+
+    fn close_if(&mut self) {
+        let Some(Open::If { bracket, first, n_set, .. }) = self.open.pop() else { unmatched() };
+        // Where the first branch ended in a tail call, the second one simply goes on.
+        let Some(first) = first else { return };
+        self.scope.leave(n_set);
+        if self.block.is_none() {
+            self.enter(first.block);
+            self.assign(bracket, &first.variables);
+            self.push(first.value);
+            return;
+        }
+        // The variables that differ, and what they hold behind each branch; then the value of the `if`.
+        let mut differing = Vec::new();
+        let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+        for (variable, &kept) in self.shape.assigned[bracket].iter().zip(&first.variables) {
+            let held = self.variables[variable.index()];
+            if kept != held {
+                differing.push(*variable);
+                firsts.push(kept);
+                seconds.push(held);
+            }
+        }
+        firsts.push(first.value);
+        seconds.push(self.pop_number());
+        let join = self.append();
+        self.jump(join, &seconds);
+        self.enter(first.block);
+        self.jump(join, &firsts);
+        self.enter(join);
+        for variable in differing {
+            self.variables[variable.index()] = self.parameter(join);
+        }
+        let value = self.parameter(join);
+        self.push(value);
+    }
+
+    fn open_loop(&mut self, at: usize) {
+        let bracket = self.next_bracket();
+        let header = self.append();
+        let args = self.values_of(bracket);
+        self.jump(header, &args);
+        self.enter(header);
+        self.assign_parameters(bracket, header);
+        let turning = Turning { bracket, number: self.n_loops, header, at };
+        self.open.push(Open::Loop { turning, n_set: self.scope.n_set() });
+        self.n_loops += 1;
+    }
+
+    fn close_loop(&mut self, variable: Local, at: usize) {
+        let condition = self.pop_truth();
+        let step = self.pop_number();
+        let Some(Open::Loop { turning, n_set }) = self.open.pop() else { unmatched() };
+        self.scope.leave(n_set);
+        self.scope.read(variable, at);
+        let value = self.variables[variable.index()];
+        self.variables[variable.index()] = self.ins().fadd(value, step);
+        if let Some(cell) = self.cell_of(turning.number) {
+            self.turn_counted(condition, &turning, cell);
+            return;
+        }
+        let args = arguments(&self.values_of(turning.bracket));
+        let after = self.append();
+        self.ins().brif(condition, turning.header, &args, after, &[]);
+        self.enter(after);
+    }
+
+    fn next_bracket(&mut self) -> usize {
+        self.n_brackets += 1;
+        self.n_brackets - 1
+    }
+
+    /// What the variables that the bracket assigns hold now.
+    fn values_of(&self, bracket: usize) -> Vec<Value> {
+        self.shape.assigned[bracket].iter().map(|variable| self.variables[variable.index()]).collect()
+    }
+
+    fn assign(&mut self, bracket: usize, values: &[Value]) {
+        for (variable, value) in self.shape.assigned[bracket].iter().zip(values) {
+            self.variables[variable.index()] = *value;
+        }
+    }
+
+    /// Gives the block a parameter for each variable that the bracket assigns, and lets the variable hold it.
+    fn assign_parameters(&mut self, bracket: usize, block: Block) {
+        for variable in &self.shape.assigned[bracket] {
+            self.variables[variable.index()] = self.parameter(block);
+        }
+    }
+
+    fn append(&mut self) -> Block {
+        let block = self.cursor.func.dfg.make_block();
+        self.cursor.func.layout.append_block(block);
+        block
+    }
+
+    fn enter(&mut self, block: Block) {
+        self.cursor.goto_bottom(block);
+        self.block = Some(block);
+    }
+
+    fn parameter(&mut self, block: Block) -> Value {
+        self.cursor.func.dfg.append_block_param(block, types::F64)
+    }
+
+    fn jump(&mut self, block: Block, args: &[Value]) {
+        let args = arguments(args);
+        self.ins().jump(block, &args);
+    }
+
+    fn ins(&mut self) -> InsertBuilder<'_, &mut FuncCursor<'a>> {
+        self.cursor.ins()
+    }
+
+    fn push(&mut self, number: Value) {
+        self.stack.push(Operand::Number(number));
+    }
+
+    fn pop(&mut self) -> Operand {
+        self.stack.pop().expect("each operation finds its operands")
+    }
+
+    fn pop_number(&mut self) -> Value {
+        match self.pop() {
+            Operand::Number(number) => number,
+            Operand::Truth(truth) => self.ins().fcvt_from_uint(types::F64, truth),
+        }
+    }
+
+    fn pop_numbers(&mut self, n: usize) -> Vec<Value> {
+        let mut numbers: Vec<_> = (0..n).map(|_| self.pop_number()).collect();
+        numbers.reverse();
+        numbers
+    }
+
+    /// Whether a condition holds: ordered and not zero.
+    fn pop_truth(&mut self) -> Value {
+        match self.pop() {
+            Operand::Truth(truth) => truth,
+            Operand::Number(number) => self.holds(number),
+        }
+    }
+
+    fn holds(&mut self, number: Value) -> Value {
+        let zero = self.ins().f64const(0.0);
+        self.ins().fcmp(FloatCC::OrderedNotEqual, number, zero)
+    }
+}
+
+/// Values as arguments of a jump.
+fn arguments(values: &[Value]) -> Vec<BlockArg> {
+    values.iter().map(|&value| BlockArg::Value(value)).collect()
+}
+
+#[cold]
+fn unmatched() -> ! {
+    unreachable!("the resolver matches brackets")
+}

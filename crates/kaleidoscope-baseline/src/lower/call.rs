@@ -1,0 +1,99 @@
+//! Calls: through slots, of C's maths functions by address, or an instruction instead.
+
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, types};
+use cranelift_codegen::isa::CallConv;
+use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_lang::maths::MathsFunction;
+
+use super::Lowering;
+use crate::Callee;
+
+/// How the functions of the maths library are called.
+pub(crate) struct Maths {
+    /// By the number of the function.
+    addresses: Vec<usize>,
+    /// Whether the processor rounds to whole numbers.
+    has_roundings: bool,
+}
+
+impl Maths {
+    pub(crate) fn new(address_of: &dyn Fn(MathsFunction) -> usize, has_roundings: bool) -> Self {
+        let addresses = MathsFunction::ALL.iter().map(|&function| address_of(function)).collect();
+        Self { addresses, has_roundings }
+    }
+}
+
+/// The signatures that a function has used so far, by the number of doubles they take.
+#[derive(Default)]
+pub(super) struct Signatures(Vec<(usize, SigRef)>);
+
+/// The C ABI of doubles.
+pub(super) fn signature(n_params: usize) -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params = vec![AbiParam::new(types::F64); n_params];
+    signature.returns = vec![AbiParam::new(types::F64)];
+    signature
+}
+
+impl Lowering<'_> {
+    /// A call, through the slot of the function, or of a maths function. A function calls itself through its slot as well:
+    /// a definition that comes while it runs holds for its inner activations.
+    pub(super) fn call(&mut self, callee: FunctionId, n_args: usize) {
+        let args = self.pop_numbers(n_args);
+        let value = match (self.unit.callees)(callee) {
+            Callee::Maths(function) => self.call_maths(function, &args),
+            Callee::Slot { address } => self.call_slot(address, &args),
+        };
+        self.push(value);
+    }
+
+    /// The slot may be re-pointed by another thread at any time: its address is read by one load of a word that is
+    /// aligned, right before the call.
+    pub(super) fn call_slot(&mut self, slot: usize, args: &[Value]) -> Value {
+        let slot = self.address(slot);
+        let code = self.load(types::I64, slot);
+        self.call_code(code, args)
+    }
+
+    /// A maths function: an instruction where every processor rounds it alike, otherwise C's.
+    pub(super) fn call_maths(&mut self, function: MathsFunction, args: &[Value]) -> Value {
+        match (function, self.maths.has_roundings) {
+            (MathsFunction::Sqrt, _) => self.ins().sqrt(args[0]),
+            (MathsFunction::Fabs, _) => self.ins().fabs(args[0]),
+            (MathsFunction::Floor, true) => self.ins().floor(args[0]),
+            (MathsFunction::Ceil, true) => self.ins().ceil(args[0]),
+            (MathsFunction::Trunc, true) => self.ins().trunc(args[0]),
+            (MathsFunction::Rint, true) => self.ins().nearest(args[0]),
+            _ => self.call_address(self.maths.addresses[function as usize], args),
+        }
+    }
+
+    pub(super) fn call_address(&mut self, code: usize, args: &[Value]) -> Value {
+        let code = self.address(code);
+        self.call_code(code, args)
+    }
+
+    fn call_code(&mut self, code: Value, args: &[Value]) -> Value {
+        let signature = self.signature_of(args.len());
+        let call = self.ins().call_indirect(signature, code, args);
+        self.cursor.func.dfg.first_result(call)
+    }
+
+    fn signature_of(&mut self, n_args: usize) -> SigRef {
+        let known = self.signatures.0.iter().find(|(n, _)| *n == n_args);
+        if let Some(&(_, signature)) = known {
+            return signature;
+        }
+        let signature = self.cursor.func.import_signature(signature(n_args));
+        self.signatures.0.push((n_args, signature));
+        signature
+    }
+
+    pub(super) fn address(&mut self, address: usize) -> Value {
+        self.ins().iconst(types::I64, address as i64)
+    }
+
+    pub(super) fn load(&mut self, what: Type, address: Value) -> Value {
+        self.ins().load(what, MemFlagsData::trusted(), address, 0)
+    }
+}

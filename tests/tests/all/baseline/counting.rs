@@ -1,0 +1,58 @@
+//! Countdowns: how often they run out, and what happens to a loop that is left.
+
+use super::machine::Counting;
+use super::random;
+
+/// Runs the text; whether loops were left, or calls in tail position made anew.
+#[track_caller]
+fn check(text: &str, leaves: bool) {
+    let reports = random::check(text, Counting::On);
+    assert!(reports.n_entries > 0, "{reports:?}");
+    assert_eq!(reports.n_left > 0, leaves, "{reports:?}");
+}
+
+#[test]
+fn entries_are_counted_and_nothing_else_happens() {
+    check("def f(x) if x < 1 then 1 else f(x - 1) + f(x - 2); f(12);", false);
+}
+
+#[test]
+fn a_loop_is_left_and_goes_on_behind() {
+    check(
+        "def f(n) var s = 0 in (for i = 1, i < n in s = s + i * i) + s + n;
+        def twice(n) f(n) + f(n * 2); twice(50); twice(51); twice(52);",
+        true,
+    );
+}
+
+#[test]
+fn variables_of_all_sorts_are_handed_over() {
+    check(
+        "def f(n unread read) var a = n * 2, b = 1, c = (var d = a in d = d + 1) in
+            (for i = c, i < n * 3, (if i < 9 then 1 else 2) in
+                var e = i * read in
+                (for j = 0, j < e, 3 in (b = b + j * c + (var e = j, g = i in e + g))) + (a = a + e))
+            + (if n < 10 then (for k = a, k < a + n, 1 in (b = b + k)) else (b = b * 2)) + unread * b + a + c;
+        def many(n) (for i = 0, i < n in printd(f(i, 2, 0.5))) + f(n, 3, 1); many(15);",
+        true,
+    );
+}
+
+#[test]
+fn what_a_loop_calls_may_fail() {
+    check(
+        "def f(n) var s = 0 in (for i = 0, i < n in (s = s + (if i < 12 then i else g(i)))) + s;
+        f(5); f(10); f(20); def g(x) 0 - x; f(30); f(31); f(32);",
+        true,
+    );
+}
+
+#[test]
+fn tail_calls_are_made_anew_through_the_slot() {
+    check(
+        "def f(n s) if n < 1 then s else (if n < 5 then f(n - 1, s * 2) else f(n - 2, s + n));
+        def both(n) (for i = 0, i < 3 in n = n + i) + (if n < 1 then n else g(n)); def g(n) f(n, 1);
+        f(40, 0); both(30); f(41, 1); both(31);",
+        true,
+    );
+}
