@@ -7,6 +7,7 @@ mod events;
 mod functions;
 mod lifecycle;
 mod limits;
+mod memory;
 mod redefinition;
 mod stopping;
 mod threads;
