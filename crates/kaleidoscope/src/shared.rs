@@ -186,8 +186,12 @@ impl Source for Shared {
         Ok(Some(self.provided(function, signature, address)))
     }
 
-    fn called(&self, function: StubId) -> Result<(), Failure> {
-        let first = self.program().note_call(id_of(function));
+    fn called(&self, function: StubId, version: u32) -> Result<(), Failure> {
+        let id = id_of(function);
+        let mut program = self.program();
+        let is_current = program.definition(id).is_some_and(|definition| definition.version == version);
+        let first = if is_current { program.note_call(id) } else { None };
+        drop(program);
         self.tell_first_call(first)
     }
 

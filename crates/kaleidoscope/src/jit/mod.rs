@@ -38,8 +38,8 @@ pub(crate) trait Source: Send + Sync {
     fn body(&self, function: StubId, version: u32, occasion: Occasion)
     -> Result<Option<Body>, Self::Failure>;
 
-    /// A call reached the function, and found no code.
-    fn called(&self, function: StubId) -> Result<(), Self::Failure>;
+    /// A call reached this version of the function, and found no code. It may have been defined again since.
+    fn called(&self, function: StubId, version: u32) -> Result<(), Self::Failure>;
 
     /// A body is ready to be called, and stands behind its stub if it has one.
     fn ready(&self, body: &BodyFacts) -> Result<(), Self::Failure>;
@@ -175,7 +175,6 @@ impl<S: Source> Jit<S> {
 
     /// A call reached the function's stub and found no code: the code, made now by one of the threads that come.
     fn first_call(&self, function: StubId) -> Result<CodeAddress, S::Failure> {
-        self.source.called(function)?;
         self.materialize(function, Occasion::Call)
     }
 
@@ -185,14 +184,23 @@ impl<S: Source> Jit<S> {
     }
 
     /// The code of the function, made now if there is none. Threads that come while another one compiles wait for it.
+    /// Code is made for a call only of a version whose call was told.
     pub(crate) fn materialize(
         &self,
         function: StubId,
         occasion: Occasion,
     ) -> Result<CodeAddress, S::Failure> {
         loop {
+            let version = self.table().functions[function.index()].state.version();
+            if occasion == Occasion::Call {
+                self.source.called(function, version)?;
+            }
             let mut table = self.table();
-            match table.functions[function.index()].state.on_call() {
+            let state = &mut table.functions[function.index()].state;
+            if state.version() != version {
+                continue;
+            }
+            match state.on_call() {
                 Call::Jump(code) => return Ok(code),
                 Call::Wait => drop(self.changed.wait(table).unwrap_or_else(PoisonError::into_inner)),
                 Call::Compile { version } => {

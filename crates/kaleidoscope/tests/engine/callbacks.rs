@@ -137,6 +137,37 @@ fn an_observer_may_call_the_function_it_is_told_of() {
     check(&built, "def f(x) x + 1; f(1);", &[2.0], &[]);
 }
 
+/// Defines `f` again when its first version is called, and notes which versions are called and compiled.
+#[derive(Clone, Default)]
+struct DefiningObserver {
+    engine: Arc<OnceLock<Engine>>,
+    noted: Arc<Mutex<Vec<String>>>,
+}
+
+impl Observer for DefiningObserver {
+    fn observe(&self, event: &Event) {
+        let (what, body) = match event {
+            Event::FirstCalled { body } => ("called", body),
+            Event::Compiled { body, .. } if !body.is_expression() => ("compiled", body),
+            _ => return,
+        };
+        self.noted.lock().unwrap().push(format!("{what} {}@{}", body.name, body.version));
+        if body.version == 1 {
+            check(self.engine.get().unwrap(), "def f(x) x + 1;", &[], &[]);
+        }
+    }
+}
+
+/// What is compiled is what was told to be called, also when it was defined between the two.
+#[test]
+fn a_version_is_told_to_be_called_before_it_is_compiled() {
+    let observer = DefiningObserver::default();
+    let engine = Engine::builder().observer(observer.clone()).build().unwrap();
+    observer.engine.set(engine.clone()).unwrap();
+    check(&engine, "def f(x) x; f(1);", &[2.0], &[]);
+    assert_eq!(*observer.noted.lock().unwrap(), ["called f@1", "called f@2", "compiled f@2"]);
+}
+
 /// Defines `sqrt` at the first write, and calls `f` at each.
 #[derive(Clone, Default)]
 struct DefiningOutput {
