@@ -192,8 +192,9 @@ impl Reader {
         let first = parser.token().span;
         let start = first.start;
         let parsed = parser.expect_item();
-        // What an unfinished item has so far, it has at least; whether it is too long must not depend on where it was cut.
-        if parser.taken_to().saturating_sub(start) as usize > self.longest_item {
+        // The rest of an item that is too long is skipped from behind the first token, which must be there for that.
+        let is_first_whole = end != End::Open || (first.end as usize) < source.text().len();
+        if is_first_whole && bytes_so_far(&parser, start, parsed.is_err()) > self.longest_item {
             return Some(self.refuse_item(first, end));
         }
         let is_unfinished = match end {
@@ -285,4 +286,12 @@ impl Reader {
         let diagnostics = vec![Diagnostic::error(Code::TextTooLong, span, message)];
         Some(Read { item: None, diagnostics, span })
     }
+}
+
+/// How many bytes an item has that begins at `start`, as far as it was read. What an unfinished item has so far, it has at
+/// least, and the token at which it goes wrong counts: whether it is too long must not depend on where the text was cut.
+fn bytes_so_far(parser: &Parser<'_>, start: u32, is_wrong: bool) -> usize {
+    let token = parser.token();
+    let end = if is_wrong && token.kind != TokenKind::End { token.span.end } else { parser.taken_to() };
+    (end - start) as usize
 }

@@ -216,3 +216,31 @@ fn a_long_unfinished_item_is_not_read_again_for_every_piece() {
     // Reading it again each time would take minutes.
     assert!(start.elapsed() < Duration::from_secs(20));
 }
+
+/// Tokens longer than an item may be: what is said, and where reading goes on, is the same wherever they are cut.
+#[test]
+fn long_tokens_are_refused_as_a_whole() {
+    for (text, expected) in [
+        ("a12345678901def f(x) 1; 2", &["KLS4008", "2"][..]),
+        ("1234567890123p4; def f(x) 1; 3", &["KLS4008", "3"]),
+        ("1 + abcdefghijk; 4", &["KLS4008", "4"]),
+    ] {
+        for n_bytes in 1..=text.len() {
+            let mut reader = Reader::new("test");
+            reader.limit_items(10);
+            let mut session = Session::new();
+            let mut words = Vec::new();
+            for piece in text.as_bytes().chunks(n_bytes) {
+                reader.push(std::str::from_utf8(piece).expect("the text is ASCII"));
+                while let Some(read) = reader.read(&session.names) {
+                    session.take(read, &mut words);
+                }
+            }
+            reader.finish();
+            while let Some(read) = reader.read(&session.names) {
+                session.take(read, &mut words);
+            }
+            assert_eq!(words, expected, "{text} in pieces of {n_bytes}");
+        }
+    }
+}
