@@ -88,10 +88,7 @@ impl Environment for Reference<'_> {
         match program.names.state(id) {
             State::Maths(maths) => Ok(evaluate::Callee::Maths(maths)),
             State::Host => Ok(evaluate::Callee::Host),
-            _ => {
-                drop(program);
-                Err(self.shared.why_absent(id))
-            }
+            _ => Err(program.why_absent(id)),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use crate::compile::{Callee, Unit};
 use crate::event::BodyName;
+use crate::failure::Failure;
 use crate::host::HOST_FUNCTIONS;
 use kaleidoscope_lang::code::{Function, FunctionId, Op};
 use kaleidoscope_lang::names::{Names, State};
@@ -76,6 +77,20 @@ impl Program {
     /// The position in [`HOST_FUNCTIONS`] of the function.
     pub(crate) fn host(&self, id: FunctionId) -> Option<usize> {
         self.hosts.iter().position(|&host| host == id)
+    }
+
+    /// Why this function cannot be called now. To be asked while it is known that it cannot: under the same lock.
+    pub(crate) fn why_absent(&self, id: FunctionId) -> Failure {
+        let signature = self.names.signature(id).clone();
+        let now = self.names.current(&signature.name).filter(|&now| now != id);
+        match (self.names.state(id), now) {
+            (State::Declared, _) => Failure::Missing { name: signature.name },
+            (_, Some(now)) => {
+                let takes = self.names.signature(now).arity;
+                Failure::Arity { name: signature.name, given: signature.arity, takes }
+            }
+            _ => Failure::Undefined { name: signature.name },
+        }
     }
 
     /// What code has to be made of for this function; `id` is none for an expression.

@@ -136,21 +136,6 @@ impl Shared {
         catch_unwind(AssertUnwindSafe(|| call(&*self.output, args)))
             .unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)))
     }
-
-    /// Why this function cannot be called now.
-    pub(crate) fn why_absent(&self, id: FunctionId) -> Failure {
-        let program = self.program();
-        let signature = program.names.signature(id).clone();
-        let now = program.names.current(&signature.name).filter(|&now| now != id);
-        match (program.names.state(id), now) {
-            (State::Declared, _) => Failure::Missing { name: signature.name },
-            (_, Some(now)) => {
-                let takes = program.names.signature(now).arity;
-                Failure::Arity { name: signature.name, given: signature.arity, takes }
-            }
-            _ => Failure::Undefined { name: signature.name },
-        }
-    }
 }
 
 impl Source for Shared {
@@ -178,10 +163,7 @@ impl Source for Shared {
                 let position = program.host(id).expect("`State::Host` is said of the host's functions");
                 self.host_stubs[position].address()
             }
-            _ => {
-                drop(program);
-                return Err(self.why_absent(id));
-            }
+            _ => return Err(program.why_absent(id)),
         };
         Ok(Some(self.provided(function, signature, address)))
     }
