@@ -2,7 +2,7 @@
 //!
 //! - Reading ends: each item takes some of the text, and is either there or has an error.
 //! - An item printed and read again, with the names as they were, is the same tree and means the same.
-//! - A text that comes in pieces reads as it does in one.
+//! - A text that comes in pieces reads as it does in one, also where the length of an item is limited.
 //! - Diagnostics can be shown, and tokens stand where the text has them.
 
 #[cfg(test)]
@@ -21,6 +21,9 @@ use crate::random::Random;
 /// Texts up to so many bytes are also read character by character: an unfinished item is read again with each.
 const SHORT: usize = 160;
 
+/// The longest item in bytes, where that is limited: some items of most texts are longer.
+const LONGEST_ITEM: usize = 24;
+
 /// What reading one item gave.
 #[derive(Debug, PartialEq)]
 struct Reading {
@@ -36,13 +39,16 @@ struct Reading {
 ///
 /// What does not hold, in words.
 pub fn check(text: &str) -> Result<(), String> {
-    let whole = read_whole(text)?;
-    compare(&whole, &read_pieces(&random_pieces(text))?, "in pieces")?;
-    if text.len() <= SHORT {
-        let characters: Vec<&str> = text.split("").filter(|piece| !piece.is_empty()).collect();
-        compare(&whole, &read_pieces(&characters)?, "character by character")?;
+    for longest_item in [usize::MAX, LONGEST_ITEM] {
+        let whole = read_whole(text, longest_item)?;
+        compare(&whole, &read_pieces(&random_pieces(text), longest_item)?, "in pieces")?;
+        if text.len() <= SHORT {
+            let characters: Vec<&str> = text.split("").filter(|piece| !piece.is_empty()).collect();
+            compare(&whole, &read_pieces(&characters, longest_item)?, "character by character")?;
+        }
+        read_lines(text, longest_item)?;
     }
-    read_lines(text)
+    Ok(())
 }
 
 /// A reader, the names as its items leave them, and what was read.
@@ -53,11 +59,13 @@ struct Course {
 }
 
 impl Course {
-    fn new() -> Self {
+    fn new(longest_item: usize) -> Self {
         let mut names = Names::new();
         names.declare_host("putchard", 1);
         names.declare_host("printd", 1);
-        Self { reader: Reader::new("text"), names, readings: Vec::new() }
+        let mut reader = Reader::new("text");
+        reader.limit_items(longest_item);
+        Self { reader, names, readings: Vec::new() }
     }
 
     /// Makes the item real, after a look at what must hold of any.
@@ -94,8 +102,8 @@ impl Course {
     }
 }
 
-fn read_pieces(pieces: &[&str]) -> Result<Vec<Reading>, String> {
-    let mut course = Course::new();
+fn read_pieces(pieces: &[&str], longest_item: usize) -> Result<Vec<Reading>, String> {
+    let mut course = Course::new(longest_item);
     for piece in pieces {
         course.reader.push(piece);
         course.read()?;
@@ -104,8 +112,8 @@ fn read_pieces(pieces: &[&str]) -> Result<Vec<Reading>, String> {
 }
 
 /// As a person types: what is whole at the end of a line is meant so, and the last item may never be.
-fn read_lines(text: &str) -> Result<(), String> {
-    let mut course = Course::new();
+fn read_lines(text: &str, longest_item: usize) -> Result<(), String> {
+    let mut course = Course::new(longest_item);
     for line in text.split_inclusive('\n') {
         course.reader.push(line);
         while let Some(read) = course.reader.read_line(&course.names) {
@@ -117,8 +125,8 @@ fn read_lines(text: &str) -> Result<(), String> {
 }
 
 /// All at once, with a close look at each item.
-fn read_whole(text: &str) -> Result<Vec<Reading>, String> {
-    let mut course = Course::new();
+fn read_whole(text: &str, longest_item: usize) -> Result<Vec<Reading>, String> {
+    let mut course = Course::new(longest_item);
     course.reader.keep_tokens();
     course.reader.push(text);
     course.reader.finish();

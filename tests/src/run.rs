@@ -7,7 +7,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kaleidoscope::lang::number;
-use kaleidoscope::{Engine, Event, Mode, Observer, Optimization, OutputBuffer, Severity, Statistics};
+use kaleidoscope::{
+    Builder, Engine, Event, Mode, Observer, Optimization, OutputBuffer, Severity, Statistics,
+};
 
 /// One thing that an item gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub struct Run {
 }
 
 /// How an engine is made for a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// When code is made.
     pub mode: Mode,
@@ -53,6 +55,11 @@ impl Setting {
     /// Every mode at its usual level.
     pub fn every_mode() -> impl Iterator<Item = Self> {
         Mode::ALL.iter().map(|&mode| Self { mode, optimization: Optimization::default() })
+    }
+
+    /// An engine with this setting, to be set up further.
+    pub fn builder(self) -> Builder {
+        Engine::builder().mode(self.mode).optimization(self.optimization)
     }
 }
 
@@ -93,9 +100,8 @@ pub fn run(text: &str, setting: Setting) -> Run {
 pub fn run_counted(text: &str, setting: Setting, statistics: Statistics) -> Run {
     let output = OutputBuffer::default();
     let compilations = Compilations::default();
-    let engine = Engine::builder()
-        .mode(setting.mode)
-        .optimization(setting.optimization)
+    let engine = setting
+        .builder()
         .output(output.clone())
         .observer(compilations.clone())
         .observer(statistics)

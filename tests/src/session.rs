@@ -1,70 +1,101 @@
-//! Sessions: the same steps taken with an engine of each mode, side by side; each must see the same.
+//! Sessions: the same steps taken with an engine of each setting, side by side; each must see the same.
 //!
 //! A session defines a few names again and again, with the same and with other numbers of parameters, declares them,
-//! calls them, fails, and hands its text over in odd pieces. After every step what came of it is compared with what
-//! the reference evaluator gave, and the lives of function bodies are looked at (`lives.rs`).
+//! calls them, fails, and hands its text over in odd pieces. It defines and calls from within the program's output
+//! (`sink.rs`) and from several threads at once (`race.rs`); it recurses until the stack is used up, and is stopped
+//! where it would not end. After every step what came of it is compared with what the reference evaluator gave
+//! (`item.rs` says what counts), and the lives of function bodies are looked at (`lives.rs`).
 
+mod handle;
+mod item;
 mod lives;
+mod race;
+mod seat;
+mod sink;
 mod step;
 #[cfg(test)]
 mod tests;
 mod write;
 
-pub use step::{Step, Way};
+pub use race::Race;
+pub use step::{Step, Stop, Way};
 
 use std::fmt::Write as _;
 
-use kaleidoscope::lang::number;
-use kaleidoscope::{Diagnostic, Engine, ItemOutcome, Mode, Optimization, OutputBuffer, Script, Span};
+use kaleidoscope::{Builder, Code, Mode, Optimization};
 
 use crate::compare::reduce;
 use crate::random::Random;
 use crate::run::Setting;
-use lives::Lives;
+use item::ItemRun;
+use seat::{Seat, StepRun};
 
-/// The settings of the engines, the one by which the others are judged first. Two have the same mode: an engine must
-/// not see what another one does.
-const SETTINGS: &[Setting] = &[
+/// The setting by which the others are judged.
+const REFERENCE: Setting = Setting { mode: Mode::Off, optimization: Optimization::None };
+
+/// The settings that are judged, one line each. A fuzzer takes one of them, or all; other sessions take all. Some have
+/// the same mode: an engine must not see what another one does, and races are run with what is judged only.
+const JUDGED: &[Setting] = &[
+    Setting { mode: Mode::Lazy, optimization: Optimization::None },
+    Setting { mode: Mode::Eager, optimization: Optimization::None },
     Setting { mode: Mode::Off, optimization: Optimization::None },
     Setting { mode: Mode::Lazy, optimization: Optimization::Default },
-    Setting { mode: Mode::Lazy, optimization: Optimization::None },
-    Setting { mode: Mode::Eager, optimization: Optimization::Default },
 ];
 
-/// A list of steps.
+/// What all engines of a session have in common.
+struct Frame {
+    name: &'static str,
+    apply: fn(Builder) -> Builder,
+    /// An error that not all modes give, as they do not come as far: what fails with it counts as right.
+    excused: Option<Code>,
+}
+
+/// The choices of it, one line each. The stacks are small, so that endless recursion is soon over, and hold far more
+/// than any other recursion of a session needs.
+const FRAMES: &[Frame] = &[
+    frame("64 KiB of stack", |builder| builder.stack_bytes(64 << 10), None),
+    frame("1 MiB of stack", |builder| builder.stack_bytes(1 << 20), None),
+    frame("8 functions", |builder| builder.stack_bytes(64 << 10).max_functions(8), None),
+    frame("60 bytes an item", |builder| builder.stack_bytes(64 << 10).max_item_bytes(60), None),
+    frame(
+        "500 bytes of code",
+        |builder| builder.stack_bytes(64 << 10).max_code_bytes(500),
+        Some(Code::CodeMemoryFull),
+    ),
+];
+
+const fn frame(name: &'static str, apply: fn(Builder) -> Builder, excused: Option<Code>) -> Frame {
+    Frame { name, apply, excused }
+}
+
+/// A list of steps, and the engines that take them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
+    /// Which engines are compared with the reference.
+    pub judged: Vec<Setting>,
+    /// The position in the list of what the engines have in common.
+    frame: usize,
     /// The steps, in order.
     pub steps: Vec<Step>,
-}
-
-/// What came of one item.
-#[derive(Debug, PartialEq)]
-struct ItemRun {
-    /// As it is printed.
-    value: Option<String>,
-    diagnostics: Vec<Diagnostic>,
-    span: Span,
-    output: String,
-}
-
-/// What came of one step.
-#[derive(Debug, PartialEq)]
-struct StepRun {
-    items: Vec<ItemRun>,
-    /// Whether an unfinished item waits for more text.
-    is_pending: bool,
 }
 
 impl Session {
     /// The session of this seed.
     pub fn new(seed: u64) -> Self {
-        Self { steps: step::steps(Random::new(seed)) }
+        let mut random = Random::new(seed);
+        Self { judged: JUDGED.to_vec(), frame: random.below(FRAMES.len()), steps: step::steps(random) }
     }
 
-    /// The session whose choices are these bytes: a fuzzer's.
+    /// The session whose choices are these bytes: a fuzzer's. Most have one engine beside the reference: making code
+    /// takes longer than all the rest.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self { steps: step::steps(Random::from_bytes(bytes)) }
+        let mut random = Random::from_bytes(bytes);
+        let frame = random.below(FRAMES.len());
+        let judged = match JUDGED.get(random.below(JUDGED.len() + 1)) {
+            Some(&setting) => vec![setting],
+            None => JUDGED.to_vec(),
+        };
+        Self { judged, frame, steps: step::steps(random) }
     }
 
     /// Runs the session; when the engines do not agree, makes it as small as removing steps can.
@@ -73,120 +104,64 @@ impl Session {
     ///
     /// The small session and where it fails.
     pub fn check(&self) -> Result<(), String> {
-        run(&self.steps).map(drop).map_err(|difference| {
-            let small = reduce(&self.steps, |steps| run(steps).is_err());
-            let difference = run(&small).err().unwrap_or(difference);
-            let mut report = format!("{difference}\n── the session, reduced ──\n");
-            for Step { text, way } in &small {
-                let _ = writeln!(report, "{way:?} {text:?}");
+        self.run(&self.steps).map(drop).map_err(|difference| {
+            let small = reduce(&self.steps, |steps| self.run(steps).is_err());
+            let difference = self.run(&small).err().unwrap_or(difference);
+            let mut report =
+                format!("{difference}\n── the session with {}, reduced ──\n", FRAMES[self.frame].name);
+            for step in &small {
+                let _ = writeln!(report, "{step:?}");
             }
             report
         })
     }
-}
 
-/// An engine of the session, with the one long text that most steps add to.
-struct Seat {
-    setting: Setting,
-    engine: Engine,
-    script: Script,
-    output: OutputBuffer,
-    lives: Lives,
-}
-
-impl Seat {
-    fn new(setting: Setting) -> Self {
-        let output = OutputBuffer::default();
-        let lives = Lives::default();
-        let engine = Engine::builder()
-            .mode(setting.mode)
-            .optimization(setting.optimization)
-            .output(output.clone())
-            .observer(lives.clone())
-            .build()
-            .expect("the machine of a test has memory for an engine");
-        let script = engine.script("session");
-        Self { setting, engine, script, output, lives }
-    }
-
-    /// Takes the step, or ends the session where there is none.
-    fn take(&mut self, step: Option<&Step>) -> StepRun {
-        let mut items = Vec::new();
-        match step {
-            Some(Step { text, way: Way::Apart }) => self.run_apart(text, &mut items),
-            Some(Step { text, way }) => {
-                for piece in way.pieces(text) {
-                    self.script.push(piece);
-                    self.drain(Script::run_next, &mut items);
-                }
-                if *way == Way::Line {
-                    self.drain(Script::run_next_line, &mut items);
-                }
-                if *way == Way::Abandoned {
-                    self.script.abandon();
-                }
+    /// Takes the steps with every engine.
+    fn run(&self, steps: &[Step]) -> Result<Tally, String> {
+        let frame = &FRAMES[self.frame];
+        let mut reference = Seat::new(REFERENCE, frame);
+        let mut judged: Vec<Seat> = self.judged.iter().map(|&setting| Seat::new(setting, frame)).collect();
+        let mut tally = Tally::default();
+        for step in steps.iter().map(Some).chain([None]) {
+            let expected = reference.take(step);
+            for seat in &mut judged {
+                let verdict = seat.judge(step, &expected);
+                verdict.map_err(|complaint| format!("{seat}, {step:?}\n  {complaint}"))?;
             }
-            None => {
-                self.script.finish();
-                self.drain(Script::run_next, &mut items);
-            }
+            tally.add(&expected);
         }
-        StepRun { items, is_pending: self.script.is_pending() }
-    }
-
-    fn run_apart(&self, text: &str, items: &mut Vec<ItemRun>) {
-        let mut apart = self.engine.script("apart");
-        apart.push(text);
-        apart.finish();
-        while let Some(item) = apart.run_next() {
-            items.push(self.item_run(item));
-        }
-    }
-
-    fn drain(&mut self, next: fn(&mut Script) -> Option<ItemOutcome>, items: &mut Vec<ItemRun>) {
-        while let Some(item) = next(&mut self.script) {
-            items.push(self.item_run(item));
-        }
-    }
-
-    fn item_run(&self, item: ItemOutcome) -> ItemRun {
-        ItemRun {
-            value: item.value.map(number::format),
-            diagnostics: item.diagnostics,
-            span: item.span,
-            output: self.output.take(),
-        }
+        Ok(tally)
     }
 }
 
-/// How many items of a session gave a value, and how many failed.
+/// What a session came by, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     n_values: usize,
     n_errors: usize,
+    n_overflows: usize,
+    /// Evaluations stopped by a request, and by a time limit.
+    n_interrupted: usize,
+    n_timed_out: usize,
+    /// Items run from within the output.
+    n_inside: usize,
+    /// Races in which it makes a difference when a call is made.
+    n_races: usize,
 }
 
-/// Takes the steps with every engine.
-fn run(steps: &[Step]) -> Result<Tally, String> {
-    let mut seats: Vec<Seat> = SETTINGS.iter().map(|&setting| Seat::new(setting)).collect();
-    let mut tally = Tally::default();
-    for step in steps.iter().map(Some).chain([None]) {
-        let (reference, judged) = seats.split_first_mut().expect("there are settings");
-        let expected = reference.take(step);
-        let place = |seat: &Seat| {
-            let text = step.map_or("the end", |step| &step.text);
-            format!("mode {} at level {:?}, {text:?}", seat.setting.mode.name(), seat.setting.optimization)
-        };
-        for seat in judged {
-            let got = seat.take(step);
-            if expected != got {
-                return Err(format!("{}\n  expected {expected:?}\n  got      {got:?}", place(seat)));
+impl Tally {
+    fn add(&mut self, run: &StepRun) {
+        self.n_values += run.items.iter().filter(|item| item.value.is_some()).count();
+        for error in run.items.iter().flat_map(ItemRun::errors) {
+            self.n_errors += 1;
+            match error {
+                Code::StackOverflow => self.n_overflows += 1,
+                Code::Interrupted => self.n_interrupted += 1,
+                Code::TimedOut => self.n_timed_out += 1,
+                _ => {}
             }
-            seat.lives.check().map_err(|complaint| format!("{}: {complaint}", place(seat)))?;
         }
-        tally.n_values += expected.items.iter().filter(|item| item.value.is_some()).count();
-        tally.n_errors +=
-            expected.items.iter().flat_map(|item| &item.diagnostics).filter(|it| it.is_error()).count();
+        self.n_inside += run.inside.len();
+        self.n_races += usize::from(run.race.is_open());
     }
-    Ok(tally)
 }

@@ -14,6 +14,7 @@ fn texts_read_as_they_should() {
         "var x = 1, x in for i = x, i < 3 in if x then 1 else 2 + 3",
         "1.2.3 1e 12ab \u{0} ; \u{fffd} 1e-400 1e400",
         "extern f(x) extern f(x y) f(1); f()\r# c\r\n;;; )",
+        "def long(x) x + x + x + x def f(x) x; f(1); 1 + 2 + 3 + 4 + 5 + 6 + 7; f(2)",
     ] {
         assert_eq!(check(text), Ok(()), "{text}");
     }

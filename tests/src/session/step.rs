@@ -1,18 +1,67 @@
-//! Steps of a session: a text, and the way in which it is handed over.
+//! Steps of a session: what is run, and in which way.
 
+use super::race::Race;
 use super::write::Writer;
 use crate::random::Random;
 
 /// The most steps of a session.
 const MAX_STEPS: usize = 40;
 
+/// Texts that never end by themselves, whatever a session has defined. What they define is called by nothing else.
+const ENDLESS: &[&str] = &[
+    "for i = 0, 1 in 0",
+    "for i = 0, 1 in sin(i)",
+    "for i = 0, 1 in (for j = 0, j < 3 in putchard(65))",
+    "def spin(n) for i = n, 1 in putchard(i); spin(3)",
+    "def tail(n) tail(n + 1); 1 + tail(0)",
+    "def one(n) 1; def many(n) for i = 0, one(i) in one(i); many(1)",
+];
+
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// An item, mostly with what ends it.
-    pub text: String,
-    /// How it is handed over.
-    pub way: Way,
+pub enum Step {
+    /// A text is run.
+    Text {
+        /// An item, mostly with what ends it.
+        text: String,
+        /// How it is handed over.
+        way: Way,
+    },
+    /// A text is kept until a later step's program writes, and run then, from within the write.
+    Reaction {
+        /// Some items.
+        text: String,
+    },
+    /// A text that never ends by itself is run and stopped.
+    Endless {
+        /// The text.
+        text: String,
+        /// By what it is stopped.
+        stop: Stop,
+    },
+    /// A function is asked for, to be called from Rust in later steps.
+    Hold {
+        /// Its name.
+        name: &'static str,
+        /// How many arguments it is to take.
+        n_arguments: usize,
+    },
+    /// Inside of one scope, the functions held are called, a text is run, and the functions are called again.
+    Scope {
+        /// Some items.
+        text: String,
+    },
+    /// Several threads call, and one defines.
+    Race(Race),
+}
+
+/// What stops an evaluation that never ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Another thread asks for it.
+    Request,
+    /// Its time is up. The engine is one that does only this.
+    TimeLimit,
 }
 
 /// How a text is handed to an engine.
@@ -57,6 +106,30 @@ pub(super) fn steps(random: Random) -> Vec<Step> {
 }
 
 fn step(writer: &mut Writer) -> Step {
+    match writer.random.below(64) {
+        0..=45 => text(writer),
+        46..=51 => Step::Reaction { text: items(writer) },
+        52..=54 => {
+            let (name, n_arguments) = writer.function_and_arity();
+            Step::Hold { name, n_arguments }
+        }
+        55..=58 => Step::Scope { text: items(writer) },
+        59..=62 => Step::Race(writer.race()),
+        _ => {
+            let stop = if writer.random.one_in(1, 4) { Stop::TimeLimit } else { Stop::Request };
+            Step::Endless { text: writer.random.pick(ENDLESS).to_owned(), stop }
+        }
+    }
+}
+
+/// A few items.
+fn items(writer: &mut Writer) -> String {
+    let n_items = 1 + writer.random.below(3);
+    let items: Vec<String> = (0..n_items).map(|_| writer.item()).collect();
+    items.join(";")
+}
+
+fn text(writer: &mut Writer) -> Step {
     let mut text = writer.item();
     let way = match writer.random.below(10) {
         0..=4 => Way::Whole,
@@ -68,7 +141,7 @@ fn step(writer: &mut Writer) -> Step {
     };
     text += match way {
         Way::Line => "\n",
-        _ => writer.random.pick(&[";", ";\n", ";", "\n", ";\n# é\n", ""]),
+        _ => writer.random.pick(&[";", ";\n", ";", ";\n", "\n", ";", ";\n# é\n", ""]),
     };
-    Step { text, way }
+    Step::Text { text, way }
 }

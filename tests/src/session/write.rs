@@ -2,8 +2,11 @@
 //!
 //! Why they end: a function calls only names of a lower rank, or itself with its first argument one less; whoever calls
 //! it gives a first argument below 4. Each body makes at most [`MAX_CALLS`] other calls, those in a loop counted for
-//! each turn. This holds whatever is redefined, because the rank belongs to the name.
+//! each turn. This holds whatever is redefined, because the rank belongs to the name. Some functions end only with the
+//! stack; they call nothing else that could make a difference by how deep they come.
 
+use super::handle::call_text;
+use super::race::Race;
 use crate::generate::mistake::MISTAKES;
 use crate::random::Random;
 
@@ -25,6 +28,12 @@ const MAX_CALLS: usize = 3;
 /// The most turns of a loop.
 const MAX_TURNS: usize = 3;
 
+/// The parameters of a function, as far as it has any.
+const PARAMETERS: &[&str] = &["n", "x", "y"];
+
+/// A function that is declared, and that nobody provides.
+const ABSENT: &str = "lost";
+
 /// Bodies that are wrong.
 const WRONG: &[&str] = &["nowhere", "(1", "x +", "1.2.3", "cos(1, 2, 3, 4)", "1 = 2", "12ab", "if n then 1"];
 
@@ -38,6 +47,8 @@ pub(super) struct Writer {
     /// The variables around the place.
     variables: Vec<&'static str>,
     n_calls_left: usize,
+    /// Whether the last body is a wrong one.
+    is_wrong: bool,
 }
 
 fn function_rank(idx: usize) -> usize {
@@ -53,18 +64,19 @@ impl Writer {
             prefixes: Vec::new(),
             variables: Vec::new(),
             n_calls_left: 0,
+            is_wrong: false,
         }
     }
 
     /// An item, without what ends it.
     pub(super) fn item(&mut self) -> String {
-        match self.random.below(16) {
-            0..=5 => self.body(&[], TOP_RANK),
-            6..=10 => self.function(),
-            11 => self.binary_operator(),
-            12 => self.prefix_operator(),
-            13 => self.declaration(),
-            14 => self.random.pick(MISTAKES).to_owned(),
+        match self.random.below(32) {
+            0..=13 => self.body(&[], TOP_RANK),
+            14..=23 => self.function(),
+            24 | 25 => self.binary_operator(),
+            26 | 27 => self.prefix_operator(),
+            28 | 29 => self.declaration(),
+            30 => self.random.pick(MISTAKES).to_owned(),
             _ => self.random.pick(&["", "# nothing", "4;;5", "f", "f(", "1 2", "def", "x = 1"]).to_owned(),
         }
     }
@@ -72,8 +84,8 @@ impl Writer {
     /// The number of parameters with which a function is defined, declared or called: what it has, mostly.
     fn arity(&mut self, idx: usize) -> usize {
         match self.arities[idx] {
-            Some(arity) if self.random.one_in(5, 6) => arity,
-            _ => self.random.below(4),
+            Some(arity) if self.random.one_in(11, 12) => arity,
+            _ => self.random.below(PARAMETERS.len() + 1),
         }
     }
 
@@ -81,25 +93,64 @@ impl Writer {
     fn function(&mut self) -> String {
         let idx = self.random.below(FUNCTIONS.len());
         let (name, arity) = (FUNCTIONS[idx], self.arity(idx));
-        let parameters = &["n", "x", "y"][..arity];
+        if function_rank(idx) == 0 || arity == 0 || self.random.one_in(1, 3) {
+            return self.plain_function(idx, arity);
+        }
         // The counter is read, but never assigned.
-        let last = self.body(parameters, function_rank(idx));
-        let is_wrong = WRONG.contains(&&*last);
-        let body = if function_rank(idx) == 0 || arity == 0 || self.random.one_in(1, 3) {
-            last
-        } else {
-            let again = format!("{name}({})", ["n - 1", "x * 2", "y + n"][..arity].join(", "));
-            match self.random.below(4) {
-                0 => format!("if n < 1 then {last} else {again}"),
-                1 => format!("if n < 1 then {last} else n + {again}"),
-                2 => format!("if 0 < n then (var v = x in {again}) else {last}"),
-                _ => format!("if n < 1 then {last} else {again} - printd(n)"),
-            }
+        let last = self.body(&PARAMETERS[..arity], function_rank(idx));
+        let again = format!("{name}({})", ["n - 1", "x * 2", "y + n"][..arity].join(", "));
+        let deeper = format!("{name}({})", ["n + 1", "x", "y"][..arity].join(", "));
+        let body = match self.random.below(8) {
+            0 | 1 => format!("if n < 1 then {last} else {again}"),
+            2 => format!("if n < 1 then {last} else n + {again}"),
+            3 | 4 => format!("if 0 < n then (var v = x in {again}) else {last}"),
+            5 => format!("if n < 1 then {last} else {again} - printd(n)"),
+            6 => format!("if n < 0 then 1 else (0 - {deeper})"),
+            _ => format!("printd(n) + {deeper}"),
         };
-        if !is_wrong {
+        self.define(idx, arity, &body)
+    }
+
+    /// A function that does not call itself.
+    fn plain_function(&mut self, idx: usize, arity: usize) -> String {
+        let body = self.body(&PARAMETERS[..arity], function_rank(idx));
+        self.define(idx, arity, &body)
+    }
+
+    fn define(&mut self, idx: usize, arity: usize, body: &str) -> String {
+        if !self.is_wrong {
             self.arities[idx] = Some(arity);
         }
-        format!("def {name}({}) {body}", parameters.join(" "))
+        format!("def {}({}) {body}", FUNCTIONS[idx], PARAMETERS[..arity].join(" "))
+    }
+
+    /// One of the functions, and the number of its parameters, mostly.
+    pub(super) fn function_and_arity(&mut self) -> (&'static str, usize) {
+        let idx = self.random.below(FUNCTIONS.len());
+        (FUNCTIONS[idx], self.arity(idx))
+    }
+
+    /// A race over one function, which is called directly or by a function that nothing else calls.
+    pub(super) fn race(&mut self) -> Race {
+        let idx = self.random.below(FUNCTIONS.len());
+        let arity = self.arity(idx);
+        let callee = (FUNCTIONS[idx], arity);
+        // The first is surely right: whatever comes of the others, what is there does not call itself.
+        let mut before = vec![self.define(idx, arity, "1"), self.plain_function(idx, arity)];
+        let callee = if self.random.one_in(1, 2) {
+            callee
+        } else {
+            before.push(format!("def caller(n) {} + n", call_text(callee.0, callee.1)));
+            ("caller", 1)
+        };
+        let n_definitions = 1 + self.random.below(3);
+        let mut definition = || {
+            let arity = self.arity(idx);
+            self.plain_function(idx, arity)
+        };
+        let definitions = (0..n_definitions).map(|_| definition()).collect();
+        let last = definition();
+        Race { before, callee, definitions, last }
     }
 
     fn binary_operator(&mut self) -> String {
@@ -122,6 +173,9 @@ impl Writer {
     }
 
     fn declaration(&mut self) -> String {
+        if self.random.one_in(1, 4) {
+            return format!("extern {ABSENT}({})", self.random.pick(&["a", "a b"]));
+        }
         let idx = self.random.below(FUNCTIONS.len());
         let arity = self.arity(idx);
         self.arities[idx] = self.arities[idx].or(Some(arity));
@@ -130,7 +184,8 @@ impl Writer {
 
     /// The expression of an item or of something of this rank.
     fn body(&mut self, variables: &[&'static str], rank: usize) -> String {
-        if self.random.one_in(1, 12) {
+        self.is_wrong = self.random.one_in(1, 16);
+        if self.is_wrong {
             return self.random.pick(WRONG).to_owned();
         }
         self.variables = variables.to_vec();
@@ -220,7 +275,11 @@ impl Writer {
 
     fn call(&mut self, rank: usize, depth: usize) -> String {
         let idx = self.random.below(FUNCTIONS.len());
-        if !self.may_call(rank, function_rank(idx)) {
+        let is_known = self.arities[idx].is_some() || self.random.one_in(1, 8);
+        if !is_known || !self.may_call(rank, function_rank(idx)) {
+            if self.random.one_in(1, 32) {
+                return format!("{ABSENT}({})", self.leaf());
+            }
             return format!("(putchard({}) + {})", 65 + self.random.below(26), self.leaf());
         }
         let mut arguments = Vec::new();
