@@ -13,8 +13,8 @@ use crate::{Error, Unit, target};
 
 /// Compiles one function after the other.
 ///
-/// Each takes memory that grows with the function and is used again for the next, and little of the stack, however large
-/// the function is: 256 KiB are plenty.
+/// What a function takes is used again for the next, or given back if the function was large. Of the stack it needs
+/// less than 128 KiB, however large the function is; without optimisation of Cranelift itself, less than 1 MiB.
 pub struct Compiler {
     full: OwnedTargetIsa,
     quick: OwnedTargetIsa,
@@ -25,8 +25,8 @@ pub struct Compiler {
 impl Compiler {
     /// A compiler for this machine.
     ///
-    /// `maths` gives the addresses by which generated code calls the functions of the C maths library, with the C ABI of
-    /// doubles; they are valid as long as the code is. Asked once for each of them.
+    /// `maths` gives the addresses by which generated code calls the functions of the C maths library, with the C ABI
+    /// of doubles; they are valid as long as the code is. Asked once for each of them.
     ///
     /// # Errors
     /// If Cranelift cannot be set up: a mistake in this crate.
@@ -42,19 +42,23 @@ impl Compiler {
     /// Compiles a function.
     ///
     /// # Errors
-    /// If the function is too large to be compiled in about two seconds, or Cranelift fails. One that counts weighs more: it
-    /// may do without [`Unit::heat`].
+    /// If the function is too large to be compiled in about two seconds, or Cranelift fails. One that counts weighs
+    /// more: it may do without [`Unit::heat`].
     pub fn compile(&mut self, unit: &Unit<'_>) -> Result<Code, Error> {
         let name = &unit.function.name;
         let found = effort(unit.function, unit.heat.is_some());
         let (effort, shape) = found.ok_or_else(|| Error::too_large(name))?;
         self.context.clear();
         lower(&mut self.context.func, unit, &shape, &self.maths);
-        self.generate(name, effort)
+        let code = self.generate(name, effort);
+        if effort == Effort::Quick {
+            self.context = Context::new();
+        }
+        code
     }
 
-    /// Code by which counting code calls `hot`: what [`Heat::hot`](crate::Heat::hot) wants. `hot` is the address of a function with the C
-    /// ABI of doubles and two parameters.
+    /// Code by which counting code calls `hot`: what [`Heat::hot`](crate::Heat::hot) wants. `hot` is the address of a
+    /// function with the C ABI of doubles and two parameters.
     ///
     /// # Errors
     /// If Cranelift fails.
@@ -85,7 +89,8 @@ impl fmt::Debug for Compiler {
     }
 }
 
-/// Finished code: it can be copied anywhere and be run there, with the C ABI of doubles and as many parameters as the function has.
+/// Finished code: it can be copied anywhere and be run there, with the C ABI of doubles and as many parameters as the
+/// function has.
 #[derive(Clone, Debug)]
 pub struct Code {
     /// The machine code, its constants included. It starts with the first instruction.

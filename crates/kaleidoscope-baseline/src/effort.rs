@@ -1,10 +1,11 @@
 //! What Cranelift can be asked to do for a function, so that no text makes it compute for long.
 //!
-//! Its better register allocator takes time that grows with the square of the values that live at once and of the depth of
-//! loops; the quick one grows nearly in proportion to the function, and to the number of blocks times the values that live
-//! through them. The weights below follow the latter: about a microsecond each, on two cores of a busy server, for long
-//! chains of each operation, calls with few and many arguments, values kept across calls, `if` and `for` in sequence and in
-//! depth, and as many variables assigned in them as they are deep, with counting and without.
+//! Its better register allocator takes time that grows with the square of the values that live at once and of the
+//! depth of loops; the quick one grows nearly in proportion to the function, and to the number of blocks times the
+//! values that live through them. The weights below follow the latter: about a microsecond each, on two cores of a
+//! busy server, for long chains of each operation, calls with few and many arguments, values kept across calls, `if`
+//! and `for` in sequence and in depth, and as many variables assigned in them as they are deep, with counting and
+//! without.
 
 #[cfg(test)]
 mod tests;
@@ -21,15 +22,15 @@ pub(crate) enum Effort {
     Quick,
 }
 
-/// The weight up to which a function is compiled in full: that takes less than a tenth of a second for all the shapes above,
-/// and for most a few milliseconds.
+/// The weight up to which a function is compiled in full: that takes less than a tenth of a second for all the shapes
+/// above, and for most a few milliseconds.
 const MOST_FOR_FULL: usize = 8_000;
 
 /// The weight up to which a function is compiled at all.
 const MOST_FOR_QUICK: usize = 2_000_000;
 
-/// How a function can be compiled and its shape, unless compiling it would take more than about two seconds. Found in time
-/// proportional to its size.
+/// How a function can be compiled and its shape, unless compiling it would take more than about two seconds. Found in
+/// time proportional to its size.
 pub(crate) fn effort(function: &Function, counts: bool) -> Option<(Effort, Shape)> {
     let costs = if counts { COUNTING } else { PLAIN };
     if function.ops.len() > MOST_FOR_QUICK {

@@ -6,27 +6,28 @@ use kaleidoscope_lang::code::{Function, Op};
 ///
 /// The cells at `cells` belong to the code as long as it can run: an array of as many `i64` as [`n_cells`] says.
 /// - Cell 0 is the countdown of entries.
-/// - The `k`-th loop, in the order of its `Op::Loop`, has cell `1 + 2 * k`, the countdown of its turns, and cell
-///   `2 + 2 * k`, the address of code for the rest of the loop, 0 while there is none.
+/// - The loop of number `k`, from 0 in the order of their `Op::Loop`s, has cell `1 + 2 * k`, the countdown of its
+///   turns, and the next, the address of code for the rest of the loop, 0 while there is none.
 /// - If the function calls itself in tail position, the last two cells belong to that, as to one more loop; only the
 ///   countdown is used.
 ///
-/// At each entry, each turn of a loop after its first and each tail call, the code takes 1 off the countdown in memory, and when
-/// that has left 0 or less it calls `hot`. It neither locks nor uses atomic instructions: when two threads count at once, a count may be lost.
+/// At each entry, each turn of a loop after its first and each tail call, the code takes 1 off the countdown in
+/// memory, and when that leaves 0 or less it reports. It neither locks nor uses atomic instructions: when two threads
+/// count at once, a count may be lost.
 ///
-/// Whom it calls is a function with the C ABI of doubles and two parameters: `body`, and -1 for an entry or the number of the
-/// loop, where tail calls come after the last loop. It sets the countdown again. What its result means:
+/// Whom it reports to is a function with the C ABI of doubles and two parameters: `body`, and -1 for an entry or the
+/// number of the loop, where tail calls come after the last loop. It sets the countdown again. What its result means:
 /// - for an entry, nothing;
-/// - for a loop, when it is neither 0 nor NaN: the code stores its variables in an array of as many doubles as the function
-///   has locals, by index, calls the address in cell `2 + 2 * k`, which takes a pointer to the array and gives nothing
-///   back, reads the variables back that the loop assigns, and goes on behind the loop. What is called does the rest of the
-///   loop, beginning with the body of the turn that was about to start. In the array are the variables from before the loop
-///   that it reads or assigns; what else it holds says nothing;
+/// - for a loop, when it is neither 0 nor NaN and there still is an address in the loop's second cell: the code stores
+///   its variables in an array of as many doubles as the function has locals, by index, calls the address, which takes
+///   a pointer to the array and gives nothing back, reads the variables back that the loop assigns, and goes on behind
+///   the loop. What is called does the rest of the loop, beginning with the body of the turn that was about to start.
+///   In the array are the variables from before the loop that it reads or assigns; what else it holds says nothing;
 /// - for a tail call, when it is neither 0 nor NaN: the code calls the function anew through its own slot.
 ///
-/// The function is not called directly but by a thunk, made once by [`Compiler::hot_thunk`](crate::Compiler::hot_thunk), which keeps all
-/// registers. With an ordinary call in it, even one that is hardly ever made, a loop keeps next to nothing in registers: it ran four times as
-/// long.
+/// The function is not called directly but by a thunk, made once by
+/// [`Compiler::hot_thunk`](crate::Compiler::hot_thunk), which keeps all registers. With an ordinary call in it, even
+/// one that is hardly ever made, a loop keeps next to nothing in registers: it ran four times as long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heat {
     /// The address of the cells, aligned to 8.

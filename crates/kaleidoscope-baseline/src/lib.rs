@@ -1,12 +1,12 @@
 //! A resolved function becomes machine code quickly: Cranelift generates it from one pass over the operations.
 //!
-//! [`Compiler::compile`] gives bytes that run wherever they are copied to: they refer to slots, functions of the C maths
-//! library and counters by absolute address, and to nothing else outside themselves. [`Heat`] makes them count how often they
-//! are entered and how often their loops turn, and ask for better code when that is often.
+//! [`Compiler::compile`] gives bytes that run wherever they are copied to: they refer to slots, functions of the C
+//! maths library and counters by absolute address, and to nothing else outside themselves. [`Heat`] makes them count
+//! how often they are entered and how often their loops turn, and ask for better code when that is often.
 //!
-//! Nothing here runs code, keeps functions, or reads files, clocks or the environment; of the machine it asks once which
-//! instructions the processor has. Cranelift is never allowed to change a result: no contraction, no function of the maths
-//! library under a name that it knows.
+//! Nothing here runs code, keeps functions, or reads files, clocks or the environment; of the machine it asks once
+//! which instructions the processor has. Cranelift is never allowed to change a result: no contraction, no function of
+//! the maths library under a name that it knows.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! A resolved function becomes Cranelift's IR in one pass over its operations, in SSA form at once.
 //!
-//! Variables are no memory: the value each one has at the current place is known while going along, and where control flow
-//! joins, the block gets a parameter for each that the `if` or `for` assigns ([`Shape`] says which).
+//! Variables are no memory: the value each one has at the current place is known while going along, and where control
+//! flow joins, the block gets a parameter for each that the `if` or `for` assigns ([`Shape`] says which).
 //!
 //! The result of `<` stays a truth value until someone needs it as a number, since most often none does.
 //!
@@ -10,9 +10,10 @@
 mod call;
 mod counting;
 mod scope;
+mod thunk;
 
 pub(crate) use call::Maths;
-pub(crate) use counting::lower_thunk;
+pub(crate) use thunk::lower_thunk;
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::FloatCC;

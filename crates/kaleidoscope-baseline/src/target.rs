@@ -14,7 +14,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("enable_probestack", "true"),
     ("probestack_strategy", "inline"),
     ("probestack_size_log2", "12"),
-    // Code is compiled to be run soon and not for long; optimising takes a third more time, what runs long is compiled anew.
+    // Code is compiled to be run soon and not for long; optimising takes a third more time, what runs long is compiled
+    // anew.
     ("opt_level", "none"),
     ("enable_alias_analysis", "false"),
     // Nobody unwinds generated code, or asks where its blocks are.

@@ -1,5 +1,5 @@
-//! What the compiler makes of program text: code without loose ends, whatever came before, on a small stack. What the code
-//! does is tested where code may be run.
+//! What the compiler makes of program text: code without loose ends, whatever came before, on a small stack. What the
+//! code does is tested where code may be run.
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
@@ -112,11 +112,24 @@ fn there_is_a_pair_of_cells_for_each_turning_back() {
 #[test]
 fn a_function_that_is_too_large_is_refused_and_the_next_one_is_not() {
     let mut compiler = compiler();
-    let large = format!("def f(x) x{}", "+x".repeat(1_000_000));
+    let large = format!("def f(x) x{}", "+(for i = 0, i < x in x = i)".repeat(6_000));
     let error = compile(&mut compiler, &large, None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(error.to_string(), "`f` is too large to be compiled quickly");
     compile(&mut compiler, TEXTS[0], None).unwrap();
+}
+
+#[test]
+fn large_functions_are_compiled_in_another_way() {
+    let (_, functions) = read("def f(x) var s = 0 in (for i = 0, i < x in s = s + i) + s");
+    let compile = |function: &Function| {
+        let callees = |_| Callee::Slot { address: SLOT };
+        compiler().compile(&Unit { function, id: None, callees: &callees, heat: None }).unwrap()
+    };
+    let small = &*functions[0].1;
+    // The weight is what counts, and to it the values that a function says it has at once.
+    let large = Function { max_stack: 100_000, ..small.clone() };
+    assert!(compile(&large).bytes.len() > compile(small).bytes.len());
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Memory for finished code: function by function copied in, and function by function given back.
 //!
-//! Code lies in slabs, mappings of a file without a name that can be read and executed and are never writable: new code
-//! goes in by writing to the file. So there is no moment and no address at which code could be changed by a stray store,
-//! and nothing stands still while code is added to a slab whose other functions are running. .NET and JavaScriptCore map
-//! the memory a second time to the same end; a write to the file needs neither that mapping nor its address.
+//! Code lies in slabs, mappings of a file without a name that can be read and executed and are never writable: new
+//! code goes in by writing to the file. So there is no moment and no address at which code could be changed by a stray
+//! store, and nothing stands still while code is added to a slab whose other functions are running. .NET and
+//! JavaScriptCore map the memory a second time to the same end; a write to the file needs neither that mapping nor its
+//! address.
 //!
-//! Room that was given back is filled with `int3` and used again, a slab that holds nothing goes back to the system. What
-//! the code does, who runs it and when nobody does any more is for others to know. It belongs to no loaded object, which is
-//! where requests to stop can land.
+//! Room that was given back is filled with `int3` and used again, a slab that holds nothing goes back to the system.
+//! What the code does, who runs it and when nobody does any more is for others to know. It belongs to no loaded
+//! object, which is where requests to stop can land.
 
 mod room;
 mod slab;
@@ -36,8 +37,8 @@ const TRAP: u8 = 0xcc;
 /// Memory for code. Clones are handles of the same memory; it goes when they and all its [`CodeBlock`]s are dropped.
 ///
 /// After a fork, what is there stays where it is in both processes, and what either adds is its own. But room that the
-/// parent gives back and uses again changes in the child too: a child that goes on running generated code is safe as long
-/// as the parent frees none of it.
+/// parent gives back and uses again changes in the child too: a child that goes on running generated code is safe as
+/// long as the parent frees none of it.
 #[derive(Clone, Default)]
 pub struct CodeMemory {
     slabs: Arc<Mutex<Slabs>>,
@@ -61,7 +62,8 @@ impl CodeMemory {
         Self::default()
     }
 
-    /// Copies code to where it can be executed, at a multiple of `align` bytes, a power of two up to the size of a page.
+    /// Copies code to where it can be executed, at a multiple of `align` bytes, a power of two up to the size of a
+    /// page.
     ///
     /// The code must not depend on where it lies, or only as far as `align` goes.
     ///
@@ -136,8 +138,8 @@ impl Slabs {
         slab
     }
 
-    /// Takes back what [`take`](Self::take) gave. One slab that holds nothing is kept, so that a function which comes and
-    /// goes does not map and unmap one each time.
+    /// Takes back what [`take`](Self::take) gave. One slab that holds nothing is kept, so that a function which comes
+    /// and goes does not map and unmap one each time.
     fn put(&mut self, address: usize, n_bytes: usize) {
         let slab = self.slab_of(address).range();
         self.room.put(address, n_bytes, slab.clone());

@@ -36,8 +36,8 @@ pub(super) fn signature(n_params: usize) -> Signature {
 }
 
 impl Lowering<'_> {
-    /// A call, through the slot of the function, or of a maths function. A function calls itself through its slot as well:
-    /// a definition that comes while it runs holds for its inner activations.
+    /// A call, through the slot of the function, or of a maths function. A function calls itself through its slot as
+    /// well: a definition that comes while it runs holds for its inner activations.
     pub(super) fn call(&mut self, callee: FunctionId, n_args: usize) {
         let args = self.pop_numbers(n_args);
         let value = match (self.unit.callees)(callee) {

@@ -1,5 +1,5 @@
-//! Which variables have a value at the current place, and where each was read last: what must be handed over when a loop is
-//! left for better code.
+//! Which variables have a value at the current place, and where each was read last: what must be handed over when a
+//! loop is left for better code.
 
 use kaleidoscope_lang::code::{Function, Local};
 

@@ -1,8 +1,8 @@
 //! One mapping of code, readable and executable, and the file behind it, through which code is written.
 //!
-//! A file of this sort (`memfd_create`) is memory without a name: it is seen in no directory and goes with its last user. All
-//! slabs are parts of one, so that they take one descriptor together; a slab that goes leaves a hole in it, which costs
-//! nothing and is not used again.
+//! A file of this sort (`memfd_create`) is memory without a name: it is seen in no directory and goes with its last
+//! user. All slabs are parts of one, so that they take one descriptor together; a slab that goes leaves a hole in it,
+//! which costs nothing and is not used again.
 
 use std::fs::File;
 use std::ops::Range;
@@ -44,9 +44,8 @@ impl CodeFile {
 
 /// A part of the file as a mapping.
 ///
-/// Promises:
-/// 1. `base` is the start of a mapping of `n_bytes` that this value alone owns; it is unmapped on drop and nowhere else.
-/// 2. The part of the file from `offset` on, `n_bytes` long, is mapped by no other slab.
+/// Promises: 1. `base` is the start of a mapping of `n_bytes` that this value alone owns; it is unmapped on drop and
+/// nowhere else. 2. The part of the file from `offset` on, `n_bytes` long, is mapped by no other slab.
 #[derive(Debug)]
 pub(super) struct Slab {
     base: NonNull<u8>,
@@ -88,7 +87,8 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours alone (promise 1), and whoever jumps into it promises that the code is still there.
+        // SAFETY: the mapping is ours alone (promise 1), and whoever jumps into it promises that the code is still
+        // there.
         let unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.n_bytes) };
         debug_assert!(unmapped.is_ok(), "a mapping of our own can be unmapped");
         if self.file.is_of_this_process() {

@@ -1,14 +1,16 @@
 //! Countdowns: how often they run out, and what happens to a loop that is left.
 
-use super::machine::Counting;
+use super::machine::Way;
 use super::random;
 
 /// Runs the text; whether loops were left, or calls in tail position made anew.
 #[track_caller]
 fn check(text: &str, leaves: bool) {
-    let reports = random::check(text, Counting::On);
-    assert!(reports.n_entries > 0, "{reports:?}");
-    assert_eq!(reports.n_left > 0, leaves, "{reports:?}");
+    for way in [Way::Counting, Way::LargeCounting] {
+        let reports = random::check(text, way);
+        assert!(reports.n_entries > 0, "{reports:?}");
+        assert_eq!(reports.n_left > 0, leaves, "{reports:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A small engine around the baseline compiler: a stub for each function, compiled when it is first called.
 //!
-//! The only place of this package where code is entered by address. Code that counts has countdowns of a few turns, and the
-//! rest of a loop is done by the evaluator: so every loop is left in the middle again and again.
+//! The only place of this package where code is entered by address. Code that counts has countdowns of a few turns,
+//! and the rest of a loop is done by the evaluator: so every loop is left in the middle again and again.
 
 #![allow(unsafe_code, reason = "running what the compiler has made is what is tested")]
 
@@ -21,11 +21,32 @@ use kaleidoscope_native::{
 
 use super::program::{Failure, Program};
 
-/// Whether code counts.
+/// How functions are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Counting {
-    Off,
-    On,
+pub(crate) enum Way {
+    Plain,
+    Counting,
+    /// As functions so large that the compiler takes another way with their registers.
+    Large,
+    LargeCounting,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 4] = [Self::Plain, Self::Counting, Self::Large, Self::LargeCounting];
+
+    fn counts(self) -> bool {
+        matches!(self, Self::Counting | Self::LargeCounting)
+    }
+
+    /// What is compiled for the function: the same, but in the large ways one that seems to need more room for values.
+    fn prepare(self, function: &Arc<Function>) -> Arc<Function> {
+        match self {
+            Self::Plain | Self::Counting => Arc::clone(function),
+            Self::Large | Self::LargeCounting => {
+                Arc::new(Function { max_stack: 100_000, ..(**function).clone() })
+            }
+        }
+    }
 }
 
 /// What was reported when countdowns ran out.
@@ -41,7 +62,7 @@ pub(crate) struct Reports {
 /// 1. A stub of `slots` is called with as many arguments as its function has parameters.
 /// 2. Code lies in `blocks`, which grows only, and cells in `counted`, which grows only.
 pub(crate) struct Machine {
-    counting: Counting,
+    way: Way,
     stubs: StubPool,
     memory: CodeMemory,
     /// Written by `putchard` and `printd`; `hot`; the end of an evaluation that failed in a loop.
@@ -71,7 +92,7 @@ const HOT: usize = 2;
 const FAIL: usize = 3;
 
 impl Machine {
-    pub(crate) fn new(counting: Counting) -> Self {
+    pub(crate) fn new(way: Way) -> Self {
         let hosts = HostPool::new();
         let hosts = [1, 1, 2, 0].map(|arity| hosts.allocate(arity).expect("there is memory"));
         let maths = |function: MathsFunction| {
@@ -89,7 +110,7 @@ impl Machine {
             counted: Vec::new(),
             reports: Reports::default(),
         };
-        let machine = Self { counting, stubs: StubPool::new(), memory, hosts, inside: Mutex::new(inside) };
+        let machine = Self { way, stubs: StubPool::new(), memory, hosts, inside: Mutex::new(inside) };
         machine.make_slots();
         machine
     }
@@ -168,12 +189,9 @@ impl Machine {
 
     fn compile(&self, function: &Arc<Function>, id: Option<FunctionId>) -> Result<CodeAddress, Failure> {
         let inside = &mut *self.inside();
-        let heat = (self.counting == Counting::On).then(|| {
+        let heat = self.way.counts().then(|| {
             let cells: Arc<[AtomicI64]> = (0..n_cells(function))
-                .map(|cell| {
-                    let is_code = cell > 0 && cell % 2 == 0;
-                    AtomicI64::new(if is_code { rest as *const () as i64 } else { 2 })
-                })
+                .map(|cell| AtomicI64::new(if cell > 0 && cell % 2 == 0 { 0 } else { 2 }))
                 .collect();
             let counted = Counted { function: Arc::clone(function), cells: Arc::clone(&cells) };
             inside.counted.push(counted);
@@ -188,6 +206,7 @@ impl Machine {
             State::Maths(function) => Callee::Maths(function),
             _ => Callee::Slot { address: slots[callee.index()].slot_address() },
         };
+        let function = &*self.way.prepare(function);
         let unit = Unit { function, id, callees: &callees, heat };
         let code = inside.compiler.compile(&unit).map_err(|error| Failure(error.to_string()))?;
         let block = self.memory.allocate(&code.bytes, code.align).expect("there is memory");
@@ -212,11 +231,18 @@ impl Machine {
             return answer;
         }
         inside.reports.n_turns += 1;
-        if answer.is_nan() || answer == 0.0 {
+        let is_loop = (what as usize) < n_loops;
+        // Now and then the code is gone again by the time it would be entered.
+        let is_gone = is_loop && number % 5 == 4;
+        if is_loop {
+            let code = if is_gone { 0 } else { rest as *const () as i64 };
+            counted.cells[cell + 1].store(code, Ordering::Relaxed);
+        }
+        if answer.is_nan() || answer == 0.0 || is_gone {
             return answer;
         }
         inside.reports.n_left += 1;
-        if (what as usize) < n_loops {
+        if is_loop {
             let unfinished = Unfinished {
                 program: Arc::clone(&inside.program),
                 function: Arc::clone(&counted.function),
@@ -229,7 +255,8 @@ impl Machine {
     }
 }
 
-// SAFETY: `compile` makes code of as many parameters as the function of the stub has (promise 1), and keeps it (promise 2).
+// SAFETY: `compile` makes code of as many parameters as the function of the stub has (promise 1), and keeps it
+// (promise 2).
 unsafe impl Runtime for Machine {
     fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap> {
         let id = FunctionId::new(stub.get());

@@ -5,14 +5,14 @@ use kaleidoscope_lang::reader::Reader;
 use kaleidoscope_tests::generate::Program as Generated;
 use kaleidoscope_tests::random::fresh_seed;
 
-use super::machine::{Counting, Machine, Reports};
+use super::machine::{Machine, Reports, Way};
 use super::program::{Failure, Program};
 
 /// Runs the text by the compiler and by the evaluator, item by item. Gives what was reported.
 #[track_caller]
-pub(super) fn check(text: &str, counting: Counting) -> Reports {
+pub(super) fn check(text: &str, way: Way) -> Reports {
     let mut oracle = Program::new();
-    let machine = Machine::new(counting);
+    let machine = Machine::new(way);
     let mut reader = Reader::new("random");
     reader.push(text);
     reader.finish();
@@ -25,8 +25,8 @@ pub(super) fn check(text: &str, counting: Counting) -> Reports {
             _ => None,
         };
         let shown = |value: Option<Result<f64, Failure>>| value.map(|value| value.map(number::format));
-        assert_eq!(shown(got), shown(expected), "{counting:?}: {item:?}\n{text}");
-        assert_eq!(machine.program().take_output(), oracle.take_output(), "{counting:?}: {item:?}\n{text}");
+        assert_eq!(shown(got), shown(expected), "{way:?}: {item:?}\n{text}");
+        assert_eq!(machine.program().take_output(), oracle.take_output(), "{way:?}: {item:?}\n{text}");
     }
     machine.reports()
 }
@@ -36,11 +36,12 @@ fn check_seeds(seeds: impl Iterator<Item = u64>) {
     let mut together = Reports::default();
     for seed in seeds {
         let text = format!("# seed {seed}\n{}", Generated::new(seed).text());
-        check(&text, Counting::Off);
-        let Reports { n_entries, n_turns, n_left } = check(&text, Counting::On);
-        together.n_entries += n_entries;
-        together.n_turns += n_turns;
-        together.n_left += n_left;
+        for way in Way::ALL {
+            let Reports { n_entries, n_turns, n_left } = check(&text, way);
+            together.n_entries += n_entries;
+            together.n_turns += n_turns;
+            together.n_left += n_left;
+        }
     }
     assert!(together.n_entries > 100 && together.n_turns > 100 && together.n_left > 50, "{together:?}");
 }

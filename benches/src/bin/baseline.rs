@@ -1,0 +1,102 @@
+//! How long does the baseline compiler take for a function?
+//!
+//! All in: from the resolved function to code in memory where it can be run, and giving it back; with counting, as the
+//! engine has it, and without. Beside it LLVM without optimisation, from the resolved function to linked code, turn
+//! and turn about. Goals: 30 µs for 3 operations and 150 µs for some 25, which a first call can afford.
+
+use kaleidoscope_baseline::{Callee, Compiler, Heat, Unit, n_cells};
+use kaleidoscope_benches::record;
+use kaleidoscope_benches::timing::Pairs;
+use kaleidoscope_lang::code::Function;
+use kaleidoscope_lang::item::Item;
+use kaleidoscope_lang::names::Names;
+use kaleidoscope_lang::reader::Reader;
+use kaleidoscope_llvm::{lower, symbols};
+use kaleidoscope_native::{CodeMemory, maths};
+use llvm_orc::{Jit, Passes};
+use std::sync::Arc;
+
+const N_PAIRS: usize = 60;
+
+/// How often a function is compiled in one turn.
+const N_IN_ROW: u32 = 10;
+
+/// Where the functions that are called would have their slots: they are not called here.
+const SLOT: usize = 0x7fff_0000_1000;
+
+fn main() {
+    let mut lines = Vec::new();
+    println!("median of {N_PAIRS} pairs in µs; ratio with its quartiles");
+    for n_parts in [0, 1, 5, 28] {
+        let function = function(n_parts);
+        let n_ops = function.ops.len();
+        for counts in [false, true] {
+            let pairs = measure(&function, counts);
+            let [low, ratio, high] = pairs.ratio();
+            let [ours, theirs] = [pairs.ours(), pairs.theirs()]
+                .map(|time| format!("{:.1}", (time / N_IN_ROW).as_secs_f64() * 1e6));
+            let counting = if counts { "counting" } else { "plain" };
+            print!("  {n_ops:>3} operations, {counting:<8}   baseline {ours:>7}   LLVM -O0 {theirs:>8}   ");
+            println!("ratio {ratio:.3} ({low:.3} to {high:.3})");
+            lines.push(format!("{n_ops},{counting},{ours},{theirs},{ratio:.4}"));
+        }
+    }
+    record::add("baseline", "operations,counting,baseline_us,llvm_us,ratio", &lines);
+}
+
+/// A function of 3 operations, or of parts with a comparison, a branch, a call and a loop.
+fn function(n_parts: usize) -> Arc<Function> {
+    let part = |k: usize| format!("(if x < y then h(x, y) * {k} else (for i = {k}, i < y in x = x + i))");
+    let body = if n_parts == 0 {
+        "x + 1".to_owned()
+    } else {
+        (0..n_parts).map(part).collect::<Vec<_>>().join(" + ")
+    };
+    let mut reader = Reader::new("bench");
+    reader.push(&format!("def f(x y) {body}"));
+    reader.finish();
+    let item = reader.read(&Names::new()).and_then(|read| read.item);
+    match item.expect("the text is a definition") {
+        Item::Definition { function, .. } => function,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+fn measure(function: &Function, counts: bool) -> Pairs {
+    let memory = CodeMemory::new();
+    let address = |maths: kaleidoscope_lang::maths::MathsFunction| {
+        maths::find(maths.name()).expect("both lists are the same").guest_address().get()
+    };
+    let mut compiler = Compiler::new(&address).expect("Cranelift can be set up");
+    let cells = vec![i64::MAX; n_cells(function)];
+    let heat = counts.then_some(Heat { cells: cells.as_ptr().addr(), hot: SLOT, body: 0 });
+    let unit = Unit { function, id: None, callees: &|_| Callee::Slot { address: SLOT }, heat };
+    let ours = || {
+        let code = compiler.compile(&unit).expect("the function is small");
+        drop(memory.allocate(&code.bytes, code.align).expect("there is memory"));
+    };
+
+    let mut llvm = llvm_orc::Compiler::builder()
+        .opt_level(llvm_orc::OptLevel::None)
+        .build()
+        .expect("LLVM can be set up");
+    let passes = Passes::none();
+    let dylib =
+        Jit::builder().build().and_then(|jit| jit.create_bare_dylib("bench")).expect("ORC can be set up");
+    let mut version = 0;
+    let theirs = || {
+        version += 1;
+        let symbol = symbols::body("f", version);
+        let callees = |_| kaleidoscope_llvm::Callee::Slot { address: SLOT as u64 };
+        let unit = kaleidoscope_llvm::Unit { function, symbol: &symbol, callees: &callees };
+        let object = llvm.compile_with(&passes, |cx| lower(cx, &unit)).expect("the function is small");
+        let tracker = dylib.add_object(&object).expect("the name is new");
+        tracker.lookup(&symbol).expect("the object has it");
+        tracker.remove().expect("nobody runs it");
+    };
+    Pairs::measure(N_PAIRS, in_row(ours), in_row(theirs))
+}
+
+fn in_row(mut what: impl FnMut()) -> impl FnMut() {
+    move || (0..N_IN_ROW).for_each(|_| what())
+}
