@@ -63,19 +63,21 @@ fn the_time_limit_is_that_of_each_item() {
     }
 }
 
-/// Says when the program has begun.
-struct Announcing(mpsc::Sender<()>);
+/// Says when the program has begun: there is room for one message, and whoever wants it takes it.
+struct Announcing(mpsc::SyncSender<()>);
 
 impl Output for Announcing {
     fn write(&self, _: &str) -> io::Result<()> {
-        self.0.send(()).map_err(io::Error::other)
+        // What has been said already is not said again.
+        let _ = self.0.try_send(());
+        Ok(())
     }
 }
 
 #[test]
 fn a_request_stops_what_runs_and_nothing_later() {
     for mode in Mode::ALL {
-        let (sender, begun) = mpsc::channel();
+        let (sender, begun) = mpsc::sync_channel(1);
         let engine = Engine::builder().mode(*mode).output(Announcing(sender)).build().unwrap();
         let interrupter = engine.interrupter();
         let running = thread::spawn({
@@ -94,5 +96,32 @@ fn a_request_stops_what_runs_and_nothing_later() {
         // Nothing runs: there is nothing to stop.
         interrupter.interrupt();
         check(&engine, "def g(x) x + 1; g(1);", &[2.0], &[]);
+    }
+}
+
+/// The program is nearly always in functions of others, where it cannot be left; it is left when they return.
+#[test]
+fn loops_of_maths_and_of_output_are_stopped() {
+    const LOOPS: &str = "def maths(x) printd(x) + (for i = 0, 1 in x = sin(x + i));
+        def output(x) for i = 0, 1 in putchard(46);";
+    for mode in Mode::ALL {
+        for call in ["maths(1);", "output(1);"] {
+            let builder = Engine::builder().mode(*mode).output(OutputBuffer::default());
+            let engine = builder.time_limit(Duration::from_millis(30)).build().unwrap();
+            check(&engine, LOOPS, &[], &[]);
+            check(&engine, call, &[], &["KLS3006"]);
+
+            let (sender, begun) = mpsc::sync_channel(1);
+            let engine = Engine::builder().mode(*mode).output(Announcing(sender)).build().unwrap();
+            check(&engine, LOOPS, &[], &[]);
+            let interrupter = engine.interrupter();
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    begun.recv().unwrap();
+                    interrupter.interrupt();
+                });
+                check(&engine, call, &[], &["KLS3005"]);
+            });
+        }
     }
 }
