@@ -10,6 +10,7 @@ const ORACLE: Setting = Setting { mode: Mode::Off, optimization: Optimization::N
 
 /// The others. Eager code is made without optimisation, so that two ways through LLVM are compared in one go.
 const JUDGED: &[Setting] = &[
+    Setting { mode: Mode::Tiered, optimization: Optimization::Aggressive },
     Setting { mode: Mode::Lazy, optimization: Optimization::Default },
     Setting { mode: Mode::Eager, optimization: Optimization::None },
 ];

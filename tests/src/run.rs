@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kaleidoscope::lang::number;
 use kaleidoscope::{
-    Builder, Engine, Event, Mode, Observer, Optimization, OutputBuffer, Severity, Statistics,
+    Builder, Engine, Event, Mode, Observer, Optimization, OutputBuffer, Severity, Statistics, Thresholds,
 };
 
 /// One thing that an item gave.
@@ -51,6 +51,9 @@ pub struct Setting {
     pub optimization: Optimization,
 }
 
+/// So low that the code of small programs becomes hot in the midst of running.
+const THRESHOLDS: Thresholds = Thresholds { calls: 2, turns: 3 };
+
 impl Setting {
     /// Every mode at its usual level.
     pub fn every_mode() -> impl Iterator<Item = Self> {
@@ -59,7 +62,7 @@ impl Setting {
 
     /// An engine with this setting, to be set up further.
     pub fn builder(self) -> Builder {
-        Engine::builder().mode(self.mode).optimization(self.optimization)
+        Engine::builder().mode(self.mode).optimization(self.optimization).thresholds(THRESHOLDS)
     }
 }
 

@@ -36,6 +36,7 @@ const REFERENCE: Setting = Setting { mode: Mode::Off, optimization: Optimization
 /// The settings that are judged, one line each. A fuzzer takes one of them, or all; other sessions take all. Some have
 /// the same mode: an engine must not see what another one does, and races are run with what is judged only.
 const JUDGED: &[Setting] = &[
+    Setting { mode: Mode::Tiered, optimization: Optimization::Aggressive },
     Setting { mode: Mode::Lazy, optimization: Optimization::None },
     Setting { mode: Mode::Eager, optimization: Optimization::None },
     Setting { mode: Mode::Off, optimization: Optimization::None },

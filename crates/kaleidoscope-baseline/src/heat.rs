@@ -41,9 +41,5 @@ pub struct Heat {
 /// How many cells the code of a function needs.
 pub fn n_cells(function: &Function) -> usize {
     let has_tail_call = function.ops.iter().any(|op| matches!(op, Op::TailCall));
-    1 + 2 * (n_loops(function) + usize::from(has_tail_call))
-}
-
-pub(crate) fn n_loops(function: &Function) -> usize {
-    function.ops.iter().filter(|op| matches!(op, Op::Loop)).count()
+    1 + 2 * (function.n_loops() + usize::from(has_tail_call))
 }

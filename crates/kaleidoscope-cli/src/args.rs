@@ -1,7 +1,7 @@
 //! The command line, as scripts may rely on it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kaleidoscope::{Mode, Optimization};
+use kaleidoscope::{Builder, Mode, Optimization};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub(crate) struct RunOptions {
     #[arg(short = 'e', value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) texts: Vec<String>,
 
-    /// When code is made: at the first call, when defined, or never
+    /// When code is made, and how well
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     pub(crate) jit: JitArg,
 
@@ -137,20 +137,21 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// How much LLVM optimises.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct OptimizationOption {
-    /// How much LLVM's optimiser does, from 0 to 3
-    #[arg(short = 'O', value_name = "LEVEL", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=3))]
-    level: u8,
+    /// How much LLVM's optimiser does, from 0 to 3 [default: 3 for hot code in tiered mode, 2 elsewhere]
+    #[arg(short = 'O', value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
+    level: Option<u8>,
 }
 
 impl OptimizationOption {
-    /// The level.
-    pub(crate) fn level(self) -> Optimization {
-        match self.level {
+    /// The builder with the level, if one was given.
+    pub(crate) fn apply(self, builder: Builder) -> Builder {
+        let Some(level) = self.level else { return builder };
+        builder.optimization(match level {
             0 => Optimization::None,
             1 => Optimization::Less,
             2 => Optimization::Default,
             _ => Optimization::Aggressive,
-        }
+        })
     }
 }
 
@@ -165,8 +166,10 @@ pub(crate) struct MessageOption {
 /// When code is made.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum JitArg {
-    /// At a function's first call
+    /// Quickly at a function's first call; again and better, in the background, where it is hot
     #[default]
+    Tiered,
+    /// Well at a function's first call
     Lazy,
     /// When a function is defined
     Eager,
@@ -178,6 +181,7 @@ impl JitArg {
     /// The engine's word for it.
     pub(crate) fn mode(self) -> Mode {
         match self {
+            Self::Tiered => Mode::Tiered,
             Self::Lazy => Mode::Lazy,
             Self::Eager => Mode::Eager,
             Self::Off => Mode::Off,

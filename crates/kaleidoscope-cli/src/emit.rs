@@ -8,14 +8,15 @@ use crate::report::Reporter;
 use crate::run::read_all;
 use kaleidoscope::lang::item::Item;
 use kaleidoscope::lang::{syntax, token};
-use kaleidoscope::{Engine, Listing, Script};
+use kaleidoscope::{Engine, Listing, Mode, Script};
 
 /// Shows what the options ask for.
 pub(crate) fn emit(options: &EmitOptions) -> Exit {
     let console = Console::new();
     let reporter = Reporter::new(options.messages.format, console.clone());
     let input = Input::of_path(&options.file);
-    let engine = match Engine::builder().optimization(options.optimization.level()).build() {
+    let builder = options.optimization.apply(Engine::builder().mode(Mode::Lazy));
+    let engine = match builder.build() {
         Ok(engine) => engine,
         Err(error) => {
             reporter.failure(&error.to_string());

@@ -23,9 +23,10 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         inputs.push(Input::Stdin);
     }
 
-    let mut builder = Engine::builder()
+    let mut builder = options
+        .optimization
+        .apply(Engine::builder())
         .mode(options.jit.mode())
-        .optimization(options.optimization.level())
         .stack_bytes(options.stack as usize * (1 << 20))
         .output(console.clone());
     if let Some(limit) = options.timeout {

@@ -1,7 +1,7 @@
 //! What `--stats` prints, on standard error.
 
 use crate::args::StatsFormat;
-use kaleidoscope::Totals;
+use kaleidoscope::{Compiled, Totals};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::Duration;
@@ -25,15 +25,17 @@ fn as_json(totals: &Totals) -> Value {
             "version": compiled.body.version,
             "micros": micros(compiled.times.total()),
             "bytes": compiled.bytes,
-            "inlined": [],
+            "loop": compiled.of_loop,
+            "inlined": compiled.inlined.iter().map(|name| &**name).collect::<Vec<_>>(),
         })
     });
     json!({
         "functions": {
             "defined": totals.defined.len(),
-            "called": totals.ir_functions.len(),
-            "baseline": 0,
-            "optimized": 0,
+            "called": totals.compiled_functions.len(),
+            "baseline": totals.baseline.len(),
+            "optimized": totals.optimized.len(),
+            "invalidated": totals.n_invalidated,
             "failed": totals.failed.len(),
         },
         "expressions": totals.n_expressions,
@@ -41,7 +43,7 @@ fn as_json(totals: &Totals) -> Value {
         "bytes": { "code": totals.code_bytes, "resolved": totals.resolved_bytes },
         "micros": {
             "parse": micros(totals.parse),
-            "baseline": 0,
+            "baseline": micros(totals.compile.baseline),
             "llvm_start": micros(totals.generator_start),
             "llvm_ir": micros(totals.compile.ir),
             "llvm_optimize": micros(totals.compile.optimize),
@@ -60,11 +62,12 @@ fn micros(duration: Duration) -> u128 {
 
 fn as_text(totals: &Totals) -> String {
     let mut text = format!(
-        "functions   {} defined, {} compiled, {} failed; {} bytes resolved, {} bytes of code\n\
+        "functions   {} defined, {} compiled ({} hot), {} failed; {} bytes resolved, {} bytes of code\n\
          expressions {} run\n\
          time        {} in all: ",
         totals.defined.len(),
-        totals.ir_functions.len(),
+        totals.compiled_functions.len(),
+        totals.optimized.len(),
         totals.failed.len(),
         totals.resolved_bytes,
         totals.code_bytes,
@@ -73,6 +76,7 @@ fn as_text(totals: &Totals) -> String {
     );
     let stages = [
         ("parse", totals.parse),
+        ("baseline", totals.compile.baseline),
         ("LLVM start", totals.generator_start),
         ("LLVM IR", totals.compile.ir),
         ("optimise", totals.compile.optimize),
@@ -85,15 +89,25 @@ fn as_text(totals: &Totals) -> String {
     text.push('\n');
     for compiled in &totals.compiled {
         text.push_str(&format!(
-            "compiled    {:<24} {:>5}  version {:<3} {:>10}  {:>6} bytes\n",
+            "compiled    {:<24} {:>9}  version {:<3} {:>10}  {:>6} bytes{}\n",
             &*compiled.body.name,
             compiled.tier.name(),
             compiled.body.version,
             millis(compiled.times.total()),
             compiled.bytes,
+            particulars(compiled),
         ));
     }
     text
+}
+
+/// Which loop it is, and what is part of it, where there is something to say.
+fn particulars(compiled: &Compiled) -> String {
+    let of_loop = compiled.of_loop.map_or(String::new(), |nth| format!(", loop {nth}"));
+    match compiled.inlined.is_empty() {
+        true => of_loop,
+        false => format!("{of_loop}, with {}", compiled.inlined.join(", ")),
+    }
 }
 
 fn millis(duration: Duration) -> String {

@@ -107,17 +107,27 @@ impl Observer for Trace {
                 let args = json!({ "version": body.version, "micros": micros(*took) });
                 self.instant(&format!("IR {}", body.name), "compile", &args);
             }
-            Event::Compiled { body, tier, times, bytes } => {
+            Event::Compiled { body, tier, of_loop, inlined, times, bytes } => {
+                let inlined: Vec<&str> = inlined.iter().map(|name| &**name).collect();
                 let args = json!({
-                    "version": body.version, "tier": tier.name(), "bytes": bytes, "micros": {
-                        "ir": micros(times.ir), "optimize": micros(times.optimize),
+                    "version": body.version, "tier": tier.name(), "bytes": bytes,
+                    "loop": of_loop, "inlined": inlined, "micros": {
+                        "baseline": micros(times.baseline), "ir": micros(times.ir), "optimize": micros(times.optimize),
                         "codegen": micros(times.codegen), "link": micros(times.link),
                     },
                 });
                 self.complete(&format!("compile {}", body.name), "compile", times.total(), &args);
             }
-            Event::Freed { body, bytes } => {
-                let args = json!({ "version": body.version, "bytes": bytes });
+            Event::Hot { body, of_loop } => {
+                let args = json!({ "version": body.version, "loop": of_loop });
+                self.instant(&format!("hot {}", body.name), "tier", &args);
+            }
+            Event::Invalidated { body, of_loop } => {
+                let args = json!({ "version": body.version, "loop": of_loop });
+                self.instant(&format!("invalidate {}", body.name), "tier", &args);
+            }
+            Event::Freed { body, tier, bytes } => {
+                let args = json!({ "version": body.version, "tier": tier.name(), "bytes": bytes });
                 self.instant(&format!("free {}", body.name), "free", &args);
             }
             Event::Failed { body, reason } => {

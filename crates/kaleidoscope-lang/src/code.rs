@@ -134,6 +134,11 @@ impl Function {
         size_of::<Self>() + size_of_val(&*self.locals) + size_of_val(&*self.ops)
     }
 
+    /// How many loops it has.
+    pub fn n_loops(&self) -> usize {
+        self.ops.iter().filter(|op| matches!(op, Op::Loop)).count()
+    }
+
     /// Whether running it takes each operation at most once and calls nothing: then evaluating it is cheaper than
     /// compiling it.
     pub fn is_straight_line(&self) -> bool {

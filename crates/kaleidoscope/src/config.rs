@@ -1,15 +1,20 @@
 //! How an engine is set up.
 
+use crate::policy::Thresholds;
 use crate::{Engine, Error, Observer, Output, StandardOutput};
 use std::fmt;
+use std::num::NonZero;
+use std::thread;
 use std::time::Duration;
 
 /// When code is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {
-    /// At a function's first call: a function that is never called costs no code.
+    /// Quickly at a function's first call; again and better, in the background, when it has become hot.
     #[default]
+    Tiered,
+    /// Well at a function's first call: a function that is never called costs no code.
     Lazy,
     /// When a function is defined. To compare with.
     Eager,
@@ -19,11 +24,12 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: &[Self] = &[Self::Lazy, Self::Eager, Self::Off];
+    pub const ALL: &[Self] = &[Self::Tiered, Self::Lazy, Self::Eager, Self::Off];
 
     /// The word for it, as the command takes it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Tiered => "tiered",
             Self::Lazy => "lazy",
             Self::Eager => "eager",
             Self::Off => "off",
@@ -49,7 +55,9 @@ pub enum Optimization {
 /// Settings of an engine to be made. From [`Engine::builder`].
 pub struct Builder {
     pub(crate) mode: Mode,
-    pub(crate) optimization: Optimization,
+    pub(crate) optimization: Option<Optimization>,
+    pub(crate) thresholds: Thresholds,
+    pub(crate) compile_threads: usize,
     pub(crate) stack_bytes: usize,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) max_functions: usize,
@@ -63,7 +71,9 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             mode: Mode::default(),
-            optimization: Optimization::default(),
+            optimization: None,
+            thresholds: Thresholds::default(),
+            compile_threads: usual_compile_threads(),
             stack_bytes: 256 << 20,
             time_limit: None,
             max_functions: usize::MAX,
@@ -76,17 +86,33 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// When code is made; [`Mode::Lazy`] if not set.
+    /// When code is made; [`Mode::Tiered`] if not set.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// How much LLVM's optimiser does; [`Optimization::Default`] if not set.
+    /// How much LLVM's optimiser does; if not set, [`Optimization::Aggressive`] for hot code in [`Mode::Tiered`], and
+    /// [`Optimization::Default`] elsewhere.
     #[must_use]
     pub fn optimization(mut self, optimization: Optimization) -> Self {
-        self.optimization = optimization;
+        self.optimization = Some(optimization);
+        self
+    }
+
+    /// How often code runs in [`Mode::Tiered`] before it is made again.
+    #[must_use]
+    pub fn thresholds(mut self, thresholds: Thresholds) -> Self {
+        self.thresholds = thresholds;
+        self
+    }
+
+    /// The most threads that make code in the background, or for several threads that wait for code; at least one. If not
+    /// set, half as many as the machine has processors, and at most four.
+    #[must_use]
+    pub fn compile_threads(mut self, n: usize) -> Self {
+        self.compile_threads = n;
         self
     }
 
@@ -151,6 +177,11 @@ impl Builder {
     pub fn build(self) -> Result<Engine, Error> {
         Engine::from_builder(self)
     }
+}
+
+fn usual_compile_threads() -> usize {
+    let n_processors = thread::available_parallelism().map_or(1, NonZero::get);
+    (n_processors / 2).clamp(1, 4)
 }
 
 impl fmt::Debug for Builder {

@@ -1,10 +1,10 @@
 //! The engine: what an application holds.
 
-use crate::compile::Listing;
+use crate::compile::{CompileThreads, Listing};
 use crate::config::Builder;
 use crate::failure::Failure;
 use crate::interrupt::Interrupter;
-use crate::jit::{Body, Jit};
+use crate::jit::{Jit, Replaced};
 use crate::program::Program;
 use crate::script::{Outcome, Script};
 use crate::shared::{Shared, stub_of};
@@ -32,6 +32,18 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) jit: Arc<Jit<Shared>>,
+    /// Comes last: when it goes, the compile threads end, which may be the last to hold the functions.
+    _compiling: Arc<Compiling>,
+}
+
+/// Ends the compile threads when nobody has the engine any more.
+#[derive(Debug)]
+struct Compiling(CompileThreads);
+
+impl Drop for Compiling {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 // A panic of the host's code (an observer, an output, the body of a scope) leaves every table of the engine whole.
@@ -43,8 +55,8 @@ impl RefUnwindSafe for Engine {}
 pub(crate) struct Commit {
     /// The version that a definition begins.
     pub(crate) version: u32,
-    /// Bodies that are to be freed.
-    pub(crate) retired: Vec<Body>,
+    /// What becomes of the code that was there.
+    pub(crate) replaced: Replaced,
 }
 
 impl Engine {
@@ -62,7 +74,10 @@ impl Engine {
     }
 
     pub(crate) fn from_builder(builder: Builder) -> Result<Self, Error> {
-        let engine = Self { jit: Arc::new(Jit::new(Shared::new(builder).map_err(Error::memory)?)) };
+        let jit = Arc::new(Jit::new(Shared::new(builder).map_err(Error::memory)?));
+        jit.source.set_jit(&jit);
+        let compiling = Compiling(jit.source.compile_threads.clone());
+        let engine = Self { jit, _compiling: Arc::new(compiling) };
         let mut program = engine.jit.source.program();
         let n_functions = program.names.n_functions();
         engine.declare(&mut program, n_functions).map_err(Error::memory)?;
@@ -163,11 +178,11 @@ impl Engine {
         program.names.commit(item);
         let Item::Definition { id, function, .. } = item else { return Ok(Commit::default()) };
         let version = program.define(*id, Arc::clone(function));
-        let mut retired = self.jit.define(stub_of(*id), version);
+        let mut replaced = self.jit.define(stub_of(*id), version);
         if let Some(before) = before.filter(|before| before != id) {
             // The name has another arity now: the old function is withdrawn.
-            retired.extend(self.jit.define(stub_of(before), version));
+            replaced = replaced.and(self.jit.define(stub_of(before), version));
         }
-        Ok(Commit { version, retired })
+        Ok(Commit { version, replaced })
     }
 }

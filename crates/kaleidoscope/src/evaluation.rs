@@ -1,11 +1,11 @@
 //! Running one top-level expression, in the engine's mode.
 
 use crate::Mode;
-use crate::event::{BodyName, Event, Tier};
+use crate::event::{BodyName, Event};
 use crate::failure::Failure;
 use crate::host::maths_entry;
 use crate::interrupt::{Cause, Watch};
-use crate::jit::{Jit, Source};
+use crate::jit::{Jit, Occasion, Source};
 use crate::shared::Shared;
 use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::evaluate::{self, Environment, StackLimit};
@@ -31,7 +31,8 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
             Reference { shared, watch: &watch }.run(expression, &[])
         }
         Some(unit) => {
-            let body = shared.compile(unit, Tier::Eager).map_err(|failure| shared.failed(failure))?;
+            let body =
+                shared.compile(unit, Occasion::Definition).map_err(|failure| shared.failed(failure))?;
             start = Instant::now();
             jit.run_once(body, &watch, shared.stack_bytes)
         }

@@ -62,15 +62,36 @@ pub enum Event {
         body: BodyName,
         /// Which kind of code.
         tier: Tier,
+        /// The loop whose rest it is, by its number in the function, if it is not the whole.
+        of_loop: Option<usize>,
+        /// The functions whose bodies are part of it.
+        inlined: Arc<[Arc<str>]>,
         /// How long the stages took.
         times: CompileTimes,
         /// Bytes of machine code.
         bytes: usize,
     },
+    /// Code has run so often that better code is going to be made of it in the background.
+    Hot {
+        /// The function or expression, and its version.
+        body: BodyName,
+        /// The loop of which better code is to be made, if not of the whole.
+        of_loop: Option<usize>,
+    },
+    /// Better code is called no more, because a function whose body is part of it was defined again. Calls go to the
+    /// first code of the function.
+    Invalidated {
+        /// The function or expression, and its version.
+        body: BodyName,
+        /// The loop whose rest it was, if not the whole.
+        of_loop: Option<usize>,
+    },
     /// The machine code was given back.
     Freed {
         /// The function and its version.
         body: BodyName,
+        /// Which kind of code.
+        tier: Tier,
         /// Bytes of machine code.
         bytes: usize,
     },
@@ -110,9 +131,13 @@ impl BodyName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tier {
-    /// Made when first called.
+    /// Quick code, made when first called or because it runs at once.
+    Baseline,
+    /// Made in the background of what has become hot.
+    Optimized,
+    /// Good code, made when first called.
     Lazy,
-    /// Made before it was called: when defined, or because it runs at once.
+    /// Good code, made before it was called: when defined, or because it runs at once.
     Eager,
 }
 
@@ -120,6 +145,8 @@ impl Tier {
     /// The word for it in statistics.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Baseline => "baseline",
+            Self::Optimized => "optimized",
             Self::Lazy => "lazy",
             Self::Eager => "eager",
         }
@@ -129,6 +156,8 @@ impl Tier {
 /// How long the stages of compiling one body took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CompileTimes {
+    /// Resolved form to callable quick code, all at once; the others are LLVM's.
+    pub baseline: Duration,
     /// Resolved form to LLVM IR.
     pub ir: Duration,
     /// LLVM's optimiser.
@@ -141,6 +170,7 @@ pub struct CompileTimes {
 
 impl AddAssign for CompileTimes {
     fn add_assign(&mut self, more: Self) {
+        self.baseline += more.baseline;
         self.ir += more.ir;
         self.optimize += more.optimize;
         self.codegen += more.codegen;
@@ -151,6 +181,6 @@ impl AddAssign for CompileTimes {
 impl CompileTimes {
     /// All stages together.
     pub fn total(&self) -> Duration {
-        self.ir + self.optimize + self.codegen + self.link
+        self.baseline + self.ir + self.optimize + self.codegen + self.link
     }
 }

@@ -16,6 +16,8 @@
 
 #![deny(unsafe_code)]
 
+mod background;
+mod baseline;
 mod call_error;
 mod code_budget;
 mod compile;
@@ -31,6 +33,7 @@ mod interrupt;
 mod jit;
 mod llvm;
 mod output;
+mod policy;
 mod program;
 mod raw;
 mod script;
@@ -49,5 +52,6 @@ pub use kaleidoscope_lang as lang;
 pub use kaleidoscope_lang::diagnostic::{Code, Diagnostic, Severity};
 pub use kaleidoscope_lang::source::{Source, Span};
 pub use output::{Output, OutputBuffer, StandardOutput};
+pub use policy::Thresholds;
 pub use script::{ItemOutcome, Outcome, Script};
 pub use stats::{Compiled, Statistics, Totals};

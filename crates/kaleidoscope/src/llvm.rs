@@ -8,23 +8,23 @@
 //! of each start.
 
 use crate::Optimization;
-use crate::compile::{Callee, Code, CodeGenerator, Listing, NoCode, Unit};
+use crate::compile::{Callee, Code, CodeGenerator, HotUnit, Listing, NoCode, Part, Unit};
 use crate::event::CompileTimes;
 use crate::host::{maths_entry, provided};
 use crate::jit::{self, CodeAddress};
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::maths::MathsFunction;
-use kaleidoscope_llvm::{Effort, Pass, effort, lower, pipeline, symbols};
-use llvm_orc::{Compiler, Dylib, FunctionPass, Jit, Passes};
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Instant;
+use kaleidoscope_llvm::{
+    Effort, HotEntry, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, symbols,
+};
+use llvm_orc::{Compiler, Dylib, FunctionPass, Jit, Object, Passes};
+use std::time::{Duration, Instant};
 
 /// Starts LLVM. Called on the thread that will use it.
 pub(crate) fn start(optimization: Optimization) -> Result<Box<dyn CodeGenerator>, NoCode> {
     let full = compiler_for(optimization)?;
     let dylib = start_linker().map_err(|error| describe(&error))?;
-    Ok(Box::new(Llvm { optimization, full, quick: None, dylib, n_bodies: HashMap::new() }))
+    Ok(Box::new(Llvm { optimization, full, quick: None, dylib, n_bodies: 0 }))
 }
 
 fn start_linker() -> Result<Dylib, llvm_orc::Error> {
@@ -49,9 +49,8 @@ struct Llvm {
     quick: Option<Compiler>,
     /// Where objects are linked.
     dylib: Dylib,
-    /// How many bodies were made for each function. A version can be compiled more than once, when a function that it
-    /// carries is defined, while the first body is still linked: so the body is numbered, and not the definition.
-    n_bodies: HashMap<Arc<str>, u32>,
+    /// How many bodies were made.
+    n_bodies: u32,
 }
 
 impl CodeGenerator for Llvm {
@@ -61,23 +60,27 @@ impl CodeGenerator for Llvm {
         let object = compiler
             .compile_with(&passes, |context| lower(context, &lowering(unit, &symbol, &|id| callee(unit, id))))
             .map_err(|error| describe(&error))?;
-        let start = Instant::now();
-        let tracker = self.dylib.add_object(&object).map_err(|error| describe(&error))?;
-        let address = self.dylib.lookup(&symbol).map_err(|error| describe(&error))?;
-        let timings = object.timings();
-        Ok(Code {
-            address: CodeAddress::new(
-                usize::try_from(address.get()).expect("addresses have the width of this machine"),
-            ),
-            bytes: usize::try_from(object.code_bytes()).unwrap_or(usize::MAX),
-            times: CompileTimes {
-                ir: timings.fill,
-                optimize: timings.optimize,
-                codegen: timings.codegen,
-                link: start.elapsed(),
-            },
-            keep: Box::new(tracker),
-        })
+        self.link(&symbol, &object)
+    }
+
+    fn generate_hot(&mut self, unit: &HotUnit) -> Result<Code, NoCode> {
+        let symbol = self.new_symbol(&unit.root);
+        let instances = unit.plan.instances();
+        let callees = |id| lowered_callee(unit.callee(id));
+        let entry = match unit.part {
+            Part::Whole => HotEntry::Function,
+            Part::Loop(nth) => HotEntry::Loop(nth),
+        };
+        let hot =
+            kaleidoscope_llvm::HotUnit { symbol: &symbol, instances: &instances, callees: &callees, entry };
+        if effort_hot(&hot) != Effort::Full {
+            return Err(NoCode::TooLarge);
+        }
+        let object = self
+            .full
+            .compile_with(&passes(pipeline_hot()), |context| lower_hot(context, &hot))
+            .map_err(|error| describe(&error))?;
+        self.link(&symbol, &object)
     }
 
     fn list(
@@ -106,16 +109,32 @@ impl CodeGenerator for Llvm {
 }
 
 impl Llvm {
-    /// A linker name that no body has yet.
+    fn link(&self, symbol: &str, object: &Object) -> Result<Code, NoCode> {
+        let start = Instant::now();
+        let tracker = self.dylib.add_object(object).map_err(|error| describe(&error))?;
+        let address = self.dylib.lookup(symbol).map_err(|error| describe(&error))?;
+        let timings = object.timings();
+        Ok(Code {
+            address: CodeAddress::new(
+                usize::try_from(address.get()).expect("addresses have the width of this machine"),
+            ),
+            bytes: usize::try_from(object.code_bytes()).unwrap_or(usize::MAX),
+            times: CompileTimes {
+                baseline: Duration::ZERO,
+                ir: timings.fill,
+                optimize: timings.optimize,
+                codegen: timings.codegen,
+                link: start.elapsed(),
+            },
+            keep: Box::new(tracker),
+        })
+    }
+
+    /// A linker name that no body has yet. A version can be compiled more than once, when a function that it carries is defined
+    /// or when it becomes hot, while the first body is still linked: so the body is numbered, and not the definition.
     fn new_symbol(&mut self, unit: &Unit) -> String {
-        let name = &unit.function.name;
-        if unit.id.is_none() {
-            // Expressions are numbered by their names, and compiled once.
-            return symbols::body(name, unit.version);
-        }
-        let n_bodies = self.n_bodies.entry(Arc::clone(name)).or_default();
-        *n_bodies += 1;
-        symbols::body(name, *n_bodies)
+        self.n_bodies += 1;
+        symbols::body(&unit.function.name, self.n_bodies)
     }
 
     /// The compiler for this unit, and its passes.
@@ -144,7 +163,11 @@ fn lowering<'a>(
 }
 
 fn callee(unit: &Unit, id: FunctionId) -> kaleidoscope_llvm::Callee {
-    match unit.callee(id) {
+    lowered_callee(unit.callee(id))
+}
+
+fn lowered_callee(callee: Callee) -> kaleidoscope_llvm::Callee {
+    match callee {
         Callee::Slot { address } => kaleidoscope_llvm::Callee::Slot { address: address as u64 },
         Callee::Maths(maths) => kaleidoscope_llvm::Callee::Maths(maths),
     }

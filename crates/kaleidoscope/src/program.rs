@@ -97,14 +97,25 @@ impl Program {
     pub(crate) fn unit(&self, function: Arc<Function>, id: Option<FunctionId>, version: u32) -> Unit {
         let mut callees = BTreeMap::new();
         for op in &function.ops {
-            if let Op::Call { callee, .. } = *op {
-                callees.entry(callee).or_insert_with(|| match self.names.state(callee) {
-                    State::Maths(maths) => Callee::Maths(maths),
-                    _ => Callee::Slot { address: self.slots[callee.index()] },
-                });
+            let callee = match *op {
+                Op::Call { callee, .. } => Some(callee),
+                // Counting code leaves for its own better code by the slot.
+                Op::TailCall => id,
+                _ => None,
+            };
+            if let Some(callee) = callee {
+                callees.entry(callee).or_insert_with(|| self.callee(callee));
             }
         }
         Unit { function, id, version, callees }
+    }
+
+    /// What stands behind a function that code calls.
+    pub(crate) fn callee(&self, id: FunctionId) -> Callee {
+        match self.names.state(id) {
+            State::Maths(maths) => Callee::Maths(maths),
+            _ => Callee::Slot { address: self.slots[id.index()] },
+        }
     }
 
     /// Whether running the function once needs no code of the program: no loop, and no call but of what the host provides.

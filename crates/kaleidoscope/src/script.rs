@@ -153,7 +153,7 @@ impl Script {
                 *told = news;
             }
         };
-        note(jit.free(commit.retired));
+        note(jit.settle(commit.replaced));
         match item {
             Some(Item::Expression { function, .. }) => evaluate(jit, &function).map(Some),
             Some(Item::Definition { id, function, .. }) => {

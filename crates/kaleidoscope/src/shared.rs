@@ -1,22 +1,29 @@
 //! What the threads of an engine share, and how it serves the lazy engine as its source of bodies.
 
+use crate::baseline::Baseline;
 use crate::code_budget::CodeBudget;
-use crate::compile::{Callee, Code, CompileThread, Listing, NoCode, Unit};
+use crate::compile::{Callee, Code, CompileThreads, Listing, NoCode, Part, Unit};
 use crate::config::Builder;
 use crate::event::{BodyName, Event, Observer, Tier};
 use crate::failure::Failure;
 use crate::host::{HOST_FUNCTIONS, maths_entry};
 use crate::interrupt::Interrupter;
-use crate::jit::{Body, BodyFacts, CodeAddress, HostId, Made, Occasion, Source, Stop, StubId};
+use crate::jit::{
+    Body, BodyFacts, CodeAddress, Heat, HostId, Hot, Jit, Made, Occasion, Source, Stop, StubId,
+};
+use crate::policy::Thresholds;
 use crate::program::Program;
-use crate::{Mode, Output};
+use crate::{Mode, Optimization, Output, background};
+use kaleidoscope_baseline::n_cells;
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::names::{Signature, State};
 use kaleidoscope_native::{HostPool, HostStub};
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 /// The state of one engine but for its functions' code.
@@ -31,9 +38,17 @@ pub(crate) struct Shared {
     pub(crate) output: Box<dyn Output>,
     observers: Vec<Box<dyn Observer>>,
     program: Mutex<Program>,
-    pub(crate) compile_thread: CompileThread,
+    pub(crate) compile_threads: CompileThreads,
+    baseline: Baseline,
+    thresholds: Thresholds,
+    /// How many pieces of code count, or once counted.
+    n_heats: AtomicU32,
+    /// The engine's own functions, for what is made in the background.
+    jit: OnceLock<Weak<Jit<Shared>>>,
     /// By position in [`HOST_FUNCTIONS`].
     host_stubs: Vec<HostStub>,
+    /// Behind all of them: what code calls that has counted enough.
+    hot_stub: HostStub,
 }
 
 impl Shared {
@@ -44,6 +59,12 @@ impl Shared {
             .iter()
             .map(|function| host_pool.allocate(function.arity))
             .collect::<Result<_, _>>()?;
+        let hot_stub = host_pool.allocate(2)?;
+        let usual = match builder.mode {
+            Mode::Tiered => Optimization::Aggressive,
+            _ => Optimization::Default,
+        };
+        let optimization = builder.optimization.unwrap_or(usual);
         Ok(Self {
             mode: builder.mode,
             stack_bytes: builder.stack_bytes,
@@ -56,8 +77,13 @@ impl Shared {
             output: builder.output,
             observers: builder.observers,
             program: Mutex::new(program),
-            compile_thread: CompileThread::new(crate::llvm::start, builder.optimization),
+            compile_threads: CompileThreads::new(crate::llvm::start, optimization, builder.compile_threads),
+            baseline: Baseline::new(hot_stub.address()),
+            thresholds: builder.thresholds,
+            n_heats: AtomicU32::new(0),
+            jit: OnceLock::new(),
             host_stubs,
+            hot_stub,
         })
     }
 
@@ -86,23 +112,61 @@ impl Shared {
         first.map_or(Ok(()), |body| self.tell(|| Event::FirstCalled { body }))
     }
 
-    /// Makes code for the unit on the compile thread.
-    pub(crate) fn compile(&self, unit: Unit, tier: Tier) -> Result<Body, Failure> {
+    /// Says which functions these are the state of.
+    pub(crate) fn set_jit(&self, jit: &Arc<Jit<Shared>>) {
+        self.jit.set(Arc::downgrade(jit)).expect("an engine is made once");
+    }
+
+    pub(crate) fn jit(&self) -> Option<Arc<Jit<Shared>>> {
+        self.jit.get()?.upgrade()
+    }
+
+    /// Makes the first code of the unit.
+    pub(crate) fn compile(&self, unit: Unit, occasion: Occasion) -> Result<Body, Failure> {
         self.code_budget.check()?;
         let unit = Arc::new(unit);
-        let sent = Arc::clone(&unit);
-        let code = match self.compile_thread.run(move |generator| generator.generate(&sent)) {
-            Ok(code) => code,
-            Err(reason) => return Err(Failure::Compile { body: unit.body_name(), reason }),
+        let mut heat = None;
+        let (tier, code) = match self.mode {
+            Mode::Tiered => {
+                let counters = Arc::new(self.new_heat(&unit));
+                let code = self.baseline.generate(&unit, Some(&counters));
+                heat = Some(counters);
+                (Tier::Baseline, code)
+            }
+            _ => {
+                let sent = Arc::clone(&unit);
+                let code = self.compile_threads.run(move |generator| generator.generate(&sent));
+                (if occasion == Occasion::Call { Tier::Lazy } else { Tier::Eager }, code)
+            }
         };
+        let code = code.map_err(|reason| Failure::Compile { body: unit.body_name(), reason })?;
         let code = self.code_budget.charge(code)?;
-        let carries = unit.callees.iter().filter_map(|(&id, callee)| match callee {
-            Callee::Maths(_) => Some((stub_of(id), PROVIDED)),
-            Callee::Slot { .. } => None,
-        });
-        let made = Made::Compiled { tier, times: code.times, bytes: code.bytes };
-        let facts = BodyFacts { function: unit.id.map(stub_of), name: unit.body_name(), made };
-        Ok(Body::new(facts, unit.function.n_params, carries.collect(), code))
+        let facts = BodyFacts {
+            function: unit.id.map(stub_of),
+            name: unit.body_name(),
+            made: Made::Compiled { tier, part: Part::Whole, times: code.times, bytes: code.bytes },
+            inlined: Arc::default(),
+        };
+        let body = Body::new(facts, unit.function.n_params, provided_in(&unit.callees).collect(), code);
+        Ok(match heat {
+            Some(heat) => body.with_heat(heat),
+            None => body,
+        })
+    }
+
+    /// Whether there may be more code.
+    pub(crate) fn check_code(&self) -> Result<(), Failure> {
+        self.code_budget.check()
+    }
+
+    /// Counts code that was made.
+    pub(crate) fn charge(&self, code: Code) -> Result<Code, Failure> {
+        self.code_budget.charge(code)
+    }
+
+    fn new_heat(&self, unit: &Arc<Unit>) -> Heat {
+        let number = self.n_heats.fetch_add(1, Ordering::Relaxed);
+        Heat::new(number, Arc::clone(unit), n_cells(&unit.function), self.thresholds)
     }
 
     /// Whether programs may name so many functions, those that the engine provides included.
@@ -116,7 +180,8 @@ impl Shared {
     /// The body of a function that is there: of the host, or of the maths library.
     fn provided(&self, function: StubId, signature: Signature, address: CodeAddress) -> Body {
         let name = BodyName { name: signature.name, version: PROVIDED };
-        let facts = BodyFacts { function: Some(function), name, made: Made::Provided };
+        let facts =
+            BodyFacts { function: Some(function), name, made: Made::Provided, inlined: Arc::default() };
         Body::new(facts, signature.arity, Box::default(), Code::provided(address))
     }
 
@@ -127,7 +192,7 @@ impl Shared {
         listing: Listing,
         name_of: impl Fn(FunctionId) -> String + Send + 'static,
     ) -> Result<String, NoCode> {
-        self.compile_thread.run(move |generator| generator.list(&unit, listing, &name_of))
+        self.compile_threads.run(move |generator| generator.list(&unit, listing, &name_of))
     }
 
     /// Calls the host function at this position of [`HOST_FUNCTIONS`]. A panic in the output sink becomes a failure.
@@ -150,11 +215,7 @@ impl Source for Shared {
             }
             let unit = program.unit(Arc::clone(&definition.function), Some(id), version);
             drop(program);
-            let tier = match occasion {
-                Occasion::Call => Tier::Lazy,
-                Occasion::Definition => Tier::Eager,
-            };
-            return self.compile(unit, tier).map(Some);
+            return self.compile(unit, occasion).map(Some);
         }
         let signature = program.names.signature(id).clone();
         let address = match program.names.state(id) {
@@ -178,12 +239,22 @@ impl Source for Shared {
     }
 
     fn ready(&self, body: &BodyFacts) -> Result<(), Failure> {
-        let Made::Compiled { tier, times, bytes } = body.made else { return Ok(()) };
-        if let Some(took) = self.compile_thread.take_start() {
-            self.tell(|| Event::GeneratorStarted { took })?;
+        let Made::Compiled { tier, part, times, bytes } = body.made else { return Ok(()) };
+        let name = || body.name.clone();
+        if tier != Tier::Baseline {
+            if let Some(took) = self.compile_threads.take_start() {
+                self.tell(|| Event::GeneratorStarted { took })?;
+            }
+            self.tell(|| Event::IrMade { body: name(), took: times.ir })?;
         }
-        self.tell(|| Event::IrMade { body: body.name.clone(), took: times.ir })?;
-        self.tell(|| Event::Compiled { body: body.name.clone(), tier, times, bytes })
+        self.tell(|| Event::Compiled {
+            body: name(),
+            tier,
+            of_loop: part.of_loop(),
+            inlined: Arc::clone(&body.inlined),
+            times,
+            bytes,
+        })
     }
 
     fn failed(&self, failure: Failure) -> Failure {
@@ -196,8 +267,28 @@ impl Source for Shared {
     }
 
     fn freed(&self, body: &BodyFacts) -> Result<(), Failure> {
-        let Made::Compiled { bytes, .. } = body.made else { return Ok(()) };
-        self.tell(|| Event::Freed { body: body.name.clone(), bytes })
+        let Made::Compiled { tier, bytes, .. } = body.made else { return Ok(()) };
+        self.tell(|| Event::Freed { body: body.name.clone(), tier, bytes })
+    }
+
+    fn improve(&self, hot: Hot) -> Result<(), Failure> {
+        let body = hot.heat.unit.body_name();
+        self.tell(|| Event::Hot { body: body.clone(), of_loop: hot.part.of_loop() })?;
+        background::improve(self, hot);
+        Ok(())
+    }
+
+    fn stub_of(&self, unit: &Unit) -> Option<StubId> {
+        unit.id.map(stub_of)
+    }
+
+    fn invalidated(&self, body: &BodyFacts) -> Result<(), Failure> {
+        let of_loop = body.part().of_loop();
+        self.tell(|| Event::Invalidated { body: body.name.clone(), of_loop })
+    }
+
+    fn hot_function(&self) -> Option<HostId> {
+        Some(self.hot_stub.id())
     }
 
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Failure> {
@@ -220,6 +311,16 @@ impl Source for Shared {
 
 /// The version that bodies of the host's functions and of the maths library have.
 pub(crate) const PROVIDED: u32 = 0;
+
+/// The functions of the host and the maths library that code of these callees stands for, with their version.
+pub(crate) fn provided_in(
+    callees: &BTreeMap<FunctionId, Callee>,
+) -> impl Iterator<Item = (StubId, u32)> + '_ {
+    callees.iter().filter_map(|(&id, callee)| match callee {
+        Callee::Maths(_) => Some((stub_of(id), PROVIDED)),
+        Callee::Slot { .. } => None,
+    })
+}
 
 /// A function's stub has the function's number.
 pub(crate) fn stub_of(id: FunctionId) -> StubId {

@@ -30,6 +30,14 @@ pub struct Totals {
     pub defined: BTreeSet<Arc<str>>,
     /// Functions that were called, each at its first call (a function defined again counts anew).
     pub called: BTreeSet<Arc<str>>,
+    /// Functions that were compiled, at whatever tier.
+    pub compiled_functions: BTreeSet<Arc<str>>,
+    /// Functions for which quick code was made.
+    pub baseline: BTreeSet<Arc<str>>,
+    /// Functions for which better code was made because they were hot.
+    pub optimized: BTreeSet<Arc<str>>,
+    /// How often better code was given up because of a definition.
+    pub n_invalidated: u64,
     /// Functions for which LLVM IR was made.
     pub ir_functions: BTreeSet<Arc<str>>,
     /// Functions for which no code could be made.
@@ -66,6 +74,10 @@ pub struct Compiled {
     pub times: CompileTimes,
     /// Bytes of machine code.
     pub bytes: usize,
+    /// The loop whose rest it is, if it is not the whole.
+    pub of_loop: Option<usize>,
+    /// The functions whose bodies are part of it.
+    pub inlined: Arc<[Arc<str>]>,
 }
 
 impl Default for Statistics {
@@ -111,10 +123,19 @@ impl Observer for Statistics {
                     totals.ir_functions.insert(body.name.clone());
                 }
             }
-            Event::Compiled { body, tier, times, bytes } => {
+            Event::Compiled { body, tier, of_loop, inlined, times, bytes } => {
+                if !body.is_expression() {
+                    totals.compiled_functions.insert(body.name.clone());
+                    match tier {
+                        Tier::Baseline => totals.baseline.insert(body.name.clone()),
+                        Tier::Optimized => totals.optimized.insert(body.name.clone()),
+                        Tier::Lazy | Tier::Eager => false,
+                    };
+                }
                 totals.code_bytes += *bytes as u64;
                 totals.compile += *times;
-                if *tier == Tier::Lazy {
+                // An expression is compiled before it runs, and hot code while something else runs.
+                if !body.is_expression() && matches!(tier, Tier::Lazy | Tier::Baseline) {
                     *compiled_meanwhile += times.total();
                 }
                 totals.compiled.push(Compiled {
@@ -122,6 +143,8 @@ impl Observer for Statistics {
                     tier: *tier,
                     times: *times,
                     bytes: *bytes,
+                    of_loop: *of_loop,
+                    inlined: Arc::clone(inlined),
                 });
             }
             Event::Failed { body, .. } => {
@@ -133,7 +156,8 @@ impl Observer for Statistics {
                 totals.n_expressions += 1;
                 *evaluated += *took;
             }
-            Event::Freed { .. } => {}
+            Event::Invalidated { .. } => totals.n_invalidated += 1,
+            Event::Freed { .. } | Event::Hot { .. } => {}
         }
     }
 }

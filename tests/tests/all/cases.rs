@@ -44,6 +44,11 @@ fn eager() {
 }
 
 #[test]
+fn tiered() {
+    check(Mode::Tiered);
+}
+
+#[test]
 fn off() {
     check(Mode::Off);
 }

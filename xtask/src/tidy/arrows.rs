@@ -25,7 +25,13 @@ const ROWS: &[Row] = &[
     Row { name: "kaleidoscope-llvm", house: &["kaleidoscope-lang"], llvm: true },
     Row {
         name: "kaleidoscope",
-        house: &["kaleidoscope-lang", "kaleidoscope-llvm", "kaleidoscope-native", "llvm-orc"],
+        house: &[
+            "kaleidoscope-lang",
+            "kaleidoscope-baseline",
+            "kaleidoscope-llvm",
+            "kaleidoscope-native",
+            "llvm-orc",
+        ],
         llvm: false,
     },
     Row { name: "kaleidoscope-cli", house: &["kaleidoscope"], llvm: false },

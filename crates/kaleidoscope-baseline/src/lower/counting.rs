@@ -8,7 +8,7 @@ use kaleidoscope_lang::code::Function;
 use super::thunk::{exchange, offset, report, thunk_signature};
 use super::{Lowering, arguments};
 use crate::Callee;
-use crate::heat::{Heat, n_loops};
+use crate::heat::Heat;
 
 /// The size of a cell in bytes.
 const WORD: usize = 8;
@@ -29,7 +29,7 @@ pub(super) struct Counting {
 
 impl Counting {
     pub(super) fn new(heat: Heat, function: &Function) -> Self {
-        let n_loops = n_loops(function);
+        let n_loops = function.n_loops();
         let n_variables = if n_loops == 0 { 0 } else { function.locals.len() };
         Self { heat, tail_calls: n_loops, n_variables, thunk: None }
     }

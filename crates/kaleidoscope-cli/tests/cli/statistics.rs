@@ -12,13 +12,24 @@ fn stats(args: &[&str]) -> Value {
 #[test]
 fn functions_that_are_not_called_are_not_compiled() {
     let text = "def a(x) x; def b(x) a(x); def c(x) b(x); def d(x) x; b(1); 1 + 2;";
-    let stats = stats(&["--stats=json", "-e", text]);
+    let stats = stats(&["--jit", "lazy", "--stats=json", "-e", text]);
     assert_eq!(stats["functions"]["defined"], 4);
     assert_eq!(stats["functions"]["called"], 2);
     assert_eq!(stats["ir_functions"], 2);
     assert_eq!(stats["expressions"], 2);
     let names: Vec<_> = stats["compiled"].as_array().unwrap().iter().map(|body| &body["name"]).collect();
     assert_eq!(names, ["$expr1", "b", "a"]);
+}
+
+#[test]
+fn what_is_not_hot_is_never_seen_by_llvm() {
+    let stats = stats(&["--stats=json", "-e", "def a(x) x; def b(x) a(x); def c(x) x; b(1); 1 + 2;"]);
+    assert_eq!(stats["functions"]["called"], 2);
+    assert_eq!(stats["functions"]["baseline"], 2);
+    assert_eq!(stats["functions"]["optimized"], 0);
+    assert_eq!(stats["ir_functions"], 0);
+    assert_eq!(stats["micros"]["llvm_start"], 0);
+    assert_eq!(stats["compiled"][0]["tier"], "baseline");
 }
 
 #[test]
@@ -59,7 +70,8 @@ fn the_text_form_names_what_was_compiled() {
 #[test]
 fn a_trace_is_an_array_of_events() {
     let trace = file(b"");
-    let finished = run(&["--trace", path(&trace), "-e", "def f(x) x; f(1); def f(x) 2; f(1);"]);
+    let finished =
+        run(&["--jit", "lazy", "--trace", path(&trace), "-e", "def f(x) x; f(1); def f(x) 2; f(1);"]);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let events: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(trace.path()).unwrap()).unwrap();
     let names: Vec<_> =
@@ -75,6 +87,6 @@ fn a_trace_is_an_array_of_events() {
 
 #[test]
 fn the_start_of_llvm_has_a_time_of_its_own() {
-    let stats = stats(&["--stats=json", "-e", "def f(x) x; f(3);"]);
+    let stats = stats(&["--jit", "lazy", "--stats=json", "-e", "def f(x) x; f(3);"]);
     assert!(stats["micros"]["llvm_start"].as_u64() > Some(0), "{stats}");
 }

@@ -12,23 +12,29 @@
 //!    ([`Jit::declare`]), and the arity it is given is the one that the function has for ever.
 //! 5. Calls of generated code go through stubs and slots only.
 //! 6. A [`Callable`] is called only inside of the engine that made it: there its stub is valid, and the runtime its own.
+//! 7. In the cell of a loop's better code there is only the address of a body made for the rest of that very loop, of the same
+//!    resolved function as the code that counts there: code for `fn(*mut f64)`, over as many doubles as the function has variables.
+//!    It is retired like any other body, and the counters live as long as the body that counts.
 #![allow(unsafe_code)]
 
 use super::state::Entry;
-use super::{CodeAddress, Function, HostId, Jit, Source, StubId, Trap};
-use crate::compile::Code;
+use super::{CodeAddress, Function, Heat, HostId, Jit, Source, StubId, Trap};
+use crate::compile::{Code, Part};
 use crate::event::{BodyName, CompileTimes, Tier};
 use kaleidoscope_native::maths::MathsEntry;
 use kaleidoscope_native::{Runtime, Scope, Stub};
 use llvm_orc::{Address, Dylib};
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 /// Compiled code of one function, or of a top-level expression.
 pub(crate) struct Body {
     address: CodeAddress,
     arity: u32,
     pub(crate) facts: BodyFacts,
+    /// The counters of code that counts.
+    heat: Option<Arc<Heat>>,
     /// The functions that the code stands for besides its own (a maths function made into an instruction), with the
     /// version it has of them.
     pub(crate) carries: Box<[(StubId, u32)]>,
@@ -72,13 +78,15 @@ pub(crate) struct BodyFacts {
     pub(crate) function: Option<StubId>,
     pub(crate) name: BodyName,
     pub(crate) made: Made,
+    /// The functions whose bodies are part of it.
+    pub(crate) inlined: Arc<[Arc<str>]>,
 }
 
 /// How a body came to be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Made {
     /// By a code generator.
-    Compiled { tier: Tier, times: CompileTimes, bytes: usize },
+    Compiled { tier: Tier, part: Part, times: CompileTimes, bytes: usize },
     /// It was there: a function of the host or of the maths library.
     Provided,
 }
@@ -87,21 +95,57 @@ impl BodyFacts {
     pub(crate) fn version(&self) -> u32 {
         self.name.version
     }
+
+    /// How much of its function it is.
+    pub(crate) fn part(&self) -> Part {
+        match self.made {
+            Made::Compiled { part, .. } => part,
+            Made::Provided => Part::Whole,
+        }
+    }
 }
 
 impl Body {
     /// Code of this arity, with the functions that it carries.
     pub(crate) fn new(facts: BodyFacts, arity: u32, carries: Box<[(StubId, u32)]>, code: Code) -> Self {
-        Self { address: code.address, arity, facts, carries, _code: code.keep }
+        Self { address: code.address, arity, facts, heat: None, carries, _code: code.keep }
+    }
+
+    /// The same with the counters that the code was made with.
+    pub(crate) fn with_heat(self, heat: Arc<Heat>) -> Self {
+        Self { heat: Some(heat), ..self }
+    }
+
+    pub(super) fn heat(&self) -> Option<&Arc<Heat>> {
+        self.heat.as_ref()
+    }
+
+    pub(super) fn address(&self) -> CodeAddress {
+        self.address
+    }
+
+    /// How much of its function it is.
+    pub(super) fn part(&self) -> Part {
+        self.facts.part()
     }
 
     /// The body as something to be called, as long as it is not dropped.
     pub(super) fn callable(&self) -> Callable {
+        assert_eq!(self.part(), Part::Whole, "a part of a function is no function of doubles");
         Callable { address: self.address, arity: self.arity }
     }
 
+    /// Whether the address is in this code, or in what its loops were given.
+    pub(super) fn contains_with_loops(&self, address: CodeAddress) -> bool {
+        let mut contains = self.contains(address);
+        if let Some(heat) = &self.heat {
+            heat.for_each_better(|_, body| contains |= body.contains(address));
+        }
+        contains
+    }
+
     /// Whether the address is in this code.
-    pub(super) fn contains(&self, address: CodeAddress) -> bool {
+    fn contains(&self, address: CodeAddress) -> bool {
         let Made::Compiled { bytes, .. } = self.facts.made else { return false };
         // A return address may be that right behind the code.
         (self.address.get()..=self.address.get() + bytes).contains(&address.get())
@@ -141,10 +185,31 @@ impl Function {
         Ok(code)
     }
 
-    /// Points the stub back to the lazy entry. Returns the body that stood behind it, to be retired (promise 3).
-    pub(super) fn replace(&mut self, version: u32) -> Option<Body> {
+    /// Puts a better body behind the stub, if its version is the one that is there.
+    pub(super) fn install_better(&mut self, body: Box<Body>) -> Result<(), Box<Body>> {
+        assert_eq!(
+            (body.facts.function, body.part()),
+            (Some(self.stub.id()), Part::Whole),
+            "promise 2: a body belongs behind its own stub"
+        );
+        let code = self.state.on_better(body)?;
+        // SAFETY: as in `install`.
+        unsafe { self.stub.redirect(code) };
+        Ok(())
+    }
+
+    /// Points the stub back to the first body. Returns the better one, to be retired (promise 3).
+    pub(super) fn go_back(&mut self) -> Option<Body> {
+        let (better, first) = self.state.on_worse()?;
+        // SAFETY: as in `install`: the first body has been there all along.
+        unsafe { self.stub.redirect(first) };
+        Some(*better)
+    }
+
+    /// Points the stub back to the lazy entry. Returns the bodies that stood behind it, to be retired (promise 3).
+    pub(super) fn replace(&mut self, version: u32) -> Vec<Body> {
         self.stub.reset();
-        self.state.on_replace(version)
+        self.state.on_replace(version).map(|body| *body).collect()
     }
 }
 
@@ -156,7 +221,11 @@ unsafe impl<S: Source> Runtime for Jit<S> {
     }
 
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
-        self.source.host_call(host, args).map_err(Trap::error)
+        let result = match *args {
+            [number, counter] if self.source.hot_function() == Some(host) => self.on_hot(number, counter),
+            _ => self.source.host_call(host, args),
+        };
+        result.map_err(Trap::error)
     }
 }
 

@@ -14,20 +14,26 @@
 //! functions) while it holds its lock.
 
 mod epochs;
+mod heat;
 mod install;
 mod state;
+mod tiers;
 
+pub(crate) use heat::Heat;
 pub(crate) use install::{Body, BodyFacts, Callable, Made, define_functions};
 pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
+pub(crate) use tiers::Hot;
 
+use crate::compile::Unit;
 use crate::interrupt::Watch;
 use epochs::{Epoch, Epochs};
 use kaleidoscope_native::{Scope, Stub, StubPool, Trace};
 use state::{Call, State};
 use std::any::Any;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use tiers::Carrier;
 
 /// What makes the bodies of functions, and hears of their lives. Everything but `body` may call the engine again.
 pub(crate) trait Source: Send + Sync {
@@ -49,6 +55,19 @@ pub(crate) trait Source: Send + Sync {
 
     /// A body's code was given back.
     fn freed(&self, body: &BodyFacts) -> Result<(), Self::Failure>;
+
+    /// Something has become hot: has better code made in the background, which goes to [`Jit::install_better`], or when there is none, to
+    /// [`Jit::came_to_nothing`].
+    fn improve(&self, hot: Hot) -> Result<(), Self::Failure>;
+
+    /// The stub of the function that code was made of; none for code that belongs to no function.
+    fn stub_of(&self, unit: &Unit) -> Option<StubId>;
+
+    /// Better code no longer holds, because of what was defined.
+    fn invalidated(&self, body: &BodyFacts) -> Result<(), Self::Failure>;
+
+    /// The host function by which code tells that a counter has run out; none where code does not count.
+    fn hot_function(&self) -> Option<HostId>;
 
     /// Calls a host function.
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Self::Failure>;
@@ -98,8 +117,10 @@ pub(crate) struct Jit<S> {
 #[derive(Debug, Default)]
 struct Table {
     functions: Vec<Function>,
-    /// Functions that some body carries, or once carried.
-    carried: HashSet<StubId>,
+    /// Who carries a function, or once carried it.
+    carriers: HashMap<StubId, HashSet<Carrier>>,
+    /// The counters of all code that counts and may still run, by number.
+    heats: HashMap<u32, Arc<Heat>>,
     /// Bodies that no new call can reach, kept while a thread may still be inside; the oldest first.
     retired: VecDeque<(Epoch, Body)>,
 }
@@ -149,19 +170,30 @@ impl<S: Source> Jit<S> {
     }
 
     /// The function has a new definition, or none any more: the next call asks the source. Bodies that were made of the
-    /// old one, its own and those that carry it, are reached by no new call. Returns the bodies that are to be freed, once
-    /// no lock is held.
-    #[must_use]
-    pub(crate) fn define(&self, function: StubId, version: u32) -> Vec<Body> {
+    /// old one, its own and those that carry it, are reached by no new call. What is to be done about them is left to
+    /// [`Self::settle`], when no lock is held.
+    pub(crate) fn define(&self, function: StubId, version: u32) -> Replaced {
         let mut table = self.table();
         let old = table.functions[function.index()].replace(version);
-        let bodies: Vec<Body> = old.into_iter().chain(table.take_carriers(function)).collect();
-        if !bodies.is_empty() {
+        let carriers = table.take_carriers(function);
+        let invalidated = carriers.iter().map(|body| body.facts.clone()).collect();
+        if !old.is_empty() || !carriers.is_empty() {
             let epoch = self.epochs.retire();
-            table.retired.extend(bodies.into_iter().map(|body| (epoch, body)));
+            table.retired.extend(old.into_iter().chain(carriers).map(|body| (epoch, body)));
             self.has_retired.store(true, Ordering::Release);
         }
-        self.take_free(&mut table)
+        Replaced { invalidated, free: self.take_free(&mut table) }
+    }
+
+    /// Gives back the code that nobody can be inside any more, and tells of what a definition has done; then the first thing
+    /// that went wrong in telling of it.
+    pub(crate) fn settle(&self, replaced: Replaced) -> Result<(), S::Failure> {
+        let mut told = Ok(());
+        for facts in &replaced.invalidated {
+            told = told.and(self.source.invalidated(facts));
+        }
+        let freed = self.free(replaced.free);
+        told.and(freed)
     }
 
     /// The retired bodies that nobody can be inside any more.
@@ -254,6 +286,7 @@ impl<S: Source> Jit<S> {
         stack_bytes: usize,
     ) -> Result<f64, S::Failure> {
         let told = self.source.ready(&body.facts);
+        self.table().register(&body);
         let result = told.and_then(|()| {
             self.enter(watch, stack_bytes, |inside| {
                 let result = body.callable().call(inside.scope, &[]);
@@ -314,14 +347,11 @@ impl<S: Source> Jit<S> {
             _ => return self.source.panicked(Box::new("an unknown kind of trap")),
         };
         let table = self.table();
-        let ready = table.functions.iter().filter_map(|function| match &function.state {
-            State::Ready(body) => Some(&**body),
-            State::Lazy { .. } | State::Compiling { .. } => None,
-        });
+        let current = table.functions.iter().flat_map(|function| function.state.bodies());
         let bodies: Vec<&Body> =
-            ready.chain(table.retired.iter().map(|(_, body)| body)).chain(outermost).collect();
+            current.chain(table.retired.iter().map(|(_, body)| body)).chain(outermost).collect();
         let name_at = |&address: &CodeAddress| {
-            let body = bodies.iter().find(|body| body.contains(address))?;
+            let body = bodies.iter().find(|body| body.contains_with_loops(address))?;
             Some(Arc::clone(&body.facts.name.name))
         };
         let inside = trace.addresses().iter().filter_map(name_at).collect();
@@ -335,10 +365,35 @@ impl<S: Source> Jit<S> {
         let mut told = Ok(());
         for body in bodies {
             let facts = body.facts.clone();
+            let mut loops = Vec::new();
+            if let Some(heat) = body.heat() {
+                self.table().heats.remove(&heat.number());
+                loops = heat.take_loops();
+            }
             drop(body);
             told = told.and(self.source.freed(&facts));
+            told = told.and(self.free(loops));
         }
         told
+    }
+}
+
+/// What a definition has left to do, once no lock is held.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Replaced {
+    /// Better code that no longer holds.
+    invalidated: Vec<BodyFacts>,
+    /// Bodies to be freed.
+    free: Vec<Body>,
+}
+
+impl Replaced {
+    /// What two definitions have left to do.
+    pub(crate) fn and(mut self, mut more: Self) -> Self {
+        self.invalidated.append(&mut more.invalidated);
+        self.free.append(&mut more.free);
+        self
     }
 }
 
@@ -359,26 +414,19 @@ impl<S: Source> Inside<'_, S> {
 impl Table {
     /// Puts the body behind the stub, unless it is no longer what a call is to reach.
     fn install(&mut self, function: StubId, body: Box<Body>) -> Result<CodeAddress, Box<Body>> {
-        let now = |carried: StubId| self.functions[carried.index()].state.version();
-        if !body.carries.iter().all(|&(carried, version)| now(carried) == version) {
+        if !self.holds(&body) {
             return Err(body);
         }
-        self.carried.extend(body.carries.iter().map(|&(carried, _)| carried));
-        self.functions[function.index()].install(body)
+        let (carries, heat) = (body.carries.clone(), body.heat().cloned());
+        let code = self.functions[function.index()].install(body)?;
+        self.note_carrier(Carrier::Function(function), &carries);
+        self.heats.extend(heat.map(|heat| (heat.number(), heat)));
+        Ok(code)
     }
 
-    /// Takes the bodies that carry this function from behind their stubs.
-    fn take_carriers(&mut self, carried: StubId) -> Vec<Body> {
-        if !self.carried.contains(&carried) {
-            return Vec::new();
-        }
-        let carriers = self.functions.iter_mut().filter_map(|function| {
-            let State::Ready(body) = &function.state else { return None };
-            let version = body.facts.version();
-            let carries = body.carries.iter().any(|&(id, _)| id == carried);
-            carries.then(|| function.replace(version)).flatten()
-        });
-        carriers.collect()
+    /// Notes the counters of code that is about to run.
+    fn register(&mut self, body: &Body) {
+        self.heats.extend(body.heat().map(|heat| (heat.number(), Arc::clone(heat))));
     }
 }
 

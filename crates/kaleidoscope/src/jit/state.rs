@@ -13,7 +13,16 @@ pub(super) enum State<B> {
     /// A thread is making the body of the version current at that time.
     Compiling { version: u32 },
     /// Code is there, and the slot points to it.
-    Ready(Box<B>),
+    Ready(Ready<B>),
+}
+
+/// The code of a function: what its first call made, and what was made in its place when it had become hot.
+#[derive(Debug)]
+pub(super) struct Ready<B> {
+    /// Stays as long as this version, to go back to.
+    pub(super) first: Box<B>,
+    /// What the slot points to, if it is there.
+    pub(super) better: Option<Box<B>>,
 }
 
 /// A body, as far as the state machine needs to know it.
@@ -43,7 +52,7 @@ impl<B: Entry> State<B> {
                 Call::Compile { version }
             }
             Self::Compiling { .. } => Call::Wait,
-            Self::Ready(body) => Call::Jump(body.code()),
+            Self::Ready(ready) => Call::Jump(ready.code()),
         }
     }
 
@@ -53,7 +62,7 @@ impl<B: Entry> State<B> {
         match self {
             Self::Compiling { version } if *version == body.version() => {
                 let code = body.code();
-                *self = Self::Ready(body);
+                *self = Self::Ready(Ready { first: body, better: None });
                 Ok(code)
             }
             _ => Err(body),
@@ -67,20 +76,77 @@ impl<B: Entry> State<B> {
         }
     }
 
-    /// The function is defined anew, or withdrawn. Returns the body that no new call may reach.
-    pub(super) fn on_replace(&mut self, version: u32) -> Option<B> {
-        match mem::replace(self, Self::Lazy { version }) {
-            Self::Ready(body) => Some(*body),
-            Self::Lazy { .. } | Self::Compiling { .. } => None,
+    /// A better body was made. Returns where it is, or the body again when nothing of its version is there to be
+    /// bettered, or something better already.
+    pub(super) fn on_better(&mut self, body: Box<B>) -> Result<CodeAddress, Box<B>> {
+        match self {
+            Self::Ready(Ready { first, better: better @ None }) if first.version() == body.version() => {
+                let code = body.code();
+                *better = Some(body);
+                Ok(code)
+            }
+            _ => Err(body),
         }
+    }
+
+    /// The better body no longer holds. Returns it, and where calls go now.
+    pub(super) fn on_worse(&mut self) -> Option<(Box<B>, CodeAddress)> {
+        let Self::Ready(ready) = self else { return None };
+        let better = ready.better.take()?;
+        Some((better, ready.first.code()))
+    }
+
+    /// The function is defined anew, or withdrawn. Returns the bodies that no new call may reach.
+    pub(super) fn on_replace(&mut self, version: u32) -> impl Iterator<Item = Box<B>> + use<B> {
+        let bodies = match mem::replace(self, Self::Lazy { version }) {
+            Self::Ready(Ready { first, better }) => [Some(first), better],
+            Self::Lazy { .. } | Self::Compiling { .. } => [None, None],
+        };
+        bodies.into_iter().flatten()
     }
 
     /// The version that a call would reach.
     pub(super) fn version(&self) -> u32 {
         match self {
             Self::Lazy { version } | Self::Compiling { version } => *version,
-            Self::Ready(body) => body.version(),
+            Self::Ready(ready) => ready.first.version(),
         }
+    }
+
+    /// The bodies that calls may reach, or that the function goes back to.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = &B> {
+        let ready = match self {
+            Self::Ready(ready) => Some(ready),
+            Self::Lazy { .. } | Self::Compiling { .. } => None,
+        };
+        ready
+            .into_iter()
+            .flat_map(|Ready { first, better }| [Some(first), better.as_ref()])
+            .flatten()
+            .map(|body| &**body)
+    }
+
+    /// The first body, if there is one.
+    pub(super) fn first(&self) -> Option<&B> {
+        match self {
+            Self::Ready(ready) => Some(&ready.first),
+            Self::Lazy { .. } | Self::Compiling { .. } => None,
+        }
+    }
+
+    /// The better body, if there is one.
+    pub(super) fn better(&self) -> Option<&B> {
+        match self {
+            Self::Ready(ready) => ready.better.as_deref(),
+            Self::Lazy { .. } | Self::Compiling { .. } => None,
+        }
+    }
+}
+
+impl<B: Entry> Ready<B> {
+    /// Where calls go.
+    fn code(&self) -> CodeAddress {
+        self.better.as_ref().unwrap_or(&self.first).code()
     }
 }
 

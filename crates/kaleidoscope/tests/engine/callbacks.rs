@@ -106,7 +106,7 @@ fn a_panicking_observer_is_an_error_of_the_item() {
         |event| matches!(event, Event::Evaluated { .. }),
     ];
     for kind in kinds {
-        let engine = Engine::builder().observer(PanickingObserver(kind)).build().unwrap();
+        let engine = Engine::builder().mode(Mode::Lazy).observer(PanickingObserver(kind)).build().unwrap();
         let outcome = engine.run("def f(x) x; f(1); 2;");
         let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code.as_str()).collect();
         assert!(!codes.is_empty() && codes.iter().all(|&code| code == "KLS3008"), "{:?}", outcome.items);
@@ -132,7 +132,8 @@ impl Observer for CallingObserver {
 #[test]
 fn an_observer_may_call_the_function_it_is_told_of() {
     let engine = Arc::new(OnceLock::new());
-    let built = Engine::builder().observer(CallingObserver(Arc::clone(&engine))).build().unwrap();
+    let built =
+        Engine::builder().mode(Mode::Lazy).observer(CallingObserver(Arc::clone(&engine))).build().unwrap();
     engine.set(built.clone()).unwrap();
     check(&built, "def f(x) x + 1; f(1);", &[2.0], &[]);
 }

@@ -69,7 +69,7 @@ fn a_failed_call_frees_the_expression_all_the_same() {
 #[test]
 fn statistics_count_what_happened() {
     let statistics = Statistics::new();
-    let engine = Engine::builder().observer(statistics.clone()).build().unwrap();
+    let engine = Engine::builder().mode(Mode::Lazy).observer(statistics.clone()).build().unwrap();
     engine.run("def f(x) x; def g(x) f(x); def h(x) x; g(1); 2; def f(x) x + 1; g(1);");
     let totals = statistics.totals();
     let names =
@@ -87,9 +87,17 @@ fn the_time_of_running_is_without_that_of_compiling() {
     let body = |name: &str| BodyName { name: name.into(), version: 1 };
     let millis = Duration::from_millis;
     let times = CompileTimes { codegen: millis(5), ..CompileTimes::default() };
+    let compiled = |name, tier| Event::Compiled {
+        body: body(name),
+        tier,
+        of_loop: None,
+        inlined: Arc::default(),
+        times,
+        bytes: 1,
+    };
     // The expression is compiled before it runs, the function while it runs.
-    statistics.observe(&Event::Compiled { body: body("$expr1"), tier: Tier::Eager, times, bytes: 1 });
-    statistics.observe(&Event::Compiled { body: body("f"), tier: Tier::Lazy, times, bytes: 1 });
+    statistics.observe(&compiled("$expr1", Tier::Eager));
+    statistics.observe(&compiled("f", Tier::Lazy));
     statistics.observe(&Event::Evaluated { body: body("$expr1"), took: millis(7) });
     assert_eq!(statistics.totals().run, millis(2));
     assert_eq!(statistics.totals().compile.codegen, millis(10));

@@ -1,0 +1,99 @@
+//! Better code for what has become hot, made on a compile thread while the program runs on.
+//!
+//! What the code is made of is looked up when the thread comes to it; whether that still holds, when it is put in its place.
+
+use crate::compile::{Callee, CodeGenerator, HotUnit, NoCode, Part, Unit};
+use crate::event::{Event, Tier};
+use crate::failure::Failure;
+use crate::jit::{Body, BodyFacts, Hot, Jit, Made, StubId};
+use crate::policy;
+use crate::program::Program;
+use crate::shared::{Shared, provided_in, stub_of};
+use kaleidoscope_lang::code::{FunctionId, Op};
+use kaleidoscope_llvm::Plan;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Has better code made. Does not wait for it.
+pub(crate) fn improve(shared: &Shared, hot: Hot) {
+    let Some(jit) = shared.jit() else { return };
+    // Where there are no threads, the first code has to do.
+    drop(shared.compile_threads.submit(move |generator| {
+        let made = make(&jit, &hot, generator);
+        finish(&jit, &hot, made);
+    }));
+}
+
+/// Makes the code. `None` when there is nothing any more to be made better.
+fn make(
+    jit: &Jit<Shared>,
+    hot: &Hot,
+    generator: Result<&mut dyn CodeGenerator, NoCode>,
+) -> Result<Option<Body>, Failure> {
+    let shared = &jit.source;
+    let root = &hot.heat.unit;
+    let failed = |reason| Failure::Compile { body: root.body_name(), reason };
+    let generator = generator.map_err(failed)?;
+    shared.check_code()?;
+    let Some(Carrying { unit, carries, inlined }) = plan(&shared.program(), root, hot.part) else {
+        return Ok(None);
+    };
+    let code = shared.charge(generator.generate_hot(&unit).map_err(failed)?)?;
+    let facts = BodyFacts {
+        function: root.id.map(stub_of),
+        name: root.body_name(),
+        made: Made::Compiled { tier: Tier::Optimized, part: hot.part, times: code.times, bytes: code.bytes },
+        inlined,
+    };
+    Ok(Some(Body::new(facts, root.function.n_params, carries, code)))
+}
+
+/// Puts the code in its place, or says why there is none. What observers do wrong is nobody's matter here: no evaluation
+/// waits for it.
+fn finish(jit: &Jit<Shared>, hot: &Hot, made: Result<Option<Body>, Failure>) {
+    match made {
+        Ok(Some(body)) => drop(jit.install_better(hot, Box::new(body))),
+        Ok(None) => jit.came_to_nothing(hot),
+        // Not asked for again: it would fail again.
+        Err(failure) => {
+            let body = hot.heat.unit.body_name();
+            let (_, reason) = failure.describe();
+            drop(jit.source.tell(|| Event::Failed { body, reason }));
+        }
+    }
+}
+
+/// What hot code is made of.
+struct Carrying {
+    unit: HotUnit,
+    /// The functions that the code stands for, with their versions.
+    carries: Box<[(StubId, u32)]>,
+    inlined: Arc<[Arc<str>]>,
+}
+
+/// Chooses what the code carries. `None` if the function has been defined anew.
+fn plan(program: &Program, root: &Arc<Unit>, part: Part) -> Option<Carrying> {
+    let is_current = |id| program.definition(id).is_some_and(|definition| definition.version == root.version);
+    if !root.id.is_none_or(is_current) {
+        return None;
+    }
+    let plan = Plan::new(root.id, Arc::clone(&root.function), policy::LIMITS, |id| {
+        program.definition(id).map(|definition| Arc::clone(&definition.function))
+    });
+    let mut callees: BTreeMap<FunctionId, Callee> = BTreeMap::new();
+    for instance in plan.instances() {
+        for op in &instance.function.ops {
+            if let Op::Call { callee, .. } = *op {
+                callees.entry(callee).or_insert_with(|| program.callee(callee));
+            }
+        }
+    }
+    // The function itself need not be named: its better code goes with its definition.
+    let carried = plan.carried();
+    let others = carried.iter().filter(|&&id| Some(id) != root.id);
+    let versions = others.clone().filter_map(|&id| Some((stub_of(id), program.definition(id)?.version)));
+    let carries = versions.chain(provided_in(&callees)).collect();
+    let inlined = others.map(|&id| Arc::clone(&program.names.signature(id).name)).collect();
+    let unit = HotUnit { root: Arc::clone(root), callees, plan, part };
+    Some(Carrying { unit, carries, inlined })
+}

@@ -1,0 +1,110 @@
+//! Quick code: Cranelift as the code generator of first calls, on the thread that calls.
+
+use crate::compile::{Callee, Code, NoCode, Unit};
+use crate::event::CompileTimes;
+use crate::host::maths_entry;
+use crate::jit::Heat;
+use kaleidoscope_baseline as baseline;
+use kaleidoscope_baseline::{Compiler, ErrorKind};
+use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+/// Makes quick code, on any thread.
+pub(crate) struct Baseline {
+    /// What code calls whose counters have run out.
+    hot: CodeAddress,
+    memory: CodeMemory,
+    /// Compilers that nobody uses just now: as many as ever compiled at once.
+    compilers: Mutex<Vec<Compiler>>,
+    /// By which code calls `hot`; made with the first code that counts.
+    thunk: OnceLock<CodeBlock>,
+}
+
+impl Baseline {
+    /// Takes nothing before the first code.
+    pub(crate) fn new(hot: CodeAddress) -> Self {
+        Self { hot, memory: CodeMemory::new(), compilers: Mutex::default(), thunk: OnceLock::new() }
+    }
+
+    /// Makes code for the unit, which counts if there is heat.
+    pub(crate) fn generate(&self, unit: &Unit, heat: Option<&Heat>) -> Result<Code, NoCode> {
+        let start = Instant::now();
+        let idle = self.idle().pop();
+        let mut compiler = match idle {
+            Some(compiler) => compiler,
+            None => Compiler::new(&|maths| maths_entry(maths).guest_address().get())
+                .map_err(|error| describe(&error))?,
+        };
+        let block = self.compile(&mut compiler, unit, heat);
+        self.idle().push(compiler);
+        let block = block?;
+        Ok(Code {
+            address: block.address(),
+            bytes: block.n_bytes(),
+            times: CompileTimes { baseline: start.elapsed(), ..CompileTimes::default() },
+            keep: Box::new(block),
+        })
+    }
+
+    fn compile(
+        &self,
+        compiler: &mut Compiler,
+        unit: &Unit,
+        heat: Option<&Heat>,
+    ) -> Result<CodeBlock, NoCode> {
+        let heat = match heat {
+            Some(heat) => Some(baseline::Heat {
+                cells: heat.cells_address(),
+                hot: self.thunk(compiler)?,
+                body: heat.number(),
+            }),
+            None => None,
+        };
+        let callees = |id| callee(unit, id);
+        let unit = baseline::Unit { function: &unit.function, id: unit.id, callees: &callees, heat };
+        self.place(compiler.compile(&unit))
+    }
+
+    /// Where the thunk is.
+    fn thunk(&self, compiler: &mut Compiler) -> Result<usize, NoCode> {
+        if self.thunk.get().is_none() {
+            let made = self.place(compiler.hot_thunk(self.hot.get()))?;
+            // Another thread may have been quicker.
+            drop(self.thunk.set(made));
+        }
+        Ok(self.thunk.get().expect("it has just been made").address().get())
+    }
+
+    /// Puts code where it can run.
+    fn place(&self, code: Result<baseline::Code, baseline::Error>) -> Result<CodeBlock, NoCode> {
+        let code = code.map_err(|error| describe(&error))?;
+        self.memory.allocate(&code.bytes, code.align).map_err(|error| NoCode::Failed(error.to_string()))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Compiler>> {
+        self.compilers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn callee(unit: &Unit, id: FunctionId) -> baseline::Callee {
+    match unit.callee(id) {
+        Callee::Slot { address } => baseline::Callee::Slot { address },
+        Callee::Maths(maths) => baseline::Callee::Maths(maths),
+    }
+}
+
+fn describe(error: &baseline::Error) -> NoCode {
+    match error.kind() {
+        ErrorKind::TooLarge => NoCode::TooLarge,
+        _ => NoCode::Failed(error.to_string()),
+    }
+}
+
+impl fmt::Debug for Baseline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Baseline").field("memory", &self.memory).finish_non_exhaustive()
+    }
+}

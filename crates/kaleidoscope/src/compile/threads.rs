@@ -1,0 +1,223 @@
+//! The compile threads: code generators that take their time live there.
+//!
+//! Each thread owns a code generator, because LLVM's contexts and target machines belong to one thread, and because it
+//! has a stack large enough for what LLVM does with a deeply nested function, which the caller's thread may not have.
+//! The first is started when the first code is needed, and not before; another when there is more to do than the ones there
+//! are can take at once. Whoever waits for code comes before what is made in the background.
+
+use super::{CodeGenerator, NoCode};
+use crate::Optimization;
+use crate::failure::panic_text;
+use std::any::Any;
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Address space for the stack of a compile thread. Only what is touched takes memory.
+const STACK_BYTES: usize = 1 << 30;
+
+/// How a code generator is made, on its thread.
+pub(crate) type Start = fn(Optimization) -> Result<Box<dyn CodeGenerator>, NoCode>;
+
+/// The threads, once they are needed. Clones are the same threads.
+#[derive(Clone, Debug)]
+pub(crate) struct CompileThreads {
+    crew: Arc<Crew>,
+}
+
+#[derive(Debug)]
+struct Crew {
+    start: Start,
+    optimization: Optimization,
+    most_threads: usize,
+    work: Mutex<Work>,
+    /// Told when there is something to do, or nothing ever again.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    urgent: VecDeque<Job>,
+    background: VecDeque<Job>,
+    /// Threads that wait for something to do.
+    n_idle: usize,
+    threads: Vec<JoinHandle<()>>,
+    /// No more threads are started, and no more jobs taken.
+    is_closed: bool,
+    /// How long starting code generators took, until somebody asks.
+    started: Option<Duration>,
+}
+
+/// Something to do with a code generator, or with the reason why there is none.
+struct Job(Box<Task>);
+
+type Task = dyn FnOnce(Result<&mut dyn CodeGenerator, NoCode>) + Send;
+
+thread_local! {
+    /// Whether this is a compile thread, of whatever engine.
+    static COMPILES: Cell<bool> = const { Cell::new(false) };
+}
+
+impl CompileThreads {
+    /// At most so many; none is started yet.
+    pub(crate) fn new(start: Start, optimization: Optimization, most_threads: usize) -> Self {
+        let crew = Crew {
+            start,
+            optimization,
+            most_threads: most_threads.max(1),
+            work: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        Self { crew: Arc::new(crew) }
+    }
+
+    /// Has a code generator do something on its thread, and waits for it.
+    pub(crate) fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut dyn CodeGenerator) -> Result<T, NoCode> + Send + 'static,
+    ) -> Result<T, NoCode> {
+        if COMPILES.get() {
+            // What an observer asks for on a compile thread could be waited for by all of them.
+            return Err(NoCode::Failed("a compile thread cannot wait for code".to_owned()));
+        }
+        let (reply, answer) = mpsc::sync_channel(1);
+        let job = Job(Box::new(move |generator| {
+            let result = generator.and_then(|generator| {
+                catch_unwind(AssertUnwindSafe(|| task(generator)))
+                    .unwrap_or_else(|panic| Err(panicked(&*panic)))
+            });
+            // Who asked waits for the answer; were it gone, nobody would need the code, and dropping it frees it.
+            drop(reply.send(result));
+        }));
+        self.crew.take(|work| work.urgent.push_back(job))?;
+        answer.recv().map_err(|_| ended())?
+    }
+
+    /// Has a code generator do something when there is nothing urgent, and does not wait for it. It may never come to pass.
+    pub(crate) fn submit(
+        &self,
+        task: impl FnOnce(Result<&mut dyn CodeGenerator, NoCode>) + Send + 'static,
+    ) -> Result<(), NoCode> {
+        self.crew.take(|work| work.background.push_back(Job(Box::new(task))))
+    }
+
+    /// How long starting code generators took: told once.
+    pub(crate) fn take_start(&self) -> Option<Duration> {
+        self.crew.work().started.take()
+    }
+
+    /// Ends the threads, after what they are at, and waits for that.
+    pub(crate) fn close(&self) {
+        let mut work = self.crew.work();
+        work.is_closed = true;
+        let threads = std::mem::take(&mut work.threads);
+        let jobs = (std::mem::take(&mut work.urgent), std::mem::take(&mut work.background));
+        drop(work);
+        drop(jobs);
+        self.crew.changed.notify_all();
+        for thread in threads {
+            if thread.thread().id() != thread::current().id() {
+                // Threads catch the panics of their jobs; if one panicked all the same there is nothing left to end.
+                drop(thread.join());
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn n_started(&self) -> usize {
+        self.crew.work().threads.len()
+    }
+}
+
+impl Crew {
+    fn work(&self) -> MutexGuard<'_, Work> {
+        // Nothing is called under the lock that could panic.
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a job, and sees to it that a thread comes for it.
+    fn take(self: &Arc<Self>, add: impl FnOnce(&mut Work)) -> Result<(), NoCode> {
+        let mut work = self.work();
+        if work.is_closed {
+            return Err(ended());
+        }
+        let n_jobs = work.urgent.len() + work.background.len();
+        if n_jobs >= work.n_idle && work.threads.len() < self.most_threads {
+            let crew = Arc::clone(self);
+            let thread = thread::Builder::new()
+                .name("kaleidoscope compile".to_owned())
+                .stack_size(STACK_BYTES)
+                .spawn(move || crew.serve());
+            match thread {
+                Ok(thread) => work.threads.push(thread),
+                Err(error) if work.threads.is_empty() => {
+                    return Err(NoCode::Failed(format!("the compile thread cannot be started: {error}")));
+                }
+                // The ones there are will have to do.
+                Err(_) => {}
+            }
+        }
+        add(&mut work);
+        drop(work);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The life of a compile thread.
+    fn serve(&self) {
+        COMPILES.set(true);
+        let clock = Instant::now();
+        let (start, optimization) = (self.start, self.optimization);
+        let mut generator =
+            catch_unwind(|| start(optimization)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let took = clock.elapsed();
+        *self.work().started.get_or_insert_default() += took;
+        while let Some(Job(job)) = self.next_job() {
+            // A job that is waited for reports its panics itself; of another one nothing is left to report.
+            drop(catch_unwind(AssertUnwindSafe(|| match &mut generator {
+                Ok(generator) => job(Ok(&mut **generator)),
+                Err(reason) => job(Err(reason.clone())),
+            })));
+        }
+    }
+
+    /// The next thing to do; none when the threads are to end.
+    fn next_job(&self) -> Option<Job> {
+        let mut work = self.work();
+        loop {
+            if work.is_closed {
+                return None;
+            }
+            if let Some(job) = work.urgent.pop_front() {
+                return Some(job);
+            }
+            if let Some(job) = work.background.pop_front() {
+                return Some(job);
+            }
+            work.n_idle += 1;
+            work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
+            work.n_idle -= 1;
+        }
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+fn ended() -> NoCode {
+    NoCode::Failed("the compile threads have ended".to_owned())
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> NoCode {
+    NoCode::Failed(format!("the code generator panicked: {}", panic_text(payload)))
+}
+
+#[cfg(test)]
+mod tests;

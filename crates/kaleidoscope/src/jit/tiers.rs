@@ -1,0 +1,155 @@
+//! Better code for what has become hot, and the way back.
+//!
+//! ```text
+//!  a counter runs out ──► on_hot ──► Source::improve … in the background … ──► install_better
+//!                                                                                  │
+//!  slot ──► first body            slot ──► better body, which carries callees ◄────┘
+//!                 ▲                            │ a callee is defined again
+//!                 └────────────────────────────┘
+//! ```
+//! What is made in the background may come too late: the function itself, or one that is carried, was defined again. Then it is
+//! dropped, and asked for again when the code has counted anew.
+
+use super::heat::{Counter, Heat};
+use super::install::Body;
+use super::{Jit, Source, StubId, Table};
+use crate::compile::Part;
+use crate::policy::{Advice, advise};
+use std::sync::Arc;
+
+/// Code whose better body is to be made.
+#[derive(Debug)]
+pub(crate) struct Hot {
+    pub(crate) heat: Arc<Heat>,
+    pub(crate) part: Part,
+}
+
+/// Who carries a function: what goes when that is defined again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Carrier {
+    /// A body of a function.
+    Function(StubId),
+    /// The better code of a loop in counting code of this number.
+    Loop { heat: u32, nth: usize },
+}
+
+impl<S: Source> Jit<S> {
+    /// A counter of counting code has run out. Returns what its code is told: whether there is better code to go to.
+    pub(super) fn on_hot(&self, number: f64, counter: f64) -> Result<f64, S::Failure> {
+        let Some(heat) = self.table().heats.get(&(number as u32)).cloned() else { return Ok(0.0) };
+        let counter = heat.counter(counter);
+        let has_better = match counter {
+            Counter::Entry => true,
+            Counter::Loop(nth) => heat.has_better_loop(nth),
+            Counter::TailCall => self.has_better(&heat),
+        };
+        let trip = heat.on_trip(counter);
+        if has_better && counter != Counter::Entry {
+            return Ok(1.0);
+        }
+        let part = match (advise(trip, heat.unit.id.is_some()), counter) {
+            (Advice::Loop, Counter::Loop(nth)) => heat.ask_for_loop(nth).then_some(Part::Loop(nth)),
+            _ => heat.ask().then_some(Part::Whole),
+        };
+        if let Some(part) = part {
+            self.source.improve(Hot { heat, part })?;
+        }
+        Ok(0.0)
+    }
+
+    /// Whether calls of the function that the code was made of go to better code.
+    fn has_better(&self, heat: &Heat) -> bool {
+        let Some(function) = self.source.stub_of(&heat.unit) else { return false };
+        let table = self.table();
+        table.functions[function.index()].state.better().is_some()
+    }
+
+    /// Puts better code in its place: behind the stub, or where a running loop will find it. Code that no longer holds is
+    /// dropped without a word, and may be asked for again.
+    pub(crate) fn install_better(&self, hot: &Hot, body: Box<Body>) -> Result<(), S::Failure> {
+        let facts = body.facts.clone();
+        let installed = self.table().install_better(&hot.heat, body);
+        match installed {
+            Ok(()) => self.source.ready(&facts),
+            Err(_stale) => {
+                self.came_to_nothing(hot);
+                Ok(())
+            }
+        }
+    }
+
+    /// No better code was made this time; it is asked for again when the code has counted anew.
+    pub(crate) fn came_to_nothing(&self, hot: &Hot) {
+        match hot.part {
+            Part::Whole => hot.heat.cool(),
+            Part::Loop(nth) => hot.heat.restart_loop(nth),
+        }
+    }
+}
+
+impl Table {
+    fn install_better(&mut self, heat: &Arc<Heat>, body: Box<Body>) -> Result<(), Box<Body>> {
+        let is_alive = self.heats.get(&heat.number()).is_some_and(|known| Arc::ptr_eq(known, heat));
+        if !is_alive || !self.holds(&body) {
+            return Err(body);
+        }
+        let carrier = match (body.part(), body.facts.function) {
+            // Somebody was quicker.
+            (Part::Loop(nth), _) if heat.has_better_loop(nth) => return Err(body),
+            (Part::Loop(nth), _) => Carrier::Loop { heat: heat.number(), nth },
+            (Part::Whole, Some(function)) => Carrier::Function(function),
+            (Part::Whole, None) => return Err(body),
+        };
+        let carries = body.carries.clone();
+        match carrier {
+            Carrier::Function(function) => self.functions[function.index()].install_better(body)?,
+            Carrier::Loop { nth, .. } => heat.set_loop(nth, *body),
+        }
+        self.note_carrier(carrier, &carries);
+        Ok(())
+    }
+
+    /// Whether what the body carries is what a call would reach.
+    pub(super) fn holds(&self, body: &Body) -> bool {
+        let now = |carried: StubId| self.functions[carried.index()].state.version();
+        body.carries.iter().all(|&(carried, version)| now(carried) == version)
+    }
+
+    pub(super) fn note_carrier(&mut self, carrier: Carrier, carries: &[(StubId, u32)]) {
+        for &(carried, _) in carries {
+            self.carriers.entry(carried).or_default().insert(carrier);
+        }
+    }
+
+    /// Takes the bodies that carry this function from where calls and loops find them.
+    pub(super) fn take_carriers(&mut self, carried: StubId) -> Vec<Body> {
+        let carriers = self.carriers.remove(&carried).unwrap_or_default();
+        carriers.into_iter().flat_map(|carrier| self.take_carrier(carrier, carried)).collect()
+    }
+
+    fn take_carrier(&mut self, carrier: Carrier, carried: StubId) -> Vec<Body> {
+        let carries = |body: &Body| body.carries.iter().any(|&(id, _)| id == carried);
+        match carrier {
+            Carrier::Loop { heat, nth } => {
+                let Some(heat) = self.heats.get(&heat) else { return Vec::new() };
+                heat.cool_loop(nth).into_iter().collect()
+            }
+            Carrier::Function(function) => {
+                let function = &mut self.functions[function.index()];
+                let Some(first) = function.state.first() else { return Vec::new() };
+                // What is there by now may be another body, which carries nothing of it.
+                if carries(first) {
+                    let version = function.state.version();
+                    return function.replace(version);
+                }
+                if function.state.better().is_some_and(carries) {
+                    if let Some(heat) = first.heat() {
+                        heat.cool();
+                    }
+                    return function.go_back().into_iter().collect();
+                }
+                Vec::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! When code is made again, better, and what it carries: pure decisions, from numbers to advice.
+//!
+//! The first code of a function counts how often it is entered and how often its loops turn. The numbers here say when a count is
+//! worth a better body; they were chosen by the benchmark `tiers`, whose results are kept in `benches/record/tiers.csv`.
+
+use kaleidoscope_llvm::Limits;
+
+/// How often code runs before better code is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Calls of a function.
+    pub calls: u32,
+    /// Turns of a loop, over all calls. A function that calls itself in tail position turns like a loop.
+    pub turns: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { calls: 2_000, turns: 10_000 }
+    }
+}
+
+/// After so many turns a loop that waits for better code looks again whether it is there. It is also told; but counting is not
+/// atomic, and the word may be lost.
+pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 1_000;
+
+/// How much hot code carries of what it calls.
+pub(crate) const LIMITS: Limits = Limits { callee_ops: 100, unit_ops: 1_000, recursion: 3 };
+
+/// What has run often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trip {
+    /// A function was called, or called itself in tail position.
+    Entry,
+    /// A loop has turned. How often that was found before.
+    Loop { n_before: u32 },
+}
+
+/// What should be made better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advice {
+    /// The function: its next call goes to better code.
+    Function,
+    /// The loop, while it runs.
+    Loop,
+}
+
+/// What to do when a count has run out, in code of a function that can be called again, or of an expression that cannot.
+///
+/// A loop that has turned often for the first time may be a short one in a function that is called often: the function
+/// is made better. If the loop goes on turning in the old code, it is a long one, and must be left for better code while it runs.
+pub(crate) fn advise(trip: Trip, is_callable: bool) -> Advice {
+    match trip {
+        Trip::Loop { n_before } if n_before > 0 || !is_callable => Advice::Loop,
+        _ => Advice::Function,
+    }
+}
+
+#[cfg(test)]
+mod tests;
