@@ -1,5 +1,8 @@
 //! Calls: through slots, of C's maths functions by address, or an instruction instead.
 
+#[cfg(test)]
+mod tests;
+
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, types};
 use cranelift_codegen::isa::CallConv;
 use kaleidoscope_lang::code::FunctionId;

@@ -1,0 +1,32 @@
+//! Which functions of the maths library become instructions, on processors of either sort.
+
+use cranelift_codegen::ir;
+use kaleidoscope_lang::code::{Function, Op};
+use kaleidoscope_lang::shape::Shape;
+
+use super::*;
+use crate::{Unit, lower};
+
+/// Whether a call of the function is one in the code as well.
+fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
+    let n_args = maths.arity();
+    let mut ops: Vec<Op> = (0..n_args).map(|_| Op::Number(1.5)).collect();
+    ops.push(Op::Call { callee: FunctionId::new(0), n_args });
+    let function =
+        Function { name: "f".into(), n_params: 0, locals: [].into(), ops: ops.into(), max_stack: n_args };
+    let unit = Unit { function: &function, id: None, callees: &|_| Callee::Maths(maths), heat: None };
+    let shape = Shape::of(&function, usize::MAX).unwrap();
+    let mut func = ir::Function::new();
+    lower::lower(&mut func, &unit, &shape, &Maths::new(&|_| 16, has_roundings));
+    func.to_string().contains("call_indirect")
+}
+
+#[test]
+fn what_is_exact_by_definition_is_an_instruction_if_there_is_one() {
+    let names = |has_roundings| -> Vec<_> {
+        let exact = MathsFunction::ALL.iter().filter(|&&maths| !is_called(maths, has_roundings));
+        exact.map(|maths| maths.name()).collect()
+    };
+    assert_eq!(names(false), ["sqrt", "fabs"]);
+    assert_eq!(names(true), ["sqrt", "floor", "ceil", "trunc", "fabs", "rint"]);
+}
