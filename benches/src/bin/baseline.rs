@@ -16,10 +16,7 @@ use kaleidoscope_native::{CodeMemory, maths};
 use llvm_orc::{Jit, Passes};
 use std::sync::Arc;
 
-const N_PAIRS: usize = 60;
-
-/// How often a function is compiled in one turn.
-const N_IN_ROW: u32 = 10;
+const N_PAIRS: usize = 100;
 
 /// Where the functions that are called would have their slots: they are not called here.
 const SLOT: usize = 0x7fff_0000_1000;
@@ -33,8 +30,8 @@ fn main() {
         for counts in [false, true] {
             let pairs = measure(&function, counts);
             let [low, ratio, high] = pairs.ratio();
-            let [ours, theirs] = [pairs.ours(), pairs.theirs()]
-                .map(|time| format!("{:.1}", (time / N_IN_ROW).as_secs_f64() * 1e6));
+            let [ours, theirs] =
+                [pairs.ours(), pairs.theirs()].map(|time| format!("{:.1}", time.as_secs_f64() * 1e6));
             let counting = if counts { "counting" } else { "plain" };
             print!("  {n_ops:>3} operations, {counting:<8}   baseline {ours:>7}   LLVM -O0 {theirs:>8}   ");
             println!("ratio {ratio:.3} ({low:.3} to {high:.3})");
@@ -94,9 +91,5 @@ fn measure(function: &Function, counts: bool) -> Pairs {
         tracker.lookup(&symbol).expect("the object has it");
         tracker.remove().expect("nobody runs it");
     };
-    Pairs::measure(N_PAIRS, in_row(ours), in_row(theirs))
-}
-
-fn in_row(mut what: impl FnMut()) -> impl FnMut() {
-    move || (0..N_IN_ROW).for_each(|_| what())
+    Pairs::measure_in_a_row(N_PAIRS, ours, theirs)
 }
