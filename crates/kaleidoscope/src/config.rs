@@ -156,14 +156,15 @@ impl Builder {
         self
     }
 
-    /// Where programs write to; the process's standard output if not set.
+    /// Where programs write to; the process's standard output if not set. It may call the engine; but a handle of its own keeps
+    /// the engine, and that the handle, for ever.
     #[must_use]
     pub fn output(mut self, output: impl Output + 'static) -> Self {
         self.output = Box::new(output);
         self
     }
 
-    /// Adds an observer, which is told of every event.
+    /// Adds an observer, which is told of every event. For handles that it owns the same holds as for an [output](Self::output).
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observers.push(Box::new(observer));
