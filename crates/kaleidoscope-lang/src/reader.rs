@@ -191,9 +191,9 @@ impl Reader {
         let mut parser = Parser::new(lexer, names, &mut self.tree, self.tokens.as_mut());
         let first = parser.token().span;
         let start = first.start;
-        let parsed = parser.expect_item();
         // The rest of an item that is too long is skipped from behind the first token, which must be there for that.
-        let is_first_whole = end != End::Open || (first.end as usize) < source.text().len();
+        let is_first_whole = end != End::Open || !parser.reached_end();
+        let parsed = parser.expect_item();
         if is_first_whole && bytes_so_far(&parser, start, parsed.is_err()) > self.longest_item {
             return Some(self.refuse_item(first, end));
         }

@@ -224,23 +224,30 @@ fn long_tokens_are_refused_as_a_whole() {
         ("a12345678901def f(x) 1; 2", &["KLS4008", "2"][..]),
         ("1234567890123p4; def f(x) 1; 3", &["KLS4008", "3"]),
         ("1 + abcdefghijk; 4", &["KLS4008", "4"]),
+        // The point belongs to the number as a digit follows.
+        ("1b3456789012.5; 5", &["KLS4008", "5"]),
     ] {
-        for n_bytes in 1..=text.len() {
+        let read_in_pieces = |n_bytes| {
             let mut reader = Reader::new("test");
             reader.limit_items(10);
             let mut session = Session::new();
-            let mut words = Vec::new();
-            for piece in text.as_bytes().chunks(n_bytes) {
-                reader.push(std::str::from_utf8(piece).expect("the text is ASCII"));
+            let (mut words, mut spans) = (Vec::new(), Vec::new());
+            for piece in text.as_bytes().chunks(n_bytes).map(Some).chain([None]) {
+                match piece {
+                    Some(piece) => reader.push(std::str::from_utf8(piece).expect("the text is ASCII")),
+                    None => reader.finish(),
+                }
                 while let Some(read) = reader.read(&session.names) {
+                    spans.push(read.span);
                     session.take(read, &mut words);
                 }
             }
-            reader.finish();
-            while let Some(read) = reader.read(&session.names) {
-                session.take(read, &mut words);
-            }
-            assert_eq!(words, expected, "{text} in pieces of {n_bytes}");
+            (words, spans)
+        };
+        let whole = read_in_pieces(text.len());
+        assert_eq!(whole.0, expected, "{text}");
+        for n_bytes in 1..text.len() {
+            assert_eq!(read_in_pieces(n_bytes), whole, "{text} in pieces of {n_bytes}");
         }
     }
 }
