@@ -1,7 +1,8 @@
 //! When code is made again, better, and what it carries: pure decisions, from numbers to advice.
 //!
 //! The first code of a function counts how often it is entered and how often its loops turn. The numbers here say when a count is
-//! worth a better body; they were chosen by the benchmark `tiers`, whose results are kept in `benches/record/tiers.csv`.
+//! worth a better body. They are estimates: making better code takes some milliseconds, in which quick code makes about a
+//! million calls or turns.
 
 use kaleidoscope_llvm::Limits;
 
