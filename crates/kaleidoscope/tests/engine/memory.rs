@@ -1,9 +1,13 @@
 //! Memory stays level while functions come and go.
 
-use kaleidoscope::{Engine, Function, Optimization};
+use kaleidoscope::{Builder, Engine, Event, Function, Mode, Observer, Optimization, Thresholds, Tier};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 const N_DEFINITIONS: usize = 1_000;
+const N_PROMOTIONS: usize = 300;
 
 /// What a body leaves behind for good must be less than this, in bytes: its name alone is more.
 const EACH: usize = 20;
@@ -15,38 +19,107 @@ fn resident() -> usize {
     n_pages << 12
 }
 
-/// Looks at stretches of definitions after a first one, and asks for one that needs no memory: an allocator takes some pages
-/// now and then, while what leaks grows in every stretch. What a process uses can be told of one test only if no other
-/// runs in it, so this one is run once more in a process of its own.
 #[test]
-fn redefinitions_leave_memory_level() {
+fn redefinitions_in_lazy_mode_leave_memory_level() {
+    let name = "memory::redefinitions_in_lazy_mode_leave_memory_level";
+    alone(name, || redefine(Engine::builder().mode(Mode::Lazy)));
+}
+
+/// The caller is hot after each hundred definitions, and is compiled again with what it calls.
+#[test]
+fn redefinitions_in_tiered_mode_leave_memory_level() {
+    let name = "memory::redefinitions_in_tiered_mode_leave_memory_level";
+    let thresholds = Thresholds { calls: 100, ..Thresholds::default() };
+    alone(name, || redefine(Engine::builder().mode(Mode::Tiered).thresholds(thresholds)));
+}
+
+#[test]
+fn promotions_and_invalidations_leave_memory_level() {
+    alone("memory::promotions_and_invalidations_leave_memory_level", promote);
+}
+
+/// What a process uses can be told of one test only if no other runs in it, so the test of this name is run once more in a
+/// process of its own.
+fn alone(name: &str, test: impl FnOnce()) {
     const ALONE: &str = "KALEIDOSCOPE_TEST_ALONE";
-    if std::env::var_os(ALONE).is_none() {
-        let again = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "memory::redefinitions_leave_memory_level"])
-            .env(ALONE, "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&again.stdout);
-        assert!(again.status.success() && said.contains("1 passed"), "{said}");
-        return;
+    if std::env::var_os(ALONE).is_some() {
+        return test();
     }
-    let engine = Engine::builder().optimization(Optimization::None).build().unwrap();
-    engine.run("def f(x) x; def caller(x) f(x) * 2; caller(1);");
-    let [f, caller]: [Function<(f64,)>; 2] = ["f", "caller"].map(|name| engine.function(name).unwrap());
+    let itself = std::env::current_exe().unwrap();
+    let again = Command::new(itself).args(["--exact", name]).env(ALONE, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// Looks at stretches after a first one, and asks for one that needs no memory: an allocator takes some pages now and then,
+/// while what leaks grows in every stretch.
+fn expect_level(n_each: usize, mut turn: impl FnMut(usize)) {
     let mut grown = Vec::new();
     for stretch in 0..9 {
         let before = resident();
-        for n in stretch * N_DEFINITIONS..(stretch + 1) * N_DEFINITIONS {
-            engine.run(&format!("def f(x) x * x + {n}.25;"));
-            let expected = 9.25 + n as f64;
-            assert_eq!(f.call((3.0,)).unwrap(), expected);
-            assert_eq!(caller.call((3.0,)).unwrap(), 2.0 * expected);
+        for n in stretch * n_each..(stretch + 1) * n_each {
+            turn(n);
         }
         grown.push(resident().saturating_sub(before));
-        if stretch > 0 && grown[stretch] < N_DEFINITIONS * EACH {
+        if stretch > 0 && grown[stretch] < n_each * EACH {
             return;
         }
     }
-    panic!("bytes more after each {N_DEFINITIONS} definitions: {grown:?}");
+    panic!("bytes more after each {n_each} turns: {grown:?}");
+}
+
+fn redefine(builder: Builder) {
+    let engine = builder.optimization(Optimization::None).build().unwrap();
+    let [f, caller] = functions(&engine);
+    expect_level(N_DEFINITIONS, |n| {
+        engine.run(&format!("def f(x) x * x + {n}.25;"));
+        let expected = 9.25 + n as f64;
+        assert_eq!(f.call((3.0,)).unwrap(), expected);
+        assert_eq!(caller.call((3.0,)).unwrap(), 2.0 * expected);
+    });
+}
+
+/// Each definition takes a caller back that was promoted with the function before.
+fn promote() {
+    let seen = Arc::new(Seen::default());
+    let builder = Engine::builder().mode(Mode::Tiered).thresholds(Thresholds { calls: 5, turns: 5 });
+    let builder = builder.optimization(Optimization::None).observer(Arc::clone(&seen));
+    let engine = builder.build().unwrap();
+    let [_, caller] = functions(&engine);
+    let of = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+    expect_level(N_PROMOTIONS, |n| {
+        engine.run(&format!("def f(x) x * x + {n}.25;"));
+        assert_eq!(of(&seen.n_invalidated), n);
+        while of(&seen.n_promoted) <= n {
+            assert_eq!(caller.call((3.0,)).unwrap(), 2.0 * (9.25 + n as f64));
+            thread::yield_now();
+        }
+    });
+}
+
+/// How often `caller` was promoted and taken back.
+#[derive(Default)]
+struct Seen {
+    n_promoted: AtomicUsize,
+    n_invalidated: AtomicUsize,
+}
+
+impl Observer for Seen {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::Compiled { body, tier: Tier::Optimized, .. } if &*body.name == "caller" => {
+                self.n_promoted.fetch_add(1, Ordering::SeqCst);
+            }
+            Event::Invalidated { body, .. } if &*body.name == "caller" => {
+                self.n_invalidated.fetch_add(1, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `f`, and `caller`, which calls it and is compiled.
+fn functions(engine: &Engine) -> [Function<(f64,)>; 2] {
+    engine.run("def f(x) x; def caller(x) f(x) * 2; caller(1);");
+    ["f", "caller"].map(|name| engine.function(name).unwrap())
 }
