@@ -83,6 +83,24 @@ fn run_with_input(program: &Path, args: &[&str], input: &Path) {
     }
 }
 
+/// A program of `benches/hot` in C, compiled for this machine with every optimisation that leaves the bits of results alone.
+/// Nothing if there is no such compiler, which is said.
+pub fn c_program(compiler: &str, name: &str) -> Option<PathBuf> {
+    let sources = [root().join("benches/hot/main.c"), root().join(format!("benches/hot/{name}.c"))];
+    let program = target_dir().join(format!("peers/{name}-{compiler}"));
+    fs::create_dir_all(target_dir().join("peers"))
+        .unwrap_or_else(|error| end(&format!("{}: {error}", program.display())));
+    let flags = ["-O3", "-march=native", "-ffp-contract=off", "-o"];
+    match Command::new(compiler).args(flags).arg(&program).args(sources).arg("-lm").status() {
+        Ok(status) if status.success() => Some(program),
+        Ok(status) => end(&format!("{compiler} failed on {name}: {status}")),
+        Err(error) => {
+            eprintln!("{compiler} is left out: {error}");
+            None
+        }
+    }
+}
+
 fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

@@ -1,5 +1,7 @@
 //! Measuring turn and turn about.
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use std::time::{Duration, Instant};
 
 /// Times of two things done in turns, so that whatever disturbs the machine disturbs both.
@@ -52,6 +54,26 @@ pub fn time(what: &mut impl FnMut()) -> Duration {
     let start = Instant::now();
     what();
     start.elapsed()
+}
+
+/// How long the processor works for the processes that are started and awaited in it, on all their threads, for them and for
+/// the system: what others do meanwhile matters less.
+///
+/// # Panics
+/// Never: a process may ask for the times of its children.
+pub fn processor_time(what: &mut impl FnMut()) -> Duration {
+    let so_far = || {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("a process may ask");
+        [usage.user_time(), usage.system_time()].map(as_duration).iter().sum::<Duration>()
+    };
+    let before = so_far();
+    what();
+    so_far() - before
+}
+
+fn as_duration(time: TimeVal) -> Duration {
+    let micros = time.tv_sec() * 1_000_000 + time.tv_usec();
+    Duration::from_micros(u64::try_from(micros).expect("a time only grows from 0"))
 }
 
 /// The middle one.
