@@ -3,7 +3,9 @@
 // LLVMOrcCreateLLJIT makes a target machine for the data layout and another for compiling IR, each some hundred
 // microseconds, and sets up a platform with the process's symbols. Here the layout comes from the triple, the machine
 // for IR is made when IR is compiled (one for each module, so that threads do not share it), and no dylib, not even
-// the main one, sees a symbol of the process.
+// the main one, sees a symbol of the process. The memory for code is our own, unless LLVM's is asked for.
+
+#include "linking_memory.h"
 
 #include "llvm-c/Error.h"
 #include "llvm-c/LLJIT.h"
@@ -22,8 +24,10 @@ using namespace llvm::orc;
 
 namespace {
 
-Expected<std::unique_ptr<ObjectLayer>> createLinkingLayer(ExecutionSession &Session) {
-  auto Layer = std::make_unique<ObjectLinkingLayer>(Session);
+Expected<std::unique_ptr<ObjectLayer>> createLinkingLayer(ExecutionSession &Session, bool InSlabs) {
+  auto Memory = InSlabs ? llvm_orc::createSlabMemory() : nullptr;
+  auto Layer = Memory ? std::make_unique<ObjectLinkingLayer>(Session, std::move(Memory))
+                      : std::make_unique<ObjectLinkingLayer>(Session);
   // Unwinding through code that has frames for it works as with the C API's LLJIT.
   auto Frames = EHFrameRegistrationPlugin::Create(Session);
   if (!Frames)
@@ -35,7 +39,7 @@ Expected<std::unique_ptr<ObjectLayer>> createLinkingLayer(ExecutionSession &Sess
 } // namespace
 
 extern "C" LLVMErrorRef llvm_orc_create_lljit(const char *TripleText, const char *CPU, const char *Features,
-                                              LLVMOrcLLJITRef *Result) {
+                                              bool InSlabs, LLVMOrcLLJITRef *Result) {
   Triple Target(TripleText);
   JITTargetMachineBuilder Machine(Target);
   Machine.setCPU(CPU);
@@ -47,7 +51,8 @@ extern "C" LLVMErrorRef llvm_orc_create_lljit(const char *TripleText, const char
           .setJITTargetMachineBuilder(std::move(Machine))
           .setDataLayout(DataLayout(Target.computeDataLayout()))
           .setLinkProcessSymbolsByDefault(false)
-          .setObjectLinkingLayerCreator(createLinkingLayer)
+          .setObjectLinkingLayerCreator(
+              [InSlabs](ExecutionSession &Session) { return createLinkingLayer(Session, InSlabs); })
           .setCompileFunctionCreator(
               [](JITTargetMachineBuilder Machine) -> Expected<std::unique_ptr<IRCompileLayer::IRCompiler>> {
                 return std::make_unique<ConcurrentIRCompiler>(std::move(Machine));

@@ -31,7 +31,7 @@ impl Jit {
     /// What a `Jit` is made with.
     #[must_use]
     pub fn builder() -> JitBuilder {
-        JitBuilder { target: None, reporter: None }
+        JitBuilder { target: None, memory: Memory::default(), reporter: None }
     }
 
     /// A new dylib that sees nothing but what is put into it: no symbol of the process, no other dylib.
@@ -89,7 +89,25 @@ impl fmt::Debug for Jit {
 /// What a [`Jit`] is made with.
 pub struct JitBuilder {
     target: Option<Target>,
+    memory: Memory,
     reporter: Option<Reporter>,
+}
+
+/// Where linked objects lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Memory {
+    /// Side by side, hundreds in a page, in slabs of some megabytes; each object takes as many bytes as it has. No
+    /// address of code or constants is ever writable. This needs the feature `shim` and Linux's files without a name;
+    /// where either is missing, it means [`Memory::Pages`].
+    ///
+    /// A process that forks shares code with its child: what the parent removes while the child runs it is lost to
+    /// both.
+    #[default]
+    Slabs,
+    /// Each in pages of its own, as LLVM does it: two mappings or more and eight kilobytes or more for each object.
+    /// Linux lets a process have 65,530 mappings, so some 32,000 small objects are the most.
+    Pages,
 }
 
 impl JitBuilder {
@@ -97,6 +115,13 @@ impl JitBuilder {
     #[must_use]
     pub fn target(mut self, target: Target) -> JitBuilder {
         self.target = Some(target);
+        self
+    }
+
+    /// Where linked objects lie; in slabs if nothing is said.
+    #[must_use]
+    pub fn memory(mut self, memory: Memory) -> JitBuilder {
+        self.memory = memory;
         self
     }
 
@@ -121,7 +146,7 @@ impl JitBuilder {
             Some(target) => target,
             None => Target::host_to_link_for(),
         };
-        let lljit = carry::across(|| create::lljit(&target))?;
+        let lljit = carry::across(|| create::lljit(&target, self.memory))?;
         let lljit = NonNull::new(lljit).expect("LLVM gives back the LLJIT unless it failed");
         // SAFETY: the LLJIT was just made and is known here alone.
         let session = unsafe { Session::new(lljit, self.reporter) };
@@ -131,7 +156,10 @@ impl JitBuilder {
 
 impl fmt::Debug for JitBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JitBuilder").field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("JitBuilder")
+            .field("target", &self.target)
+            .field("memory", &self.memory)
+            .finish_non_exhaustive()
     }
 }
 

@@ -70,8 +70,8 @@
 //!
 //! - `inkwell` (default): the [`Compiler`]. Without it, objects come by [`Object::from_bytes`].
 //! - `shim` (default): a few small C++ files, built with the flags of the LLVM that is linked. They keep passes between
-//!   modules, link only those that are asked for, and make sessions without what LLVM's C API cannot leave out.
-//!   Without it everything works, more slowly.
+//!   modules, link only those that are asked for, make sessions without what LLVM's C API cannot leave out, and put
+//!   linked objects side by side ([`Memory::Slabs`]). Without it everything works, more slowly.
 #![allow(unsafe_code)] // the fence around LLVM's C API
 
 mod address;
@@ -93,7 +93,7 @@ pub use address::{Address, Function, Symbol};
 pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, Passes};
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
-pub use jit::{Jit, JitBuilder};
+pub use jit::{Jit, JitBuilder, Memory};
 pub use object::{Object, Timings};
 pub use target::{OptLevel, Target};
 pub use tracker::Tracker;

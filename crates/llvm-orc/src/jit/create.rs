@@ -4,6 +4,7 @@ use std::ptr;
 
 use llvm_sys::orc2::lljit::LLVMOrcOpaqueLLJIT;
 
+use super::Memory;
 use crate::error::{Error, ErrorKind};
 use crate::target::Target;
 
@@ -11,7 +12,7 @@ use crate::target::Target;
 /// for the data layout, one to compile IR with. The processor's features, whose text is long to read and which
 /// linking does not ask for, are left out.
 #[cfg(not(feature = "shim"))]
-pub(super) fn lljit(target: &Target) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
+pub(super) fn lljit(target: &Target, _memory: Memory) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
     use llvm_sys::orc2::LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine;
     use llvm_sys::orc2::lljit::{
         LLVMOrcCreateLLJIT, LLVMOrcCreateLLJITBuilder, LLVMOrcLLJITBuilderSetJITTargetMachineBuilder,
@@ -38,7 +39,7 @@ pub(super) fn lljit(target: &Target) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
 
 /// By `shim/session.cpp`.
 #[cfg(feature = "shim")]
-pub(super) fn lljit(target: &Target) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
+pub(super) fn lljit(target: &Target, memory: Memory) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
     use std::ffi::c_char;
 
     use llvm_sys::error::LLVMErrorRef;
@@ -49,6 +50,7 @@ pub(super) fn lljit(target: &Target) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
             triple: *const c_char,
             cpu: *const c_char,
             features: *const c_char,
+            in_slabs: bool,
             result: *mut *mut LLVMOrcOpaqueLLJIT,
         ) -> LLVMErrorRef;
     }
@@ -56,8 +58,15 @@ pub(super) fn lljit(target: &Target) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
     let (triple, cpu, features) = target.texts();
     let mut lljit = ptr::null_mut();
     // SAFETY: the texts are ended by NUL, `lljit` is a place of ours.
-    let error =
-        unsafe { llvm_orc_create_lljit(triple.as_ptr(), cpu.as_ptr(), features.as_ptr(), &mut lljit) };
+    let error = unsafe {
+        llvm_orc_create_lljit(
+            triple.as_ptr(),
+            cpu.as_ptr(),
+            features.as_ptr(),
+            memory == Memory::Slabs,
+            &mut lljit,
+        )
+    };
     // SAFETY: the error is ours alone.
     unsafe { Error::check(error, ErrorKind::Session) }?;
     Ok(lljit)

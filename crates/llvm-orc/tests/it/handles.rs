@@ -1,8 +1,8 @@
 //! Which types may go to other threads.
 
 use llvm_orc::{
-    Address, Dylib, Error, ErrorKind, FunctionPass, Jit, Object, OptLevel, Passes, Symbol, Target, Timings,
-    Tracker,
+    Address, Dylib, Error, ErrorKind, FunctionPass, Jit, Memory, Object, OptLevel, Passes, Symbol, Target,
+    Timings, Tracker,
 };
 
 use crate::support::Unary;
@@ -14,6 +14,7 @@ fn handles_may_be_shared() {
     shared::<Jit>();
     shared::<Dylib>();
     shared::<Tracker>();
+    shared::<Memory>();
     shared::<Object>();
     shared::<Timings>();
     shared::<Address>();

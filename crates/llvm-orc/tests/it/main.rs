@@ -10,5 +10,7 @@ mod kept;
 mod link;
 mod memory;
 mod passes;
+#[cfg(feature = "shim")]
+mod slabs;
 mod support;
 mod threads;

@@ -6,22 +6,30 @@ use llvm_orc::{Compiler, Jit, MODULES_PER_CONTEXT, OptLevel};
 
 use crate::support::{Nullary, constant, dylib, resident};
 
-/// Runs `step` over stretches until one needs less than `bytes_per_step` more than before, which one of the first few must.
-///
-/// What a process uses can be told of one test only if no other runs in it, so the test `name` is run once more in
-/// a process of its own.
-fn level(name: &str, steps: u32, bytes_per_step: usize, mut step: impl FnMut(u32)) {
+/// Runs a test once more in a process of its own, and `body` there: what a process uses can be told of one test only if no
+/// other runs in it. `name` is the test's, with its module.
+pub(crate) fn alone(name: &str, body: impl FnOnce()) {
     const ALONE: &str = "LLVM_ORC_TEST_ALONE";
-    if std::env::var_os(ALONE).is_none() {
-        let again = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", &format!("memory::{name}")])
-            .env(ALONE, "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&again.stdout);
-        assert!(again.status.success() && said.contains("1 passed"), "{said}");
-        return;
+    if std::env::var_os(ALONE).is_some() {
+        return body();
     }
+    let again = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    let complained = String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.success() && said.contains("1 passed"), "{said}{complained}");
+}
+
+/// Runs `step` over stretches, alone, until one needs less than `bytes_per_step` more than before, which one of the first
+/// few must.
+pub(crate) fn level(name: &str, steps: u32, bytes_per_step: usize, step: impl FnMut(u32)) {
+    alone(name, || stays_level(steps, bytes_per_step, step));
+}
+
+fn stays_level(steps: u32, bytes_per_step: usize, mut step: impl FnMut(u32)) {
     (0..steps).for_each(&mut step);
     let mut grown = Vec::new();
     for stretch in 1..=4 {
@@ -38,7 +46,7 @@ fn level(name: &str, steps: u32, bytes_per_step: usize, mut step: impl FnMut(u32
 #[test]
 fn compiling_distinct_constants() {
     let mut compiler = Compiler::builder().opt_level(OptLevel::None).build().unwrap();
-    level("compiling_distinct_constants", 6 * MODULES_PER_CONTEXT, 50, |n| {
+    level("memory::compiling_distinct_constants", 6 * MODULES_PER_CONTEXT, 50, |n| {
         let object = compiler.compile(|cx| constant(cx, &format!("f{n}"), f64::from(n) + 0.25)).unwrap();
         assert!(object.code_bytes() > 0);
     });
@@ -48,7 +56,7 @@ fn compiling_distinct_constants() {
 fn adding_calling_and_removing() {
     let dylib = dylib();
     let mut compiler = Compiler::builder().opt_level(OptLevel::None).build().unwrap();
-    level("adding_calling_and_removing", 3000, 50, |n| {
+    level("memory::adding_calling_and_removing", 3000, 50, |n| {
         let name = format!("a_rather_long_name_to_see_the_pool_by_{n}");
         let object = compiler.compile(|cx| constant(cx, &name, f64::from(n))).unwrap();
         let tracker = dylib.add_object(&object).unwrap();
@@ -60,7 +68,7 @@ fn adding_calling_and_removing() {
 
 #[test]
 fn sessions_come_and_go() {
-    level("sessions_come_and_go", 200, 1000, |n| {
+    level("memory::sessions_come_and_go", 200, 1000, |n| {
         let jit = Jit::builder().build().unwrap();
         let dylib = jit.create_bare_dylib(&format!("dylib{n}")).unwrap();
         assert!(dylib.lookup("nothing").is_err());
