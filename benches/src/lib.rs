@@ -5,7 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod arguments;
+pub mod compare;
+pub mod generate;
 pub mod memory;
 pub mod peer;
+pub mod process;
 pub mod record;
 pub mod timing;

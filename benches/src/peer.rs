@@ -2,6 +2,7 @@
 
 use crate::record;
 use crate::timing::{Pairs, millis};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -24,16 +25,22 @@ pub fn kaleidoscope() -> PathBuf {
     settled(&target_dir().join("release/kaleidoscope"))
 }
 
-/// The chapter 7 program, built by `benches/chapter7.sh` if it is not there yet.
+/// The chapter 7 program; the process ends with a message if it cannot be had.
 pub fn chapter7() -> PathBuf {
+    let found = find_chapter7();
+    found.unwrap_or_else(|| end("the chapter 7 program could not be built; benches/chapter7.sh says why"))
+}
+
+/// The chapter 7 program, built by `benches/chapter7.sh` if it is not there yet, and if that can be done.
+pub fn find_chapter7() -> Option<PathBuf> {
     let path = target_dir().join("peers/chapter7");
     if !path.exists() {
         let built = Command::new(root().join("benches/chapter7.sh")).arg(&path).status();
         if !built.is_ok_and(|status| status.success()) {
-            end("the chapter 7 program could not be built; benches/chapter7.sh says why");
+            return None;
         }
     }
-    settled(&path)
+    Some(settled(&path))
 }
 
 /// A copy of the program, made by this process. How a linker has written a file shows in how the kernel caches it, and that in
@@ -83,17 +90,20 @@ fn run_with_input(program: &Path, args: &[&str], input: &Path) {
     }
 }
 
-/// A program of `benches/hot` in C, compiled for this machine with every optimisation that leaves the bits of results alone.
-/// Nothing if there is no such compiler, which is said.
-pub fn c_program(compiler: &str, name: &str) -> Option<PathBuf> {
-    let sources = [root().join("benches/hot/main.c"), root().join(format!("benches/hot/{name}.c"))];
-    let program = target_dir().join(format!("peers/{name}-{compiler}"));
+/// How C is compiled: as fast as it can be with the same bits, for this machine.
+pub const C_FLAGS: &[&str] = &["-O3", "-march=native", "-ffp-contract=off"];
+
+/// A peer in C that ends in a function `run`, compiled with [`C_FLAGS`]. Nothing if there is no such compiler, which is said.
+pub fn c_program(compiler: &str, source: &Path) -> Option<PathBuf> {
+    let sources = [&root().join("benches/hot/main.c"), source];
+    let name = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let (folder, stem) = (name(source.parent().and_then(Path::file_name)), name(source.file_stem()));
+    let program = target_dir().join(format!("peers/{folder}-{stem}-{compiler}"));
     fs::create_dir_all(target_dir().join("peers"))
         .unwrap_or_else(|error| end(&format!("{}: {error}", program.display())));
-    let flags = ["-O3", "-march=native", "-ffp-contract=off", "-o"];
-    match Command::new(compiler).args(flags).arg(&program).args(sources).arg("-lm").status() {
+    match Command::new(compiler).args(C_FLAGS).arg("-o").arg(&program).args(sources).arg("-lm").status() {
         Ok(status) if status.success() => Some(program),
-        Ok(status) => end(&format!("{compiler} failed on {name}: {status}")),
+        Ok(status) => end(&format!("{compiler} failed on {}: {status}", source.display())),
         Err(error) => {
             eprintln!("{compiler} is left out: {error}");
             None
@@ -101,7 +111,8 @@ pub fn c_program(compiler: &str, name: &str) -> Option<PathBuf> {
     }
 }
 
-fn target_dir() -> PathBuf {
+/// Where cargo puts what it builds.
+pub fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 

@@ -1,5 +1,6 @@
-//! Records: dated lines in `benches/record/`, kept with the source.
+//! Records: dated lines in `benches/record/`, kept with the source, and the tables of the README that are made of them.
 
+use crate::arguments;
 use crate::peer::root;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -11,7 +12,7 @@ use std::process::Command;
 /// # Panics
 /// When the file cannot be written.
 pub fn add(question: &str, columns: &str, lines: &[String]) {
-    if !std::env::args().any(|arg| arg == "--record") {
+    if !is_asked() {
         return;
     }
     let path = root().join(format!("benches/record/{question}.csv"));
@@ -21,15 +22,31 @@ pub fn add(question: &str, columns: &str, lines: &[String]) {
     if is_new {
         writeln!(file, "date,commit,processor,{columns}").expect("the record can be written");
     }
-    let head = format!(
-        "{},{},{}",
-        output("date", &["+%F"]),
-        output("git", &["rev-parse", "--short", "HEAD"]),
-        processor()
-    );
+    let head = format!("{},{},{}", date(), output("git", &["rev-parse", "--short", "HEAD"]), processor());
     for line in lines {
         writeln!(file, "{head},{line}").expect("the record can be written");
     }
+}
+
+/// Whether this process was called with `--record`.
+pub fn is_asked() -> bool {
+    arguments::is_given("--record")
+}
+
+/// Today, as `2026-01-31`.
+pub fn date() -> String {
+    output("date", &["+%F"])
+}
+
+/// The text with this table between its marks, `<!-- NAME -->` and `<!-- /NAME -->`.
+///
+/// # Errors
+/// When there are no such marks, in words.
+pub fn replace_table(text: &str, name: &str, table: &str) -> Result<String, String> {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = text.split_once(&begin).ok_or_else(|| format!("there is no mark {begin}"))?;
+    let (_, after) = rest.split_once(&end).ok_or_else(|| format!("there is no mark {end}"))?;
+    Ok(format!("{before}{begin}\n{table}\n{end}{after}"))
 }
 
 fn output(program: &str, args: &[&str]) -> String {
@@ -42,3 +59,6 @@ fn processor() -> String {
     let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("?");
     model.trim_start_matches([' ', '\t', ':']).replace(',', " ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,10 +42,7 @@ impl Pairs {
 
     /// The ratio of ours to theirs, as lower quartile, median and upper quartile over the pairs.
     pub fn ratio(&self) -> [f64; 3] {
-        let mut ratios: Vec<f64> =
-            self.pairs.iter().map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()).collect();
-        ratios.sort_by(f64::total_cmp);
-        [1, 2, 3].map(|quarter| ratios[(ratios.len() - 1) * quarter / 4])
+        quartiles(self.pairs.iter().map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()).collect())
     }
 }
 
@@ -84,6 +81,15 @@ pub fn median(times: impl Iterator<Item = Duration>) -> Duration {
     let mut times: Vec<_> = times.collect();
     times.sort();
     times[times.len() / 2]
+}
+
+/// The lower quartile, the median and the upper quartile.
+///
+/// # Panics
+/// When there is no number.
+pub fn quartiles(mut numbers: Vec<f64>) -> [f64; 3] {
+    numbers.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|quarter| numbers[(numbers.len() - 1) * quarter / 4])
 }
 
 /// Milliseconds with three digits behind the point.

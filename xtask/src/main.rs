@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod ci;
+mod compare;
 mod fuzz;
 mod nightly;
 mod sanitize;
@@ -22,6 +23,8 @@ usage: cargo xtask CHORE
   bless                           write what the case files and examples give now as their expectations
   random [--programs N] [--seed S]
                                   N random programs (1000), the same results in every mode
+  compare [--rounds N] [--only WORK] [--record]
+                                  our command beside LLVM's chapter 7, LuaJIT, Node and C, as a table
   fuzz [--seconds N]              every fuzz target side by side for N seconds (60); needs nightly and cargo-fuzz
   sanitize                        the tests of the crates with unsafe code under AddressSanitizer; needs nightly
 ";
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
             Ok(options) => steps::random(&options),
             Err(message) => return refuse(&message),
         },
+        ["compare", ref options @ ..] => compare::run(options),
         ["fuzz", ref options @ ..] => match fuzz::Options::parse(options) {
             Ok(options) => fuzz::run(&options),
             Err(message) => return refuse(&message),

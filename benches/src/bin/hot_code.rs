@@ -7,6 +7,7 @@
 //!
 //! `--only NAME` runs one program, `--rounds N` each so often.
 
+use kaleidoscope_benches::arguments::{number, option};
 use kaleidoscope_benches::peer::{self, c_program, root};
 use kaleidoscope_benches::record;
 use kaleidoscope_benches::timing::{millis, processor_time};
@@ -35,7 +36,7 @@ const IN_CHAPTER_7: &[&str] = &["mandelbrot"];
 const COMPILERS: &[&str] = &["gcc", "clang-22"];
 
 fn main() {
-    let n_rounds = option("--rounds").map_or(5, |n| n.parse().expect("--rounds takes a number"));
+    let n_rounds = number("--rounds").unwrap_or(5);
     let only = option("--only");
     let ours = peer::kaleidoscope();
     println!(
@@ -49,7 +50,7 @@ fn main() {
         tiered.args(["run", "--jit", "tiered"]).arg(&program);
         let mut all = vec![("ours", tiered)];
         for compiler in COMPILERS {
-            if let Some(peer) = c_program(compiler, name) {
+            if let Some(peer) = c_program(compiler, &root().join(format!("benches/hot/{name}.c"))) {
                 let mut command = Command::new(peer);
                 command.args(*input);
                 all.push((compiler, command));
@@ -98,9 +99,4 @@ fn value_of(command: &mut Command, program: &Path) -> Option<f64> {
     let printed = [output.stderr, output.stdout].concat();
     let printed = String::from_utf8_lossy(&printed);
     printed.split_ascii_whitespace().rev().find_map(|word| word.parse().ok())
-}
-
-/// The argument behind this one.
-fn option(name: &str) -> Option<String> {
-    std::env::args().skip_while(|arg| arg != name).nth(1)
 }

@@ -1,0 +1,6 @@
+// programs/fib.kal in JavaScript.
+function fib(n) {
+  return n < 2 ? n : fib(n-1) + fib(n-2);
+}
+
+console.log(fib(38));

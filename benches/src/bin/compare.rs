@@ -1,0 +1,109 @@
+//! How fast are we beside others?
+//!
+//! Our command in each mode, the chapter 7 program of LLVM's tutorial, LuaJIT, Node, and C by gcc and clang with `-O3`, on the
+//! works of `compare/work.rs`: whole processes, one after the other in each round, so that whatever disturbs the machine
+//! disturbs all. C is compiled before; that does not count. All must give the same value before anything is measured. What is
+//! compared is the ratio of ours, in tiered mode, to each other in the same round: its median and quartiles over the rounds.
+//!
+//! `cargo xtask compare [--rounds N] [--only WORK] [--record]`; peers that are missing are installed by apt-get where that
+//! works. With `--record` the result goes to `benches/record/compare-DATE.csv` and the README's table.
+
+use kaleidoscope_benches::compare::board::{COLUMNS, Row, markdown};
+use kaleidoscope_benches::compare::contestant::{Contestant, Task, contestants};
+use kaleidoscope_benches::compare::install::install_missing;
+use kaleidoscope_benches::compare::work::{Clock, WORKS, Work};
+use kaleidoscope_benches::peer::root;
+use kaleidoscope_benches::{arguments, process, record};
+use std::fs;
+use std::process::ExitCode;
+
+/// Starting a process is short and its time varies: more rounds cost little there.
+const ROUNDS_OF_STARTS: usize = 5;
+
+/// What the languages may differ by, relatively: their maths functions round differently, and the chapter 7 program prints six
+/// digits.
+const TOLERANCE: f64 = 1e-9;
+
+fn main() -> ExitCode {
+    match compare() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare() -> Result<(), String> {
+    let n_rounds = arguments::number("--rounds").unwrap_or(9);
+    let only = arguments::option("--only");
+    install_missing();
+    let contestants = contestants();
+    for contestant in &contestants {
+        println!("{:<10} {}", contestant.name, contestant.version);
+    }
+    let mut rows = Vec::new();
+    for work in WORKS.iter().filter(|work| only.as_ref().is_none_or(|only| only == work.name)) {
+        let row = measure(work, &contestants, n_rounds)?;
+        row.print();
+        rows.push(row);
+    }
+    let table = markdown(&rows);
+    println!("\n{table}");
+    if record::is_asked() {
+        let lines: Vec<String> = rows.iter().flat_map(Row::lines).collect();
+        record::add(&format!("compare-{}", record::date()), COLUMNS, &lines);
+        // A part of the board is no board.
+        if only.is_none() {
+            let path = root().join("README.md");
+            let readme = fs::read_to_string(&path).map_err(|error| format!("README.md: {error}"))?;
+            let readme = record::replace_table(&readme, "compare", &table)?;
+            fs::write(&path, readme).map_err(|error| format!("README.md: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn measure(work: &'static Work, contestants: &[Contestant], n_rounds: usize) -> Result<Row, String> {
+    println!();
+    let tasks =
+        contestants.iter().map(|contestant| contestant.prepare(work)).collect::<Result<Vec<_>, _>>()?;
+    let able = check(contestants, &tasks)?;
+    let n_rounds = if work.clock == Clock::Wall { n_rounds * ROUNDS_OF_STARTS } else { n_rounds };
+    let mut row = Row::new(work, contestants.iter().map(|contestant| contestant.name));
+    for _ in 0..n_rounds {
+        for &contestant in &able {
+            let task = &tasks[contestant];
+            let (cost, status) =
+                process::run(&mut task.command()?).map_err(|error| format!("{}: {error}", task.line()))?;
+            if !status.success() {
+                return Err(format!("{}: {status}", task.line()));
+            }
+            row.add(contestant, cost);
+        }
+    }
+    Ok(row)
+}
+
+/// Runs everything once: who can do the work, all with the same value. Ours must.
+fn check(contestants: &[Contestant], tasks: &[Task]) -> Result<Vec<usize>, String> {
+    let mut able = Vec::new();
+    let mut expected = None;
+    for (idx, (contestant, task)) in contestants.iter().zip(tasks).enumerate() {
+        println!("  {}", task.line());
+        let value = match task.value() {
+            Ok(value) => value,
+            Err(message) if contestant.is_ours() => return Err(message),
+            Err(message) => {
+                println!("  {} cannot do it: {message}", contestant.name);
+                continue;
+            }
+        };
+        let expected = *expected.get_or_insert(value);
+        if (value - expected).abs() > TOLERANCE * expected.abs() {
+            return Err(format!("{} gives {value} instead of {expected}", task.line()));
+        }
+        able.push(idx);
+    }
+    Ok(able)
+}
