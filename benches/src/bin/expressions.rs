@@ -1,0 +1,47 @@
+//! How long does an expression take in a running session?
+//!
+//! From its text to its value, 1,000 expressions, all different, one after the other in one engine in each mode: one that calls a
+//! compiled function, which is compiled itself, run and freed, and one of constants, for which no code is made. Goals in tiered
+//! mode, as medians: 150 µs and 10 µs.
+
+use kaleidoscope::{Engine, Mode};
+use kaleidoscope_benches::record;
+use kaleidoscope_benches::timing::{quartiles, time};
+
+const N_EXPRESSIONS: usize = 1_000;
+
+fn main() {
+    println!("lower quartile, median, upper quartile of {N_EXPRESSIONS} expressions in µs");
+    let mut lines = Vec::new();
+    for mode in [Mode::Tiered, Mode::Lazy] {
+        let engine = Engine::builder().mode(mode).build().expect("an engine can be made");
+        engine.run("def f(x) x * x + 1; f(1);");
+        let number = |n: usize| n as f64;
+        measure(&mut lines, &engine, "call", |n| {
+            (format!("f({n}.25) - {n};"), (number(n) + 0.25).powi(2) + 1.0 - number(n))
+        });
+        measure(&mut lines, &engine, "constant", |n| (format!("1 + {n} * 3;"), 1.0 + number(n) * 3.0));
+    }
+    record::add("expressions", "mode,expression,low_us,median_us,high_us", &lines);
+}
+
+/// Runs expressions, given as text and value, and adds the line of the record.
+fn measure(
+    lines: &mut Vec<String>,
+    engine: &Engine,
+    kind: &str,
+    expression: impl Fn(usize) -> (String, f64),
+) {
+    let mut micros = Vec::new();
+    for n in 0..N_EXPRESSIONS {
+        let (text, expected) = expression(n);
+        let mut value = None;
+        let took = time(&mut || value = engine.run(&text).values().next());
+        assert_eq!(value, Some(expected), "{text}");
+        micros.push(took.as_secs_f64() * 1e6);
+    }
+    let [low, median, high] = quartiles(micros);
+    let mode = engine.mode().name();
+    println!("  {mode:<8} {kind:<8} {low:>8.1} {median:>8.1} {high:>8.1}");
+    lines.push(format!("{mode},{kind},{low:.1},{median:.1},{high:.1}"));
+}
