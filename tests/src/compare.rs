@@ -3,6 +3,7 @@
 use kaleidoscope::{Mode, Optimization};
 
 use crate::generate::Program;
+use crate::promotion::{Promotions, check_promotion};
 use crate::run::{Run, Setting, run};
 
 /// The reference evaluator, by which the others are judged.
@@ -45,14 +46,18 @@ fn difference(expected: &Run, got: &Run) -> Option<String> {
     Some(format!("the item that ends on line {}\n  expected {expected:?}\n  got      {got:?}", expected.line))
 }
 
-/// Compares the program of a seed; when the modes do not agree, makes it as small as removing items can.
+/// Compares the program of a seed, in every mode and then with several threads while its functions are promoted; when the
+/// modes do not agree, makes it as small as removing items can.
 ///
 /// # Errors
 ///
-/// The small program, where it fails, and how to see the large one.
-pub fn check_seed(seed: u64) -> Result<Run, String> {
-    let again = format!("── again: cargo xtask random --programs 1 --seed {seed} ──");
-    check_program(&Program::new(seed)).map_err(|report| report + &again)
+/// The program, where it fails, and how to see it again.
+pub fn check_seed(seed: u64) -> Result<(Run, Promotions), String> {
+    let again = |report| format!("{report}── again: cargo xtask random --programs 1 --seed {seed} ──");
+    let program = Program::new(seed);
+    let run = check_program(&program).map_err(again)?;
+    let promotions = check_promotion(&program).map_err(again)?;
+    Ok((run, promotions))
 }
 
 /// Compares the program; when the modes do not agree, makes it as small as removing items can.

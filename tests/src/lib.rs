@@ -9,6 +9,7 @@ pub mod case;
 pub mod compare;
 pub mod fuzz;
 pub mod generate;
+pub mod promotion;
 pub mod random;
 pub mod reading;
 pub mod run;

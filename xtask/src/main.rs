@@ -22,7 +22,7 @@ usage: cargo xtask CHORE
   tidy                            the rules of the house: crate arrows, file sizes, headers, unsafe blocks
   bless                           write what the case files and examples give now as their expectations
   random [--programs N] [--seed S]
-                                  N random programs (1000), the same results in every mode
+                                  N random programs (1000), the same results in every mode and under promotion
   compare [--rounds N] [--only WORK] [--record]
                                   our command beside LLVM's chapter 7, LuaJIT, Node and C, as a table
   fuzz [--seconds N]              every fuzz target side by side for N seconds (60); needs nightly and cargo-fuzz
