@@ -64,3 +64,10 @@ extern "C" LLVMErrorRef llvm_orc_create_lljit(const char *TripleText, const char
   *Result = reinterpret_cast<LLVMOrcLLJITRef>(Made->release());
   return LLVMErrorSuccess;
 }
+
+// Defines what the unit defines, for the tracker to own; LLVM's C API knows only the default tracker.
+extern "C" LLVMErrorRef llvm_orc_define(LLVMOrcResourceTrackerRef Tracker, LLVMOrcMaterializationUnitRef Unit) {
+  ResourceTrackerSP Owner(reinterpret_cast<ResourceTracker *>(Tracker));
+  std::unique_ptr<MaterializationUnit> Defines(reinterpret_cast<MaterializationUnit *>(Unit));
+  return wrap(Owner->getJITDylib().define(std::move(Defines), Owner));
+}

@@ -235,7 +235,12 @@ impl Compiler {
     }
 }
 
-fn verify(module: LLVMModuleRef) -> Result<(), Error> {
+/// Runs passes that are made for this module alone.
+pub(crate) fn optimize_once(machine: &Machine, module: LLVMModuleRef, passes: &Passes) -> Result<(), Error> {
+    Optimizers::default().optimize(machine, module, passes)
+}
+
+pub(crate) fn verify(module: LLVMModuleRef) -> Result<(), Error> {
     let mut message = std::ptr::null_mut();
     // SAFETY: the module is alive and `message` is a place of ours.
     let broken =

@@ -11,17 +11,20 @@ use llvm_sys::orc2::lljit::LLVMOrcLLJITAddObjectFileWithRT;
 use llvm_sys::orc2::{
     LLVMJITEvaluatedSymbol, LLVMJITSymbolFlags, LLVMJITSymbolGenericFlags, LLVMOrcAbsoluteSymbols,
     LLVMOrcCJITDylibSearchOrderElement, LLVMOrcCLookupSetElement, LLVMOrcCSymbolMapPair,
-    LLVMOrcCSymbolMapPairs, LLVMOrcDisposeMaterializationUnit, LLVMOrcExecutionSessionIntern,
-    LLVMOrcExecutionSessionLookup, LLVMOrcJITDylibDefine, LLVMOrcJITDylibLookupFlags, LLVMOrcLookupKind,
-    LLVMOrcOpaqueJITDylib, LLVMOrcSymbolLookupFlags, LLVMOrcSymbolStringPoolEntryRef,
+    LLVMOrcCSymbolMapPairs, LLVMOrcDisposeMaterializationUnit, LLVMOrcExecutionSessionLookup,
+    LLVMOrcJITDylibClear, LLVMOrcJITDylibDefine, LLVMOrcJITDylibLookupFlags, LLVMOrcLookupKind,
+    LLVMOrcMaterializationUnitRef, LLVMOrcOpaqueJITDylib, LLVMOrcSymbolLookupFlags,
 };
+use llvm_sys::prelude::LLVMMemoryBufferRef;
 
 use crate::address::{Address, Function, Symbol};
 use crate::carry;
 use crate::error::{Error, ErrorKind, c_name};
 use crate::object::Object;
 use crate::session::Session;
+use crate::symbols::{SymbolFlags, intern};
 use crate::tracker::Tracker;
+use crate::unit::{self, Materialize};
 
 /// A name space of a session: symbols are defined in it and found by name.
 ///
@@ -79,14 +82,116 @@ impl Dylib {
         let mut pairs: Vec<LLVMOrcCSymbolMapPair> = named
             .iter()
             .map(|(name, address)| LLVMOrcCSymbolMapPair {
-                Name: self.intern(name),
+                Name: intern(&self.session, name),
                 Sym: LLVMJITEvaluatedSymbol { Address: address.get(), Flags: EXPORTED },
             })
             .collect();
         // SAFETY: the pairs are as many as said, and the names in them are given over, one count each.
         let unit = unsafe { LLVMOrcAbsoluteSymbols(pairs.as_mut_ptr(), pairs.len()) };
+        // SAFETY: the unit is ours alone.
+        unsafe { self.define(unit) }
+    }
+
+    /// Defines symbols whose definitions are made when one of them is first looked up.
+    ///
+    /// LLVM's C API can remove them only all at once, by [`clear`](Dylib::clear); with the shim
+    #[cfg_attr(feature = "shim", doc = "[`define_lazily_tracked`](Dylib::define_lazily_tracked)")]
+    #[cfg_attr(not(feature = "shim"), doc = "`define_lazily_tracked`")]
+    /// gives a tracker for them. After a failure the names stay as failed as the definitions.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Duplicate`] if a name is defined already, and then none of them is defined;
+    /// [`ErrorKind::Name`] if a name holds a NUL character, or there is no name.
+    ///
+    /// # Example
+    ///
+    #[cfg_attr(feature = "inkwell", doc = "```")]
+    #[cfg_attr(not(feature = "inkwell"), doc = "```ignore")]
+    /// # use llvm_orc::{Compiler, Jit, Responsibility, SymbolFlags};
+    /// let dylib = Jit::builder().build()?.create_bare_dylib("lazy")?;
+    /// let four = |responsibility: Responsibility| {
+    ///     let object = Compiler::builder().build()?.compile(|cx| {
+    ///         let module = cx.create_module("four");
+    ///         let function = module.add_function("four", cx.i32_type().fn_type(&[], false), None);
+    ///         let builder = cx.create_builder();
+    ///         builder.position_at_end(cx.append_basic_block(function, "entry"));
+    ///         builder.build_return(Some(&cx.i32_type().const_int(4, false))).expect("in a block");
+    ///         module
+    ///     })?;
+    ///     responsibility.emit_object(&object);
+    ///     Ok(())
+    /// };
+    /// dylib.define_lazily([("four", SymbolFlags::FUNCTION)], four)?; // nothing is compiled yet
+    /// // SAFETY: it is of that type, and never removed.
+    /// let four = unsafe { dylib.lookup_fn::<extern "C" fn() -> i32>("four") }?;
+    /// assert_eq!(four.call(()), 4);
+    /// # Ok::<(), llvm_orc::Error>(())
+    /// ```
+    pub fn define_lazily<'a>(
+        &self,
+        symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
+        definitions: impl Materialize,
+    ) -> Result<(), Error> {
+        let unit = unit::custom(self, symbols, Box::new(definitions))?;
+        // SAFETY: the unit is ours alone.
+        unsafe { self.define(unit) }
+    }
+
+    /// As [`define_lazily`](Dylib::define_lazily), owned by a tracker. When it is removed, definitions that were not needed
+    /// are dropped, and what was made of the others goes.
+    ///
+    /// # Errors
+    /// As [`define_lazily`](Dylib::define_lazily).
+    #[cfg(feature = "shim")]
+    pub fn define_lazily_tracked<'a>(
+        &self,
+        symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
+        definitions: impl Materialize,
+    ) -> Result<Tracker, Error> {
+        use llvm_sys::orc2::{LLVMOrcMaterializationUnitRef, LLVMOrcResourceTrackerRef};
+
+        // SAFETY: the signature is that of `shim/session.cpp`.
+        unsafe extern "C" {
+            fn llvm_orc_define(
+                tracker: LLVMOrcResourceTrackerRef,
+                unit: LLVMOrcMaterializationUnitRef,
+            ) -> LLVMErrorRef;
+        }
+
+        let unit = unit::custom(self, symbols, Box::new(definitions))?;
+        let tracker = Tracker::new(self.clone());
         carry::across(|| {
-            // SAFETY: the dylib lives as long as the session, the unit is ours.
+            // SAFETY: the tracker is alive and of this dylib, the unit is given over.
+            let error = unsafe { llvm_orc_define(tracker.raw(), unit) };
+            // SAFETY: the error is ours alone.
+            unsafe { Error::check(error, ErrorKind::Session) }
+        })?;
+        Ok(tracker)
+    }
+
+    /// Removes everything that is defined here, whoever's tracker owns it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Session`] if memory could not be given back.
+    ///
+    /// # Safety
+    /// No code of this dylib may be called afterwards: symbols that were looked up by its trackers are good no more.
+    pub unsafe fn clear(&self) -> Result<(), Error> {
+        carry::across(|| {
+            // SAFETY: the dylib lives as long as the session.
+            let error = unsafe { LLVMOrcJITDylibClear(self.raw.as_ptr()) };
+            // SAFETY: the error is ours alone.
+            unsafe { Error::check(error, ErrorKind::Session) }
+        })
+    }
+
+    /// Defines what a unit defines, under the default tracker.
+    ///
+    /// # Safety
+    /// The unit is the caller's alone, and given over.
+    pub(crate) unsafe fn define(&self, unit: LLVMOrcMaterializationUnitRef) -> Result<(), Error> {
+        carry::across(|| {
+            // SAFETY: the dylib lives as long as the session, the unit is the caller's to give.
             let error = unsafe { LLVMOrcJITDylibDefine(self.raw.as_ptr(), unit) };
             // SAFETY: the error is ours alone.
             let defined = unsafe { Error::check(error, ErrorKind::Session) };
@@ -107,11 +212,7 @@ impl Dylib {
     /// read.
     pub fn add_object(&self, object: &Object) -> Result<Tracker, Error> {
         let tracker = Tracker::new(self.clone());
-        let bytes = object.bytes();
-        // SAFETY: the bytes are as many as said, and are copied; the name is ended by NUL.
-        let buffer = unsafe {
-            LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes.as_ptr().cast(), bytes.len(), c"object".as_ptr())
-        };
+        let buffer = copied_buffer(object.bytes());
         carry::across(|| {
             // SAFETY: the LLJIT and the tracker are alive; the buffer is given over.
             let error =
@@ -130,15 +231,19 @@ impl Dylib {
     /// # Errors
     /// [`ErrorKind::NotFound`] if no such symbol is defined, [`ErrorKind::Link`] if it cannot be linked (the
     /// error's source says why, if it was this thread that tried), [`ErrorKind::Name`] if the name holds a NUL
-    /// character.
+    /// character, [`ErrorKind::Session`] if this thread is materializing that very symbol.
     pub fn lookup(&self, name: &str) -> Result<Address, Error> {
+        if unit::is_under_way(self.raw.as_ptr(), name) {
+            let text = format!("look-up of {name} by its own materialization, which would wait for itself");
+            return Err(Error::new(ErrorKind::Session, text));
+        }
         let name = c_name(name)?;
         let mut order = LLVMOrcCJITDylibSearchOrderElement {
             JD: self.raw.as_ptr(),
             JDLookupFlags: LLVMOrcJITDylibLookupFlags::LLVMOrcJITDylibLookupFlagsMatchAllSymbols,
         };
         let mut wanted = LLVMOrcCLookupSetElement {
-            Name: self.intern(&name),
+            Name: intern(&self.session, &name),
             LookupFlags: LLVMOrcSymbolLookupFlags::LLVMOrcSymbolLookupFlagsRequiredSymbol,
         };
         let answer = Arc::new(Answer::default());
@@ -176,6 +281,14 @@ impl Dylib {
         Ok(unsafe { Symbol::new(address) })
     }
 
+    pub(crate) fn shared_session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }
@@ -183,17 +296,19 @@ impl Dylib {
     pub(crate) fn raw(&self) -> *mut LLVMOrcOpaqueJITDylib {
         self.raw.as_ptr()
     }
-
-    /// A count of the name's entry in the pool, to be given over to LLVM.
-    fn intern(&self, name: &std::ffi::CStr) -> LLVMOrcSymbolStringPoolEntryRef {
-        // SAFETY: the session is alive and the name is ended by NUL.
-        unsafe { LLVMOrcExecutionSessionIntern(self.session.raw(), name.as_ptr()) }
-    }
 }
 
 impl fmt::Debug for Dylib {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dylib").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A buffer of LLVM's with these bytes, to be given over.
+pub(crate) fn copied_buffer(bytes: &[u8]) -> LLVMMemoryBufferRef {
+    // SAFETY: the bytes are as many as said, and are copied; the name is ended by NUL.
+    unsafe {
+        LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes.as_ptr().cast(), bytes.len(), c"object".as_ptr())
     }
 }
 

@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::fmt;
 
 use llvm_sys::core::LLVMDisposeMessage;
-use llvm_sys::error::{LLVMDisposeErrorMessage, LLVMErrorRef, LLVMGetErrorMessage};
+use llvm_sys::error::{LLVMCreateStringError, LLVMDisposeErrorMessage, LLVMErrorRef, LLVMGetErrorMessage};
 
 /// A failed operation of this crate.
 ///
@@ -58,6 +58,12 @@ impl Error {
         self.0.kind
     }
 
+    /// An error of one's own, for a [`Materialize`](crate::Materialize) or a transform that fails.
+    #[must_use]
+    pub fn custom(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error::new(kind, message)
+    }
+
     #[cold]
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
         Error(Box::new(Inner { kind, message: message.into(), cause: None }))
@@ -66,6 +72,15 @@ impl Error {
     pub(crate) fn because(mut self, cause: Option<Error>) -> Error {
         self.0.cause = self.0.cause.or(cause);
         self
+    }
+
+    /// An error value of LLVM's with this text, to be given over.
+    pub(crate) fn into_raw(self) -> LLVMErrorRef {
+        let mut text = self.to_string();
+        text.retain(|c| c != '\0');
+        let text = CString::new(text).expect("there is no NUL left");
+        // SAFETY: the text is ended by NUL, and copied.
+        unsafe { LLVMCreateStringError(text.as_ptr()) }
     }
 
     /// Takes over an error value of LLVM's, `Ok` if it is the null of success.

@@ -12,10 +12,17 @@ use std::sync::{Arc, PoisonError};
 use llvm_sys::orc2::lljit::{LLVMOrcLLJITGetDataLayoutStr, LLVMOrcLLJITGetTripleString};
 use llvm_sys::orc2::{LLVMOrcExecutionSessionCreateBareJITDylib, LLVMOrcExecutionSessionGetJITDylibByName};
 
+use crate::address::Address;
 use crate::carry;
+#[cfg(feature = "inkwell")]
+use crate::compiler::Passes;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
-use crate::session::{Reporter, Session};
+use crate::object::Object;
+use crate::reexport::LazyCalls;
+use crate::session::{Hooks, Reporter, Session};
+#[cfg(feature = "inkwell")]
+use crate::target::OptLevel;
 use crate::target::Target;
 
 /// A just-in-time linker: a session in which dylibs are made, filled with objects and asked for addresses.
@@ -31,7 +38,13 @@ impl Jit {
     /// What a `Jit` is made with.
     #[must_use]
     pub fn builder() -> JitBuilder {
-        JitBuilder { target: None, memory: Memory::default(), reporter: None }
+        JitBuilder {
+            target: None,
+            memory: Memory::default(),
+            reporter: None,
+            hooks: Hooks::default(),
+            lazy: LazyCalls::default(),
+        }
     }
 
     /// A new dylib that sees nothing but what is put into it: no symbol of the process, no other dylib.
@@ -91,6 +104,8 @@ pub struct JitBuilder {
     target: Option<Target>,
     memory: Memory,
     reporter: Option<Reporter>,
+    hooks: Hooks,
+    lazy: LazyCalls,
 }
 
 /// Where linked objects lie.
@@ -137,19 +152,73 @@ impl JitBuilder {
         self
     }
 
+    /// Called with each object before it is linked, on the thread that links: to look at it, keep it, or give another in its
+    /// place. The first that was set gets it first.
+    ///
+    /// LLVM holds no lock meanwhile, but the symbols of the object wait for it: looking one up in here never ends.
+    #[must_use]
+    pub fn object_transform(
+        mut self,
+        transform: impl Fn(Object) -> Result<Object, Error> + Send + Sync + 'static,
+    ) -> JitBuilder {
+        self.hooks.objects.add(Box::new(transform));
+        self
+    }
+
+    /// The passes that run upon each module which the session compiles ([`Dylib::add_module`],
+    /// [`Responsibility::emit_module`](crate::Responsibility::emit_module)); none if nothing is said.
+    #[cfg(feature = "inkwell")]
+    #[must_use]
+    pub fn passes(mut self, passes: Passes, level: OptLevel) -> JitBuilder {
+        self.hooks.ir.passes = Some((passes, level));
+        self
+    }
+
+    /// Called with each module that the session compiles, before its passes, on the thread that compiles. What comes of it is
+    /// checked.
+    #[cfg(feature = "inkwell")]
+    #[must_use]
+    pub fn ir_transform(
+        mut self,
+        transform: impl Fn(&inkwell::module::Module<'_>) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> JitBuilder {
+        self.hooks.ir.transform = Some(Box::new(transform));
+        self
+    }
+
+    /// The function that is called in place of a lazily reexported one that could not be made. The reporter has been told why.
+    /// If nothing is said, the process is aborted.
+    ///
+    /// # Safety
+    /// At the address is a function that can be called in place of every function that will be reexported lazily: with
+    /// their parameters, giving back what they do.
+    #[must_use]
+    pub unsafe fn on_lazy_failure(mut self, function: Address) -> JitBuilder {
+        self.lazy.on_failure = Some(function);
+        self
+    }
+
     /// Makes the session.
     ///
     /// # Errors
     /// [`ErrorKind::Target`] if LLVM cannot link for the target, [`ErrorKind::Session`] if it fails otherwise.
     pub fn build(self) -> Result<Jit, Error> {
-        let target = match self.target {
+        #[cfg(feature = "inkwell")]
+        let this = {
+            let mut this = self;
+            this.hooks.ir.target = this.target.clone();
+            this
+        };
+        #[cfg(not(feature = "inkwell"))]
+        let this = self;
+        let target = match this.target {
             Some(target) => target,
             None => Target::host_to_link_for(),
         };
-        let lljit = carry::across(|| create::lljit(&target, self.memory))?;
+        let lljit = carry::across(|| create::lljit(&target, this.memory))?;
         let lljit = NonNull::new(lljit).expect("LLVM gives back the LLJIT unless it failed");
         // SAFETY: the LLJIT was just made and is known here alone.
-        let session = unsafe { Session::new(lljit, self.reporter) };
+        let session = unsafe { Session::new(lljit, this.reporter, this.hooks, this.lazy) };
         Ok(Jit { session })
     }
 }

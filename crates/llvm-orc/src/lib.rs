@@ -16,6 +16,9 @@
 //! | [`Symbol`] | [`Tracker::lookup_fn`] | nothing: it borrows | `Send + Sync` | before its tracker, the compiler sees to it |
 //! | [`Object`] | [`Compiler::compile`] | its bytes | `Send + Sync`, cheap to copy | dropped |
 //! | [`Compiler`] | [`Compiler::builder`] | its context and target machine | stays on its thread | dropped |
+//! | [`IrModule`] | [`IrModule::build`] | its module and context | `Send` | compiled, or dropped |
+//! | [`Materialize`] | the program, for [`Dylib::define_lazily`] | what it owns | `Send` | materialized, overridden, or with the session |
+//! | [`Responsibility`] | the session, for [`Materialize`] | the session | `Send` | emitted, failed, or dropped, which fails it |
 //!
 //! Handles may be dropped in any order on any thread. Linking happens when a symbol is first looked up, on the thread
 //! that does so; others that want the same symbol wait for it.
@@ -52,12 +55,27 @@
 //! # Ok::<(), llvm_orc::Error>(())
 //! ```
 //!
+//! # Definitions that wait
+//!
+//! What is costly to make can wait until it is needed. [`Dylib::define_lazily`] defines names by a [`Materialize`], which
+//! is called when one of them is first looked up and gets a [`Responsibility`] to be emitted or failed, on whatever
+//! thread; dropped, it fails, so that nobody waits for ever. [`Dylib::reexport_lazily`] goes further: a function gets a
+//! stub, whose address stays the same, and is looked up when it is first *called*. The example `lazy_ast` keeps a program
+//! as syntax trees that way.
+//!
+//! [`Dylib::add_module`] and [`Responsibility::emit_module`] leave compiling to the session, on the thread whose look-up
+//! needs the code: through [`JitBuilder::ir_transform`], [`JitBuilder::passes`], LLVM's code generator and
+//! [`JitBuilder::object_transform`]. LLVM's own default is not safe from two threads there, because all share one target
+//! machine. With the shim each module has its own, which takes some hundred microseconds; without it modules are compiled one at
+//! a time. A [`Compiler`] for each thread has neither cost.
+//!
 //! # What `unsafe` is left
 //!
-//! LLVM knows no types of machine code, so three promises remain the caller's: that a function has the type it is
+//! LLVM knows no types of machine code, so these promises remain the caller's: that a function has the type it is
 //! looked up with ([`Tracker::lookup_fn`]), that an address from outside is what code believes it to be
 //! ([`Dylib::define_absolute`]), and that bytes from elsewhere are an object file to be trusted
-//! ([`Object::from_bytes`]). [`CompilerBuilder::without_verifier`] adds a fourth for those who count microseconds.
+//! ([`Object::from_bytes`]), that nothing of a dylib is called once it was emptied ([`Dylib::clear`]), and what is called
+//! in place of a function that could not be made ([`JitBuilder::on_lazy_failure`]). [`CompilerBuilder::without_verifier`] adds another for those who count microseconds.
 //!
 //! # When LLVM gives up
 //!
@@ -80,20 +98,32 @@ mod carry;
 mod compiler;
 mod dylib;
 mod error;
+#[cfg(feature = "inkwell")]
+mod ir;
 mod jit;
 #[cfg(any(feature = "inkwell", not(feature = "shim")))]
 mod machine;
 mod object;
+mod object_layer;
+mod reexport;
+mod responsibility;
 mod session;
+mod symbols;
 mod target;
 mod tracker;
+mod unit;
 
 pub use address::{Address, Function, Symbol};
 #[cfg(feature = "inkwell")]
 pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, Passes};
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "inkwell")]
+pub use ir::IrModule;
 pub use jit::{Jit, JitBuilder, Memory};
 pub use object::{Object, Timings};
+pub use responsibility::Responsibility;
+pub use symbols::SymbolFlags;
 pub use target::{OptLevel, Target};
 pub use tracker::Tracker;
+pub use unit::Materialize;

@@ -52,6 +52,11 @@ impl Object {
         Ok(Object { bytes, timings: Timings::default() })
     }
 
+    /// An object of LLVM's own making.
+    pub(crate) fn trusted(bytes: Arc<[u8]>) -> Object {
+        Object { bytes, timings: Timings::default() }
+    }
+
     #[cfg(feature = "inkwell")]
     pub(crate) fn compiled(bytes: Arc<[u8]>, timings: Timings) -> Object {
         Object { bytes, timings }

@@ -6,9 +6,10 @@
 //! 2. What is reached through it (execution session, string pool, layers, dylibs) lives as long as the LLJIT,
 //!    because nothing here takes any of them away sooner.
 //! 3. Every function of LLVM that this crate calls upon a session takes LLVM's own locks: the session's for
-//!    dylibs, trackers and look-ups, the pool's for names. The IR layers, which do not, are never called.
-//! 4. The reporter lies in a place of its own that the session gives up after the LLJIT, so LLVM's pointer to it
-//!    is good as long as LLVM can use it.
+//!    dylibs, trackers and look-ups, the pool's for names, a context's for its modules. The layers' transforms, which have
+//!    none, are set before the session is shared.
+//! 4. Reporter, hooks, stubs and trampolines lie in places of their own that the session gives up after the LLJIT, so
+//!    LLVM's pointers to them are good as long as LLVM can use them.
 
 use std::ffi::c_void;
 use std::fmt;
@@ -25,6 +26,11 @@ use llvm_sys::orc2::{
 
 use crate::carry;
 use crate::error::{Error, ErrorKind};
+#[cfg(feature = "inkwell")]
+use crate::ir::IrPath;
+use crate::object::Object;
+use crate::object_layer::ObjectTransforms;
+use crate::reexport::LazyCalls;
 
 /// Dead names are dropped from the pool when so many trackers were removed since the last time, or as many as
 /// still live if that is more: going through the pool then costs a constant share of each removal.
@@ -40,12 +46,23 @@ pub(crate) struct Session {
     pub(crate) naming: Mutex<()>,
     n_trackers: AtomicUsize,
     n_removed: AtomicUsize,
+    // Given up after the LLJIT, which refers to them: by promise 4.
+    lazy: LazyCalls,
+    hooks: Arc<Hooks>,
 }
 
-// SAFETY: promise 3; the reporter is `Send` and the rest is made for sharing. LLJIT runs no code of its own when
+/// What the session's layers call on the way from a module to linked code.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) objects: ObjectTransforms,
+    #[cfg(feature = "inkwell")]
+    pub(crate) ir: IrPath,
+}
+
+// SAFETY: promise 3; reporter and hooks are `Send` and the rest is made for sharing. LLJIT runs no code of its own when
 // disposed of, so any thread may be the last.
 unsafe impl Send for Session {}
-// SAFETY: promise 3; the reporter is `Sync`.
+// SAFETY: promise 3; reporter and hooks are `Sync`.
 unsafe impl Sync for Session {}
 
 impl Session {
@@ -53,14 +70,28 @@ impl Session {
     ///
     /// # Safety
     /// `lljit` is alive and nobody else disposes of it.
-    pub(crate) unsafe fn new(lljit: NonNull<LLVMOrcOpaqueLLJIT>, reporter: Option<Reporter>) -> Arc<Session> {
+    pub(crate) unsafe fn new(
+        lljit: NonNull<LLVMOrcOpaqueLLJIT>,
+        reporter: Option<Reporter>,
+        hooks: Hooks,
+        lazy: LazyCalls,
+    ) -> Arc<Session> {
         let session = Arc::new(Session {
             lljit,
             reporter: reporter.map(Arc::new),
             naming: Mutex::new(()),
             n_trackers: AtomicUsize::new(0),
             n_removed: AtomicUsize::new(0),
+            lazy,
+            hooks: Arc::new(hooks),
         });
+        // SAFETY: the LLJIT was given over just now; the hooks lie in a place of their own, by promise 4.
+        unsafe { ObjectTransforms::attach(&session.hooks.objects, lljit.as_ptr()) };
+        #[cfg(feature = "inkwell")]
+        // SAFETY: as above.
+        unsafe {
+            IrPath::attach(&session.hooks.ir, lljit.as_ptr());
+        }
         let context = session.reporter.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut().cast::<c_void>();
         // SAFETY: the session is alive, and `context` is what `receive_report` expects, by promise 4.
         unsafe { LLVMOrcExecutionSessionSetErrorReporter(session.raw(), receive_report, context) };
@@ -74,6 +105,30 @@ impl Session {
     pub(crate) fn raw(&self) -> LLVMOrcExecutionSessionRef {
         // SAFETY: the LLJIT lives as long as `self`.
         unsafe { LLVMOrcLLJITGetExecutionSession(self.lljit()) }
+    }
+
+    pub(crate) fn lazy(&self) -> &LazyCalls {
+        &self.lazy
+    }
+
+    #[cfg(all(feature = "inkwell", not(feature = "shim")))]
+    pub(crate) fn ir(&self) -> &IrPath {
+        &self.hooks.ir
+    }
+
+    /// The object as the session's transforms make it.
+    pub(crate) fn transformed(&self, object: &Object) -> Result<Object, Error> {
+        self.hooks.objects.apply(object.clone())
+    }
+
+    /// Tells the reporter of an error that nobody receives. A panic of the reporter's is carried on.
+    pub(crate) fn report(&self, error: Error) {
+        carry::caught(|| tell(self.reporter.as_deref(), error, carry::report));
+    }
+
+    /// As [`report`](Session::report), for what is the cause of what was reported before.
+    pub(crate) fn report_cause(&self, error: Error) {
+        carry::caught(|| tell(self.reporter.as_deref(), error, carry::report_cause));
     }
 
     pub(crate) fn tracker_made(&self) {
@@ -125,15 +180,18 @@ extern "C" fn receive_report(context: *mut c_void, error: LLVMErrorRef) {
         // SAFETY: an error reporter owns the error it is given.
         let Err(error) = (unsafe { Error::check(error, ErrorKind::Session) }) else { return };
         // SAFETY: `context` is null or the place of the reporter, by promise 4.
-        if let Some(reporter) = unsafe { context.cast::<Reporter>().as_ref() } {
-            // The cause is kept even if the closure panics.
-            let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reporter(&error)));
-            carry::report(error);
-            if let Err(payload) = told {
-                std::panic::resume_unwind(payload);
-            }
-        } else {
-            carry::report(error);
-        }
+        let reporter = unsafe { context.cast::<Reporter>().as_ref() };
+        tell(reporter, error, carry::report);
     });
+}
+
+/// Tells the reporter of an error and keeps it as the cause of the operation that is running on this thread.
+fn tell(reporter: Option<&Reporter>, error: Error, keep: fn(Error)) {
+    let Some(reporter) = reporter else { return keep(error) };
+    // The cause is kept even if the closure panics.
+    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reporter(&error)));
+    keep(error);
+    if let Err(payload) = told {
+        std::panic::resume_unwind(payload);
+    }
 }

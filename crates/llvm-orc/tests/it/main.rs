@@ -7,6 +7,7 @@ mod drop_order;
 mod errors;
 mod handles;
 mod kept;
+mod lazy;
 mod link;
 mod memory;
 mod passes;

@@ -6,21 +6,35 @@ use llvm_orc::{Compiler, Jit, MODULES_PER_CONTEXT, OptLevel};
 
 use crate::support::{Nullary, constant, dylib, resident};
 
+const ALONE: &str = "LLVM_ORC_TEST_ALONE";
+
 /// Runs a test once more in a process of its own, and `body` there: what a process uses can be told of one test only if no
 /// other runs in it. `name` is the test's, with its module.
 pub(crate) fn alone(name: &str, body: impl FnOnce()) {
-    const ALONE: &str = "LLVM_ORC_TEST_ALONE";
-    if std::env::var_os(ALONE).is_some() {
-        return body();
+    if let Some(output) = again(name, body) {
+        let said = String::from_utf8_lossy(&output.stdout);
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}{complained}");
     }
-    let again = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name])
-        .env(ALONE, "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&again.stdout);
-    let complained = String::from_utf8_lossy(&again.stderr);
-    assert!(again.status.success() && said.contains("1 passed"), "{said}{complained}");
+}
+
+/// As [`alone`], for a body that aborts the process.
+pub(crate) fn aborts(name: &str, body: impl FnOnce()) {
+    use std::os::unix::process::ExitStatusExt;
+    if let Some(output) = again(name, body) {
+        const SIGABRT: i32 = 6;
+        assert_eq!(output.status.signal(), Some(SIGABRT), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// Runs `body` if this is the process for one test, and makes that process if not.
+fn again(name: &str, body: impl FnOnce()) -> Option<std::process::Output> {
+    if std::env::var_os(ALONE).is_some() {
+        body();
+        return None;
+    }
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    Some(again.args(["--exact", name]).env(ALONE, "1").output().unwrap())
 }
 
 /// Runs `step` over stretches, alone, until one needs less than `bytes_per_step` more than before, which one of the first
