@@ -1,13 +1,9 @@
 //! Memory stays level while functions come and go.
 
-use kaleidoscope::{Builder, Engine, Event, Function, Mode, Observer, Optimization, Thresholds, Tier};
+use kaleidoscope::{Builder, Engine, Function, Mode, Optimization, Thresholds};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 const N_DEFINITIONS: usize = 1_000;
-const N_PROMOTIONS: usize = 300;
 
 /// What a body leaves behind for good must be less than this, in bytes: its name alone is more.
 const EACH: usize = 20;
@@ -33,14 +29,9 @@ fn redefinitions_in_tiered_mode_leave_memory_level() {
     alone(name, || redefine(Engine::builder().mode(Mode::Tiered).thresholds(thresholds)));
 }
 
-#[test]
-fn promotions_and_invalidations_leave_memory_level() {
-    alone("memory::promotions_and_invalidations_leave_memory_level", promote);
-}
-
 /// What a process uses can be told of one test only if no other runs in it, so the test of this name is run once more in a
 /// process of its own.
-fn alone(name: &str, test: impl FnOnce()) {
+pub(crate) fn alone(name: &str, test: impl FnOnce()) {
     const ALONE: &str = "KALEIDOSCOPE_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {
         return test();
@@ -53,7 +44,7 @@ fn alone(name: &str, test: impl FnOnce()) {
 
 /// Looks at stretches after a first one, and asks for one that needs no memory: an allocator takes some pages now and then,
 /// while what leaks grows in every stretch.
-fn expect_level(n_each: usize, mut turn: impl FnMut(usize)) {
+pub(crate) fn expect_level(n_each: usize, mut turn: impl FnMut(usize)) {
     let mut grown = Vec::new();
     for stretch in 0..9 {
         let before = resident();
@@ -79,47 +70,8 @@ fn redefine(builder: Builder) {
     });
 }
 
-/// Each definition takes a caller back that was promoted with the function before.
-fn promote() {
-    let seen = Arc::new(Seen::default());
-    let builder = Engine::builder().mode(Mode::Tiered).thresholds(Thresholds { calls: 5, turns: 5 });
-    let builder = builder.optimization(Optimization::None).observer(Arc::clone(&seen));
-    let engine = builder.build().unwrap();
-    let [_, caller] = functions(&engine);
-    let of = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
-    expect_level(N_PROMOTIONS, |n| {
-        engine.run(&format!("def f(x) x * x + {n}.25;"));
-        assert_eq!(of(&seen.n_invalidated), n);
-        while of(&seen.n_promoted) <= n {
-            assert_eq!(caller.call((3.0,)).unwrap(), 2.0 * (9.25 + n as f64));
-            thread::yield_now();
-        }
-    });
-}
-
-/// How often `caller` was promoted and taken back.
-#[derive(Default)]
-struct Seen {
-    n_promoted: AtomicUsize,
-    n_invalidated: AtomicUsize,
-}
-
-impl Observer for Seen {
-    fn observe(&self, event: &Event) {
-        match event {
-            Event::Compiled { body, tier: Tier::Optimized, .. } if &*body.name == "caller" => {
-                self.n_promoted.fetch_add(1, Ordering::SeqCst);
-            }
-            Event::Invalidated { body, .. } if &*body.name == "caller" => {
-                self.n_invalidated.fetch_add(1, Ordering::SeqCst);
-            }
-            _ => {}
-        }
-    }
-}
-
 /// `f`, and `caller`, which calls it and is compiled.
-fn functions(engine: &Engine) -> [Function<(f64,)>; 2] {
+pub(crate) fn functions(engine: &Engine) -> [Function<(f64,)>; 2] {
     engine.run("def f(x) x; def caller(x) f(x) * 2; caller(1);");
     ["f", "caller"].map(|name| engine.function(name).unwrap())
 }

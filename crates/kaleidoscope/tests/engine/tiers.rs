@@ -1,7 +1,8 @@
 //! Code that becomes hot, is made better, and goes back when what it carries is defined again.
 
 use crate::check;
-use kaleidoscope::{Code, Engine, Event, Mode, Observer, Statistics, Thresholds, Tier};
+use crate::memory::{alone, expect_level, functions};
+use kaleidoscope::{Code, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -125,4 +126,47 @@ fn optimised_code_that_no_longer_holds_is_given_back() {
     f.call((1.0,)).unwrap();
     let [made, freed] = [0, 1].map(|idx| balance.0[idx].load(Ordering::SeqCst));
     assert!(made - freed <= 6, "{made} pieces of code were made, and {freed} given back");
+}
+
+/// How often `caller` was promoted and taken back.
+#[derive(Default)]
+struct Seen {
+    n_promoted: AtomicUsize,
+    n_invalidated: AtomicUsize,
+}
+
+impl Observer for Seen {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::Compiled { body, tier: Tier::Optimized, .. } if &*body.name == "caller" => {
+                self.n_promoted.fetch_add(1, Ordering::SeqCst);
+            }
+            Event::Invalidated { body, .. } if &*body.name == "caller" => {
+                self.n_invalidated.fetch_add(1, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Each definition takes a caller back that was promoted with the function before.
+#[test]
+fn promotions_and_invalidations_leave_memory_level() {
+    const N_PROMOTIONS: usize = 300;
+    alone("tiers::promotions_and_invalidations_leave_memory_level", || {
+        let seen = Arc::new(Seen::default());
+        let builder = Engine::builder().mode(Mode::Tiered).thresholds(LOW);
+        let builder = builder.optimization(Optimization::None).observer(Arc::clone(&seen));
+        let engine = builder.build().unwrap();
+        let [_, caller] = functions(&engine);
+        let of = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+        expect_level(N_PROMOTIONS, |n| {
+            engine.run(&format!("def f(x) x * x + {n}.25;"));
+            assert_eq!(of(&seen.n_invalidated), n);
+            while of(&seen.n_promoted) <= n {
+                assert_eq!(caller.call((3.0,)).unwrap(), 2.0 * (9.25 + n as f64));
+                thread::yield_now();
+            }
+        });
+    });
 }
