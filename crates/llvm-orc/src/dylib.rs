@@ -20,6 +20,7 @@ use llvm_sys::prelude::LLVMMemoryBufferRef;
 use crate::address::{Address, Function, Symbol};
 use crate::carry;
 use crate::error::{Error, ErrorKind, c_name};
+use crate::generator;
 use crate::object::Object;
 use crate::session::Session;
 use crate::symbols::{SymbolFlags, intern};
@@ -231,10 +232,15 @@ impl Dylib {
     /// # Errors
     /// [`ErrorKind::NotFound`] if no such symbol is defined, [`ErrorKind::Link`] if it cannot be linked (the
     /// error's source says why, if it was this thread that tried), [`ErrorKind::Name`] if the name holds a NUL
-    /// character, [`ErrorKind::Session`] if this thread is materializing that very symbol.
+    /// character, [`ErrorKind::Session`] if this thread is materializing that very symbol, or generating
+    /// symbols for this dylib.
     pub fn lookup(&self, name: &str) -> Result<Address, Error> {
         if unit::is_under_way(self.raw.as_ptr(), name) {
             let text = format!("look-up of {name} by its own materialization, which would wait for itself");
+            return Err(Error::new(ErrorKind::Session, text));
+        }
+        if generator::is_generating(self.raw.as_ptr()) {
+            let text = format!("look-up of {name} by a generator of its dylib, which would wait for itself");
             return Err(Error::new(ErrorKind::Session, text));
         }
         let name = c_name(name)?;

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Codegen,
     /// The bytes are not an object file that can be linked here.
     Object,
+    /// A library or an archive cannot be read.
+    Library,
     /// The name is defined already.
     Duplicate,
     /// No symbol of that name is defined.

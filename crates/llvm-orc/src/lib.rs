@@ -63,6 +63,10 @@
 //! stub, whose address stays the same, and is looked up when it is first *called*. The example `lazy_ast` keeps a program
 //! as syntax trees that way.
 //!
+//! What a dylib does not define can come from elsewhere: [`Dylib::add_process_symbols`], with a filter of names;
+//! [`Dylib::add_dynamic_library`]; [`Dylib::add_static_archive`]; or a [`Generate`] of one's own
+//! ([`Dylib::add_generator`]), which may take its time on another thread.
+//!
 //! [`Dylib::add_module`] and [`Responsibility::emit_module`] leave compiling to the session, on the thread whose look-up
 //! needs the code: through [`JitBuilder::ir_transform`], [`JitBuilder::passes`], LLVM's code generator and
 //! [`JitBuilder::object_transform`]. LLVM's own default is not safe from two threads there, because all share one target
@@ -74,7 +78,8 @@
 //! LLVM knows no types of machine code, so these promises remain the caller's: that a function has the type it is
 //! looked up with ([`Tracker::lookup_fn`]), that an address from outside is what code believes it to be
 //! ([`Dylib::define_absolute`]), and that bytes from elsewhere are an object file to be trusted
-//! ([`Object::from_bytes`]), that nothing of a dylib is called once it was emptied ([`Dylib::clear`]), and what is called
+//! ([`Object::from_bytes`]), that nothing of a dylib is called once it was emptied ([`Dylib::clear`]), that a library is to be trusted
+//! ([`Dylib::add_dynamic_library`], [`Dylib::add_static_archive`]), and what is called
 //! in place of a function that could not be made ([`JitBuilder::on_lazy_failure`]). [`CompilerBuilder::without_verifier`] adds another for those who count microseconds.
 //!
 //! # When LLVM gives up
@@ -98,6 +103,7 @@ mod carry;
 mod compiler;
 mod dylib;
 mod error;
+mod generator;
 #[cfg(feature = "inkwell")]
 mod ir;
 mod jit;
@@ -118,6 +124,7 @@ pub use address::{Address, Function, Symbol};
 pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, Passes};
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
+pub use generator::{Generate, PendingLookup, SuspendedLookup};
 #[cfg(feature = "inkwell")]
 pub use ir::IrModule;
 pub use jit::{Jit, JitBuilder, Memory};

@@ -8,14 +8,15 @@
 //! 3. Every function of LLVM that this crate calls upon a session takes LLVM's own locks: the session's for
 //!    dylibs, trackers and look-ups, the pool's for names, a context's for its modules. The layers' transforms, which have
 //!    none, are set before the session is shared.
-//! 4. Reporter, hooks, stubs and trampolines lie in places of their own that the session gives up after the LLJIT, so
+//! 4. Reporter, hooks, filters, stubs and trampolines lie in places of their own that the session gives up after the LLJIT, so
 //!    LLVM's pointers to them are good as long as LLVM can use them.
 
+use std::any::Any;
 use std::ffi::c_void;
 use std::fmt;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use llvm_sys::error::{LLVMConsumeError, LLVMErrorRef};
 use llvm_sys::orc2::lljit::{LLVMOrcDisposeLLJIT, LLVMOrcLLJITGetExecutionSession, LLVMOrcOpaqueLLJIT};
@@ -49,6 +50,7 @@ pub(crate) struct Session {
     // Given up after the LLJIT, which refers to them: by promise 4.
     lazy: LazyCalls,
     hooks: Arc<Hooks>,
+    kept: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
 /// What the session's layers call on the way from a module to linked code.
@@ -84,6 +86,7 @@ impl Session {
             n_removed: AtomicUsize::new(0),
             lazy,
             hooks: Arc::new(hooks),
+            kept: Mutex::default(),
         });
         // SAFETY: the LLJIT was given over just now; the hooks lie in a place of their own, by promise 4.
         unsafe { ObjectTransforms::attach(&session.hooks.objects, lljit.as_ptr()) };
@@ -105,6 +108,13 @@ impl Session {
     pub(crate) fn raw(&self) -> LLVMOrcExecutionSessionRef {
         // SAFETY: the LLJIT lives as long as `self`.
         unsafe { LLVMOrcLLJITGetExecutionSession(self.lljit()) }
+    }
+
+    /// Keeps something that LLVM refers to until the LLJIT is gone.
+    pub(crate) fn keep<T: Any + Send + Sync>(&self, owned: Arc<T>) -> *mut c_void {
+        let place = Arc::as_ptr(&owned).cast_mut().cast();
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(owned);
+        place
     }
 
     pub(crate) fn lazy(&self) -> &LazyCalls {

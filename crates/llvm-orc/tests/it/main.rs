@@ -5,6 +5,7 @@
 mod compile;
 mod drop_order;
 mod errors;
+mod generators;
 mod handles;
 mod kept;
 mod lazy;
