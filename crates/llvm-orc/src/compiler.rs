@@ -3,6 +3,7 @@
 //! One thread, one compiler: LLVM's contexts and target machines are not made for sharing, and this way no two
 //! compilations ever wait for each other.
 
+mod cache;
 mod diagnostics;
 #[cfg(feature = "shim")]
 mod kept;
@@ -32,6 +33,7 @@ use optimizers::Optimizers;
 #[cfg(not(feature = "shim"))]
 use plain::Codegen;
 
+pub use cache::ObjectCache;
 pub use passes::{FunctionPass, Passes};
 
 /// After so many modules a compiler takes a fresh context, because constants, types and names that a context has
@@ -62,6 +64,8 @@ pub struct Compiler {
     target: Target,
     passes: Passes,
     verify: bool,
+    level: OptLevel,
+    cache: Option<ObjectCache>,
     diagnostics: Diagnostics,
     n_modules: u32,
     one_thread: PhantomData<*const ()>,
@@ -71,7 +75,13 @@ impl Compiler {
     /// What a `Compiler` is made with.
     #[must_use]
     pub fn builder() -> CompilerBuilder {
-        CompilerBuilder { target: None, level: OptLevel::Default, passes: Passes::none(), verify: true }
+        CompilerBuilder {
+            target: None,
+            level: OptLevel::Default,
+            passes: Passes::none(),
+            verify: true,
+            cache: None,
+        }
     }
 
     /// Has a module filled, optimises it by the compiler's own passes and makes an object of it.
@@ -109,7 +119,7 @@ impl Compiler {
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
         let (text, _, _) =
-            self.optimized(Some(passes), fill, |_, machine, module| plain::assembly(machine, module))?;
+            self.optimized(Some(passes), fill, none, |_, machine, module| plain::assembly(machine, module))?;
         Ok(text)
     }
 
@@ -122,7 +132,7 @@ impl Compiler {
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
         let (text, _, _) =
-            self.optimized(None, fill, |_, machine, module| plain::assembly(machine, module))?;
+            self.optimized(None, fill, none, |_, machine, module| plain::assembly(machine, module))?;
         Ok(text)
     }
 
@@ -134,7 +144,8 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        let (text, _, _) = self.optimized(Some(passes), fill, |_, _, module| Ok(plain::text(module)))?;
+        let (text, _, _) =
+            self.optimized(Some(passes), fill, none, |_, _, module| Ok(plain::text(module)))?;
         Ok(text)
     }
 
@@ -146,7 +157,7 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        let (text, _, _) = self.optimized(None, fill, |_, _, module| Ok(plain::text(module)))?;
+        let (text, _, _) = self.optimized(None, fill, none, |_, _, module| Ok(plain::text(module)))?;
         Ok(text)
     }
 
@@ -160,17 +171,31 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        let (bytes, mut timings, optimized) = self.optimized(passes, fill, Codegen::object)?;
+        let cache = self.cache.clone();
+        let (target, level) = (self.target.clone(), format!("{:?}", self.level));
+        let mut entry = None;
+        let kept = |module, passes: &Passes| {
+            let cache = cache.as_ref()?;
+            let passes = passes.as_text();
+            let options = [target.triple(), target.cpu(), target.features(), &level, &*passes];
+            entry.insert(cache.entry(module, &options)).read()
+        };
+        let (bytes, mut timings, optimized) = self.optimized(passes, fill, kept, Codegen::object)?;
         timings.codegen = optimized.elapsed();
-        Ok(Object::compiled(bytes, timings))
+        let object = Object::compiled(bytes, timings);
+        if let Some(entry) = entry {
+            entry.keep(&object);
+        }
+        Ok(object)
     }
 
     /// Fills and optimises a module and hands it to `finish`. Gives back what that made, how long the steps
-    /// before took, and when they were done.
+    /// before took, and when they were done. What `kept` has makes optimising and finishing needless.
     fn optimized<F, T>(
         &mut self,
         passes: Option<&Passes>,
         fill: F,
+        kept: impl FnOnce(LLVMModuleRef, &Passes) -> Option<T>,
         finish: impl FnOnce(&mut Codegen, &Machine, LLVMModuleRef) -> Result<T, Error>,
     ) -> Result<(T, Timings, Instant), Error>
     where
@@ -199,6 +224,11 @@ impl Compiler {
             verify(raw)?;
         }
         let passes = passes.unwrap_or(&self.passes);
+        if let Some(kept) = kept(raw, passes) {
+            let timings =
+                Timings { fill: filled - begun, optimize: filled.elapsed(), codegen: Duration::ZERO };
+            return Ok((kept, timings, Instant::now()));
+        }
         let optimized = self.optimizers.optimize(&self.machine, raw, passes);
         let now = Instant::now();
         let result =
@@ -233,6 +263,11 @@ impl Compiler {
         self.n_modules += 1;
         Ok(())
     }
+}
+
+/// Nothing is kept of texts.
+fn none<T>(_: LLVMModuleRef, _: &Passes) -> Option<T> {
+    None
 }
 
 /// Runs passes that are made for this module alone.
@@ -270,6 +305,7 @@ pub struct CompilerBuilder {
     level: OptLevel,
     passes: Passes,
     verify: bool,
+    cache: Option<ObjectCache>,
 }
 
 impl CompilerBuilder {
@@ -292,6 +328,14 @@ impl CompilerBuilder {
     #[must_use]
     pub fn passes(mut self, passes: Passes) -> CompilerBuilder {
         self.passes = passes;
+        self
+    }
+
+    /// Keeps objects in a directory, and takes those that are there instead of compiling. Modules are filled and checked as
+    /// before: what they hold is the key.
+    #[must_use]
+    pub fn cache(mut self, cache: ObjectCache) -> CompilerBuilder {
+        self.cache = Some(cache);
         self
     }
 
@@ -332,6 +376,8 @@ impl CompilerBuilder {
             target,
             passes: self.passes,
             verify: self.verify,
+            level: self.level,
+            cache: self.cache,
             diagnostics: Diagnostics::default(),
             n_modules: 0,
             one_thread: PhantomData,

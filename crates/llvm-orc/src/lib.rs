@@ -79,7 +79,8 @@
 //! looked up with ([`Tracker::lookup_fn`]), that an address from outside is what code believes it to be
 //! ([`Dylib::define_absolute`]), and that bytes from elsewhere are an object file to be trusted
 //! ([`Object::from_bytes`]), that nothing of a dylib is called once it was emptied ([`Dylib::clear`]), that a library is to be trusted
-//! ([`Dylib::add_dynamic_library`], [`Dylib::add_static_archive`]), and what is called
+//! ([`Dylib::add_dynamic_library`], [`Dylib::add_static_archive`]), that a directory of objects is
+//! ([`ObjectCache::open`]), and what is called
 //! in place of a function that could not be made ([`JitBuilder::on_lazy_failure`]). [`CompilerBuilder::without_verifier`] adds another for those who count microseconds.
 //!
 //! # When LLVM gives up
@@ -121,7 +122,7 @@ mod unit;
 
 pub use address::{Address, Function, Symbol};
 #[cfg(feature = "inkwell")]
-pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, Passes};
+pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, ObjectCache, Passes};
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
 pub use generator::{Generate, PendingLookup, SuspendedLookup};

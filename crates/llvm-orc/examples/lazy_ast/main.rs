@@ -113,9 +113,3 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("made, in this order: {}", made_by_now().join(", "));
     Ok(())
 }
-
-#[cfg(test)]
-#[test]
-fn it_runs() {
-    main().expect("the example holds what it says");
-}
