@@ -18,7 +18,7 @@ mod trace;
 
 use args::{Command, Invocation};
 use clap::Parser;
-use std::process::ExitCode;
+use std::io::{self, Write};
 
 /// How the command ends, as scripts see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,17 @@ enum Exit {
     Interrupted = 130,
 }
 
-fn main() -> ExitCode {
+impl Exit {
+    /// Ends the process at once. Code may be in the making on other threads: nobody needs it any more, and what LLVM takes
+    /// down when a process ends in the usual way would be taken from under them.
+    fn now(self) -> ! {
+        // A failure was told when the output was finished.
+        drop(io::stdout().flush());
+        kaleidoscope::exit_at_once(self as u8)
+    }
+}
+
+fn main() {
     let exit = match Invocation::parse().command() {
         Command::Run(options) => run::run(options),
         Command::Emit(options) => emit::emit(&options),
@@ -45,5 +55,5 @@ fn main() -> ExitCode {
             Exit::Usage
         }
     };
-    ExitCode::from(exit as u8)
+    exit.now()
 }

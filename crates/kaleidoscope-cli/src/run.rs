@@ -203,7 +203,7 @@ impl Session {
             exit = exit.max(Exit::Program);
         }
         // The process ends here, and gives all memory back at once: what the engine would do to free it piece by piece is
-        // time lost.
+        // time lost, and so is waiting for code that is still being made.
         std::mem::forget(self.engine);
         exit
     }

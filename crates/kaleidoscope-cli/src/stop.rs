@@ -6,7 +6,6 @@
 use crate::Exit;
 use crate::console::Console;
 use kaleidoscope::Interrupter;
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,7 +36,7 @@ impl Stop {
             let again = state.is_requested.swap(true, Ordering::SeqCst);
             if again || state.is_waiting.load(Ordering::SeqCst) {
                 drop(state.console.flush());
-                process::exit(Exit::Interrupted as i32);
+                Exit::Interrupted.now();
             }
             interrupter.interrupt();
         }));

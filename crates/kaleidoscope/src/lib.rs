@@ -51,6 +51,7 @@ pub use interrupt::Interrupter;
 pub use kaleidoscope_lang as lang;
 pub use kaleidoscope_lang::diagnostic::{Code, Diagnostic, Severity};
 pub use kaleidoscope_lang::source::{Source, Span};
+pub use kaleidoscope_native::exit_at_once;
 pub use output::{Output, OutputBuffer, StandardOutput};
 pub use policy::Thresholds;
 pub use script::{ItemOutcome, Outcome, Script};

@@ -6,6 +6,7 @@ mod command;
 
 mod diagnostics;
 mod emit;
+mod end;
 mod input;
 mod output;
 mod statistics;
