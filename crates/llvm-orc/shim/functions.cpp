@@ -34,6 +34,8 @@
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/LICM.h"
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/LoopRotation.h"
+#include "llvm/Transforms/Scalar/LoopUnrollPass.h"
 #include "llvm/Transforms/Scalar/SROA.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
 
@@ -44,7 +46,15 @@ using namespace llvm;
 namespace {
 
 // The numbers of `FunctionPass` in src/compiler/passes.rs.
-enum class Chosen : uint8_t { EarlyCse = 0, InstCombine = 1, Licm = 2, SimplifyCfg = 3, Sroa = 4 };
+enum class Chosen : uint8_t {
+  EarlyCse = 0,
+  InstCombine = 1,
+  Licm = 2,
+  SimplifyCfg = 3,
+  Sroa = 4,
+  LoopRotate = 5,
+  LoopUnrollFull = 6
+};
 
 class FunctionOptimizer final : public llvm_orc::Optimizer {
   LoopAnalysisManager Loops;
@@ -106,6 +116,12 @@ public:
       break;
     case Chosen::Sroa:
       Passes.addPass(SROAPass(SROAOptions::ModifyCFG));
+      break;
+    case Chosen::LoopRotate:
+      Passes.addPass(createFunctionToLoopPassAdaptor(LoopRotatePass()));
+      break;
+    case Chosen::LoopUnrollFull:
+      Passes.addPass(createFunctionToLoopPassAdaptor(LoopFullUnrollPass()));
       break;
     }
   }

@@ -114,6 +114,10 @@ pub enum FunctionPass {
     SimplifyCfg = 3,
     /// `sroa`: variables on the stack become values.
     Sroa = 4,
+    /// `loop(loop-rotate)`: a loop that tests first becomes one that tests last, behind a first test of its own.
+    LoopRotate = 5,
+    /// `loop(loop-unroll-full)`: a loop of few turns, whose number is known, becomes as many copies of its body.
+    LoopUnrollFull = 6,
 }
 
 impl FunctionPass {
@@ -124,6 +128,8 @@ impl FunctionPass {
         FunctionPass::Licm,
         FunctionPass::SimplifyCfg,
         FunctionPass::Sroa,
+        FunctionPass::LoopRotate,
+        FunctionPass::LoopUnrollFull,
     ];
 
     /// The pass of this name in the language of `opt -passes=…`, with just the options that it has there.
@@ -141,6 +147,8 @@ impl FunctionPass {
             FunctionPass::Licm => "loop-mssa(licm)",
             FunctionPass::SimplifyCfg => "simplifycfg",
             FunctionPass::Sroa => "sroa",
+            FunctionPass::LoopRotate => "loop(loop-rotate)",
+            FunctionPass::LoopUnrollFull => "loop(loop-unroll-full)",
         }
     }
 }
