@@ -54,21 +54,43 @@ impl<'cx> Lowering<'cx, '_> {
 
     /// A call of a maths function: an intrinsic where that becomes an instruction and every processor rounds it alike.
     pub(super) fn call_maths(&self, function: MathsFunction, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
-        let (symbol, is_intrinsic) = match instruction(function) {
-            Some(intrinsic) => (intrinsic.to_owned(), true),
-            None => (symbols::maths(function), false),
-        };
+        if let Some(intrinsic) = instruction(function) {
+            return self.call_intrinsic(intrinsic, args);
+        }
+        if function == MathsFunction::Fmod
+            && let Some(divisor) = power_of_two(args[1])
+        {
+            return self.remainder(args[0], divisor);
+        }
+        let symbol = symbols::maths(function);
         let declared = self.module.get_function(&symbol).unwrap_or_else(|| {
             let declared = self.module.add_function(&symbol, signature(self.cx, args.len()), None);
-            // LLVM gives its intrinsics their attributes itself.
-            if !is_intrinsic {
-                for attribute in maths_attributes(self.cx) {
-                    declared.add_attribute(AttributeLoc::Function, attribute);
-                }
+            for attribute in maths_attributes(self.cx) {
+                declared.add_attribute(AttributeLoc::Function, attribute);
             }
             declared
         });
         self.call_function(declared, args)
+    }
+
+    /// LLVM gives its intrinsics their attributes itself.
+    pub(super) fn call_intrinsic(&self, name: &str, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
+        let declared = self.module.get_function(name);
+        let declared =
+            declared.unwrap_or_else(|| self.module.add_function(name, signature(self.cx, args.len()), None));
+        self.call_function(declared, args)
+    }
+
+    /// C's `fmod` by a power of two that is at least 1. Scaling by such a number is exact, but for quotients too small to
+    /// matter; so is the difference, which is less than the divisor and a multiple of what the last bit of x stands for. The result has
+    /// the sign of x, zero included.
+    fn remainder(&self, x: FloatValue<'cx>, divisor: f64) -> FloatValue<'cx> {
+        let constant = |value| self.cx.f64_type().const_float(value);
+        let quotient = built(self.builder.build_float_mul(x, constant(1.0 / divisor), ""));
+        let whole = self.call_intrinsic("llvm.trunc.f64", &[quotient]);
+        let multiple = built(self.builder.build_float_mul(whole, constant(divisor), ""));
+        let rest = built(self.builder.build_float_sub(x, multiple, ""));
+        self.call_intrinsic("llvm.copysign.f64", &[rest, x])
     }
 
     fn call_function(&self, function: FunctionValue<'cx>, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
@@ -76,6 +98,16 @@ impl<'cx> Lowering<'cx, '_> {
         call.try_as_basic_value().unwrap_basic().into_float_value()
     }
 }
+
+/// The absolute value of a divisor that is a constant power of two and at least 1.
+fn power_of_two(divisor: FloatValue<'_>) -> Option<f64> {
+    let (value, _) = divisor.get_constant()?;
+    let is_power = value.is_finite() && value.to_bits() << (1 + EXPONENT_BITS) == 0;
+    (is_power && value.abs() >= 1.0).then_some(value.abs())
+}
+
+/// Bits of a double's exponent, which stands behind the sign.
+const EXPONENT_BITS: u32 = 11;
 
 /// The intrinsic of a function whose result is exact by definition, so that an instruction gives the same bits.
 fn instruction(function: MathsFunction) -> Option<&'static str> {
