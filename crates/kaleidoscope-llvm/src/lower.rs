@@ -13,10 +13,13 @@
 
 mod branch;
 mod call;
+mod choice;
+mod count;
 mod entry;
 mod frame;
 
 use crate::{HotEntry, HotUnit, Instance, Unit};
+use choice::{Choices, choices};
 use frame::Frame;
 use inkwell::FloatPredicate;
 use inkwell::basic_block::BasicBlock;
@@ -36,7 +39,10 @@ use std::rc::Rc;
 pub fn lower<'cx>(cx: &'cx Context, unit: &Unit<'_>) -> Module<'cx> {
     let Unit { function, symbol, callees } = *unit;
     let instances = &[Instance { function, inlined: &[] }];
-    lower_hot(cx, &HotUnit { symbol, instances, callees, entry: HotEntry::Function })
+    let unit = HotUnit { symbol, instances, callees, entry: HotEntry::Function };
+    let module = cx.create_module(&function.name);
+    Lowering::new(cx, &module, &unit, false).run();
+    module
 }
 
 /// The module of hot code: one function under `unit.symbol`, and declarations of what it uses.
@@ -48,7 +54,7 @@ pub fn lower<'cx>(cx: &'cx Context, unit: &Unit<'_>) -> Module<'cx> {
 pub fn lower_hot<'cx>(cx: &'cx Context, unit: &HotUnit<'_>) -> Module<'cx> {
     let root = unit.instances.first().expect("the first instance is the root");
     let module = cx.create_module(&root.function.name);
-    Lowering::new(cx, &module, unit).run();
+    Lowering::new(cx, &module, unit, true).run();
     module
 }
 
@@ -65,6 +71,9 @@ struct Lowering<'cx, 'a> {
     module: &'a Module<'cx>,
     builder: Builder<'cx>,
     unit: &'a HotUnit<'a>,
+    /// Whether loops that count do so in whole numbers: that takes passes that remove what is not used.
+    counts: bool,
+    choices: Vec<Choices>,
     /// For each instance, once it has been asked for.
     shapes: Vec<Option<Rc<Shape>>>,
     body: FunctionValue<'cx>,
@@ -171,7 +180,12 @@ impl<'cx> Lowering<'cx, '_> {
     }
 
     fn pop_number(&mut self) -> FloatValue<'cx> {
-        match self.pop() {
+        let operand = self.pop();
+        self.number(operand)
+    }
+
+    fn number(&self, operand: Operand<'cx>) -> FloatValue<'cx> {
+        match operand {
             Operand::Number(number) => number,
             Operand::Truth(truth) => {
                 built(self.builder.build_unsigned_int_to_float(truth, self.cx.f64_type(), ""))

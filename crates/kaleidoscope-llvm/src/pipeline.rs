@@ -9,7 +9,10 @@
 //!   out of loops, which counts most where that is a call of a maths function.
 //! - `simplifycfg` is left out on purpose: it turns small branches into selects, and then both sides are always
 //!   computed; that cost Collatz's sequence 60 %.
-//! - `gvn`, unswitching, unrolling and the vectorisers found nothing: floating point may not be reassociated.
+//! - Hot code has two more. `loop-rotate` makes loops, of which tail calls are most, test last: a quarter of the time of
+//!   Takeuchi's function. `loop-unroll-full` copies the body of a loop of few turns: a twentieth of a Runge-Kutta step.
+//! - `gvn`, unswitching, unrolling of other loops and the vectorisers found nothing: floating point may not be
+//!   reassociated.
 
 use kaleidoscope_lang::code::{Function, Op};
 
@@ -35,6 +38,10 @@ pub enum Pass {
     InstCombine,
     /// What does not change in a loop moves out of it.
     Licm,
+    /// A loop that tests first tests last.
+    LoopRotate,
+    /// A loop of few turns becomes as many copies of its body.
+    LoopUnrollFull,
 }
 
 impl Pass {
@@ -45,6 +52,8 @@ impl Pass {
             // Without its option it may end the process when it has not finished after one round.
             Pass::InstCombine => "instcombine<no-verify-fixpoint>",
             Pass::Licm => "loop-mssa(licm)",
+            Pass::LoopRotate => "loop(loop-rotate)",
+            Pass::LoopUnrollFull => "loop(loop-unroll-full)",
         }
     }
 }
@@ -65,5 +74,5 @@ pub fn pipeline(level: OptLevel, function: &Function) -> &'static [Pass] {
 
 /// The passes for hot code, in the order in which they run.
 pub fn pipeline_hot() -> &'static [Pass] {
-    &[Pass::EarlyCse, Pass::InstCombine, Pass::Licm]
+    &[Pass::EarlyCse, Pass::InstCombine, Pass::LoopRotate, Pass::Licm, Pass::LoopUnrollFull]
 }

@@ -244,3 +244,43 @@ fn bodies_go_on_as_their_calls() {
     );
     assert_eq!((tally.n_calls, tally.n_loops), (14, 3));
 }
+
+#[test]
+fn loops_that_count_turn_as_often() {
+    let text = "def binary: 1 (x y) y;
+         def to(n) var s in (for i = 0, i < n in s = s * 2 + i) : s;
+         to(0) to(1) to(2.5) to(3) to(0 - 7.5) to(0 - 1/0) to(1/3) to(5e-324) to(0 * (0 - 1)) to(0/0);
+         var s in (for i = 5, i < 8.5 in s = s * 2 + i) : s;
+         var s, n = 6 in (for i = 0, i < n * 2 - 5 / 4 in s = s * 2 + i) : s;
+         var s, n = 6 in (for i = 0, i < n in (n = n - 1) : s = s * 2 + i) : s;
+         var s in (for i = 0, i < 9 in (i = i + s) : s = s + 1) : s;
+         var s in (for i = 0, i < 9, 2 in s = s * 2 + i) : s;
+         var s in (for i = 0, i < i in s = s * 2 + i) : s;
+         var s, n = 4 in (for i = 0, i < n in for n = 0, n < i in s = s * 2 + n) : s;
+         var s, n = 4 in (for i = 0, i < n in for j = 0, j < i in (s = s * 2 + j) : n = 3) : s;
+         var s in (for i = 9007199254740990, i < 9007199254740992 in s = s * 2 + 1) : s;
+         var s in (for i = 9007199254740992, i < 7 in s = s * 2 + 1) : s;
+         var s in (for i = 0.5, i < 3 in s = s * 2 + i) : s;";
+    let mut tally = Tally::default();
+    check(text, &mut tally);
+    assert_eq!((tally.n_calls, tally.n_loops), (22, 42));
+}
+
+#[test]
+fn conditions_that_only_choose_give_the_same() {
+    let mut tally = Tally::default();
+    check(
+        "def unary!(v) if v then 0 else 1;
+         def binary| 5 (a b) if a then 1 else !!b;
+         def binary& 6 (a b) if !a then 0 else !!b;
+         def most(a b) if a < b then b else a;
+         def truths(a b) (a | b) + (a & b) * 10 + !a * 100 + !(a < b & b < a | !b) * 1000;
+         def values(a b) most(a, b) + (if a & b then a else if a < b then 7 else 1) + (if a then 1 else 2);
+         def assigned(a b) (if a < b then (a = b) else 3) + a;
+         truths(0, 0) truths(1, 0) truths(0, 2) truths(0/0, 3) truths(0 - 1, 0/0) truths(0 * (0 - 1), 1);
+         values(0, 0) values(1, 0) values(0, 2) values(0/0, 3) values(0 - 1, 0/0) most(0/0, 1) most(1, 0/0);
+         1 / most(0, 0 * (0 - 1)) 1 / most(0 * (0 - 1), 0);",
+        &mut tally,
+    );
+    assert_eq!(tally.n_calls, 22);
+}

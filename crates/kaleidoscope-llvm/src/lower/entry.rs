@@ -2,7 +2,7 @@
 
 use super::call::{body_attributes, signature};
 use super::frame::{Frame, shape};
-use super::{HotEntry, HotUnit, Local, LoopShape, Lowering, built};
+use super::{HotEntry, HotUnit, Local, LoopShape, Lowering, built, choices};
 use inkwell::AddressSpace;
 use inkwell::attributes::AttributeLoc;
 use inkwell::context::Context;
@@ -12,7 +12,12 @@ use inkwell::values::PointerValue;
 
 impl<'cx, 'a> Lowering<'cx, 'a> {
     /// Stands before the first operation.
-    pub(super) fn new(cx: &'cx Context, module: &'a Module<'cx>, unit: &'a HotUnit<'a>) -> Self {
+    pub(super) fn new(
+        cx: &'cx Context,
+        module: &'a Module<'cx>,
+        unit: &'a HotUnit<'a>,
+        counts: bool,
+    ) -> Self {
         let root = unit.instances[0].function;
         let signature = match unit.entry {
             HotEntry::Function => signature(cx, root.n_params as usize),
@@ -34,6 +39,8 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             module,
             builder: cx.create_builder(),
             unit,
+            counts,
+            choices: choices(unit),
             shapes,
             body,
             zero,

@@ -80,6 +80,43 @@ fn only_what_is_not_carried_is_called() {
     assert_eq!(names, ["g", "h"]);
 }
 
+#[test]
+fn an_endless_loop_stays() {
+    let machine = oldest_machine();
+    for turns in ["i < 1 / 0", "i < 0 / 0", "i < 1e300", "1"] {
+        let cx = Context::create();
+        let program = Program::read(&format!("def f(x) (for i = 0, {turns} in 0) + 1"));
+        let module = program.lower_hot(&cx, &program.functions[0], HotEntry::Function, LIMITS);
+        optimize(&module, pipeline_hot(), &machine);
+        assert!(module.to_string().contains("label %loop"), "{turns}: {}", module.to_string());
+    }
+}
+
+#[test]
+fn what_only_chooses_does_not_branch() {
+    let machine = oldest_machine();
+    let text = |body| {
+        format!(
+            "def unary!(v) if v then 0 else 1; def binary| 5 (x y) if x then 1 else if y then 1 else 0;
+             def binary& 6 (x y) if !x then 0 else !!y; def f(x y) {body};"
+        )
+    };
+    for (body, n_branches) in [
+        ("x < 1 | y < 2 & !(x < y)", 0),
+        ("if x < y then x else y", 0),
+        ("if x < y then x + 1 else y", 3),
+        ("if x < y then x = y else y", 3),
+    ] {
+        let cx = Context::create();
+        let program = Program::read(&text(body));
+        let function = program.functions.last().unwrap();
+        let module = program.lower_hot(&cx, function, HotEntry::Function, LIMITS);
+        optimize(&module, pipeline_hot(), &machine);
+        let ir = module.to_string();
+        assert_eq!(ir.matches("  br ").count(), n_branches, "{ir}");
+    }
+}
+
 /// How many copies of `body` the limits allow in the function defined last.
 #[track_caller]
 fn check_copies(text: &str, limits: Limits, body: &str, expected: usize) {
