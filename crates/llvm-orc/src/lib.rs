@@ -73,6 +73,11 @@
 //! machine. With the shim each module has its own, which takes some hundred microseconds; without it modules are compiled one at
 //! a time. A [`Compiler`] for each thread has neither cost.
 //!
+//! # Debuggers and profilers
+//!
+//! [`Tracker::show_to_debugger`] names an object's functions in the backtraces of GDB and LLDB, and shows its debug
+//! information. [`PerfMap`] names them for Linux's perf, in sessions with [`Memory::Pages`]. Neither costs anything when it is not asked for.
+//!
 //! # What `unsafe` is left
 //!
 //! LLVM knows no types of machine code, so these promises remain the caller's: that a function has the type it is
@@ -102,6 +107,7 @@ mod address;
 mod carry;
 #[cfg(feature = "inkwell")]
 mod compiler;
+mod debugger;
 mod dylib;
 mod error;
 mod generator;
@@ -123,6 +129,7 @@ mod unit;
 pub use address::{Address, Function, Symbol};
 #[cfg(feature = "inkwell")]
 pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, ObjectCache, Passes};
+pub use debugger::PerfMap;
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
 pub use generator::{Generate, PendingLookup, SuspendedLookup};

@@ -1,7 +1,9 @@
 //! Trackers: who owns what was added to a dylib.
 
 use std::fmt;
+use std::pin::Pin;
 use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
 
 use llvm_sys::orc2::{
     LLVMOrcJITDylibCreateResourceTracker, LLVMOrcOpaqueResourceTracker, LLVMOrcReleaseResourceTracker,
@@ -10,6 +12,7 @@ use llvm_sys::orc2::{
 
 use crate::address::{Address, Function, Symbol};
 use crate::carry;
+use crate::debugger::Shown;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
 
@@ -22,12 +25,14 @@ pub struct Tracker {
     dylib: Dylib,
     raw: NonNull<LLVMOrcOpaqueResourceTracker>,
     removed: bool,
+    /// What a debugger sees of its code.
+    shown: Mutex<Vec<Pin<Box<Shown>>>>,
 }
 
 // SAFETY: trackers are counted atomically and used under the session's lock (promise 3); the dylib's handle keeps
 // the session alive on whatever thread this goes to.
 unsafe impl Send for Tracker {}
-// SAFETY: `&Tracker` gives no more than looking up.
+// SAFETY: `&Tracker` gives no more than looking up, and a list with a lock.
 unsafe impl Sync for Tracker {}
 
 impl Tracker {
@@ -36,7 +41,7 @@ impl Tracker {
         let raw = unsafe { LLVMOrcJITDylibCreateResourceTracker(dylib.raw()) };
         let raw = NonNull::new(raw).expect("LLVM gives back the tracker it made");
         dylib.session().tracker_made();
-        Tracker { dylib, raw, removed: false }
+        Tracker { dylib, raw, removed: false, shown: Mutex::default() }
     }
 
     /// The dylib it was added to.
@@ -78,10 +83,15 @@ impl Tracker {
 
     fn take_away(&mut self) -> Result<(), Error> {
         self.removed = true;
+        self.shown.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
         // SAFETY: the tracker and its session are alive, and this is done once.
         let error = unsafe { LLVMOrcResourceTrackerRemove(self.raw()) };
         // SAFETY: the error is ours alone.
         unsafe { Error::check(error, ErrorKind::Session) }
+    }
+
+    pub(crate) fn keep_shown(&self, shown: Pin<Box<Shown>>) {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).push(shown);
     }
 
     pub(crate) fn raw(&self) -> LLVMOrcResourceTrackerRef {

@@ -4,6 +4,7 @@
 
 mod cache;
 mod compile;
+mod debugger;
 mod drop_order;
 mod errors;
 mod generators;
