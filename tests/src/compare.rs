@@ -1,5 +1,7 @@
 //! One text in every mode, and what to say when the modes do not agree.
 
+use std::sync::{Mutex, PoisonError};
+
 use kaleidoscope::{Mode, Optimization};
 
 use crate::generate::Program;
@@ -46,6 +48,9 @@ fn difference(expected: &Run, got: &Run) -> Option<String> {
     Some(format!("the item that ends on line {}\n  expected {expected:?}\n  got      {got:?}", expected.line))
 }
 
+/// Held while a program is run under promotion.
+static PROMOTION: Mutex<()> = Mutex::new(());
+
 /// Compares the program of a seed, in every mode and then with several threads while its functions are promoted; when the
 /// modes do not agree, makes it as small as removing items can.
 ///
@@ -56,7 +61,10 @@ pub fn check_seed(seed: u64) -> Result<(Run, Promotions), String> {
     let again = |report| format!("{report}── again: cargo xtask random --programs 1 --seed {seed} ──");
     let program = Program::new(seed);
     let run = check_program(&program).map_err(again)?;
+    // One at a time: each has more threads than a small machine has processors.
+    let alone = PROMOTION.lock().unwrap_or_else(PoisonError::into_inner);
     let promotions = check_promotion(&program).map_err(again)?;
+    drop(alone);
     Ok((run, promotions))
 }
 

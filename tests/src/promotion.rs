@@ -9,8 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::AddAssign;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use kaleidoscope::lang::number;
@@ -143,16 +142,15 @@ impl<'a> Seat<'a> {
             return Err(format!("expected {:?}\n  got      {:?}", expected.effects, self.effects));
         }
         let expected: Vec<Effects> = expected.expressions.iter().map(Self::call).collect();
-        let progress = Progress::default();
         thread::scope(|scope| {
             let call = || {
-                let _over = Over(&progress);
-                self.call_over_and_over(&expected, &progress)
+                let _over = Over(&self.seen);
+                self.call_over_and_over(&expected)
             };
             let callers = [(); N_CALLERS].map(|()| scope.spawn(call));
             let promotions = {
-                let _over = Over(&progress);
-                self.define_all(&progress)
+                let _over = Over(&self.seen);
+                self.define_all()
             };
             for caller in callers {
                 caller.join().unwrap_or_else(|panic| resume_unwind(panic))?;
@@ -162,120 +160,126 @@ impl<'a> Seat<'a> {
     }
 
     /// Calls the expressions round by round until it is over.
-    fn call_over_and_over(&self, expected: &[Effects], progress: &Progress) -> Result<(), String> {
-        while !progress.is_over.load(Ordering::Relaxed) {
+    fn call_over_and_over(&self, expected: &[Effects]) -> Result<(), String> {
+        while !self.seen.lock().is_over {
             for (idx, (expression, expected)) in self.expressions.iter().zip(expected).enumerate() {
                 let effects = Self::call(expression);
                 if effects != *expected {
                     return Err(format!("expression {idx}\n  expected {expected:?}\n  got      {effects:?}"));
                 }
             }
-            progress.n_rounds.fetch_add(1, Ordering::Relaxed);
+            self.seen.change(|known| known.n_rounds += 1);
             thread::yield_now();
         }
         Ok(())
     }
 
     /// Makes definitions again, and awaits the promotions before the first and after each.
-    fn define_all(&self, progress: &Progress) -> Result<Promotions, String> {
-        self.await_promotions(progress);
+    fn define_all(&self) -> Result<Promotions, String> {
+        self.await_promotions();
         let Promotions { n_hot, n_promoted, .. } = self.seen.lock().promotions();
         for item in self.definitions.iter().take(N_REDEFINED) {
             let (effects, _) = self.run(item);
             if !effects.is_empty() {
                 return Err(format!("{item} is all at once {effects:?}"));
             }
-            self.await_promotions(progress);
+            self.await_promotions();
         }
         Ok(Promotions { n_hot, n_promoted, ..self.seen.lock().promotions() })
     }
 
-    fn await_promotions(&self, progress: &Progress) {
-        let begin = progress.n_rounds.load(Ordering::Relaxed);
-        loop {
-            let n_rounds = progress.n_rounds.load(Ordering::Relaxed) - begin;
-            let is_done =
-                n_rounds >= MIN_ROUNDS && (n_rounds >= MAX_ROUNDS || !self.seen.lock().is_awaited());
-            if is_done || progress.is_over.load(Ordering::Relaxed) {
-                return;
-            }
-            thread::yield_now();
-        }
+    /// Waits until the threads have called everything, and what is hot has been promoted.
+    fn await_promotions(&self) {
+        let known = self.seen.lock();
+        let n_before = known.n_rounds;
+        let is_awaited = |known: &mut Known| {
+            let n_rounds = known.n_rounds - n_before;
+            let is_done = n_rounds >= MIN_ROUNDS && (n_rounds >= MAX_ROUNDS || known.is_settled());
+            !is_done && !known.is_over
+        };
+        drop(self.seen.changed.wait_while(known, is_awaited));
     }
-}
-
-/// How far the threads are.
-#[derive(Default)]
-struct Progress {
-    n_rounds: AtomicUsize,
-    /// All has been done, or one of the threads gives up.
-    is_over: AtomicBool,
 }
 
 /// Says when it goes that it is over, also in a panic.
-struct Over<'a>(&'a Progress);
+struct Over<'a>(&'a Seen);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.is_over.store(true, Ordering::Relaxed);
+        self.0.change(|known| known.is_over = true);
     }
 }
 
-/// What an engine tells.
+/// What an engine tells, and how far the threads are.
 #[derive(Default)]
-struct Seen(Mutex<Bodies>);
+struct Seen {
+    known: Mutex<Known>,
+    changed: Condvar,
+}
 
 #[derive(Default)]
-struct Bodies {
+struct Known {
     /// Names, as often as they are defined.
     defined: Vec<Arc<str>>,
     hot: HashSet<BodyName>,
     promoted: HashSet<BodyName>,
     n_invalidated: usize,
+    /// Rounds of calls made, of all threads together.
+    n_rounds: usize,
+    /// All has been done, or one of the threads gives up.
+    is_over: bool,
 }
 
 impl Seen {
-    fn lock(&self) -> MutexGuard<'_, Bodies> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Known)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
     }
 }
 
-impl Bodies {
-    fn is_awaited(&self) -> bool {
-        !self.hot.is_subset(&self.promoted)
+impl Known {
+    fn is_settled(&self) -> bool {
+        self.hot.is_subset(&self.promoted)
     }
 
     fn promotions(&self) -> Promotions {
         let n_promoted = self.hot.intersection(&self.promoted).count();
         Promotions { n_hot: self.hot.len(), n_promoted, n_invalidated: self.n_invalidated }
     }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Defined { body, .. } => {
+                self.defined.push(Arc::clone(&body.name));
+                // What came of the definition before counts no more.
+                self.hot.retain(|hot| hot.name != body.name);
+                self.promoted.retain(|promoted| promoted.name != body.name);
+            }
+            Event::Hot { body, of_loop: None } if !body.is_expression() => {
+                self.hot.insert(body.clone());
+            }
+            Event::Compiled { body, tier: Tier::Optimized, of_loop: None, .. } => {
+                self.promoted.insert(body.clone());
+            }
+            Event::Failed { body, .. } => {
+                self.hot.remove(body);
+            }
+            Event::Invalidated { body, .. } => {
+                self.promoted.remove(body);
+                self.hot.remove(body);
+                self.n_invalidated += 1;
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Observer for Seen {
     fn observe(&self, event: &Event) {
-        let mut seen = self.lock();
-        match event {
-            Event::Defined { body, .. } => {
-                seen.defined.push(Arc::clone(&body.name));
-                // What came of the definition before counts no more.
-                seen.hot.retain(|hot| hot.name != body.name);
-                seen.promoted.retain(|promoted| promoted.name != body.name);
-            }
-            Event::Hot { body, of_loop: None } if !body.is_expression() => {
-                seen.hot.insert(body.clone());
-            }
-            Event::Compiled { body, tier: Tier::Optimized, of_loop: None, .. } => {
-                seen.promoted.insert(body.clone());
-            }
-            Event::Failed { body, .. } => {
-                seen.hot.remove(body);
-            }
-            Event::Invalidated { body, .. } => {
-                seen.promoted.remove(body);
-                seen.hot.remove(body);
-                seen.n_invalidated += 1;
-            }
-            _ => {}
-        }
+        self.change(|known| known.note(event));
     }
 }
