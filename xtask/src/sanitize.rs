@@ -19,6 +19,7 @@ const SKIPPED: &[&str] = &[
     "memory::adding_calling_and_removing",
     "memory::compiling_distinct_constants",
     "memory::sessions_come_and_go",
+    "slabs::adding_and_removing_one_object",
 ];
 
 /// For the C++ files. The macro makes LLVM's headers mark memory as forbidden until they hand it out; its libraries, which

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use llvm_sys::orc2::{
     LLVMOrcJITDylibCreateResourceTracker, LLVMOrcOpaqueResourceTracker, LLVMOrcReleaseResourceTracker,
-    LLVMOrcResourceTrackerRef, LLVMOrcResourceTrackerRemove,
+    LLVMOrcResourceTrackerRef, LLVMOrcResourceTrackerRemove, LLVMOrcResourceTrackerTransferTo,
 };
 
 use crate::address::{Address, Function, Symbol};
@@ -79,6 +79,33 @@ impl Tracker {
     /// [`ErrorKind::Session`] if memory could not be given back.
     pub fn remove(mut self) -> Result<(), Error> {
         carry::across(|| self.take_away())
+    }
+
+    /// Leaves what it owns in the dylib, for as long as the session lives.
+    pub fn keep(mut self) {
+        // LLVM's default tracker takes over what a tracker owns that nobody holds any more.
+        self.removed = true;
+        let shown = std::mem::take(self.shown.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.dylib.session().keep(Arc::new(shown));
+    }
+
+    /// Makes another tracker the owner of what this one owns: they are removed together from now on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Session`] if the other belongs to another dylib; this one is dropped then.
+    pub fn merge_into(mut self, other: &Tracker) -> Result<(), Error> {
+        if self.dylib.raw() != other.dylib.raw() {
+            let text = format!("tracker of another dylib: {}", other.dylib.name());
+            return Err(Error::new(ErrorKind::Session, text));
+        }
+        self.removed = true;
+        let shown = std::mem::take(self.shown.get_mut().unwrap_or_else(PoisonError::into_inner));
+        other.shown.lock().unwrap_or_else(PoisonError::into_inner).extend(shown);
+        carry::across(|| {
+            // SAFETY: both are alive and of one dylib; what was looked up by this one is borrowed no more.
+            unsafe { LLVMOrcResourceTrackerTransferTo(self.raw(), other.raw()) };
+            Ok(())
+        })
     }
 
     fn take_away(&mut self) -> Result<(), Error> {

@@ -1,6 +1,11 @@
 //! Handles dropped in every order, on this thread and on others.
 
-use llvm_orc::Jit;
+use std::sync::mpsc;
+use std::thread;
+
+use llvm_orc::{
+    Dylib, ErrorKind, IrModule, Jit, PendingLookup, Responsibility, SuspendedLookup, SymbolFlags, Tracker,
+};
 
 use crate::support::{Nullary, compiler, constant};
 
@@ -29,6 +34,68 @@ fn handles_go_in_any_order() {
             }
             drop((jit, dylib, tracker));
         }
+    }
+}
+
+/// One of the handles that a session gives out.
+#[expect(dead_code, reason = "a handle is held to be dropped")]
+enum Handle {
+    Jit(Jit),
+    Dylib(Dylib),
+    Linked(Tracker),
+    Module(Tracker),
+    Responsibility(Responsibility),
+    Suspended(SuspendedLookup),
+}
+
+/// All orders of so many things.
+fn orders(n: usize) -> Vec<Vec<usize>> {
+    if n == 0 {
+        return vec![Vec::new()];
+    }
+    let insert =
+        |order: Vec<usize>| (0..n).map(move |place| [&order[..place], &[n - 1], &order[place..]].concat());
+    orders(n - 1).into_iter().flat_map(insert).collect()
+}
+
+#[test]
+fn all_handles_go_in_every_order() {
+    let object = compiler().compile(|cx| constant(cx, "f", 4.0)).unwrap();
+    for order in orders(6) {
+        let jit = Jit::builder().build().unwrap();
+        let dylib = jit.create_bare_dylib("test").unwrap();
+        let linked = dylib.add_object(&object).unwrap();
+        linked.lookup("f").unwrap();
+        let module = dylib.add_module(IrModule::build(|cx| constant(cx, "g", 4.0)).unwrap()).unwrap();
+        let (sender, responsibilities) = mpsc::channel();
+        let hand_over = move |responsibility| {
+            sender.send(responsibility).expect("it is received");
+            Ok(())
+        };
+        dylib.define_lazily([("lazy", SymbolFlags::FUNCTION)], hand_over).unwrap();
+        let (sender, look_ups) = mpsc::channel();
+        dylib.add_generator(move |lookup: &mut PendingLookup<'_>| {
+            sender.send(lookup.suspend()).expect("it is received");
+            Ok(())
+        });
+        let waiting = ["lazy", "missing"].map(|name| {
+            let dylib = dylib.clone();
+            thread::spawn(move || dylib.lookup(name).unwrap_err().kind())
+        });
+        let responsibility = responsibilities.recv().unwrap();
+        let suspended = look_ups.recv().unwrap();
+        let mut handles = [
+            Some(Handle::Jit(jit)),
+            Some(Handle::Dylib(dylib)),
+            Some(Handle::Linked(linked)),
+            Some(Handle::Module(module)),
+            Some(Handle::Responsibility(responsibility)),
+            Some(Handle::Suspended(suspended)),
+        ];
+        for which in order {
+            handles[which] = None;
+        }
+        assert_eq!(waiting.map(|thread| thread.join().unwrap()), [ErrorKind::Link, ErrorKind::NotFound]);
     }
 }
 

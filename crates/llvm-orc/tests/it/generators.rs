@@ -143,8 +143,7 @@ fn a_look_up_is_suspended_and_goes_on_elsewhere() {
                 "failed" => lookup.resume(Err(Error::custom(ErrorKind::Module, "not this"))),
                 _ => {
                     let object = compiler().compile(|cx| constant(cx, &name, 5.0)).unwrap();
-                    // It is kept by the session from now on.
-                    std::mem::forget(lookup.dylib().add_object(&object).unwrap());
+                    lookup.dylib().add_object(&object).unwrap().keep();
                     lookup.resume(Ok(()));
                 }
             }

@@ -27,6 +27,18 @@ fn handles_may_be_shared() {
     shared::<ErrorKind>();
 }
 
+fn sent<T: Send>() {}
+
+#[test]
+fn what_has_one_owner_may_go_to_another_thread() {
+    sent::<llvm_orc::IrModule>();
+    sent::<llvm_orc::Responsibility>();
+    sent::<llvm_orc::SuspendedLookup>();
+    shared::<llvm_orc::ObjectCache>();
+    shared::<llvm_orc::PerfMap>();
+    shared::<llvm_orc::SymbolFlags>();
+}
+
 /// Which implementation `marked` means is clear only if the type is neither `Send` nor `Sync`.
 trait Marked<Which> {
     fn marked() {}

@@ -132,3 +132,46 @@ fn the_same_object_goes_into_several_dylibs() {
     let addresses: Vec<_> = trackers.iter().map(|tracker| tracker.lookup("f").unwrap()).collect();
     assert_ne!(addresses[0], addresses[1]);
 }
+
+#[test]
+fn trackers_are_merged() {
+    let jit = Jit::builder().build().unwrap();
+    let dylib = jit.create_bare_dylib("one").unwrap();
+    let mut compiler = compiler();
+    let mut add =
+        |name: &str| dylib.add_object(&compiler.compile(|cx| constant(cx, name, 1.0)).unwrap()).unwrap();
+    let (linked, fresh, owner) = (add("linked"), add("fresh"), add("owner"));
+    linked.lookup("linked").unwrap();
+    linked.merge_into(&owner).unwrap();
+    fresh.merge_into(&owner).unwrap();
+    for name in ["linked", "fresh", "owner"] {
+        // SAFETY: it is of that type.
+        assert_eq!(unsafe { owner.lookup_fn::<Nullary>(name) }.unwrap().call(()), 1.0);
+    }
+    let elsewhere = jit.create_bare_dylib("two").unwrap();
+    let object = compiler.compile(|cx| constant(cx, "f", 1.0)).unwrap();
+    let stranger = elsewhere.add_object(&object).unwrap();
+    assert_eq!(stranger.merge_into(&owner).unwrap_err().kind(), ErrorKind::Session);
+    owner.remove().unwrap();
+    for name in ["linked", "fresh", "owner"] {
+        assert_eq!(dylib.lookup(name).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+}
+
+#[test]
+fn code_can_be_kept_without_its_tracker() {
+    let dylib = dylib();
+    let mut compiler = compiler();
+    for (name, linked) in [("linked", true), ("fresh", false)] {
+        let tracker = dylib.add_object(&compiler.compile(|cx| constant(cx, name, 1.0)).unwrap()).unwrap();
+        if linked {
+            tracker.lookup(name).unwrap();
+        }
+        tracker.keep();
+        // SAFETY: it is of that type, and is not removed meanwhile.
+        assert_eq!(unsafe { dylib.lookup_fn::<Nullary>(name) }.unwrap().call(()), 1.0);
+    }
+    // SAFETY: nothing that was looked up is called any more.
+    unsafe { dylib.clear() }.unwrap();
+    assert_eq!(dylib.lookup("linked").unwrap_err().kind(), ErrorKind::NotFound);
+}

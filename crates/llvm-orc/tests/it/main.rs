@@ -4,6 +4,7 @@
 
 mod cache;
 mod compile;
+mod coverage;
 mod debugger;
 mod drop_order;
 mod errors;
@@ -16,5 +17,6 @@ mod memory;
 mod passes;
 #[cfg(feature = "shim")]
 mod slabs;
+mod stress;
 mod support;
 mod threads;

@@ -1,0 +1,72 @@
+//! `COVERAGE.md` speaks of every function of LLVM's C API for ORC, and says what is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The names in llvm-sys's bindings, each with whether this crate uses it.
+fn functions() -> BTreeMap<String, bool> {
+    let mut source = String::new();
+    read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
+    let words: Vec<_> = source.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let mut bindings = String::new();
+    read_all(&llvm_sys().join("src/orc2"), &mut bindings);
+    let names = bindings.split("pub fn ").skip(1).filter_map(|rest| rest.split('(').next());
+    names.map(|name| (name.to_owned(), words.contains(&name))).collect()
+}
+
+fn read_all(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(&path, text);
+        } else {
+            *text += &fs::read_to_string(path).unwrap();
+        }
+    }
+}
+
+/// Where the source of the llvm-sys that this crate is built with lies.
+fn llvm_sys() -> PathBuf {
+    let version = said(Command::new("rustc").arg("-vV"));
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    // What other platforms need may not be there.
+    let text = said(
+        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", host])
+            .current_dir(env!("CARGO_MANIFEST_DIR")),
+    );
+    let manifests = text.split("\"manifest_path\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let of_llvm_sys = |path: &&str| path.contains("/llvm-sys-22");
+    let manifest = manifests.into_iter().find(of_llvm_sys).expect("this crate depends on llvm-sys");
+    Path::new(manifest).parent().unwrap().to_owned()
+}
+
+fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_table_speaks_of_every_function() {
+    let functions = functions();
+    assert!(functions.len() > 90, "{functions:?}");
+    let table = include_str!("../../COVERAGE.md");
+    let mut rows = BTreeMap::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let [_, name, reached, reason, _] = cells[..] else { panic!("{row}") };
+        assert_ne!(reached.is_empty(), reason.is_empty(), "either or: {row}");
+        let former = rows.insert(name.trim_matches('`').to_owned(), !reached.is_empty());
+        assert!(former.is_none(), "twice: {row}");
+    }
+    for (name, used) in &functions {
+        match rows.remove(name) {
+            None => panic!("COVERAGE.md does not speak of {name}"),
+            Some(reached) => assert_eq!(reached, *used, "{name}: COVERAGE.md and the source differ"),
+        }
+    }
+    assert!(rows.is_empty(), "there are no such functions: {rows:?}");
+}
