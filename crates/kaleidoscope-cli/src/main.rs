@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod backend;
 mod console;
 mod emit;
 mod input;

@@ -2,7 +2,6 @@
 
 use crate::Exit;
 use crate::args::{CheckOptions, RunOptions};
-use crate::backend;
 use crate::console::Console;
 use crate::input::{Chunk, Input};
 use crate::interactive;
@@ -24,16 +23,10 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         inputs.push(Input::Stdin);
     }
 
-    let builder = match backend::builder(options.jit.mode()) {
-        Ok(builder) => builder,
-        Err(message) => {
-            reporter.failure(&message);
-            return Exit::Usage;
-        }
-    };
     let mut builder = options
         .optimization
-        .apply(builder)
+        .apply(Engine::builder())
+        .mode(options.jit.mode())
         .stack_bytes(options.stack as usize * (1 << 20))
         .output(console.clone());
     if let Some(limit) = options.timeout {

@@ -1,7 +1,6 @@
 //! What an engine did, in numbers: an observer that counts.
 
-use crate::event::{BodyName, Event, Observer, Tier};
-use kaleidoscope_codegen::CompileTimes;
+use crate::event::{BodyName, CompileTimes, Event, Observer, Tier};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

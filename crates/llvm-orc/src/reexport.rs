@@ -24,7 +24,8 @@ use crate::symbols::{SymbolFlags, intern};
 
 /// A session's stubs and trampolines, made when they are first needed.
 ///
-/// 1. They are disposed of after the LLJIT, whose units refer to them.
+/// 1. The trampolines are disposed of before the LLJIT, because they hold names of its pool; the stubs after it. Units refer
+///    to both, and use them only when they are materialized.
 #[derive(Default)]
 pub(crate) struct LazyCalls {
     made: Mutex<Option<Made>>,
@@ -68,13 +69,22 @@ impl LazyCalls {
     }
 }
 
+impl LazyCalls {
+    /// Gives the trampolines up. The session calls it once, when no handle of it is left.
+    pub(crate) fn dispose_of_trampolines(&mut self) {
+        if let Some(made) = self.made.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            // SAFETY: ours, given back once; no symbol is looked up or materialized any more.
+            unsafe { LLVMOrcDisposeLazyCallThroughManager(made.calls.as_ptr()) };
+        }
+    }
+}
+
 impl Drop for LazyCalls {
     fn drop(&mut self) {
-        let Some(made) = self.made.get_mut().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        // SAFETY: ours, given back once; the units that refer to it are gone by promise 1.
-        unsafe { LLVMOrcDisposeLazyCallThroughManager(made.calls.as_ptr()) };
-        // SAFETY: as above.
-        unsafe { LLVMOrcDisposeIndirectStubsManager(made.stubs.as_ptr()) };
+        if let Some(made) = self.made.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            // SAFETY: ours, given back once; the units that refer to it are gone by promise 1.
+            unsafe { LLVMOrcDisposeIndirectStubsManager(made.stubs.as_ptr()) };
+        }
     }
 }
 

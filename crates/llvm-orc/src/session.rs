@@ -8,7 +8,7 @@
 //! 3. Every function of LLVM that this crate calls upon a session takes LLVM's own locks: the session's for
 //!    dylibs, trackers and look-ups, the pool's for names, a context's for its modules. The layers' transforms, which have
 //!    none, are set before the session is shared.
-//! 4. Reporter, hooks, filters, stubs and trampolines lie in places of their own that the session gives up after the LLJIT, so
+//! 4. Reporter, hooks, filters and stubs lie in places of their own that the session gives up after the LLJIT, so
 //!    LLVM's pointers to them are good as long as LLVM can use them.
 
 use std::any::Any;
@@ -165,6 +165,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.lazy.dispose_of_trampolines();
         carry::across_in_drop(|| {
             // SAFETY: by promise 1 no handle is left, so nothing else uses the LLJIT; the reporter is alive.
             let error = unsafe { LLVMOrcDisposeLLJIT(self.lljit()) };

@@ -9,6 +9,5 @@ mod emit;
 mod end;
 mod input;
 mod output;
-mod plugin;
 mod statistics;
 mod stop;

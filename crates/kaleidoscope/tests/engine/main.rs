@@ -11,7 +11,6 @@ mod memory;
 mod redefinition;
 mod stopping;
 mod threads;
-#[cfg(feature = "llvm")]
 mod tiers;
 
 use kaleidoscope::{Engine, Mode};

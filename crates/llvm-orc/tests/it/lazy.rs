@@ -312,6 +312,21 @@ fn a_session_may_go_before_its_lazy_definitions_were_needed() {
     assert_eq!(*told.lock().unwrap(), ["dropped"]);
 }
 
+/// Trampolines hold names of the session's pool: given up after it, they write where it was.
+#[test]
+fn many_stubs_go_with_their_session() {
+    crate::memory::alone("lazy::many_stubs_go_with_their_session", || {
+        for _ in 0..3 {
+            let dylib = dylib();
+            for n in 0..1500 {
+                let (stub, body) = (format!("stub{n}"), format!("body{n}"));
+                dylib.reexport_lazily(&dylib, [(stub.as_str(), body.as_str())]).unwrap();
+                dylib.lookup(&stub).unwrap();
+            }
+        }
+    });
+}
+
 /// A module, lowered when it is needed.
 fn module_of(name: &'static str, n_made: &Arc<AtomicU32>) -> impl Materialize {
     let n_made = Arc::clone(n_made);

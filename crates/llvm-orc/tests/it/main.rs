@@ -15,6 +15,7 @@ mod lazy;
 mod link;
 mod memory;
 mod passes;
+mod public_api;
 #[cfg(feature = "shim")]
 mod slabs;
 mod stress;

@@ -115,7 +115,7 @@ impl Worker {
                 let tracker = self.dylib.add_module(module).unwrap();
                 self.kept.push((tracker, name, addend));
             }
-            3 => self.define_lazily(name, addend),
+            3 => self.define_lazily(&name, addend),
             4 => {
                 // Found by the generator, by whoever is first.
                 let half = format!("half{}", self.n_steps / 3);
@@ -142,8 +142,8 @@ impl Worker {
     }
 
     #[cfg(feature = "shim")]
-    fn define_lazily(&mut self, name: String, addend: f64) {
-        let object = self.object(&name, addend);
+    fn define_lazily(&mut self, name: &str, addend: f64) {
+        let object = self.object(name, addend);
         let fails = self.dice.below(4) == 0;
         let definitions = move |responsibility: Responsibility| {
             if !fails {
@@ -151,19 +151,19 @@ impl Worker {
             }
             Ok(())
         };
-        let symbols = [(name.as_str(), SymbolFlags::FUNCTION)];
+        let symbols = [(name, SymbolFlags::FUNCTION)];
         let tracker = self.dylib.define_lazily_tracked(symbols, definitions).unwrap();
         if fails {
-            assert_eq!(self.dylib.lookup(&name).unwrap_err().kind(), ErrorKind::Link);
+            assert_eq!(self.dylib.lookup(name).unwrap_err().kind(), ErrorKind::Link);
             tracker.remove().unwrap();
         } else {
-            self.kept.push((tracker, name, addend));
+            self.kept.push((tracker, name.to_owned(), addend));
         }
     }
 
     /// Without a tracker, which the shim gives, it stays; under another name, which is not looked for when all is over.
     #[cfg(not(feature = "shim"))]
-    fn define_lazily(&mut self, name: String, addend: f64) {
+    fn define_lazily(&mut self, name: &str, addend: f64) {
         let name = format!("lazy_{name}");
         let object = self.object(&name, addend);
         let definitions = move |responsibility: Responsibility| {
