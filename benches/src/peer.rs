@@ -12,16 +12,17 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package lies in the workspace").to_owned()
 }
 
-/// Our command, built in release by the way; the process ends with a message if that fails.
+/// Our command with LLVM beside it, built in release by the way; the process ends with a message if that fails.
 pub fn kaleidoscope() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "-p", "kaleidoscope-cli"])
+        .args(["build", "--quiet", "--release", "-p", "kaleidoscope-cli", "-p", "kaleidoscope-llvm-plugin"])
         .current_dir(root())
         .status();
     if !built.is_ok_and(|status| status.success()) {
         end("the command could not be built");
     }
+    settled(&target_dir().join("release/libkaleidoscope_llvm_plugin.so"));
     settled(&target_dir().join("release/kaleidoscope"))
 }
 

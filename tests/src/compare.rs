@@ -16,6 +16,7 @@ const JUDGED: &[Setting] = &[
     Setting { mode: Mode::Tiered, optimization: Optimization::Aggressive },
     Setting { mode: Mode::Lazy, optimization: Optimization::Default },
     Setting { mode: Mode::Eager, optimization: Optimization::None },
+    Setting { mode: Mode::Baseline, optimization: Optimization::None },
 ];
 
 /// Runs the text in every mode.

@@ -41,6 +41,7 @@ const JUDGED: &[Setting] = &[
     Setting { mode: Mode::Eager, optimization: Optimization::None },
     Setting { mode: Mode::Off, optimization: Optimization::None },
     Setting { mode: Mode::Lazy, optimization: Optimization::Default },
+    Setting { mode: Mode::Baseline, optimization: Optimization::None },
 ];
 
 /// What all engines of a session have in common.

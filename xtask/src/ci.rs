@@ -17,6 +17,9 @@ const STEPS: &[Step] = &[
     ("clippy", || {
         cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])
     }),
+    ("the library without LLVM", || {
+        cargo(&["test", "--quiet", "--package", "kaleidoscope", "--lib", "--tests"], &[])
+    }),
     ("tests", || cargo(&["test", "--quiet", "--workspace", "--tests"], &[])),
     ("examples in the documentation", || cargo(&["test", "--quiet", "--workspace", "--doc"], &[])),
     ("documentation", || {

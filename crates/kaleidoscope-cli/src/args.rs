@@ -173,6 +173,8 @@ pub(crate) enum JitArg {
     Lazy,
     /// When a function is defined
     Eager,
+    /// Quickly at a function's first call, and never again
+    Baseline,
     /// Never: the reference evaluator runs everything
     Off,
 }
@@ -184,6 +186,7 @@ impl JitArg {
             Self::Tiered => Mode::Tiered,
             Self::Lazy => Mode::Lazy,
             Self::Eager => Mode::Eager,
+            Self::Baseline => Mode::Baseline,
             Self::Off => Mode::Off,
         }
     }

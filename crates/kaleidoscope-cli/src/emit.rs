@@ -2,6 +2,7 @@
 
 use crate::Exit;
 use crate::args::{EmitKind, EmitOptions};
+use crate::backend;
 use crate::console::Console;
 use crate::input::Input;
 use crate::report::Reporter;
@@ -15,7 +16,17 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
     let console = Console::new();
     let reporter = Reporter::new(options.messages.format, console.clone());
     let input = Input::of_path(&options.file);
-    let builder = options.optimization.apply(Engine::builder().mode(Mode::Lazy));
+    let mode = match options.kind {
+        EmitKind::Tokens | EmitKind::Ast | EmitKind::Ir => Mode::Off,
+        EmitKind::Llvm | EmitKind::Asm => Mode::Lazy,
+    };
+    let builder = match backend::builder(mode) {
+        Ok(builder) => options.optimization.apply(builder),
+        Err(message) => {
+            reporter.failure(&message);
+            return Exit::Usage;
+        }
+    };
     let engine = match builder.build() {
         Ok(engine) => engine,
         Err(error) => {

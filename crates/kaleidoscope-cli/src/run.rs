@@ -2,6 +2,7 @@
 
 use crate::Exit;
 use crate::args::{CheckOptions, RunOptions};
+use crate::backend;
 use crate::console::Console;
 use crate::input::{Chunk, Input};
 use crate::interactive;
@@ -23,10 +24,16 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         inputs.push(Input::Stdin);
     }
 
+    let builder = match backend::builder(options.jit.mode()) {
+        Ok(builder) => builder,
+        Err(message) => {
+            reporter.failure(&message);
+            return Exit::Usage;
+        }
+    };
     let mut builder = options
         .optimization
-        .apply(Engine::builder())
-        .mode(options.jit.mode())
+        .apply(builder)
         .stack_bytes(options.stack as usize * (1 << 20))
         .output(console.clone());
     if let Some(limit) = options.timeout {

@@ -11,14 +11,17 @@ use std::sync::Arc;
 /// A function of one name and one arity. Ids are handed out in order from 0 and never used again; when a name is
 /// defined with another number of parameters it gets another id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FunctionId(u32);
 
 /// A variable of one function: parameters first, in order, then each `var` and `for` variable in order of appearance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Local(u32);
 
 /// A position in [`Function::ops`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OpIdx(u32);
 
 macro_rules! newtype_over_u32 {
@@ -40,6 +43,7 @@ newtype_over_u32! { FunctionId Local OpIdx }
 
 /// One operation. `a b → c` says: takes `a`, then `b` above it, from the stack of values and leaves `c`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Op {
     /// `→ number`
     Number(f64),
@@ -91,6 +95,7 @@ pub enum Op {
 
 /// The built-in binary operators that are operations of their own (`=` is [`Op::Set`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Arithmetic {
     /// `+`
     Add,
@@ -114,6 +119,7 @@ pub enum Arithmetic {
 ///    than the condition found (or end in a `TailCall`, which leaves nothing and is followed only by `Else`, `End` or the end);
 /// 3. every [`Local`] is below `locals.len()`, and a local that is no parameter is set before it is read.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Function {
     /// The name: of a function as written (`fib`), of an operator `unary!` or `binary|`, of a top-level expression
     /// `$expr` and a number.

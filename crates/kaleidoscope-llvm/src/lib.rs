@@ -18,7 +18,8 @@ mod lower;
 mod pipeline;
 
 pub use effort::{Effort, effort, effort_hot};
-pub use hot::{HotEntry, HotUnit, Instance, Limits, Plan};
+pub use hot::HotUnit;
+pub use kaleidoscope_codegen::{Instance, Part};
 pub use lower::{lower, lower_hot};
 pub use pipeline::{OptLevel, Pass, pipeline, pipeline_hot};
 

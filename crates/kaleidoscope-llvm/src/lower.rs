@@ -18,7 +18,7 @@ mod count;
 mod entry;
 mod frame;
 
-use crate::{HotEntry, HotUnit, Instance, Unit};
+use crate::{HotUnit, Instance, Part, Unit};
 use choice::{Choices, choices};
 use frame::Frame;
 use inkwell::FloatPredicate;
@@ -39,7 +39,7 @@ use std::rc::Rc;
 pub fn lower<'cx>(cx: &'cx Context, unit: &Unit<'_>) -> Module<'cx> {
     let Unit { function, symbol, callees } = *unit;
     let instances = &[Instance { function, inlined: &[] }];
-    let unit = HotUnit { symbol, instances, callees, entry: HotEntry::Function };
+    let unit = HotUnit { symbol, instances, callees, part: Part::Whole };
     let module = cx.create_module(&function.name);
     Lowering::new(cx, &module, &unit, false).run();
     module

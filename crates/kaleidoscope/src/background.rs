@@ -2,23 +2,22 @@
 //!
 //! What the code is made of is looked up when the thread comes to it; whether that still holds, when it is put in its place.
 
-use crate::compile::{Callee, CodeGenerator, HotUnit, NoCode, Part, Unit};
-use crate::event::{Event, Tier};
+use crate::event::{BodyName, Event, Tier};
 use crate::failure::Failure;
 use crate::jit::{Body, BodyFacts, Hot, Jit, Made, StubId};
 use crate::policy;
 use crate::program::Program;
 use crate::shared::{Shared, provided_in, stub_of};
+use kaleidoscope_codegen::{Callee, CodeGenerator, HotUnit, NoCode, Part, Plan, Unit};
 use kaleidoscope_lang::code::{FunctionId, Op};
-use kaleidoscope_llvm::Plan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Has better code made. Does not wait for it.
 pub(crate) fn improve(shared: &Shared, hot: Hot) {
-    let Some(jit) = shared.jit() else { return };
+    let (Some(jit), Some(threads)) = (shared.jit(), &shared.compile_threads) else { return };
     // Where there are no threads, the first code has to do.
-    drop(shared.compile_threads.submit(move |generator| {
+    drop(threads.submit(move |generator| {
         let made = make(&jit, &hot, generator);
         finish(&jit, &hot, made);
     }));
@@ -32,7 +31,7 @@ fn make(
 ) -> Result<Option<Body>, Failure> {
     let shared = &jit.source;
     let root = &hot.heat.unit;
-    let failed = |reason| Failure::Compile { body: root.body_name(), reason };
+    let failed = |reason| Failure::Compile { body: BodyName::of(root), reason };
     let generator = generator.map_err(failed)?;
     shared.check_code()?;
     let Some(Carrying { unit, carries, inlined }) = plan(&shared.program(), root, hot.part) else {
@@ -41,7 +40,7 @@ fn make(
     let code = shared.charge(generator.generate_hot(&unit).map_err(failed)?)?;
     let facts = BodyFacts {
         function: root.id.map(stub_of),
-        name: root.body_name(),
+        name: BodyName::of(root),
         made: Made::Compiled { tier: Tier::Optimized, part: hot.part, times: code.times, bytes: code.bytes },
         inlined,
     };
@@ -56,7 +55,7 @@ fn finish(jit: &Jit<Shared>, hot: &Hot, made: Result<Option<Body>, Failure>) {
         Ok(None) => jit.came_to_nothing(hot),
         // Not asked for again: it would fail again.
         Err(failure) => {
-            let body = hot.heat.unit.body_name();
+            let body = BodyName::of(&hot.heat.unit);
             let (_, reason) = failure.describe();
             drop(jit.source.tell(|| Event::Failed { body, reason }));
         }

@@ -1,11 +1,10 @@
 //! Quick code: Cranelift as the code generator of first calls, on the thread that calls.
 
-use crate::compile::{Callee, Code, NoCode, Unit};
-use crate::event::CompileTimes;
 use crate::host::maths_entry;
 use crate::jit::Heat;
 use kaleidoscope_baseline as baseline;
 use kaleidoscope_baseline::{Compiler, ErrorKind};
+use kaleidoscope_codegen::{Callee, Code, CompileTimes, NoCode, Unit};
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory};
 use std::fmt;
@@ -42,7 +41,7 @@ impl Baseline {
         self.idle().push(compiler);
         let block = block?;
         Ok(Code {
-            address: block.address(),
+            address: block.address().get(),
             bytes: block.n_bytes(),
             times: CompileTimes { baseline: start.elapsed(), ..CompileTimes::default() },
             keep: Box::new(block),

@@ -2,8 +2,10 @@
 
 use crate::policy::Thresholds;
 use crate::{Engine, Error, Observer, Output, StandardOutput};
+use kaleidoscope_codegen::{Backend, Optimization};
 use std::fmt;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -18,13 +20,15 @@ pub enum Mode {
     Lazy,
     /// When a function is defined. To compare with.
     Eager,
+    /// Quickly at a function's first call, and never again.
+    Baseline,
     /// Never: the reference evaluator runs everything.
     Off,
 }
 
 impl Mode {
     /// All modes.
-    pub const ALL: &[Self] = &[Self::Tiered, Self::Lazy, Self::Eager, Self::Off];
+    pub const ALL: &[Self] = &[Self::Tiered, Self::Lazy, Self::Eager, Self::Baseline, Self::Off];
 
     /// The word for it, as the command takes it.
     pub fn name(self) -> &'static str {
@@ -32,29 +36,16 @@ impl Mode {
             Self::Tiered => "tiered",
             Self::Lazy => "lazy",
             Self::Eager => "eager",
+            Self::Baseline => "baseline",
             Self::Off => "off",
         }
     }
 }
 
-/// How much LLVM's optimiser does. The results have the same bits at every level.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Optimization {
-    /// Nothing: the quickest to make.
-    None,
-    /// What pays nearly always.
-    Less,
-    /// The usual level.
-    #[default]
-    Default,
-    /// Everything.
-    Aggressive,
-}
-
 /// Settings of an engine to be made. From [`Engine::builder`].
 pub struct Builder {
     pub(crate) mode: Mode,
+    pub(crate) backend: Option<Arc<dyn Backend>>,
     pub(crate) optimization: Option<Optimization>,
     pub(crate) thresholds: Thresholds,
     pub(crate) compile_threads: usize,
@@ -71,6 +62,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             mode: Mode::default(),
+            backend: linked_backend(),
             optimization: None,
             thresholds: Thresholds::default(),
             compile_threads: usual_compile_threads(),
@@ -90,6 +82,22 @@ impl Builder {
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Where code generators for good code come from. If not set: LLVM where it is linked in, which the feature `llvm` of this crate
+    /// does, and nowhere else.
+    #[must_use]
+    pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
+        self.backend = Some(Arc::new(backend));
+        self
+    }
+
+    /// There is no good code: quick code has to do, in [`Mode::Tiered`], [`Mode::Lazy`] and [`Mode::Eager`]. That is so without
+    /// the feature `llvm`.
+    #[must_use]
+    pub fn without_backend(mut self) -> Self {
+        self.backend = None;
         self
     }
 
@@ -180,6 +188,14 @@ impl Builder {
     }
 }
 
+/// What is linked into this crate.
+fn linked_backend() -> Option<Arc<dyn Backend>> {
+    #[cfg(feature = "llvm")]
+    return Some(Arc::new(kaleidoscope_orc::Llvm));
+    #[cfg(not(feature = "llvm"))]
+    None
+}
+
 fn usual_compile_threads() -> usize {
     let n_processors = thread::available_parallelism().map_or(1, NonZero::get);
     (n_processors / 2).clamp(1, 4)
@@ -189,6 +205,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("mode", &self.mode)
+            .field("backend", &self.backend)
             .field("optimization", &self.optimization)
             .field("stack_bytes", &self.stack_bytes)
             .field("time_limit", &self.time_limit)

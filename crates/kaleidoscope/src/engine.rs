@@ -1,6 +1,6 @@
 //! The engine: what an application holds.
 
-use crate::compile::{CompileThreads, Listing};
+use crate::compile_threads::CompileThreads;
 use crate::config::Builder;
 use crate::failure::Failure;
 use crate::interrupt::Interrupter;
@@ -9,10 +9,10 @@ use crate::program::Program;
 use crate::script::{Outcome, Script};
 use crate::shared::{Shared, stub_of};
 use crate::{Error, Mode};
+use kaleidoscope_codegen::Listing;
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::listing as resolved;
-use std::collections::HashMap;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
@@ -38,11 +38,13 @@ pub struct Engine {
 
 /// Ends the compile threads when nobody has the engine any more.
 #[derive(Debug)]
-struct Compiling(CompileThreads);
+struct Compiling(Option<CompileThreads>);
 
 impl Drop for Compiling {
     fn drop(&mut self) {
-        self.0.close();
+        if let Some(threads) = &self.0 {
+            threads.close();
+        }
     }
 }
 
@@ -150,13 +152,10 @@ impl Engine {
             Item::Expression { function, .. } => program.unit(Arc::clone(function), None, 1),
             _ => return Ok(None),
         };
-        let names: HashMap<FunctionId, Arc<str>> =
-            unit.callees.keys().map(|&id| (id, Arc::clone(&program.names.signature(id).name))).collect();
+        let name_of = |&id: &FunctionId| (id, program.names.signature(id).name.to_string());
+        let names = unit.callees.keys().map(name_of).collect();
         drop(program);
-        shared
-            .list(unit, listing, move |id| names[&id].to_string())
-            .map(Some)
-            .map_err(|reason| reason.to_string())
+        shared.list(unit, listing, names).map(Some).map_err(|reason| reason.to_string())
     }
 
     /// Gives stubs to the functions that have none yet, up to this number of functions.

@@ -2,7 +2,7 @@
 //!
 //! Statistics ([`crate::Statistics`]) and traces are made of these and of nothing else.
 
-use std::ops::AddAssign;
+use kaleidoscope_codegen::{CompileTimes, Unit};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +121,10 @@ pub struct BodyName {
 }
 
 impl BodyName {
+    pub(crate) fn of(unit: &Unit) -> Self {
+        Self { name: Arc::clone(&unit.function.name), version: unit.version }
+    }
+
     /// Whether this is a top-level expression.
     pub fn is_expression(&self) -> bool {
         self.name.starts_with('$')
@@ -150,37 +154,5 @@ impl Tier {
             Self::Lazy => "lazy",
             Self::Eager => "eager",
         }
-    }
-}
-
-/// How long the stages of compiling one body took.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CompileTimes {
-    /// Resolved form to callable quick code, all at once; the others are LLVM's.
-    pub baseline: Duration,
-    /// Resolved form to LLVM IR.
-    pub ir: Duration,
-    /// LLVM's optimiser.
-    pub optimize: Duration,
-    /// IR to object.
-    pub codegen: Duration,
-    /// Object to callable code.
-    pub link: Duration,
-}
-
-impl AddAssign for CompileTimes {
-    fn add_assign(&mut self, more: Self) {
-        self.baseline += more.baseline;
-        self.ir += more.ir;
-        self.optimize += more.optimize;
-        self.codegen += more.codegen;
-        self.link += more.link;
-    }
-}
-
-impl CompileTimes {
-    /// All stages together.
-    pub fn total(&self) -> Duration {
-        self.baseline + self.ir + self.optimize + self.codegen + self.link
     }
 }

@@ -1,7 +1,7 @@
 //! Why an evaluation ended without a value, and what is said of it.
 
-use crate::compile::NoCode;
 use crate::event::BodyName;
+use kaleidoscope_codegen::NoCode;
 use kaleidoscope_lang::diagnostic::{Code, Diagnostic};
 use kaleidoscope_lang::evaluate::Fault;
 use kaleidoscope_lang::source::Span;

@@ -6,10 +6,12 @@
 //!  text ─► item ─► resolved function ─► slot and stub          (defining: microseconds, no code)
 //!                                         │ first call
 //!                                         ▼
-//!                                  IR ─► object ─► linked code  (on the compile thread)
-//!                                         │
-//!                                  slot re-pointed: the next call goes straight there
+//!                                  quick code                   (tens of microseconds; slot re-pointed)
+//!                                         │ hot
+//!                                         ▼
+//!                                  optimised code               (in the background; slot re-pointed again)
 //! ```
+//! With the feature `llvm` optimised code is made by LLVM, which must be installed; without it quick code has to do.
 //!
 //! Mistakes in a program are [`Diagnostic`]s in the [`Outcome`]; after an error the next item runs. What happens to each
 //! function is told to [`Observer`]s as [`Event`]s.
@@ -20,7 +22,7 @@ mod background;
 mod baseline;
 mod call_error;
 mod code_budget;
-mod compile;
+mod compile_threads;
 mod config;
 mod engine;
 mod error;
@@ -31,7 +33,6 @@ mod function;
 mod host;
 mod interrupt;
 mod jit;
-mod llvm;
 mod output;
 mod policy;
 mod program;
@@ -41,13 +42,13 @@ mod shared;
 mod stats;
 
 pub use call_error::CallError;
-pub use compile::Listing;
-pub use config::{Builder, Mode, Optimization};
+pub use config::{Builder, Mode};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind};
-pub use event::{BodyName, CompileTimes, Event, Observer, Tier};
+pub use event::{BodyName, Event, Observer, Tier};
 pub use function::{Arguments, Function, Scope};
 pub use interrupt::Interrupter;
+pub use kaleidoscope_codegen::{Backend, CompileTimes, Listing, Optimization};
 pub use kaleidoscope_lang as lang;
 pub use kaleidoscope_lang::diagnostic::{Code, Diagnostic, Severity};
 pub use kaleidoscope_lang::source::{Source, Span};

@@ -4,7 +4,7 @@
 //! worth a better body. They are estimates: making better code takes some milliseconds, in which quick code makes about a
 //! million calls or turns.
 
-use kaleidoscope_llvm::Limits;
+use kaleidoscope_codegen::Limits;
 
 /// How often code runs before better code is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

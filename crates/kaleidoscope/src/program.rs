@@ -2,10 +2,10 @@
 //!
 //! The state of the engine that reading text changes, under one lock. No code lives here, and nothing is called from here.
 
-use crate::compile::{Callee, Unit};
 use crate::event::BodyName;
 use crate::failure::Failure;
 use crate::host::HOST_FUNCTIONS;
+use kaleidoscope_codegen::{Callee, Unit};
 use kaleidoscope_lang::code::{Function, FunctionId, Op};
 use kaleidoscope_lang::names::{Names, State};
 use std::collections::{BTreeMap, HashMap};

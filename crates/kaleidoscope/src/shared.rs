@@ -2,21 +2,20 @@
 
 use crate::baseline::Baseline;
 use crate::code_budget::CodeBudget;
-use crate::compile::{Callee, Code, CompileThreads, Listing, NoCode, Part, Unit};
+use crate::compile_threads::CompileThreads;
 use crate::config::Builder;
 use crate::event::{BodyName, Event, Observer, Tier};
 use crate::failure::Failure;
 use crate::host::{HOST_FUNCTIONS, maths_entry};
 use crate::interrupt::Interrupter;
-use crate::jit::{
-    Body, BodyFacts, CodeAddress, Heat, HostId, Hot, Jit, Made, Occasion, Source, Stop, StubId,
-};
+use crate::jit::{Body, BodyFacts, Heat, HostId, Hot, Jit, Made, Occasion, Source, Stop, StubId};
 use crate::policy::Thresholds;
 use crate::program::Program;
-use crate::{Mode, Optimization, Output, background};
+use crate::{Mode, Output, background};
 use kaleidoscope_baseline::n_cells;
+use kaleidoscope_codegen::{Callee, Code, Listing, NoCode, Optimization, Part, Unit};
 use kaleidoscope_lang::code::FunctionId;
-use kaleidoscope_lang::names::{Signature, State};
+use kaleidoscope_lang::names::State;
 use kaleidoscope_native::{HostPool, HostStub};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -38,7 +37,8 @@ pub(crate) struct Shared {
     pub(crate) output: Box<dyn Output>,
     observers: Vec<Box<dyn Observer>>,
     program: Mutex<Program>,
-    pub(crate) compile_threads: CompileThreads,
+    /// Where good code is made; none where quick code has to do.
+    pub(crate) compile_threads: Option<CompileThreads>,
     baseline: Baseline,
     thresholds: Thresholds,
     /// How many pieces of code count, or once counted.
@@ -65,6 +65,10 @@ impl Shared {
             _ => Optimization::Default,
         };
         let optimization = builder.optimization.unwrap_or(usual);
+        let backend =
+            builder.backend.filter(|_| matches!(builder.mode, Mode::Tiered | Mode::Lazy | Mode::Eager));
+        let compile_threads =
+            backend.map(|backend| CompileThreads::new(backend, optimization, builder.compile_threads));
         Ok(Self {
             mode: builder.mode,
             stack_bytes: builder.stack_bytes,
@@ -77,7 +81,7 @@ impl Shared {
             output: builder.output,
             observers: builder.observers,
             program: Mutex::new(program),
-            compile_threads: CompileThreads::new(crate::llvm::start, optimization, builder.compile_threads),
+            compile_threads,
             baseline: Baseline::new(hot_stub.address()),
             thresholds: builder.thresholds,
             n_heats: AtomicU32::new(0),
@@ -125,25 +129,23 @@ impl Shared {
     pub(crate) fn compile(&self, unit: Unit, occasion: Occasion) -> Result<Body, Failure> {
         self.code_budget.check()?;
         let unit = Arc::new(unit);
-        let mut heat = None;
-        let (tier, code) = match self.mode {
-            Mode::Tiered => {
-                let counters = Arc::new(self.new_heat(&unit));
-                let code = self.baseline.generate(&unit, Some(&counters));
-                heat = Some(counters);
-                (Tier::Baseline, code)
-            }
-            _ => {
+        let (tier, heat, code) = match (self.mode, &self.compile_threads) {
+            (Mode::Lazy | Mode::Eager, Some(threads)) => {
                 let sent = Arc::clone(&unit);
-                let code = self.compile_threads.run(move |generator| generator.generate(&sent));
-                (if occasion == Occasion::Call { Tier::Lazy } else { Tier::Eager }, code)
+                let code = threads.run(move |generator| generator.generate(&sent));
+                (if occasion == Occasion::Call { Tier::Lazy } else { Tier::Eager }, None, code)
+            }
+            (_, threads) => {
+                let heat = threads.as_ref().map(|_| Arc::new(self.new_heat(&unit)));
+                let (heat, code) = self.quick_code(&unit, heat);
+                (Tier::Baseline, heat, code)
             }
         };
-        let code = code.map_err(|reason| Failure::Compile { body: unit.body_name(), reason })?;
+        let code = code.map_err(|reason| Failure::Compile { body: BodyName::of(&unit), reason })?;
         let code = self.code_budget.charge(code)?;
         let facts = BodyFacts {
             function: unit.id.map(stub_of),
-            name: unit.body_name(),
+            name: BodyName::of(&unit),
             made: Made::Compiled { tier, part: Part::Whole, times: code.times, bytes: code.bytes },
             inlined: Arc::default(),
         };
@@ -152,6 +154,14 @@ impl Shared {
             Some(heat) => body.with_heat(heat),
             None => body,
         })
+    }
+
+    /// Code that counts if there is heat; if it is too large for that, code that does not.
+    fn quick_code(&self, unit: &Unit, heat: Option<Arc<Heat>>) -> (Option<Arc<Heat>>, Result<Code, NoCode>) {
+        match self.baseline.generate(unit, heat.as_deref()) {
+            Err(NoCode::TooLarge) if heat.is_some() => (None, self.baseline.generate(unit, None)),
+            code => (heat, code),
+        }
     }
 
     /// Whether there may be more code.
@@ -177,22 +187,17 @@ impl Shared {
         }
     }
 
-    /// The body of a function that is there: of the host, or of the maths library.
-    fn provided(&self, function: StubId, signature: Signature, address: CodeAddress) -> Body {
-        let name = BodyName { name: signature.name, version: PROVIDED };
-        let facts =
-            BodyFacts { function: Some(function), name, made: Made::Provided, inlined: Arc::default() };
-        Body::new(facts, signature.arity, Box::default(), Code::provided(address))
-    }
-
     /// The text of the code that would be made of the unit.
     pub(crate) fn list(
         &self,
         unit: Unit,
         listing: Listing,
-        name_of: impl Fn(FunctionId) -> String + Send + 'static,
+        names: BTreeMap<FunctionId, String>,
     ) -> Result<String, NoCode> {
-        self.compile_threads.run(move |generator| generator.list(&unit, listing, &name_of))
+        let Some(threads) = &self.compile_threads else {
+            return Err(NoCode::Failed("there is no LLVM here, whose listing it would be".to_owned()));
+        };
+        threads.run(move |generator| generator.list(&unit, listing, &names))
     }
 
     /// Calls the host function at this position of [`HOST_FUNCTIONS`]. A panic in the output sink becomes a failure.
@@ -226,7 +231,8 @@ impl Source for Shared {
             }
             _ => return Err(program.why_absent(id)),
         };
-        Ok(Some(self.provided(function, signature, address)))
+        let name = BodyName { name: signature.name, version: PROVIDED };
+        Ok(Some(Body::provided(function, name, signature.arity, address)))
     }
 
     fn called(&self, function: StubId, version: u32) -> Result<(), Failure> {
@@ -242,7 +248,7 @@ impl Source for Shared {
         let Made::Compiled { tier, part, times, bytes } = body.made else { return Ok(()) };
         let name = || body.name.clone();
         if tier != Tier::Baseline {
-            if let Some(took) = self.compile_threads.take_start() {
+            if let Some(took) = self.compile_threads.as_ref().and_then(CompileThreads::take_start) {
                 self.tell(|| Event::GeneratorStarted { took })?;
             }
             self.tell(|| Event::IrMade { body: name(), took: times.ir })?;
@@ -272,7 +278,7 @@ impl Source for Shared {
     }
 
     fn improve(&self, hot: Hot) -> Result<(), Failure> {
-        let body = hot.heat.unit.body_name();
+        let body = BodyName::of(&hot.heat.unit);
         self.tell(|| Event::Hot { body: body.clone(), of_loop: hot.part.of_loop() })?;
         background::improve(self, hot);
         Ok(())

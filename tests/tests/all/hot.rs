@@ -7,6 +7,7 @@ mod turns;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use kaleidoscope_codegen::Limits;
 use kaleidoscope_lang::code::{Function, FunctionId, Op};
 use kaleidoscope_lang::evaluate::{Callee, Environment, Fault, StackLimit, evaluate};
 use kaleidoscope_lang::item::Item;
@@ -14,7 +15,7 @@ use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_lang::number;
 use kaleidoscope_lang::reader::Reader;
-use kaleidoscope_llvm::Limits;
+
 use kaleidoscope_native::maths;
 use kaleidoscope_tests::generate::Program;
 use kaleidoscope_tests::random::fresh_seed;

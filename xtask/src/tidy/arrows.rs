@@ -22,19 +22,35 @@ const ROWS: &[Row] = &[
     Row { name: "kaleidoscope-baseline", house: &["kaleidoscope-lang"], llvm: false },
     Row { name: "kaleidoscope-native", house: &[], llvm: false },
     Row { name: "llvm-orc", house: &[], llvm: true },
-    Row { name: "kaleidoscope-llvm", house: &["kaleidoscope-lang"], llvm: true },
+    Row { name: "kaleidoscope-codegen", house: &["kaleidoscope-lang"], llvm: false },
+    Row { name: "kaleidoscope-llvm", house: &["kaleidoscope-lang", "kaleidoscope-codegen"], llvm: true },
+    Row {
+        name: "kaleidoscope-orc",
+        house: &["kaleidoscope-lang", "kaleidoscope-codegen", "kaleidoscope-llvm", "llvm-orc"],
+        llvm: false,
+    },
+    Row { name: "kaleidoscope-plugin", house: &["kaleidoscope-lang", "kaleidoscope-codegen"], llvm: false },
+    Row {
+        name: "kaleidoscope-llvm-plugin",
+        house: &["kaleidoscope-orc", "kaleidoscope-plugin"],
+        llvm: false,
+    },
     Row {
         name: "kaleidoscope",
         house: &[
             "kaleidoscope-lang",
+            "kaleidoscope-codegen",
             "kaleidoscope-baseline",
-            "kaleidoscope-llvm",
             "kaleidoscope-native",
-            "llvm-orc",
+            "kaleidoscope-orc",
         ],
         llvm: false,
     },
-    Row { name: "kaleidoscope-cli", house: &["kaleidoscope"], llvm: false },
+    Row {
+        name: "kaleidoscope-cli",
+        house: &["kaleidoscope", "kaleidoscope-plugin", "kaleidoscope-llvm-plugin"],
+        llvm: false,
+    },
     Row { name: "xtask", house: &[], llvm: false },
 ];
 

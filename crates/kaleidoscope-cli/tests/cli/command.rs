@@ -1,6 +1,7 @@
 //! Runs the command and looks at what came of it.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What came of one run.
@@ -18,7 +19,15 @@ pub(crate) fn run(args: &[&str]) -> Finished {
 
 /// Runs the command with these bytes on standard input.
 pub(crate) fn run_with_input(args: &[&str], input: &[u8]) -> Finished {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
+    run_executable(Path::new(EXECUTABLE), args, input)
+}
+
+/// Where the command is.
+pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_kaleidoscope");
+
+/// Runs a copy of the command.
+pub(crate) fn run_executable(executable: &Path, args: &[&str], input: &[u8]) -> Finished {
+    let mut child = Command::new(executable)
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

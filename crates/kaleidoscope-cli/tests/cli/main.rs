@@ -9,5 +9,6 @@ mod emit;
 mod end;
 mod input;
 mod output;
+mod plugin;
 mod statistics;
 mod stop;

@@ -2,7 +2,7 @@
 
 use super::call::{body_attributes, signature};
 use super::frame::{Frame, shape};
-use super::{HotEntry, HotUnit, Local, LoopShape, Lowering, built, choices};
+use super::{HotUnit, Local, LoopShape, Lowering, Part, built, choices};
 use inkwell::AddressSpace;
 use inkwell::attributes::AttributeLoc;
 use inkwell::context::Context;
@@ -19,11 +19,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         counts: bool,
     ) -> Self {
         let root = unit.instances[0].function;
-        let signature = match unit.entry {
-            HotEntry::Function => signature(cx, root.n_params as usize),
-            HotEntry::Loop(_) => {
-                cx.void_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false)
-            }
+        let signature = match unit.part {
+            Part::Whole => signature(cx, root.n_params as usize),
+            Part::Loop(_) => cx.void_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false),
         };
         let body = module.add_function(unit.symbol, signature, None);
         for attribute in body_attributes(cx) {
@@ -51,9 +49,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         };
         let entry = lowering.append("entry");
         lowering.enter(entry);
-        match unit.entry {
-            HotEntry::Function => lowering.begin_function(),
-            HotEntry::Loop(nth) => lowering.begin_loop(nth),
+        match unit.part {
+            Part::Whole => lowering.begin_function(),
+            Part::Loop(nth) => lowering.begin_loop(nth),
         }
         lowering
     }
@@ -86,13 +84,13 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
 
     /// Ends the function behind the last operation.
     pub(super) fn end(mut self) {
-        match self.unit.entry {
-            HotEntry::Function if self.block.is_none() => {}
-            HotEntry::Function => {
+        match self.unit.part {
+            Part::Whole if self.block.is_none() => {}
+            Part::Whole => {
                 let value = self.pop_number();
                 built(self.builder.build_return(Some(&value)));
             }
-            HotEntry::Loop(nth) => {
+            Part::Loop(nth) => {
                 let region = LoopShape::of(self.frame.function, nth).expect("it was there at the beginning");
                 let activation = self.activation();
                 for variable in &self.frame.shape.assigned[region.bracket] {

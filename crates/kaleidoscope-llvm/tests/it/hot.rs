@@ -4,8 +4,9 @@
 
 use crate::program::{CONSTRUCTS, Program, compare_ir, oldest_machine, optimize};
 use inkwell::context::Context;
+use kaleidoscope_codegen::{Limits, Part};
 use kaleidoscope_lang::code::{Function, Op};
-use kaleidoscope_llvm::{Effort, HotEntry, HotUnit, Limits, effort_hot, pipeline_hot};
+use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, pipeline_hot};
 
 const LIMITS: Limits = Limits { callee_ops: 100, unit_ops: 1_000, recursion: 2 };
 
@@ -29,9 +30,9 @@ const CALLS: &str = "
 ";
 
 /// What a unit can be entered by.
-fn entries(function: &Function) -> Vec<HotEntry> {
+fn entries(function: &Function) -> Vec<Part> {
     let n_loops = function.ops.iter().filter(|op| matches!(op, Op::Loop)).count();
-    [HotEntry::Function].into_iter().chain((0..n_loops).map(HotEntry::Loop)).collect()
+    [Part::Whole].into_iter().chain((0..n_loops).map(Part::Loop)).collect()
 }
 
 #[test]
@@ -42,8 +43,8 @@ fn ir_is_as_expected() {
         let ir = |entry| {
             let cx = Context::create();
             let extension = match entry {
-                HotEntry::Function => "ll".to_owned(),
-                HotEntry::Loop(nth) => format!("loop{nth}.ll"),
+                Part::Whole => "ll".to_owned(),
+                Part::Loop(nth) => format!("loop{nth}.ll"),
             };
             (extension, program.lower_hot(&cx, function, entry, LIMITS).to_string())
         };
@@ -61,7 +62,7 @@ fn every_construct_is_well_formed_at_every_entry() {
             for entry in entries(function) {
                 let cx = Context::create();
                 optimize(&program.lower_hot(&cx, function, entry, LIMITS), pipeline_hot(), &machine);
-                n_loops += usize::from(entry != HotEntry::Function);
+                n_loops += usize::from(entry != Part::Whole);
             }
         }
     }
@@ -73,7 +74,7 @@ fn only_what_is_not_carried_is_called() {
     let cx = Context::create();
     let program = Program::read("def g(x) h(x) + x; def h(x) k(x); def f(x) g(x) * sqrt(x)");
     let function = program.functions.last().unwrap();
-    let ir = program.lower_hot(&cx, function, HotEntry::Function, LIMITS).to_string();
+    let ir = program.lower_hot(&cx, function, Part::Whole, LIMITS).to_string();
     assert!(ir.contains("k$slot") && !ir.contains("g$slot") && !ir.contains("h$slot"), "{ir}");
     let carried = program.plan(function, LIMITS).carried();
     let names: Vec<_> = carried.iter().map(|id| &*program.names.signature(*id).name).collect();
@@ -86,7 +87,7 @@ fn an_endless_loop_stays() {
     for turns in ["i < 1 / 0", "i < 0 / 0", "i < 1e300", "1"] {
         let cx = Context::create();
         let program = Program::read(&format!("def f(x) (for i = 0, {turns} in 0) + 1"));
-        let module = program.lower_hot(&cx, &program.functions[0], HotEntry::Function, LIMITS);
+        let module = program.lower_hot(&cx, &program.functions[0], Part::Whole, LIMITS);
         optimize(&module, pipeline_hot(), &machine);
         assert!(module.to_string().contains("label %loop"), "{turns}: {}", module.to_string());
     }
@@ -110,7 +111,7 @@ fn what_only_chooses_does_not_branch() {
         let cx = Context::create();
         let program = Program::read(&text(body));
         let function = program.functions.last().unwrap();
-        let module = program.lower_hot(&cx, function, HotEntry::Function, LIMITS);
+        let module = program.lower_hot(&cx, function, Part::Whole, LIMITS);
         optimize(&module, pipeline_hot(), &machine);
         let ir = module.to_string();
         assert_eq!(ir.matches("  br ").count(), n_branches, "{ir}");
@@ -123,7 +124,7 @@ fn check_copies(text: &str, limits: Limits, body: &str, expected: usize) {
     let cx = Context::create();
     let program = Program::read(text);
     let function = program.functions.last().unwrap();
-    let ir = program.lower_hot(&cx, function, HotEntry::Function, limits).to_string();
+    let ir = program.lower_hot(&cx, function, Part::Whole, limits).to_string();
     assert_eq!(ir.matches(body).count(), expected, "{ir}");
 }
 
@@ -149,8 +150,8 @@ fn effort_counts_every_copy() {
         let plan = program.plan(&program.functions[0], limits(recursion));
         let callees = |_| unreachable!("nothing is lowered");
         let instances = plan.instances();
-        let entry = HotEntry::Function;
-        effort_hot(&HotUnit { symbol: "f", instances: &instances, callees: &callees, entry })
+        let part = Part::Whole;
+        effort_hot(&HotUnit { symbol: "f", instances: &instances, callees: &callees, part })
     };
     assert_eq!([4, 5, 6, 200].map(effort), [Effort::Full, Effort::Quick, Effort::Refuse, Effort::Refuse]);
 }

@@ -5,13 +5,13 @@ use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
+use kaleidoscope_codegen::{Limits, Part, Plan};
 use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{Names, Signature, State};
 use kaleidoscope_lang::reader::Reader;
 use kaleidoscope_llvm::{
-    Callee, Effort, HotEntry, HotUnit, Limits, OptLevel, Pass, Plan, Unit, effort_hot, lower, lower_hot,
-    symbols,
+    Callee, Effort, HotUnit, OptLevel, Pass, Unit, effort_hot, lower, lower_hot, symbols,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -58,14 +58,14 @@ impl Program {
         &self,
         cx: &'cx Context,
         function: &Arc<Function>,
-        entry: HotEntry,
+        part: Part,
         limits: Limits,
     ) -> Module<'cx> {
         let plan = self.plan(function, limits);
         let symbol = symbols::body(&function.name, 1);
         let instances = plan.instances();
         let callees = |callee| self.callee(callee);
-        let unit = HotUnit { symbol: &symbol, instances: &instances, callees: &callees, entry };
+        let unit = HotUnit { symbol: &symbol, instances: &instances, callees: &callees, part };
         assert_eq!(effort_hot(&unit), Effort::Full);
         verified(lower_hot(cx, &unit))
     }

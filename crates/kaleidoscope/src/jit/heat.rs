@@ -4,8 +4,8 @@
 //! on it. What may stand in the cell of a loop's code is a promise of the machine's fence (`install.rs`).
 
 use super::Body;
-use crate::compile::Unit;
 use crate::policy::{TURNS_BETWEEN_LOOKS, Thresholds, Trip};
+use kaleidoscope_codegen::Unit;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -4,7 +4,8 @@
 //!
 //! 1. The code of a [`Body`] follows the C calling convention for `arity` doubles returning a double, leaves callee-saved
 //!    registers as it found them, and stays where it is until the body's `code` is dropped. Whoever makes a body
-//!    vouches for that: code generators, which get the arity from the same resolved function, and host stubs.
+//!    vouches for that: code generators (see [`kaleidoscope_codegen::CodeGenerator`]), which get the arity from the same resolved
+//!    function, and host stubs.
 //! 2. A body is put only behind the stub of its own function, and a function has one arity for ever.
 //! 3. A body is dropped only when its stub points elsewhere and no evaluation is inside ([`super::epochs`]), or when it
 //!    never had a stub and the one call of it has returned.
@@ -19,11 +20,9 @@
 
 use super::state::Entry;
 use super::{CodeAddress, Function, Heat, HostId, Jit, Source, StubId, Trap};
-use crate::compile::{Code, Part};
-use crate::event::{BodyName, CompileTimes, Tier};
-use kaleidoscope_native::maths::MathsEntry;
+use crate::event::{BodyName, Tier};
+use kaleidoscope_codegen::{Code, CompileTimes, Part};
 use kaleidoscope_native::{Runtime, Scope, Stub};
-use llvm_orc::{Address, Dylib};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -108,7 +107,14 @@ impl BodyFacts {
 impl Body {
     /// Code of this arity, with the functions that it carries.
     pub(crate) fn new(facts: BodyFacts, arity: u32, carries: Box<[(StubId, u32)]>, code: Code) -> Self {
-        Self { address: code.address, arity, facts, heat: None, carries, _code: code.keep }
+        Self { address: CodeAddress::new(code.address), arity, facts, heat: None, carries, _code: code.keep }
+    }
+
+    /// A function that is there as long as the engine: of the host, or of the maths library.
+    pub(crate) fn provided(function: StubId, name: BodyName, arity: u32, address: CodeAddress) -> Self {
+        let facts =
+            BodyFacts { function: Some(function), name, made: Made::Provided, inlined: Arc::default() };
+        Self { address, arity, facts, heat: None, carries: Box::default(), _code: Box::new(()) }
     }
 
     /// The same with the counters that the code was made with.
@@ -227,16 +233,4 @@ unsafe impl<S: Source> Runtime for Jit<S> {
         };
         result.map_err(Trap::error)
     }
-}
-
-/// Makes C's functions known to a dylib: each under a name that stands for exactly it in every module.
-pub(crate) fn define_functions(
-    dylib: &Dylib,
-    functions: &[(String, &'static MathsEntry)],
-) -> Result<(), llvm_orc::Error> {
-    let listed = functions
-        .iter()
-        .map(|(name, entry)| (name.as_str(), Address::new(entry.guest_address().get() as u64)));
-    // SAFETY: C's functions live as long as the process, and are called with the arity that C gives them.
-    unsafe { dylib.define_absolute(listed) }
 }

@@ -20,13 +20,13 @@ mod state;
 mod tiers;
 
 pub(crate) use heat::Heat;
-pub(crate) use install::{Body, BodyFacts, Callable, Made, define_functions};
+pub(crate) use install::{Body, BodyFacts, Callable, Made};
 pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
 pub(crate) use tiers::Hot;
 
-use crate::compile::Unit;
 use crate::interrupt::Watch;
 use epochs::{Epoch, Epochs};
+use kaleidoscope_codegen::Unit;
 use kaleidoscope_native::{Scope, Stub, StubPool, Trace};
 use state::{Call, State};
 use std::any::Any;

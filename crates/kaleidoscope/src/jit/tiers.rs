@@ -13,8 +13,8 @@
 use super::heat::{Counter, Heat};
 use super::install::Body;
 use super::{Jit, Source, StubId, Table};
-use crate::compile::Part;
 use crate::policy::{Advice, advise};
+use kaleidoscope_codegen::Part;
 use std::sync::Arc;
 
 /// Code whose better body is to be made.

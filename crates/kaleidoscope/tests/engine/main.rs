@@ -11,6 +11,7 @@ mod memory;
 mod redefinition;
 mod stopping;
 mod threads;
+#[cfg(feature = "llvm")]
 mod tiers;
 
 use kaleidoscope::{Engine, Mode};

@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use kaleidoscope_codegen::{Part, Plan};
 use kaleidoscope_lang::code::{Function, FunctionId, Op};
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::State;
 use kaleidoscope_llvm as llvm;
-use kaleidoscope_llvm::{Effort, HotEntry, HotUnit, Plan, effort_hot, lower_hot, pipeline_hot, symbols};
+use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, lower_hot, pipeline_hot, symbols};
 use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap, maths};
 use llvm_orc::{Address, Compiler, Dylib, FunctionPass, Jit, OptLevel, Passes, Tracker};
 
@@ -113,7 +114,7 @@ impl Native {
                     if self.has_code(id) {
                         continue;
                     }
-                    let (tracker, symbol) = self.compile(session, Some(id), function, HotEntry::Function);
+                    let (tracker, symbol) = self.compile(session, Some(id), function, Part::Whole);
                     let code = tracker.lookup(&symbol).expect("the object defines it").get();
                     self.behind_slots.push(tracker);
                     code
@@ -131,7 +132,7 @@ impl Native {
         root: &Arc<Function>,
         args: &[f64],
     ) -> f64 {
-        let (tracker, symbol) = self.compile(session, id, root, HotEntry::Function);
+        let (tracker, symbol) = self.compile(session, id, root, Part::Whole);
         let code = tracker.lookup(&symbol).expect("the object defines it").get();
         let code = CodeAddress::new(usize::try_from(code).expect("addresses have this machine's width"));
         // SAFETY: code of as many doubles, promise 1 for what it calls, and the tracker is dropped afterwards. The functions
@@ -148,7 +149,7 @@ impl Native {
         root: &Arc<Function>,
         nth: usize,
     ) -> LoopCode {
-        let (tracker, symbol) = self.compile(session, id, root, HotEntry::Loop(nth));
+        let (tracker, symbol) = self.compile(session, id, root, Part::Loop(nth));
         LoopCode { tracker, symbol }
     }
 
@@ -161,7 +162,7 @@ impl Native {
         session: &Session,
         id: Option<FunctionId>,
         root: &Arc<Function>,
-        entry: HotEntry,
+        part: Part,
     ) -> (Tracker, String) {
         self.n_bodies += 1;
         let symbol = symbols::body(&root.name, self.n_bodies);
@@ -170,7 +171,7 @@ impl Native {
             State::Maths(function) => llvm::Callee::Maths(function),
             _ => llvm::Callee::Slot { address: self.slots[id.index()].as_ptr() as u64 },
         };
-        let unit = HotUnit { symbol: &symbol, instances: &plan.instances(), callees: &callees, entry };
+        let unit = HotUnit { symbol: &symbol, instances: &plan.instances(), callees: &callees, part };
         assert_eq!(effort_hot(&unit), Effort::Full);
         let object = self.compiler.compile_with(&passes(), |cx| lower_hot(cx, &unit));
         let object = object.expect("a unit is well formed");

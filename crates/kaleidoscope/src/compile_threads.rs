@@ -5,9 +5,10 @@
 //! The first is started when the first code is needed, and not before; another when there is more to do than the ones there
 //! are can take at once. Whoever waits for code comes before what is made in the background.
 
-use super::{CodeGenerator, NoCode};
-use crate::Optimization;
 use crate::failure::panic_text;
+use crate::host::maths_entry;
+use kaleidoscope_codegen::{Backend, CodeGenerator, NoCode, Optimization, Settings};
+use kaleidoscope_lang::maths::MathsFunction;
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -20,9 +21,6 @@ use std::time::{Duration, Instant};
 /// Address space for the stack of a compile thread. Only what is touched takes memory.
 const STACK_BYTES: usize = 1 << 30;
 
-/// How a code generator is made, on its thread.
-pub(crate) type Start = fn(Optimization) -> Result<Box<dyn CodeGenerator>, NoCode>;
-
 /// The threads, once they are needed. Clones are the same threads.
 #[derive(Clone, Debug)]
 pub(crate) struct CompileThreads {
@@ -31,7 +29,7 @@ pub(crate) struct CompileThreads {
 
 #[derive(Debug)]
 struct Crew {
-    start: Start,
+    backend: Arc<dyn Backend>,
     optimization: Optimization,
     most_threads: usize,
     work: Mutex<Work>,
@@ -64,9 +62,9 @@ thread_local! {
 
 impl CompileThreads {
     /// At most so many; none is started yet.
-    pub(crate) fn new(start: Start, optimization: Optimization, most_threads: usize) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, optimization: Optimization, most_threads: usize) -> Self {
         let crew = Crew {
-            start,
+            backend,
             optimization,
             most_threads: most_threads.max(1),
             work: Mutex::default(),
@@ -171,9 +169,8 @@ impl Crew {
     fn serve(&self) {
         COMPILES.set(true);
         let clock = Instant::now();
-        let (start, optimization) = (self.start, self.optimization);
-        let mut generator =
-            catch_unwind(|| start(optimization)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let mut generator = catch_unwind(AssertUnwindSafe(|| self.backend.start(&self.settings())))
+            .unwrap_or_else(|panic| Err(panicked(&*panic)));
         let took = clock.elapsed();
         *self.work().started.get_or_insert_default() += took;
         while let Some(Job(job)) = self.next_job() {
@@ -183,6 +180,12 @@ impl Crew {
                 Err(reason) => job(Err(reason.clone())),
             })));
         }
+    }
+
+    fn settings(&self) -> Settings {
+        let maths =
+            MathsFunction::ALL.iter().map(|&maths| maths_entry(maths).guest_address().get()).collect();
+        Settings { optimization: self.optimization, maths }
     }
 
     /// The next thing to do; none when the threads are to end.

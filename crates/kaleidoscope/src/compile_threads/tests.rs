@@ -1,23 +1,33 @@
 //! The compile threads: when they start, and what it does with a code generator that fails.
 
 use super::CompileThreads;
-use crate::compile::{Code, CodeGenerator, HotUnit, Listing, NoCode, Unit};
-use crate::{Engine, Mode, Optimization};
+use crate::{Engine, Mode};
+use kaleidoscope_codegen::{
+    Backend, Code, CodeGenerator, HotUnit, Listing, NoCode, Optimization, Settings, Unit,
+};
 use kaleidoscope_lang::code::FunctionId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc;
 
 #[test]
 fn what_needs_no_code_does_not_start_the_code_generator() {
-    let engine = Engine::builder().mode(Mode::Lazy).build().unwrap();
+    let engine = Engine::builder()
+        .mode(Mode::Lazy)
+        .backend(Given(Some(Nothing)))
+        .optimization(Optimization::None)
+        .build()
+        .unwrap();
     engine.run("def f(x) f(x) + sin(x); def binary| (a b) a; extern g(x); 1 + 2 * 3; var a = 1 in a = 2; sqrt(2); 2 ^ 0.5;");
-    assert_eq!(engine.jit.source.compile_threads.n_started(), 0);
+    let threads = engine.jit.source.compile_threads.as_ref().unwrap();
+    assert_eq!(threads.n_started(), 0);
     engine.run("1 | 2;");
-    assert_eq!(engine.jit.source.compile_threads.n_started(), 1);
+    assert_eq!(threads.n_started(), 1);
 }
 
 #[test]
 fn a_code_generator_that_cannot_be_had_is_an_error_each_time() {
-    let threads = CompileThreads::new(|_| Err(NoCode::Failed("none here".to_owned())), Optimization::None, 1);
+    let threads = threads(None, 1);
     for _ in 0..2 {
         let result = threads.run(|_| Ok(()));
         assert!(matches!(result, Err(NoCode::Failed(reason)) if reason == "none here"));
@@ -26,7 +36,7 @@ fn a_code_generator_that_cannot_be_had_is_an_error_each_time() {
 
 #[test]
 fn a_panic_in_a_task_is_an_error_and_the_thread_goes_on() {
-    let threads = CompileThreads::new(|_| Ok(Box::new(Nothing)), Optimization::None, 2);
+    let threads = threads(Some(Nothing), 2);
     let result = threads.run(|_| -> Result<(), NoCode> { panic!("too much") });
     assert!(matches!(result, Err(NoCode::Failed(reason)) if reason.contains("too much")));
     assert!(threads.run(|_| Ok(())).is_ok());
@@ -34,7 +44,7 @@ fn a_panic_in_a_task_is_an_error_and_the_thread_goes_on() {
 
 #[test]
 fn what_is_waited_for_comes_before_the_background() {
-    let threads = CompileThreads::new(|_| Ok(Box::new(Nothing)), Optimization::None, 1);
+    let threads = threads(Some(Nothing), 1);
     let (order, came) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let (begin, begun) = mpsc::channel();
@@ -67,14 +77,34 @@ fn what_is_waited_for_comes_before_the_background() {
 
 #[test]
 fn a_compile_thread_does_not_wait_for_itself() {
-    let threads = CompileThreads::new(|_| Ok(Box::new(Nothing)), Optimization::None, 1);
+    let threads = threads(Some(Nothing), 1);
     let inner = threads.clone();
     assert!(matches!(threads.run(move |_| inner.run(|_| Ok(()))), Err(NoCode::Failed(_))));
 }
 
+fn threads(generator: Option<Nothing>, most_threads: usize) -> CompileThreads {
+    CompileThreads::new(Arc::new(Given(generator)), Optimization::None, most_threads)
+}
+
+#[derive(Debug)]
+struct Given(Option<Nothing>);
+
+impl Backend for Given {
+    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode> {
+        assert_eq!(settings.optimization, Optimization::None);
+        match self.0 {
+            Some(nothing) => Ok(Box::new(nothing)),
+            None => Err(NoCode::Failed("none here".to_owned())),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Nothing;
 
-impl CodeGenerator for Nothing {
+// SAFETY: it makes no code.
+#[allow(unsafe_code, reason = "who makes code vouches for it")]
+unsafe impl CodeGenerator for Nothing {
     fn generate(&mut self, _: &Unit) -> Result<Code, NoCode> {
         Err(NoCode::TooLarge)
     }
@@ -83,7 +113,7 @@ impl CodeGenerator for Nothing {
         Err(NoCode::TooLarge)
     }
 
-    fn list(&mut self, _: &Unit, _: Listing, _: &dyn Fn(FunctionId) -> String) -> Result<String, NoCode> {
+    fn list(&mut self, _: &Unit, _: Listing, _: &BTreeMap<FunctionId, String>) -> Result<String, NoCode> {
         Err(NoCode::TooLarge)
     }
 }

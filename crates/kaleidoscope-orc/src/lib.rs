@@ -1,37 +1,57 @@
-//! LLVM as the engine's code generator. But for `jit/install.rs`, where symbols get their addresses, this is the one file
-//! that knows of it.
+//! LLVM as a code generator: a module for each unit, compiled with a context and a target machine of the thread's own, and
+//! the object linked by ORC into a dylib that sees nothing of the process but C's maths functions.
 //!
-//! IR is made, optimised and turned into an object by a compiler with a context and a target machine of its own; ORC
-//! links the object into a dylib that sees nothing of the process but C's maths functions.
+//! Passes are never named by text: that alone would link every pass of LLVM's into the program.
 //!
-//! Passes are never named by text: that alone would link every pass of LLVM's into the command, and cost a tenth
-//! of each start.
+//! What makes the code what [`CodeGenerator`] promises: the unit says how many parameters a function has, for the code as for its
+//! callers; code refers to slots and maths functions by the addresses it was given, and to nothing else; a tracker
+//! keeps each body, and the session as long as there is a tracker.
 
-use crate::Optimization;
-use crate::compile::{Callee, Code, CodeGenerator, HotUnit, Listing, NoCode, Part, Unit};
-use crate::event::CompileTimes;
-use crate::host::{maths_entry, provided};
-use crate::jit::{self, CodeAddress};
+#![deny(unsafe_code)]
+
+use kaleidoscope_codegen::{
+    Backend, Callee, Code, CodeGenerator, CompileTimes, HotUnit, Listing, NoCode, Optimization, Settings,
+    Unit,
+};
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_llvm::{
-    Effort, HotEntry, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, symbols,
+    Effort, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, symbols,
 };
-use llvm_orc::{Compiler, Dylib, FunctionPass, Jit, Object, Passes};
+use llvm_orc::{Address, Compiler, Dylib, FunctionPass, Jit, Object, Passes};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Starts LLVM. Called on the thread that will use it.
-pub(crate) fn start(optimization: Optimization) -> Result<Box<dyn CodeGenerator>, NoCode> {
-    let full = compiler_for(optimization)?;
-    let dylib = start_linker().map_err(|error| describe(&error))?;
-    Ok(Box::new(Llvm { optimization, full, quick: None, dylib, n_bodies: 0 }))
+/// LLVM, linked into the program.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Llvm;
+
+impl Backend for Llvm {
+    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode> {
+        let optimization = settings.optimization;
+        let full = compiler_for(optimization)?;
+        let dylib = start_linker(settings).map_err(|error| describe(&error))?;
+        Ok(Box::new(Generator { optimization, full, quick: None, dylib, n_bodies: 0 }))
+    }
 }
 
-fn start_linker() -> Result<Dylib, llvm_orc::Error> {
+/// A dylib in which C's functions stand, each under a name that stands for exactly it in every module.
+fn start_linker(settings: &Settings) -> Result<Dylib, llvm_orc::Error> {
     let dylib = Jit::builder().build()?.create_bare_dylib("kaleidoscope")?;
-    let called = MathsFunction::ALL.iter().map(|&maths| (symbols::maths(maths), maths_entry(maths)));
-    let called_by_itself = symbols::runtime_symbols().iter().map(|&name| (name.to_owned(), provided(name)));
-    jit::define_functions(&dylib, &called.chain(called_by_itself).collect::<Vec<_>>())?;
+    let mut listed: Vec<(String, Address)> = Vec::new();
+    for &maths in MathsFunction::ALL {
+        let address = Address::new(settings.maths(maths) as u64);
+        listed.push((symbols::maths(maths), address));
+        if symbols::runtime_symbols().contains(&maths.name()) {
+            listed.push((maths.name().to_owned(), address));
+        }
+    }
+    let listed = listed.iter().map(|(name, address)| (name.as_str(), *address));
+    // SAFETY: the settings say that C's functions live as long as the process; code calls them with the arity that C gives them.
+    #[allow(unsafe_code, reason = "an address says nothing of what is there")]
+    unsafe {
+        dylib.define_absolute(listed)?;
+    }
     Ok(dylib)
 }
 
@@ -40,8 +60,8 @@ fn compiler_for(optimization: Optimization) -> Result<Compiler, NoCode> {
     builder.build().map_err(|error| describe(&error))
 }
 
-/// LLVM, on the compile thread.
-struct Llvm {
+/// LLVM, on a compile thread.
+struct Generator {
     optimization: Optimization,
     /// Optimises as it was told.
     full: Compiler,
@@ -53,7 +73,9 @@ struct Llvm {
     n_bodies: u32,
 }
 
-impl CodeGenerator for Llvm {
+// SAFETY: see the head of this file.
+#[allow(unsafe_code, reason = "who makes code vouches for it")]
+unsafe impl CodeGenerator for Generator {
     fn generate(&mut self, unit: &Unit) -> Result<Code, NoCode> {
         let symbol = self.new_symbol(unit);
         let (compiler, passes) = self.compiler(unit)?;
@@ -67,12 +89,12 @@ impl CodeGenerator for Llvm {
         let symbol = self.new_symbol(&unit.root);
         let instances = unit.plan.instances();
         let callees = |id| lowered_callee(unit.callee(id));
-        let entry = match unit.part {
-            Part::Whole => HotEntry::Function,
-            Part::Loop(nth) => HotEntry::Loop(nth),
+        let hot = kaleidoscope_llvm::HotUnit {
+            symbol: &symbol,
+            instances: &instances,
+            callees: &callees,
+            part: unit.part,
         };
-        let hot =
-            kaleidoscope_llvm::HotUnit { symbol: &symbol, instances: &instances, callees: &callees, entry };
         if effort_hot(&hot) != Effort::Full {
             return Err(NoCode::TooLarge);
         }
@@ -87,12 +109,12 @@ impl CodeGenerator for Llvm {
         &mut self,
         unit: &Unit,
         listing: Listing,
-        name_of: &dyn Fn(FunctionId) -> String,
+        names: &BTreeMap<FunctionId, String>,
     ) -> Result<String, NoCode> {
         let symbol = symbols::body(&unit.function.name, unit.version);
         let by_name = |id| match callee(unit, id) {
             kaleidoscope_llvm::Callee::Slot { .. } => {
-                kaleidoscope_llvm::Callee::SlotSymbol(symbols::slot(&name_of(id)))
+                kaleidoscope_llvm::Callee::SlotSymbol(symbols::slot(&names[&id]))
             }
             maths => maths,
         };
@@ -108,16 +130,14 @@ impl CodeGenerator for Llvm {
     }
 }
 
-impl Llvm {
+impl Generator {
     fn link(&self, symbol: &str, object: &Object) -> Result<Code, NoCode> {
         let start = Instant::now();
         let tracker = self.dylib.add_object(object).map_err(|error| describe(&error))?;
         let address = self.dylib.lookup(symbol).map_err(|error| describe(&error))?;
         let timings = object.timings();
         Ok(Code {
-            address: CodeAddress::new(
-                usize::try_from(address.get()).expect("addresses have the width of this machine"),
-            ),
+            address: usize::try_from(address.get()).expect("addresses have the width of this machine"),
             bytes: usize::try_from(object.code_bytes()).unwrap_or(usize::MAX),
             times: CompileTimes {
                 baseline: Duration::ZERO,

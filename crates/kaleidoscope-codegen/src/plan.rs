@@ -1,7 +1,7 @@
 //! Which bodies a unit of hot code carries: those that are called, nearest first, as far as the limits go.
 
-use super::Instance;
 use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -17,12 +17,31 @@ pub struct Limits {
 }
 
 /// The bodies of a unit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     planned: Vec<Planned>,
 }
 
-#[derive(Clone, Debug)]
+/// A body in a unit of hot code. One function may have several, which differ in what they have inlined: a function
+/// that calls itself is unrolled by a chain of instances, each calling the next, the last one the slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Instance<'a> {
+    /// What it does.
+    pub function: &'a Function,
+    /// The functions whose calls go on in a copy of another instance, in order, with the number of that instance. It
+    /// is greater than the number of this one, so that no body carries itself, and has as many parameters.
+    pub inlined: &'a [(FunctionId, usize)],
+}
+
+impl Instance<'_> {
+    /// The instance that a call of the function goes on in.
+    pub fn inlined(&self, callee: FunctionId) -> Option<usize> {
+        let at = self.inlined.binary_search_by_key(&callee, |(id, _)| *id).ok()?;
+        Some(self.inlined[at].1)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Planned {
     function: Arc<Function>,
     inlined: Vec<(FunctionId, usize)>,

@@ -1,0 +1,49 @@
+//! What the two sides say to each other, and how it is written as bytes.
+
+use crate::interface::VERSION;
+use kaleidoscope_codegen::{CompileTimes, HotUnit, Listing, NoCode, Unit};
+use kaleidoscope_lang::code::FunctionId;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// What a code generator is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request<'a> {
+    Generate(Cow<'a, Unit>),
+    GenerateHot(Cow<'a, HotUnit>),
+    List(Cow<'a, Unit>, Listing, Cow<'a, BTreeMap<FunctionId, String>>),
+}
+
+/// What comes back.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// Code: `keep` is the handle by which it is given back.
+    Code {
+        address: usize,
+        bytes: usize,
+        times: CompileTimes,
+        keep: usize,
+    },
+    Text(String),
+}
+
+/// An answer, or why there is none.
+pub(crate) type Result<T> = std::result::Result<T, NoCode>;
+
+/// Writes a message.
+pub(crate) fn write(message: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(message).expect("messages have only types that can be written")
+}
+
+/// Reads a message.
+pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
+    postcard::from_bytes(bytes).map_err(|error| {
+        NoCode::Failed(format!(
+            "a message between program and plug-in (version {VERSION}) is garbled: {error}"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests;

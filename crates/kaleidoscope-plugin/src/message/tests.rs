@@ -1,0 +1,108 @@
+//! The encoding of messages, pinned: if this fails, the version in `interface.rs` goes up by one.
+
+use super::{Answer, Request, read, write};
+use kaleidoscope_codegen::{
+    Callee, CompileTimes, HotUnit, Limits, Listing, NoCode, Optimization, Part, Plan, Settings, Unit,
+};
+use kaleidoscope_lang::code::{Arithmetic, Function, FunctionId, Local, Op, OpIdx};
+use kaleidoscope_lang::maths::MathsFunction;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const GENERATE: &str = "0001660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac020123";
+const GENERATE_HOT: &str = "0101660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac020123020700b4a48080f0ff1fac0201230301660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0301ac020101660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0301ac020201660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03000101";
+const LIST: &str = "0201660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac0201230101070167";
+
+/// Every operation once. What they mean together is nothing.
+fn function() -> Function {
+    Function {
+        name: "f".into(),
+        n_params: 1,
+        locals: ["x".into(), "i".into()].into(),
+        ops: [
+            Op::Number(-0.0),
+            Op::Get(Local::new(1)),
+            Op::Set(Local::new(0)),
+            Op::Drop,
+            Op::Arithmetic(Arithmetic::Add),
+            Op::Arithmetic(Arithmetic::Less),
+            Op::Square,
+            Op::Call { callee: FunctionId::new(300), n_args: 2 },
+            Op::TailCall,
+            Op::If { otherwise: OpIdx::new(9) },
+            Op::Else { end: OpIdx::new(10) },
+            Op::End,
+            Op::Loop,
+            Op::Next { variable: Local::new(1), header: OpIdx::new(12) },
+        ]
+        .into(),
+        max_stack: 3,
+    }
+}
+
+fn unit() -> Unit {
+    let callees = [
+        (FunctionId::new(7), Callee::Slot { address: 0x7fff_0000_1234 }),
+        (FunctionId::new(300), Callee::Maths(MathsFunction::Tgamma)),
+    ];
+    Unit { function: Arc::new(function()), id: Some(FunctionId::new(2)), version: 5, callees: callees.into() }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn requests_are_written_as_ever_and_read_back() {
+    let unit = unit();
+    let limits = Limits { callee_ops: 100, unit_ops: 100, recursion: 1 };
+    let plan = Plan::new(None, Arc::clone(&unit.function), limits, |_| Some(Arc::clone(&unit.function)));
+    let hot =
+        HotUnit { root: Arc::new(unit.clone()), callees: unit.callees.clone(), plan, part: Part::Loop(1) };
+    let names = BTreeMap::from([(FunctionId::new(7), "g".to_owned())]);
+    let requests = [
+        (Request::Generate(Cow::Borrowed(&unit)), GENERATE),
+        (Request::GenerateHot(Cow::Borrowed(&hot)), GENERATE_HOT),
+        (Request::List(Cow::Borrowed(&unit), Listing::Assembly, Cow::Borrowed(&names)), LIST),
+    ];
+    for (request, expected) in &requests {
+        let bytes = write(request);
+        assert_eq!(hex(&bytes), *expected, "{request:?}");
+        let again: Request<'_> = read(&bytes).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{request:?}"));
+    }
+}
+
+#[test]
+fn answers_and_settings_are_written_as_ever_and_read_back() {
+    let times = CompileTimes { link: Duration::new(1, 2), ..CompileTimes::default() };
+    let answers: [super::Result<Answer>; 4] = [
+        Ok(Answer::Code { address: 0x1234, bytes: 500, times, keep: 0x5678 }),
+        Ok(Answer::Text("ret".to_owned())),
+        Err(NoCode::TooLarge),
+        Err(NoCode::Failed("no".to_owned())),
+    ];
+    let expected = ["0000b424f40300000000000000000102f8ac01", "000103726574", "0100", "0101026e6f"];
+    for (answer, expected) in answers.iter().zip(expected) {
+        let bytes = write(answer);
+        assert_eq!(hex(&bytes), expected);
+        assert_eq!(read::<super::Result<Answer>>(&bytes).unwrap(), *answer);
+    }
+    let settings = Settings { optimization: Optimization::Aggressive, maths: vec![1, 128] };
+    let bytes = write(&settings);
+    assert_eq!(hex(&bytes), "0302018001");
+    assert_eq!(read::<Settings>(&bytes).unwrap(), settings);
+}
+
+#[test]
+fn garbled_bytes_are_an_error() {
+    let bytes = write(&Request::Generate(Cow::Owned(unit())));
+    for len in 0..bytes.len() {
+        let Err(NoCode::Failed(reason)) = read::<Request<'_>>(&bytes[..len]) else {
+            panic!("{len} of {} bytes were read", bytes.len());
+        };
+        assert!(reason.contains("garbled"), "{reason}");
+    }
+}

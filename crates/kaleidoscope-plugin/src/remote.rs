@@ -1,0 +1,119 @@
+//! The side of the program: a code generator that passes everything on.
+
+use crate::interface::{Buffer, Bytes, Interface};
+use crate::message::{self, Answer, Request, Result};
+use kaleidoscope_codegen::{Code, CodeGenerator, HotUnit, Listing, NoCode, Settings, Unit};
+use kaleidoscope_lang::code::FunctionId;
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+/// A code generator on the other side. The pointer keeps it on its thread.
+pub(crate) struct Remote {
+    interface: &'static Interface,
+    generator: NonNull<c_void>,
+}
+
+impl Remote {
+    /// Starts one.
+    ///
+    /// # Safety
+    /// The interface keeps its promises, and its code generators those of [`CodeGenerator`].
+    pub(crate) unsafe fn start(interface: &'static Interface, settings: &Settings) -> Result<Self> {
+        let settings = message::write(settings);
+        let mut generator = std::ptr::null_mut();
+        let started = answer(interface, |answer| {
+            // SAFETY: the bytes live until the call has returned, and there is a place for the answer.
+            generator = unsafe { (interface.start)(Bytes::of(&settings), answer) };
+        });
+        started.and_then(|()| match NonNull::new(generator) {
+            Some(generator) => Ok(Self { interface, generator }),
+            None => {
+                Err(NoCode::Failed("the plug-in gives no code generator, and does not say why".to_owned()))
+            }
+        })
+    }
+
+    fn request(&mut self, request: &Request<'_>) -> Result<Answer> {
+        let request = message::write(request);
+        answer(self.interface, |answer| {
+            // SAFETY: the generator was started on this thread and is not stopped; the bytes live until the call has returned, and
+            // there is a place for the answer.
+            unsafe { (self.interface.request)(self.generator.as_ptr(), Bytes::of(&request), answer) };
+        })
+    }
+
+    fn code(&mut self, request: &Request<'_>) -> Result<Code> {
+        match self.request(request)? {
+            Answer::Code { address, bytes, times, keep } => {
+                let handle = std::ptr::with_exposed_provenance_mut(keep);
+                let keep = Box::new(RemoteCode { interface: self.interface, handle });
+                Ok(Code { address, bytes, times, keep })
+            }
+            Answer::Text(_) => Err(misunderstood()),
+        }
+    }
+}
+
+// SAFETY: what comes back is what a code generator on the other side made, whose promises hold; the handle keeps the code.
+unsafe impl CodeGenerator for Remote {
+    fn generate(&mut self, unit: &Unit) -> Result<Code> {
+        self.code(&Request::Generate(Cow::Borrowed(unit)))
+    }
+
+    fn generate_hot(&mut self, unit: &HotUnit) -> Result<Code> {
+        self.code(&Request::GenerateHot(Cow::Borrowed(unit)))
+    }
+
+    fn list(
+        &mut self,
+        unit: &Unit,
+        listing: Listing,
+        names: &BTreeMap<FunctionId, String>,
+    ) -> Result<String> {
+        match self.request(&Request::List(Cow::Borrowed(unit), listing, Cow::Borrowed(names)))? {
+            Answer::Text(text) => Ok(text),
+            Answer::Code { .. } => Err(misunderstood()),
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        // SAFETY: started on this thread, and stopped once.
+        unsafe { (self.interface.stop)(self.generator.as_ptr()) };
+    }
+}
+
+/// Code of the other side.
+struct RemoteCode {
+    interface: &'static Interface,
+    handle: *mut c_void,
+}
+
+// SAFETY: the handle is of something that may go to another thread: `Code::keep` is `Send`.
+unsafe impl Send for RemoteCode {}
+
+impl Drop for RemoteCode {
+    fn drop(&mut self) {
+        // SAFETY: the handle came with code, and is given back once.
+        unsafe { (self.interface.free_code)(self.handle) };
+    }
+}
+
+/// Has the other side write an answer, and reads it.
+fn answer<T: DeserializeOwned>(interface: &Interface, ask: impl FnOnce(*mut Buffer)) -> Result<T> {
+    let mut buffer = Buffer::empty();
+    ask(&raw mut buffer);
+    // SAFETY: the buffer is ours until it is given back below.
+    let result = message::read(unsafe { buffer.bytes().as_slice() });
+    // SAFETY: it came from the other side, and is not used any more.
+    unsafe { (interface.free_buffer)(buffer) };
+    result?
+}
+
+fn misunderstood() -> NoCode {
+    NoCode::Failed("the plug-in answers something else than what it was asked".to_owned())
+}

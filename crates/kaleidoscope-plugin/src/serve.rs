@@ -1,0 +1,119 @@
+//! The side of the shared object.
+
+use crate::interface::{Buffer, Bytes, Interface, VERSION};
+use crate::message::{self, Answer, Request, Result};
+use kaleidoscope_codegen::{Backend, Code, CodeGenerator, NoCode};
+use std::any::Any;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+/// What a generator's pointer points to.
+type Generator = Box<dyn CodeGenerator>;
+
+/// What a code's handle points to.
+type Keep = Box<dyn Any + Send>;
+
+/// The interface of a shared object with this backend. It is shown as the object's one static:
+///
+/// ```
+/// use kaleidoscope_plugin::{Interface, interface};
+/// # use kaleidoscope_codegen::{Backend, CodeGenerator, NoCode, Settings};
+/// # #[derive(Debug, Default)]
+/// # struct MyBackend;
+/// # impl Backend for MyBackend {
+/// #     fn start(&self, _: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode> {
+/// #         Err(NoCode::Failed("none here".to_owned()))
+/// #     }
+/// # }
+///
+/// #[unsafe(no_mangle)]
+/// pub static KALEIDOSCOPE_CODE_GENERATOR: Interface = interface::<MyBackend>();
+/// ```
+pub const fn interface<B: Backend + Default>() -> Interface {
+    Interface { version: VERSION, start: start::<B>, request, stop, free_code, free_buffer }
+}
+
+unsafe extern "C" fn start<B: Backend + Default>(settings: Bytes, answer: *mut Buffer) -> *mut c_void {
+    // SAFETY: the bytes are lent for the length of this call.
+    let settings = unsafe { settings.as_slice() };
+    let started = guarded(|| B::default().start(&message::read(settings)?));
+    let (generator, result) = match started {
+        Ok(generator) => (Box::into_raw(Box::<Generator>::new(generator)).cast(), Ok(())),
+        Err(reason) => (ptr::null_mut(), Err(reason)),
+    };
+    // SAFETY: the caller has a place for the answer.
+    unsafe { put(&result, answer) };
+    generator
+}
+
+unsafe extern "C" fn request(generator: *mut c_void, request: Bytes, answer: *mut Buffer) {
+    // SAFETY: a pointer of `start`, used on one thread and not stopped.
+    let generator = unsafe { &mut *generator.cast::<Generator>() };
+    // SAFETY: the bytes are lent for the length of this call.
+    let request = unsafe { request.as_slice() };
+    let result = guarded(|| serve(&mut **generator, message::read(request)?));
+    // SAFETY: the caller has a place for the answer.
+    unsafe { put(&result, answer) };
+}
+
+unsafe extern "C" fn stop(generator: *mut c_void) {
+    // SAFETY: a pointer of `start`, which is not used any more.
+    let generator = unsafe { Box::from_raw(generator.cast::<Generator>()) };
+    drop(guarded(|| {
+        drop(generator);
+        Ok(())
+    }));
+}
+
+unsafe extern "C" fn free_code(handle: *mut c_void) {
+    // SAFETY: a handle of `serve`, given back once.
+    let keep = unsafe { Box::from_raw(handle.cast::<Keep>()) };
+    drop(guarded(|| {
+        drop(keep);
+        Ok(())
+    }));
+}
+
+unsafe extern "C" fn free_buffer(buffer: Buffer) {
+    // SAFETY: a buffer of `put`, given back once.
+    drop(unsafe { buffer.into_vec() });
+}
+
+/// Does what the request says.
+fn serve(generator: &mut dyn CodeGenerator, request: Request<'_>) -> Result<Answer> {
+    match request {
+        Request::Generate(unit) => generator.generate(&unit).map(hand_out),
+        Request::GenerateHot(unit) => generator.generate_hot(&unit).map(hand_out),
+        Request::List(unit, listing, names) => generator.list(&unit, listing, &names).map(Answer::Text),
+    }
+}
+
+fn hand_out(code: Code) -> Answer {
+    let Code { address, bytes, times, keep } = code;
+    Answer::Code { address, bytes, times, keep: Box::into_raw(Box::<Keep>::new(keep)).expose_provenance() }
+}
+
+/// Writes an answer, where the caller has a place for it.
+///
+/// # Safety
+/// The place can be written to.
+unsafe fn put(result: &Result<impl serde::Serialize>, answer: *mut Buffer) {
+    let buffer = Buffer::of(message::write(result));
+    // SAFETY: the caller says so.
+    unsafe { answer.write(buffer) };
+}
+
+/// Keeps panics on this side.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(NoCode::Failed(format!("the code generator panicked: {}", text.unwrap_or("no text"))))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Both sides of the fence in one program, with a code generator that has one function to give.
+
+use super::interface;
+use crate::interface::Interface;
+use crate::remote::Remote;
+use kaleidoscope_codegen::{
+    Backend, Code, CodeGenerator, CompileTimes, HotUnit, Listing, NoCode, Optimization, Settings, Unit,
+};
+use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static INTERFACE: Interface = interface::<Given>();
+
+/// What is alive of what was made: code generators and code.
+static N_GENERATORS: AtomicUsize = AtomicUsize::new(0);
+static N_CODES: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Debug, Default)]
+struct Given;
+
+/// Counted while it is there.
+struct Generator {
+    _counted: Counted,
+}
+
+/// Counts as long as it lives.
+struct Counted(&'static AtomicUsize);
+
+impl Counted {
+    fn new(count: &'static AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Backend for Given {
+    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode> {
+        match settings.optimization {
+            Optimization::None => Err(NoCode::Failed("none here".to_owned())),
+            Optimization::Less => panic!("no start"),
+            _ => Ok(Box::new(Generator { _counted: Counted::new(&N_GENERATORS) })),
+        }
+    }
+}
+
+extern "C" fn triple(x: f64) -> f64 {
+    3.0 * x
+}
+
+// SAFETY: for every unit of the tests there is a function of one parameter, which is part of the program.
+unsafe impl CodeGenerator for Generator {
+    fn generate(&mut self, unit: &Unit) -> Result<Code, NoCode> {
+        assert_eq!(unit.function.n_params, 1, "one parameter");
+        Ok(Code {
+            address: triple as *const () as usize,
+            bytes: 12,
+            times: CompileTimes::default(),
+            keep: Box::new(Counted::new(&N_CODES)),
+        })
+    }
+
+    fn generate_hot(&mut self, _: &HotUnit) -> Result<Code, NoCode> {
+        Err(NoCode::TooLarge)
+    }
+
+    fn list(
+        &mut self,
+        unit: &Unit,
+        listing: Listing,
+        names: &BTreeMap<FunctionId, String>,
+    ) -> Result<String, NoCode> {
+        Ok(format!("{listing:?} of {}: {names:?}", unit.function.name))
+    }
+}
+
+fn start(optimization: Optimization) -> Result<Remote, NoCode> {
+    // SAFETY: the interface is that of a backend of this program.
+    unsafe { Remote::start(&INTERFACE, &Settings { optimization, maths: Vec::new() }) }
+}
+
+fn unit(n_params: u32) -> Unit {
+    let function = Function {
+        name: "f".into(),
+        n_params,
+        locals: Box::default(),
+        ops: [Op::Number(1.0)].into(),
+        max_stack: 1,
+    };
+    Unit { function: Arc::new(function), id: None, version: 1, callees: BTreeMap::new() }
+}
+
+#[track_caller]
+fn check_failed<T>(result: Result<T, NoCode>, expected: &str) {
+    match result {
+        Err(NoCode::Failed(reason)) => assert_eq!(reason, expected),
+        Err(NoCode::TooLarge) => panic!("too large"),
+        Ok(_) => panic!("there is something"),
+    }
+}
+
+/// One test, because it counts what is alive in the process.
+#[test]
+fn what_crosses_the_fence_arrives_and_is_given_back() {
+    let mut remote = start(Optimization::Default).unwrap();
+    let code = remote.generate(&unit(1)).unwrap();
+    assert_eq!((code.address, code.bytes), (triple as *const () as usize, 12));
+    check_failed(
+        remote.generate(&unit(2)),
+        "the code generator panicked: assertion `left == right` failed: one parameter\n  left: 2\n right: 1",
+    );
+    // It is as good as before.
+    let names = BTreeMap::from([(FunctionId::new(3), "g".to_owned())]);
+    let text = remote.list(&unit(1), Listing::Llvm, &names).unwrap();
+    assert_eq!(text, r#"Llvm of f: {FunctionId(3): "g"}"#);
+
+    assert_eq!(N_GENERATORS.load(Ordering::Relaxed), 1);
+    drop(remote);
+    assert_eq!(N_GENERATORS.load(Ordering::Relaxed), 0);
+    // Code outlives its generator, and can be given back anywhere.
+    assert_eq!(N_CODES.load(Ordering::Relaxed), 1);
+    std::thread::spawn(move || drop(code.keep)).join().unwrap();
+    assert_eq!(N_CODES.load(Ordering::Relaxed), 0);
+
+    check_failed(start(Optimization::None), "none here");
+    check_failed(start(Optimization::Less), "the code generator panicked: no start");
+}
