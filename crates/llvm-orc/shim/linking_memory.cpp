@@ -4,6 +4,9 @@
 // linked the buffer is written to the slab. LLVM's InProcessMemoryManager is the model of the steps.
 
 #include "linking_memory.h"
+
+#ifdef __linux__
+
 #include "slab.h"
 
 #include "llvm/ExecutionEngine/JITLink/JITLink.h"
@@ -158,3 +161,9 @@ std::unique_ptr<JITLinkMemoryManager> createSlabMemory() {
 }
 
 } // namespace llvm_orc
+
+#else // Files without a name are Linux's.
+
+std::unique_ptr<llvm::jitlink::JITLinkMemoryManager> llvm_orc::createSlabMemory() { return nullptr; }
+
+#endif

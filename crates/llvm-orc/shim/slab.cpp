@@ -2,6 +2,8 @@
 // room that the parent gives back and uses again changes in the child, too: a child that goes on running code from
 // before is safe as long as the parent removes none of it.
 
+#ifdef __linux__
+
 #include "slab.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -241,3 +243,5 @@ void Slabs::put(ArrayRef<Block> Blocks) {
 }
 
 } // namespace llvm_orc
+
+#endif // __linux__

@@ -74,13 +74,13 @@ impl Tracker {
         let table = file.elf_header().e_shoff(endian);
         let entry = u64::from(file.elf_header().e_shentsize(endian));
         for placed in placed(self, object)? {
-            let start = placed.address.get() - placed.offset;
+            let start = placed.address.get().wrapping_sub(placed.offset);
             let place = table + entry * placed.section.0 as u64 + SECTION_ADDRESS;
             let place =
                 usize::try_from(place).map_err(|_| Error::new(ErrorKind::Object, "object too large"))?;
             let start = if endian == Endianness::Little { start.to_le_bytes() } else { start.to_be_bytes() };
-            // The file was parsed, so that the table of its sections lies in it.
-            bytes[place..place + 8].copy_from_slice(&start);
+            let header = bytes.get_mut(place..place + start.len());
+            header.ok_or_else(|| Error::new(ErrorKind::Object, "object torn"))?.copy_from_slice(&start);
         }
         self.keep_shown(Shown::new(bytes.into()));
         Ok(())

@@ -279,8 +279,8 @@ impl Dylib {
     /// As [`lookup`](Dylib::lookup).
     ///
     /// # Safety
-    /// The symbol must be a function of type `F`, safe to call with any arguments of that type, and its code must
-    /// not be removed while the result lives.
+    /// The symbol must be a function of type `F`, safe to call with any arguments of that type, and its code, and where it is
+    /// a stub the code that it leads to, must not be removed while the result lives.
     pub unsafe fn lookup_fn<F: Function>(&self, name: &str) -> Result<Symbol<'_, F>, Error> {
         let address = self.lookup(name)?;
         // SAFETY: the caller's promise, for as long as this handle keeps the session alive.

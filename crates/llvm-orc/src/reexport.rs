@@ -104,7 +104,8 @@ impl Dylib {
     /// Defines functions by name, each as a stub for a function of `source`, which is looked up, and with that compiled or
     /// materialized, when the stub is first called. The pairs are a name here and the name there.
     ///
-    /// A stub's address stays the same. When a function cannot be made, the session's reporter gets the error and
+    /// A stub's address stays the same, and it leads to what it has found once: it must not be called after that was removed.
+    /// When a function cannot be made, the session's reporter gets the error and
     /// what [`JitBuilder::on_lazy_failure`](crate::JitBuilder::on_lazy_failure) has set is called in its place; if
     /// nothing was set, the process is aborted.
     ///
