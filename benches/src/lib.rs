@@ -10,6 +10,7 @@ pub mod compare;
 pub mod generate;
 pub mod memory;
 pub mod peer;
+pub mod plot;
 pub mod process;
 pub mod record;
 pub mod timing;

@@ -1,0 +1,175 @@
+//! Charts as SVG: lines over two logarithmic axes.
+//!
+//! As plain as it can be, so that no crate is needed: axes with powers of ten, a colour for each line, a legend.
+
+use std::fmt::Write;
+
+/// Lines over two axes.
+#[derive(Debug)]
+pub struct Chart<'a> {
+    /// What is to be seen.
+    pub title: String,
+    /// What the horizontal axis is.
+    pub x_label: &'a str,
+    /// What the vertical axis is.
+    pub y_label: &'a str,
+    /// The lines.
+    pub lines: Vec<Line<'a>>,
+    /// Where a horizontal line is drawn to compare with.
+    pub bound: Option<f64>,
+}
+
+/// One line. All numbers must be positive.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// Its name in the legend.
+    pub name: &'a str,
+    /// The points, from left to right.
+    pub points: Vec<(f64, f64)>,
+}
+
+const COLOURS: &[&str] = &["#c0392b", "#2471a3", "#239b56", "#7d3c98"];
+
+/// Of one chart, in pixels.
+const WIDTH: f64 = 560.0;
+const HEIGHT: f64 = 340.0;
+
+/// What is around the lines.
+const LEFT: f64 = 70.0;
+const RIGHT: f64 = 20.0;
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = 50.0;
+
+/// A picture of the charts, two in a row.
+pub fn svg(charts: &[Chart<'_>]) -> String {
+    let (width, height) = (2.0 * WIDTH, charts.len().div_ceil(2) as f64 * HEIGHT);
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
+    );
+    for (idx, chart) in charts.iter().enumerate() {
+        let (x, y) = ((idx % 2) as f64 * WIDTH, (idx / 2) as f64 * HEIGHT);
+        let _ = writeln!(text, "<g transform=\"translate({x} {y})\">\n{}</g>", chart.draw());
+    }
+    text + "</svg>\n"
+}
+
+impl Chart<'_> {
+    fn draw(&self) -> String {
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        let x_axis = Axis::around(points().map(|point| point.0), LEFT, WIDTH - RIGHT);
+        let y_values = points().map(|point| point.1).chain(self.bound);
+        let y_axis = Axis::around(y_values, HEIGHT - BOTTOM, TOP);
+        let mut text = String::new();
+        self.draw_frame(&x_axis, &y_axis, &mut text);
+        if let Some(bound) = self.bound {
+            let y = y_axis.place(bound);
+            let _ = writeln!(
+                text,
+                "<path d=\"M{LEFT} {y:.1}H{:.1}\" stroke=\"#888\" stroke-dasharray=\"4\"/>\n\
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#666\">{bound}</text>",
+                WIDTH - RIGHT,
+                WIDTH - RIGHT,
+                y - 4.0
+            );
+        }
+        for (idx, line) in self.lines.iter().enumerate() {
+            let colour = COLOURS[idx % COLOURS.len()];
+            let places =
+                line.points.iter().map(|(x, y)| format!("{:.1},{:.1}", x_axis.place(*x), y_axis.place(*y)));
+            let places = places.collect::<Vec<_>>().join(" ");
+            let legend = TOP + 14.0 + 16.0 * idx as f64;
+            let _ = writeln!(
+                text,
+                "<polyline points=\"{places}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.8\"/>\n\
+                 <text x=\"{:.1}\" y=\"{legend:.1}\" fill=\"{colour}\">{}</text>",
+                LEFT + 10.0,
+                line.name
+            );
+        }
+        text
+    }
+
+    /// The title, and the axes with their marks.
+    fn draw_frame(&self, x_axis: &Axis, y_axis: &Axis, text: &mut String) {
+        let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+        let middle = (LEFT + right) / 2.0;
+        let _ = writeln!(
+            text,
+            "<text x=\"{middle}\" y=\"22\" text-anchor=\"middle\" font-size=\"14\">{}</text>\n\
+             <text x=\"{middle}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n\
+             <text x=\"16\" y=\"{:.1}\" text-anchor=\"middle\" transform=\"rotate(-90 16 {:.1})\">{}</text>\n\
+             <path d=\"M{LEFT} {TOP}V{bottom}H{right}\" fill=\"none\" stroke=\"black\"/>",
+            self.title,
+            HEIGHT - 12.0,
+            self.x_label,
+            (TOP + bottom) / 2.0,
+            (TOP + bottom) / 2.0,
+            self.y_label,
+        );
+        for mark in x_axis.marks() {
+            let x = x_axis.place(mark);
+            let _ = writeln!(
+                text,
+                "<path d=\"M{x:.1} {bottom}V{TOP}\" stroke=\"#eee\"/>\
+                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{mark}</text>",
+                bottom + 16.0
+            );
+        }
+        for mark in y_axis.marks() {
+            let y = y_axis.place(mark);
+            let _ = writeln!(
+                text,
+                "<path d=\"M{LEFT} {y:.1}H{right}\" stroke=\"#eee\"/>\
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{mark}</text>",
+                LEFT - 6.0,
+                y + 4.0
+            );
+        }
+    }
+}
+
+/// A logarithmic axis between two places.
+#[derive(Debug)]
+struct Axis {
+    /// The logarithms of its ends.
+    low: f64,
+    high: f64,
+    begin: f64,
+    end: f64,
+}
+
+impl Axis {
+    /// One that has room for these values.
+    fn around(values: impl Iterator<Item = f64>, begin: f64, end: f64) -> Self {
+        let (low, high) = values
+            .map(f64::log10)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        // A little more than is needed, and something where all are the same.
+        let margin = ((high - low) * 0.05).max(0.02);
+        Self { low: low - margin, high: high + margin, begin, end }
+    }
+
+    fn place(&self, value: f64) -> f64 {
+        self.begin + (value.log10() - self.low) / (self.high - self.low) * (self.end - self.begin)
+    }
+
+    /// Powers of ten; where there are few, numbers between them too.
+    fn marks(&self) -> Vec<f64> {
+        let step = ((self.high - self.low) / 6.0).ceil().max(1.0) as i32;
+        let powers = (self.low.floor() as i32..=self.high.ceil() as i32).filter(|power| power % step == 0);
+        let between: &[f64] =
+            if self.high - self.low > 1.5 { &[1.0] } else { &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0] };
+        let marks = powers.flat_map(|power| between.iter().map(move |mantissa| number(*mantissa, power)));
+        marks.filter(|mark| (self.low..=self.high).contains(&mark.log10())).collect()
+    }
+}
+
+/// Written in decimal and read, so that it is printed as short as it was meant.
+fn number(mantissa: f64, power: i32) -> f64 {
+    format!("{mantissa}e{power}").parse().expect("a number in this form can be read")
+}
+
+#[cfg(test)]
+mod tests;
