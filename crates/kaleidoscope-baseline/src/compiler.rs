@@ -8,6 +8,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use kaleidoscope_lang::maths::MathsFunction;
 
 use crate::effort::{Effort, effort};
+use crate::entry::count_entries;
 use crate::lower::{Maths, lower, lower_thunk};
 use crate::{Error, Unit, target};
 
@@ -54,10 +55,14 @@ impl Compiler {
         if effort == Effort::Quick {
             self.context = Context::new();
         }
-        code
+        let Code { mut bytes, align } = code?;
+        if let Some(heat) = &unit.heat {
+            bytes = count_entries(&bytes, align, unit.function.n_params as usize, heat);
+        }
+        Ok(Code { bytes, align })
     }
 
-    /// Code by which counting code calls `hot`: what [`Heat::hot`](crate::Heat::hot) wants. `hot` is the address of a
+    /// Code by which counting code calls `hot`: what [`Heat::thunk`](crate::Heat::thunk) wants. `hot` is the address of a
     /// function with the C ABI of doubles and two parameters.
     ///
     /// # Errors

@@ -25,15 +25,17 @@ use kaleidoscope_lang::code::{Function, Op};
 ///   In the array are the variables from before the loop that it reads or assigns; what else it holds says nothing;
 /// - for a tail call, when it is neither 0 nor NaN: the code calls the function anew through its own slot.
 ///
-/// The function is not called directly but by a thunk, made once by
+/// Loops and tail calls do not call the function directly but by a thunk, made once by
 /// [`Compiler::hot_thunk`](crate::Compiler::hot_thunk), which keeps all registers. With an ordinary call in it, even
 /// one that is hardly ever made, a loop keeps next to nothing in registers: it ran four times as long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heat {
     /// The address of the cells, aligned to 8.
     pub cells: usize,
-    /// The address of the thunk.
+    /// The address of the function to report to.
     pub hot: usize,
+    /// The address of the thunk. Code without loops and tail calls, which has one cell, can do without.
+    pub thunk: Option<usize>,
     /// The first argument of the function that it calls.
     pub body: u32,
 }

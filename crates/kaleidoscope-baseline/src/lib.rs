@@ -12,6 +12,7 @@
 
 mod compiler;
 mod effort;
+mod entry;
 mod error;
 mod heat;
 mod lower;

@@ -120,7 +120,6 @@ impl<'a> Lowering<'a> {
         for idx in 0..n_params {
             self.variables[idx] = self.parameter(entry);
         }
-        self.count_entry();
         if self.shape.has_tail_call {
             let start = self.append();
             let args = self.variables[..n_params].to_vec();

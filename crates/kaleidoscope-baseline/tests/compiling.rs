@@ -11,7 +11,8 @@ use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_lang::reader::Reader;
 
-const HEAT: Heat = Heat { cells: 0x7fff_1111_1110, hot: 0x7fff_2222_2222, body: 7 };
+const HEAT: Heat =
+    Heat { cells: 0x7fff_1111_1110, hot: 0x7fff_2222_2222, thunk: Some(0x7fff_5555_5555), body: 7 };
 
 const SLOT: usize = 0x7fff_3333_3330;
 

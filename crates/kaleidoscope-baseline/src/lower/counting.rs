@@ -1,5 +1,5 @@
-//! What is added to code that counts ([`Heat`]): countdowns where the function is entered and where it turns back, and
-//! out of the way the calls for when one has run out.
+//! What is added to code that counts ([`Heat`]): countdowns where the function turns back, and out of the way the calls for
+//! when one has run out. Entries are counted in front of the code.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, SigRef, StackSlot, Value, types};
@@ -12,9 +12,6 @@ use crate::heat::Heat;
 
 /// The size of a cell in bytes.
 const WORD: usize = 8;
-
-/// What an entry is reported as.
-const ENTRY: i32 = -1;
 
 /// What code that counts needs to know.
 pub(super) struct Counting {
@@ -34,11 +31,6 @@ impl Counting {
         Self { heat, tail_calls: n_loops, n_variables, thunk: None }
     }
 
-    /// Where the countdown of entries is.
-    fn entries(&self) -> usize {
-        self.heat.cells
-    }
-
     /// Where the countdown of a loop is. The address of code for its rest comes behind it.
     fn turns(&self, number: usize) -> usize {
         self.heat.cells + WORD * (1 + 2 * number)
@@ -56,19 +48,6 @@ pub(super) struct Turning {
 }
 
 impl Lowering<'_> {
-    /// Counts an entry, if the code counts.
-    pub(super) fn count_entry(&mut self) {
-        let Some(counting) = &self.counting else { return };
-        let cell = counting.entries();
-        let (out, body) = (self.append_cold(), self.append());
-        let has_run_out = self.count(cell);
-        self.ins().brif(has_run_out, out, &[], body, &[]);
-        self.enter(out);
-        self.report(ENTRY, None);
-        self.jump(body, &[]);
-        self.enter(body);
-    }
-
     /// Jumps back to the start; counts that, if the code counts.
     pub(super) fn jump_to_start(&mut self, start: Block, args: &[Value]) {
         let Some(counting) = &self.counting else { return self.jump(start, args) };
@@ -150,7 +129,8 @@ impl Lowering<'_> {
             self.address(cell.unwrap_or(0)),
             self.ins().stack_addr(types::I64, exchange, 0),
         ];
-        let thunk = self.address(heat.hot);
+        let thunk = heat.thunk.expect("who has code made that turns back gives the thunk");
+        let thunk = self.address(thunk);
         self.ins().call_indirect(signature, thunk, &args);
         self.ins().stack_load(types::I64, types::I64, exchange, 0)
     }

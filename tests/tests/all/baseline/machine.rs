@@ -197,7 +197,8 @@ impl Machine {
             inside.counted.push(counted);
             Heat {
                 cells: cells.as_ptr() as usize,
-                hot: inside.blocks[0].address().get(),
+                hot: self.hosts[HOT].address().get(),
+                thunk: Some(inside.blocks[0].address().get()),
                 body: inside.counted.len() as u32 - 1,
             }
         });
