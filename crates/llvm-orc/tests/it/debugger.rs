@@ -28,11 +28,13 @@ fn gdb_names_generated_functions() {
         return;
     };
     let said = String::from_utf8_lossy(&output.stdout);
-    if said.contains("ptrace: Operation not permitted") {
+    let complained = String::from_utf8_lossy(&output.stderr);
+    // Nor need a system let processes be debugged.
+    if complained.contains("ptrace") || complained.contains("Could not trace") {
         return;
     }
     let frames: Vec<_> = said.lines().filter(|line| line.starts_with('#')).collect();
-    assert!(frames.iter().any(|frame| frame.contains(" generated_function ")), "{said}");
+    assert!(frames.iter().any(|frame| frame.contains(" generated_function ")), "{said}{complained}");
     assert!(frames.len() > 2, "and what called it: {said}");
 }
 

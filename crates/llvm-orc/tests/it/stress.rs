@@ -17,6 +17,7 @@ use crate::support::{Unary, calling, square_plus};
 
 const N_THREADS: u64 = 8;
 const N_STEPS: u64 = 150;
+const MOST_KEPT: usize = 200;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a whole number"))
@@ -104,7 +105,8 @@ impl Worker {
         let name = format!("f{}_{}", self.thread, self.n_steps);
         self.n_steps += 1;
         let addend = self.dice.below(1000) as f64;
-        match self.dice.below(8) {
+        // However long it goes on, there is never much at a time.
+        match if self.kept.len() < MOST_KEPT { self.dice.below(8) } else { 7 } {
             0 | 1 => {
                 let object = self.object(&name, addend);
                 let tracker = self.dylib.add_object(&object).unwrap();
@@ -118,7 +120,7 @@ impl Worker {
             3 => self.define_lazily(&name, addend),
             4 => {
                 // Found by the generator, by whoever is first.
-                let half = format!("half{}", self.n_steps / 3);
+                let half = format!("half{}", self.n_steps / 3 % 1000);
                 let object = self.compiler.compile(|cx| calling(cx, &name, &half)).unwrap();
                 let tracker = self.dylib.add_object(&object).unwrap();
                 // SAFETY: it is of that type.
