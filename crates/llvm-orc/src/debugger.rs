@@ -4,6 +4,9 @@
 //! sections were put, and stop at `__jit_debug_register_code` to be told of changes. Linux's perf reads a file named
 //! after the process, with a line for each function.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod jitdump;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -27,6 +30,19 @@ struct Placed<'data> {
     offset: u64,
     n_bytes: u64,
     address: Address,
+}
+
+#[cfg(target_os = "linux")]
+impl Placed<'_> {
+    /// The function's code as it stands in the object, before it is linked.
+    fn code<'data>(&self, object: &'data Object) -> Result<&'data [u8], Error> {
+        use object::ObjectSection as _;
+
+        let file = parsed(object)?;
+        let section = file.section_by_index(self.section).map_err(unreadable)?;
+        let code = section.data_range(self.offset, self.n_bytes).map_err(unreadable)?;
+        code.ok_or_else(|| Error::new(ErrorKind::Object, format!("object has no code of {}", self.name)))
+    }
 }
 
 /// The functions of an object that others can name, as they were linked.
@@ -195,7 +211,8 @@ fn tell(descriptor: &mut Descriptor, action: u32, entry: *mut Entry) {
 /// The file in which Linux's `perf` looks for the names of functions that were made at run time.
 ///
 /// perf asks it for memory that belongs to no file, so the session has to be one with
-/// [`Memory::Pages`](crate::Memory::Pages): what lies in slabs it shows by address alone.
+/// [`Memory::Pages`](crate::Memory::Pages): what lies in slabs it shows by address alone. [`JitDump`](crate::JitDump) names
+/// both, in two steps.
 ///
 /// Copies are handles of the same file, which stays when they are gone: `perf report` reads it later.
 #[derive(Clone)]

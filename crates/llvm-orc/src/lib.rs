@@ -76,7 +76,7 @@
 //! # Debuggers and profilers
 //!
 //! [`Tracker::show_to_debugger`] names an object's functions in the backtraces of GDB and LLDB, and shows its debug
-//! information. [`PerfMap`] names them for Linux's perf, in sessions with [`Memory::Pages`]. Neither costs anything when it is not asked for.
+//! information. [`JitDump`] names them for Linux's perf, and so does [`PerfMap`] in sessions with [`Memory::Pages`]. None costs anything when it is not asked for.
 //!
 //! # What `unsafe` is left
 //!
@@ -130,6 +130,8 @@ pub use address::{Address, Function, Symbol};
 #[cfg(feature = "inkwell")]
 pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, ObjectCache, Passes};
 pub use debugger::PerfMap;
+#[cfg(target_os = "linux")]
+pub use debugger::jitdump::JitDump;
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
 pub use generator::{Generate, PendingLookup, SuspendedLookup};

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use llvm_orc::{Address, PerfMap};
+use llvm_orc::{Address, JitDump, PerfMap};
 
 use crate::support::{Nullary, Unary, calling, compiler, constant, dylib};
 
@@ -101,4 +101,30 @@ fn perf_gets_a_line_for_each_function() {
     let address = format!("{:x}", tracker.lookup("f").unwrap().get());
     assert_eq!((parts[0], parts[2], parts.len()), (address.as_str(), "f", 3), "{lines}");
     assert!(u64::from_str_radix(parts[1], 16).unwrap() > 0);
+}
+
+#[test]
+fn perf_inject_gets_names_and_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let dump = JitDump::create_in(directory.path()).unwrap();
+    let mapped =
+        || std::fs::read_to_string("/proc/self/maps").unwrap().contains(dump.path().to_str().unwrap());
+    assert!(mapped(), "this is how perf learns of the file");
+    let dylib = dylib();
+    for (n, name) in ["first", "second_function"].into_iter().enumerate() {
+        let before = std::fs::metadata(dump.path()).unwrap().len() as usize;
+        let object = compiler().compile(|cx| constant(cx, name, 1.0)).unwrap();
+        let tracker = dylib.add_object(&object).unwrap();
+        dump.add(&tracker, &object).unwrap();
+        let file = std::fs::read(dump.path()).unwrap();
+        assert_eq!(file[..4], 0x4a69_5444_u32.to_ne_bytes());
+        let record = &file[before..];
+        let word = |at: usize| u64::from_ne_bytes(record[at..at + 8].try_into().unwrap());
+        let [address, n_bytes, idx] = [32, 40, 48].map(word);
+        assert_eq!((address, idx), (tracker.lookup(name).unwrap().get(), n as u64));
+        assert_eq!(record[56..56 + name.len() + 1], *[name.as_bytes(), &[0]].concat());
+        let code = &record[57 + name.len()..];
+        assert!(code.len() == n_bytes as usize && n_bytes > 0, "{} {n_bytes}", code.len());
+        assert_eq!(record.len(), u32::from_ne_bytes(record[4..8].try_into().unwrap()) as usize);
+    }
 }

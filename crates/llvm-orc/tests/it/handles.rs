@@ -36,6 +36,7 @@ fn what_has_one_owner_may_go_to_another_thread() {
     sent::<llvm_orc::SuspendedLookup>();
     shared::<llvm_orc::ObjectCache>();
     shared::<llvm_orc::PerfMap>();
+    shared::<llvm_orc::JitDump>();
     shared::<llvm_orc::SymbolFlags>();
 }
 
