@@ -64,7 +64,7 @@ fn measure(function: &Function, counts: bool) -> Pairs {
     let address = |maths: kaleidoscope_lang::maths::MathsFunction| {
         maths::find(maths.name()).expect("both lists are the same").guest_address().get()
     };
-    let mut compiler = Compiler::new(&address).expect("Cranelift can be set up");
+    let mut compiler = Compiler::new(address).expect("Cranelift can be set up");
     let cells = vec![i64::MAX; n_cells(function)];
     let heat = counts.then_some(Heat { cells: cells.as_ptr().addr(), hot: SLOT, thunk: Some(SLOT), body: 0 });
     let unit = Unit { function, id: None, callees: &|_| Callee::Slot { address: SLOT }, heat };

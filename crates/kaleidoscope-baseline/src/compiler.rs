@@ -27,11 +27,11 @@ impl Compiler {
     /// A compiler for this machine.
     ///
     /// `maths` gives the addresses by which generated code calls the functions of the C maths library, with the C ABI
-    /// of doubles; they are valid as long as the code is. Asked once for each of them.
+    /// of doubles; they are valid as long as the code is. Asked for those that code calls, when it is made.
     ///
     /// # Errors
     /// If Cranelift cannot be set up: a mistake in this crate.
-    pub fn new(maths: &dyn Fn(MathsFunction) -> usize) -> Result<Self, Error> {
+    pub fn new(maths: fn(MathsFunction) -> usize) -> Result<Self, Error> {
         Ok(Self {
             full: target::host(Effort::Full)?,
             quick: target::host(Effort::Quick)?,

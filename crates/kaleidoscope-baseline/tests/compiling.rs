@@ -17,7 +17,7 @@ const HEAT: Heat =
 const SLOT: usize = 0x7fff_3333_3330;
 
 fn compiler() -> Compiler {
-    Compiler::new(&|function| 0x7fff_4444_0000 + 16 * function as usize).unwrap()
+    Compiler::new(|function| 0x7fff_4444_0000 + 16 * function as usize).unwrap()
 }
 
 /// The functions that a text defines, with their ids.

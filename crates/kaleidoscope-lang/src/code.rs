@@ -145,9 +145,8 @@ impl Function {
         self.ops.iter().filter(|op| matches!(op, Op::Loop)).count()
     }
 
-    /// Whether running it takes each operation at most once and calls nothing: then evaluating it is cheaper than
-    /// compiling it.
-    pub fn is_straight_line(&self) -> bool {
-        !self.ops.iter().any(|op| matches!(op, Op::Call { .. } | Op::TailCall | Op::Next { .. }))
+    /// Whether some of its operations may happen more than once in a call.
+    pub fn has_loops(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, Op::TailCall | Op::Next { .. }))
     }
 }

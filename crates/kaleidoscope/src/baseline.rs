@@ -34,7 +34,7 @@ impl Baseline {
         let idle = self.idle().pop();
         let mut compiler = match idle {
             Some(compiler) => compiler,
-            None => Compiler::new(&|maths| maths_entry(maths).guest_address().get())
+            None => Compiler::new(|maths| maths_entry(maths).guest_address().get())
                 .map_err(|error| describe(&error))?,
         };
         let block = self.compile(&mut compiler, unit, heat);

@@ -5,8 +5,9 @@ use crate::event::{BodyName, Event};
 use crate::failure::Failure;
 use crate::host::maths_entry;
 use crate::interrupt::{Cause, Watch};
-use crate::jit::{Jit, Occasion, Source};
-use crate::shared::Shared;
+use crate::jit::{Inside, Jit, Occasion, Source};
+use crate::shared::{Shared, stub_of};
+use kaleidoscope_codegen::Unit;
 use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::evaluate::{self, Environment, StackLimit};
 use kaleidoscope_lang::maths::MathsFunction;
@@ -18,19 +19,30 @@ use std::time::Instant;
 pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<f64, Failure> {
     let shared = &jit.source;
     let watch = Watch::begin(&shared.interrupter, shared.time_limit);
-    let unit = {
+    let way = {
         let program = shared.program();
-        let interpret = shared.mode == Mode::Off || program.needs_no_code(expression);
-        (!interpret).then(|| program.unit(Arc::clone(expression), None, 1))
+        if shared.mode == Mode::Off || program.needs_no_code(expression) {
+            Way::Reference
+        } else if shared.first_code_is_quick() && !expression.has_loops() {
+            Way::Calls
+        } else {
+            Way::Code(program.unit(Arc::clone(expression), None, 1))
+        }
     };
     let name = BodyName { name: Arc::clone(&expression.name), version: 1 };
     let start;
-    let result = match unit {
-        None => {
+    let result = match way {
+        Way::Reference => {
             start = Instant::now();
             Reference { shared, watch: &watch }.run(expression, &[])
         }
-        Some(unit) => {
+        Way::Calls => {
+            start = Instant::now();
+            let reference = Reference { shared, watch: &watch };
+            jit.enter(&watch, shared.stack_bytes, |inside| Calls { inside, reference }.run(expression))
+                .flatten()
+        }
+        Way::Code(unit) => {
             let body =
                 shared.compile(unit, Occasion::Definition).map_err(|failure| shared.failed(failure))?;
             start = Instant::now();
@@ -39,6 +51,17 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
     };
     let told = shared.tell(|| Event::Evaluated { body: name, took: start.elapsed() });
     result.and_then(|value| told.map(|()| value))
+}
+
+/// How an expression is run.
+enum Way {
+    /// By the evaluator, and so is all that it calls.
+    Reference,
+    /// Its own operations by the evaluator, which takes less time for a few of them than making code would; the functions
+    /// of the program by their code.
+    Calls,
+    /// As code.
+    Code(Unit),
 }
 
 /// Calls the function in the reference evaluator.
@@ -64,14 +87,24 @@ struct Reference<'a> {
 
 impl Reference<'_> {
     fn run(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Failure> {
-        let limit = StackLimit { bytes: self.shared.stack_bytes };
-        evaluate::evaluate(self, function, args, limit).map_err(|failure| {
-            match (failure, self.watch.cause()) {
-                (Failure::Interrupted { inside }, Cause::DeadlinePassed) => Failure::TimedOut { inside },
-                (failure, _) => failure,
-            }
-        })
+        run_in(self, self, function, args)
     }
+}
+
+/// Runs the evaluator in this environment.
+fn run_in(
+    environment: &impl Environment<Trap = Failure>,
+    reference: &Reference<'_>,
+    function: &Arc<Function>,
+    args: &[f64],
+) -> Result<f64, Failure> {
+    let limit = StackLimit { bytes: reference.shared.stack_bytes };
+    evaluate::evaluate(environment, function, args, limit).map_err(|failure| {
+        match (failure, reference.watch.cause()) {
+            (Failure::Interrupted { inside }, Cause::DeadlinePassed) => Failure::TimedOut { inside },
+            (failure, _) => failure,
+        }
+    })
 }
 
 impl Environment for Reference<'_> {
@@ -105,5 +138,51 @@ impl Environment for Reference<'_> {
 
     fn stop_requested(&self) -> bool {
         self.watch.ask().is_some()
+    }
+}
+
+/// What the evaluator asks for an expression's own operations.
+struct Calls<'a, 'inside> {
+    inside: &'a Inside<'inside, Shared>,
+    reference: Reference<'a>,
+}
+
+impl Calls<'_, '_> {
+    fn run(&self, expression: &Arc<Function>) -> Result<f64, Failure> {
+        run_in(self, &self.reference, expression, &[])
+    }
+}
+
+impl Environment for Calls<'_, '_> {
+    type Trap = Failure;
+
+    fn callee(&self, id: FunctionId) -> Result<evaluate::Callee, Failure> {
+        Ok(match self.reference.shared.program().names.state(id) {
+            State::Maths(maths) => evaluate::Callee::Maths(maths),
+            // To the evaluator what has code is foreign, and what cannot be called will say so.
+            _ => evaluate::Callee::Host,
+        })
+    }
+
+    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
+        self.reference.maths(function, args)
+    }
+
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
+        let (is_host, arity) = {
+            let program = self.reference.shared.program();
+            (
+                program.host(id).is_some() && program.names.state(id) == State::Host,
+                program.names.signature(id).arity,
+            )
+        };
+        if is_host {
+            return self.reference.host(id, args);
+        }
+        self.inside.call_stub(stub_of(id), arity, args)
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.reference.stop_requested()
     }
 }

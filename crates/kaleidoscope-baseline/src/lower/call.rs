@@ -13,16 +13,15 @@ use crate::Callee;
 
 /// How the functions of the maths library are called.
 pub(crate) struct Maths {
-    /// By the number of the function.
-    addresses: Vec<usize>,
+    /// Where a function is.
+    address_of: fn(MathsFunction) -> usize,
     /// Whether the processor rounds to whole numbers.
     has_roundings: bool,
 }
 
 impl Maths {
-    pub(crate) fn new(address_of: &dyn Fn(MathsFunction) -> usize, has_roundings: bool) -> Self {
-        let addresses = MathsFunction::ALL.iter().map(|&function| address_of(function)).collect();
-        Self { addresses, has_roundings }
+    pub(crate) fn new(address_of: fn(MathsFunction) -> usize, has_roundings: bool) -> Self {
+        Self { address_of, has_roundings }
     }
 }
 
@@ -67,7 +66,7 @@ impl Lowering<'_> {
             (MathsFunction::Ceil, true) => self.ins().ceil(args[0]),
             (MathsFunction::Trunc, true) => self.ins().trunc(args[0]),
             (MathsFunction::Rint, true) => self.ins().nearest(args[0]),
-            _ => self.call_address(self.maths.addresses[function as usize], args),
+            _ => self.call_address((self.maths.address_of)(function), args),
         }
     }
 

@@ -11,8 +11,10 @@ use crate::source::Span;
 use crate::syntax::{Binding, For, Node, NodeId};
 use crate::token::{Keyword, TokenKind};
 
-/// Bytes of stack that one level surely has: several times what it takes in a debug build.
-const STACK_PER_LEVEL: usize = 64 << 10;
+/// How often the stack is looked at, in levels. Not at the first: it takes the time that a small program takes in all.
+const LEVELS_BETWEEN_LOOKS: u32 = 8;
+/// Bytes of stack that the levels up to the next look surely have: several times what they take in a debug build.
+const STACK_PER_LOOK: usize = LEVELS_BETWEEN_LOOKS as usize * (64 << 10);
 /// Bytes of a new piece of stack, when the one in use is exhausted.
 const STACK_PIECE: usize = 2 << 20;
 
@@ -224,7 +226,10 @@ impl Parser<'_> {
             return Err(self.too_deep());
         }
         self.depth += 1;
-        let result = stacker::maybe_grow(STACK_PER_LEVEL, STACK_PIECE, || read(self));
+        let result = match self.depth % LEVELS_BETWEEN_LOOKS {
+            0 => stacker::maybe_grow(STACK_PER_LOOK, STACK_PIECE, || read(self)),
+            _ => read(self),
+        };
         self.depth -= 1;
         result
     }

@@ -409,6 +409,11 @@ impl<S: Source> Inside<'_, S> {
     pub(crate) fn call(&self, function: Callable, args: &[f64]) -> Result<f64, S::Failure> {
         function.call(self.scope, args).map_err(|trap| self.jit.failure(trap, None))
     }
+
+    /// Calls what stands behind this stub, which has this arity.
+    pub(crate) fn call_stub(&self, function: StubId, arity: u32, args: &[f64]) -> Result<f64, S::Failure> {
+        self.call(self.jit.callable(function, arity), args)
+    }
 }
 
 impl Table {

@@ -98,7 +98,7 @@ impl Machine {
         let maths = |function: MathsFunction| {
             maths::find(function.name()).expect("both lists are the same").guest_address().get()
         };
-        let mut compiler = Compiler::new(&maths).expect("Cranelift knows its settings");
+        let mut compiler = Compiler::new(maths).expect("Cranelift knows its settings");
         let thunk = compiler.hot_thunk(hosts[HOT].address().get()).expect("Cranelift compiles it");
         let memory = CodeMemory::new();
         let thunk = memory.allocate(&thunk.bytes, thunk.align).expect("there is memory");

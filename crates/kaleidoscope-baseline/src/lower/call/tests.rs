@@ -17,7 +17,7 @@ fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
     let unit = Unit { function: &function, id: None, callees: &|_| Callee::Maths(maths), heat: None };
     let shape = Shape::of(&function, usize::MAX).unwrap();
     let mut func = ir::Function::new();
-    lower::lower(&mut func, &unit, &shape, &Maths::new(&|_| 16, has_roundings));
+    lower::lower(&mut func, &unit, &shape, &Maths::new(|_| 16, has_roundings));
     func.to_string().contains("call_indirect")
 }
 
