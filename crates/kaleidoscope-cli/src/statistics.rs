@@ -32,7 +32,7 @@ fn as_json(totals: &Totals) -> Value {
     json!({
         "functions": {
             "defined": totals.defined.len(),
-            "called": totals.compiled_functions.len(),
+            "called": totals.called.union(&totals.compiled_functions).count(),
             "baseline": totals.baseline.len(),
             "optimized": totals.optimized.len(),
             "invalidated": totals.n_invalidated,

@@ -5,7 +5,7 @@ use crate::event::{BodyName, Event};
 use crate::failure::Failure;
 use crate::host::maths_entry;
 use crate::interrupt::{Cause, Watch};
-use crate::jit::{Inside, Jit, Occasion, Source};
+use crate::jit::{Jit, Occasion, Source};
 use crate::shared::{Shared, stub_of};
 use kaleidoscope_codegen::Unit;
 use kaleidoscope_lang::code::{Function, FunctionId};
@@ -23,7 +23,7 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
         let program = shared.program();
         if shared.mode == Mode::Off || program.needs_no_code(expression) {
             Way::Reference
-        } else if shared.first_code_is_quick() && !expression.has_loops() {
+        } else if matches!(shared.mode, Mode::Tiered | Mode::Baseline) && !expression.has_loops() {
             Way::Calls
         } else {
             Way::Code(program.unit(Arc::clone(expression), None, 1))
@@ -38,9 +38,7 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
         }
         Way::Calls => {
             start = Instant::now();
-            let reference = Reference { shared, watch: &watch };
-            jit.enter(&watch, shared.stack_bytes, |inside| Calls { inside, reference }.run(expression))
-                .flatten()
+            Calls { jit, reference: Reference { shared, watch: &watch } }.run(expression)
         }
         Way::Code(unit) => {
             let body =
@@ -57,8 +55,8 @@ pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<
 enum Way {
     /// By the evaluator, and so is all that it calls.
     Reference,
-    /// Its own operations by the evaluator, which takes less time for a few of them than making code would; the functions
-    /// of the program by their code.
+    /// Its own operations by the evaluator, which takes less time for them than making code would; functions of the program
+    /// that are called more than once by their code.
     Calls,
     /// As code.
     Code(Unit),
@@ -80,6 +78,7 @@ pub(crate) fn call_in_reference(
 }
 
 /// What the reference evaluator asks.
+#[derive(Clone, Copy)]
 struct Reference<'a> {
     shared: &'a Shared,
     watch: &'a Watch<'a>,
@@ -141,27 +140,46 @@ impl Environment for Reference<'_> {
     }
 }
 
-/// What the evaluator asks for an expression's own operations.
-struct Calls<'a, 'inside> {
-    inside: &'a Inside<'inside, Shared>,
+/// What the evaluator asks for an expression whose functions have code, or will have it.
+#[derive(Clone, Copy)]
+struct Calls<'a> {
+    jit: &'a Jit<Shared>,
     reference: Reference<'a>,
 }
 
-impl Calls<'_, '_> {
+impl Calls<'_> {
     fn run(&self, expression: &Arc<Function>) -> Result<f64, Failure> {
         run_in(self, &self.reference, expression, &[])
     }
 }
 
-impl Environment for Calls<'_, '_> {
+impl Environment for Calls<'_> {
     type Trap = Failure;
 
+    /// A function that was never called runs here as well, if it has no loop: it may never be called again, and once
+    /// through its operations takes less time than making code of them. Its second call finds that it needs code.
     fn callee(&self, id: FunctionId) -> Result<evaluate::Callee, Failure> {
-        Ok(match self.reference.shared.program().names.state(id) {
-            State::Maths(maths) => evaluate::Callee::Maths(maths),
-            // To the evaluator what has code is foreign, and what cannot be called will say so.
-            _ => evaluate::Callee::Host,
-        })
+        let shared = self.reference.shared;
+        let mut program = shared.program();
+        loop {
+            if let State::Maths(maths) = program.names.state(id) {
+                return Ok(evaluate::Callee::Maths(maths));
+            }
+            let definition = program.definition(id).filter(|definition| !definition.function.has_loops());
+            let Some(function) = definition.map(|definition| Arc::clone(&definition.function)) else {
+                // To the evaluator what has code is foreign, and what cannot be called will say so.
+                return Ok(evaluate::Callee::Host);
+            };
+            let Some(first_call) = program.note_call(id) else { return Ok(evaluate::Callee::Host) };
+            let version = first_call.version;
+            drop(program);
+            shared.tell_first_call(Some(first_call))?;
+            // Who was told may have defined it again.
+            program = shared.program();
+            if program.definition(id).is_some_and(|definition| definition.version == version) {
+                return Ok(evaluate::Callee::Function(function));
+            }
+        }
     }
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
@@ -169,17 +187,18 @@ impl Environment for Calls<'_, '_> {
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
-        let (is_host, arity) = {
-            let program = self.reference.shared.program();
-            (
-                program.host(id).is_some() && program.names.state(id) == State::Host,
-                program.names.signature(id).arity,
-            )
+        let Reference { shared, watch } = self.reference;
+        let (state, arity) = {
+            let program = shared.program();
+            (program.names.state(id), program.names.signature(id).arity)
         };
-        if is_host {
-            return self.reference.host(id, args);
+        match state {
+            State::Host => self.reference.host(id, args),
+            _ => self
+                .jit
+                .enter(watch, shared.stack_bytes, |inside| inside.call_stub(stub_of(id), arity, args))
+                .flatten(),
         }
-        self.inside.call_stub(stub_of(id), arity, args)
     }
 
     fn stop_requested(&self) -> bool {

@@ -125,11 +125,6 @@ impl Shared {
         self.jit.get()?.upgrade()
     }
 
-    /// Whether the first code of a function is quick code.
-    pub(crate) fn first_code_is_quick(&self) -> bool {
-        !matches!((self.mode, &self.compile_threads), (Mode::Lazy | Mode::Eager, Some(_)))
-    }
-
     /// Makes the first code of the unit.
     pub(crate) fn compile(&self, unit: Unit, occasion: Occasion) -> Result<Body, Failure> {
         self.code_budget.check()?;

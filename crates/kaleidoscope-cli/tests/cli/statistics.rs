@@ -23,13 +23,20 @@ fn functions_that_are_not_called_are_not_compiled() {
 
 #[test]
 fn what_is_not_hot_is_never_seen_by_llvm() {
-    let stats = stats(&["--stats=json", "-e", "def a(x) x; def b(x) a(x); def c(x) x; b(1); 1 + 2;"]);
+    let stats = stats(&["--stats=json", "-e", "def a(x) x; def b(x) a(x); def c(x) x; b(1); b(2); 1 + 2;"]);
     assert_eq!(stats["functions"]["called"], 2);
     assert_eq!(stats["functions"]["baseline"], 2);
     assert_eq!(stats["functions"]["optimized"], 0);
     assert_eq!(stats["ir_functions"], 0);
     assert_eq!(stats["micros"]["llvm_start"], 0);
     assert_eq!(stats["compiled"][0]["tier"], "baseline");
+}
+
+#[test]
+fn what_is_called_once_is_compiled_by_nobody() {
+    let stats = stats(&["--stats=json", "-e", "def f(x) x + 1; def g(x) f(x) * 2; g(1);"]);
+    assert_eq!(stats["functions"]["called"], 2);
+    assert_eq!(stats["compiled"].as_array().unwrap().len(), 0);
 }
 
 #[test]
@@ -41,8 +48,11 @@ fn eager_mode_compiles_what_is_defined() {
 
 #[test]
 fn redefinitions_are_counted_once_and_compiled_again() {
-    let stats =
-        stats(&["--stats=json", "-e", "def f(x) x; f(1); def f(x) x + 1; f(1); def binary| (a b) a;"]);
+    let stats = stats(&[
+        "--stats=json",
+        "-e",
+        "def f(x) x; f(1) + f(1); def f(x) x + 1; f(1) + f(1); def binary| (a b) a;",
+    ]);
     assert_eq!(stats["functions"]["defined"], 2);
     let versions: Vec<_> = stats["compiled"]
         .as_array()
@@ -63,7 +73,7 @@ fn what_needs_no_code_starts_no_compiler() {
 
 #[test]
 fn the_text_form_names_what_was_compiled() {
-    let finished = run(&["--stats", "-e", "def f(x) x; f(1);"]);
+    let finished = run(&["--stats", "-e", "def f(x) x; f(1); f(1);"]);
     assert!(finished.stderr.contains("1 defined") && finished.stderr.contains(" f "), "{}", finished.stderr);
 }
 

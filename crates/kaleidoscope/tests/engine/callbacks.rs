@@ -160,14 +160,19 @@ impl Observer for DefiningObserver {
     }
 }
 
-/// What is compiled is what was told to be called, also when it was defined between the two.
+/// What is run, or compiled, is what was told to be called, also when it was defined between the two.
 #[test]
 fn a_version_is_told_to_be_called_before_it_is_compiled() {
-    let observer = DefiningObserver::default();
-    let engine = Engine::builder().observer(observer.clone()).build().unwrap();
-    observer.engine.set(engine.clone()).unwrap();
-    check(&engine, "def f(x) x; f(1);", &[2.0], &[]);
-    assert_eq!(*observer.noted.lock().unwrap(), ["called f@1", "called f@2", "compiled f@2"]);
+    for (mode, n_calls) in [(Mode::Lazy, 1), (Mode::Tiered, 2), (Mode::Baseline, 2)] {
+        let observer = DefiningObserver::default();
+        let engine = Engine::builder().mode(mode).observer(observer.clone()).build().unwrap();
+        observer.engine.set(engine.clone()).unwrap();
+        check(&engine, "def f(x) x; f(1);", &[2.0], &[]);
+        for _ in 1..n_calls {
+            check(&engine, "f(2);", &[3.0], &[]);
+        }
+        assert_eq!(*observer.noted.lock().unwrap(), ["called f@1", "called f@2", "compiled f@2"], "{mode:?}");
+    }
 }
 
 /// Defines `sqrt` at the first write, and calls `f` at each.

@@ -64,6 +64,19 @@ fn without_code_there_are_calls_and_evaluations_only() {
 }
 
 #[test]
+fn what_is_called_once_is_run_without_code() {
+    let once = ["defined f@1", "called f@1", "evaluated $expr1@1"];
+    let twice = ["compiled f@1", "evaluated $expr2@1"];
+    let looping = ["defined f@2", "called f@2", "compiled f@2", "evaluated $expr3@1"];
+    for mode in [Mode::Tiered, Mode::Baseline] {
+        check(mode, "def f(x) x + 1; f(1);", &once);
+        check(mode, "def f(x) x + 1; f(1); f(1);", &[&once[..], &twice].concat());
+        let text = "def f(x) x + 1; f(1); f(1); def f(x) for i = 0, i < 3 in x; f(1);";
+        check(mode, text, &[&once[..], &twice, &["freed f@1"], &looping].concat());
+    }
+}
+
+#[test]
 fn a_failed_call_frees_the_expression_all_the_same() {
     let life = ["ir $expr1@1", "compiled $expr1@1", "freed $expr1@1", "evaluated $expr1@1"];
     check(Mode::Lazy, "extern f(x); f(1);", &life);
