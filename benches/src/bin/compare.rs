@@ -13,6 +13,7 @@ use kaleidoscope_benches::compare::contestant::{Contestant, Task, contestants};
 use kaleidoscope_benches::compare::install::install_missing;
 use kaleidoscope_benches::compare::work::{Clock, WORKS, Work};
 use kaleidoscope_benches::peer::root;
+use kaleidoscope_benches::timing::order;
 use kaleidoscope_benches::{arguments, process, record};
 use std::fs;
 use std::process::ExitCode;
@@ -71,8 +72,8 @@ fn measure(work: &'static Work, contestants: &[Contestant], n_rounds: usize) -> 
     let able = check(contestants, &tasks)?;
     let n_rounds = if work.clock == Clock::Wall { n_rounds * ROUNDS_OF_STARTS } else { n_rounds };
     let mut row = Row::new(work, contestants.iter().map(|contestant| contestant.name));
-    for _ in 0..n_rounds {
-        for &contestant in &able {
+    for round in 0..n_rounds {
+        for contestant in order(round, able.len()).into_iter().map(|nth| able[nth]) {
             let task = &tasks[contestant];
             let (cost, status) =
                 process::run(&mut task.command()?).map_err(|error| format!("{}: {error}", task.line()))?;

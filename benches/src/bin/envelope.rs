@@ -6,14 +6,14 @@
 //! median there. Goal: at most 1.15 times as slow at any size, by the wall clock, which is what a person waits. Making
 //! better code takes another processor's time meanwhile: it is given beside.
 //!
-//! `--rounds N` for more or fewer than 9; `--only fib` or `--only mixed`. With `--record` goes to `benches/record/envelope.csv`
+//! `--rounds N` for more or fewer than 12; `--only fib` or `--only mixed`. With `--record` goes to `benches/record/envelope.csv`
 //! and `envelope.svg`.
 
 use kaleidoscope_benches::generate::{self, Language};
 use kaleidoscope_benches::peer::{self, root, target_dir};
 use kaleidoscope_benches::plot::{Chart, Line, svg};
 use kaleidoscope_benches::process::{self, Cost};
-use kaleidoscope_benches::timing::{median, quartiles};
+use kaleidoscope_benches::timing::{median, order, quartiles};
 use kaleidoscope_benches::{arguments, record};
 use std::fs;
 use std::path::Path;
@@ -102,13 +102,10 @@ impl Point {
             .and_then(|()| fs::write(&file, text))
             .expect("the target folder can be written");
         let mut runs = vec![Vec::new(); MODES.len()];
-        // The first round does not count.
-        for round in 0..=arguments::number("--rounds").unwrap_or(9) {
-            for ((_, args), runs) in MODES.iter().zip(&mut runs) {
-                let cost = run(command, args, &file);
-                if round > 0 {
-                    runs.push(cost);
-                }
+        let n_rounds = arguments::number("--rounds").unwrap_or(12);
+        for round in 0..n_rounds {
+            for mode in order(round, MODES.len()) {
+                runs[mode].push(run(command, MODES[mode].1, &file));
             }
         }
         let point = Self { size, runs };

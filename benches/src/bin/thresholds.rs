@@ -15,7 +15,7 @@ use kaleidoscope::{Engine, Mode, OutputBuffer, Thresholds};
 use kaleidoscope_benches::generate::{self, Language};
 use kaleidoscope_benches::peer::target_dir;
 use kaleidoscope_benches::process::{self, Cost};
-use kaleidoscope_benches::timing::{median, quartiles};
+use kaleidoscope_benches::timing::{median, order, quartiles};
 use kaleidoscope_benches::{arguments, record};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -90,8 +90,9 @@ fn mode(name: &str) -> Option<Mode> {
 fn measure(case: &Case, settings: &[(Mode, Thresholds)]) -> Vec<Vec<Cost>> {
     let itself = env::current_exe().expect("Linux tells where this program is");
     let mut runs = vec![Vec::new(); settings.len()];
-    for _ in 0..arguments::number("--rounds").unwrap_or(5) {
-        for ((mode, thresholds), runs) in settings.iter().zip(&mut runs) {
+    for round in 0..arguments::number("--rounds").unwrap_or(5) {
+        for nth in order(round, settings.len()) {
+            let (mode, thresholds) = settings[nth];
             let mut command = Command::new(&itself);
             command.arg("--file").arg(&case.file).args(["--mode", mode.name()]);
             command.args([
@@ -102,7 +103,7 @@ fn measure(case: &Case, settings: &[(Mode, Thresholds)]) -> Vec<Vec<Cost>> {
             ]);
             let (cost, status) = process::run(&mut command).expect("this program can be started");
             assert!(status.success(), "{}: {status}", case.file.display());
-            runs.push(cost);
+            runs[nth].push(cost);
         }
     }
     runs
