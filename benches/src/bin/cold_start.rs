@@ -1,6 +1,6 @@
 //! How long from the start of the process to the first value?
 //!
-//! Our command in lazy mode beside the chapter 7 program of LLVM's tutorial, whole processes, turn and turn about, the
+//! Our command in its usual mode beside the chapter 7 program of LLVM's tutorial, whole processes, turn and turn about, the
 //! program on standard input. Then where the time of ours goes, by its own statistics.
 
 use kaleidoscope_benches::peer;
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 const N_RUNS: usize = 60;
 
 fn main() {
-    peer::beside_chapter7("cold_start", &["small", "constant"], &["run", "--jit", "lazy"], N_RUNS);
+    peer::beside_chapter7("cold_start", &["small", "constant"], &["run"], N_RUNS);
 
     let ours = peer::kaleidoscope();
     println!("where the time goes in `small`, median of {N_RUNS} runs, in ms:");
