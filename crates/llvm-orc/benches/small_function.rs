@@ -1,6 +1,6 @@
 //! What does a small function cost, from an empty process to its first call, and each one after that?
 //!
-//! `cargo bench -p llvm-orc`, and the same with `--no-default-features --features inkwell` for the passes made by the
+//! `cargo bench -p llvm-orc`, and the same with `--no-default-features --features llvm22-1,inkwell` for the passes made by the
 //! C API. Prints microseconds: the first of each pipeline, where the first row is the process's
 //! first as well, and the lower tenth of those after it, which other work on the machine disturbs least.
 #![allow(unsafe_code)] // naming the type of a function that is looked up

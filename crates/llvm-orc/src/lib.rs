@@ -103,6 +103,9 @@
 //!   linked objects side by side ([`Memory::Slabs`]). Without it everything works, more slowly.
 #![allow(unsafe_code)] // the fence around LLVM's C API
 
+#[cfg(not(feature = "llvm22-1"))]
+compile_error!("llvm-orc: choose the LLVM that it is linked with by a feature: `llvm22-1`");
+
 mod address;
 mod carry;
 #[cfg(feature = "inkwell")]
