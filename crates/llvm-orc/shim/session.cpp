@@ -71,3 +71,23 @@ extern "C" LLVMErrorRef llvm_orc_define(LLVMOrcResourceTrackerRef Tracker, LLVMO
   std::unique_ptr<MaterializationUnit> Defines(reinterpret_cast<MaterializationUnit *>(Unit));
   return wrap(Owner->getJITDylib().define(std::move(Defines), Owner));
 }
+
+// Where objects of the dylib look for what they refer to: in itself, then in these, in order. LLVM's C API has no such function.
+extern "C" void llvm_orc_set_link_order(LLVMOrcJITDylibRef Dylib, const LLVMOrcJITDylibRef *Others, size_t Count) {
+  JITDylibSearchOrder Order;
+  for (size_t Index = 0; Index < Count; ++Index)
+    Order.emplace_back(reinterpret_cast<JITDylib *>(Others[Index]), JITDylibLookupFlags::MatchExportedSymbolsOnly);
+  reinterpret_cast<JITDylib *>(Dylib)->setLinkOrder(std::move(Order), /*LinkAgainstThisJITDylibFirst=*/true);
+}
+
+// Takes the dylib from its session with all that is defined in it. The dylib itself stays until it is released: others may have
+// it in their link orders, and handles may be left.
+extern "C" LLVMErrorRef llvm_orc_remove_dylib(LLVMOrcJITDylibRef Dylib) {
+  auto *Removed = reinterpret_cast<JITDylib *>(Dylib);
+  Removed->Retain();
+  return wrap(Removed->getExecutionSession().removeJITDylib(*Removed));
+}
+
+extern "C" void llvm_orc_release_dylib(LLVMOrcJITDylibRef Dylib) {
+  reinterpret_cast<JITDylib *>(Dylib)->Release();
+}

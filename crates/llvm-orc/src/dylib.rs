@@ -1,5 +1,8 @@
 //! Dylibs: the name spaces of a session.
 
+#[cfg(feature = "shim")]
+mod order;
+
 use std::ffi::c_void;
 use std::fmt;
 use std::ptr::{self, NonNull};
@@ -16,6 +19,9 @@ use llvm_sys::orc2::{
     LLVMOrcMaterializationUnitRef, LLVMOrcOpaqueJITDylib, LLVMOrcSymbolLookupFlags,
 };
 use llvm_sys::prelude::LLVMMemoryBufferRef;
+
+#[cfg(feature = "shim")]
+pub(crate) use order::Removed;
 
 use crate::address::{Address, Function, Symbol};
 use crate::carry;
@@ -47,7 +53,7 @@ unsafe impl Sync for Dylib {}
 
 impl Dylib {
     /// # Safety
-    /// `raw` is a dylib of `session` that is never taken away.
+    /// `raw` is a dylib of `session` that stays in memory as long as it.
     pub(crate) unsafe fn new(
         session: Arc<Session>,
         raw: NonNull<LLVMOrcOpaqueJITDylib>,

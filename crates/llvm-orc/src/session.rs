@@ -4,7 +4,7 @@
 //!
 //! 1. A `Session` lives as long as any `Jit`, `Dylib` or `Tracker` made from it: each holds an `Arc` of it.
 //! 2. What is reached through it (execution session, string pool, layers, dylibs) lives as long as the LLJIT,
-//!    because nothing here takes any of them away sooner.
+//!    because nothing here takes any of them away sooner; a dylib that is removed stays in memory until then.
 //! 3. Every function of LLVM that this crate calls upon a session takes LLVM's own locks: the session's for
 //!    dylibs, trackers and look-ups, the pool's for names, a context's for its modules. The layers' transforms, which have
 //!    none, are set before the session is shared.
@@ -26,6 +26,8 @@ use llvm_sys::orc2::{
 };
 
 use crate::carry;
+#[cfg(feature = "shim")]
+use crate::dylib::Removed;
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "inkwell")]
 use crate::ir::IrPath;
@@ -50,6 +52,9 @@ pub(crate) struct Session {
     // Given up after the LLJIT, which refers to them: by promise 4.
     lazy: LazyCalls,
     hooks: Arc<Hooks>,
+    /// Released before the LLJIT.
+    #[cfg(feature = "shim")]
+    removed: Mutex<Removed>,
     kept: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -86,6 +91,8 @@ impl Session {
             n_removed: AtomicUsize::new(0),
             lazy,
             hooks: Arc::new(hooks),
+            #[cfg(feature = "shim")]
+            removed: Mutex::default(),
             kept: Mutex::default(),
         });
         // SAFETY: the LLJIT was given over just now; the hooks lie in a place of their own, by promise 4.
@@ -115,6 +122,11 @@ impl Session {
         let place = Arc::as_ptr(&owned).cast_mut().cast();
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(owned);
         place
+    }
+
+    #[cfg(feature = "shim")]
+    pub(crate) fn removed(&self) -> &Mutex<Removed> {
+        &self.removed
     }
 
     pub(crate) fn lazy(&self) -> &LazyCalls {
@@ -166,6 +178,8 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.lazy.dispose_of_trampolines();
+        #[cfg(feature = "shim")]
+        drop(std::mem::take(self.removed.get_mut().unwrap_or_else(PoisonError::into_inner)));
         carry::across_in_drop(|| {
             // SAFETY: by promise 1 no handle is left, so nothing else uses the LLJIT; the reporter is alive.
             let error = unsafe { LLVMOrcDisposeLLJIT(self.lljit()) };

@@ -7,6 +7,8 @@ mod compile;
 mod coverage;
 mod debugger;
 mod drop_order;
+#[cfg(feature = "shim")]
+mod dylibs;
 mod errors;
 mod generators;
 mod handles;
