@@ -12,7 +12,7 @@ pub(crate) const VERSION: u32 = 1;
 /// The functions of a shared object. Made by [`interface()`](crate::interface()), and called by [`Plugin`](crate::Plugin).
 ///
 /// Promises of the shared object:
-/// 1. The first word is the version, in all versions; the rest is as here if it is [`VERSION`].
+/// 1. The first word is the version, in all versions; the rest is as here if it is `VERSION`.
 /// 2. No function unwinds. Each may be called on any thread, but those with a generator only on the thread that started it.
 /// 3. Bytes that are passed in are read during the call only. A buffer that is passed out belongs to the caller, who gives it
 ///    back by `free_buffer`.
