@@ -1,7 +1,8 @@
 //! `public-api.txt` lists what the crate offers, so that a change to it is seen in review. `BLESS=1` writes it anew.
 //!
 //! Read from the source by its form, which `cargo fmt` sees to: what is `pub` at the beginning of a line, in an `impl` or a
-//! trait that is, and in a module whose items `lib.rs` gives out. Variants and public fields are not listed.
+//! type that is, in a module whose items `lib.rs` gives out; the variants of enums, the members of traits; and what is
+//! derived, and whether more may come.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,55 +45,84 @@ fn subject(header: &str) -> &str {
         .unwrap_or("")
 }
 
+/// The item that begins with this line, on one line: up to where its body begins, or its end.
+fn whole<'a>(first: &str, lines: &mut impl Iterator<Item = &'a str>, ends: &[char]) -> String {
+    let mut whole = first.to_owned();
+    while !whole.ends_with(ends) || whole.matches('(').count() > whole.matches(')').count() {
+        whole += " ";
+        whole += lines.next().expect("an item has an end").trim();
+    }
+    whole
+}
+
+/// What an item offers: without its body, its value and its private fields.
+fn offered(whole: &str) -> &str {
+    let end = match () {
+        () if whole.starts_with("pub struct ") && !whole.contains("(pub ") => whole.find(['(', '{']),
+        () if whole.starts_with("pub const ") && !whole.starts_with("pub const fn ") => whole.find(" = "),
+        () => whole.find(" {"),
+    };
+    whole[..end.unwrap_or(whole.len())].trim_end_matches([';', ',', ' '])
+}
+
+fn starts(item: &str, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| item.starts_with(prefix))
+}
+
+/// Whether the line in the body of `owner` begins something that it offers.
+fn is_member(owner: &str, item: &str) -> bool {
+    match owner.split_once(' ') {
+        Some(("enum", _)) => item.starts_with(char::is_uppercase),
+        Some(("struct", _)) => starts(item, &["pub "]),
+        Some(("trait", _)) => starts(item, &["fn ", "unsafe fn ", "type ", "const "]),
+        _ => starts(item, &["pub fn ", "pub unsafe fn ", "pub const "]),
+    }
+}
+
 /// The public items of one file, a line each.
 fn items(text: &str, given_out: &[String], found: &mut Vec<String>) {
-    let mut owner = None;
+    // The type whose body or `impl` this is, with the word before it if it is its body.
+    let mut owner: Option<String> = None;
+    let mut attributes = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let item = line.trim_start();
         let depth = line.len() - item.len();
-        let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| item.starts_with(prefix));
-        let is_header =
-            depth == 0 && starts(&["impl", "pub struct ", "pub enum ", "pub trait ", "pub const "]);
-        let in_trait = owner.as_deref().is_some_and(|owner: &str| owner.starts_with("trait "));
-        let is_member = depth == 4
-            && (starts(&["pub fn ", "pub unsafe fn ", "pub const "])
-                || in_trait && starts(&["fn ", "type "]));
-        if !(is_header || is_member && owner.is_some()) {
-            if line == "}" {
-                owner = None;
+        if depth == 4
+            && let Some(owner) = owner.as_deref().filter(|owner| is_member(owner, item))
+        {
+            let ends: &[char] = if owner.contains(' ') { &[',', ';', '{', '}'] } else { &['{', ';', '}'] };
+            let mut member = whole(item, &mut lines, ends);
+            if member.ends_with('{') && owner.starts_with("enum ") {
+                // The fields of a variant are public.
+                member = whole(&member, &mut lines, &['}']);
+                found.push(format!("{owner}: {member}"));
+                continue;
             }
-            continue;
-        }
-        let mut whole = item.to_owned();
-        while !whole.ends_with(['{', ';', '}']) {
-            whole += " ";
-            whole += lines.next().unwrap_or_default().trim();
-        }
-        // Bodies, values and private fields are not what is offered.
-        let end = match () {
-            () if whole.starts_with("pub struct ") => whole.find(['(', '{']),
-            () if whole.starts_with("pub const ") && !whole.starts_with("pub const fn ") => whole.find(" = "),
-            () => whole.find(" {"),
-        };
-        let whole = whole[..end.unwrap_or(whole.len())].trim_end_matches([';', ' ']).to_owned();
-        if !is_header {
-            found.push(format!("{}: {whole}", owner.as_deref().unwrap_or_default()));
-            continue;
-        }
-        let about = subject(&whole);
-        if !given_out.iter().any(|name| name == about) {
-            continue;
-        }
-        if whole.starts_with("pub ") {
-            found.push(whole.clone());
-        } else if whole.contains(" for ") {
-            found.push(whole.clone());
-            continue;
-        }
-        if !line.ends_with([';', '}']) {
-            let is_trait = whole.starts_with("pub trait ");
-            owner = Some(if is_trait { format!("trait {about}") } else { about.to_owned() });
+            found.push(format!("{owner}: {}", offered(&member)));
+        } else if depth == 0 && starts(item, &["#[derive(", "#[non_exhaustive]"]) {
+            attributes.push(whole(item, &mut lines, &[']']));
+        } else if depth == 0
+            && starts(item, &["impl", "pub struct ", "pub enum ", "pub trait ", "pub const "])
+        {
+            let header = whole(item, &mut lines, &['{', ';', '}']);
+            let about = subject(offered(&header));
+            let attributes = std::mem::take(&mut attributes);
+            if !given_out.iter().any(|name| name == about) {
+                continue;
+            }
+            let is_impl = header.starts_with("impl");
+            if !is_impl || header.contains(" for ") {
+                found.push(offered(&header).to_owned());
+            }
+            found.extend(attributes.iter().map(|attribute| format!("{about}: {attribute}")));
+            if header.ends_with('{') && !(is_impl && header.contains(" for ")) {
+                let kind = header.split(' ').nth(1).filter(|_| !is_impl);
+                owner = Some(kind.map_or(about.to_owned(), |kind| format!("{kind} {about}")));
+            }
+        } else if depth == 0 && !item.is_empty() && !item.starts_with(['/', '#']) {
+            owner = None;
+            attributes.clear();
         }
     }
 }
