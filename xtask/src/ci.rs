@@ -21,6 +21,10 @@ const STEPS: &[Step] = &[
         cargo(&["test", "--quiet", "--package", "kaleidoscope", "--lib", "--tests"], &[])
     }),
     ("tests", || cargo(&["test", "--quiet", "--workspace", "--tests"], &[])),
+    ("llvm-orc without its C++ files", || {
+        let features = ["--no-default-features", "--features", "llvm22-1,inkwell"];
+        cargo(&[&["test", "--quiet", "--package", "llvm-orc", "--tests"], &features[..]].concat(), &[])
+    }),
     ("examples in the documentation", || cargo(&["test", "--quiet", "--workspace", "--doc"], &[])),
     ("documentation", || {
         cargo(&["doc", "--quiet", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])
