@@ -29,6 +29,7 @@ pub mod item;
 pub mod listing;
 pub mod shape;
 
+pub mod formula;
 pub mod reader;
 
 pub mod diagnostic;

@@ -112,6 +112,24 @@ impl Names {
         id
     }
 
+    /// The name of the function means nothing from now on, nor does the operator that it stood behind.
+    ///
+    /// # Panics
+    /// When the id is not from these names.
+    pub fn remove(&mut self, id: FunctionId) {
+        let entry = &mut self.functions[id.index()];
+        entry.state = State::Undefined;
+        let by_name = self.by_name.get_mut(&entry.signature.name).expect("every function's name is known");
+        by_name.current = by_name.current.filter(|&current| current != id);
+        self.operators.remove(id);
+    }
+
+    /// The functions whose names mean something now, in the order in which they were first named.
+    pub fn known(&self) -> impl Iterator<Item = FunctionId> {
+        let ids = (0..self.functions.len()).map(|number| FunctionId::new(number as u32));
+        ids.filter(|&id| self.current(&self.signature(id).name) == Some(id))
+    }
+
     /// Name and arity of a function.
     ///
     /// # Panics

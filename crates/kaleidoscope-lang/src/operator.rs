@@ -174,6 +174,16 @@ impl Operators {
         self.prefix[sign.index()] = Some(function);
     }
 
+    /// Takes away the operators that are calls of this function.
+    pub(crate) fn remove(&mut self, function: FunctionId) {
+        for binary in &mut self.binary {
+            binary.take_if(|binary| binary.meaning == BinaryMeaning::Call(function));
+        }
+        for prefix in &mut self.prefix {
+            prefix.take_if(|prefix| *prefix == function);
+        }
+    }
+
     /// The longest binary operator at the start of a run of operator characters.
     pub(crate) fn longest_binary(&self, run: &str) -> Option<(Sign, BinaryOperator)> {
         signs_of(run).find_map(|sign| Some((sign, self.binary(sign)?)))

@@ -108,6 +108,18 @@ impl<'r> Parser<'r> {
         }
     }
 
+    /// One expression, which is all of the text but for a `;` behind it.
+    pub(crate) fn expect_formula(&mut self) -> Parsed<NodeId> {
+        let body = self.expect_expression()?;
+        if self.token.kind == TokenKind::Semicolon {
+            self.take();
+        }
+        match self.token.kind {
+            TokenKind::End => Ok(body),
+            _ => Err(self.unexpected("the end of the formula")),
+        }
+    }
+
     /// Takes the `;` that ends an item, and looks no further: what follows may read otherwise once the item is real.
     pub(crate) fn take_semicolon(&mut self) {
         if self.token.kind == TokenKind::Semicolon {

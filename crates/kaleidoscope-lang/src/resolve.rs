@@ -45,22 +45,26 @@ pub(crate) fn resolve(
     workspace: &mut Workspace,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Item> {
-    clear(&mut workspace.steps);
-    workspace.emitter.clear();
-    workspace.scope.clear(tree.symbols.len());
-    let resolver = Resolver {
-        tree,
-        names,
-        workspace,
-        diagnostics,
-        item_span: span,
-        itself: None,
-        new_functions: Vec::new(),
-        called_undefined: HashMap::new(),
-        unknown_variables: HashSet::new(),
-        failed: false,
-    };
-    resolver.resolve_item(item)
+    Resolver::new(span, tree, names, workspace, diagnostics).resolve_item(item)
+}
+
+/// An expression to become a function of these parameters, which all differ.
+pub(crate) struct Formula<'f> {
+    pub(crate) name: Arc<str>,
+    pub(crate) parameters: &'f [Symbol],
+    pub(crate) body: NodeId,
+    pub(crate) span: Span,
+}
+
+/// The formula as a definition, or nothing when there were errors. All mistakes are added to `diagnostics`.
+pub(crate) fn resolve_formula(
+    formula: Formula<'_>,
+    tree: &Tree,
+    names: &Names,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Item> {
+    let mut workspace = Workspace::default();
+    Resolver::new(formula.span, tree, names, &mut workspace, diagnostics).resolve_formula(formula)
 }
 
 /// One thing still to do. The stack of them plays the part that the call stack has in a recursive walk.
@@ -109,7 +113,42 @@ struct Itself {
     arity: u32,
 }
 
-impl Resolver<'_> {
+impl<'r> Resolver<'r> {
+    fn new(
+        span: Span,
+        tree: &'r Tree,
+        names: &'r Names,
+        workspace: &'r mut Workspace,
+        diagnostics: &'r mut Vec<Diagnostic>,
+    ) -> Self {
+        clear(&mut workspace.steps);
+        workspace.emitter.clear();
+        workspace.scope.clear(tree.symbols.len());
+        Self {
+            tree,
+            names,
+            workspace,
+            diagnostics,
+            item_span: span,
+            itself: None,
+            new_functions: Vec::new(),
+            called_undefined: HashMap::new(),
+            unknown_variables: HashSet::new(),
+            failed: false,
+        }
+    }
+
+    /// Nobody can call a formula by its name, so what it calls must be there, as in an expression that runs now.
+    fn resolve_formula(mut self, formula: Formula<'_>) -> Option<Item> {
+        for &parameter in formula.parameters {
+            self.workspace.scope.bind(parameter);
+        }
+        let arity = formula.parameters.len() as u32;
+        let id = self.id_of(&formula.name, arity);
+        let function = self.resolve_body(formula.name, arity, formula.body)?;
+        Some(Item::Definition { id, function, operator: None, new_functions: self.new_functions })
+    }
+
     fn resolve_item(mut self, item: &syntax::Item) -> Option<Item> {
         match item {
             syntax::Item::Definition(prototype, body) => {

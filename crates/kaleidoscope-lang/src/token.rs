@@ -8,6 +8,7 @@ mod tests;
 
 use std::fmt::Write as _;
 
+use crate::lexer::Lexer;
 use crate::source::{Source, Span};
 
 /// What a token is.
@@ -106,6 +107,13 @@ pub struct Token {
     pub kind: TokenKind,
     /// Where it stands.
     pub span: Span,
+}
+
+/// Whether the text is a name that a program can give to a variable or a function.
+pub fn is_name(text: &str) -> bool {
+    let mut lexer = Lexer::new(text, 0);
+    let token = lexer.next_token();
+    token.kind == TokenKind::Identifier && token.span.range() == (0..text.len())
 }
 
 /// The tokens one a line: position, kind, text.

@@ -15,6 +15,7 @@ use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::listing as resolved;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs Kaleidoscope programs, and keeps what they define.
 ///
@@ -32,6 +33,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) jit: Arc<Jit<Shared>>,
+    /// What an evaluation by this handle may take.
+    pub(crate) time_limit: Option<Duration>,
     /// Comes last: when it goes, the compile threads end, which may be the last to hold the functions.
     _compiling: Arc<Compiling>,
 }
@@ -76,10 +79,11 @@ impl Engine {
     }
 
     pub(crate) fn from_builder(builder: Builder) -> Result<Self, Error> {
+        let time_limit = builder.time_limit;
         let jit = Arc::new(Jit::new(Shared::new(builder).map_err(Error::memory)?));
         jit.source.set_jit(&jit);
         let compiling = Compiling(jit.source.compile_threads.clone());
-        let engine = Self { jit, _compiling: Arc::new(compiling) };
+        let engine = Self { jit, time_limit, _compiling: Arc::new(compiling) };
         let mut program = engine.jit.source.program();
         let n_functions = program.names.n_functions();
         engine.declare(&mut program, n_functions).map_err(Error::memory)?;
@@ -90,6 +94,23 @@ impl Engine {
     /// When this engine makes code.
     pub fn mode(&self) -> Mode {
         self.jit.source.mode
+    }
+
+    /// Another handle of this engine: what is evaluated by it, or by handles of functions made by it, may take so long,
+    /// compiling included. [`crate::Builder::time_limit`] says what holds for a handle of which nothing is said.
+    ///
+    /// ```
+    /// use kaleidoscope::{Code, Engine};
+    /// use std::time::Duration;
+    ///
+    /// let engine = Engine::new()?;
+    /// let outcome = engine.within(Duration::from_millis(20)).run("for i = 0, 1 in 0;");
+    /// assert!(outcome.diagnostics().any(|diagnostic| diagnostic.code == Code::TimedOut));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { time_limit: Some(limit), ..self.clone() }
     }
 
     /// What stops the evaluations of this engine from another thread.
@@ -163,6 +184,12 @@ impl Engine {
         let slots = self.jit.declare(n_functions)?;
         program.add_slots(slots);
         Ok(())
+    }
+
+    /// Takes away what stands behind the function, and its name.
+    pub(crate) fn withdraw(&self, program: &mut Program, id: FunctionId) -> Replaced {
+        let version = program.remove(id);
+        self.jit.define(stub_of(id), version)
     }
 
     /// Makes the item part of the program. On an error nothing has changed.

@@ -1,12 +1,12 @@
 //! Running one top-level expression, in the engine's mode.
 
-use crate::Mode;
 use crate::event::{BodyName, Event};
 use crate::failure::Failure;
 use crate::host::maths_entry;
 use crate::interrupt::{Cause, Watch};
 use crate::jit::{Jit, Occasion, Source};
 use crate::shared::{Shared, stub_of};
+use crate::{Engine, Mode};
 use kaleidoscope_codegen::Unit;
 use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::evaluate::{self, Environment, StackLimit};
@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Runs the expression to its value.
-pub(crate) fn evaluate(jit: &Jit<Shared>, expression: &Arc<Function>) -> Result<f64, Failure> {
+pub(crate) fn evaluate(engine: &Engine, expression: &Arc<Function>) -> Result<f64, Failure> {
+    let jit = &*engine.jit;
     let shared = &jit.source;
-    let watch = Watch::begin(&shared.interrupter, shared.time_limit);
+    let watch = Watch::begin(&shared.interrupter, engine.time_limit);
     let way = {
         let program = shared.program();
         if shared.mode == Mode::Off || program.needs_no_code(expression) {

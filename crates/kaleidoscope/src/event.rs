@@ -125,7 +125,7 @@ impl BodyName {
         Self { name: Arc::clone(&unit.function.name), version: unit.version }
     }
 
-    /// Whether this is a top-level expression.
+    /// Whether this is a top-level expression or a formula: what no program can call by a name.
     pub fn is_expression(&self) -> bool {
         self.name.starts_with('$')
     }

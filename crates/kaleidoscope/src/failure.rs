@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Missing { name: Arc<str> },
     /// A call with the number of arguments that the function had before it was defined anew.
     Arity { name: Arc<str>, given: u32, takes: u32 },
+    /// A call from Rust with another number of arguments than the function takes.
+    ArgumentCount { name: Arc<str>, given: usize, takes: u32 },
     /// The operating system gave no memory for stubs.
     Memory { reason: String },
     /// Calls nested deeper than the stack allows. The functions on the stack, the innermost first, as far as they are known.
@@ -66,13 +68,15 @@ impl Failure {
                 format!("`{name}` was called: it is declared by `extern`, and nobody provides it"),
             ),
             Self::Arity { name, given, takes } => {
-                let plural = |n: u32| if n == 1 { "" } else { "s" };
                 let message = format!(
-                    "`{name}` was called with {given} argument{}, and takes {takes} argument{} since it was defined again",
-                    plural(given),
-                    plural(takes),
+                    "`{name}` was called with {}, and takes {} since it was defined again",
+                    arguments(given),
+                    arguments(takes),
                 );
                 (Code::StaleArity, message)
+            }
+            Self::ArgumentCount { name, given, takes } => {
+                (Code::WrongArgumentCount, format!("`{name}` takes {}, not {given}", arguments(takes)))
             }
             Self::Memory { reason } => (Code::Internal, format!("no memory for another function: {reason}")),
             Self::StackOverflow { inside } => {
@@ -104,6 +108,11 @@ impl Failure {
     pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {
         Self::Panic { text: panic_text(payload) }
     }
+}
+
+/// `1 argument`, `2 arguments`
+fn arguments(n: u32) -> String {
+    format!("{n} argument{}", if n == 1 { "" } else { "s" })
 }
 
 /// ` in f, called by g, h`, with a run of calls of one function by itself named once; nothing where nothing is known.

@@ -1,16 +1,16 @@
 //! Functions of a program as Rust values, to be called many times.
 
 use crate::call_error::CallError;
-use crate::evaluation::call_in_reference;
+use crate::handle::Handle;
 use crate::interrupt::Watch;
-use crate::jit::{Callable, Inside};
+use crate::jit::Inside;
 use crate::raw::sealed;
-use crate::shared::{Shared, stub_of};
+use crate::shared::Shared;
 use crate::{Engine, Error, Mode};
-use kaleidoscope_lang::code::FunctionId;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A function of a program, with arguments of this type: a tuple of up to eight `f64`.
 ///
@@ -29,10 +29,28 @@ use std::sync::Arc;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Function<A> {
-    engine: Engine,
-    id: FunctionId,
-    callable: Callable,
+    handle: Handle,
     arguments: PhantomData<fn(A)>,
+}
+
+/// A function of a program whose number of arguments is known when the program runs: calls take a slice.
+///
+/// It stays valid as a [`Function`] does. Made by [`Engine::dyn_function`].
+///
+/// ```
+/// use kaleidoscope::Engine;
+///
+/// let engine = Engine::new()?;
+/// engine.run("def mean(a b c) (a + b + c) / 3;");
+/// let mean = engine.dyn_function("mean")?;
+/// assert_eq!(mean.arity(), 3);
+/// assert_eq!(mean.call(&[1.0, 2.0, 6.0])?, 3.0);
+/// assert!(mean.call(&[1.0]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct DynFunction {
+    handle: Handle,
 }
 
 /// The arguments of a call: a tuple of none to eight `f64`. Implemented for these and nothing else.
@@ -49,15 +67,15 @@ impl Engine {
     /// [`crate::ErrorKind::UnknownFunction`] when the name means nothing, [`crate::ErrorKind::WrongArity`] when the
     /// function takes another number of arguments.
     pub fn function<A: Arguments>(&self, name: &str) -> Result<Function<A>, Error> {
-        let program = self.jit.source.program();
-        let Some(id) = program.names.current(name) else { return Err(Error::unknown_function(name)) };
-        let arity = program.names.signature(id).arity;
-        if arity != A::ARITY {
-            return Err(Error::wrong_arity(name, A::ARITY, arity));
-        }
-        drop(program);
-        let callable = self.jit.callable(stub_of(id), arity);
-        Ok(Function { engine: self.clone(), id, callable, arguments: PhantomData })
+        Function::new(Handle::of_name(self, name)?)
+    }
+
+    /// The function of this name, whatever number of arguments it takes.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::UnknownFunction`] when the name means nothing.
+    pub fn dyn_function(&self, name: &str) -> Result<DynFunction, Error> {
+        Ok(DynFunction { handle: Handle::of_name(self, name)? })
     }
 
     /// Prepares for many calls, which cost a third of what they cost each by itself. The body makes them by the scope.
@@ -81,7 +99,7 @@ impl Engine {
     /// When there is no memory for a stack, or this is inside so many other evaluations that a stack is full.
     pub fn enter<R>(&self, body: impl FnOnce(&Scope<'_>) -> R) -> Result<R, CallError> {
         let shared = &self.jit.source;
-        let watch = Watch::begin(&shared.interrupter, shared.time_limit);
+        let watch = Watch::begin(&shared.interrupter, self.time_limit);
         if shared.mode == Mode::Off {
             return Ok(body(&Scope { engine: self, way: Way::Reference(&watch) }));
         }
@@ -93,11 +111,11 @@ impl Engine {
 
 /// What [`Engine::enter`] has prepared: calls of functions. Stays on its thread.
 pub struct Scope<'scope> {
-    engine: &'scope Engine,
-    way: Way<'scope>,
+    pub(crate) engine: &'scope Engine,
+    pub(crate) way: Way<'scope>,
 }
 
-enum Way<'scope> {
+pub(crate) enum Way<'scope> {
     Code(&'scope Inside<'scope, Shared>),
     Reference(&'scope Watch<'scope>),
 }
@@ -112,28 +130,52 @@ impl Scope<'_> {
     /// When the function belongs to another engine.
     #[inline]
     pub fn call<A: Arguments>(&self, function: &Function<A>, args: A) -> Result<f64, CallError> {
-        assert!(
-            Arc::ptr_eq(&self.engine.jit, &function.engine.jit),
-            "a scope calls functions of its own engine"
-        );
-        let args = args.into_array();
-        match self.way {
-            Way::Code(inside) => inside.call(function.callable, args.as_ref()),
-            Way::Reference(watch) => {
-                call_in_reference(&self.engine.jit.source, watch, function.id, args.as_ref())
-            }
-        }
-        .map_err(CallError::from)
+        function.handle.call_in(self, args.into_array().as_ref())
+    }
+
+    /// Calls the function with the arguments in a slice.
+    ///
+    /// # Errors
+    /// As [`DynFunction::call`].
+    ///
+    /// # Panics
+    /// When the function belongs to another engine.
+    #[inline]
+    pub fn call_dyn(&self, function: &DynFunction, args: &[f64]) -> Result<f64, CallError> {
+        function.handle.call_in(self, args)
     }
 }
 
 impl<A: Arguments> Function<A> {
+    /// The function as one with arguments of this type.
+    pub(crate) fn new(handle: Handle) -> Result<Self, Error> {
+        handle.expect_arity(A::ARITY)?;
+        Ok(Self { handle, arguments: PhantomData })
+    }
+
     /// Calls the function, on a stack of its own: whatever it does, the host goes on.
     ///
     /// # Errors
     /// What ended the call early: everything that a program can do wrong while it runs, a time limit, an interrupter.
     pub fn call(&self, args: A) -> Result<f64, CallError> {
-        self.engine.enter(|scope| scope.call(self, args)).flatten()
+        self.handle.call(args.into_array().as_ref())
+    }
+
+    /// Another handle of this function, each of whose calls may take so long.
+    ///
+    /// ```
+    /// use kaleidoscope::{Code, Engine};
+    /// use std::time::Duration;
+    ///
+    /// let engine = Engine::new()?;
+    /// engine.run("def forever(x) forever(x);");
+    /// let forever = engine.function::<(f64,)>("forever")?.within(Duration::from_millis(20));
+    /// assert_eq!(forever.call((0.0,)).unwrap_err().code(), Code::TimedOut);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { handle: self.handle.within(limit), arguments: PhantomData }
     }
 
     /// Makes the code now that the first call would make, if the engine makes code at all. Functions that it calls are
@@ -142,30 +184,80 @@ impl<A: Arguments> Function<A> {
     /// # Errors
     /// When no code can be made, or nothing can be called by that name any more.
     pub fn prepare(&self) -> Result<(), CallError> {
-        match self.engine.mode() {
-            Mode::Off => Ok(()),
-            _ => self.engine.jit.prepare(stub_of(self.id)).map_err(CallError::from),
-        }
+        self.handle.prepare()
     }
 
-    pub(crate) fn callable(&self) -> Callable {
-        self.callable
+    /// The same function, to be called with a slice.
+    pub fn to_dyn(&self) -> DynFunction {
+        DynFunction { handle: self.handle.clone() }
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl DynFunction {
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self { handle }
+    }
+
+    /// The function's name.
+    pub fn name(&self) -> Arc<str> {
+        self.handle.signature().name
+    }
+
+    /// How many arguments it takes.
+    pub fn arity(&self) -> usize {
+        self.handle.callable.arity() as usize
+    }
+
+    /// Calls the function, on a stack of its own: whatever it does, the host goes on.
+    ///
+    /// # Errors
+    /// As [`Function::call`], and [`crate::Code::WrongArgumentCount`] when the slice has another length than [`Self::arity`].
+    pub fn call(&self, args: &[f64]) -> Result<f64, CallError> {
+        self.handle.call(args)
+    }
+
+    /// Another handle of this function, each of whose calls may take so long.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { handle: self.handle.within(limit) }
+    }
+
+    /// Makes the code now that the first call would make, as [`Function::prepare`].
+    ///
+    /// # Errors
+    /// When no code can be made, or nothing can be called by that name any more.
+    pub fn prepare(&self) -> Result<(), CallError> {
+        self.handle.prepare()
+    }
+
+    /// The same function, with arguments of this type: its calls cost less.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::WrongArity`] when the function takes another number of arguments.
+    pub fn typed<A: Arguments>(&self) -> Result<Function<A>, Error> {
+        Function::new(self.handle.clone())
     }
 }
 
 impl<A> Clone for Function<A> {
     fn clone(&self) -> Self {
-        Self { engine: self.engine.clone(), ..*self }
+        Self { handle: self.handle.clone(), arguments: PhantomData }
     }
 }
 
 impl<A> fmt::Debug for Function<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signature = self.engine.jit.source.program().names.signature(self.id).clone();
-        f.debug_struct("Function")
-            .field("name", &signature.name)
-            .field("arity", &signature.arity)
-            .finish_non_exhaustive()
+        f.debug_tuple("Function").field(&self.handle).finish()
+    }
+}
+
+impl fmt::Debug for DynFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DynFunction").field(&self.handle).finish()
     }
 }
 

@@ -21,6 +21,10 @@ pub(crate) struct Program {
     slots: Vec<usize>,
     /// How often each name was defined.
     versions: HashMap<Arc<str>, u32>,
+    /// How many functions were made for formulas.
+    n_formulas: usize,
+    /// Those of them that no formula has now, by arity.
+    free_formulas: HashMap<u32, Vec<FunctionId>>,
     /// The functions of the host, in the order of [`HOST_FUNCTIONS`].
     hosts: Vec<FunctionId>,
 }
@@ -38,7 +42,15 @@ impl Program {
     pub(crate) fn new() -> Self {
         let mut names = Names::new();
         let hosts = HOST_FUNCTIONS.iter().map(|host| names.declare_host(host.name, host.arity)).collect();
-        Self { names, definitions: Vec::new(), slots: Vec::new(), versions: HashMap::new(), hosts }
+        Self {
+            names,
+            definitions: Vec::new(),
+            slots: Vec::new(),
+            versions: HashMap::new(),
+            n_formulas: 0,
+            free_formulas: HashMap::new(),
+            hosts,
+        }
     }
 
     /// Notes where the slots of functions are that had none yet.
@@ -55,6 +67,38 @@ impl Program {
         }
         self.definitions[id.index()] = Some(Definition { function, version: *version, was_called: false });
         *version
+    }
+
+    /// Takes away what stands behind the function, and its name. Returns the version that begins: that of nothing.
+    pub(crate) fn remove(&mut self, id: FunctionId) -> u32 {
+        self.names.remove(id);
+        if let Some(definition) = self.definitions.get_mut(id.index()) {
+            *definition = None;
+        }
+        let version = self.versions.entry(Arc::clone(&self.names.signature(id).name)).or_default();
+        *version += 1;
+        *version
+    }
+
+    /// The name for the next formula of this arity: that of a function that no formula has any more, if there is one.
+    pub(crate) fn name_of_formula(&self, arity: u32) -> Arc<str> {
+        match self.free_formulas.get(&arity).and_then(|free| free.last()) {
+            Some(&id) => Arc::clone(&self.names.signature(id).name),
+            None => format!("$formula{}", self.n_formulas + 1).into(),
+        }
+    }
+
+    /// Notes that a formula has this function now, whose name is the one for the next formula of its arity.
+    pub(crate) fn take_formula(&mut self, id: FunctionId) {
+        let free = self.free_formulas.get_mut(&self.names.signature(id).arity);
+        if free.and_then(Vec::pop).is_none() {
+            self.n_formulas += 1;
+        }
+    }
+
+    /// Notes that no formula has this function any more.
+    pub(crate) fn give_back_formula(&mut self, id: FunctionId) {
+        self.free_formulas.entry(self.names.signature(id).arity).or_default().push(id);
     }
 
     /// The definition that a call of the function reaches now.

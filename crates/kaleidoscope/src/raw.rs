@@ -38,14 +38,14 @@ impl<A: Arguments> Function<A> {
     #[inline]
     pub unsafe fn call_raw(&self, args: A) -> f64 {
         // SAFETY: the caller's promises; the callable is one of this function's engine, with the arity of `A`.
-        unsafe { args.call_raw(self.callable().address()) }
+        unsafe { args.call_raw(self.handle().callable.address()) }
     }
 
     /// The function's address for ever, whatever is defined behind it: a C function of doubles, to be handed to C.
     ///
     /// It is valid as long as the engine. Calls of it are raw calls: [`Function::call_raw`] says what they must keep to.
     pub fn pointer(&self) -> A::Pointer {
-        A::pointer(self.callable().address())
+        A::pointer(self.handle().callable.address())
     }
 }
 

@@ -155,7 +155,7 @@ impl Script {
         };
         note(jit.settle(commit.replaced));
         match item {
-            Some(Item::Expression { function, .. }) => evaluate(jit, &function).map(Some),
+            Some(Item::Expression { function, .. }) => evaluate(&self.engine, &function).map(Some),
             Some(Item::Definition { id, function, .. }) => {
                 note(jit.source.tell(|| Event::Defined {
                     body: BodyName { name: function.name.clone(), version: commit.version },

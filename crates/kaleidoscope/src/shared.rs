@@ -23,13 +23,11 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
 
 /// The state of one engine but for its functions' code.
 pub(crate) struct Shared {
     pub(crate) mode: Mode,
     pub(crate) stack_bytes: usize,
-    pub(crate) time_limit: Option<Duration>,
     max_functions: usize,
     pub(crate) max_item_bytes: usize,
     code_budget: CodeBudget,
@@ -72,7 +70,6 @@ impl Shared {
         Ok(Self {
             mode: builder.mode,
             stack_bytes: builder.stack_bytes,
-            time_limit: builder.time_limit,
             // What the engine provides is not counted.
             max_functions: builder.max_functions.saturating_add(program.names.n_functions()),
             max_item_bytes: builder.max_item_bytes,

@@ -112,11 +112,15 @@ impl Observer for Statistics {
         match event {
             Event::Read { took } => totals.parse += *took,
             Event::Defined { body, resolved_bytes } => {
-                totals.defined.insert(body.name.clone());
+                if !body.is_expression() {
+                    totals.defined.insert(body.name.clone());
+                }
                 totals.resolved_bytes += *resolved_bytes as u64;
             }
             Event::FirstCalled { body } => {
-                totals.called.insert(body.name.clone());
+                if !body.is_expression() {
+                    totals.called.insert(body.name.clone());
+                }
             }
             Event::GeneratorStarted { took } => totals.generator_start += *took,
             Event::IrMade { body, .. } => {

@@ -5,6 +5,7 @@ use super::{Names, State};
 use crate::code::FunctionId;
 use crate::item::Item;
 use crate::maths::MathsFunction;
+use crate::operator::Sign;
 use crate::reader::Reader;
 
 /// Reads and commits all items of a text without mistakes.
@@ -148,4 +149,21 @@ fn the_nearest_name_is_one_that_can_be_called() {
     assert_eq!(names.nearest_function("mandelbrot"), None);
     commit(&mut names, "def caller(x) callme(x)");
     assert_eq!(names.nearest_function("calme"), None);
+}
+
+#[test]
+fn a_removed_name_means_nothing() {
+    let mut names = Names::new();
+    commit(&mut names, "def unary!(x) x; def binary% 30 (a b) a;");
+    for name in ["unary!", "binary%"] {
+        names.remove(names.current(name).unwrap());
+    }
+    let (not, rest) = (Sign::new("!").unwrap(), Sign::new("%").unwrap());
+    assert_eq!((names.prefix_operator(not), names.binary_operator(rest)), (None, None));
+
+    let sin = names.current("sin").unwrap();
+    names.remove(sin);
+    assert_eq!((names.current("sin"), names.state(sin)), (None, State::Undefined));
+    assert!(names.known().all(|id| id != sin));
+    assert_eq!(names.known().count() + 3, names.n_functions());
 }

@@ -1,6 +1,6 @@
 //! The listing of tokens.
 
-use super::listing;
+use super::{is_name, listing};
 use crate::names::Names;
 use crate::reader::Reader;
 
@@ -37,4 +37,10 @@ fn the_listing_has_the_operators_as_they_were_taken() {
 
 ";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn names_are_what_the_language_takes_for_one() {
+    assert!(["x", "x_1", "Def"].into_iter().all(is_name));
+    assert!(!["", "1x", "_x", "x y", "def", "x#", "$x", "x ", " x"].into_iter().any(is_name));
 }

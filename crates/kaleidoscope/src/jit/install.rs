@@ -54,6 +54,11 @@ impl Callable {
         Self { address: stub.address(), arity }
     }
 
+    /// How many arguments it takes.
+    pub(crate) fn arity(self) -> u32 {
+        self.arity
+    }
+
     /// Where it is.
     pub(crate) fn address(self) -> CodeAddress {
         self.address

@@ -160,3 +160,39 @@ fn raw_calls_reach_what_is_prepared() {
             .unwrap();
     }
 }
+
+#[test]
+fn a_function_can_be_called_with_a_slice() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        check(&engine, "def ten(a b c d e f g h i j) a + 10 * j;", &[], &[]);
+        let ten = engine.dyn_function("ten").unwrap();
+        assert_eq!((&*ten.name(), ten.arity()), ("ten", 10));
+        let args = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0];
+        assert_eq!(ten.call(&args).unwrap(), 21.0);
+        let error = ten.call(&args[1..]).unwrap_err();
+        assert_eq!(error.code(), Code::WrongArgumentCount);
+        assert_eq!(error.to_string(), "`ten` takes 10 arguments, not 9");
+        assert_eq!(engine.dyn_function("eleven").unwrap_err().kind(), ErrorKind::UnknownFunction);
+        let sin = engine.dyn_function("sin").unwrap().typed::<(f64,)>().unwrap();
+        assert_eq!(sin.to_dyn().call(&[0.0]).unwrap(), 0.0);
+    }
+}
+
+#[test]
+fn a_limit_holds_for_one_handle() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        check(&engine, "def endless(x) for i = 0, x in x;", &[], &[]);
+        let limited = engine.within(Duration::from_millis(20));
+        let codes: Vec<_> =
+            limited.run("endless(1); 1;").diagnostics().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(codes, [Code::TimedOut], "{mode:?}");
+        let endless = engine.function::<(f64,)>("endless").unwrap();
+        let error = endless.within(Duration::from_millis(20)).call((1.0,)).unwrap_err();
+        assert_eq!(error.code(), Code::TimedOut, "{mode:?}");
+        let inside = limited.enter(|scope| scope.call(&endless, (1.0,)).unwrap_err().code());
+        assert_eq!(inside.unwrap(), Code::TimedOut, "{mode:?}");
+        assert_eq!(endless.call((0.0,)).unwrap(), 0.0);
+    }
+}

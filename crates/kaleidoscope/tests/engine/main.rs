@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod events;
+mod formulas;
 mod functions;
 mod lifecycle;
 mod limits;

@@ -1,0 +1,80 @@
+//! A formula: one expression over named parameters, which becomes a function of them.
+
+#[cfg(test)]
+mod tests;
+
+use crate::MAX_PARAMETERS;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::item::Read;
+use crate::lexer::Lexer;
+use crate::names::Names;
+use crate::parser::Parser;
+use crate::resolve::{Formula, resolve_formula};
+use crate::source::Span;
+use crate::syntax::Tree;
+use crate::token::is_name;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Reads a formula as the definition of a function of this name, which no program can write: one with a `$` in it. Changes
+/// no names.
+///
+/// ```
+/// use kaleidoscope_lang::{formula::read_formula, names::Names};
+///
+/// let read = read_formula("a * sin(x)", "$formula1".into(), &["a", "x"], &Names::new());
+/// assert!(read.item.is_some());
+/// let read = read_formula("a * sin(y)", "$formula1".into(), &["a", "x"], &Names::new());
+/// assert_eq!(read.diagnostics[0].message, "there is no variable `y` here");
+/// ```
+pub fn read_formula(text: &str, name: Arc<str>, parameters: &[&str], names: &Names) -> Read {
+    let mut diagnostics = check_parameters(parameters);
+    if text.len() >= u32::MAX as usize {
+        diagnostics.push(Diagnostic::error(
+            Code::TextTooLong,
+            None,
+            "the formula is too long: 4 GiB or more",
+        ));
+    }
+    if !diagnostics.is_empty() {
+        return Read { item: None, diagnostics, span: Span::new(0, 0) };
+    }
+    let mut tree = Tree::new();
+    let parameters: Vec<_> = parameters.iter().map(|parameter| tree.symbols.intern(parameter)).collect();
+    let mut parser = Parser::new(Lexer::new(text, 0), names, &mut tree, None);
+    let parsed = parser.expect_formula();
+    let span = Span::new(0, parser.taken_to());
+    let item = match parsed {
+        Ok(body) => {
+            diagnostics = parser.into_warnings();
+            let formula = Formula { name, parameters: &parameters, body, span };
+            resolve_formula(formula, &tree, names, &mut diagnostics)
+        }
+        Err(diagnostic) => {
+            diagnostics.push(*diagnostic);
+            None
+        }
+    };
+    Read { item, diagnostics, span }
+}
+
+/// What is wrong with the parameters.
+fn check_parameters(parameters: &[&str]) -> Vec<Diagnostic> {
+    if parameters.len() > MAX_PARAMETERS {
+        let message = format!("more than {MAX_PARAMETERS} parameters");
+        return vec![Diagnostic::error(Code::TooManyParameters, None, message)];
+    }
+    let mut diagnostics = Vec::new();
+    let mut seen = HashSet::new();
+    for parameter in parameters {
+        let (code, message) = if !is_name(parameter) {
+            (Code::UnexpectedToken, format!("`{}` is no name for a parameter", parameter.escape_debug()))
+        } else if !seen.insert(parameter) {
+            (Code::RepeatedParameter, format!("two parameters are named `{parameter}`"))
+        } else {
+            continue;
+        };
+        diagnostics.push(Diagnostic::error(code, None, message));
+    }
+    diagnostics
+}

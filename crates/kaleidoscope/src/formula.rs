@@ -1,0 +1,200 @@
+//! Formulas: expressions over named parameters, as a user types them, made callable.
+//!
+//! A formula is a function that no program can name. When the last handle of it goes, its definition and its code go, and the
+//! next formula with as many parameters takes its place and its stub: however many formulas come and go, memory stays
+//! level.
+
+use crate::event::{BodyName, Event};
+use crate::failure::Failure;
+use crate::handle::Handle;
+use crate::{
+    Arguments, CallError, Code, Color, Diagnostic, DynFunction, Engine, Error, Function, Source, render,
+};
+use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_lang::formula::read_formula;
+use kaleidoscope_lang::item::{Item, Read};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// An expression over named parameters. Made by [`Engine::formula`].
+///
+/// Clones are the same formula; its definition and its code are given back when the last of them goes, and the last of the
+/// functions made of it.
+#[derive(Clone, Debug)]
+pub struct Formula {
+    function: DynFunction,
+    text: Arc<str>,
+    parameters: Arc<[Box<str>]>,
+    warnings: Arc<[Diagnostic]>,
+}
+
+/// Withdraws a formula when nobody can call it any more.
+pub(crate) struct Life {
+    engine: Engine,
+    id: FunctionId,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let mut program = self.engine.jit.source.program();
+        let replaced = self.engine.withdraw(&mut program, self.id);
+        program.give_back_formula(self.id);
+        drop(program);
+        // An observer that panics has nobody to be told to: the formula goes all the same.
+        drop(self.engine.jit.settle(replaced));
+    }
+}
+
+impl fmt::Debug for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Life").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Makes a formula callable: an expression over these parameters. It may use everything that a program may, the program's
+    /// own functions and operators included, and follows their redefinition.
+    ///
+    /// It costs no code: that is made at the first call.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::new()?;
+    /// let wave = engine.formula("a * sin(x) + b", &["a", "b", "x"])?;
+    /// assert_eq!(wave.call(&[2.0, 1.0, 0.0])?, 1.0);
+    ///
+    /// let wrong = engine.formula("a * sin(y)", &["a", "x"]).unwrap_err();
+    /// assert_eq!(wrong.diagnostics()[0].message, "there is no variable `y` here");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with the text or the parameters, and that the engine may have no more functions.
+    pub fn formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, FormulaError> {
+        self.make_formula(text, parameters)
+            .map_err(|diagnostics| FormulaError { diagnostics, source: Source::new("formula", text) })
+    }
+
+    fn make_formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, Vec<Diagnostic>> {
+        let start = Instant::now();
+        let shared = &self.jit.source;
+        if text.len() > shared.max_item_bytes {
+            let message = format!("the formula is too long: more than {} bytes", shared.max_item_bytes);
+            return Err(vec![Diagnostic::error(Code::ItemTooLong, None, message)]);
+        }
+        let mut program = shared.program();
+        let name = program.name_of_formula(parameters.len() as u32);
+        let Read { item, diagnostics, span } = read_formula(text, name, parameters, &program.names);
+        let Some(item) = item else { return Err(diagnostics) };
+        let refuse = |failure: Failure| vec![failure.into_diagnostic(span)];
+        let commit = self.commit(&mut program, &item).map_err(refuse)?;
+        let Item::Definition { id, function, .. } = item else {
+            unreachable!("a formula is read as a definition")
+        };
+        program.take_formula(id);
+        drop(program);
+        // From here on the formula is withdrawn when something goes wrong.
+        let life = Arc::new(Life { engine: self.clone(), id });
+        let body = BodyName { name: Arc::clone(&function.name), version: commit.version };
+        self.jit
+            .settle(commit.replaced)
+            .and_then(|()| shared.tell(|| Event::Read { took: start.elapsed() }))
+            .and_then(|()| shared.tell(|| Event::Defined { body, resolved_bytes: function.bytes() }))
+            .map_err(refuse)?;
+        Ok(Formula {
+            function: DynFunction::new(Handle::new(self, id, function.n_params).keeping(life)),
+            text: text.into(),
+            parameters: parameters.iter().map(|&parameter| parameter.into()).collect(),
+            warnings: diagnostics.into(),
+        })
+    }
+}
+
+impl Formula {
+    /// Calls the formula with a value for each parameter, in their order.
+    ///
+    /// # Errors
+    /// As [`DynFunction::call`].
+    pub fn call(&self, args: &[f64]) -> Result<f64, CallError> {
+        self.function.call(args)
+    }
+
+    /// The formula as a function.
+    pub fn function(&self) -> &DynFunction {
+        &self.function
+    }
+
+    /// The formula as a function with arguments of this type: its calls cost less.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::new()?;
+    /// let hypotenuse = engine.formula("sqrt(a*a + b*b)", &["a", "b"])?.typed::<(f64, f64)>()?;
+    /// assert_eq!(hypotenuse.call((3.0, 4.0))?, 5.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::WrongArity`] when the formula has another number of parameters.
+    pub fn typed<A: Arguments>(&self) -> Result<Function<A>, Error> {
+        self.function.typed()
+    }
+
+    /// The same formula, each of whose calls may take so long.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { function: self.function.within(limit), ..self.clone() }
+    }
+
+    /// The text that it was made of.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The names of the parameters, in order.
+    pub fn parameters(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.parameters.iter().map(|parameter| &**parameter)
+    }
+
+    /// What is doubtful about the text, though it has a meaning.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+}
+
+impl fmt::Display for Formula {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Why a formula has no meaning.
+#[derive(Clone, Debug)]
+pub struct FormulaError {
+    diagnostics: Vec<Diagnostic>,
+    source: Source,
+}
+
+impl FormulaError {
+    /// What is wrong, with places in the formula's text; at least one error, and perhaps warnings.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// The diagnostics as text for a person, each with the place marked in the formula.
+    pub fn render(&self, color: Color) -> String {
+        self.diagnostics.iter().map(|diagnostic| render(diagnostic, &self.source, color)).collect()
+    }
+}
+
+impl fmt::Display for FormulaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let error = self.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+        f.write_str(error.map_or("the formula is wrong", |diagnostic| &diagnostic.message))
+    }
+}
+
+impl std::error::Error for FormulaError {}

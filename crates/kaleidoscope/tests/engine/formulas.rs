@@ -1,0 +1,143 @@
+//! Formulas: made, called, followed by redefinition, given back.
+
+use crate::memory::{alone, expect_level};
+use crate::{check, engine};
+use kaleidoscope::{Code, Color, Engine, ErrorKind, Formula, Mode, Statistics};
+use std::thread;
+use std::time::Duration;
+
+fn formula(engine: &Engine, text: &str, parameters: &[&str]) -> Formula {
+    engine.formula(text, parameters).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+#[test]
+fn a_formula_takes_its_parameters_in_their_order() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        let f = formula(&engine, "b / a + unused * 0", &["a", "b", "unused"]);
+        assert_eq!(f.call(&[4.0, 2.0, 1.0]).unwrap(), 0.5);
+        assert_eq!(f.typed::<(f64, f64, f64)>().unwrap().call((8.0, 2.0, 1.0)).unwrap(), 0.25);
+        assert_eq!(f.typed::<(f64,)>().unwrap_err().kind(), ErrorKind::WrongArity);
+        assert_eq!(f.call(&[1.0]).unwrap_err().code(), Code::WrongArgumentCount);
+        assert_eq!(f.parameters().collect::<Vec<_>>(), ["a", "b", "unused"]);
+        assert_eq!((f.text(), f.function().arity()), ("b / a + unused * 0", 3));
+        assert_eq!(formula(&engine, "6 * 7", &[]).call(&[]).unwrap(), 42.0);
+
+        let names: Vec<String> = (0..20).map(|n| format!("p{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let wide = formula(&engine, "p0 - p19", &names);
+        let args: Vec<f64> = (0..20).map(f64::from).collect();
+        assert_eq!(wide.call(&args).unwrap(), -19.0);
+        engine.enter(|scope| assert_eq!(scope.call_dyn(wide.function(), &args).unwrap(), -19.0)).unwrap();
+    }
+}
+
+#[test]
+fn a_formula_uses_the_program_and_follows_it() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        check(&engine, "def f(x) x + 1; def binary% 30 (a b) a * 10 + b;", &[], &[]);
+        let uses = formula(&engine, "f(x) % 3", &["x"]);
+        assert_eq!(uses.call(&[1.0]).unwrap(), 23.0);
+        check(&engine, "def f(x) x + 2;", &[], &[]);
+        assert_eq!(uses.call(&[1.0]).unwrap(), 33.0);
+        // No program can call a formula, and two formulas know nothing of each other.
+        let other = formula(&engine, "x * 2", &["x"]);
+        assert_eq!((uses.call(&[1.0]).unwrap(), other.call(&[1.0]).unwrap()), (33.0, 2.0));
+    }
+}
+
+#[test]
+fn a_wrong_formula_is_told_and_leaves_nothing() {
+    let engine = engine(Mode::default());
+    let error = engine.formula("1 +\n  f(y)", &["x"]).unwrap_err();
+    let codes: Vec<_> = error.diagnostics().iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, [Code::UnknownFunction, Code::UnknownVariable]);
+    assert_eq!(error.to_string(), "there is no function `f`");
+    let text = error.render(Color::Never);
+    assert!(text.contains("formula:2:3"), "{text}");
+    assert_eq!(
+        engine.formula("def f(x) x", &[]).unwrap_err().diagnostics()[0].code,
+        Code::ExpectedExpression
+    );
+    check(&engine, "f(1);", &[], &["KLS2002"]);
+
+    let engine = Engine::builder().max_item_bytes(10).max_functions(2).build().unwrap();
+    assert_eq!(engine.formula("1+1+1+1+1+1", &[]).unwrap_err().diagnostics()[0].code, Code::ItemTooLong);
+    let kept = [formula(&engine, "1", &[]), formula(&engine, "2", &[])];
+    assert_eq!(engine.formula("3", &[]).unwrap_err().diagnostics()[0].code, Code::TooManyFunctions);
+    drop(kept);
+    assert_eq!(formula(&engine, "3", &[]).call(&[]).unwrap(), 3.0);
+}
+
+#[test]
+fn what_is_doubtful_about_a_formula_is_a_warning() {
+    let engine = engine(Mode::default());
+    let doubtful = formula(&engine, "x + 1e999", &["x"]);
+    assert_eq!(doubtful.warnings()[0].code, Code::NumberOutOfRange);
+    assert!(doubtful.call(&[1.0]).unwrap().is_infinite());
+}
+
+#[test]
+fn a_formula_lives_as_long_as_something_made_of_it() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        let one = formula(&engine, "x + 1", &["x"]).typed::<(f64,)>().unwrap();
+        let two = formula(&engine, "x + 2", &["x"]).within(Duration::from_secs(60)).function().clone();
+        let three = formula(&engine, "x + 3", &["x"]);
+        drop(three);
+        // It takes the place of the third.
+        let four = formula(&engine, "x + 4", &["x"]);
+        let results = (one.call((10.0,)).unwrap(), two.call(&[10.0]).unwrap(), four.call(&[10.0]).unwrap());
+        assert_eq!(results, (11.0, 12.0, 14.0), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_formula_may_be_dropped_by_a_thread_while_another_makes_one() {
+    let engine = engine(Mode::default());
+    thread::scope(|scope| {
+        for seed in 0..4 {
+            let engine = &engine;
+            scope.spawn(move || {
+                for n in 0..200 {
+                    let expected = f64::from(seed * 1000 + n);
+                    let f = formula(engine, &format!("x + {expected}"), &["x"]);
+                    assert_eq!(f.call(&[0.0]).unwrap(), expected);
+                    assert_eq!(f.call(&[1.0]).unwrap(), expected + 1.0);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn an_endless_formula_ends_in_time() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        let endless = formula(&engine, "for i = 0, 1 in x", &["x"]);
+        let error = endless.within(Duration::from_millis(20)).call(&[1.0]).unwrap_err();
+        assert_eq!(error.code(), Code::TimedOut, "{mode:?}");
+    }
+}
+
+#[test]
+fn formulas_that_come_and_go_leave_memory_level() {
+    alone("formulas::formulas_that_come_and_go_leave_memory_level", || {
+        let engine = engine(Mode::default());
+        expect_level(1_000, |n| {
+            let f = formula(&engine, &format!("sin(x) * {n} + y"), &["x", "y"]);
+            assert_eq!(f.call(&[0.0, 1.0]).unwrap(), 1.0);
+            assert_eq!(f.call(&[0.0, 2.0]).unwrap(), 2.0);
+        });
+    });
+}
+
+#[test]
+fn formulas_are_not_counted_as_definitions() {
+    let statistics = std::sync::Arc::new(Statistics::new());
+    let engine = Engine::builder().observer(std::sync::Arc::clone(&statistics)).build().unwrap();
+    assert_eq!(formula(&engine, "1 + x", &["x"]).call(&[1.0]).unwrap(), 2.0);
+    let totals = statistics.totals();
+    assert_eq!((totals.defined.len(), totals.called.len(), totals.compiled.len()), (0, 0, 1));
+}
