@@ -1,7 +1,7 @@
 //! The command line, as scripts may rely on it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kaleidoscope::{Builder, Mode, Optimization};
+use kaleidoscope::{Builder, Engine, Error, Mode, Optimization};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -92,6 +92,9 @@ pub(crate) struct RunOptions {
     pub(crate) quiet: bool,
 
     #[command(flatten)]
+    pub(crate) prelude: PreludeOption,
+
+    #[command(flatten)]
     pub(crate) messages: MessageOption,
 }
 
@@ -114,6 +117,9 @@ pub(crate) struct EmitOptions {
     pub(crate) optimization: OptimizationOption,
 
     #[command(flatten)]
+    pub(crate) prelude: PreludeOption,
+
+    #[command(flatten)]
     pub(crate) messages: MessageOption,
 }
 
@@ -123,6 +129,9 @@ pub(crate) struct CheckOptions {
     /// The files, as if run in order in one session; `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) prelude: PreludeOption,
 
     #[command(flatten)]
     pub(crate) messages: MessageOption,
@@ -152,6 +161,25 @@ impl OptimizationOption {
             2 => Optimization::Default,
             _ => Optimization::Aggressive,
         })
+    }
+}
+
+/// What there is before the program.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct PreludeOption {
+    /// Begin with the usual operators: - ! > <= >= == != && || & | :
+    #[arg(long = "prelude")]
+    is_wanted: bool,
+}
+
+impl PreludeOption {
+    /// The engine that the builder makes, with what is wanted of it.
+    pub(crate) fn build(self, builder: Builder) -> Result<Engine, Error> {
+        let engine = builder.build()?;
+        if self.is_wanted {
+            engine.prelude();
+        }
+        Ok(engine)
     }
 }
 

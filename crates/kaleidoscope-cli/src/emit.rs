@@ -27,7 +27,7 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
             return Exit::Usage;
         }
     };
-    let engine = match builder.build() {
+    let engine = match options.prelude.build(builder) {
         Ok(engine) => engine,
         Err(error) => {
             reporter.failure(&error.to_string());

@@ -53,7 +53,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     if let Some(trace) = &trace {
         builder = builder.observer(trace.clone());
     }
-    let engine = match builder.build() {
+    let engine = match options.prelude.build(builder) {
         Ok(engine) => engine,
         Err(error) => {
             reporter.failure(&error.to_string());
@@ -220,7 +220,7 @@ impl Session {
 pub(crate) fn check(options: &CheckOptions) -> Exit {
     let console = Console::new();
     let reporter = Reporter::new(options.messages.format, console.clone());
-    let engine = match Engine::builder().output(console).build() {
+    let engine = match options.prelude.build(Engine::builder().output(console)) {
         Ok(engine) => engine,
         Err(error) => {
             reporter.failure(&error.to_string());

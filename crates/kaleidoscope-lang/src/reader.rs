@@ -112,6 +112,11 @@ impl Reader {
         self.source.clone()
     }
 
+    /// The piece of the text at `span`.
+    pub fn slice(&self, span: Span) -> &str {
+        self.source.slice(span)
+    }
+
     /// Notes the tokens of each item from now on, for [`Reader::tokens`].
     pub fn keep_tokens(&mut self) {
         self.tokens.get_or_insert_default();

@@ -54,6 +54,7 @@ pub struct Builder {
     pub(crate) max_functions: usize,
     pub(crate) max_code_bytes: usize,
     pub(crate) max_item_bytes: usize,
+    pub(crate) provided: Option<Vec<String>>,
     pub(crate) output: Box<dyn Output>,
     pub(crate) observers: Vec<Box<dyn Observer>>,
 }
@@ -71,6 +72,7 @@ impl Default for Builder {
             max_functions: usize::MAX,
             max_code_bytes: usize::MAX,
             max_item_bytes: usize::MAX,
+            provided: None,
             output: Box::new(StandardOutput),
             observers: Vec::new(),
         }
@@ -164,6 +166,25 @@ impl Builder {
         self
     }
 
+    /// The functions of the host and of the maths library that programs find in the new engine, by name; all that there are if
+    /// not set. The others are as if they had never been: their names can be given to other functions. What the application
+    /// adds itself is not meant.
+    ///
+    /// ```
+    /// use kaleidoscope::{Code, Engine};
+    ///
+    /// let engine = Engine::builder().provide_only(["sin", "cos"]).build()?;
+    /// assert_eq!(engine.run("cos(0);").values().next(), Some(1.0));
+    /// let outcome = engine.run("putchard(65);");
+    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::UnknownFunction));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    #[must_use]
+    pub fn provide_only<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.provided = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Where programs write to; the process's standard output if not set. It may call the engine; but a handle of its own keeps
     /// the engine, and that the handle, for ever.
     #[must_use]
@@ -182,7 +203,8 @@ impl Builder {
     /// Makes the engine. Code generators are not started before there is code to make.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Memory`] when the operating system gives no memory.
+    /// [`crate::ErrorKind::Memory`] when the operating system gives no memory, [`crate::ErrorKind::UnknownFunction`] when
+    /// [`Builder::provide_only`] was given a name that is no function's.
     pub fn build(self) -> Result<Engine, Error> {
         Engine::from_builder(self)
     }

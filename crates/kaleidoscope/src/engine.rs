@@ -80,7 +80,8 @@ impl Engine {
 
     pub(crate) fn from_builder(builder: Builder) -> Result<Self, Error> {
         let time_limit = builder.time_limit;
-        let jit = Arc::new(Jit::new(Shared::new(builder).map_err(Error::memory)?));
+        let program = Program::new(builder.provided.as_deref())?;
+        let jit = Arc::new(Jit::new(Shared::new(builder, program).map_err(Error::memory)?));
         jit.source.set_jit(&jit);
         let compiling = Compiling(jit.source.compile_threads.clone());
         let engine = Self { jit, time_limit, _compiling: Arc::new(compiling) };
@@ -138,9 +139,7 @@ impl Engine {
     pub fn run(&self, text: &str) -> Outcome {
         let mut script = self.script("text");
         script.push(text);
-        script.finish();
-        let items = std::iter::from_fn(|| script.run_next()).collect();
-        Outcome { items, source: script.source() }
+        script.run_to_end()
     }
 
     /// A text to be run item by item. The name is for diagnostics: a file's name, say.
@@ -192,8 +191,8 @@ impl Engine {
         self.jit.define(stub_of(id), version)
     }
 
-    /// Makes the item part of the program. On an error nothing has changed.
-    pub(crate) fn commit(&self, program: &mut Program, item: &Item) -> Result<Commit, Failure> {
+    /// Makes the item part of the program, which this is the text of. On an error nothing has changed.
+    pub(crate) fn commit(&self, program: &mut Program, item: &Item, source: &str) -> Result<Commit, Failure> {
         let n_functions = program.names.n_functions() + item.new_functions().len();
         self.jit.source.check_functions(n_functions)?;
         self.declare(program, n_functions).map_err(|error| Failure::Memory { reason: error.to_string() })?;
@@ -203,7 +202,7 @@ impl Engine {
         };
         program.names.commit(item);
         let Item::Definition { id, function, .. } = item else { return Ok(Commit::default()) };
-        let version = program.define(*id, Arc::clone(function));
+        let version = program.define(*id, Arc::clone(function), source);
         let mut replaced = self.jit.define(stub_of(*id), version);
         if let Some(before) = before.filter(|before| before != id) {
             // The name has another arity now: the old function is withdrawn.

@@ -3,9 +3,10 @@
 //! Mistakes in a user's program are no errors in this sense; they come as [`crate::Diagnostic`]s, and from calls as
 //! [`crate::CallError`]s.
 
+use crate::failure::Failure;
 use std::fmt;
 
-/// Why an engine, or a handle of a function, could not be made.
+/// Why what was asked of an engine could not be done.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -23,6 +24,8 @@ pub enum ErrorKind {
     UnknownFunction,
     /// The function takes another number of arguments.
     WrongArity,
+    /// What was asked for was done, but an observer that was told of it panicked.
+    Observer,
 }
 
 impl Error {
@@ -39,6 +42,11 @@ impl Error {
     pub(crate) fn wrong_arity(name: &str, asked: u32, takes: u32) -> Self {
         let message = format!("`{name}` was asked for with {asked} arguments, and takes {takes}");
         Self { kind: ErrorKind::WrongArity, message, source: None }
+    }
+
+    pub(crate) fn observer(failure: Failure) -> Self {
+        let (_, message) = failure.describe();
+        Self { kind: ErrorKind::Observer, message, source: None }
     }
 
     /// What kind of error it is.

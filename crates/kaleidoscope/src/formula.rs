@@ -89,7 +89,7 @@ impl Engine {
         let Read { item, diagnostics, span } = read_formula(text, name, parameters, &program.names);
         let Some(item) = item else { return Err(diagnostics) };
         let refuse = |failure: Failure| vec![failure.into_diagnostic(span)];
-        let commit = self.commit(&mut program, &item).map_err(refuse)?;
+        let commit = self.commit(&mut program, &item, text).map_err(refuse)?;
         let Item::Definition { id, function, .. } = item else {
             unreachable!("a formula is read as a definition")
         };

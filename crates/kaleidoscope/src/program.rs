@@ -2,13 +2,14 @@
 //!
 //! The state of the engine that reading text changes, under one lock. No code lives here, and nothing is called from here.
 
+use crate::Error;
 use crate::event::BodyName;
 use crate::failure::Failure;
 use crate::host::HOST_FUNCTIONS;
 use kaleidoscope_codegen::{Callee, Unit};
 use kaleidoscope_lang::code::{Function, FunctionId, Op};
 use kaleidoscope_lang::names::{Names, State};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The names, and what functions mean.
@@ -35,14 +36,26 @@ pub(crate) struct Definition {
     pub(crate) function: Arc<Function>,
     /// Counts the definitions of the name, whatever their arity, from 1.
     pub(crate) version: u32,
+    /// The text of it.
+    pub(crate) source: Arc<str>,
     was_called: bool,
 }
 
 impl Program {
-    pub(crate) fn new() -> Self {
+    /// What every program finds; of the functions only those with these names, if any are given.
+    pub(crate) fn new(provided: Option<&[String]>) -> Result<Self, Error> {
         let mut names = Names::new();
         let hosts = HOST_FUNCTIONS.iter().map(|host| names.declare_host(host.name, host.arity)).collect();
-        Self {
+        if let Some(provided) = provided {
+            let unknown = provided.iter().find(|name| names.current(name).is_none());
+            if let Some(unknown) = unknown {
+                return Err(Error::unknown_function(unknown));
+            }
+            let provided: HashSet<_> = provided.iter().filter_map(|name| names.current(name)).collect();
+            let hidden: Vec<_> = names.known().filter(|id| !provided.contains(id)).collect();
+            hidden.into_iter().for_each(|id| names.remove(id));
+        }
+        Ok(Self {
             names,
             definitions: Vec::new(),
             slots: Vec::new(),
@@ -50,7 +63,7 @@ impl Program {
             n_formulas: 0,
             free_formulas: HashMap::new(),
             hosts,
-        }
+        })
     }
 
     /// Notes where the slots of functions are that had none yet.
@@ -59,13 +72,14 @@ impl Program {
     }
 
     /// Puts a definition in the place of what was there.
-    pub(crate) fn define(&mut self, id: FunctionId, function: Arc<Function>) -> u32 {
+    pub(crate) fn define(&mut self, id: FunctionId, function: Arc<Function>, source: &str) -> u32 {
         let version = self.versions.entry(function.name.clone()).or_default();
         *version += 1;
         if self.definitions.len() <= id.index() {
             self.definitions.resize_with(id.index() + 1, || None);
         }
-        self.definitions[id.index()] = Some(Definition { function, version: *version, was_called: false });
+        self.definitions[id.index()] =
+            Some(Definition { function, version: *version, source: source.into(), was_called: false });
         *version
     }
 

@@ -105,6 +105,13 @@ impl Script {
         self.run(Reader::read_line)
     }
 
+    /// Runs all that is left, going on after errors: no more text comes.
+    pub(crate) fn run_to_end(mut self) -> Outcome {
+        self.finish();
+        let items = std::iter::from_fn(|| self.run_next()).collect();
+        Outcome { items, source: self.source() }
+    }
+
     /// Reads the next item and makes it part of the program, but runs nothing: for tools that look at a program.
     pub fn read_next(&mut self) -> Option<Read> {
         self.read(Reader::read).map(|(read, _)| read)
@@ -119,7 +126,7 @@ impl Script {
         let mut program = self.engine.jit.source.program();
         let read = read(&mut self.reader, &program.names)?;
         let commit = match &read.item {
-            Some(item) => self.engine.commit(&mut program, item),
+            Some(item) => self.engine.commit(&mut program, item, self.reader.slice(read.span)),
             None => Ok(Commit::default()),
         };
         Some((read, commit))

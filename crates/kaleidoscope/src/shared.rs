@@ -50,8 +50,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(builder: Builder) -> Result<Self, kaleidoscope_native::Error> {
-        let program = Program::new();
+    pub(crate) fn new(builder: Builder, program: Program) -> Result<Self, kaleidoscope_native::Error> {
         let host_pool = HostPool::new();
         let host_stubs = HOST_FUNCTIONS
             .iter()

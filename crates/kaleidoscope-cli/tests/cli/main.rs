@@ -10,5 +10,6 @@ mod end;
 mod input;
 mod output;
 mod plugin;
+mod prelude;
 mod statistics;
 mod stop;

@@ -1,0 +1,21 @@
+//! `--prelude`: the usual operators, in every part of the command.
+
+use crate::command::{check, file, path, run};
+
+#[test]
+fn the_usual_operators_are_there_when_asked_for() {
+    let text = "-2^2; 2^3^2; 1/2; 1e-3; 1 == 1 && !(2 <= 1);";
+    check(&["--prelude", "-e", text], 0, "-4\n512\n0.5\n0.001\n1\n");
+    check(&["--prelude", "--jit", "off", "-e", text], 0, "-4\n512\n0.5\n0.001\n1\n");
+    assert_eq!(run(&["-e", "-2^2"]).code, 1);
+}
+
+#[test]
+fn what_looks_at_programs_knows_them_too() {
+    let program = file(b"def positive(x) x > 0 || x == 0;");
+    check(&["check", "--prelude", path(&program)], 0, "");
+    assert_eq!(run(&["check", path(&program)]).code, 1);
+    let emitted = run(&["emit", "ast", "--prelude", path(&program)]);
+    assert_eq!(emitted.code, 0, "{}", emitted.stderr);
+    assert!(emitted.stdout.contains("||") && !emitted.stdout.contains("unary"), "{}", emitted.stdout);
+}

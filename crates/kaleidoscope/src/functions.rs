@@ -1,0 +1,120 @@
+//! What functions there are, and taking them away.
+
+use crate::program::Program;
+use crate::{Engine, Error};
+use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_lang::names::State;
+use std::sync::Arc;
+
+/// A function that programs can call by its name. From [`Engine::functions`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FunctionInfo {
+    /// The name: `fib`; of operators `unary!`, `binary|`.
+    pub name: Arc<str>,
+    /// How many arguments it takes.
+    pub arity: usize,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a function comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A `def` of a program.
+    Program {
+        /// Counts the definitions of the name, from 1.
+        version: u32,
+        /// The names of the parameters, in order.
+        parameters: Vec<Arc<str>>,
+        /// The text of the definition.
+        source: Arc<str>,
+    },
+    /// C's maths library.
+    Maths,
+    /// The host: the engine itself, or the application.
+    Host,
+    /// Nowhere yet: an `extern` says that there is to be one.
+    Declared,
+}
+
+impl Engine {
+    /// The functions that programs can call by their names, operators included, in the order in which the names first occurred.
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Origin};
+    ///
+    /// let engine = Engine::new()?;
+    /// engine.run("def area(w h) w * h;");
+    /// let area = engine.functions().into_iter().find(|function| &*function.name == "area").expect("it is defined");
+    /// let Origin::Program { parameters, source, .. } = area.origin else { panic!("it is the program's") };
+    /// assert_eq!(parameters.join(", "), "w, h");
+    /// assert_eq!(&*source, "def area(w h) w * h");
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    pub fn functions(&self) -> Vec<FunctionInfo> {
+        let program = self.jit.source.program();
+        program.names.known().filter_map(|id| program.info(id)).collect()
+    }
+
+    /// The function of this name, if there is one.
+    pub fn function_info(&self, name: &str) -> Option<FunctionInfo> {
+        let program = self.jit.source.program();
+        let id = program.names.current(name)?;
+        program.info(id)
+    }
+
+    /// Takes a function away: one of the program, of the maths library or of the host; an operator by the name of its function, as
+    /// `binary|`. From then on its name means nothing, in text that is read and for calls that begin, and can be
+    /// given again.
+    ///
+    /// ```
+    /// use kaleidoscope::{Code, Engine};
+    ///
+    /// let engine = Engine::new()?;
+    /// engine.run("def twice(f) f * 2; def four(x) twice(twice(x));");
+    /// let four = engine.function::<(f64,)>("four")?;
+    /// engine.remove("twice")?;
+    /// assert_eq!(four.call((1.0,)).unwrap_err().code(), Code::UndefinedCalled);
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::UnknownFunction`] when the name means nothing, and [`crate::ErrorKind::Observer`] when the function is gone,
+    /// but an observer that was told panicked.
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        let mut program = self.jit.source.program();
+        let Some(id) = program.names.current(name).filter(|_| !name.starts_with('$')) else {
+            return Err(Error::unknown_function(name));
+        };
+        let replaced = self.withdraw(&mut program, id);
+        drop(program);
+        self.jit.settle(replaced).map_err(Error::observer)
+    }
+}
+
+impl Program {
+    /// What there is to say of a function that has a name; nothing of a formula's.
+    fn info(&self, id: FunctionId) -> Option<FunctionInfo> {
+        let signature = self.names.signature(id).clone();
+        if signature.name.starts_with('$') {
+            return None;
+        }
+        let origin = match self.names.state(id) {
+            State::Maths(_) => Origin::Maths,
+            State::Host => Origin::Host,
+            State::Declared => Origin::Declared,
+            _ => {
+                let definition = self.definition(id)?;
+                let function = &definition.function;
+                Origin::Program {
+                    version: definition.version,
+                    parameters: function.locals[..function.n_params as usize].to_vec(),
+                    source: Arc::clone(&definition.source),
+                }
+            }
+        };
+        Some(FunctionInfo { name: signature.name, arity: signature.arity as usize, origin })
+    }
+}
