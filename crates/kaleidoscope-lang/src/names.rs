@@ -202,7 +202,7 @@ impl Names {
     }
 
     /// The function of this name and arity, whatever stands behind it.
-    pub(crate) fn find(&self, name: &str, arity: u32) -> Option<FunctionId> {
+    pub fn find(&self, name: &str, arity: u32) -> Option<FunctionId> {
         self.of_name(self.by_name.get(name)?.youngest).find(|&id| self.signature(id).arity == arity)
     }
 

@@ -340,6 +340,9 @@ impl<'call> Activation<'call> {
     }
 
     /// Asks the runtime; gives back what it answers, or where to land when it traps.
+    ///
+    /// Inline, as what it calls: the question and its answer otherwise pass through memory at each step.
+    #[inline]
     pub(crate) fn ask<T>(
         &self,
         question: impl FnOnce(&dyn Runtime) -> Result<T, Trap>,

@@ -56,6 +56,7 @@ impl Trap {
     /// Runs `body`; a panic in it becomes a trap.
     ///
     /// What `body` left half done stays so: as with a poisoned lock, whoever looks at it later must cope.
+    #[inline]
     pub(crate) fn catch<T>(body: impl FnOnce() -> Result<T, Self>) -> Result<T, Self> {
         catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(Self::Panic(payload)))
     }

@@ -2,18 +2,32 @@
 
 use crate::Code;
 use crate::failure::Failure;
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a call of a function ended early.
+///
+/// Where a function of the host gave an error back, that is its [`source`](Error::source). Two are equal when they say the
+/// same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallError(Box<Inner>);
 
 // Behind a pointer, so that results are small: they are on the way of every call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Inner {
     code: Code,
     message: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
+
+impl PartialEq for Inner {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code && self.message == other.message
+    }
+}
+
+impl Eq for Inner {}
 
 impl CallError {
     /// What kind of error it is: [`Code::StackOverflow`], say.
@@ -25,8 +39,9 @@ impl CallError {
 impl From<Failure> for CallError {
     #[cold]
     fn from(failure: Failure) -> Self {
+        let source = failure.source();
         let (code, message) = failure.describe();
-        Self(Box::new(Inner { code, message }))
+        Self(Box::new(Inner { code, message, source }))
     }
 }
 
@@ -36,4 +51,11 @@ impl fmt::Display for CallError {
     }
 }
 
-impl std::error::Error for CallError {}
+impl Error for CallError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0.source {
+            Some(source) => Some(&**source),
+            None => None,
+        }
+    }
+}

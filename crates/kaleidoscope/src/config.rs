@@ -1,5 +1,6 @@
 //! How an engine is set up.
 
+use crate::host::Registration;
 use crate::policy::Thresholds;
 use crate::{Engine, Error, Observer, Output, StandardOutput};
 use kaleidoscope_codegen::{Backend, Optimization};
@@ -57,6 +58,7 @@ pub struct Builder {
     pub(crate) provided: Option<Vec<String>>,
     pub(crate) output: Box<dyn Output>,
     pub(crate) observers: Vec<Box<dyn Observer>>,
+    pub(crate) registrations: Vec<Registration>,
 }
 
 impl Default for Builder {
@@ -75,6 +77,7 @@ impl Default for Builder {
             provided: None,
             output: Box::new(StandardOutput),
             observers: Vec::new(),
+            registrations: Vec::new(),
         }
     }
 }
@@ -142,7 +145,7 @@ impl Builder {
     }
 
     /// The most functions that programs may name: defined, declared or only called, counted by name and number of
-    /// parameters; those that the engine provides are not counted. Any number if not set. An item that names more fails
+    /// parameters; those that the engine or the host provides are not counted. Any number if not set. An item that names more fails
     /// with [`crate::Code::TooManyFunctions`].
     #[must_use]
     pub fn max_functions(mut self, n: usize) -> Self {
@@ -204,7 +207,8 @@ impl Builder {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Memory`] when the operating system gives no memory, [`crate::ErrorKind::UnknownFunction`] when
-    /// [`Builder::provide_only`] was given a name that is no function's.
+    /// [`Builder::provide_only`] was given a name that is no function's, and what [`Engine::register`] says of what was
+    /// [registered](Self::register).
     pub fn build(self) -> Result<Engine, Error> {
         Engine::from_builder(self)
     }
@@ -232,6 +236,7 @@ impl fmt::Debug for Builder {
             .field("stack_bytes", &self.stack_bytes)
             .field("time_limit", &self.time_limit)
             .field("observers", &self.observers.len())
+            .field("registrations", &self.registrations)
             .finish_non_exhaustive()
     }
 }

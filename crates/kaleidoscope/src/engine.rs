@@ -78,17 +78,24 @@ impl Engine {
         Builder::default()
     }
 
-    pub(crate) fn from_builder(builder: Builder) -> Result<Self, Error> {
+    pub(crate) fn from_builder(mut builder: Builder) -> Result<Self, Error> {
         let time_limit = builder.time_limit;
-        let program = Program::new(builder.provided.as_deref())?;
-        let jit = Arc::new(Jit::new(Shared::new(builder, program).map_err(Error::memory)?));
+        let provided = builder.provided.take();
+        let registrations = std::mem::take(&mut builder.registrations);
+        let jit = Arc::new(Jit::new(Shared::new(builder).map_err(Error::memory)?));
         jit.source.set_jit(&jit);
         let compiling = Compiling(jit.source.compile_threads.clone());
         let engine = Self { jit, time_limit, _compiling: Arc::new(compiling) };
         let mut program = engine.jit.source.program();
+        if let Some(provided) = provided {
+            program.keep_only(&provided)?;
+        }
         let n_functions = program.names.n_functions();
         engine.declare(&mut program, n_functions).map_err(Error::memory)?;
         drop(program);
+        for registration in registrations {
+            engine.provide(registration)?;
+        }
         Ok(engine)
     }
 
@@ -179,7 +186,11 @@ impl Engine {
     }
 
     /// Gives stubs to the functions that have none yet, up to this number of functions.
-    fn declare(&self, program: &mut Program, n_functions: usize) -> Result<(), kaleidoscope_native::Error> {
+    pub(crate) fn declare(
+        &self,
+        program: &mut Program,
+        n_functions: usize,
+    ) -> Result<(), kaleidoscope_native::Error> {
         let slots = self.jit.declare(n_functions)?;
         program.add_slots(slots);
         Ok(())
@@ -194,7 +205,7 @@ impl Engine {
     /// Makes the item part of the program, which this is the text of. On an error nothing has changed.
     pub(crate) fn commit(&self, program: &mut Program, item: &Item, source: &str) -> Result<Commit, Failure> {
         let n_functions = program.names.n_functions() + item.new_functions().len();
-        self.jit.source.check_functions(n_functions)?;
+        self.jit.source.check_functions(n_functions - program.n_provided())?;
         self.declare(program, n_functions).map_err(|error| Failure::Memory { reason: error.to_string() })?;
         let before = match item {
             Item::Definition { function, .. } => program.names.current(&function.name),

@@ -4,6 +4,7 @@
 //! [`crate::CallError`]s.
 
 use crate::failure::Failure;
+use kaleidoscope_lang::MAX_PARAMETERS;
 use std::fmt;
 
 /// Why what was asked of an engine could not be done.
@@ -26,6 +27,10 @@ pub enum ErrorKind {
     WrongArity,
     /// What was asked for was done, but an observer that was told of it panicked.
     Observer,
+    /// The language has no such name: it is no identifier, or a keyword.
+    InvalidName,
+    /// A function has more parameters than the language allows.
+    TooManyParameters,
 }
 
 impl Error {
@@ -47,6 +52,16 @@ impl Error {
     pub(crate) fn observer(failure: Failure) -> Self {
         let (_, message) = failure.describe();
         Self { kind: ErrorKind::Observer, message, source: None }
+    }
+
+    pub(crate) fn invalid_name(name: &str) -> Self {
+        let message = format!("`{name}` is no name in the language");
+        Self { kind: ErrorKind::InvalidName, message, source: None }
+    }
+
+    pub(crate) fn too_many_parameters(name: &str, n: u32) -> Self {
+        let message = format!("`{name}` has {n} parameters, and the most are {MAX_PARAMETERS}");
+        Self { kind: ErrorKind::TooManyParameters, message, source: None }
     }
 
     /// What kind of error it is.

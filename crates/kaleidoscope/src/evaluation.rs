@@ -131,9 +131,8 @@ impl Environment for Reference<'_> {
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
-        let position =
-            self.shared.program().host(id).expect("`Callee::Host` is said of the host's functions");
-        self.shared.call_host(position, args)
+        let host = self.shared.program().host(id).map(|host| host.stub.id());
+        self.shared.call_host(host.expect("`Callee::Host` is said of the host's functions"), args)
     }
 
     fn stop_requested(&self) -> bool {

@@ -6,6 +6,7 @@ use kaleidoscope_lang::diagnostic::{Code, Diagnostic};
 use kaleidoscope_lang::evaluate::Fault;
 use kaleidoscope_lang::source::Span;
 use std::any::Any;
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
@@ -30,13 +31,17 @@ pub(crate) enum Failure {
     TimedOut { inside: Vec<Arc<str>> },
     /// What the program wrote could not be written.
     Output(io::Error),
+    /// A function of the host gave an error back.
+    Host { name: Arc<str>, error: Arc<dyn Error + Send + Sync> },
+    /// A function of the host panicked.
+    HostPanic { name: Arc<str>, text: String },
     /// No code could be made.
     Compile { body: BodyName, reason: NoCode },
     /// The program names more functions than it may.
     TooManyFunctions,
     /// Code takes more memory than it may.
     CodeMemory { limit: usize },
-    /// An observer or an output sink panicked.
+    /// An observer panicked.
     Panic { text: String },
 }
 
@@ -87,6 +92,8 @@ impl Failure {
             Self::Output(error) => {
                 (Code::HostError, format!("the output of the program cannot be written: {error}"))
             }
+            Self::Host { name, error } => (Code::HostError, format!("`{name}` failed: {error}")),
+            Self::HostPanic { name, text } => (Code::HostPanic, format!("`{name}` panicked: {text}")),
             Self::Compile { body, reason } => {
                 let code = match reason {
                     NoCode::TooLarge => Code::CodeTooLarge,
@@ -102,6 +109,14 @@ impl Failure {
                 format!("the program's code would take more than the {limit} bytes it is allowed"),
             ),
             Self::Panic { text } => (Code::HostPanic, format!("the host panicked: {text}")),
+        }
+    }
+
+    /// The host's own error, if it was one.
+    pub(crate) fn source(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        match self {
+            Self::Host { error, .. } => Some(Arc::clone(error)),
+            _ => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What functions there are, and taking them away.
 
+use crate::host::HostEntry;
 use crate::program::Program;
 use crate::{Engine, Error};
 use kaleidoscope_lang::code::FunctionId;
@@ -89,7 +90,12 @@ impl Engine {
             return Err(Error::unknown_function(name));
         };
         let replaced = self.withdraw(&mut program, id);
+        let closure = program.host(id).and_then(|host| {
+            let removed = HostEntry::withdrawn(name.into(), None);
+            self.jit.source.hosts.set(host.stub.id(), removed)
+        });
         drop(program);
+        drop(closure);
         self.jit.settle(replaced).map_err(Error::observer)
     }
 }

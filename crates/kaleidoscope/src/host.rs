@@ -1,50 +1,101 @@
-//! The functions of the host that every program knows: `putchard`, `printd`, and C's maths library.
+//! Functions of the host: what a closure must be to become a function of programs.
+//!
+//! A closure is kept behind a number (`host/table.rs`), and code reaches it through a stub of that number, on the host's
+//! stack and with no lock held. [`crate::Engine::register`] is in `host/register.rs`, what every program knows from the
+//! start in `host/provided.rs`.
+//!
+//! That a closure's parameters are found by a parameter of the trait, which nobody names, is an idea of web frameworks'
+//! handlers (axum, `axum/src/handler/mod.rs`).
 
-use crate::Output;
-use crate::failure::Failure;
-use kaleidoscope_lang::maths::MathsFunction;
-use kaleidoscope_lang::number;
-use kaleidoscope_native::maths::{self, MathsEntry};
-use std::sync::LazyLock;
+mod provided;
+mod register;
+mod table;
 
-/// A function that the engine provides.
-pub(crate) struct HostFunction {
-    pub(crate) name: &'static str,
-    pub(crate) arity: u32,
-    pub(crate) call: fn(&dyn Output, &[f64]) -> Result<f64, Failure>,
+pub(crate) use provided::{PROVIDED_FUNCTIONS, maths_entry};
+pub(crate) use register::Registration;
+pub(crate) use table::{HostEntry, HostTable};
+
+use crate::raw::sealed::Arguments;
+use std::error::Error;
+
+/// A closure that programs can call: of none to eight `f64`, giving a [`HostValue`]; callable from several threads
+/// at once. Implemented for all these and nothing else; `Args` is the tuple of the parameters, and found by the compiler.
+///
+/// The parameters of a closure need their types written down: `|x: f64| x + 1.0`. For more than eight there is
+/// [`Engine::register_slice`](crate::Engine::register_slice).
+pub trait HostFunction<Args>: sealed::HostFunction<Args> {}
+
+impl<Args, F: sealed::HostFunction<Args>> HostFunction<Args> for F {}
+
+/// What a function of the host gives back: a value, or an error, which ends the evaluation. Implemented for `f64` and
+/// `Result<f64, E>`, where `E` is any error, or text.
+pub trait HostValue: sealed::HostValue {}
+
+impl<R: sealed::HostValue> HostValue for R {}
+
+/// An error of the host's.
+pub(crate) type HostError = Box<dyn Error + Send + Sync>;
+
+/// A function of the host, which takes as many arguments as it was registered for.
+pub(crate) type HostCall = Box<dyn Fn(&[f64]) -> Result<f64, HostError> + Send + Sync>;
+
+mod sealed {
+    use super::{HostCall, HostError};
+
+    pub trait HostFunction<Args>: Send + Sync + 'static {
+        const ARITY: u32;
+
+        fn into_call(self) -> HostCall;
+    }
+
+    pub trait HostValue {
+        fn into_result(self) -> Result<f64, HostError>;
+    }
+
+    impl HostValue for f64 {
+        fn into_result(self) -> Result<f64, HostError> {
+            Ok(self)
+        }
+    }
+
+    impl<E: Into<HostError>> HostValue for Result<f64, E> {
+        fn into_result(self) -> Result<f64, HostError> {
+            self.map_err(E::into)
+        }
+    }
 }
 
-/// All of them. A host stub's number is the position here.
-pub(crate) const HOST_FUNCTIONS: &[HostFunction] = &[
-    HostFunction { name: "putchard", arity: 1, call: putchard },
-    HostFunction { name: "printd", arity: 1, call: printd },
-];
-
-/// Writes the character with this number: towards zero, and U+FFFD for what is no Unicode scalar value.
-fn putchard(output: &dyn Output, args: &[f64]) -> Result<f64, Failure> {
-    // A NaN becomes 0 in a plain conversion, and so does -0.5, which is a character.
-    let number = args[0].trunc();
-    let scalar = (0.0..=f64::from(u32::from(char::MAX))).contains(&number).then_some(number as u32);
-    let character = scalar.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
-    output.write(character.encode_utf8(&mut [0; 4])).map_err(Failure::Output)?;
-    Ok(0.0)
+macro_rules! f64_for {
+    ($arg:ident) => {
+        f64
+    };
 }
 
-/// Writes the value and a newline.
-fn printd(output: &dyn Output, args: &[f64]) -> Result<f64, Failure> {
-    output.write(&format!("{}\n", number::format(args[0]))).map_err(Failure::Output)?;
-    Ok(0.0)
+macro_rules! host_function {
+    ($($arg:ident)*) => {
+        impl<F, R> sealed::HostFunction<($(f64_for!($arg),)*)> for F
+        where
+            F: Fn($(f64_for!($arg)),*) -> R + Send + Sync + 'static,
+            R: HostValue,
+        {
+            const ARITY: u32 = <($(f64_for!($arg),)*) as Arguments>::ARITY;
+
+            fn into_call(self) -> HostCall {
+                Box::new(move |args| {
+                    let &[$($arg),*] = args else { unreachable!("its stub has its arity") };
+                    self($($arg),*).into_result()
+                })
+            }
+        }
+    };
 }
 
-/// C's function of this name, which is one of the language's list.
-pub(crate) fn provided(name: &str) -> &'static MathsEntry {
-    maths::find(name).expect("the machine's table has every function of the language's list")
-}
-
-/// C's function behind a maths function of the language.
-pub(crate) fn maths_entry(function: MathsFunction) -> &'static MathsEntry {
-    // The evaluator asks for each call, so the names are looked up once.
-    static ENTRIES: LazyLock<Vec<&'static MathsEntry>> =
-        LazyLock::new(|| MathsFunction::ALL.iter().map(|function| provided(function.name())).collect());
-    ENTRIES[function as usize]
-}
+host_function! {}
+host_function! { a }
+host_function! { a b }
+host_function! { a b c }
+host_function! { a b c d }
+host_function! { a b c d e }
+host_function! { a b c d e f }
+host_function! { a b c d e f g }
+host_function! { a b c d e f g h }

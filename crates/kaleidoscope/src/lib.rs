@@ -13,6 +13,9 @@
 //! ```
 //! With the feature `llvm` optimised code is made by LLVM, which must be installed; without it quick code has to do.
 //!
+//! Programs call the functions that they define, those of C's maths library, `putchard` and `printd`, which write to the
+//! [`Output`], and whatever the host [registers](Engine::register). No other symbol of the process can be reached.
+//!
 //! Mistakes in a program are [`Diagnostic`]s in the [`Outcome`]; after an error the next item runs. What happens to each
 //! function is told to [`Observer`]s as [`Event`]s.
 
@@ -53,6 +56,7 @@ pub use event::{BodyName, Event, Observer, Tier};
 pub use formula::{Formula, FormulaError};
 pub use function::{Arguments, DynFunction, Function, Scope};
 pub use functions::{FunctionInfo, Origin};
+pub use host::{HostFunction, HostValue};
 pub use interrupt::Interrupter;
 pub use kaleidoscope_codegen::{Backend, CompileTimes, Listing, Optimization};
 pub use kaleidoscope_lang as lang;

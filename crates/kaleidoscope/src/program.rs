@@ -5,10 +5,10 @@
 use crate::Error;
 use crate::event::BodyName;
 use crate::failure::Failure;
-use crate::host::HOST_FUNCTIONS;
 use kaleidoscope_codegen::{Callee, Unit};
 use kaleidoscope_lang::code::{Function, FunctionId, Op};
 use kaleidoscope_lang::names::{Names, State};
+use kaleidoscope_native::HostStub;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -26,8 +26,19 @@ pub(crate) struct Program {
     n_formulas: usize,
     /// Those of them that no formula has now, by arity.
     free_formulas: HashMap<u32, Vec<FunctionId>>,
-    /// The functions of the host, in the order of [`HOST_FUNCTIONS`].
-    hosts: Vec<FunctionId>,
+    /// The functions of the host, those that a `def` has replaced included.
+    hosts: HashMap<FunctionId, Host>,
+    /// How many functions the language or the host has provided.
+    n_provided: usize,
+}
+
+/// A function of the host.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    /// Where code calls it.
+    pub(crate) stub: HostStub,
+    /// Counts the definitions of the name, the host's included, from 1; 0 if it was there from the start.
+    pub(crate) version: u32,
 }
 
 /// A definition of a function.
@@ -42,28 +53,62 @@ pub(crate) struct Definition {
 }
 
 impl Program {
-    /// What every program finds; of the functions only those with these names, if any are given.
-    pub(crate) fn new(provided: Option<&[String]>) -> Result<Self, Error> {
-        let mut names = Names::new();
-        let hosts = HOST_FUNCTIONS.iter().map(|host| names.declare_host(host.name, host.arity)).collect();
-        if let Some(provided) = provided {
-            let unknown = provided.iter().find(|name| names.current(name).is_none());
-            if let Some(unknown) = unknown {
-                return Err(Error::unknown_function(unknown));
-            }
-            let provided: HashSet<_> = provided.iter().filter_map(|name| names.current(name)).collect();
-            let hidden: Vec<_> = names.known().filter(|id| !provided.contains(id)).collect();
-            hidden.into_iter().for_each(|id| names.remove(id));
-        }
-        Ok(Self {
+    /// What every program finds but for the functions of the host.
+    pub(crate) fn new() -> Self {
+        let names = Names::new();
+        Self {
+            n_provided: names.n_functions(),
             names,
             definitions: Vec::new(),
             slots: Vec::new(),
             versions: HashMap::new(),
             n_formulas: 0,
             free_formulas: HashMap::new(),
-            hosts,
-        })
+            hosts: HashMap::new(),
+        }
+    }
+
+    /// Makes the name mean the function of the host behind this stub, from the start of all programs.
+    pub(crate) fn provide_first(&mut self, name: &str, stub: HostStub) {
+        let id = self.names.declare_host(name, stub.arity());
+        self.add_host(id, Host { stub, version: 0 });
+    }
+
+    /// Of the functions that there are, leaves only those with these names.
+    pub(crate) fn keep_only(&mut self, provided: &[String]) -> Result<(), Error> {
+        let names = &mut self.names;
+        if let Some(unknown) = provided.iter().find(|name| names.current(name).is_none()) {
+            return Err(Error::unknown_function(unknown));
+        }
+        let provided: HashSet<_> = provided.iter().filter_map(|name| names.current(name)).collect();
+        let hidden: Vec<_> = names.known().filter(|id| !provided.contains(id)).collect();
+        hidden.into_iter().for_each(|id| names.remove(id));
+        Ok(())
+    }
+
+    /// Makes the name mean the function of the host behind this stub. Returns its id and version.
+    pub(crate) fn provide(&mut self, name: &Arc<str>, stub: HostStub) -> (FunctionId, u32) {
+        let id = self.names.declare_host(name, stub.arity());
+        let version = self.next_version(name);
+        self.add_host(id, Host { stub, version });
+        (id, version)
+    }
+
+    fn add_host(&mut self, id: FunctionId, host: Host) {
+        if self.hosts.insert(id, host).is_none() {
+            self.n_provided += 1;
+        }
+    }
+
+    /// How many of the functions that have an id the language or the host has provided.
+    pub(crate) fn n_provided(&self) -> usize {
+        self.n_provided
+    }
+
+    fn next_version(&mut self, name: &Arc<str>) -> u32 {
+        let version = self.versions.entry(Arc::clone(name)).or_default();
+        *version += 1;
+        *version
     }
 
     /// Notes where the slots of functions are that had none yet.
@@ -73,14 +118,13 @@ impl Program {
 
     /// Puts a definition in the place of what was there.
     pub(crate) fn define(&mut self, id: FunctionId, function: Arc<Function>, source: &str) -> u32 {
-        let version = self.versions.entry(function.name.clone()).or_default();
-        *version += 1;
+        let version = self.next_version(&function.name);
         if self.definitions.len() <= id.index() {
             self.definitions.resize_with(id.index() + 1, || None);
         }
         self.definitions[id.index()] =
-            Some(Definition { function, version: *version, source: source.into(), was_called: false });
-        *version
+            Some(Definition { function, version, source: source.into(), was_called: false });
+        version
     }
 
     /// Takes away what stands behind the function, and its name. Returns the version that begins: that of nothing.
@@ -89,9 +133,8 @@ impl Program {
         if let Some(definition) = self.definitions.get_mut(id.index()) {
             *definition = None;
         }
-        let version = self.versions.entry(Arc::clone(&self.names.signature(id).name)).or_default();
-        *version += 1;
-        *version
+        let name = Arc::clone(&self.names.signature(id).name);
+        self.next_version(&name)
     }
 
     /// The name for the next formula of this arity: that of a function that no formula has any more, if there is one.
@@ -132,9 +175,9 @@ impl Program {
             .then(|| BodyName { name: Arc::clone(&definition.function.name), version: definition.version })
     }
 
-    /// The position in [`HOST_FUNCTIONS`] of the function.
-    pub(crate) fn host(&self, id: FunctionId) -> Option<usize> {
-        self.hosts.iter().position(|&host| host == id)
+    /// The host's function of this id, though a `def` may have replaced it.
+    pub(crate) fn host(&self, id: FunctionId) -> Option<&Host> {
+        self.hosts.get(&id)
     }
 
     /// Why this function cannot be called now. To be asked while it is known that it cannot: under the same lock.

@@ -6,7 +6,7 @@ use crate::compile_threads::CompileThreads;
 use crate::config::Builder;
 use crate::event::{BodyName, Event, Observer, Tier};
 use crate::failure::Failure;
-use crate::host::{HOST_FUNCTIONS, maths_entry};
+use crate::host::{HostEntry, HostTable, PROVIDED_FUNCTIONS, maths_entry};
 use crate::interrupt::Interrupter;
 use crate::jit::{Body, BodyFacts, Heat, HostId, Hot, Jit, Made, Occasion, Source, Stop, StubId};
 use crate::policy::Thresholds;
@@ -16,7 +16,7 @@ use kaleidoscope_baseline::n_cells;
 use kaleidoscope_codegen::{Callee, Code, Listing, NoCode, Optimization, Part, Unit};
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::names::State;
-use kaleidoscope_native::{HostPool, HostStub};
+use kaleidoscope_native::HostStub;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,20 +43,21 @@ pub(crate) struct Shared {
     n_heats: AtomicU32,
     /// The engine's own functions, for what is made in the background.
     jit: OnceLock<Weak<Jit<Shared>>>,
-    /// By position in [`HOST_FUNCTIONS`].
-    host_stubs: Vec<HostStub>,
-    /// Behind all of them: what code calls that has counted enough.
+    pub(crate) hosts: HostTable,
+    /// What code calls that has counted enough.
     hot_stub: HostStub,
 }
 
 impl Shared {
-    pub(crate) fn new(builder: Builder, program: Program) -> Result<Self, kaleidoscope_native::Error> {
-        let host_pool = HostPool::new();
-        let host_stubs = HOST_FUNCTIONS
-            .iter()
-            .map(|function| host_pool.allocate(function.arity))
-            .collect::<Result<_, _>>()?;
-        let hot_stub = host_pool.allocate(2)?;
+    pub(crate) fn new(builder: Builder) -> Result<Self, kaleidoscope_native::Error> {
+        let mut program = Program::new();
+        let hosts = HostTable::default();
+        let hot_stub = hosts.allocate(2)?;
+        for function in PROVIDED_FUNCTIONS {
+            let stub = hosts.allocate(function.arity)?;
+            hosts.set(stub.id(), HostEntry::writer(function.name.into(), function.call));
+            program.provide_first(function.name, stub);
+        }
         let usual = match builder.mode {
             Mode::Tiered => Optimization::Aggressive,
             _ => Optimization::Default,
@@ -69,8 +70,7 @@ impl Shared {
         Ok(Self {
             mode: builder.mode,
             stack_bytes: builder.stack_bytes,
-            // What the engine provides is not counted.
-            max_functions: builder.max_functions.saturating_add(program.names.n_functions()),
+            max_functions: builder.max_functions,
             max_item_bytes: builder.max_item_bytes,
             code_budget: CodeBudget::new(builder.max_code_bytes),
             interrupter: Interrupter::new(),
@@ -82,7 +82,7 @@ impl Shared {
             thresholds: builder.thresholds,
             n_heats: AtomicU32::new(0),
             jit: OnceLock::new(),
-            host_stubs,
+            hosts,
             hot_stub,
         })
     }
@@ -175,7 +175,7 @@ impl Shared {
         Heat::new(number, Arc::clone(unit), n_cells(&unit.function), self.thresholds)
     }
 
-    /// Whether programs may name so many functions, those that the engine provides included.
+    /// Whether programs may name so many functions, those that the engine and the host provide not counted.
     pub(crate) fn check_functions(&self, n_functions: usize) -> Result<(), Failure> {
         match n_functions <= self.max_functions {
             true => Ok(()),
@@ -196,11 +196,9 @@ impl Shared {
         threads.run(move |generator| generator.list(&unit, listing, &names))
     }
 
-    /// Calls the host function at this position of [`HOST_FUNCTIONS`]. A panic in the output sink becomes a failure.
-    pub(crate) fn call_host(&self, position: usize, args: &[f64]) -> Result<f64, Failure> {
-        let call = HOST_FUNCTIONS[position].call;
-        catch_unwind(AssertUnwindSafe(|| call(&*self.output, args)))
-            .unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)))
+    /// Calls the function of the host behind this stub, with no lock held.
+    pub(crate) fn call_host(&self, host: HostId, args: &[f64]) -> Result<f64, Failure> {
+        self.hosts.get(host).call(&*self.output, args)
     }
 }
 
@@ -222,12 +220,15 @@ impl Source for Shared {
         let address = match program.names.state(id) {
             State::Maths(maths) => maths_entry(maths).guest_address(),
             State::Host => {
-                let position = program.host(id).expect("`State::Host` is said of the host's functions");
-                self.host_stubs[position].address()
+                let host = program.host(id).expect("`State::Host` is said of the host's functions");
+                if host.version != version {
+                    return Ok(None);
+                }
+                host.stub.address()
             }
             _ => return Err(program.why_absent(id)),
         };
-        let name = BodyName { name: signature.name, version: PROVIDED };
+        let name = BodyName { name: signature.name, version };
         Ok(Some(Body::provided(function, name, signature.arity, address)))
     }
 
@@ -294,7 +295,7 @@ impl Source for Shared {
     }
 
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Failure> {
-        self.call_host(host.index(), args)
+        self.call_host(host, args)
     }
 
     fn stopped(&self, stop: Stop, inside: Vec<Arc<str>>) -> Failure {
@@ -311,10 +312,10 @@ impl Source for Shared {
     }
 }
 
-/// The version that bodies of the host's functions and of the maths library have.
+/// The version that bodies of the maths library have.
 pub(crate) const PROVIDED: u32 = 0;
 
-/// The functions of the host and the maths library that code of these callees stands for, with their version.
+/// The functions of the maths library that code of these callees stands for, with their version.
 pub(crate) fn provided_in(
     callees: &BTreeMap<FunctionId, Callee>,
 ) -> impl Iterator<Item = (StubId, u32)> + '_ {

@@ -6,6 +6,7 @@ mod callbacks;
 mod events;
 mod formulas;
 mod functions;
+mod host_functions;
 mod lifecycle;
 mod limits;
 mod listing;

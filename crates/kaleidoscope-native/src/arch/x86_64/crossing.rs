@@ -79,6 +79,7 @@ impl Crossing {
     }
 
     /// Runs `body` in the caller's mode of arithmetic, if it is another than that of generated code.
+    #[inline]
     pub(crate) fn in_host_mode<T>(&self, body: impl FnOnce() -> T) -> T {
         if self.is_other_mode == 0 {
             return body();
