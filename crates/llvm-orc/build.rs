@@ -10,10 +10,12 @@ fn main() {
     if std::env::var_os("CARGO_FEATURE_SHIM").is_none() || std::env::var_os("DOCS_RS").is_some() {
         return;
     }
-    let Some(config) = std::env::var_os("DEP_LLVM_22_CONFIG_PATH") else {
+    // The version of LLVM that is asked for.
+    let version = if std::env::var_os("CARGO_FEATURE_LLVM23_1").is_some() { 23 } else { 22 };
+    let Some(config) = std::env::var_os(format!("DEP_LLVM_{version}_CONFIG_PATH")) else {
         // llvm-sys says in its own words that it found no LLVM.
         println!(
-            "cargo::warning=llvm-orc: no llvm-config of LLVM 22 found; on Debian: apt install llvm-22-dev"
+            "cargo::warning=llvm-orc: no llvm-config of LLVM {version} found; on Debian: apt install llvm-{version}-dev"
         );
         return;
     };
@@ -40,7 +42,7 @@ fn main() {
     if let Err(error) = build.try_compile("llvm_orc_shim") {
         println!(
             "cargo::error=llvm-orc: building shim/*.cpp failed: it needs a C++ compiler (on Debian: apt install \
-             g++) and LLVM's headers (llvm-22-dev), or turn the feature `shim` off: {error}"
+             g++) and LLVM's headers (llvm-{version}-dev), or turn the feature `shim` off: {error}"
         );
     }
 }

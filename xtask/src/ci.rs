@@ -25,6 +25,11 @@ const STEPS: &[Step] = &[
         let features = ["--no-default-features", "--features", "llvm22-1,inkwell"];
         cargo(&[&["test", "--quiet", "--package", "llvm-orc", "--tests"], &features[..]].concat(), &[])
     }),
+    ("llvm-orc for LLVM 23, which need not be here", || {
+        let features = "llvm23-1,inkwell,llvm-sys-23/no-llvm-linking";
+        let package = ["check", "--quiet", "--package", "llvm-orc", "--all-targets"];
+        cargo(&[&package, &["--no-default-features", "--features", features][..]].concat(), &[])
+    }),
     ("examples in the documentation", || cargo(&["test", "--quiet", "--workspace", "--doc"], &[])),
     ("documentation", || {
         cargo(&["doc", "--quiet", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])

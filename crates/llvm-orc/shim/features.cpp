@@ -8,6 +8,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/TargetParser/Triple.h"
@@ -24,10 +25,18 @@ static std::unique_ptr<MCSubtargetInfo> subtarget(const char *TripleText, const 
   return std::unique_ptr<MCSubtargetInfo>(Known ? Known->createMCSubtargetInfo(Wanted, CPU, Features) : nullptr);
 }
 
+static StringRef nameOf(const SubtargetFeatureKV &Feature) {
+#if LLVM_VERSION_MAJOR < 23
+  return Feature.Key;
+#else
+  return Feature.key();
+#endif
+}
+
 static const SubtargetFeatureKV *featureNamed(const MCSubtargetInfo &Subtarget, StringRef Name) {
   ArrayRef<SubtargetFeatureKV> Features = Subtarget.getAllProcessorFeatures(); // in the order of their names
   const SubtargetFeatureKV *Found = llvm::lower_bound(Features, Name);
-  return Found != Features.end() && StringRef(Found->Key) == Name ? Found : nullptr;
+  return Found != Features.end() && nameOf(*Found) == Name ? Found : nullptr;
 }
 
 extern "C" {

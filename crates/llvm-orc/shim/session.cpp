@@ -9,6 +9,7 @@
 
 #include "llvm-c/Error.h"
 #include "llvm-c/LLJIT.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/ExecutionEngine/Orc/CompileUtils.h"
 #include "llvm/ExecutionEngine/Orc/EHFrameRegistrationPlugin.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -24,16 +25,36 @@ using namespace llvm::orc;
 
 namespace {
 
-Expected<std::unique_ptr<ObjectLayer>> createLinkingLayer(ExecutionSession &Session, bool InSlabs) {
-  auto Memory = InSlabs ? llvm_orc::createSlabMemory() : nullptr;
-  auto Layer = Memory ? std::make_unique<ObjectLinkingLayer>(Session, std::move(Memory))
-                      : std::make_unique<ObjectLinkingLayer>(Session);
+Expected<std::unique_ptr<ObjectLayer>> withFrames(ExecutionSession &Session,
+                                                  std::unique_ptr<ObjectLinkingLayer> Layer) {
   // Unwinding through code that has frames for it works as with the C API's LLJIT.
   auto Frames = EHFrameRegistrationPlugin::Create(Session);
   if (!Frames)
     return Frames.takeError();
   Layer->addPlugin(std::move(*Frames));
   return Layer;
+}
+
+// Where what is linked will lie.
+void linkInto(LLJITBuilder &Builder, bool InSlabs) {
+#if LLVM_VERSION_MAJOR < 23
+  Builder.setObjectLinkingLayerCreator([InSlabs](ExecutionSession &Session) {
+    auto Memory = InSlabs ? llvm_orc::createSlabMemory() : nullptr;
+    return withFrames(Session, Memory ? std::make_unique<ObjectLinkingLayer>(Session, std::move(Memory))
+                                      : std::make_unique<ObjectLinkingLayer>(Session));
+  });
+#else // The memory belongs to the LLJIT, and its layer borrows it.
+  using jitlink::JITLinkMemoryManager;
+  Builder.setMemoryManagerCreator(
+      [InSlabs](ExecutionSession &) -> Expected<std::unique_ptr<JITLinkMemoryManager>> {
+        if (auto Memory = InSlabs ? llvm_orc::createSlabMemory() : nullptr)
+          return Memory;
+        return jitlink::InProcessMemoryManager::Create();
+      });
+  Builder.setObjectLinkingLayerCreator([](ExecutionSession &Session, JITLinkMemoryManager &Memory) {
+    return withFrames(Session, std::make_unique<ObjectLinkingLayer>(Session, Memory));
+  });
+#endif
 }
 
 } // namespace
@@ -46,13 +67,12 @@ extern "C" LLVMErrorRef llvm_orc_create_lljit(const char *TripleText, const char
   Machine.addFeatures(SubtargetFeatures(Features).getFeatures());
   Machine.setRelocationModel(Reloc::PIC_);
   Machine.setCodeModel(CodeModel::Small);
+  LLJITBuilder Builder;
+  linkInto(Builder, InSlabs);
   auto Made =
-      LLJITBuilder()
-          .setJITTargetMachineBuilder(std::move(Machine))
+      Builder.setJITTargetMachineBuilder(std::move(Machine))
           .setDataLayout(DataLayout(Target.computeDataLayout()))
           .setLinkProcessSymbolsByDefault(false)
-          .setObjectLinkingLayerCreator(
-              [InSlabs](ExecutionSession &Session) { return createLinkingLayer(Session, InSlabs); })
           .setCompileFunctionCreator(
               [](JITTargetMachineBuilder Machine) -> Expected<std::unique_ptr<IRCompileLayer::IRCompiler>> {
                 return std::make_unique<ConcurrentIRCompiler>(std::move(Machine));

@@ -97,14 +97,24 @@
 //!
 //! # Features
 //!
+//! - `llvm22-1` (default) or `llvm23-1`: the LLVM that is linked, of which there is one.
 //! - `inkwell` (default): the [`Compiler`]. Without it, objects come by [`Object::from_bytes`].
 //! - `shim` (default): a few small C++ files, built with the flags of the LLVM that is linked. They keep passes between
 //!   modules, link only those that are asked for, make sessions without what LLVM's C API cannot leave out, and put
 //!   linked objects side by side ([`Memory::Slabs`]). Without it everything works, more slowly.
 #![allow(unsafe_code)] // the fence around LLVM's C API
 
-#[cfg(not(feature = "llvm22-1"))]
-compile_error!("llvm-orc: choose the LLVM that it is linked with by a feature: `llvm22-1`");
+#[cfg(all(feature = "llvm22-1", not(feature = "llvm23-1")))]
+extern crate llvm_sys_22 as llvm_sys;
+#[cfg(all(feature = "llvm23-1", not(feature = "llvm22-1")))]
+extern crate llvm_sys_23 as llvm_sys;
+
+#[cfg(all(feature = "llvm22-1", feature = "llvm23-1"))]
+compile_error!(
+    "llvm-orc: one LLVM is linked; choose `llvm22-1` or `llvm23-1` (`llvm22-1` is a default feature)"
+);
+#[cfg(not(any(feature = "llvm22-1", feature = "llvm23-1")))]
+compile_error!("llvm-orc: choose the LLVM that is linked by a feature: `llvm22-1` or `llvm23-1`");
 
 mod address;
 mod carry;

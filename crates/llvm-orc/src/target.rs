@@ -48,7 +48,9 @@ impl Target {
     /// # Errors
     /// [`ErrorKind::Name`] if the text holds a NUL character.
     pub fn with_features(mut self, features: &str) -> Result<Target, Error> {
-        self.features = c_name(features)?;
+        // LLVM 23 looks at the first character of each.
+        let features: Vec<_> = features.split(',').filter(|feature| !feature.is_empty()).collect();
+        self.features = c_name(&features.join(","))?;
         Ok(self)
     }
 

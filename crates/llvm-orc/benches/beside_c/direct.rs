@@ -4,11 +4,11 @@
 use std::ffi::{CStr, c_void};
 use std::ptr;
 
-use llvm_sys::core::LLVMCreateMemoryBufferWithMemoryRangeCopy;
-use llvm_sys::error::LLVMErrorRef;
-use llvm_sys::orc2::lljit::*;
-use llvm_sys::orc2::*;
-use llvm_sys::prelude::LLVMMemoryBufferRef;
+use inkwell::llvm_sys::core::LLVMCreateMemoryBufferWithMemoryRangeCopy;
+use inkwell::llvm_sys::error::LLVMErrorRef;
+use inkwell::llvm_sys::orc2::lljit::*;
+use inkwell::llvm_sys::orc2::*;
+use inkwell::llvm_sys::prelude::LLVMMemoryBufferRef;
 
 /// A session with a bare dylib, and what lazy calls need.
 pub(crate) struct Direct {

@@ -31,14 +31,17 @@ fn read_all(folder: &Path, text: &mut String) {
 fn llvm_sys() -> PathBuf {
     let version = said(Command::new("rustc").arg("-vV"));
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let (llvm, folder) =
+        if cfg!(feature = "llvm23-1") { ("llvm23-1", "/llvm-sys-23") } else { ("llvm22-1", "/llvm-sys-22") };
     // What other platforms need may not be there.
     let text = said(
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", host])
+            .args(["--no-default-features", "--features", llvm])
             .current_dir(env!("CARGO_MANIFEST_DIR")),
     );
     let manifests = text.split("\"manifest_path\":\"").skip(1).filter_map(|rest| rest.split('"').next());
-    let of_llvm_sys = |path: &&str| path.contains("/llvm-sys-22");
+    let of_llvm_sys = |path: &&str| path.contains(folder);
     let manifest = manifests.into_iter().find(of_llvm_sys).expect("this crate depends on llvm-sys");
     Path::new(manifest).parent().unwrap().to_owned()
 }

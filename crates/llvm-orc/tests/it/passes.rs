@@ -3,10 +3,10 @@
 use std::ptr::null_mut;
 
 use inkwell::context::Context;
+use inkwell::llvm_sys::ir_reader::LLVMParseIRInContext2;
 use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::module::Module;
 use llvm_orc::{Compiler, ErrorKind, FunctionPass, OptLevel, Passes};
-use llvm_sys::ir_reader::LLVMParseIRInContext2;
 
 use crate::support::square_plus;
 

@@ -41,7 +41,7 @@ fn condensed_features_make_the_same_processor() {
             "+avx2,-avx2,+avx2",
             "-sse2",
             "+avx512f,-avx512f,+fma",
-            ",,+avx",
+            "+avx,+avx",
         ] {
             check(triple, cpu, &CString::new(odd).unwrap());
         }
