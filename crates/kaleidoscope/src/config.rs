@@ -44,7 +44,17 @@ impl Mode {
 }
 
 /// Settings of an engine to be made. From [`Engine::builder`].
+#[derive(Default)]
 pub struct Builder {
+    pub(crate) settings: Settings,
+    pub(crate) provided: Option<Vec<String>>,
+    pub(crate) registrations: Vec<Registration>,
+    pub(crate) definitions_of: Option<Engine>,
+}
+
+/// What holds for an engine as long as it is.
+#[derive(Clone)]
+pub(crate) struct Settings {
     pub(crate) mode: Mode,
     pub(crate) backend: Option<Arc<dyn Backend>>,
     pub(crate) optimization: Option<Optimization>,
@@ -55,13 +65,11 @@ pub struct Builder {
     pub(crate) max_functions: usize,
     pub(crate) max_code_bytes: usize,
     pub(crate) max_item_bytes: usize,
-    pub(crate) provided: Option<Vec<String>>,
-    pub(crate) output: Box<dyn Output>,
-    pub(crate) observers: Vec<Box<dyn Observer>>,
-    pub(crate) registrations: Vec<Registration>,
+    pub(crate) output: Arc<dyn Output>,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
 }
 
-impl Default for Builder {
+impl Default for Settings {
     fn default() -> Self {
         Self {
             mode: Mode::default(),
@@ -74,10 +82,8 @@ impl Default for Builder {
             max_functions: usize::MAX,
             max_code_bytes: usize::MAX,
             max_item_bytes: usize::MAX,
-            provided: None,
-            output: Box::new(StandardOutput),
+            output: Arc::new(StandardOutput),
             observers: Vec::new(),
-            registrations: Vec::new(),
         }
     }
 }
@@ -86,7 +92,7 @@ impl Builder {
     /// When code is made; [`Mode::Tiered`] if not set.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
+        self.settings.mode = mode;
         self
     }
 
@@ -94,7 +100,7 @@ impl Builder {
     /// does, and nowhere else.
     #[must_use]
     pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
-        self.backend = Some(Arc::new(backend));
+        self.settings.backend = Some(Arc::new(backend));
         self
     }
 
@@ -102,7 +108,7 @@ impl Builder {
     /// the feature `llvm`.
     #[must_use]
     pub fn without_backend(mut self) -> Self {
-        self.backend = None;
+        self.settings.backend = None;
         self
     }
 
@@ -110,14 +116,14 @@ impl Builder {
     /// [`Optimization::Default`] elsewhere.
     #[must_use]
     pub fn optimization(mut self, optimization: Optimization) -> Self {
-        self.optimization = Some(optimization);
+        self.settings.optimization = Some(optimization);
         self
     }
 
     /// How often code runs in [`Mode::Tiered`] before it is made again.
     #[must_use]
     pub fn thresholds(mut self, thresholds: Thresholds) -> Self {
-        self.thresholds = thresholds;
+        self.settings.thresholds = thresholds;
         self
     }
 
@@ -125,7 +131,7 @@ impl Builder {
     /// set, half as many as the machine has processors, and at most four.
     #[must_use]
     pub fn compile_threads(mut self, n: usize) -> Self {
-        self.compile_threads = n;
+        self.settings.compile_threads = n;
         self
     }
 
@@ -133,14 +139,14 @@ impl Builder {
     /// with an error. It is address space: what is not used takes no memory.
     #[must_use]
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
-        self.stack_bytes = bytes;
+        self.settings.stack_bytes = bytes;
         self
     }
 
     /// The longest time that one top-level expression may take, compiling included; as long as it likes if not set.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = Some(limit);
+        self.settings.time_limit = Some(limit);
         self
     }
 
@@ -149,7 +155,7 @@ impl Builder {
     /// with [`crate::Code::TooManyFunctions`].
     #[must_use]
     pub fn max_functions(mut self, n: usize) -> Self {
-        self.max_functions = n;
+        self.settings.max_functions = n;
         self
     }
 
@@ -157,7 +163,7 @@ impl Builder {
     /// set. A call that would need more fails with [`crate::Code::CodeMemoryFull`].
     #[must_use]
     pub fn max_code_bytes(mut self, n: usize) -> Self {
-        self.max_code_bytes = n;
+        self.settings.max_code_bytes = n;
         self
     }
 
@@ -165,7 +171,7 @@ impl Builder {
     /// [`crate::Code::ItemTooLong`] before it is whole, so that text without an end is no danger.
     #[must_use]
     pub fn max_item_bytes(mut self, n: usize) -> Self {
-        self.max_item_bytes = n;
+        self.settings.max_item_bytes = n;
         self
     }
 
@@ -188,18 +194,26 @@ impl Builder {
         self
     }
 
+    /// The new engine begins with what is defined in this one when it is [built](Self::build): [`Engine::fork`] says what that
+    /// is. Of what the engine itself provides, there is what this one has.
+    #[must_use]
+    pub fn definitions_of(mut self, engine: &Engine) -> Self {
+        self.definitions_of = Some(engine.clone());
+        self
+    }
+
     /// Where programs write to; the process's standard output if not set. It may call the engine; but a handle of its own keeps
     /// the engine, and that the handle, for ever.
     #[must_use]
     pub fn output(mut self, output: impl Output + 'static) -> Self {
-        self.output = Box::new(output);
+        self.settings.output = Arc::new(output);
         self
     }
 
     /// Adds an observer, which is told of every event. For handles that it owns the same holds as for an [output](Self::output).
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.observers.push(Box::new(observer));
+        self.settings.observers.push(Arc::new(observer));
         self
     }
 
@@ -230,13 +244,22 @@ fn usual_compile_threads() -> usize {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .field("provided", &self.provided)
+            .field("registrations", &self.registrations)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
             .field("mode", &self.mode)
             .field("backend", &self.backend)
             .field("optimization", &self.optimization)
             .field("stack_bytes", &self.stack_bytes)
             .field("time_limit", &self.time_limit)
             .field("observers", &self.observers.len())
-            .field("registrations", &self.registrations)
             .finish_non_exhaustive()
     }
 }

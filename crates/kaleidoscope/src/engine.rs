@@ -1,7 +1,7 @@
 //! The engine: what an application holds.
 
 use crate::compile_threads::CompileThreads;
-use crate::config::Builder;
+use crate::config::{Builder, Settings};
 use crate::failure::Failure;
 use crate::interrupt::Interrupter;
 use crate::jit::{Jit, Replaced};
@@ -78,11 +78,11 @@ impl Engine {
         Builder::default()
     }
 
-    pub(crate) fn from_builder(mut builder: Builder) -> Result<Self, Error> {
-        let time_limit = builder.time_limit;
-        let provided = builder.provided.take();
-        let registrations = std::mem::take(&mut builder.registrations);
-        let jit = Arc::new(Jit::new(Shared::new(builder).map_err(Error::memory)?));
+    pub(crate) fn from_builder(builder: Builder) -> Result<Self, Error> {
+        let Builder { settings, provided, registrations, definitions_of } = builder;
+        let time_limit = settings.time_limit;
+        let definitions_of = definitions_of.as_ref().map(|engine| &engine.jit.source);
+        let jit = Arc::new(Jit::new(Shared::new(settings, definitions_of).map_err(Error::memory)?));
         jit.source.set_jit(&jit);
         let compiling = Compiling(jit.source.compile_threads.clone());
         let engine = Self { jit, time_limit, _compiling: Arc::new(compiling) };
@@ -92,6 +92,10 @@ impl Engine {
         }
         let n_functions = program.names.n_functions();
         engine.declare(&mut program, n_functions).map_err(Error::memory)?;
+        for (id, version) in program.versions() {
+            // Nothing has code yet that this could have replaced.
+            let _: Replaced = engine.jit.define(stub_of(id), version);
+        }
         drop(program);
         for registration in registrations {
             engine.provide(registration)?;
@@ -99,9 +103,35 @@ impl Engine {
         Ok(engine)
     }
 
+    /// A new engine that begins with what is defined in this one: functions and operators of programs, what they have declared,
+    /// the host's functions and variables, and what was removed. From then on the two know nothing of each other, but that they share the
+    /// host's closures and variables, the [output](Builder::output) and the [observers](Builder::observer).
+    ///
+    /// It has the settings of this one. No code is copied: what is called in the new engine is compiled there. Formulas stay with
+    /// the engine that made them. For other settings there is [`Builder::definitions_of`].
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::new()?;
+    /// engine.run("def rate() 0.05; def interest(sum) sum * rate();");
+    /// let what_if = engine.fork()?;
+    /// what_if.run("def rate() 0.25;");
+    /// assert_eq!(what_if.run("interest(100);").values().next(), Some(25.0));
+    /// assert_eq!(engine.run("interest(100);").values().next(), Some(5.0));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn fork(&self) -> Result<Self, Error> {
+        let settings = Settings { time_limit: self.time_limit, ..self.jit.source.settings.clone() };
+        Builder { settings, ..Builder::default() }.definitions_of(self).build()
+    }
+
     /// When this engine makes code.
     pub fn mode(&self) -> Mode {
-        self.jit.source.mode
+        self.jit.source.settings.mode
     }
 
     /// Another handle of this engine: what is evaluated by it, or by handles of functions made by it, may take so long,

@@ -22,9 +22,9 @@ pub(crate) fn evaluate(engine: &Engine, expression: &Arc<Function>) -> Result<f6
     let watch = Watch::begin(&shared.interrupter, engine.time_limit);
     let way = {
         let program = shared.program();
-        if shared.mode == Mode::Off || program.needs_no_code(expression) {
+        if shared.settings.mode == Mode::Off || program.needs_no_code(expression) {
             Way::Reference
-        } else if matches!(shared.mode, Mode::Tiered | Mode::Baseline) && !expression.has_loops() {
+        } else if matches!(shared.settings.mode, Mode::Tiered | Mode::Baseline) && !expression.has_loops() {
             Way::Calls
         } else {
             Way::Code(program.unit(Arc::clone(expression), None, 1))
@@ -45,7 +45,7 @@ pub(crate) fn evaluate(engine: &Engine, expression: &Arc<Function>) -> Result<f6
             let body =
                 shared.compile(unit, Occasion::Definition).map_err(|failure| shared.failed(failure))?;
             start = Instant::now();
-            jit.run_once(body, &watch, shared.stack_bytes)
+            jit.run_once(body, &watch, shared.settings.stack_bytes)
         }
     };
     let told = shared.tell(|| Event::Evaluated { body: name, took: start.elapsed() });
@@ -98,7 +98,7 @@ fn run_in(
     function: &Arc<Function>,
     args: &[f64],
 ) -> Result<f64, Failure> {
-    let limit = StackLimit { bytes: reference.shared.stack_bytes };
+    let limit = StackLimit { bytes: reference.shared.settings.stack_bytes };
     evaluate::evaluate(environment, function, args, limit).map_err(|failure| {
         match (failure, reference.watch.cause()) {
             (Failure::Interrupted { inside }, Cause::DeadlinePassed) => Failure::TimedOut { inside },
@@ -196,7 +196,9 @@ impl Environment for Calls<'_> {
             State::Host => self.reference.host(id, args),
             _ => self
                 .jit
-                .enter(watch, shared.stack_bytes, |inside| inside.call_stub(stub_of(id), arity, args))
+                .enter(watch, shared.settings.stack_bytes, |inside| {
+                    inside.call_stub(stub_of(id), arity, args)
+                })
                 .flatten(),
         }
     }

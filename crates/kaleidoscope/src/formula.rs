@@ -80,8 +80,9 @@ impl Engine {
     fn make_formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, Vec<Diagnostic>> {
         let start = Instant::now();
         let shared = &self.jit.source;
-        if text.len() > shared.max_item_bytes {
-            let message = format!("the formula is too long: more than {} bytes", shared.max_item_bytes);
+        if text.len() > shared.settings.max_item_bytes {
+            let message =
+                format!("the formula is too long: more than {} bytes", shared.settings.max_item_bytes);
             return Err(vec![Diagnostic::error(Code::ItemTooLong, None, message)]);
         }
         let mut program = shared.program();

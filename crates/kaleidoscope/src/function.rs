@@ -100,11 +100,13 @@ impl Engine {
     pub fn enter<R>(&self, body: impl FnOnce(&Scope<'_>) -> R) -> Result<R, CallError> {
         let shared = &self.jit.source;
         let watch = Watch::begin(&shared.interrupter, self.time_limit);
-        if shared.mode == Mode::Off {
+        if shared.settings.mode == Mode::Off {
             return Ok(body(&Scope { engine: self, way: Way::Reference(&watch) }));
         }
         self.jit
-            .enter(&watch, shared.stack_bytes, |inside| body(&Scope { engine: self, way: Way::Code(inside) }))
+            .enter(&watch, shared.settings.stack_bytes, |inside| {
+                body(&Scope { engine: self, way: Way::Code(inside) })
+            })
             .map_err(CallError::from)
     }
 }

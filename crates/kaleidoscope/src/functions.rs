@@ -86,7 +86,7 @@ impl Engine {
     /// but an observer that was told panicked.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
         let mut program = self.jit.source.program();
-        let Some(id) = program.names.current(name).filter(|_| !name.starts_with('$')) else {
+        let Some(id) = program.names.current(name).filter(|&id| !program.is_formula(id)) else {
             return Err(Error::unknown_function(name));
         };
         let replaced = self.withdraw(&mut program, id);
@@ -103,10 +103,10 @@ impl Engine {
 impl Program {
     /// What there is to say of a function that has a name; nothing of a formula's.
     fn info(&self, id: FunctionId) -> Option<FunctionInfo> {
-        let signature = self.names.signature(id).clone();
-        if signature.name.starts_with('$') {
+        if self.is_formula(id) {
             return None;
         }
+        let signature = self.names.signature(id).clone();
         let origin = match self.names.state(id) {
             State::Maths(_) => Origin::Maths,
             State::Host => Origin::Host,

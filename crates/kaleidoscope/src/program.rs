@@ -5,6 +5,7 @@
 use crate::Error;
 use crate::event::BodyName;
 use crate::failure::Failure;
+use crate::host::{HostEntry, HostTable, PROVIDED_FUNCTIONS};
 use kaleidoscope_codegen::{Callee, Unit};
 use kaleidoscope_lang::code::{Function, FunctionId, Op};
 use kaleidoscope_lang::names::{Names, State};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The names, and what functions mean.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) names: Names,
     /// By id; none where there is no definition.
@@ -53,10 +54,10 @@ pub(crate) struct Definition {
 }
 
 impl Program {
-    /// What every program finds but for the functions of the host.
-    pub(crate) fn new() -> Self {
+    /// What every program finds. The functions of the host get their places in this table.
+    pub(crate) fn new(hosts: &HostTable) -> Result<Self, kaleidoscope_native::Error> {
         let names = Names::new();
-        Self {
+        let mut program = Self {
             n_provided: names.n_functions(),
             names,
             definitions: Vec::new(),
@@ -65,23 +66,60 @@ impl Program {
             n_formulas: 0,
             free_formulas: HashMap::new(),
             hosts: HashMap::new(),
+        };
+        for function in PROVIDED_FUNCTIONS {
+            let stub = hosts.allocate(function.arity)?;
+            hosts.set(stub.id(), HostEntry::writer(function.name.into(), function.call));
+            let id = program.names.declare_host(function.name, function.arity);
+            program.add_host(id, Host { stub, version: 0 });
         }
+        Ok(program)
     }
 
-    /// Makes the name mean the function of the host behind this stub, from the start of all programs.
-    pub(crate) fn provide_first(&mut self, name: &str, stub: HostStub) {
-        let id = self.names.declare_host(name, stub.arity());
-        self.add_host(id, Host { stub, version: 0 });
+    /// The same for another engine: everything but formulas, and where the slots are. The functions of the host are in the
+    /// first table and get places in the second.
+    pub(crate) fn fork(
+        &self,
+        hosts: &HostTable,
+        new_hosts: &HostTable,
+    ) -> Result<Self, kaleidoscope_native::Error> {
+        let mut program = Self { slots: Vec::new(), ..self.clone() };
+        for host in program.hosts.values_mut() {
+            let stub = new_hosts.allocate(host.stub.arity())?;
+            new_hosts.set(stub.id(), hosts.entry(host.stub.id()));
+            host.stub = stub;
+        }
+        for definition in program.definitions.iter_mut().flatten() {
+            definition.was_called = false;
+        }
+        let formulas: Vec<_> = program.names.known().filter(|&id| program.is_formula(id)).collect();
+        for id in formulas {
+            program.remove(id);
+            program.give_back_formula(id);
+        }
+        Ok(program)
     }
 
-    /// Of the functions that there are, leaves only those with these names.
+    /// The versions of the functions that have one, by id.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (FunctionId, u32)> {
+        let version = |id: FunctionId| match self.names.state(id) {
+            State::Host => self.hosts.get(&id).map(|host| host.version),
+            _ => self.definition(id).map(|definition| definition.version),
+        };
+        self.names.known().filter_map(move |id| Some((id, version(id)?)))
+    }
+
+    /// Of the functions that are provided, leaves only those with these names.
     pub(crate) fn keep_only(&mut self, provided: &[String]) -> Result<(), Error> {
         let names = &mut self.names;
         if let Some(unknown) = provided.iter().find(|name| names.current(name).is_none()) {
             return Err(Error::unknown_function(unknown));
         }
         let provided: HashSet<_> = provided.iter().filter_map(|name| names.current(name)).collect();
-        let hidden: Vec<_> = names.known().filter(|id| !provided.contains(id)).collect();
+        let is_hidden = |id: &FunctionId| {
+            matches!(names.state(*id), State::Maths(_) | State::Host) && !provided.contains(id)
+        };
+        let hidden: Vec<_> = names.known().filter(is_hidden).collect();
         hidden.into_iter().for_each(|id| names.remove(id));
         Ok(())
     }
@@ -156,6 +194,11 @@ impl Program {
     /// Notes that no formula has this function any more.
     pub(crate) fn give_back_formula(&mut self, id: FunctionId) {
         self.free_formulas.entry(self.names.signature(id).arity).or_default().push(id);
+    }
+
+    /// Whether it is the function of a formula, which programs cannot name.
+    pub(crate) fn is_formula(&self, id: FunctionId) -> bool {
+        self.names.signature(id).name.starts_with('$')
     }
 
     /// The definition that a call of the function reaches now.

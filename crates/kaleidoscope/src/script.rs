@@ -65,7 +65,7 @@ impl Outcome {
 impl Script {
     pub(crate) fn new(engine: Engine, name: &str) -> Self {
         let mut reader = Reader::new(name);
-        reader.limit_items(engine.jit.source.max_item_bytes);
+        reader.limit_items(engine.jit.source.settings.max_item_bytes);
         Self { engine, reader }
     }
 
@@ -168,7 +168,7 @@ impl Script {
                     body: BodyName { name: function.name.clone(), version: commit.version },
                     resolved_bytes: function.bytes(),
                 }));
-                if jit.source.mode == Mode::Eager {
+                if jit.source.settings.mode == Mode::Eager {
                     match jit.materialize(stub_of(id), Occasion::Definition) {
                         // Fails again when the function is called, and is reported there.
                         Ok(_) | Err(Failure::Compile { .. } | Failure::CodeMemory { .. }) => {}

@@ -3,15 +3,14 @@
 use crate::baseline::Baseline;
 use crate::code_budget::CodeBudget;
 use crate::compile_threads::CompileThreads;
-use crate::config::Builder;
-use crate::event::{BodyName, Event, Observer, Tier};
+use crate::config::Settings;
+use crate::event::{BodyName, Event, Tier};
 use crate::failure::Failure;
-use crate::host::{HostEntry, HostTable, PROVIDED_FUNCTIONS, maths_entry};
+use crate::host::{HostTable, maths_entry};
 use crate::interrupt::Interrupter;
 use crate::jit::{Body, BodyFacts, Heat, HostId, Hot, Jit, Made, Occasion, Source, Stop, StubId};
-use crate::policy::Thresholds;
 use crate::program::Program;
-use crate::{Mode, Output, background};
+use crate::{Mode, background};
 use kaleidoscope_baseline::n_cells;
 use kaleidoscope_codegen::{Callee, Code, Listing, NoCode, Optimization, Part, Unit};
 use kaleidoscope_lang::code::FunctionId;
@@ -26,19 +25,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// The state of one engine but for its functions' code.
 pub(crate) struct Shared {
-    pub(crate) mode: Mode,
-    pub(crate) stack_bytes: usize,
-    max_functions: usize,
-    pub(crate) max_item_bytes: usize,
+    pub(crate) settings: Settings,
     code_budget: CodeBudget,
     pub(crate) interrupter: Interrupter,
-    pub(crate) output: Box<dyn Output>,
-    observers: Vec<Box<dyn Observer>>,
     program: Mutex<Program>,
     /// Where good code is made; none where quick code has to do.
     pub(crate) compile_threads: Option<CompileThreads>,
     baseline: Baseline,
-    thresholds: Thresholds,
     /// How many pieces of code count, or once counted.
     n_heats: AtomicU32,
     /// The engine's own functions, for what is made in the background.
@@ -49,37 +42,34 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(builder: Builder) -> Result<Self, kaleidoscope_native::Error> {
-        let mut program = Program::new();
+    /// With the definitions of another engine, if one is given.
+    pub(crate) fn new(
+        settings: Settings,
+        definitions_of: Option<&Self>,
+    ) -> Result<Self, kaleidoscope_native::Error> {
         let hosts = HostTable::default();
         let hot_stub = hosts.allocate(2)?;
-        for function in PROVIDED_FUNCTIONS {
-            let stub = hosts.allocate(function.arity)?;
-            hosts.set(stub.id(), HostEntry::writer(function.name.into(), function.call));
-            program.provide_first(function.name, stub);
-        }
-        let usual = match builder.mode {
+        let program = match definitions_of {
+            Some(other) => other.program().fork(&other.hosts, &hosts)?,
+            None => Program::new(&hosts)?,
+        };
+        let mode = settings.mode;
+        let usual = match mode {
             Mode::Tiered => Optimization::Aggressive,
             _ => Optimization::Default,
         };
-        let optimization = builder.optimization.unwrap_or(usual);
-        let backend =
-            builder.backend.filter(|_| matches!(builder.mode, Mode::Tiered | Mode::Lazy | Mode::Eager));
+        let optimization = settings.optimization.unwrap_or(usual);
+        let makes_good_code = matches!(mode, Mode::Tiered | Mode::Lazy | Mode::Eager);
+        let backend = settings.backend.clone().filter(|_| makes_good_code);
         let compile_threads =
-            backend.map(|backend| CompileThreads::new(backend, optimization, builder.compile_threads));
+            backend.map(|backend| CompileThreads::new(backend, optimization, settings.compile_threads));
         Ok(Self {
-            mode: builder.mode,
-            stack_bytes: builder.stack_bytes,
-            max_functions: builder.max_functions,
-            max_item_bytes: builder.max_item_bytes,
-            code_budget: CodeBudget::new(builder.max_code_bytes),
+            code_budget: CodeBudget::new(settings.max_code_bytes),
+            settings,
             interrupter: Interrupter::new(),
-            output: builder.output,
-            observers: builder.observers,
             program: Mutex::new(program),
             compile_threads,
             baseline: Baseline::new(hot_stub.address()),
-            thresholds: builder.thresholds,
             n_heats: AtomicU32::new(0),
             jit: OnceLock::new(),
             hosts,
@@ -95,12 +85,12 @@ impl Shared {
 
     /// Tells the observers, with no lock held. What panics in one of them becomes a failure.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) -> Result<(), Failure> {
-        if self.observers.is_empty() {
+        if self.settings.observers.is_empty() {
             return Ok(());
         }
         let event = event();
         let told = catch_unwind(AssertUnwindSafe(|| {
-            for observer in &self.observers {
+            for observer in &self.settings.observers {
                 observer.observe(&event);
             }
         }));
@@ -125,7 +115,7 @@ impl Shared {
     pub(crate) fn compile(&self, unit: Unit, occasion: Occasion) -> Result<Body, Failure> {
         self.code_budget.check()?;
         let unit = Arc::new(unit);
-        let (tier, heat, code) = match (self.mode, &self.compile_threads) {
+        let (tier, heat, code) = match (self.settings.mode, &self.compile_threads) {
             (Mode::Lazy | Mode::Eager, Some(threads)) => {
                 let sent = Arc::clone(&unit);
                 let code = threads.run(move |generator| generator.generate(&sent));
@@ -172,12 +162,12 @@ impl Shared {
 
     fn new_heat(&self, unit: &Arc<Unit>) -> Heat {
         let number = self.n_heats.fetch_add(1, Ordering::Relaxed);
-        Heat::new(number, Arc::clone(unit), n_cells(&unit.function), self.thresholds)
+        Heat::new(number, Arc::clone(unit), n_cells(&unit.function), self.settings.thresholds)
     }
 
     /// Whether programs may name so many functions, those that the engine and the host provide not counted.
     pub(crate) fn check_functions(&self, n_functions: usize) -> Result<(), Failure> {
-        match n_functions <= self.max_functions {
+        match n_functions <= self.settings.max_functions {
             true => Ok(()),
             false => Err(Failure::TooManyFunctions),
         }
@@ -198,7 +188,7 @@ impl Shared {
 
     /// Calls the function of the host behind this stub, with no lock held.
     pub(crate) fn call_host(&self, host: HostId, args: &[f64]) -> Result<f64, Failure> {
-        self.hosts.get(host).call(&*self.output, args)
+        self.hosts.get(host).call(&*self.settings.output, args)
     }
 }
 
@@ -337,7 +327,7 @@ fn id_of(stub: StubId) -> FunctionId {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
-            .field("mode", &self.mode)
+            .field("mode", &self.settings.mode)
             .field("program", &self.program)
             .finish_non_exhaustive()
     }

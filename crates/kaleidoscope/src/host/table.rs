@@ -98,6 +98,14 @@ impl HostTable {
         self.chunks[chunk].get_or_init(empty)[at].swap(Some(entry))
     }
 
+    /// The function behind a stub, to be put behind another one.
+    ///
+    /// # Panics
+    /// If none was put there.
+    pub(crate) fn entry(&self, host: HostId) -> Arc<HostEntry> {
+        Arc::clone(self.get(host).0.as_ref().expect(SET))
+    }
+
     /// The function behind a stub; what replaces it meanwhile leaves it whole as long as this is held.
     ///
     /// # Panics

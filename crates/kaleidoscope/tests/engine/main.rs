@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod events;
+mod fork;
 mod formulas;
 mod functions;
 mod host_functions;
