@@ -15,7 +15,9 @@
 #include "llvm/Analysis/BasicAliasAnalysis.h"
 #include "llvm/Analysis/BlockFrequencyInfo.h"
 #include "llvm/Analysis/BranchProbabilityInfo.h"
+#include "llvm/Analysis/DemandedBits.h"
 #include "llvm/Analysis/LastRunTrackingAnalysis.h"
+#include "llvm/Analysis/LoopAccessAnalysis.h"
 #include "llvm/Analysis/LoopAnalysisManager.h"
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/MemorySSA.h"
@@ -38,6 +40,8 @@
 #include "llvm/Transforms/Scalar/LoopUnrollPass.h"
 #include "llvm/Transforms/Scalar/SROA.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
+#include "llvm/Transforms/Vectorize/LoopVectorize.h"
+#include "llvm/Transforms/Vectorize/SLPVectorizer.h"
 
 #include <cstdint>
 
@@ -53,7 +57,9 @@ enum class Chosen : uint8_t {
   SimplifyCfg = 3,
   Sroa = 4,
   LoopRotate = 5,
-  LoopUnrollFull = 6
+  LoopUnrollFull = 6,
+  LoopVectorize = 7,
+  SlpVectorizer = 8
 };
 
 class FunctionOptimizer final : public llvm_orc::Optimizer {
@@ -82,6 +88,9 @@ public:
     Functions.registerPass([] { return OptimizationRemarkEmitterAnalysis(); });
     Functions.registerPass([] { return LastRunTrackingAnalysis(); });
     Functions.registerPass([] { return MemorySSAAnalysis(); });
+    Functions.registerPass([] { return DemandedBitsAnalysis(); });
+    Functions.registerPass([] { return LoopAccessAnalysis(); });
+    Functions.registerPass([] { return ShouldRunExtraVectorPasses(); });
     Functions.registerPass([] { return BasicAA(); });
     Functions.registerPass([] { return ScopedNoAliasAA(); });
     Functions.registerPass([] { return TypeBasedAA(); });
@@ -122,6 +131,12 @@ public:
       break;
     case Chosen::LoopUnrollFull:
       Passes.addPass(createFunctionToLoopPassAdaptor(LoopFullUnrollPass()));
+      break;
+    case Chosen::LoopVectorize:
+      Passes.addPass(LoopVectorizePass());
+      break;
+    case Chosen::SlpVectorizer:
+      Passes.addPass(SLPVectorizerPass());
       break;
     }
   }

@@ -118,6 +118,10 @@ pub enum FunctionPass {
     LoopRotate = 5,
     /// `loop(loop-unroll-full)`: a loop of few turns, whose number is known, becomes as many copies of its body.
     LoopUnrollFull = 6,
+    /// `loop-vectorize`: several turns of a loop that do not depend on each other become one of vectors.
+    LoopVectorize = 7,
+    /// `slp-vectorizer`: the same operation on several values becomes one on a vector.
+    SlpVectorizer = 8,
 }
 
 impl FunctionPass {
@@ -130,6 +134,8 @@ impl FunctionPass {
         FunctionPass::Sroa,
         FunctionPass::LoopRotate,
         FunctionPass::LoopUnrollFull,
+        FunctionPass::LoopVectorize,
+        FunctionPass::SlpVectorizer,
     ];
 
     /// The pass of this name in the language of `opt -passes=…`, with just the options that it has there.
@@ -149,6 +155,8 @@ impl FunctionPass {
             FunctionPass::Sroa => "sroa",
             FunctionPass::LoopRotate => "loop(loop-rotate)",
             FunctionPass::LoopUnrollFull => "loop(loop-unroll-full)",
+            FunctionPass::LoopVectorize => "loop-vectorize",
+            FunctionPass::SlpVectorizer => "slp-vectorizer",
         }
     }
 }

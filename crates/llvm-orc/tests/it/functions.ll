@@ -177,6 +177,37 @@ done:
   ret double %same
 }
 
+; Turns that do not depend on each other, in a column that nothing else overlaps.
+define void @rows(ptr %from, ptr noalias %to, i64 %n) {
+entry:
+  br label %row
+row:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %row ]
+  %source = getelementptr inbounds double, ptr %from, i64 %i
+  %value = load double, ptr %source, align 8
+  %square = fmul double %value, %value
+  %target = getelementptr inbounds double, ptr %to, i64 %i
+  store double %square, ptr %target, align 8
+  %i.next = add nuw nsw i64 %i, 1
+  %again = icmp ne i64 %i.next, %n
+  br i1 %again, label %row, label %done
+done:
+  ret void
+}
+
+; The same for two values side by side.
+define void @pair(ptr %from, ptr noalias %to) {
+  %second = getelementptr inbounds double, ptr %from, i64 1
+  %a = load double, ptr %from, align 8
+  %b = load double, ptr %second, align 8
+  %a.square = fmul double %a, %a
+  %b.square = fmul double %b, %b
+  %other = getelementptr inbounds double, ptr %to, i64 1
+  store double %a.square, ptr %to, align 8
+  store double %b.square, ptr %other, align 8
+  ret void
+}
+
 ; To be left as it is.
 define double @left_alone(double %x) noinline optnone {
   %place = alloca double, align 8
