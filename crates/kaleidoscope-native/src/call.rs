@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::mem::transmute;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -134,6 +135,43 @@ impl Scope<'_> {
         }
         // SAFETY: the caller's promises, and the check above.
         unsafe { self.activation.run(code, args) }
+    }
+
+    /// Calls generated code that takes a pointer, and returns nothing.
+    ///
+    /// # Errors
+    /// As [`call_within`].
+    ///
+    /// # Panics
+    /// When another call of this scope is waiting for a host function.
+    ///
+    /// # Safety
+    /// As [`call_within`], but that `code` has the C ABI for this pointer. What it points to stays valid until the call has
+    /// returned, and may have been written to in part when the call ends with a trap.
+    pub unsafe fn call_with_pointer<T>(&self, code: CodeAddress, pointer: *const T) -> Result<(), Trap> {
+        assert!(self.activation.is_free(), "no other call of the scope is running");
+        // SAFETY: the caller's promises, and the check above; there are no doubles.
+        unsafe { self.activation.run_at(code, pointer.cast(), 0) }.map(drop)
+    }
+
+    /// The same on the caller's own stack, with nothing around it but the usual mode of arithmetic: nothing stops the code while
+    /// it runs. A request to stop that has come before is taken.
+    ///
+    /// # Errors
+    /// When somebody wants the calls of this scope to stop.
+    ///
+    /// # Safety
+    /// - `code` has the C ABI for this pointer, and does not unwind; what it points to stays valid until the call has returned.
+    /// - It needs no more of a stack than a function of C's library may, reaches neither a stub nor a host stub, and returns soon.
+    pub unsafe fn call_unguarded<T>(&self, code: CodeAddress, pointer: *const T) -> Result<(), Trap> {
+        if let Some(cause) = self.activation.cause_to_stop() {
+            return Err(Trap::stopped(cause, Trace::default()));
+        }
+        // SAFETY: an address and a pointer have the same size, and the caller says what lies there.
+        let code = unsafe { transmute::<usize, unsafe extern "C" fn(*const T)>(code.get()) };
+        // SAFETY: the caller's promises.
+        self.activation.crossing.in_guest_mode(|| unsafe { code(pointer) });
+        Ok(())
     }
 
     #[cold]
@@ -271,9 +309,19 @@ impl<'call> Activation<'call> {
         if n_stack > (self.crossing.top() - self.stack.low() - SMALLEST / 4) / size_of::<f64>() {
             return Err(Trap::StackOverflow(Trace::default()));
         }
+        // SAFETY: the caller vouches for the code; the arguments fit, as has been checked.
+        unsafe { self.run_at(code, args.as_ptr(), args.len()) }
+    }
+
+    /// Calls generated code with so many arguments there.
+    ///
+    /// # Safety
+    /// As [`run`](Self::run); those that travel on the stack have room there.
+    #[inline(always)]
+    unsafe fn run_at(&self, code: CodeAddress, args: *const f64, n_args: usize) -> Result<f64, Trap> {
         loop {
-            // SAFETY: the caller vouches for the code; the arguments fit, as has been checked.
-            let outcome = unsafe { arch::enter(&self.crossing, code.get(), args.as_ptr(), args.len()) };
+            // SAFETY: the caller's promises.
+            let outcome = unsafe { arch::enter(&self.crossing, code.get(), args, n_args) };
             // Reached on all ways out: `enter` does not unwind, because every entry catches panics.
             match outcome.left {
                 arch::RETURNED => return Ok(outcome.value),

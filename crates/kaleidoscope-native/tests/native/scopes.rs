@@ -172,3 +172,75 @@ fn what_stops_may_be_sent_and_what_calls_may_not() {
     check::<Limits>();
     check::<Trace>();
 }
+
+/// Doubles the first of two words and sets the second.
+extern "C" fn double_and_set(words: *mut [f64; 2]) {
+    // SAFETY: the tests pass two words.
+    let words = unsafe { &mut *words };
+    *words = [words[0] * 2.0, 7.0];
+}
+
+#[test]
+fn code_may_take_a_pointer() {
+    let double_and_set = code(double_and_set as *const ());
+    enter(&Limits::new(), &Script::new(), |scope| {
+        let mut words = [21.0, 0.0];
+        // SAFETY: the function takes a pointer to two words, which live on.
+        unsafe { scope.call_with_pointer(double_and_set, &raw mut words) }.unwrap();
+        assert_eq!(words, [42.0, 7.0]);
+        // SAFETY: as above; it needs next to no stack.
+        unsafe { scope.call_unguarded(double_and_set, &raw mut words) }.unwrap();
+        assert_eq!(words, [84.0, 7.0]);
+        // Code that takes a pointer may be left like any other: it takes none here, and never ends.
+        // SAFETY: the code takes nothing.
+        let trap = unsafe { scope.call_with_pointer(guest::recursion().code(), &raw const words) };
+        assert!(matches!(trap, Err(Trap::StackOverflow(_))), "{trap:?}");
+    })
+    .unwrap();
+}
+
+/// Whether the smallest double is not taken for zero.
+extern "C" fn has_subnormals(words: *mut f64) {
+    let smallest = std::hint::black_box(f64::from_bits(1));
+    // SAFETY: the test passes one word.
+    unsafe { *words = f64::from(u8::from(smallest * 1.0 > 0.0)) };
+}
+
+#[test]
+fn code_on_the_callers_stack_has_the_usual_mode_of_arithmetic() {
+    const FLUSH_TO_ZERO: u32 = 0x8040;
+    let set = |mode: u32| {
+        // SAFETY: the value is the default with some bits more.
+        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const mode, options(nostack)) };
+    };
+    let get = || {
+        let mut mode = 0_u32;
+        // SAFETY: four bytes are written to four bytes.
+        unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut mode, options(nostack)) };
+        mode
+    };
+    set(0x1f80 | FLUSH_TO_ZERO);
+    let mut word = 0.0;
+    let result = enter(&Limits::new(), &Script::new(), |scope| {
+        // SAFETY: the function takes a pointer to a word, which lives on, and needs next to no stack.
+        unsafe { scope.call_unguarded(code(has_subnormals as *const ()), &raw mut word) }
+    });
+    let after = get();
+    set(0x1f80);
+    result.unwrap().unwrap();
+    assert_eq!(word, 1.0);
+    assert_eq!(after & FLUSH_TO_ZERO, FLUSH_TO_ZERO, "the caller's mode is there again");
+}
+
+#[test]
+fn a_scope_that_was_stopped_calls_nothing_unguarded() {
+    enter(&Limits::new(), &Script::new(), |scope| {
+        scope.evaluation().interrupt();
+        let mut words = [21.0, 0.0];
+        // SAFETY: the function takes a pointer to two words, which live on, and needs next to no stack.
+        let stopped = unsafe { scope.call_unguarded(code(double_and_set as *const ()), &raw mut words) };
+        assert!(matches!(stopped, Err(Trap::Interrupted(_))), "{stopped:?}");
+        assert_eq!(words, [21.0, 0.0]);
+    })
+    .unwrap();
+}

@@ -92,7 +92,8 @@ macro_rules! to_host {
     };
 }
 
-/// Calls `code` with the `n_args` arguments at `args`, on the guest stack of `crossing`.
+/// Calls `code` with the `n_args` arguments at `args`, on the guest stack of `crossing`. The code finds `args` itself in the
+/// register of a first argument that is no double, for code that takes a pointer and no doubles.
 ///
 /// # Safety
 /// `code` can be called with these arguments, in the C ABI of doubles, and does not unwind; `args` points to `n_args`
@@ -154,6 +155,7 @@ pub(crate) unsafe extern "C" fn enter(
         "je 34f",
         "movsd xmm7, [rdx + 56]",
         "34:",
+        "mov rdi, rdx",
         to_guest!("rbx", "24f"),
         "call rsi",
         concat!("mov r11, ", thread_offset!()),

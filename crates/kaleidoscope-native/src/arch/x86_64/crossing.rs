@@ -89,6 +89,17 @@ impl Crossing {
         set_mxcsr(MXCSR_DEFAULT);
         value
     }
+
+    /// Runs `body`, which does not unwind, in the mode of generated code, on the side of the caller.
+    pub(crate) fn in_guest_mode<T>(&self, body: impl FnOnce() -> T) -> T {
+        if self.is_other_mode == 0 {
+            return body();
+        }
+        set_mxcsr(MXCSR_DEFAULT);
+        let value = body();
+        set_mxcsr(self.mxcsr);
+        value
+    }
 }
 
 #[cold]
