@@ -14,7 +14,7 @@ mod unit;
 
 pub use code::{Code, CompileTimes, NoCode};
 pub use plan::{Instance, Limits, Plan};
-pub use unit::{Callee, HotUnit, Part, Unit};
+pub use unit::{Callee, HotUnit, Part, Rows, Table, Unit, VectorMaths};
 
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::maths::MathsFunction;
@@ -37,9 +37,10 @@ pub trait Backend: fmt::Debug + Send + Sync {
 /// Who uses a code generator calls what it makes. So the address in a [`Code`] must be that of code
 /// 1. which follows the C calling convention: for [`Unit`]s, and for [`HotUnit`]s of [`Part::Whole`], a function of as many doubles
 ///    as the unit's function has parameters, returning a double; for those of [`Part::Loop`] a function of a pointer to as many
-///    doubles as the function has variables, returning nothing;
+///    doubles as the function has variables, returning nothing; for those of [`Part::Rows`] a function of a pointer to a [`Table`]
+///    with as many columns as the function has parameters, returning nothing;
 /// 2. which does what the function says, calls by the slots and addresses that it was given, touches no other memory than
-///    its stack and those doubles, and does not unwind;
+///    its stack and those doubles, of which it does not write to columns, and does not unwind;
 /// 3. which stays where it is until the `keep` of the `Code` is dropped, on whichever thread that happens, the code generator
 ///    itself being gone or not.
 #[allow(unsafe_code, reason = "who makes code vouches for it")]
@@ -75,12 +76,19 @@ pub struct Settings {
     pub optimization: Optimization,
     /// Where each function of C's maths library is, in the order of [`MathsFunction::ALL`]: valid as long as the process.
     pub maths: Vec<usize>,
+    /// The same for code that does not run on a guest stack: [`Rows::Plain`].
+    pub host_maths: Vec<usize>,
 }
 
 impl Settings {
     /// Where this function is.
     pub fn maths(&self, function: MathsFunction) -> usize {
         self.maths[function as usize]
+    }
+
+    /// Where this function is for code that does not run on a guest stack.
+    pub fn host_maths(&self, function: MathsFunction) -> usize {
+        self.host_maths[function as usize]
     }
 }
 

@@ -53,6 +53,9 @@ pub struct HotUnit {
     pub plan: Plan,
     /// What the code is.
     pub part: Part,
+    /// What may stand for calls of C's maths functions where several rows are computed at once. Only for
+    /// [`Rows::Plain`]; without any the bits are those of single calls.
+    pub vector_maths: Vec<VectorMaths>,
 }
 
 impl HotUnit {
@@ -75,13 +78,50 @@ pub enum Part {
     /// returns nothing. The variables that were set before the loop hold their values there; when the code
     /// returns, those of them that the loop assigns hold their last.
     Loop(usize),
+    /// All of it, for many calls in one: it takes the address of a [`Table`] and returns nothing. The result of each row has the
+    /// bits that a call with its values has.
+    Rows(Rows),
+}
+
+/// How the rows of a table are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Rows {
+    /// As calls are made: on a guest stack, in order, and left wherever a row ends in an error.
+    Guarded,
+    /// On the stack of whoever asks, in any order, many at once where the processor can. The function with all that it carries has no
+    /// loops and calls nothing but C's maths functions, for which [`Settings::host_maths`](crate::Settings::host_maths) has the
+    /// addresses: so it soon ends, and in no other way than by returning.
+    Plain,
+}
+
+/// Columns of doubles and where the results go. The layout is C's.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Table {
+    /// A pointer for each parameter, to as many doubles as there are rows. Columns may overlap.
+    pub columns: *const *const f64,
+    /// To as many doubles as there are rows, which no column overlaps.
+    pub out: *mut f64,
+    /// At least one.
+    pub n_rows: usize,
+}
+
+/// A function of C's maths library for several values at once, within 4 units in the last place of the exact result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VectorMaths {
+    /// The function for one value.
+    pub function: MathsFunction,
+    /// How many values: 2, 4 or 8, in vector registers of as many doubles, as x86-64's vector function ABI has it.
+    pub lanes: u32,
+    /// Where it is: valid as long as the process.
+    pub address: usize,
 }
 
 impl Part {
     /// The loop's number, if it is the rest of a loop.
     pub fn of_loop(self) -> Option<usize> {
         match self {
-            Self::Whole => None,
+            Self::Whole | Self::Rows(_) => None,
             Self::Loop(nth) => Some(nth),
         }
     }

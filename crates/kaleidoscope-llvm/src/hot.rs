@@ -6,7 +6,7 @@
 //! when that function is defined anew is for whoever uses the code to know.
 
 use crate::Callee;
-use kaleidoscope_codegen::{Instance, Part};
+use kaleidoscope_codegen::{Instance, Part, VectorMaths};
 use kaleidoscope_lang::code::FunctionId;
 use std::fmt;
 
@@ -21,6 +21,8 @@ pub struct HotUnit<'a> {
     pub callees: &'a dyn Fn(FunctionId) -> Callee,
     /// What the code is: how each part is called stands there.
     pub part: Part,
+    /// What may stand for calls of maths functions in rows that are computed at once.
+    pub vector_maths: &'a [VectorMaths],
 }
 
 impl fmt::Debug for HotUnit<'_> {

@@ -19,9 +19,9 @@ mod pipeline;
 
 pub use effort::{Effort, effort, effort_hot};
 pub use hot::HotUnit;
-pub use kaleidoscope_codegen::{Instance, Part};
+pub use kaleidoscope_codegen::{Instance, Part, Rows, VectorMaths};
 pub use lower::{lower, lower_hot};
-pub use pipeline::{OptLevel, Pass, pipeline, pipeline_hot};
+pub use pipeline::{OptLevel, Pass, pipeline, pipeline_hot, pipeline_rows};
 
 use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::maths::MathsFunction;

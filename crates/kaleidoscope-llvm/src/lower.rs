@@ -17,6 +17,7 @@ mod choice;
 mod count;
 mod entry;
 mod frame;
+mod rows;
 
 use crate::{HotUnit, Instance, Part, Unit};
 use choice::{Choices, choices};
@@ -30,6 +31,7 @@ use inkwell::values::{FloatValue, FunctionValue, IntValue};
 use kaleidoscope_lang::code::{Arithmetic, Local, Op};
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::shape::{LoopShape, Shape};
+use rows::RowLoop;
 use std::rc::Rc;
 
 /// The module of one function: its body under `unit.symbol`, and declarations of what it uses.
@@ -39,7 +41,7 @@ use std::rc::Rc;
 pub fn lower<'cx>(cx: &'cx Context, unit: &Unit<'_>) -> Module<'cx> {
     let Unit { function, symbol, callees } = *unit;
     let instances = &[Instance { function, inlined: &[] }];
-    let unit = HotUnit { symbol, instances, callees, part: Part::Whole };
+    let unit = HotUnit { symbol, instances, callees, part: Part::Whole, vector_maths: &[] };
     let module = cx.create_module(&function.name);
     Lowering::new(cx, &module, &unit, false).run();
     module
@@ -78,6 +80,8 @@ struct Lowering<'cx, 'a> {
     shapes: Vec<Option<Rc<Shape>>>,
     body: FunctionValue<'cx>,
     zero: FloatValue<'cx>,
+    /// The loop over the rows, if there is one.
+    rows: Option<RowLoop<'cx>>,
     /// The block that code goes to; `None` behind a tail call.
     block: Option<BasicBlock<'cx>>,
     stack: Vec<Operand<'cx>>,

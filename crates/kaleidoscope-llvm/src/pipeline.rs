@@ -13,6 +13,7 @@
 //!   Takeuchi's function. `loop-unroll-full` copies the body of a loop of few turns: a twentieth of a Runge-Kutta step.
 //! - `gvn`, unswitching, unrolling of other loops and the vectorisers found nothing: floating point may not be
 //!   reassociated.
+//! - Rows are another matter: no row depends on another, so that the vectorisers reassociate nothing.
 
 use kaleidoscope_lang::code::{Function, Op};
 
@@ -42,6 +43,10 @@ pub enum Pass {
     LoopRotate,
     /// A loop of few turns becomes as many copies of its body.
     LoopUnrollFull,
+    /// Several turns of a loop become one of vectors.
+    LoopVectorize,
+    /// The same operation on several values becomes one on a vector.
+    SlpVectorizer,
 }
 
 impl Pass {
@@ -54,6 +59,8 @@ impl Pass {
             Pass::Licm => "loop-mssa(licm)",
             Pass::LoopRotate => "loop(loop-rotate)",
             Pass::LoopUnrollFull => "loop(loop-unroll-full)",
+            Pass::LoopVectorize => "loop-vectorize",
+            Pass::SlpVectorizer => "slp-vectorizer",
         }
     }
 }
@@ -75,4 +82,19 @@ pub fn pipeline(level: OptLevel, function: &Function) -> &'static [Pass] {
 /// The passes for hot code, in the order in which they run.
 pub fn pipeline_hot() -> &'static [Pass] {
     &[Pass::EarlyCse, Pass::InstCombine, Pass::LoopRotate, Pass::Licm, Pass::LoopUnrollFull]
+}
+
+/// The passes for rows, in the order in which they run: those of hot code, then the vectorisers, and what tidies up behind them.
+pub fn pipeline_rows() -> &'static [Pass] {
+    &[
+        Pass::EarlyCse,
+        Pass::InstCombine,
+        Pass::LoopRotate,
+        Pass::Licm,
+        Pass::LoopUnrollFull,
+        Pass::LoopVectorize,
+        Pass::SlpVectorizer,
+        Pass::EarlyCse,
+        Pass::InstCombine,
+    ]
 }

@@ -19,6 +19,16 @@ pub fn maths(function: MathsFunction) -> String {
     format!("maths${}", function.name())
 }
 
+/// The same where C's own is meant, for code that does not run on a guest stack: `libm$sin`.
+pub fn host_maths(function: MathsFunction) -> String {
+    format!("libm${}", function.name())
+}
+
+/// The function of the vector maths library that does the same for several values: `libmvec$sin$8`.
+pub fn vector_maths(function: MathsFunction, lanes: u32) -> String {
+    format!("libmvec${}${lanes}", function.name())
+}
+
 /// The functions that LLVM's code generator may call by itself, where the processor has no instruction (x86-64 before
 /// SSE4.1): functions of the C maths library under C's names.
 pub fn runtime_symbols() -> &'static [&'static str] {

@@ -10,16 +10,16 @@
 #![deny(unsafe_code)]
 
 use kaleidoscope_codegen::{
-    Backend, Callee, Code, CodeGenerator, CompileTimes, HotUnit, Listing, NoCode, Optimization, Settings,
-    Unit,
+    Backend, Callee, Code, CodeGenerator, CompileTimes, HotUnit, Listing, NoCode, Optimization, Part,
+    Settings, Unit, VectorMaths,
 };
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_llvm::{
-    Effort, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, symbols,
+    Effort, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, pipeline_rows, symbols,
 };
 use llvm_orc::{Address, Compiler, Dylib, FunctionPass, Jit, Object, Passes};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// LLVM, linked into the program.
@@ -31,7 +31,8 @@ impl Backend for Llvm {
         let optimization = settings.optimization;
         let full = compiler_for(optimization)?;
         let dylib = start_linker(settings).map_err(|error| describe(&error))?;
-        Ok(Box::new(Generator { optimization, full, quick: None, dylib, n_bodies: 0 }))
+        let vector_maths = BTreeSet::new();
+        Ok(Box::new(Generator { optimization, full, quick: None, dylib, vector_maths, n_bodies: 0 }))
     }
 }
 
@@ -42,6 +43,7 @@ fn start_linker(settings: &Settings) -> Result<Dylib, llvm_orc::Error> {
     for &maths in MathsFunction::ALL {
         let address = Address::new(settings.maths(maths) as u64);
         listed.push((symbols::maths(maths), address));
+        listed.push((symbols::host_maths(maths), Address::new(settings.host_maths(maths) as u64)));
         if symbols::runtime_symbols().contains(&maths.name()) {
             listed.push((maths.name().to_owned(), address));
         }
@@ -69,6 +71,8 @@ struct Generator {
     quick: Option<Compiler>,
     /// Where objects are linked.
     dylib: Dylib,
+    /// The symbols of vector maths functions that the dylib has so far.
+    vector_maths: BTreeSet<String>,
     /// How many bodies were made.
     n_bodies: u32,
 }
@@ -94,13 +98,19 @@ unsafe impl CodeGenerator for Generator {
             instances: &instances,
             callees: &callees,
             part: unit.part,
+            vector_maths: &unit.vector_maths,
         };
         if effort_hot(&hot) != Effort::Full {
             return Err(NoCode::TooLarge);
         }
+        let pipeline = match unit.part {
+            Part::Rows(_) => pipeline_rows(),
+            Part::Whole | Part::Loop(_) => pipeline_hot(),
+        };
+        self.define_vector_maths(&unit.vector_maths)?;
         let object = self
             .full
-            .compile_with(&passes(pipeline_hot()), |context| lower_hot(context, &hot))
+            .compile_with(&passes(pipeline), |context| lower_hot(context, &hot))
             .map_err(|error| describe(&error))?;
         self.link(&symbol, &object)
     }
@@ -148,6 +158,23 @@ impl Generator {
             },
             keep: Box::new(tracker),
         })
+    }
+
+    /// Makes the dylib know functions of the vector maths library, which few programs need.
+    fn define_vector_maths(&mut self, functions: &[VectorMaths]) -> Result<(), NoCode> {
+        for &VectorMaths { function, lanes, address } in functions {
+            let symbol = symbols::vector_maths(function, lanes);
+            if self.vector_maths.contains(&symbol) {
+                continue;
+            }
+            let listed = [(symbol.as_str(), Address::new(address as u64))];
+            // SAFETY: who asks says that the functions live as long as the process; code calls them by the ABI that goes with the
+            // number of lanes.
+            #[allow(unsafe_code, reason = "an address says nothing of what is there")]
+            unsafe { self.dylib.define_absolute(listed) }.map_err(|error| describe(&error))?;
+            self.vector_maths.insert(symbol);
+        }
+        Ok(())
     }
 
     /// A linker name that no body has yet. A version can be compiled more than once, when a function that it carries is defined

@@ -183,9 +183,10 @@ impl Crew {
     }
 
     fn settings(&self) -> Settings {
-        let maths =
-            MathsFunction::ALL.iter().map(|&maths| maths_entry(maths).guest_address().get()).collect();
-        Settings { optimization: self.optimization, maths }
+        let entries = || MathsFunction::ALL.iter().map(|&maths| maths_entry(maths));
+        let maths = entries().map(|entry| entry.guest_address().get()).collect();
+        let host_maths = entries().map(|entry| entry.address().get()).collect();
+        Settings { optimization: self.optimization, maths, host_maths }
     }
 
     /// The next thing to do; none when the threads are to end.

@@ -1,7 +1,7 @@
 //! Calls, and what LLVM is told about the functions on both ends.
 
-use super::{Lowering, Operand, built};
-use crate::{Callee, symbols};
+use super::{Lowering, Operand, Part, built};
+use crate::{Callee, Rows, symbols};
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
 use inkwell::module::Linkage;
@@ -62,15 +62,22 @@ impl<'cx> Lowering<'cx, '_> {
         {
             return self.remainder(args[0], divisor);
         }
-        let symbol = symbols::maths(function);
-        let declared = self.module.get_function(&symbol).unwrap_or_else(|| {
-            let declared = self.module.add_function(&symbol, signature(self.cx, args.len()), None);
+        if self.unit.part == Part::Rows(Rows::Plain) {
+            return self.call_host_maths(function, args);
+        }
+        let declared = self.maths_function(&symbols::maths(function), args.len());
+        self.call_function(declared, args)
+    }
+
+    /// The declaration of a maths function of this name.
+    pub(super) fn maths_function(&self, symbol: &str, n_params: usize) -> FunctionValue<'cx> {
+        self.module.get_function(symbol).unwrap_or_else(|| {
+            let declared = self.module.add_function(symbol, signature(self.cx, n_params), None);
             for attribute in maths_attributes(self.cx) {
                 declared.add_attribute(AttributeLoc::Function, attribute);
             }
             declared
-        });
-        self.call_function(declared, args)
+        })
     }
 
     /// LLVM gives its intrinsics their attributes itself.
@@ -93,7 +100,11 @@ impl<'cx> Lowering<'cx, '_> {
         self.call_intrinsic("llvm.copysign.f64", &[rest, x])
     }
 
-    fn call_function(&self, function: FunctionValue<'cx>, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
+    pub(super) fn call_function(
+        &self,
+        function: FunctionValue<'cx>,
+        args: &[FloatValue<'cx>],
+    ) -> FloatValue<'cx> {
         let call = built(self.builder.build_direct_call(function, &as_arguments(args), ""));
         call.try_as_basic_value().unwrap_basic().into_float_value()
     }
@@ -143,7 +154,7 @@ pub(super) fn body_attributes(cx: &Context) -> [Attribute; 5] {
 }
 
 /// What C promises of its maths functions when nobody looks at `errno`.
-fn maths_attributes(cx: &Context) -> [Attribute; 6] {
+pub(super) fn maths_attributes(cx: &Context) -> [Attribute; 6] {
     ["nounwind", "memory", "willreturn", "nocallback", "nofree", "nosync"]
         .map(|name| enum_attribute(cx, name))
 }

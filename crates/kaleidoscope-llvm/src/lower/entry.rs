@@ -1,4 +1,5 @@
-//! How a module's function begins and ends: as the body of a function, or as a loop that finds its variables in memory.
+//! How a module's function begins and ends: as the body of a function, or as a loop that finds its variables in memory. For the loop
+//! over the rows of a table see `rows.rs`.
 
 use super::call::{body_attributes, signature};
 use super::frame::{Frame, shape};
@@ -21,7 +22,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let root = unit.instances[0].function;
         let signature = match unit.part {
             Part::Whole => signature(cx, root.n_params as usize),
-            Part::Loop(_) => cx.void_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false),
+            Part::Loop(_) | Part::Rows(_) => {
+                cx.void_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false)
+            }
         };
         let body = module.add_function(unit.symbol, signature, None);
         for attribute in body_attributes(cx) {
@@ -42,6 +45,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             shapes,
             body,
             zero,
+            rows: None,
             block: None,
             stack: Vec::with_capacity(root.max_stack as usize),
             callers: Vec::new(),
@@ -52,6 +56,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         match unit.part {
             Part::Whole => lowering.begin_function(),
             Part::Loop(nth) => lowering.begin_loop(nth),
+            Part::Rows(_) => lowering.begin_rows(),
         }
         lowering
     }
@@ -85,7 +90,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     /// Ends the function behind the last operation.
     pub(super) fn end(mut self) {
         match self.unit.part {
-            Part::Whole if self.block.is_none() => {}
+            Part::Whole | Part::Rows(_) if self.block.is_none() => {}
             Part::Whole => {
                 let value = self.pop_number();
                 built(self.builder.build_return(Some(&value)));
@@ -99,6 +104,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
                 }
                 built(self.builder.build_return(None));
             }
+            Part::Rows(_) => self.end_rows(),
         }
     }
 

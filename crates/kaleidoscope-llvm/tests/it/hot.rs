@@ -4,9 +4,10 @@
 
 use crate::program::{CONSTRUCTS, Program, compare_ir, oldest_machine, optimize};
 use inkwell::context::Context;
-use kaleidoscope_codegen::{Limits, Part};
+use kaleidoscope_codegen::{Limits, Part, Rows, VectorMaths};
 use kaleidoscope_lang::code::{Function, Op};
-use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, pipeline_hot};
+use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, pipeline_hot, pipeline_rows, symbols};
 
 const LIMITS: Limits = Limits { callee_ops: 100, unit_ops: 1_000, recursion: 2 };
 
@@ -32,7 +33,8 @@ const CALLS: &str = "
 /// What a unit can be entered by.
 fn entries(function: &Function) -> Vec<Part> {
     let n_loops = function.ops.iter().filter(|op| matches!(op, Op::Loop)).count();
-    [Part::Whole].into_iter().chain((0..n_loops).map(Part::Loop)).collect()
+    let rows = [Rows::Guarded, Rows::Plain].map(Part::Rows);
+    [Part::Whole].into_iter().chain((0..n_loops).map(Part::Loop)).chain(rows).collect()
 }
 
 #[test]
@@ -45,10 +47,12 @@ fn ir_is_as_expected() {
             let extension = match entry {
                 Part::Whole => "ll".to_owned(),
                 Part::Loop(nth) => format!("loop{nth}.ll"),
+                Part::Rows(_) => "rows.ll".to_owned(),
             };
             (extension, program.lower_hot(&cx, function, entry, LIMITS).to_string())
         };
-        entries(function).into_iter().map(ir).collect()
+        // Rows differ in the names of maths functions only, and only those without loops and calls may be plain.
+        entries(function).into_iter().filter(|part| *part != Part::Rows(Rows::Plain)).map(ir).collect()
     });
 }
 
@@ -61,8 +65,12 @@ fn every_construct_is_well_formed_at_every_entry() {
         for function in &program.functions {
             for entry in entries(function) {
                 let cx = Context::create();
-                optimize(&program.lower_hot(&cx, function, entry, LIMITS), pipeline_hot(), &machine);
-                n_loops += usize::from(entry != Part::Whole);
+                let passes = match entry {
+                    Part::Rows(_) => pipeline_rows(),
+                    _ => pipeline_hot(),
+                };
+                optimize(&program.lower_hot(&cx, function, entry, LIMITS), passes, &machine);
+                n_loops += usize::from(entry.of_loop().is_some());
             }
         }
     }
@@ -118,6 +126,44 @@ fn what_only_chooses_does_not_branch() {
     }
 }
 
+/// The optimised IR of a function's rows, on a machine whose vectors have two doubles.
+fn rows(text: &str, rows: Rows, vector_maths: &[VectorMaths]) -> String {
+    let cx = Context::create();
+    let program = Program::read(text);
+    let function = program.functions.last().unwrap();
+    let module = program.lower_unit(&cx, function, Part::Rows(rows), LIMITS, vector_maths);
+    optimize(&module, pipeline_rows(), &oldest_machine());
+    module.to_string()
+}
+
+#[test]
+fn rows_are_computed_several_at_once() {
+    let text = "def g(x) if x < 1 then x else x * 3; def f(x y) g(x) * y + g(y) - 1";
+    let ir = rows(text, Rows::Plain, &[]);
+    assert!(ir.contains("fmul <2 x double>"), "{ir}");
+    // No column overlaps the results, so nobody looks whether one does.
+    assert!(!ir.contains("memcheck"), "{ir}");
+    assert!(!ir.contains("fast") && !ir.contains("reassoc"), "{ir}");
+}
+
+#[test]
+fn maths_functions_are_called_one_by_one_unless_there_are_others() {
+    let text = "def f(x y) sin(x) + x ^ y";
+    let strict = rows(text, Rows::Plain, &[]);
+    assert!(strict.contains("double @\"libm$sin\"(double") && !strict.contains("@\"maths$"), "{strict}");
+    assert!(!strict.contains("x double>"), "{strict}");
+    let guarded = rows(text, Rows::Guarded, &[]);
+    assert!(guarded.contains("double @\"maths$sin\"(double") && !guarded.contains("@\"libm$"), "{guarded}");
+
+    let vector = |function| VectorMaths { function, lanes: 2, address: 0 };
+    let fast = rows(text, Rows::Plain, &[vector(MathsFunction::Sin), vector(MathsFunction::Pow)]);
+    for (function, lanes) in [(MathsFunction::Sin, 2), (MathsFunction::Pow, 2)] {
+        let call = format!("call <2 x double> @\"{}\"(<2 x double>", symbols::vector_maths(function, lanes));
+        assert!(fast.contains(&call), "{call} in {fast}");
+    }
+    assert!(!fast.contains("call fast") && !fast.contains("reassoc"), "{fast}");
+}
+
 /// How many copies of `body` the limits allow in the function defined last.
 #[track_caller]
 fn check_copies(text: &str, limits: Limits, body: &str, expected: usize) {
@@ -151,7 +197,13 @@ fn effort_counts_every_copy() {
         let callees = |_| unreachable!("nothing is lowered");
         let instances = plan.instances();
         let part = Part::Whole;
-        effort_hot(&HotUnit { symbol: "f", instances: &instances, callees: &callees, part })
+        effort_hot(&HotUnit {
+            symbol: "f",
+            instances: &instances,
+            callees: &callees,
+            part,
+            vector_maths: &[],
+        })
     };
     assert_eq!([4, 5, 6, 200].map(effort), [Effort::Full, Effort::Quick, Effort::Refuse, Effort::Refuse]);
 }

@@ -5,7 +5,7 @@ use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
-use kaleidoscope_codegen::{Limits, Part, Plan};
+use kaleidoscope_codegen::{Limits, Part, Plan, VectorMaths};
 use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{Names, Signature, State};
@@ -61,11 +61,23 @@ impl Program {
         part: Part,
         limits: Limits,
     ) -> Module<'cx> {
+        self.lower_unit(cx, function, part, limits, &[])
+    }
+
+    /// The same with functions for several values at once.
+    pub(crate) fn lower_unit<'cx>(
+        &self,
+        cx: &'cx Context,
+        function: &Arc<Function>,
+        part: Part,
+        limits: Limits,
+        vector_maths: &[VectorMaths],
+    ) -> Module<'cx> {
         let plan = self.plan(function, limits);
         let symbol = symbols::body(&function.name, 1);
         let instances = plan.instances();
         let callees = |callee| self.callee(callee);
-        let unit = HotUnit { symbol: &symbol, instances: &instances, callees: &callees, part };
+        let unit = HotUnit { symbol: &symbol, instances: &instances, callees: &callees, part, vector_maths };
         assert_eq!(effort_hot(&unit), Effort::Full);
         verified(lower_hot(cx, &unit))
     }

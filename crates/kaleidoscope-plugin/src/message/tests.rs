@@ -2,7 +2,8 @@
 
 use super::{Answer, Request, read, write};
 use kaleidoscope_codegen::{
-    Callee, CompileTimes, HotUnit, Limits, Listing, NoCode, Optimization, Part, Plan, Settings, Unit,
+    Callee, CompileTimes, HotUnit, Limits, Listing, NoCode, Optimization, Part, Plan, Rows, Settings, Unit,
+    VectorMaths,
 };
 use kaleidoscope_lang::code::{Arithmetic, Function, FunctionId, Local, Op, OpIdx};
 use kaleidoscope_lang::maths::MathsFunction;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const GENERATE: &str = "0001660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac020123";
-const GENERATE_HOT: &str = "0101660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac020123020700b4a48080f0ff1fac0201230301660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0301ac020101660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0301ac020201660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03000101";
+const GENERATE_HOT: &str = "0101660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac020123020700b4a48080f0ff1fac0201230301660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0301ac020101660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0301ac020201660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0300010101000824";
 const LIST: &str = "0201660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac0201230101070167";
 
 /// Every operation once. What they mean together is nothing.
@@ -59,8 +60,13 @@ fn requests_are_written_as_ever_and_read_back() {
     let unit = unit();
     let limits = Limits { callee_ops: 100, unit_ops: 100, recursion: 1 };
     let plan = Plan::new(None, Arc::clone(&unit.function), limits, |_| Some(Arc::clone(&unit.function)));
-    let hot =
-        HotUnit { root: Arc::new(unit.clone()), callees: unit.callees.clone(), plan, part: Part::Loop(1) };
+    let hot = HotUnit {
+        root: Arc::new(unit.clone()),
+        callees: unit.callees.clone(),
+        plan,
+        part: Part::Loop(1),
+        vector_maths: vec![VectorMaths { function: MathsFunction::Sin, lanes: 8, address: 0x24 }],
+    };
     let names = BTreeMap::from([(FunctionId::new(7), "g".to_owned())]);
     let requests = [
         (Request::Generate(Cow::Borrowed(&unit)), GENERATE),
@@ -73,6 +79,8 @@ fn requests_are_written_as_ever_and_read_back() {
         let again: Request<'_> = read(&bytes).unwrap();
         assert_eq!(format!("{again:?}"), format!("{request:?}"));
     }
+    let parts = [Part::Whole, Part::Rows(Rows::Guarded), Part::Rows(Rows::Plain)];
+    assert_eq!(parts.map(|part| hex(&write(&part))), ["00", "0200", "0201"]);
 }
 
 #[test]
@@ -90,9 +98,10 @@ fn answers_and_settings_are_written_as_ever_and_read_back() {
         assert_eq!(hex(&bytes), expected);
         assert_eq!(read::<super::Result<Answer>>(&bytes).unwrap(), *answer);
     }
-    let settings = Settings { optimization: Optimization::Aggressive, maths: vec![1, 128] };
+    let settings =
+        Settings { optimization: Optimization::Aggressive, maths: vec![1, 128], host_maths: vec![2] };
     let bytes = write(&settings);
-    assert_eq!(hex(&bytes), "0302018001");
+    assert_eq!(hex(&bytes), "03020180010102");
     assert_eq!(read::<Settings>(&bytes).unwrap(), settings);
 }
 

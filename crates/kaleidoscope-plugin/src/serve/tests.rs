@@ -83,7 +83,9 @@ unsafe impl CodeGenerator for Generator {
 
 fn start(optimization: Optimization) -> Result<Remote, NoCode> {
     // SAFETY: the interface is that of a backend of this program.
-    unsafe { Remote::start(&INTERFACE, &Settings { optimization, maths: Vec::new() }) }
+    unsafe {
+        Remote::start(&INTERFACE, &Settings { optimization, maths: Vec::new(), host_maths: Vec::new() })
+    }
 }
 
 fn unit(n_params: u32) -> Unit {

@@ -171,7 +171,13 @@ impl Native {
             State::Maths(function) => llvm::Callee::Maths(function),
             _ => llvm::Callee::Slot { address: self.slots[id.index()].as_ptr() as u64 },
         };
-        let unit = HotUnit { symbol: &symbol, instances: &plan.instances(), callees: &callees, part };
+        let unit = HotUnit {
+            symbol: &symbol,
+            instances: &plan.instances(),
+            callees: &callees,
+            part,
+            vector_maths: &[],
+        };
         assert_eq!(effort_hot(&unit), Effort::Full);
         let object = self.compiler.compile_with(&passes(), |cx| lower_hot(cx, &unit));
         let object = object.expect("a unit is well formed");

@@ -1,0 +1,83 @@
+; ModuleID = 'sum'
+source_filename = "sum"
+
+; Function Attrs: nounwind
+define void @"sum$impl1"(ptr %table) #0 {
+entry:
+  %columns = load ptr, ptr %table, align 8
+  %out.place = getelementptr inbounds nuw { ptr, ptr, i64 }, ptr %table, i32 0, i32 1
+  %out = load ptr, ptr %out.place, align 8
+  %rows.place = getelementptr inbounds nuw { ptr, ptr, i64 }, ptr %table, i32 0, i32 2
+  %rows = load i64, ptr %rows.place, align 4
+  %0 = getelementptr inbounds nuw { ptr, ptr }, ptr %columns, i32 0, i32 0
+  %a.column = load ptr, ptr %0, align 8
+  %1 = getelementptr inbounds nuw { ptr, ptr }, ptr %columns, i32 0, i32 1
+  %b.column = load ptr, ptr %1, align 8
+  br label %row
+
+row:                                              ; preds = %after9, %entry
+  %row1 = phi i64 [ 0, %entry ], [ %next, %after9 ]
+  %2 = getelementptr inbounds nuw { double }, ptr %a.column, i64 %row1, i32 0
+  %a = load double, ptr %2, align 8, !alias.scope !0
+  %3 = getelementptr inbounds nuw { double }, ptr %b.column, i64 %row1, i32 0
+  %b = load double, ptr %3, align 8, !alias.scope !0
+  br label %loop
+
+loop:                                             ; preds = %after, %row
+  %a2 = phi double [ %a, %row ], [ %a7, %after ]
+  %all = phi double [ 0.000000e+00, %row ], [ %all5, %after ]
+  %i = phi double [ %a, %row ], [ %i8, %after ]
+  br label %loop3
+
+loop3:                                            ; preds = %then, %loop
+  %all4 = phi double [ %all, %loop ], [ %all5, %then ]
+  %j = phi double [ 0.000000e+00, %loop ], [ %j6, %then ]
+  %4 = fdiv double %j, 2.000000e+00
+  %all5 = fadd double %all4, %4
+  br label %start
+
+start:                                            ; preds = %else, %loop3
+  %x = phi double [ %i, %loop3 ], [ %7, %else ]
+  %n = phi double [ 0.000000e+00, %loop3 ], [ %8, %else ]
+  %5 = fcmp ult double %x, 1.000000e+00
+  br i1 %5, label %then, label %else
+
+then:                                             ; preds = %start
+  %6 = fcmp ult double %j, %n
+  %j6 = fadd double %j, 1.000000e+00
+  br i1 %6, label %loop3, label %after
+
+else:                                             ; preds = %start
+  %7 = fdiv double %x, 2.000000e+00
+  %8 = fadd double %n, 1.000000e+00
+  br label %start
+
+after:                                            ; preds = %then
+  %a7 = call double @llvm.sqrt.f64(double %i)
+  %9 = fadd double 0.000000e+00, %a7
+  %10 = fcmp ult double %i, %b
+  %i8 = fadd double %i, 1.000000e+00
+  br i1 %10, label %loop, label %after9
+
+after9:                                           ; preds = %after
+  %11 = fadd double 0.000000e+00, %all5
+  %12 = fadd double %11, %a7
+  %13 = getelementptr inbounds nuw { double }, ptr %out, i64 %row1, i32 0
+  store double %12, ptr %13, align 8, !noalias !0
+  %next = add nuw i64 %row1, 1
+  %14 = icmp ne i64 %next, %rows
+  br i1 %14, label %row, label %done
+
+done:                                             ; preds = %after9
+  ret void
+}
+
+; Function Attrs: nocallback nocreateundeforpoison nofree nosync nounwind speculatable willreturn memory(none)
+declare double @llvm.sqrt.f64(double) #1
+
+attributes #0 = { nounwind "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" }
+attributes #1 = { nocallback nocreateundeforpoison nofree nosync nounwind speculatable willreturn memory(none) }
+
+!0 = !{!1}
+!1 = !{!"columns", !2}
+!2 = !{!"table"}
