@@ -8,7 +8,7 @@ use crate::jit::{Body, BodyFacts, Hot, Jit, Made, StubId};
 use crate::policy;
 use crate::program::Program;
 use crate::shared::{Shared, provided_in, stub_of};
-use kaleidoscope_codegen::{Callee, CodeGenerator, HotUnit, NoCode, Part, Plan, Unit};
+use kaleidoscope_codegen::{Callee, CodeGenerator, HotUnit, Limits, NoCode, Part, Plan, Unit};
 use kaleidoscope_lang::code::{FunctionId, Op};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,9 +34,8 @@ fn make(
     let failed = |reason| Failure::Compile { body: BodyName::of(root), reason };
     let generator = generator.map_err(failed)?;
     shared.check_code()?;
-    let Some(Carrying { unit, carries, inlined }) = plan(&shared.program(), root, hot.part) else {
-        return Ok(None);
-    };
+    let planned = plan(&shared.program(), root, hot.part, policy::LIMITS);
+    let Some(Carrying { unit, carries, inlined }) = planned else { return Ok(None) };
     let code = shared.charge(generator.generate_hot(&unit).map_err(failed)?)?;
     let facts = BodyFacts {
         function: root.id.map(stub_of),
@@ -63,20 +62,19 @@ fn finish(jit: &Jit<Shared>, hot: &Hot, made: Result<Option<Body>, Failure>) {
 }
 
 /// What hot code is made of.
-struct Carrying {
-    unit: HotUnit,
+pub(crate) struct Carrying {
+    pub(crate) unit: HotUnit,
     /// The functions that the code stands for, with their versions.
-    carries: Box<[(StubId, u32)]>,
-    inlined: Arc<[Arc<str>]>,
+    pub(crate) carries: Box<[(StubId, u32)]>,
+    pub(crate) inlined: Arc<[Arc<str>]>,
 }
 
 /// Chooses what the code carries. `None` if the function has been defined anew.
-fn plan(program: &Program, root: &Arc<Unit>, part: Part) -> Option<Carrying> {
-    let is_current = |id| program.definition(id).is_some_and(|definition| definition.version == root.version);
-    if !root.id.is_none_or(is_current) {
+pub(crate) fn plan(program: &Program, root: &Arc<Unit>, part: Part, limits: Limits) -> Option<Carrying> {
+    if root.id.is_some_and(|id| program.version(id) != root.version) {
         return None;
     }
-    let plan = Plan::new(root.id, Arc::clone(&root.function), policy::LIMITS, |id| {
+    let plan = Plan::new(root.id, Arc::clone(&root.function), limits, |id| {
         program.definition(id).map(|definition| Arc::clone(&definition.function))
     });
     let mut callees: BTreeMap<FunctionId, Callee> = BTreeMap::new();
@@ -93,6 +91,6 @@ fn plan(program: &Program, root: &Arc<Unit>, part: Part) -> Option<Carrying> {
     let versions = others.clone().filter_map(|&id| Some((stub_of(id), program.definition(id)?.version)));
     let carries = versions.chain(provided_in(&callees)).collect();
     let inlined = others.map(|&id| Arc::clone(&program.names.signature(id).name)).collect();
-    let unit = HotUnit { root: Arc::clone(root), callees, plan, part };
+    let unit = HotUnit { root: Arc::clone(root), callees, plan, part, vector_maths: Vec::new() };
     Some(Carrying { unit, carries, inlined })
 }

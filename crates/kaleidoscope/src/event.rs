@@ -143,6 +143,8 @@ pub enum Tier {
     Lazy,
     /// Good code, made before it was called: when defined, or because it runs at once.
     Eager,
+    /// Good code for all rows of columns in one call.
+    Rows,
 }
 
 impl Tier {
@@ -153,6 +155,7 @@ impl Tier {
             Self::Optimized => "optimized",
             Self::Lazy => "lazy",
             Self::Eager => "eager",
+            Self::Rows => "rows",
         }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Arity { name: Arc<str>, given: u32, takes: u32 },
     /// A call from Rust with another number of arguments than the function takes.
     ArgumentCount { name: Arc<str>, given: usize, takes: u32 },
+    /// A column that is not as long as that of the results.
+    ColumnLength { column: usize, given: usize, takes: usize },
     /// The operating system gave no memory for stubs.
     Memory { reason: String },
     /// Calls nested deeper than the stack allows. The functions on the stack, the innermost first, as far as they are known.
@@ -83,6 +85,10 @@ impl Failure {
             Self::ArgumentCount { name, given, takes } => {
                 (Code::WrongArgumentCount, format!("`{name}` takes {}, not {given}", arguments(takes)))
             }
+            Self::ColumnLength { column, given, takes } => (
+                Code::WrongColumnLength,
+                format!("column {column} has {given} values, and there is room for {takes} results"),
+            ),
             Self::Memory { reason } => (Code::Internal, format!("no memory for another function: {reason}")),
             Self::StackOverflow { inside } => {
                 (Code::StackOverflow, format!("stack overflow{}", place(&inside)))

@@ -204,6 +204,10 @@ impl DynFunction {
         Self { handle }
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// The function's name.
     pub fn name(&self) -> Arc<str> {
         self.handle.signature().name

@@ -23,6 +23,7 @@
 
 mod background;
 mod baseline;
+mod batch;
 mod call_error;
 mod code_budget;
 mod compile_threads;
@@ -44,10 +45,12 @@ mod policy;
 mod prelude;
 mod program;
 mod raw;
+mod rows;
 mod script;
 mod shared;
 mod stats;
 
+pub use batch::{MapOptions, Precision};
 pub use call_error::CallError;
 pub use config::{Builder, Mode};
 pub use engine::Engine;

@@ -4,6 +4,7 @@
 //! worth a better body; the benchmark `thresholds` tries others. Making better code takes some milliseconds, in which quick code
 //! makes about a million calls or turns: to begin much earlier costs more in short programs than it saves in long ones.
 
+use crate::Mode;
 use kaleidoscope_codegen::Limits;
 
 /// How often code runs before better code is made.
@@ -54,6 +55,43 @@ pub(crate) fn advise(trip: Trip, is_callable: bool) -> Advice {
     match trip {
         Trip::Loop { n_before } if n_before > 0 || !is_callable => Advice::Loop,
         _ => Advice::Function,
+    }
+}
+
+/// How much code for rows carries of what it calls. What it carries whole it can compute many rows of at once, so it pays to carry
+/// large functions as well.
+pub(crate) const ROW_LIMITS: Limits = Limits { callee_ops: 1_000, unit_ops: 1_000, recursion: 3 };
+
+/// Rows that code makes which nothing can stop, before somebody looks whether it is to stop: less than a millisecond for most
+/// functions, and some milliseconds for those that call the slowest maths functions.
+pub(crate) const ROWS_BETWEEN_STOPS: usize = 8_192;
+
+/// Rows that are made by calls, before somebody looks whether there is code for rows by now.
+pub(crate) const ROWS_BETWEEN_LOOKS: usize = 1_000;
+
+/// From so many rows on it pays to wait for code, where good code is made for a first call.
+const ROWS_TO_WAIT_FOR: u64 = 1_000;
+
+/// How to come by code for rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowsAdvice {
+    /// Not now: calls will do.
+    Calls,
+    /// In the background, and calls meanwhile.
+    InBackground,
+    /// At once: the rows wait for it.
+    AtOnce,
+}
+
+/// What to do about rows of a function that has no code for rows, when so many have been asked for by now, the present ones included.
+///
+/// Where good code is made for a first call, so it is for a first thousand of rows. In tiered mode rows count as calls do: what was
+/// called often is made better.
+pub(crate) fn advise_rows(mode: Mode, n_rows: u64, thresholds: Thresholds) -> RowsAdvice {
+    match mode {
+        Mode::Lazy | Mode::Eager if n_rows >= ROWS_TO_WAIT_FOR => RowsAdvice::AtOnce,
+        Mode::Tiered if n_rows >= u64::from(thresholds.calls) => RowsAdvice::InBackground,
+        _ => RowsAdvice::Calls,
     }
 }
 

@@ -7,7 +7,8 @@ use crate::event::BodyName;
 use crate::failure::Failure;
 use crate::host::{HostEntry, HostTable, PROVIDED_FUNCTIONS};
 use kaleidoscope_codegen::{Callee, Unit};
-use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use kaleidoscope_lang::code::{Function, FunctionId, Local, Op};
+use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_native::HostStub;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -51,6 +52,22 @@ pub(crate) struct Definition {
     /// The text of it.
     pub(crate) source: Arc<str>,
     was_called: bool,
+}
+
+/// The version that bodies of the maths library have.
+pub(crate) const PROVIDED: u32 = 0;
+
+/// A function that does nothing but call this one.
+fn calling(id: FunctionId, maths: MathsFunction) -> Function {
+    let arity = maths.arity();
+    let arguments = (0..arity).map(|idx| Op::Get(Local::new(idx)));
+    Function {
+        name: maths.name().into(),
+        n_params: arity,
+        locals: ["x", "y"].into_iter().take(arity as usize).map(Arc::from).collect(),
+        ops: arguments.chain([Op::Call { callee: id, n_args: arity }]).collect(),
+        max_stack: arity,
+    }
 }
 
 impl Program {
@@ -207,6 +224,21 @@ impl Program {
             State::Defined => self.definitions.get(id.index())?.as_ref(),
             _ => None,
         }
+    }
+
+    /// The version of the definition that a call of the function reaches now; [`PROVIDED`] if there is none.
+    pub(crate) fn version(&self, id: FunctionId) -> u32 {
+        self.definition(id).map_or(PROVIDED, |definition| definition.version)
+    }
+
+    /// The unit of the function as it is now. That of a maths function is a function that calls it. None for what has no body here.
+    pub(crate) fn unit_of(&self, id: FunctionId) -> Option<Unit> {
+        let function = match (self.definition(id), self.names.state(id)) {
+            (Some(definition), _) => Arc::clone(&definition.function),
+            (None, State::Maths(maths)) => Arc::new(calling(id, maths)),
+            _ => return None,
+        };
+        Some(self.unit(function, Some(id), self.version(id)))
     }
 
     /// Notes that the function is called. Returns the name of its definition if this is the first time.

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::host::{HostTable, maths_entry};
 use crate::interrupt::Interrupter;
 use crate::jit::{Body, BodyFacts, Heat, HostId, Hot, Jit, Made, Occasion, Source, Stop, StubId};
-use crate::program::Program;
+use crate::program::{PROVIDED, Program};
 use crate::{Mode, background};
 use kaleidoscope_baseline::n_cells;
 use kaleidoscope_codegen::{Callee, Code, Listing, NoCode, Optimization, Part, Unit};
@@ -301,9 +301,6 @@ impl Source for Shared {
         Failure::of_panic(&*payload)
     }
 }
-
-/// The version that bodies of the maths library have.
-pub(crate) const PROVIDED: u32 = 0;
 
 /// The functions of the maths library that code of these callees stands for, with their version.
 pub(crate) fn provided_in(

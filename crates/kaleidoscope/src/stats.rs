@@ -134,7 +134,7 @@ impl Observer for Statistics {
                     match tier {
                         Tier::Baseline => totals.baseline.insert(body.name.clone()),
                         Tier::Optimized => totals.optimized.insert(body.name.clone()),
-                        Tier::Lazy | Tier::Eager => false,
+                        Tier::Lazy | Tier::Eager | Tier::Rows => false,
                     };
                 }
                 totals.code_bytes += *bytes as u64;

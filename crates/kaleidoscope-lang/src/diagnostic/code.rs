@@ -88,6 +88,8 @@ codes! {
     CompileFailed = "3009",
     /// A mistake of the implementation itself: please report it.
     Internal = "3010",
+    /// A column of values is not as long as that of the results.
+    WrongColumnLength = "3011",
 
     /// An expression is nested too deep.
     NestingTooDeep = "4001",

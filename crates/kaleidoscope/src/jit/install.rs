@@ -16,12 +16,15 @@
 //! 7. In the cell of a loop's better code there is only the address of a body made for the rest of that very loop, of the same
 //!    resolved function as the code that counts there: code for `fn(*mut f64)`, over as many doubles as the function has variables.
 //!    It is retired like any other body, and the counters live as long as the body that counts.
+//! 8. A [`RowsCode`] is got inside of the engine that has it, and run before that is left: the body is not freed until then. It is
+//!    code for `fn(*const Table)`, over as many columns as the function has parameters.
 #![allow(unsafe_code)]
 
 use super::state::Entry;
 use super::{CodeAddress, Function, Heat, HostId, Jit, Source, StubId, Trap};
 use crate::event::{BodyName, Tier};
-use kaleidoscope_codegen::{Code, CompileTimes, Part};
+use crate::policy::ROWS_BETWEEN_STOPS;
+use kaleidoscope_codegen::{Code, CompileTimes, Part, Rows, Table};
 use kaleidoscope_native::{Runtime, Scope, Stub};
 use std::any::Any;
 use std::fmt;
@@ -72,6 +75,43 @@ impl Callable {
         assert!(args.len() == self.arity as usize, "a function is called with its own arity");
         // SAFETY: promises 1, 2 and 6, for the arity just checked; who holds a body's `Callable` borrows the body.
         unsafe { scope.call(self.address, args) }
+    }
+}
+
+/// Code for rows: where it is, how many columns it takes, and how it is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowsCode {
+    address: CodeAddress,
+    arity: u32,
+    version: u32,
+    rows: Rows,
+}
+
+impl RowsCode {
+    /// The version of the function that it was made of.
+    pub(crate) fn version(self) -> u32 {
+        self.version
+    }
+
+    /// Computes the rows. When that ends in a trap, some results have been written.
+    pub(super) fn run(self, scope: &Scope<'_>, columns: &[&[f64]], out: &mut [f64]) -> Result<(), Trap> {
+        assert!(columns.len() == self.arity as usize, "there is a column for each parameter");
+        assert!(columns.iter().all(|column| column.len() == out.len()), "columns are as long as the results");
+        // What nothing stops is done little by little.
+        let most = if self.rows == Rows::Plain { ROWS_BETWEEN_STOPS } else { out.len().max(1) };
+        let mut starts: Vec<*const f64> = Vec::with_capacity(columns.len());
+        for (nth, out) in out.chunks_mut(most).enumerate() {
+            starts.clear();
+            starts.extend(columns.iter().map(|column| column[nth * most..].as_ptr()));
+            let table = Table { columns: starts.as_ptr(), out: out.as_mut_ptr(), n_rows: out.len() };
+            match self.rows {
+                // SAFETY: promise 8; the columns have been checked, there is a row, and the results are borrowed for writing.
+                Rows::Guarded => unsafe { scope.call_with_pointer(self.address, &raw const table) },
+                // SAFETY: as above. What `Rows::Plain` promises is what this asks.
+                Rows::Plain => unsafe { scope.call_unguarded(self.address, &raw const table) },
+            }?;
+        }
+        Ok(())
     }
 }
 
@@ -144,6 +184,12 @@ impl Body {
     pub(super) fn callable(&self) -> Callable {
         assert_eq!(self.part(), Part::Whole, "a part of a function is no function of doubles");
         Callable { address: self.address, arity: self.arity }
+    }
+
+    /// The body as code for rows, as promise 8 says.
+    pub(super) fn rows(&self) -> RowsCode {
+        let Part::Rows(rows) = self.part() else { unreachable!("only code for rows is kept as such") };
+        RowsCode { address: self.address, arity: self.arity, version: self.facts.version(), rows }
     }
 
     /// Whether the address is in this code, or in what its loops were given.

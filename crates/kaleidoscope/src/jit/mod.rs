@@ -16,18 +16,21 @@
 mod epochs;
 mod heat;
 mod install;
+mod rows;
 mod state;
 mod tiers;
 
 pub(crate) use heat::Heat;
-pub(crate) use install::{Body, BodyFacts, Callable, Made};
+pub(crate) use install::{Body, BodyFacts, Callable, Made, RowsCode};
 pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
+pub(crate) use rows::{RowsKey, WantedRows};
 pub(crate) use tiers::Hot;
 
 use crate::interrupt::Watch;
 use epochs::{Epoch, Epochs};
-use kaleidoscope_codegen::Unit;
+use kaleidoscope_codegen::{Part, Unit};
 use kaleidoscope_native::{Scope, Stub, StubPool, Trace};
+use rows::RowsState;
 use state::{Call, State};
 use std::any::Any;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -121,6 +124,8 @@ struct Table {
     carriers: HashMap<StubId, HashSet<Carrier>>,
     /// The counters of all code that counts and may still run, by number.
     heats: HashMap<u32, Arc<Heat>>,
+    /// Code for rows, of functions that were asked for rows since they were defined.
+    rows: HashMap<RowsKey, RowsState>,
     /// Bodies that no new call can reach, kept while a thread may still be inside; the oldest first.
     retired: VecDeque<(Epoch, Body)>,
 }
@@ -174,9 +179,11 @@ impl<S: Source> Jit<S> {
     /// [`Self::settle`], when no lock is held.
     pub(crate) fn define(&self, function: StubId, version: u32) -> Replaced {
         let mut table = self.table();
-        let old = table.functions[function.index()].replace(version);
+        let mut old = table.functions[function.index()].replace(version);
+        old.extend(table.forget_rows(function));
         let carriers = table.take_carriers(function);
-        let invalidated = carriers.iter().map(|body| body.facts.clone()).collect();
+        let better = carriers.iter().filter(|body| !matches!(body.part(), Part::Rows(_)));
+        let invalidated = better.map(|body| body.facts.clone()).collect();
         if !old.is_empty() || !carriers.is_empty() {
             let epoch = self.epochs.retire();
             table.retired.extend(old.into_iter().chain(carriers).map(|body| (epoch, body)));
@@ -348,6 +355,7 @@ impl<S: Source> Jit<S> {
         };
         let table = self.table();
         let current = table.functions.iter().flat_map(|function| function.state.bodies());
+        let current = current.chain(table.rows.values().filter_map(RowsState::body));
         let bodies: Vec<&Body> =
             current.chain(table.retired.iter().map(|(_, body)| body)).chain(outermost).collect();
         let name_at = |&address: &CodeAddress| {
@@ -408,6 +416,16 @@ impl<S: Source> Inside<'_, S> {
     #[inline]
     pub(crate) fn call(&self, function: Callable, args: &[f64]) -> Result<f64, S::Failure> {
         function.call(self.scope, args).map_err(|trap| self.jit.failure(trap, None))
+    }
+
+    /// Computes rows by code that is there for them, which this was told inside.
+    pub(crate) fn run_rows(
+        &self,
+        code: RowsCode,
+        columns: &[&[f64]],
+        out: &mut [f64],
+    ) -> Result<(), S::Failure> {
+        code.run(self.scope, columns, out).map_err(|trap| self.jit.failure(trap, None))
     }
 
     /// Calls what stands behind this stub, which has this arity.

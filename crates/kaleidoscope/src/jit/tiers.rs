@@ -12,6 +12,7 @@
 
 use super::heat::{Counter, Heat};
 use super::install::Body;
+use super::rows::RowsKey;
 use super::{Jit, Source, StubId, Table};
 use crate::policy::{Advice, advise};
 use kaleidoscope_codegen::Part;
@@ -31,6 +32,8 @@ pub(super) enum Carrier {
     Function(StubId),
     /// The better code of a loop in counting code of this number.
     Loop { heat: u32, nth: usize },
+    /// Code for rows.
+    Rows(RowsKey),
 }
 
 impl<S: Source> Jit<S> {
@@ -83,6 +86,7 @@ impl<S: Source> Jit<S> {
         match hot.part {
             Part::Whole => hot.heat.cool(),
             Part::Loop(nth) => hot.heat.restart_loop(nth),
+            Part::Rows(_) => {}
         }
     }
 }
@@ -98,12 +102,13 @@ impl Table {
             (Part::Loop(nth), _) if heat.has_better_loop(nth) => return Err(body),
             (Part::Loop(nth), _) => Carrier::Loop { heat: heat.number(), nth },
             (Part::Whole, Some(function)) => Carrier::Function(function),
-            (Part::Whole, None) => return Err(body),
+            (Part::Whole, None) | (Part::Rows(_), _) => return Err(body),
         };
         let carries = body.carries.clone();
         match carrier {
             Carrier::Function(function) => self.functions[function.index()].install_better(body)?,
             Carrier::Loop { nth, .. } => heat.set_loop(nth, *body),
+            Carrier::Rows(_) => unreachable!("code for rows is not made of heat"),
         }
         self.note_carrier(carrier, &carries);
         Ok(())
@@ -134,6 +139,7 @@ impl Table {
                 let Some(heat) = self.heats.get(&heat) else { return Vec::new() };
                 heat.cool_loop(nth).into_iter().collect()
             }
+            Carrier::Rows(key) => self.take_rows(key, carries).into_iter().collect(),
             Carrier::Function(function) => {
                 let function = &mut self.functions[function.index()];
                 let Some(first) = function.state.first() else { return Vec::new() };

@@ -1,6 +1,7 @@
 //! What is advised when.
 
-use super::{Advice, Trip, advise};
+use super::{Advice, RowsAdvice, Thresholds, Trip, advise, advise_rows};
+use crate::Mode;
 
 #[test]
 fn a_function_that_is_called_often_is_made_better() {
@@ -16,4 +17,27 @@ fn a_loop_is_left_while_it_runs_only_when_it_goes_on() {
 #[test]
 fn an_expression_is_never_called_again() {
     assert_eq!(advise(Trip::Loop { n_before: 0 }, false), Advice::Loop);
+}
+
+#[test]
+fn rows_wait_for_code_where_calls_would() {
+    let thresholds = Thresholds::default();
+    for mode in [Mode::Lazy, Mode::Eager] {
+        assert_eq!(advise_rows(mode, 999, thresholds), RowsAdvice::Calls);
+        assert_eq!(advise_rows(mode, 1_000, thresholds), RowsAdvice::AtOnce);
+    }
+}
+
+#[test]
+fn many_rows_are_made_better_in_the_background_like_many_calls() {
+    let thresholds = Thresholds { calls: 5_000, turns: 1 };
+    assert_eq!(advise_rows(Mode::Tiered, 4_999, thresholds), RowsAdvice::Calls);
+    assert_eq!(advise_rows(Mode::Tiered, 5_000, thresholds), RowsAdvice::InBackground);
+}
+
+#[test]
+fn modes_without_good_code_make_none_for_rows() {
+    for mode in [Mode::Baseline, Mode::Off] {
+        assert_eq!(advise_rows(mode, u64::MAX, Thresholds { calls: 1, turns: 1 }), RowsAdvice::Calls);
+    }
 }
