@@ -23,6 +23,9 @@ use scope::Scope;
 /// The most items of a program that a fuzzer draws: about as many as a program of a seed has.
 const MAX_ITEMS: usize = 20;
 
+/// The variables of the host that programs may use, with their first values.
+pub const HOST_VARIABLES: &[(&str, f64)] = &[("shared1", 0.5), ("shared2", 3.0)];
+
 /// A program as a list of items, each with its separator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -33,7 +36,18 @@ pub struct Program {
 impl Program {
     /// The program of this seed.
     pub fn new(seed: u64) -> Self {
-        let mut generator = Generator { random: Random::new(seed), scope: Scope::new() };
+        Self::of_seed(seed, Scope::new(&[]))
+    }
+
+    /// The program of this seed, which reads and assigns variables of the host as well: so it may run but once at a time.
+    pub fn with_host_variables(seed: u64) -> Self {
+        let mut program = Self::of_seed(seed, Scope::new(HOST_VARIABLES));
+        program.items.extend(HOST_VARIABLES.iter().map(|(name, _)| format!("{name};\n")));
+        program
+    }
+
+    fn of_seed(seed: u64, scope: Scope) -> Self {
+        let mut generator = Generator { random: Random::new(seed), scope };
         let n_items = 4 + generator.random.below(14);
         // What is there to be called comes first, mostly.
         let begin = [Generator::definition as fn(&mut Generator) -> String; 3];
@@ -41,9 +55,10 @@ impl Program {
         Self { items: begin.into_iter().chain(rest).map(|make| make(&mut generator)).collect() }
     }
 
-    /// The program whose choices are these bytes: a fuzzer's.
+    /// The program whose choices are these bytes: a fuzzer's. It may use variables of the host.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let mut generator = Generator { random: Random::from_bytes(bytes), scope: Scope::new() };
+        let scope = Scope::new(HOST_VARIABLES);
+        let mut generator = Generator { random: Random::from_bytes(bytes), scope };
         let mut items = Vec::new();
         while items.len() < MAX_ITEMS && !generator.random.is_used_up() {
             items.push(generator.item());

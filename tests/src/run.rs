@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kaleidoscope::lang::number;
 use kaleidoscope::{
     Builder, Engine, Event, Mode, Observer, Optimization, OutputBuffer, Severity, Statistics, Thresholds,
+    Variable,
 };
+
+use crate::generate::HOST_VARIABLES;
 
 /// One thing that an item gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +89,7 @@ impl Observer for Compilations {
     }
 }
 
-/// Runs a text.
+/// Runs a text, which may use [`HOST_VARIABLES`].
 ///
 /// # Panics
 ///
@@ -103,8 +106,9 @@ pub fn run(text: &str, setting: Setting) -> Run {
 pub fn run_counted(text: &str, setting: Setting, statistics: Statistics) -> Run {
     let output = OutputBuffer::default();
     let compilations = Compilations::default();
-    let engine = setting
-        .builder()
+    let engine = HOST_VARIABLES
+        .iter()
+        .fold(setting.builder(), |builder, &(name, value)| builder.bind(name, &Variable::new(value)))
         .output(output.clone())
         .observer(compilations.clone())
         .observer(statistics)

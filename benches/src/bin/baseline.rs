@@ -67,7 +67,13 @@ fn measure(function: &Function, counts: bool) -> Pairs {
     let mut compiler = Compiler::new(address).expect("Cranelift can be set up");
     let cells = vec![i64::MAX; n_cells(function)];
     let heat = counts.then_some(Heat { cells: cells.as_ptr().addr(), hot: SLOT, thunk: Some(SLOT), body: 0 });
-    let unit = Unit { function, id: None, callees: &|_| Callee::Slot { address: SLOT }, heat };
+    let unit = Unit {
+        function,
+        id: None,
+        callees: &|_| Callee::Slot { address: SLOT },
+        variables: &|_| unreachable!("there are no variables of the host"),
+        heat,
+    };
     let ours = || {
         let code = compiler.compile(&unit).expect("the function is small");
         drop(memory.allocate(&code.bytes, code.align).expect("there is memory"));
@@ -85,7 +91,9 @@ fn measure(function: &Function, counts: bool) -> Pairs {
         version += 1;
         let symbol = symbols::body("f", version);
         let callees = |_| kaleidoscope_llvm::Callee::Slot { address: SLOT as u64 };
-        let unit = kaleidoscope_llvm::Unit { function, symbol: &symbol, callees: &callees };
+        let variables = |_| unreachable!("there are no variables of the host");
+        let unit =
+            kaleidoscope_llvm::Unit { function, symbol: &symbol, callees: &callees, variables: &variables };
         let object = llvm.compile_with(&passes, |cx| lower(cx, &unit)).expect("the function is small");
         let tracker = dylib.add_object(&object).expect("the name is new");
         tracker.lookup(&symbol).expect("the object has it");

@@ -1,7 +1,7 @@
 //! A resolved function becomes machine code quickly: Cranelift generates it from one pass over the operations.
 //!
 //! [`Compiler::compile`] gives bytes that run wherever they are copied to: they refer to slots, functions of the C
-//! maths library and counters by absolute address, and to nothing else outside themselves. [`Heat`] makes them count
+//! maths library, variables of the host and counters by absolute address, and to nothing else outside themselves. [`Heat`] makes them count
 //! how often they are entered and how often their loops turn, and ask for better code when that is often.
 //!
 //! Nothing here runs code, keeps functions, or reads files, clocks or the environment; of the machine it asks once
@@ -22,7 +22,7 @@ pub use compiler::{Code, Compiler};
 pub use error::{Error, ErrorKind};
 pub use heat::{Heat, n_cells};
 
-use kaleidoscope_lang::code::{Function, FunctionId};
+use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::maths::MathsFunction;
 use std::fmt;
 
@@ -47,6 +47,8 @@ pub struct Unit<'a> {
     pub id: Option<FunctionId>,
     /// What a call of each function goes to, the function itself included. Asked once for each call.
     pub callees: &'a dyn Fn(FunctionId) -> Callee,
+    /// Where each variable of the host is, aligned to 8 and valid as long as the code. Asked once for each use.
+    pub variables: &'a dyn Fn(HostVariable) -> usize,
     /// How the code counts; it does not if this is none.
     pub heat: Option<Heat>,
 }

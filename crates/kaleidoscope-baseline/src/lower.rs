@@ -11,6 +11,7 @@ mod call;
 mod counting;
 mod scope;
 mod thunk;
+mod variable;
 
 pub(crate) use call::Maths;
 pub(crate) use thunk::lower_thunk;
@@ -149,6 +150,8 @@ impl<'a> Lowering<'a> {
                     self.scope.set(variable);
                     self.push(value);
                 }
+                Op::GetHost(variable) => self.get_host(variable),
+                Op::SetHost(variable) => self.set_host(variable),
                 Op::Drop => {
                     self.pop();
                 }

@@ -16,6 +16,8 @@ const HEAT: Heat =
 
 const SLOT: usize = 0x7fff_3333_3330;
 
+const VARIABLE: usize = 0x7fff_6666_6660;
+
 fn compiler() -> Compiler {
     Compiler::new(|function| 0x7fff_4444_0000 + 16 * function as usize).unwrap()
 }
@@ -23,6 +25,7 @@ fn compiler() -> Compiler {
 /// The functions that a text defines, with their ids.
 fn read(text: &str) -> (Names, Vec<(FunctionId, Arc<Function>)>) {
     let mut names = Names::new();
+    names.add_variable("t");
     let mut functions = Vec::new();
     let mut reader = Reader::new("test");
     reader.push(text);
@@ -45,7 +48,7 @@ fn compile(compiler: &mut Compiler, text: &str, heat: Option<Heat>) -> Result<Co
         State::Maths(maths) => Callee::Maths(maths),
         _ => Callee::Slot { address: SLOT },
     };
-    compiler.compile(&Unit { function, id: Some(*id), callees: &callees, heat })
+    compiler.compile(&Unit { function, id: Some(*id), callees: &callees, variables: &|_| VARIABLE, heat })
 }
 
 /// How often a number stands in the code.
@@ -53,12 +56,13 @@ fn n_times(code: &Code, number: usize) -> usize {
     code.bytes.windows(8).filter(|bytes| *bytes == number.to_le_bytes()).count()
 }
 
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 6] = [
     "def f(x) x + 1",
     "def f(x y) if x < y then f(y, x) else f(x, sin(y)) + x ^ y",
     "def f(x) var a = 1 in (for i = 0, i < x in (for j = i, j < x, 2 in a = a + sqrt(j))) + a",
     "def f(a b c d e f g h i j k) if a then f(b, c, d, e, f, g, h, i, j, k, a) else i + j * k",
     "def f() 1.5",
+    "def f(x) for i = 0, t < x in t = t + i",
 ];
 
 #[test]
@@ -78,6 +82,12 @@ fn the_same_function_gives_the_same_code_whatever_came_before() {
 fn functions_are_called_through_their_slots_by_themselves_as_well() {
     let code = compile(&mut compiler(), "def f(x) 1 + f(g(x))", None).unwrap();
     assert_eq!(n_times(&code, SLOT), 2);
+}
+
+#[test]
+fn variables_of_the_host_are_where_they_are_said_to_be() {
+    let code = compile(&mut compiler(), "def f(x) (t = x) + t", None).unwrap();
+    assert!(n_times(&code, VARIABLE) > 0);
 }
 
 #[test]
@@ -125,7 +135,9 @@ fn large_functions_are_compiled_in_another_way() {
     let (_, functions) = read("def f(x) var s = 0 in (for i = 0, i < x in s = s + i) + s");
     let compile = |function: &Function| {
         let callees = |_| Callee::Slot { address: SLOT };
-        compiler().compile(&Unit { function, id: None, callees: &callees, heat: None }).unwrap()
+        compiler()
+            .compile(&Unit { function, id: None, callees: &callees, variables: &|_| VARIABLE, heat: None })
+            .unwrap()
     };
     let small = &*functions[0].1;
     // The weight is what counts, and to it the values that a function says it has at once.

@@ -14,7 +14,7 @@ mod unit;
 
 pub use code::{Code, CompileTimes, NoCode};
 pub use plan::{Instance, Limits, Plan};
-pub use unit::{Callee, HotUnit, Part, Rows, Table, Unit, VectorMaths};
+pub use unit::{Callee, HotUnit, Part, Rows, Table, Unit, Variable, VectorMaths};
 
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::maths::MathsFunction;
@@ -40,7 +40,8 @@ pub trait Backend: fmt::Debug + Send + Sync {
 ///    doubles as the function has variables, returning nothing; for those of [`Part::Rows`] a function of a pointer to a [`Table`]
 ///    with as many columns as the function has parameters, returning nothing;
 /// 2. which does what the function says, calls by the slots and addresses that it was given, touches no other memory than
-///    its stack and those doubles, of which it does not write to columns, and does not unwind;
+///    its stack, those doubles, of which it does not write to columns, and the variables of the host that it was given, these
+///    atomically, and does not unwind;
 /// 3. which stays where it is until the `keep` of the `Code` is dropped, on whichever thread that happens, the code generator
 ///    itself being gone or not.
 #[allow(unsafe_code, reason = "who makes code vouches for it")]

@@ -1,7 +1,7 @@
 //! What to make code of: a function, or hot code with the bodies of others in it.
 
 use crate::Plan;
-use kaleidoscope_lang::code::{Function, FunctionId};
+use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::maths::MathsFunction;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ pub struct Unit {
     pub version: u32,
     /// What stands behind each function that it calls.
     pub callees: BTreeMap<FunctionId, Callee>,
+    /// Where each variable of the host is that it uses.
+    pub variables: BTreeMap<HostVariable, Variable>,
 }
 
 impl Unit {
@@ -28,6 +30,23 @@ impl Unit {
     pub fn callee(&self, id: FunctionId) -> Callee {
         *self.callees.get(&id).expect("the unit was made of the function's own calls")
     }
+
+    /// A variable of the host that this function uses.
+    ///
+    /// # Panics
+    /// If it uses no such variable.
+    pub fn variable(&self, id: HostVariable) -> &Variable {
+        self.variables.get(&id).expect("the unit was made of the function's own operations")
+    }
+}
+
+/// A variable of the host: a double that code reads and writes where it is, each time anew, as an atomic without order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its name, for listings.
+    pub name: Arc<str>,
+    /// Where it is: aligned to 8, and valid as long as the code.
+    pub address: usize,
 }
 
 /// What a call is made into.
@@ -49,6 +68,8 @@ pub struct HotUnit {
     pub root: Arc<Unit>,
     /// What stands behind functions that are called and not carried, whichever body calls them.
     pub callees: BTreeMap<FunctionId, Callee>,
+    /// Where the variables of the host are, whichever body uses them.
+    pub variables: BTreeMap<HostVariable, Variable>,
     /// The bodies.
     pub plan: Plan,
     /// What the code is.
@@ -65,6 +86,14 @@ impl HotUnit {
     /// If none calls it.
     pub fn callee(&self, id: FunctionId) -> Callee {
         *self.callees.get(&id).expect("the unit was made of all calls in it")
+    }
+
+    /// A variable of the host that one of the bodies uses.
+    ///
+    /// # Panics
+    /// If none uses it.
+    pub fn variable(&self, id: HostVariable) -> &Variable {
+        self.variables.get(&id).expect("the unit was made of all operations in it")
     }
 }
 

@@ -19,6 +19,12 @@ pub struct FunctionId(u32);
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Local(u32);
 
+/// A variable of the host, which programs share with it and with one another. Ids are handed out in order from 0; a name
+/// that means another variable from some time on gets another id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct HostVariable(u32);
+
 /// A position in [`Function::ops`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -39,7 +45,7 @@ macro_rules! newtype_over_u32 {
         }
     )*};
 }
-newtype_over_u32! { FunctionId Local OpIdx }
+newtype_over_u32! { FunctionId Local HostVariable OpIdx }
 
 /// One operation. `a b → c` says: takes `a`, then `b` above it, from the stack of values and leaves `c`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +57,10 @@ pub enum Op {
     Get(Local),
     /// `value → value`: the variable holds it from now on.
     Set(Local),
+    /// `→ value of the variable`: the one that the host or another thread may have given it just now.
+    GetHost(HostVariable),
+    /// `value → value`: the variable holds it from now on, for all who look.
+    SetHost(HostVariable),
     /// `value →`
     Drop,
     /// `a b → a + b` and so on.

@@ -9,7 +9,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::code::{Arithmetic, Function, FunctionId, Local, Op, OpIdx};
+use crate::code::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use crate::maths::MathsFunction;
 
 /// What stands behind a function id at the moment of a call.
@@ -55,6 +55,12 @@ pub trait Environment {
     /// # Errors
     /// Whatever ends the evaluation.
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Self::Trap>;
+
+    /// The value of a variable of the host.
+    fn variable(&self, variable: HostVariable) -> f64;
+
+    /// Gives a variable of the host another value.
+    fn set_variable(&self, variable: HostVariable, value: f64);
 
     /// Whether the evaluation is to stop; asked at every call and every turn of a loop.
     fn stop_requested(&self) -> bool;
@@ -136,6 +142,8 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
                 let value = self.top();
                 *self.local(local) = value;
             }
+            Op::GetHost(variable) => self.values.push(self.env.variable(variable)),
+            Op::SetHost(variable) => self.env.set_variable(variable, self.top()),
             Op::Drop => {
                 self.pop();
             }

@@ -5,7 +5,7 @@ mod tests;
 
 use std::fmt;
 
-use crate::code::{Arithmetic, Function, FunctionId, Local, Op};
+use crate::code::{Arithmetic, Function, FunctionId, HostVariable, Local, Op};
 use crate::names::Names;
 use crate::number::Shown;
 
@@ -26,7 +26,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// The listing, with the functions that it calls by number.
+/// The listing, with the functions that it calls and the variables of the host by number.
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Listing { function: self, names: None }.fmt(f)
@@ -59,6 +59,8 @@ impl Listing<'_> {
             Op::Number(value) => writeln!(f, "number {}", Shown(value)),
             Op::Get(local) => writeln!(f, "get {}", self.local(local)),
             Op::Set(local) => writeln!(f, "set {}", self.local(local)),
+            Op::GetHost(variable) => writeln!(f, "get host {}", self.host_variable(variable)),
+            Op::SetHost(variable) => writeln!(f, "set host {}", self.host_variable(variable)),
             Op::Drop => writeln!(f, "drop"),
             Op::Arithmetic(arithmetic) => writeln!(f, "{}", arithmetic_name(arithmetic)),
             Op::Square => writeln!(f, "square"),
@@ -78,6 +80,15 @@ impl Listing<'_> {
     fn local(&self, local: Local) -> impl fmt::Display {
         let name = self.function.locals.get(local.index()).map_or("?", |name| &**name);
         format!("{name}.{}", local.index())
+    }
+
+    fn host_variable(&self, variable: HostVariable) -> impl fmt::Display {
+        match self.names {
+            Some(names) if variable.index() < names.n_variables() => {
+                names.variable_name(variable).to_string()
+            }
+            _ => format!("#{}", variable.index()),
+        }
     }
 
     fn callee(&self, id: FunctionId) -> impl fmt::Display {

@@ -1,4 +1,4 @@
-//! The names in scope between items: functions and operators.
+//! The names in scope between items: functions, operators, and variables of the host.
 //!
 //! Reading an item only asks here; nothing changes before [`Names::commit`], so that an item that fails leaves nothing
 //! behind. A function id belongs to a name *and* an arity: two calls of `g` with one and two arguments, before `g` is
@@ -13,7 +13,7 @@ pub(crate) use nearest::nearest;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::code::FunctionId;
+use crate::code::{FunctionId, HostVariable};
 use crate::item::{Item, Operator};
 use crate::maths::MathsFunction;
 use crate::operator::{BinaryMeaning, BinaryOperator, Operators, Sign};
@@ -61,6 +61,10 @@ pub struct Names {
     functions: Vec<Entry>,
     by_name: HashMap<Arc<str>, ByName>,
     operators: Operators,
+    /// The names of the host's variables, by id.
+    variables: Vec<Arc<str>>,
+    /// What the names mean now.
+    variable_by_name: HashMap<Arc<str>, HostVariable>,
     n_expressions: u64,
 }
 
@@ -93,6 +97,8 @@ impl Names {
             functions: Vec::new(),
             by_name: HashMap::new(),
             operators: Operators::new(),
+            variables: Vec::new(),
+            variable_by_name: HashMap::new(),
             n_expressions: 0,
         };
         for &maths in MathsFunction::ALL {
@@ -164,6 +170,46 @@ impl Names {
     /// The function behind the prefix operator with this sign, if there is one.
     pub fn prefix_operator(&self, sign: Sign) -> Option<FunctionId> {
         self.operators.prefix(sign)
+    }
+
+    /// A new variable of the host by this name, which means it from now on. What was read before goes on meaning what it
+    /// meant.
+    pub fn add_variable(&mut self, name: &str) -> HostVariable {
+        let variable = HostVariable::new(self.variables.len() as u32);
+        self.variables.push(name.into());
+        self.use_variable(variable);
+        variable
+    }
+
+    /// Makes the variable's name mean it again.
+    ///
+    /// # Panics
+    /// When the id is not from these names.
+    pub fn use_variable(&mut self, variable: HostVariable) {
+        self.variable_by_name.insert(Arc::clone(&self.variables[variable.index()]), variable);
+    }
+
+    /// The variable of the host that the name means now, where it is no variable of the program's.
+    pub fn variable(&self, name: &str) -> Option<HostVariable> {
+        self.variable_by_name.get(name).copied()
+    }
+
+    /// The name of a variable of the host.
+    ///
+    /// # Panics
+    /// When the id is not from these names.
+    pub fn variable_name(&self, variable: HostVariable) -> &Arc<str> {
+        &self.variables[variable.index()]
+    }
+
+    /// How many variables of the host were given ids; they are 0 to this.
+    pub fn n_variables(&self) -> usize {
+        self.variables.len()
+    }
+
+    /// The names of the host's variables, the youngest first; one that has had several meanings occurs as often.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().rev().map(|name| &**name)
     }
 
     /// Makes what the item brings real: its names, operators and new ids.

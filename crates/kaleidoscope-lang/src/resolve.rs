@@ -14,7 +14,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::code::{Arithmetic, Function, FunctionId, Local, Op, OpIdx};
+use crate::code::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::item::Item;
 use crate::names::{Names, Signature};
@@ -88,6 +88,12 @@ enum Step {
     EndLoop { variable: Local, header: OpIdx },
     /// Take the youngest variables out of scope.
     Unbind(u32),
+}
+
+/// What the name of a variable means.
+enum Variable {
+    Local(Local),
+    Host(HostVariable),
 }
 
 struct Resolver<'r> {
@@ -267,8 +273,9 @@ impl<'r> Resolver<'r> {
                 self.emit(Op::Number(value));
             }
             Node::Variable(name) => {
-                let op = match self.workspace.scope.find(name) {
-                    Some(local) => Op::Get(local),
+                let op = match self.variable(name) {
+                    Some(Variable::Local(local)) => Op::Get(local),
+                    Some(Variable::Host(variable)) => Op::GetHost(variable),
                     None => self.unknown_variable(name, self.tree.span(node)),
                 };
                 self.emit(op);
@@ -347,12 +354,19 @@ impl<'r> Resolver<'r> {
         self.push_value(parts.body);
     }
 
+    /// The variable of this name: of the function, or else of the host.
+    fn variable(&self, name: Symbol) -> Option<Variable> {
+        let local = self.workspace.scope.find(name).map(Variable::Local);
+        local.or_else(|| self.names.variable(self.tree.symbols.name(name)).map(Variable::Host))
+    }
+
     /// The operation that sets what stands left of a `=`.
     fn resolve_target(&mut self, left: NodeId) -> Op {
         let span = self.tree.span(left);
         match self.tree.node(left) {
-            Node::Variable(name) => match self.workspace.scope.find(name) {
-                Some(local) => Op::Set(local),
+            Node::Variable(name) => match self.variable(name) {
+                Some(Variable::Local(local)) => Op::Set(local),
+                Some(Variable::Host(variable)) => Op::SetHost(variable),
                 None => {
                     self.unknown_variable(name, span);
                     // Takes a value and leaves one, as the operation of an existing variable would.

@@ -1,8 +1,9 @@
 //! What the tests of this crate share: a session that reads and evaluates text, and says what came of it in one line.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::code::{Function, FunctionId};
+use crate::code::{Function, FunctionId, HostVariable};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::evaluate::{Callee, Environment, Fault, StackLimit, evaluate};
 use crate::item::{Item, Read};
@@ -16,6 +17,8 @@ pub(crate) struct Session {
     pub(crate) names: Names,
     pub(crate) limit: StackLimit,
     bodies: Vec<Option<Arc<Function>>>,
+    /// The values of the host's variables.
+    variables: RefCell<Vec<f64>>,
 }
 
 impl Session {
@@ -23,7 +26,18 @@ impl Session {
         let mut names = Names::new();
         names.declare_host("putchard", 1);
         names.declare_host("printd", 1);
-        Self { names, limit: StackLimit { bytes: 1 << 20 }, bodies: Vec::new() }
+        Self {
+            names,
+            limit: StackLimit { bytes: 1 << 20 },
+            bodies: Vec::new(),
+            variables: RefCell::default(),
+        }
+    }
+
+    /// Gives the program a variable of the host.
+    pub(crate) fn bind(&mut self, name: &str, value: f64) -> HostVariable {
+        self.variables.get_mut().push(value);
+        self.names.add_variable(name)
     }
 
     /// Reads and runs all items. Each value, error (`KLS2001`) and warning (`(KLS2003)`) is a word of the result.
@@ -101,6 +115,14 @@ impl Environment for Session {
 
     fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, Trap> {
         Ok(0.0)
+    }
+
+    fn variable(&self, variable: HostVariable) -> f64 {
+        self.variables.borrow()[variable.index()]
+    }
+
+    fn set_variable(&self, variable: HostVariable, value: f64) {
+        self.variables.borrow_mut()[variable.index()] = value;
     }
 
     fn stop_requested(&self) -> bool {

@@ -5,9 +5,9 @@
 //! LLVM then sees through the calls. [`Plan`](kaleidoscope_codegen::Plan) chooses bodies that pay. That code which carries a function is out of date
 //! when that function is defined anew is for whoever uses the code to know.
 
-use crate::Callee;
+use crate::{Callee, Variable};
 use kaleidoscope_codegen::{Instance, Part, VectorMaths};
-use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_lang::code::{FunctionId, HostVariable};
 use std::fmt;
 
 /// A function or a loop to make a module of, with the bodies that it carries.
@@ -19,6 +19,8 @@ pub struct HotUnit<'a> {
     pub instances: &'a [Instance<'a>],
     /// What a call goes to that no instance has inlined. Asked once for each such call in each copy.
     pub callees: &'a dyn Fn(FunctionId) -> Callee,
+    /// Where each variable of the host is. Asked once for each use in each copy.
+    pub variables: &'a dyn Fn(HostVariable) -> Variable,
     /// What the code is: how each part is called stands there.
     pub part: Part,
     /// What may stand for calls of maths functions in rows that are computed at once.

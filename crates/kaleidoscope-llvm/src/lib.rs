@@ -23,7 +23,7 @@ pub use kaleidoscope_codegen::{Instance, Part, Rows, VectorMaths};
 pub use lower::{lower, lower_hot};
 pub use pipeline::{OptLevel, Pass, pipeline, pipeline_hot, pipeline_rows};
 
-use kaleidoscope_lang::code::{Function, FunctionId};
+use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::maths::MathsFunction;
 use std::fmt;
 
@@ -41,6 +41,15 @@ pub enum Callee {
     Maths(MathsFunction),
 }
 
+/// Where a variable of the host is: a double, aligned to 8, and valid as long as the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// At this address.
+    Address(u64),
+    /// At an external symbol.
+    Symbol(String),
+}
+
 /// One function to make a module of, and what surrounds it.
 #[derive(Clone, Copy)]
 pub struct Unit<'a> {
@@ -50,6 +59,8 @@ pub struct Unit<'a> {
     pub symbol: &'a str,
     /// What a call of each function goes to, the function itself included. Asked once for each call.
     pub callees: &'a dyn Fn(FunctionId) -> Callee,
+    /// Where each variable of the host is. Asked once for each use.
+    pub variables: &'a dyn Fn(HostVariable) -> Variable,
 }
 
 impl fmt::Debug for Unit<'_> {

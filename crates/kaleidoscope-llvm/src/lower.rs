@@ -18,6 +18,7 @@ mod count;
 mod entry;
 mod frame;
 mod rows;
+mod variable;
 
 use crate::{HotUnit, Instance, Part, Unit};
 use choice::{Choices, choices};
@@ -39,9 +40,9 @@ use std::rc::Rc;
 /// Ask [`effort`](crate::effort) first whether LLVM will cope with the function. The module has neither data layout nor
 /// target: they are the compiler's.
 pub fn lower<'cx>(cx: &'cx Context, unit: &Unit<'_>) -> Module<'cx> {
-    let Unit { function, symbol, callees } = *unit;
+    let Unit { function, symbol, callees, variables } = *unit;
     let instances = &[Instance { function, inlined: &[] }];
-    let unit = HotUnit { symbol, instances, callees, part: Part::Whole, vector_maths: &[] };
+    let unit = HotUnit { symbol, instances, callees, variables, part: Part::Whole, vector_maths: &[] };
     let module = cx.create_module(&function.name);
     Lowering::new(cx, &module, &unit, false).run();
     module
@@ -117,6 +118,8 @@ impl<'cx> Lowering<'cx, '_> {
                 }
                 self.stack.push(Operand::Number(value));
             }
+            Op::GetHost(variable) => self.get_host(variable),
+            Op::SetHost(variable) => self.set_host(variable),
             Op::Drop => {
                 self.pop();
             }

@@ -14,6 +14,11 @@ pub fn slot(name: &str) -> String {
     format!("{name}$slot")
 }
 
+/// A variable of the host, where it is a symbol and not an address: `t$host`.
+pub fn variable(name: &str) -> String {
+    format!("{name}$host")
+}
+
 /// A function of the C maths library: `maths$sin`. Under its own name LLVM would take it for granted what it computes.
 pub fn maths(function: MathsFunction) -> String {
     format!("maths${}", function.name())

@@ -4,16 +4,16 @@
 //! Passes are never named by text: that alone would link every pass of LLVM's into the program.
 //!
 //! What makes the code what [`CodeGenerator`] promises: the unit says how many parameters a function has, for the code as for its
-//! callers; code refers to slots and maths functions by the addresses it was given, and to nothing else; a tracker
+//! callers; code refers to slots, maths functions and variables of the host by the addresses it was given, and to nothing else; a tracker
 //! keeps each body, and the session as long as there is a tracker.
 
 #![deny(unsafe_code)]
 
 use kaleidoscope_codegen::{
     Backend, Callee, Code, CodeGenerator, CompileTimes, HotUnit, Listing, NoCode, Optimization, Part,
-    Settings, Unit, VectorMaths,
+    Settings, Unit, Variable, VectorMaths,
 };
-use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_lang::code::{FunctionId, HostVariable};
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_llvm::{
     Effort, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, pipeline_rows, symbols,
@@ -84,7 +84,10 @@ unsafe impl CodeGenerator for Generator {
         let symbol = self.new_symbol(unit);
         let (compiler, passes) = self.compiler(unit)?;
         let object = compiler
-            .compile_with(&passes, |context| lower(context, &lowering(unit, &symbol, &|id| callee(unit, id))))
+            .compile_with(&passes, |context| {
+                let variables = |id| place(unit.variable(id));
+                lower(context, &lowering(unit, &symbol, &|id| callee(unit, id), &variables))
+            })
             .map_err(|error| describe(&error))?;
         self.link(&symbol, &object)
     }
@@ -97,6 +100,7 @@ unsafe impl CodeGenerator for Generator {
             symbol: &symbol,
             instances: &instances,
             callees: &callees,
+            variables: &|id| place(unit.variable(id)),
             part: unit.part,
             vector_maths: &unit.vector_maths,
         };
@@ -128,13 +132,12 @@ unsafe impl CodeGenerator for Generator {
             }
             maths => maths,
         };
+        let variables = |id| kaleidoscope_llvm::Variable::Symbol(symbols::variable(&unit.variable(id).name));
         let (compiler, passes) = self.compiler(unit)?;
+        let lowering = lowering(unit, &symbol, &by_name, &variables);
         let text = match listing {
-            Listing::Llvm => compiler
-                .optimized_ir_with(&passes, |context| lower(context, &lowering(unit, &symbol, &by_name))),
-            Listing::Assembly => {
-                compiler.assembly_with(&passes, |context| lower(context, &lowering(unit, &symbol, &by_name)))
-            }
+            Listing::Llvm => compiler.optimized_ir_with(&passes, |context| lower(context, &lowering)),
+            Listing::Assembly => compiler.assembly_with(&passes, |context| lower(context, &lowering)),
         };
         text.map_err(|error| describe(&error))
     }
@@ -205,8 +208,13 @@ fn lowering<'a>(
     unit: &'a Unit,
     symbol: &'a str,
     callees: &'a dyn Fn(FunctionId) -> kaleidoscope_llvm::Callee,
+    variables: &'a dyn Fn(HostVariable) -> kaleidoscope_llvm::Variable,
 ) -> kaleidoscope_llvm::Unit<'a> {
-    kaleidoscope_llvm::Unit { function: &unit.function, symbol, callees }
+    kaleidoscope_llvm::Unit { function: &unit.function, symbol, callees, variables }
+}
+
+fn place(variable: &Variable) -> kaleidoscope_llvm::Variable {
+    kaleidoscope_llvm::Variable::Address(variable.address as u64)
 }
 
 fn callee(unit: &Unit, id: FunctionId) -> kaleidoscope_llvm::Callee {

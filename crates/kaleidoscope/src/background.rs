@@ -78,7 +78,9 @@ pub(crate) fn plan(program: &Program, root: &Arc<Unit>, part: Part, limits: Limi
         program.definition(id).map(|definition| Arc::clone(&definition.function))
     });
     let mut callees: BTreeMap<FunctionId, Callee> = BTreeMap::new();
+    let mut variables = BTreeMap::new();
     for instance in plan.instances() {
+        variables.extend(program.variables_of(instance.function));
         for op in &instance.function.ops {
             if let Op::Call { callee, .. } = *op {
                 callees.entry(callee).or_insert_with(|| program.callee(callee));
@@ -91,6 +93,6 @@ pub(crate) fn plan(program: &Program, root: &Arc<Unit>, part: Part, limits: Limi
     let versions = others.clone().filter_map(|&id| Some((stub_of(id), program.definition(id)?.version)));
     let carries = versions.chain(provided_in(&callees)).collect();
     let inlined = others.map(|&id| Arc::clone(&program.names.signature(id).name)).collect();
-    let unit = HotUnit { root: Arc::clone(root), callees, plan, part, vector_maths: Vec::new() };
+    let unit = HotUnit { root: Arc::clone(root), callees, variables, plan, part, vector_maths: Vec::new() };
     Some(Carrying { unit, carries, inlined })
 }

@@ -64,7 +64,13 @@ impl Baseline {
             None => None,
         };
         let callees = |id| callee(unit, id);
-        let unit = baseline::Unit { function: &unit.function, id: unit.id, callees: &callees, heat };
+        let unit = baseline::Unit {
+            function: &unit.function,
+            id: unit.id,
+            callees: &callees,
+            variables: &|id| unit.variable(id).address,
+            heat,
+        };
         self.place(compiler.compile(&unit))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::host::Registration;
 use crate::policy::Thresholds;
-use crate::{Engine, Error, Observer, Output, StandardOutput};
+use crate::{Engine, Error, Observer, Output, StandardOutput, Variable};
 use kaleidoscope_codegen::{Backend, Optimization};
 use std::fmt;
 use std::num::NonZero;
@@ -49,6 +49,7 @@ pub struct Builder {
     pub(crate) settings: Settings,
     pub(crate) provided: Option<Vec<String>>,
     pub(crate) registrations: Vec<Registration>,
+    pub(crate) variables: Vec<(String, Variable)>,
     pub(crate) definitions_of: Option<Engine>,
 }
 
@@ -221,8 +222,8 @@ impl Builder {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Memory`] when the operating system gives no memory, [`crate::ErrorKind::UnknownFunction`] when
-    /// [`Builder::provide_only`] was given a name that is no function's, and what [`Engine::register`] says of what was
-    /// [registered](Self::register).
+    /// [`Builder::provide_only`] was given a name that is no function's, and what [`Engine::register`] and [`Engine::bind`] say of
+    /// what was [registered](Self::register) and [bound](Self::bind).
     pub fn build(self) -> Result<Engine, Error> {
         Engine::from_builder(self)
     }
@@ -247,6 +248,7 @@ impl fmt::Debug for Builder {
             .field("settings", &self.settings)
             .field("provided", &self.provided)
             .field("registrations", &self.registrations)
+            .field("variables", &self.variables)
             .finish_non_exhaustive()
     }
 }

@@ -79,7 +79,7 @@ impl Engine {
     }
 
     pub(crate) fn from_builder(builder: Builder) -> Result<Self, Error> {
-        let Builder { settings, provided, registrations, definitions_of } = builder;
+        let Builder { settings, provided, registrations, variables, definitions_of } = builder;
         let time_limit = settings.time_limit;
         let definitions_of = definitions_of.as_ref().map(|engine| &engine.jit.source);
         let jit = Arc::new(Jit::new(Shared::new(settings, definitions_of).map_err(Error::memory)?));
@@ -99,6 +99,9 @@ impl Engine {
         drop(program);
         for registration in registrations {
             engine.provide(registration)?;
+        }
+        for (name, variable) in &variables {
+            engine.bind(name, variable)?;
         }
         Ok(engine)
     }

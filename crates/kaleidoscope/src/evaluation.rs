@@ -8,7 +8,7 @@ use crate::jit::{Jit, Occasion, Source};
 use crate::shared::{Shared, stub_of};
 use crate::{Engine, Mode};
 use kaleidoscope_codegen::Unit;
-use kaleidoscope_lang::code::{Function, FunctionId};
+use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::evaluate::{self, Environment, StackLimit};
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::State;
@@ -135,6 +135,14 @@ impl Environment for Reference<'_> {
         self.shared.call_host(host.expect("`Callee::Host` is said of the host's functions"), args)
     }
 
+    fn variable(&self, variable: HostVariable) -> f64 {
+        self.shared.program().variable(variable).get()
+    }
+
+    fn set_variable(&self, variable: HostVariable, value: f64) {
+        self.shared.program().variable(variable).set(value);
+    }
+
     fn stop_requested(&self) -> bool {
         self.watch.ask().is_some()
     }
@@ -201,6 +209,14 @@ impl Environment for Calls<'_> {
                 })
                 .flatten(),
         }
+    }
+
+    fn variable(&self, variable: HostVariable) -> f64 {
+        self.reference.variable(variable)
+    }
+
+    fn set_variable(&self, variable: HostVariable, value: f64) {
+        self.reference.set_variable(variable, value);
     }
 
     fn stop_requested(&self) -> bool {

@@ -14,7 +14,8 @@
 //! With the feature `llvm` optimised code is made by LLVM, which must be installed; without it quick code has to do.
 //!
 //! Programs call the functions that they define, those of C's maths library, `putchard` and `printd`, which write to the
-//! [`Output`], and whatever the host [registers](Engine::register). No other symbol of the process can be reached.
+//! [`Output`], and whatever the host [registers](Engine::register). No other symbol of the process can be reached. They share
+//! variables with the host that it [binds](Engine::bind) to names.
 //!
 //! Mistakes in a program are [`Diagnostic`]s in the [`Outcome`]; after an error the next item runs. What happens to each
 //! function is told to [`Observer`]s as [`Event`]s.
@@ -49,6 +50,7 @@ mod rows;
 mod script;
 mod shared;
 mod stats;
+mod variable;
 
 pub use batch::{MapOptions, Precision};
 pub use call_error::CallError;
@@ -71,3 +73,4 @@ pub use policy::Thresholds;
 pub use prelude::PRELUDE;
 pub use script::{ItemOutcome, Outcome, Script};
 pub use stats::{Compiled, Statistics, Totals};
+pub use variable::Variable;

@@ -2,12 +2,12 @@
 //!
 //! The state of the engine that reading text changes, under one lock. No code lives here, and nothing is called from here.
 
-use crate::Error;
 use crate::event::BodyName;
 use crate::failure::Failure;
 use crate::host::{HostEntry, HostTable, PROVIDED_FUNCTIONS};
+use crate::{Error, Variable};
 use kaleidoscope_codegen::{Callee, Unit};
-use kaleidoscope_lang::code::{Function, FunctionId, Local, Op};
+use kaleidoscope_lang::code::{Function, FunctionId, HostVariable, Local, Op};
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_native::HostStub;
@@ -24,6 +24,10 @@ pub(crate) struct Program {
     slots: Vec<usize>,
     /// How often each name was defined.
     versions: HashMap<Arc<str>, u32>,
+    /// The variables of the host, by id: as long as code may use one, it is here.
+    variables: Vec<Variable>,
+    /// Their ids, by name and address.
+    bound: HashMap<(Arc<str>, usize), HostVariable>,
     /// How many functions were made for formulas.
     n_formulas: usize,
     /// Those of them that no formula has now, by arity.
@@ -80,6 +84,8 @@ impl Program {
             definitions: Vec::new(),
             slots: Vec::new(),
             versions: HashMap::new(),
+            variables: Vec::new(),
+            bound: HashMap::new(),
             n_formulas: 0,
             free_formulas: HashMap::new(),
             hosts: HashMap::new(),
@@ -283,7 +289,40 @@ impl Program {
                 callees.entry(callee).or_insert_with(|| self.callee(callee));
             }
         }
-        Unit { function, id, version, callees }
+        let variables = self.variables_of(&function).collect();
+        Unit { function, id, version, callees, variables }
+    }
+
+    /// Where the variables of the host are that a function uses.
+    pub(crate) fn variables_of(
+        &self,
+        function: &Function,
+    ) -> impl Iterator<Item = (HostVariable, kaleidoscope_codegen::Variable)> {
+        let used = function.ops.iter().filter_map(|op| match *op {
+            Op::GetHost(id) | Op::SetHost(id) => Some(id),
+            _ => None,
+        });
+        used.map(|id| {
+            let name = Arc::clone(self.names.variable_name(id));
+            let address = self.variable(id).address();
+            (id, kaleidoscope_codegen::Variable { name, address })
+        })
+    }
+
+    /// Makes the name mean this variable of the host, for what is read from now on.
+    pub(crate) fn bind(&mut self, name: &str, variable: &Variable) {
+        let key = (Arc::from(name), variable.address());
+        if let Some(&known) = self.bound.get(&key) {
+            return self.names.use_variable(known);
+        }
+        let id = self.names.add_variable(name);
+        self.variables.push(variable.clone());
+        self.bound.insert(key, id);
+    }
+
+    /// The variable of the host of this id.
+    pub(crate) fn variable(&self, id: HostVariable) -> &Variable {
+        &self.variables[id.index()]
     }
 
     /// What stands behind a function that code calls.

@@ -28,6 +28,8 @@ pub(super) struct Scope {
     pub(super) prefix: Vec<&'static str>,
     /// Innermost last. Names may repeat.
     pub(super) variables: Vec<Variable>,
+    /// Those of the host, which are around everything.
+    of_host: Vec<Variable>,
     n_variables: usize,
 }
 
@@ -40,12 +42,14 @@ pub(super) struct Variable {
 }
 
 impl Scope {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(of_host: &[(&str, f64)]) -> Self {
+        let of_host = of_host.iter().map(|&(name, _)| Variable { name: name.to_owned(), assignable: true });
         Self {
             arities: vec![None; FUNCTIONS.len()],
             binary: Vec::new(),
             prefix: Vec::new(),
             variables: Vec::new(),
+            of_host: of_host.collect(),
             n_variables: 0,
         }
     }
@@ -63,7 +67,7 @@ impl Scope {
     /// The variables that can be seen from here: of two with one name, the inner.
     pub(super) fn visible(&self, only_assignable: bool) -> Vec<String> {
         let mut seen: Vec<&Variable> = Vec::new();
-        for variable in self.variables.iter().rev() {
+        for variable in self.variables.iter().rev().chain(&self.of_host) {
             if !seen.iter().any(|inner| inner.name == variable.name) {
                 seen.push(variable);
             }

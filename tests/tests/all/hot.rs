@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use kaleidoscope_codegen::Limits;
-use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use kaleidoscope_lang::code::{Function, FunctionId, HostVariable, Op};
 use kaleidoscope_lang::evaluate::{Callee, Environment, Fault, StackLimit, evaluate};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::maths::MathsFunction;
@@ -105,6 +105,14 @@ impl Environment for Session {
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Ended> {
         write(&self.names.signature(id).name, args[0]);
         Ok(0.0)
+    }
+
+    fn variable(&self, _: HostVariable) -> f64 {
+        unreachable!("there are no variables of the host")
+    }
+
+    fn set_variable(&self, _: HostVariable, _: f64) {
+        unreachable!("there are no variables of the host")
     }
 
     fn stop_requested(&self) -> bool {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{Callee, Environment, Fault, StackLimit, evaluate};
-use crate::code::{Function, FunctionId};
+use crate::code::{Function, FunctionId, HostVariable};
 use crate::item::Item;
 use crate::maths::MathsFunction;
 use crate::names::Names;
@@ -162,6 +162,12 @@ impl Environment for Stopping {
     }
     fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, Fault> {
         Ok(0.0)
+    }
+    fn variable(&self, _: HostVariable) -> f64 {
+        unreachable!("there are no variables of the host")
+    }
+    fn set_variable(&self, _: HostVariable, _: f64) {
+        unreachable!("there are no variables of the host")
     }
     fn stop_requested(&self) -> bool {
         self.0.set(self.0.get() + 1);

@@ -8,9 +8,12 @@ use crate::reader::Reader;
 #[test]
 fn a_function_with_everything() {
     let mut reader = Reader::new("test");
-    reader.push("def f(x) if x < 1 then sqrt(x) else var x = x^2 in (for i = 1, i < x in x = x - 1) + f(x)");
+    reader.push(
+        "def f(x) if x < 1 then sqrt(x) else var x = x^2 in (for i = 1, i < x in x = x - 1) + f(x + (t = t))",
+    );
     reader.finish();
-    let names = Names::new();
+    let mut names = Names::new();
+    names.add_variable("t");
     let Some(Item::Definition { function, .. }) = reader.read(&names).and_then(|read| read.item) else {
         panic!("it is a definition");
     };
@@ -21,7 +24,7 @@ fn a_function_with_everything() {
     3  if (else at 6)
     4    get x.0
     5    call sqrt/1
-    6  else (end at 29)
+    6  else (end at 32)
     7    get x.0
     8    square
     9    set x.1
@@ -42,10 +45,13 @@ fn a_function_with_everything() {
    24    next i.2 (loop at 14)
    25    number 0
    26    get x.1
-   27    call #36/1
-   28    add
-   29  end
+   27    get host t
+   28    set host t
+   29    add
+   30    call #36/1
+   31    add
+   32  end
 ";
     assert_eq!(Listing::new(&function, &names).to_string(), expected);
-    assert_eq!(function.to_string(), expected.replace("sqrt", "#15"));
+    assert_eq!(function.to_string(), expected.replace("sqrt", "#15").replace("host t", "host #0"));
 }

@@ -7,7 +7,7 @@ use crate::names::{Lookup, nearest};
 use crate::source::Span;
 use crate::syntax::Symbol;
 
-/// So many variables in scope are compared with a name that is none of them.
+/// So many variables in scope, and so many of the host's, are compared with a name that is none of them.
 const MAX_COMPARED: usize = 256;
 
 impl Resolver<'_> {
@@ -55,7 +55,7 @@ impl Resolver<'_> {
             Diagnostic::error(Code::UnknownVariable, span, format!("there is no variable `{text}` here"));
         let symbols = &self.tree.symbols;
         let in_scope = self.workspace.scope.names().take(MAX_COMPARED).map(|name| &**symbols.name(name));
-        let near = nearest(text, in_scope);
+        let near = nearest(text, in_scope.chain(self.names.variables().take(MAX_COMPARED)));
         if let Some(near) = near {
             diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
         } else if self.names.current(text).is_some() || self.is_itself(name) {

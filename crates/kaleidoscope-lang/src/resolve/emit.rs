@@ -21,8 +21,8 @@ impl Emitter {
         let idx = OpIdx::new(self.ops.len() as u32);
         self.ops.push(op);
         let (taken, left) = match op {
-            Op::Number(_) | Op::Get(_) => (0, 1),
-            Op::Set(_) | Op::Square => (1, 1),
+            Op::Number(_) | Op::Get(_) | Op::GetHost(_) => (0, 1),
+            Op::Set(_) | Op::SetHost(_) | Op::Square => (1, 1),
             Op::Drop | Op::If { .. } => (1, 0),
             Op::Arithmetic(_) => (2, 1),
             Op::Call { n_args, .. } => (n_args, 1),

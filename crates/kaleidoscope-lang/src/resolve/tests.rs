@@ -160,14 +160,14 @@ fn check_promises(function: &Function, text: &str) {
     for (idx, &op) in function.ops.iter().enumerate() {
         assert!(is_reached || matches!(op, Op::Else { .. } | Op::End), "{text}\n{function}");
         let (taken, left) = match op {
-            Op::Number(_) => (0, 1),
+            Op::Number(_) | Op::GetHost(_) => (0, 1),
             Op::Get(local) | Op::Set(local) => {
                 assert!(local.index() < function.locals.len(), "{text}\n{function}");
                 (u32::from(matches!(op, Op::Set(_))), 1)
             }
             Op::Drop | Op::If { .. } => (1, 0),
             Op::Arithmetic(_) => (2, 1),
-            Op::Square => (1, 1),
+            Op::Square | Op::SetHost(_) => (1, 1),
             Op::Call { n_args, .. } => (n_args, 1),
             Op::TailCall => (function.n_params, 0),
             Op::Next { .. } => (2, 0),
@@ -208,4 +208,41 @@ fn check_promises(function: &Function, text: &str) {
     assert!(open.is_empty(), "{text}\n{function}");
     assert!(!is_reached || height == 1, "{text}\n{function}");
     assert_eq!(max_height, function.max_stack, "{text}\n{function}");
+}
+
+#[test]
+fn variables_of_the_host_are_found_behind_those_of_the_program() {
+    let mut session = Session::new();
+    session.bind("t", 5.0);
+    assert_eq!(session.run("t; t = t + 1; t; (t) = 2; t"), "5 6 6 2 2");
+    assert_eq!(session.run("def f(t) t = t + 1; f(10); t"), "11 2");
+    assert_eq!(session.run("(var t = t, t = t + 1 in t = t * 2); t; (for t = t, t < 4 in 0); t"), "6 2 0 2");
+    assert_eq!(session.run("def g(x) (var t = x in t) + t; g(7); (var a = t = 3 in a) + t"), "9 6");
+    // Left before right, and what an assignment is worth is its right side.
+    assert_eq!(session.run("t + (t = 10) * t; (t = 1) + (t = t + 1) + t; t = t = 4; t"), "103 5 4 4");
+    // A function has another name space.
+    assert_eq!(session.run("def t(x) x + t; t(1); t = t(t); t"), "5 8 8");
+    assert_eq!(session.run("for i = 0, i < 5 in t = t + i; t"), "0 23");
+}
+
+#[test]
+fn a_name_means_the_variable_that_it_was_given_last() {
+    let mut session = Session::new();
+    let first = session.bind("t", 1.0);
+    assert_eq!(session.run("def f() t = t + 1; f()"), "2");
+    session.bind("t", 10.0);
+    assert_eq!(session.run("f(); t; def g() t; g()"), "3 10 10");
+    session.names.use_variable(first);
+    assert_eq!(session.run("t; g()"), "3 10");
+}
+
+#[test]
+fn what_is_no_variable_is_compared_with_those_of_the_host() {
+    let mut session = Session::new();
+    session.bind("speed", 1.0);
+    let mut reader = Reader::new("test");
+    reader.push("sped + 1");
+    reader.finish();
+    let read = reader.read(&session.names).expect("there is an item");
+    assert_eq!(read.diagnostics[0].hint.as_deref(), Some("there is one named `speed`"));
 }

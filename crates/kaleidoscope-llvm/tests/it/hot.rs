@@ -74,7 +74,7 @@ fn every_construct_is_well_formed_at_every_entry() {
             }
         }
     }
-    assert_eq!(n_loops, 7);
+    assert_eq!(n_loops, 8);
 }
 
 #[test]
@@ -201,6 +201,7 @@ fn effort_counts_every_copy() {
             symbol: "f",
             instances: &instances,
             callees: &callees,
+            variables: &|_| unreachable!("nothing is lowered"),
             part,
             vector_maths: &[],
         })

@@ -6,7 +6,9 @@ use crate::program::{CONSTRUCTS, LEVELS, Program, compare_ir, oldest_machine, op
 use inkwell::context::Context;
 use inkwell::targets::FileType;
 use kaleidoscope_lang::maths::MathsFunction;
-use kaleidoscope_llvm::{Callee, Effort, OptLevel, Unit, effort, lower, pipeline, symbols};
+use kaleidoscope_llvm::{
+    Callee, Effort, OptLevel, Unit, Variable, effort, lower, pipeline, pipeline_hot, symbols,
+};
 use object::{Object, ObjectSymbol};
 
 /// The IR of the function defined last, without the header.
@@ -50,7 +52,7 @@ fn ir_is_as_expected() {
 fn every_construct_is_well_formed_at_every_level() {
     let machine = oldest_machine();
     let program = Program::read(CONSTRUCTS);
-    assert_eq!(program.functions.len(), 20);
+    assert_eq!(program.functions.len(), 21);
     for function in &program.functions {
         assert_eq!(effort(function), Effort::Full);
         for level in LEVELS {
@@ -85,10 +87,49 @@ fn an_address_of_a_slot_is_a_constant() {
     let function = &program.functions[0];
     let cx = Context::create();
     let callees = |_| Callee::Slot { address: 0x7fff_1234_5678 };
-    let module = lower(&cx, &Unit { function, symbol: "f$impl7", callees: &callees });
+    let unit =
+        Unit { function, symbol: "f$impl7", callees: &callees, variables: &|_| unreachable!("it uses none") };
+    let module = lower(&cx, &unit);
     module.verify().unwrap();
     let ir = module.to_string();
     assert!(ir.contains("load atomic ptr, ptr inttoptr (i64 140733498807928 to ptr) monotonic"), "{ir}");
+}
+
+#[test]
+fn variables_of_the_host_are_read_and_written_where_they_are() {
+    let ir = ir("def f(x) t = t + x");
+    assert!(ir.contains("load atomic double, ptr @\"t$host\" monotonic, align 8"), "{ir}");
+    assert!(ir.contains("store atomic double %1, ptr @\"t$host\" monotonic, align 8"), "{ir}");
+
+    let program = Program::read("def f(x) t");
+    let cx = Context::create();
+    let variables = |_| Variable::Address(0x7fff_1234_5678);
+    let callees = |_| unreachable!("it calls nothing");
+    let unit =
+        Unit { function: &program.functions[0], symbol: "f$impl7", callees: &callees, variables: &variables };
+    let module = lower(&cx, &unit);
+    module.verify().unwrap();
+    let ir = module.to_string();
+    assert!(ir.contains("load atomic double, ptr inttoptr (i64 140733498807928 to ptr) monotonic"), "{ir}");
+}
+
+/// What another thread does between two accesses is seen at every level: nothing moves out of a loop, or is left out.
+#[test]
+fn each_access_of_a_variable_of_the_host_stays_in_its_loop() {
+    let machine = oldest_machine();
+    let program = Program::read("def f(x) for i = 0, t in (t = x) + (t = x)");
+    let function = program.functions.last().unwrap();
+    for passes in LEVELS.map(|level| pipeline(level, function)).into_iter().chain([pipeline_hot()]) {
+        let cx = Context::create();
+        let module = program.module(&cx);
+        optimize(&module, passes, &machine);
+        let ir = module.to_string();
+        let (_, in_loop) = ir.split_once("loop:").unwrap();
+        let (in_loop, _) = in_loop.split_once("after:").unwrap();
+        assert_eq!(in_loop.matches("store atomic").count(), 2, "{ir}");
+        assert_eq!(in_loop.matches("load atomic").count(), 1, "{ir}");
+        assert_eq!(ir.matches(" atomic ").count(), 3, "{ir}");
+    }
 }
 
 #[test]

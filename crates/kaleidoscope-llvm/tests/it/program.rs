@@ -6,12 +6,12 @@ use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
 use kaleidoscope_codegen::{Limits, Part, Plan, VectorMaths};
-use kaleidoscope_lang::code::{Function, FunctionId};
+use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{Names, Signature, State};
 use kaleidoscope_lang::reader::Reader;
 use kaleidoscope_llvm::{
-    Callee, Effort, HotUnit, OptLevel, Pass, Unit, effort_hot, lower, lower_hot, symbols,
+    Callee, Effort, HotUnit, OptLevel, Pass, Unit, Variable, effort_hot, lower, lower_hot, symbols,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn read(text: &str) -> Self {
         let mut names = Names::new();
+        names.add_variable("t");
         let mut functions = Vec::new();
         let mut reader = Reader::new("test");
         reader.push(text);
@@ -50,7 +51,13 @@ impl Program {
 
     pub(crate) fn lower<'cx>(&self, cx: &'cx Context, function: &Function) -> Module<'cx> {
         let symbol = symbols::body(&function.name, 1);
-        verified(lower(cx, &Unit { function, symbol: &symbol, callees: &|callee| self.callee(callee) }))
+        let unit = Unit {
+            function,
+            symbol: &symbol,
+            callees: &|callee| self.callee(callee),
+            variables: &|variable| self.variable(variable),
+        };
+        verified(lower(cx, &unit))
     }
 
     /// A module of hot code, with the bodies that these limits allow.
@@ -77,7 +84,15 @@ impl Program {
         let symbol = symbols::body(&function.name, 1);
         let instances = plan.instances();
         let callees = |callee| self.callee(callee);
-        let unit = HotUnit { symbol: &symbol, instances: &instances, callees: &callees, part, vector_maths };
+        let variables = |variable| self.variable(variable);
+        let unit = HotUnit {
+            symbol: &symbol,
+            instances: &instances,
+            callees: &callees,
+            variables: &variables,
+            part,
+            vector_maths,
+        };
         assert_eq!(effort_hot(&unit), Effort::Full);
         verified(lower_hot(cx, &unit))
     }
@@ -89,6 +104,10 @@ impl Program {
             let has_body = |function: &&Arc<Function>| function.name == *name && function.n_params == *arity;
             self.functions.iter().find(has_body).cloned()
         })
+    }
+
+    fn variable(&self, variable: HostVariable) -> Variable {
+        Variable::Symbol(symbols::variable(self.names.variable_name(variable)))
     }
 
     fn callee(&self, callee: FunctionId) -> Callee {
@@ -142,6 +161,7 @@ pub(crate) const CONSTRUCTS: &str = "
     def unary!(x) if x then 0 else 1;
     def binary| 5 (x y) !(if x then 0 else !y);
     def many(a b c d e f g h i j) many(b, c, d, e, f, g, h, i, j, a) | many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) * 2;
+    def shared(x) (for i = t, t < i in t = i + t) + (if t then t = x < 1 else t) + (t < 1);
     many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) | 3;
 ";
 

@@ -3,18 +3,18 @@
 use super::{Answer, Request, read, write};
 use kaleidoscope_codegen::{
     Callee, CompileTimes, HotUnit, Limits, Listing, NoCode, Optimization, Part, Plan, Rows, Settings, Unit,
-    VectorMaths,
+    Variable, VectorMaths,
 };
-use kaleidoscope_lang::code::{Arithmetic, Function, FunctionId, Local, Op, OpIdx};
+use kaleidoscope_lang::code::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use kaleidoscope_lang::maths::MathsFunction;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const GENERATE: &str = "0001660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac020123";
-const GENERATE_HOT: &str = "0101660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac020123020700b4a48080f0ff1fac0201230301660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0301ac020101660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0301ac020201660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c0300010101000824";
-const LIST: &str = "0201660102017801690e0000000000000000800101020003040004050506ac0202070809090a0a0b0c010c03010205020700b4a48080f0ff1fac0201230101070167";
+const GENERATE: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c03010205020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc801017508";
+const GENERATE_HOT: &str = "0101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c03010205020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc801017508020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc8010175080301660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020201660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0300010101000824";
+const LIST: &str = "0201660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c03010205020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc8010175080101070167";
 
 /// Every operation once. What they mean together is nothing.
 fn function() -> Function {
@@ -26,6 +26,8 @@ fn function() -> Function {
             Op::Number(-0.0),
             Op::Get(Local::new(1)),
             Op::Set(Local::new(0)),
+            Op::GetHost(HostVariable::new(3)),
+            Op::SetHost(HostVariable::new(200)),
             Op::Drop,
             Op::Arithmetic(Arithmetic::Add),
             Op::Arithmetic(Arithmetic::Less),
@@ -48,7 +50,17 @@ fn unit() -> Unit {
         (FunctionId::new(7), Callee::Slot { address: 0x7fff_0000_1234 }),
         (FunctionId::new(300), Callee::Maths(MathsFunction::Tgamma)),
     ];
-    Unit { function: Arc::new(function()), id: Some(FunctionId::new(2)), version: 5, callees: callees.into() }
+    let variables = [
+        (HostVariable::new(3), Variable { name: "t".into(), address: 0x7fff_0000_4321 }),
+        (HostVariable::new(200), Variable { name: "u".into(), address: 8 }),
+    ];
+    Unit {
+        function: Arc::new(function()),
+        id: Some(FunctionId::new(2)),
+        version: 5,
+        callees: callees.into(),
+        variables: variables.into(),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -63,6 +75,7 @@ fn requests_are_written_as_ever_and_read_back() {
     let hot = HotUnit {
         root: Arc::new(unit.clone()),
         callees: unit.callees.clone(),
+        variables: unit.variables.clone(),
         plan,
         part: Part::Loop(1),
         vector_maths: vec![VectorMaths { function: MathsFunction::Sin, lanes: 8, address: 0x24 }],

@@ -96,7 +96,13 @@ fn unit(n_params: u32) -> Unit {
         ops: [Op::Number(1.0)].into(),
         max_stack: 1,
     };
-    Unit { function: Arc::new(function), id: None, version: 1, callees: BTreeMap::new() }
+    Unit {
+        function: Arc::new(function),
+        id: None,
+        version: 1,
+        callees: BTreeMap::new(),
+        variables: BTreeMap::new(),
+    }
 }
 
 #[track_caller]

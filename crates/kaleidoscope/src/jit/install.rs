@@ -18,6 +18,8 @@
 //!    It is retired like any other body, and the counters live as long as the body that counts.
 //! 8. A [`RowsCode`] is got inside of the engine that has it, and run before that is left: the body is not freed until then. It is
 //!    code for `fn(*const Table)`, over as many columns as the function has parameters.
+//! 9. The address that a code generator is given for a variable of the host is that of the double of a [`crate::Variable`], which the
+//!    program keeps as long as the engine, and all access to which is atomic.
 #![allow(unsafe_code)]
 
 use super::state::Entry;

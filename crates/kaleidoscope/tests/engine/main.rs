@@ -9,6 +9,7 @@ mod fork;
 mod formulas;
 mod functions;
 mod host_functions;
+mod host_variables;
 mod lifecycle;
 mod limits;
 mod listing;

@@ -208,7 +208,8 @@ impl Machine {
             _ => Callee::Slot { address: slots[callee.index()].slot_address() },
         };
         let function = &*self.way.prepare(function);
-        let unit = Unit { function, id, callees: &callees, heat };
+        let variables = |_| unreachable!("there are no variables of the host");
+        let unit = Unit { function, id, callees: &callees, variables: &variables, heat };
         let code = inside.compiler.compile(&unit).map_err(|error| Failure(error.to_string()))?;
         let block = self.memory.allocate(&code.bytes, code.align).expect("there is memory");
         let address = block.address();

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kaleidoscope_lang::code::{Function, FunctionId, Local, Op, OpIdx};
+use kaleidoscope_lang::code::{Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use kaleidoscope_lang::evaluate::{Callee, Environment, Fault, StackLimit, evaluate};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::maths::MathsFunction;
@@ -130,6 +130,14 @@ impl Environment for Program {
         Ok(0.0)
     }
 
+    fn variable(&self, _: HostVariable) -> f64 {
+        unreachable!("there are no variables of the host")
+    }
+
+    fn set_variable(&self, _: HostVariable, _: f64) {
+        unreachable!("there are no variables of the host")
+    }
+
     fn stop_requested(&self) -> bool {
         false
     }
@@ -158,6 +166,14 @@ impl Environment for Finishing<'_> {
         }
         self.variables.borrow_mut()[args[0] as usize] = args[1];
         Ok(0.0)
+    }
+
+    fn variable(&self, _: HostVariable) -> f64 {
+        unreachable!("there are no variables of the host")
+    }
+
+    fn set_variable(&self, _: HostVariable, _: f64) {
+        unreachable!("there are no variables of the host")
     }
 
     fn stop_requested(&self) -> bool {

@@ -175,6 +175,7 @@ impl Native {
             symbol: &symbol,
             instances: &plan.instances(),
             callees: &callees,
+            variables: &|_| unreachable!("there are no variables of the host"),
             part,
             vector_maths: &[],
         };

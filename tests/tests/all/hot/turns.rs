@@ -37,6 +37,12 @@ pub(super) fn evaluate(
                 locals[local.index()] = pop();
                 locals[local.index()]
             }
+            Op::GetHost(variable) => session.variable(variable),
+            Op::SetHost(variable) => {
+                let value = pop();
+                session.set_variable(variable, value);
+                value
+            }
             Op::Drop => {
                 pop();
                 continue;

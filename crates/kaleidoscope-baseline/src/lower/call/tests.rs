@@ -14,7 +14,13 @@ fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
     ops.push(Op::Call { callee: FunctionId::new(0), n_args });
     let function =
         Function { name: "f".into(), n_params: 0, locals: [].into(), ops: ops.into(), max_stack: n_args };
-    let unit = Unit { function: &function, id: None, callees: &|_| Callee::Maths(maths), heat: None };
+    let unit = Unit {
+        function: &function,
+        id: None,
+        callees: &|_| Callee::Maths(maths),
+        variables: &|_| unreachable!("there are no variables of the host"),
+        heat: None,
+    };
     let shape = Shape::of(&function, usize::MAX).unwrap();
     let mut func = ir::Function::new();
     lower::lower(&mut func, &unit, &shape, &Maths::new(|_| 16, has_roundings));
