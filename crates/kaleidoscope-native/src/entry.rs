@@ -2,6 +2,7 @@
 //!
 //! No panic leaves these functions: what the runtime does is caught, and the rest does not panic.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null;
 
 use crate::arch::{Crossing, N_REGISTERS};
@@ -55,22 +56,30 @@ pub(crate) unsafe extern "C" fn host_call(
     crossing: *const Crossing,
 ) -> Answer {
     let word = HostWord::from_raw(word);
-    let what = || format!("host function {}", word.id().get());
-    // SAFETY: the caller's promise.
-    let activation = unsafe { Activation::asking(crossing, &what) };
+    // SAFETY: the stub is being called.
+    let standalone = unsafe { word.standalone() };
+    let (id, arity) =
+        standalone.map_or_else(|| word.id_and_arity(), |standalone| (standalone.id, standalone.arity));
     // SAFETY: the caller saved all the registers there, whatever the arity.
     let registers = unsafe { &*registers };
-    let answer = match word.arity().checked_sub(N_REGISTERS) {
-        None | Some(0) => {
-            let args = &registers[..word.arity()];
-            activation.ask(|runtime| runtime.host_call(word.id(), args))
-        }
+    let joined;
+    let args = match arity.checked_sub(N_REGISTERS) {
+        None | Some(0) => &registers[..arity],
         Some(n_stack) => {
             // SAFETY: a function with more parameters than registers has the others on the stack, one after the other.
             let stack = unsafe { std::slice::from_raw_parts(stack, n_stack) };
-            activation.ask(|runtime| runtime.host_call(word.id(), &[registers.as_slice(), stack].concat()))
+            joined = [registers.as_slice(), stack].concat();
+            &joined
         }
     };
+    if let (Some(standalone), true) = (standalone, crossing.is_null()) {
+        let value = catch_unwind(AssertUnwindSafe(|| (standalone.call)(args)));
+        return Answer { value: value.unwrap_or(0.0), landing: null() };
+    }
+    let what = || format!("host function {}", id.get());
+    // SAFETY: the caller's promise.
+    let activation = unsafe { Activation::asking(crossing, &what) };
+    let answer = activation.ask(|runtime| runtime.host_call(id, args));
     match answer {
         Ok(value) => Answer { value, landing: null() },
         Err(landing) => Answer { value: 0.0, landing },

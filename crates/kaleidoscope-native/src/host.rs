@@ -1,6 +1,9 @@
 //! Stubs of host functions: code with the C ABI of doubles that ends in [`Runtime::host_call`](crate::Runtime::host_call).
 
+use std::fmt;
+use std::ptr;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::address::CodeAddress;
 use crate::arch;
@@ -29,25 +32,53 @@ impl HostId {
     }
 }
 
-/// What a host stub hands over: its id and its arity, packed into the one word of its slot.
+/// What a host stub hands over, packed into the one word of its slot: its id and its arity, or the address of a
+/// [`Standalone`], which has both and which the topmost bit tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostWord(usize);
+
+const IS_STANDALONE: usize = 1 << 63;
 
 impl HostWord {
     pub(crate) fn new(id: HostId, arity: u32) -> Self {
         Self((arity as usize) << 32 | id.0 as usize)
     }
 
+    fn of_standalone(standalone: &Arc<Standalone>) -> Self {
+        // Addresses of a process have the topmost bit clear, and so has an arity.
+        Self(Arc::as_ptr(standalone).expose_provenance() | IS_STANDALONE)
+    }
+
     pub(crate) fn from_raw(word: usize) -> Self {
         Self(word)
     }
 
-    pub(crate) fn id(self) -> HostId {
-        HostId(self.0 as u32)
+    /// What can be called without a runtime, if there is any.
+    ///
+    /// # Safety
+    /// The word comes from the slot of a stub that is being called, whose pool exists.
+    pub(crate) unsafe fn standalone<'pool>(self) -> Option<&'pool Standalone> {
+        let address = (self.0 & IS_STANDALONE != 0).then_some(self.0 & !IS_STANDALONE)?;
+        // SAFETY: the word was made from a reference to a `Standalone` that the pool keeps as long as its stubs.
+        Some(unsafe { &*ptr::with_exposed_provenance::<Standalone>(address) })
     }
 
-    pub(crate) fn arity(self) -> usize {
-        self.0 >> 32
+    /// The id and the arity of a stub that needs a runtime.
+    pub(crate) fn id_and_arity(self) -> (HostId, usize) {
+        (HostId(self.0 as u32), self.0 >> 32)
+    }
+}
+
+/// A host function that raw calls may reach too: there is no runtime to ask then.
+pub(crate) struct Standalone {
+    pub(crate) id: HostId,
+    pub(crate) arity: usize,
+    pub(crate) call: Box<dyn Fn(&[f64]) -> f64 + Send + Sync>,
+}
+
+impl fmt::Debug for Standalone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Standalone").field("id", &self.id).field("arity", &self.arity).finish_non_exhaustive()
     }
 }
 
@@ -56,6 +87,8 @@ impl HostWord {
 #[derive(Debug)]
 pub struct HostPool {
     pool: Pool,
+    /// Kept as long as their stubs can be called.
+    standalone: Mutex<Vec<Arc<Standalone>>>,
 }
 
 impl HostPool {
@@ -63,7 +96,7 @@ impl HostPool {
     pub const fn new() -> Self {
         // A stub that has not been allocated has no parameters: nothing of the stack is read for it.
         let form = Form { entry: arch::host_entry_address, stub: arch::host_stub, slot: |_| 0 };
-        Self { pool: Pool::new(form) }
+        Self { pool: Pool::new(form), standalone: Mutex::new(Vec::new()) }
     }
 
     /// A new stub for a host function with `arity` parameters.
@@ -74,7 +107,26 @@ impl HostPool {
         let place = self.pool.allocate()?;
         let word = HostWord::new(HostId(place.id()), arity);
         place.slot().store(word.0, Ordering::Release);
-        Ok(HostStub { place, arity })
+        Ok(HostStub { place, arity, _standalone: None })
+    }
+
+    /// A new stub, as [`Self::allocate`], for a host function that code may call too which was not entered by a guarded call:
+    /// there is no runtime then, and `call` gives the value, on the stack of whoever calls. A panic in it is taken
+    /// for 0.
+    ///
+    /// # Errors
+    /// As [`Self::allocate`].
+    pub fn allocate_standalone(
+        &self,
+        arity: u32,
+        call: impl Fn(&[f64]) -> f64 + Send + Sync + 'static,
+    ) -> Result<HostStub, Error> {
+        let place = self.pool.allocate()?;
+        let (id, call) = (HostId(place.id()), Box::new(call));
+        let standalone = Arc::new(Standalone { id, arity: arity as usize, call });
+        self.standalone.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&standalone));
+        place.slot().store(HostWord::of_standalone(&standalone).0, Ordering::Release);
+        Ok(HostStub { place, arity, _standalone: Some(standalone) })
     }
 }
 
@@ -89,6 +141,8 @@ impl Default for HostPool {
 pub struct HostStub {
     place: Place,
     arity: u32,
+    /// Kept for the stub, which may be called when the pool is gone.
+    _standalone: Option<Arc<Standalone>>,
 }
 
 impl HostStub {

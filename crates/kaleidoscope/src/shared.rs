@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     /// How many pieces of code count, or once counted.
     n_heats: AtomicU32,
     /// The engine's own functions, for what is made in the background.
-    jit: OnceLock<Weak<Jit<Shared>>>,
+    jit: Arc<OnceLock<Weak<Jit<Shared>>>>,
     pub(crate) hosts: HostTable,
     /// What code calls that has counted enough.
     hot_stub: HostStub,
@@ -48,7 +48,13 @@ impl Shared {
         definitions_of: Option<&Self>,
     ) -> Result<Self, kaleidoscope_native::Error> {
         let hosts = HostTable::default();
-        let hot_stub = hosts.allocate(2)?;
+        let jit = Arc::<OnceLock<Weak<Jit<Self>>>>::default();
+        let jit_of_raw_calls = Arc::clone(&jit);
+        let hot_stub = hosts.allocate_standalone(2, move |args| {
+            let jit = jit_of_raw_calls.get().and_then(Weak::upgrade);
+            // A raw call has nobody to be told that an observer has panicked.
+            jit.and_then(|jit| jit.on_hot(args[0], args[1]).ok()).unwrap_or_default()
+        })?;
         let program = match definitions_of {
             Some(other) => other.program().fork(&other.hosts, &hosts)?,
             None => Program::new(&hosts)?,
@@ -71,7 +77,7 @@ impl Shared {
             compile_threads,
             baseline: Baseline::new(hot_stub.address()),
             n_heats: AtomicU32::new(0),
-            jit: OnceLock::new(),
+            jit,
             hosts,
             hot_stub,
         })

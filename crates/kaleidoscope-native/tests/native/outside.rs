@@ -61,3 +61,24 @@ fn a_raw_call_that_needs_the_runtime_aborts() {
     check("lazy inside a host function", "the lazy entry of stub 0");
     check("after a call has ended", "host function 0");
 }
+
+#[test]
+fn a_standalone_function_needs_no_runtime() {
+    let pool = HostPool::new();
+    let stub = pool.allocate_standalone(10, |args| args[0] + 10.0 * args[9]).unwrap();
+    let panics = pool.allocate_standalone(0, |_| panic!("as the test wants")).unwrap();
+    drop(pool);
+    type Ten = extern "C" fn(f64, f64, f64, f64, f64, f64, f64, f64, f64, f64) -> f64;
+    // SAFETY: a function pointer and an address are of the same size, and the stub has ten parameters.
+    let function = unsafe { std::mem::transmute::<usize, Ten>(stub.address().get()) };
+    assert_eq!(function(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0), 21.0);
+    call_raw(panics.address());
+
+    // In a guarded call there is a runtime, and it is asked.
+    let script = Script::new().host_call(|id, args| {
+        assert_eq!(id, stub.id());
+        Ok(args[9])
+    });
+    let args: Vec<f64> = (0..10).map(f64::from).collect();
+    assert_eq!(script.call(stub.address(), &args).unwrap(), 9.0);
+}

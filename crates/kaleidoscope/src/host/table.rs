@@ -90,6 +90,15 @@ impl HostTable {
         self.pool.allocate(arity)
     }
 
+    /// A stub that raw calls may reach too: [`HostPool::allocate_standalone`].
+    pub(crate) fn allocate_standalone(
+        &self,
+        arity: u32,
+        call: impl Fn(&[f64]) -> f64 + Send + Sync + 'static,
+    ) -> Result<HostStub, Error> {
+        self.pool.allocate_standalone(arity, call)
+    }
+
     /// Puts the function behind its stub. Returns what was there, to be dropped when no lock is held: what a closure of
     /// the host's owns may do anything then.
     pub(crate) fn set(&self, host: HostId, entry: Arc<HostEntry>) -> Option<Arc<HostEntry>> {

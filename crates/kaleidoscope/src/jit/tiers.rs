@@ -38,7 +38,7 @@ pub(super) enum Carrier {
 
 impl<S: Source> Jit<S> {
     /// A counter of counting code has run out. Returns what its code is told: whether there is better code to go to.
-    pub(super) fn on_hot(&self, number: f64, counter: f64) -> Result<f64, S::Failure> {
+    pub(crate) fn on_hot(&self, number: f64, counter: f64) -> Result<f64, S::Failure> {
         let Some(heat) = self.table().heats.get(&(number as u32)).cloned() else { return Ok(0.0) };
         let counter = heat.counter(counter);
         let has_better = match counter {

@@ -29,6 +29,31 @@ fn redefinitions_in_tiered_mode_leave_memory_level() {
     alone(name, || redefine(Engine::builder().mode(Mode::Tiered).thresholds(thresholds)));
 }
 
+/// Two threads at once, each with engines of its own: a thousand in each stretch.
+#[test]
+fn engines_that_come_and_go_leave_memory_level() {
+    alone("memory::engines_that_come_and_go_leave_memory_level", || {
+        expect_level(250, |n| {
+            std::thread::scope(|scope| {
+                for thread in 0..2 {
+                    scope.spawn(move || use_engine(f64::from(thread) + n as f64));
+                }
+            });
+        });
+    });
+}
+
+/// Makes an engine and uses a bit of everything that it has.
+fn use_engine(x: f64) {
+    let engine = Engine::builder().register("half", |x: f64| x / 2.0).build().unwrap();
+    engine.prelude();
+    engine.run("def f(x) -half(x) + 1;");
+    let [f, _] = functions(&engine);
+    let formula = engine.formula("f(x) * 2", &["x"]).unwrap();
+    assert_eq!((f.call((x,)).unwrap(), formula.call(&[x]).unwrap()), (x, 2.0 * x));
+    assert_eq!(engine.fork().unwrap().run("caller(3);").values().next(), Some(6.0));
+}
+
 /// What a process uses can be told of one test only if no other runs in it, so the test of this name is run once more in a
 /// process of its own.
 pub(crate) fn alone(name: &str, test: impl FnOnce()) {

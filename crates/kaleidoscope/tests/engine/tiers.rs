@@ -38,6 +38,21 @@ fn a_function_that_is_called_often_is_made_better() {
     assert_eq!(better.unwrap().inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["square"]);
 }
 
+/// A raw call has no engine around it; what it counts is heard all the same.
+#[test]
+#[expect(unsafe_code, reason = "raw calls are unsafe")]
+fn a_function_that_is_often_called_raw_is_made_better() {
+    let (engine, statistics) = tiered();
+    check(&engine, "def f(x) var y = x in (for i = 0, i < 20 in y = y + sin(i)) + y;", &[], &[]);
+    let f = engine.function::<(f64,)>("f").unwrap();
+    f.prepare().unwrap();
+    let expected = f.call((3.0,)).unwrap();
+    // SAFETY: nothing is defined meanwhile, and all that `f` reaches is of the maths library.
+    let call_raw = || assert_eq!(unsafe { f.call_raw((3.0,)) }, expected);
+    until(|| statistics.totals().optimized.contains("f"), call_raw);
+    call_raw();
+}
+
 #[test]
 fn a_definition_reaches_what_carries_the_old_one() {
     let (engine, statistics) = tiered();

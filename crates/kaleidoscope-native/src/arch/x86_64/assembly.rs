@@ -376,7 +376,7 @@ unsafe extern "C" fn host_entry() {
         "mov rcx, fs:[r11 + {guest}]",
         "mov [rsp + 64], rcx",
         "test rcx, rcx",
-        // As in the lazy entry.
+        // Outside a guarded call there is no other stack.
         "jz 2f",
         to_host!("rcx"),
         "2:",
@@ -385,7 +385,10 @@ unsafe extern "C" fn host_entry() {
         "jnz 5f",
         "lea rsp, [rbp - 80]",
         "mov rcx, [rsp + 64]",
+        "test rcx, rcx",
+        "jz 3f",
         to_guest!("rcx", "4f"),
+        "3:",
         ".cfi_remember_state",
         "leave",
         ".cfi_def_cfa rsp, 8",
