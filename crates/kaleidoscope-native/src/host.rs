@@ -73,8 +73,10 @@ impl HostWord {
 pub(crate) struct Standalone {
     pub(crate) id: HostId,
     pub(crate) arity: usize,
-    pub(crate) call: Box<dyn Fn(&[f64]) -> f64 + Send + Sync>,
+    pub(crate) call: StandaloneCall,
 }
+
+type StandaloneCall = Box<dyn Fn(&[f64]) -> f64 + Send + Sync>;
 
 impl fmt::Debug for Standalone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

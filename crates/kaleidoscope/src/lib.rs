@@ -1,26 +1,7 @@
 //! An embeddable, extremely lazy JIT for the Kaleidoscope language.
 //!
-//! A function that is defined costs almost nothing: no IR, no machine code, until a call reaches it. See [`Engine`].
-//!
-//! ```text
-//!  text ─► item ─► resolved function ─► slot and stub          (defining: microseconds, no code)
-//!                                         │ first call
-//!                                         ▼
-//!                                  quick code                   (tens of microseconds; slot re-pointed)
-//!                                         │ hot
-//!                                         ▼
-//!                                  optimised code               (in the background; slot re-pointed again)
-//! ```
-//! With the feature `llvm` optimised code is made by LLVM, which must be installed; without it quick code has to do.
-//!
-//! Programs call the functions that they define, those of C's maths library, `putchard` and `printd`, which write to the
-//! [`Output`], and whatever the host [registers](Engine::register). No other symbol of the process can be reached. They share
-//! variables with the host that it [binds](Engine::bind) to names.
-//!
-//! Mistakes in a program are [`Diagnostic`]s in the [`Outcome`]; after an error the next item runs. What happens to each
-//! function is told to [`Observer`]s as [`Event`]s.
-
-#![deny(unsafe_code)]
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code, missing_docs)]
 
 mod background;
 mod baseline;

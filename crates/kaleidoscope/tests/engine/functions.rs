@@ -196,3 +196,19 @@ fn a_limit_holds_for_one_handle() {
         assert_eq!(endless.call((0.0,)).unwrap(), 0.0);
     }
 }
+
+/// A raw call has no engine around it; what it counts is heard all the same.
+#[test]
+#[cfg(feature = "llvm")]
+#[expect(unsafe_code, reason = "raw calls are unsafe")]
+fn a_function_that_is_often_called_raw_is_made_better() {
+    let (engine, statistics) = crate::tiers::tiered();
+    check(&engine, "def f(x) var y = x in (for i = 0, i < 20 in y = y + sin(i)) + y;", &[], &[]);
+    let f = engine.function::<(f64,)>("f").unwrap();
+    f.prepare().unwrap();
+    let expected = f.call((3.0,)).unwrap();
+    // SAFETY: nothing is defined meanwhile, and all that `f` reaches is of the maths library.
+    let call_raw = || assert_eq!(unsafe { f.call_raw((3.0,)) }, expected);
+    crate::tiers::until(|| statistics.totals().optimized.contains("f"), call_raw);
+    call_raw();
+}

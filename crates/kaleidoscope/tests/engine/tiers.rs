@@ -9,7 +9,7 @@ use std::thread;
 
 const LOW: Thresholds = Thresholds { calls: 5, turns: 10 };
 
-fn tiered() -> (Engine, Statistics) {
+pub(crate) fn tiered() -> (Engine, Statistics) {
     let statistics = Statistics::new();
     let builder = Engine::builder().mode(Mode::Tiered).thresholds(LOW).compile_threads(1);
     (builder.observer(statistics.clone()).build().unwrap(), statistics)
@@ -17,7 +17,7 @@ fn tiered() -> (Engine, Statistics) {
 
 /// Does something again and again until what is awaited has come in the background. On a machine where it never comes, the test
 /// does not end, and says by that what is missing.
-fn until(mut has_come: impl FnMut() -> bool, mut meanwhile: impl FnMut()) {
+pub(crate) fn until(mut has_come: impl FnMut() -> bool, mut meanwhile: impl FnMut()) {
     while !has_come() {
         meanwhile();
         thread::yield_now();
@@ -36,21 +36,6 @@ fn a_function_that_is_called_often_is_made_better() {
     let totals = statistics.totals();
     let better = totals.compiled.iter().find(|body| body.tier == Tier::Optimized && &*body.body.name == "f");
     assert_eq!(better.unwrap().inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["square"]);
-}
-
-/// A raw call has no engine around it; what it counts is heard all the same.
-#[test]
-#[expect(unsafe_code, reason = "raw calls are unsafe")]
-fn a_function_that_is_often_called_raw_is_made_better() {
-    let (engine, statistics) = tiered();
-    check(&engine, "def f(x) var y = x in (for i = 0, i < 20 in y = y + sin(i)) + y;", &[], &[]);
-    let f = engine.function::<(f64,)>("f").unwrap();
-    f.prepare().unwrap();
-    let expected = f.call((3.0,)).unwrap();
-    // SAFETY: nothing is defined meanwhile, and all that `f` reaches is of the maths library.
-    let call_raw = || assert_eq!(unsafe { f.call_raw((3.0,)) }, expected);
-    until(|| statistics.totals().optimized.contains("f"), call_raw);
-    call_raw();
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! Programs of strangers: time, stack and memory have limits, and whatever happens, the host goes on.
+//!
+//! Run by `cargo run -p kaleidoscope --example deadline`.
+
+use kaleidoscope::{Code, Engine, OutputBuffer};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = Engine::builder()
+        .provide_only(["sin", "cos", "sqrt", "exp", "log"])
+        .output(OutputBuffer::default())
+        .stack_bytes(16 << 20)
+        .max_functions(1_000)
+        .max_code_bytes(8 << 20)
+        .max_item_bytes(64 << 10)
+        .build()?;
+    engine.run(
+        "def forever(x) for i = 0, 1 in sin(i);
+         def deep(x) 1 + deep(x + 1);
+         def fine(x) sqrt(x);",
+    );
+    let [forever, deep, fine] = ["forever", "deep", "fine"].map(|name| engine.function::<(f64,)>(name));
+    let (forever, deep, fine) = (forever?, deep?, fine?);
+
+    // A deadline for one call. The loop has no check in it: the machine's own means end it.
+    let error = forever.within(Duration::from_millis(50)).call((1.0,)).unwrap_err();
+    println!("{}: {error}", error.code());
+    assert_eq!(error.code(), Code::TimedOut);
+
+    // Recursion without end.
+    let error = deep.call((1.0,)).unwrap_err();
+    println!("{}: {error}", error.code());
+    assert_eq!(error.code(), Code::StackOverflow);
+
+    // Somebody presses a button, on another thread.
+    let interrupter = engine.interrupter();
+    let is_done = AtomicBool::new(false);
+    let error = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(10));
+                interrupter.interrupt();
+            }
+        });
+        let error = forever.call((1.0,)).unwrap_err();
+        is_done.store(true, Ordering::Relaxed);
+        error
+    });
+    println!("{}: {error}", error.code());
+    assert_eq!(error.code(), Code::Interrupted);
+
+    // What is not provided is not there.
+    let outcome = engine.run("putchard(65);");
+    assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::UnknownFunction));
+
+    // And the engine is as it was.
+    assert_eq!(fine.call((9.0,))?, 3.0);
+    Ok(())
+}

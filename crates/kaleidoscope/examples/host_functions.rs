@@ -1,0 +1,69 @@
+//! A program that calls its host, and shares variables with it.
+//!
+//! Run by `cargo run -p kaleidoscope --example host_functions`.
+
+use kaleidoscope::{CallError, Code, Engine, Variable};
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+/// A sensor that nobody has.
+#[derive(Debug)]
+struct UnknownSensor(f64);
+
+impl fmt::Display for UnknownSensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no sensor {}", self.0)
+    }
+}
+
+impl Error for UnknownSensor {}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let engine = Engine::new()?;
+    engine.prelude();
+
+    // A closure may keep state, and may fail with an error of its own.
+    let sensors = Arc::new(Mutex::new(HashMap::from([(1, 20.5), (2, 23.0)])));
+    let readings = Arc::clone(&sensors);
+    engine.register("sensor", move |number: f64| {
+        let readings = readings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        readings.get(&(number as i64)).copied().ok_or(UnknownSensor(number))
+    })?;
+
+    // A variable is read and assigned by both sides; no call is made for it.
+    let target = Variable::new(22.0);
+    engine.bind("target", &target)?;
+
+    let outcome =
+        engine.run("def heat(number) if sensor(number) < target then target - sensor(number) else 0;");
+    assert_eq!(outcome.diagnostics().count(), 0);
+    let heat = engine.function::<(f64,)>("heat")?;
+    assert_eq!((heat.call((1.0,))?, heat.call((2.0,))?), (1.5, 0.0));
+
+    target.set(25.0);
+    sensors.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(2, 24.75);
+    assert_eq!((heat.call((1.0,))?, heat.call((2.0,))?), (4.5, 0.25));
+    engine.run("target = target - 1;");
+    assert_eq!(target.get(), 24.0);
+
+    // The host's own error comes back through the program.
+    let error: CallError = heat.call((7.0,)).unwrap_err();
+    println!("{error}");
+    assert_eq!(error.code(), Code::HostError);
+    assert!(error.source().is_some_and(|source| source.is::<UnknownSensor>()));
+
+    // A function of the host may use the engine itself; a weak handle would do for one that outlives it.
+    let again = engine.clone();
+    engine.register("half_of_heat", move |number: f64| {
+        again
+            .dyn_function("heat")?
+            .call(&[number])
+            .map(|heat| heat / 2.0)
+            .map_err(Box::<dyn Error + Send + Sync>::from)
+    })?;
+    println!("{:?}", engine.run("half_of_heat(1);").values().collect::<Vec<_>>());
+    engine.remove("half_of_heat")?;
+    Ok(())
+}
