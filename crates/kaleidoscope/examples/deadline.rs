@@ -40,8 +40,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let error = thread::scope(|scope| {
         scope.spawn(|| {
             while !is_done.load(Ordering::Relaxed) {
-                thread::sleep(Duration::from_millis(10));
                 interrupter.interrupt();
+                thread::yield_now();
             }
         });
         let error = forever.call((1.0,)).unwrap_err();

@@ -52,7 +52,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let error: CallError = heat.call((7.0,)).unwrap_err();
     println!("{error}");
     assert_eq!(error.code(), Code::HostError);
-    assert!(error.source().is_some_and(|source| source.is::<UnknownSensor>()));
+    let own: Option<&UnknownSensor> = error.source().and_then(<dyn Error>::downcast_ref);
+    assert!(own.is_some_and(|sensor| sensor.0 == 7.0));
 
     // A function of the host may use the engine itself; a weak handle would do for one that outlives it.
     let again = engine.clone();
