@@ -25,12 +25,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (forever, deep, fine) = (forever?, deep?, fine?);
 
     // A deadline for one call. The loop has no check in it: the machine's own means end it.
-    let error = forever.within(Duration::from_millis(50)).call((1.0,)).unwrap_err();
+    let error = forever.within(Duration::from_millis(50)).call((1.0,)).expect_err("the call is ended");
     println!("{}: {error}", error.code());
     assert_eq!(error.code(), Code::TimedOut);
 
     // Recursion without end.
-    let error = deep.call((1.0,)).unwrap_err();
+    let error = deep.call((1.0,)).expect_err("the call is ended");
     println!("{}: {error}", error.code());
     assert_eq!(error.code(), Code::StackOverflow);
 
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 thread::yield_now();
             }
         });
-        let error = forever.call((1.0,)).unwrap_err();
+        let error = forever.call((1.0,)).expect_err("the call is ended");
         is_done.store(true, Ordering::Relaxed);
         error
     });

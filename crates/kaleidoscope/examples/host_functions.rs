@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(target.get(), 24.0);
 
     // The host's own error comes back through the program.
-    let error: CallError = heat.call((7.0,)).unwrap_err();
+    let error: CallError = heat.call((7.0,)).expect_err("there is no such sensor");
     println!("{error}");
     assert_eq!(error.code(), Code::HostError);
     let own: Option<&UnknownSensor> = error.source().and_then(<dyn Error>::downcast_ref);
