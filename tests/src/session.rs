@@ -1,7 +1,7 @@
 //! Sessions: the same steps taken with an engine of each setting, side by side; each must see the same.
 //!
 //! A session defines a few names again and again, with the same and with other numbers of parameters, declares them,
-//! calls them, fails, and hands its text over in odd pieces. It defines and calls from within the program's output
+//! calls them, has the host register closures in their place, fails, and hands its text over in odd pieces. It defines and calls from within the program's output
 //! (`sink.rs`) and from several threads at once (`race.rs`); it recurses until the stack is used up, and is stopped
 //! where it would not end. After every step what came of it is compared with what the reference evaluator gave
 //! (`item.rs` says what counts), and the lives of function bodies are looked at (`lives.rs`).
@@ -145,6 +145,8 @@ struct Tally {
     /// Evaluations stopped by a request, and by a time limit.
     n_interrupted: usize,
     n_timed_out: usize,
+    /// Errors that a closure of the host's gave back.
+    n_host_errors: usize,
     /// Items run from within the output.
     n_inside: usize,
     /// Races in which it makes a difference when a call is made.
@@ -160,6 +162,7 @@ impl Tally {
                 Code::StackOverflow => self.n_overflows += 1,
                 Code::Interrupted => self.n_interrupted += 1,
                 Code::TimedOut => self.n_timed_out += 1,
+                Code::HostError => self.n_host_errors += 1,
                 _ => {}
             }
         }

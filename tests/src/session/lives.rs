@@ -26,6 +26,11 @@ struct Known {
 }
 
 impl Lives {
+    /// Notes that calls of this name reach no definition any more.
+    pub(super) fn withdraw(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).current.remove(name);
+    }
+
     /// Whether all promises were kept; to be asked when nothing runs.
     pub(super) fn check(&self) -> Result<(), String> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

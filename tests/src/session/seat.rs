@@ -101,6 +101,16 @@ impl Room {
     }
 }
 
+/// Registers what [`Step::Register`] says.
+fn register(engine: &Engine, name: &str, n_arguments: usize, offset: usize) {
+    let sum = move |args: &[f64]| {
+        let sum = args.iter().sum::<f64>() + offset as f64;
+        if sum > 9.0 { Err("too much") } else { Ok(sum) }
+    };
+    let registered = engine.register_slice(name, n_arguments as u32, sum);
+    registered.expect("a session's names are names, and its observer does not panic");
+}
+
 /// An engine of the session, with the one long text that most steps add to.
 pub(super) struct Seat {
     setting: Setting,
@@ -131,6 +141,10 @@ impl Seat {
             Some(Step::Hold { name, n_arguments }) => {
                 let handle = Handle::new(&self.room.engine, name, *n_arguments);
                 run.no_handle = handle.map(|handle| self.hold(handle)).err().map(|error| error.kind());
+            }
+            Some(&Step::Register { name, n_arguments, offset }) => {
+                register(&self.room.engine, name, n_arguments, offset);
+                self.lives.withdraw(name);
             }
             Some(Step::Scope { text }) => {
                 (run.items, run.inside) = self.react(|seat| seat.room.run_in_scope(&seat.handles, text));

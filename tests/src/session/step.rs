@@ -46,6 +46,16 @@ pub enum Step {
         /// How many arguments it is to take.
         n_arguments: usize,
     },
+    /// The host registers a closure under the name of a function, which gives the sum of its arguments and this number, or an
+    /// error where that is too large.
+    Register {
+        /// The name.
+        name: &'static str,
+        /// How many arguments the closure takes.
+        n_arguments: usize,
+        /// The number.
+        offset: usize,
+    },
     /// Inside of one scope, the functions held are called, a text is run, and the functions are called again.
     Scope {
         /// Some items.
@@ -107,7 +117,11 @@ pub(super) fn steps(random: Random) -> Vec<Step> {
 
 fn step(writer: &mut Writer) -> Step {
     match writer.random.below(64) {
-        0..=45 => text(writer),
+        0..=43 => text(writer),
+        44 | 45 => {
+            let (name, n_arguments) = writer.registered();
+            Step::Register { name, n_arguments, offset: writer.random.below(4) }
+        }
         46..=51 => Step::Reaction { text: items(writer) },
         52..=54 => {
             let (name, n_arguments) = writer.function_and_arity();

@@ -28,6 +28,7 @@ fn many_items_work_and_many_do_not() {
         sum.n_overflows += tally.n_overflows;
         sum.n_interrupted += tally.n_interrupted;
         sum.n_timed_out += tally.n_timed_out;
+        sum.n_host_errors += tally.n_host_errors;
         sum.n_inside += tally.n_inside;
         sum.n_races += tally.n_races;
     }
@@ -36,6 +37,7 @@ fn many_items_work_and_many_do_not() {
     assert!(sum.n_overflows > 0, "{sum:?}");
     assert!(sum.n_interrupted > 0, "{sum:?}");
     assert!(sum.n_timed_out > 0, "{sum:?}");
+    assert!(sum.n_host_errors > 0, "{sum:?}");
     assert!(sum.n_inside > 0, "{sum:?}");
     assert!(sum.n_races > 0, "{sum:?}");
 }

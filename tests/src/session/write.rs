@@ -130,6 +130,14 @@ impl Writer {
         (FUNCTIONS[idx], self.arity(idx))
     }
 
+    /// A function that the host is to provide from now on, and its number of parameters.
+    pub(super) fn registered(&mut self) -> (&'static str, usize) {
+        let idx = self.random.below(FUNCTIONS.len());
+        let arity = self.arity(idx);
+        self.arities[idx] = Some(arity);
+        (FUNCTIONS[idx], arity)
+    }
+
     /// A race over one function, which is called directly or by a function that nothing else calls.
     pub(super) fn race(&mut self) -> Race {
         let idx = self.random.below(FUNCTIONS.len());

@@ -308,8 +308,12 @@ fn what_the_host_provides_is_not_counted() {
         // A name that a program has used is the host's from now on, and gives a place free.
         engine.register("a", || 7.0).unwrap();
         check(&engine, "def c() f3(); a() + c(); def d() 1;", &[10.0], &["KLS4006"]);
-        // A `def` in place of the host's takes none.
+        // A `def` in place of the host's takes none, nor does one of the host's in place of a function that was there.
         check(&engine, "def f4() 5; def a() f4(); a();", &[5.0], &[]);
+        let engine =
+            Engine::builder().mode(mode).max_functions(1).register("cos", |x: f64| x).build().unwrap();
+        engine.register("cos", |x: f64| x + 1.0).unwrap();
+        check(&engine, "cos(1); def cos(x) x; cos(1); def a() 1; def b() 1;", &[2.0, 1.0], &["KLS4006"]);
     }
 }
 
