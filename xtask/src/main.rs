@@ -8,6 +8,7 @@
 mod ci;
 mod compare;
 mod fuzz;
+mod header;
 mod nightly;
 mod sanitize;
 mod steps;
@@ -19,8 +20,9 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   ci                              every check, as CI runs them; stops at the first that fails
-  tidy                            the rules of the house: crate arrows, file sizes, headers, unsafe blocks
+  tidy                            the rules of the house: crate arrows, file sizes, headers, unsafe blocks, the C header
   bless                           write what the case files and examples give now as their expectations
+  header                          write the C header of kaleidoscope-capi as its source says it
   random [--programs N] [--seed S]
                                   N random programs (1000), the same results in every mode and under promotion
   compare [--rounds N] [--only WORK] [--record]
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["tidy"] => tidy::run(),
         ["bless"] => steps::bless(),
+        ["header"] => header::write(&steps::root()),
         ["random", ref options @ ..] => match steps::RandomOptions::parse(options) {
             Ok(options) => steps::random(&options),
             Err(message) => return refuse(&message),

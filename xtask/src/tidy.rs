@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::header;
 use crate::steps::root;
 
 /// Where the project's own Rust is; folders named `target` in them are passed over.
@@ -26,6 +27,7 @@ pub(crate) fn run() -> Result<(), String> {
     let mut complaints = arrows::check(&arrows::metadata(&root)?);
     let mut n_unsafe: BTreeMap<String, usize> = BTreeMap::new();
 
+    complaints.extend(header::check(&root)?);
     for path in rust_files(&root)? {
         let text = fs::read_to_string(root.join(&path))
             .map_err(|error| format!("{path} cannot be read: {error}"))?;

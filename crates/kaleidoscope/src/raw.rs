@@ -5,7 +5,7 @@
 //! the stack (Rust's own message). What it must not do is written at [`Function::call_raw`].
 #![allow(unsafe_code)]
 
-use crate::function::{Arguments, Function};
+use crate::function::{Arguments, DynFunction, Function};
 use kaleidoscope_native::CodeAddress;
 use std::mem::transmute;
 
@@ -46,6 +46,14 @@ impl<A: Arguments> Function<A> {
     /// It is valid as long as the engine. Calls of it are raw calls: [`Function::call_raw`] says what they must keep to.
     pub fn pointer(&self) -> A::Pointer {
         A::pointer(self.handle().callable.address())
+    }
+}
+
+impl DynFunction {
+    /// The function's address for ever, as [`Function::pointer`] gives it: of a C function with as many doubles as
+    /// [`Self::arity`] says.
+    pub fn address(&self) -> *const () {
+        self.handle().callable.address().get() as *const ()
     }
 }
 

@@ -51,6 +51,12 @@ impl Variable {
         self.0.store(value.to_bits(), Ordering::Relaxed);
     }
 
+    /// Where the value is, for hosts in C: as long as there is a clone, or an engine that it was bound in. A program may read and
+    /// write it at any time.
+    pub fn as_ptr(&self) -> *mut f64 {
+        self.0.as_ptr().cast()
+    }
+
     /// Where the value is, as long as there is a clone.
     pub(crate) fn address(&self) -> usize {
         self.0.as_ptr().addr()

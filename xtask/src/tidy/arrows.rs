@@ -46,6 +46,7 @@ const ROWS: &[Row] = &[
         ],
         llvm: false,
     },
+    Row { name: "kaleidoscope-capi", house: &["kaleidoscope"], llvm: false },
     Row {
         name: "kaleidoscope-cli",
         house: &["kaleidoscope", "kaleidoscope-plugin", "kaleidoscope-llvm-plugin"],

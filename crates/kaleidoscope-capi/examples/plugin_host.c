@@ -1,0 +1,237 @@
+/* A host with plug-ins: users write formulas and small programs, and the host runs them, whatever is in them.
+ *
+ * It shows what a host needs: diagnostics as values and as text, functions of its own that programs call, calls that
+ * cannot hang or crash it, and who gives what back. It is C99 and C++. */
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kaleidoscope.h"
+
+/* Says what went wrong, and gives the error back. */
+static void complain(const char *what, kls_error *error) {
+    printf("%s: %s %s\n", what, kls_error_code(error), kls_error_message(error));
+    kls_error_free(error);
+}
+
+/* For what cannot go wrong in a program that is right. */
+static void expect_ok(kls_status status, kls_error *error) {
+    if (status != KLS_OK) {
+        complain("unexpected", error);
+        exit(1);
+    }
+}
+
+/* Where programs write to. */
+static int32_t write_output(void *data, const char *text, size_t length) {
+    (void)data;
+    return fwrite(text, 1, length, stdout) == length ? 0 : -1;
+}
+
+/* What the host measures; programs ask for it by `sensor(n)`. */
+typedef struct sensors {
+    double values[4];
+} sensors;
+
+static double sensor(void *data, const double *args, size_t n_args, kls_call *call) {
+    const sensors *all = (const sensors *)data;
+    (void)n_args; /* always as many as it was registered for */
+    if (!(args[0] >= 0 && args[0] < 4)) {
+        kls_call_fail(call, "there are four sensors");
+        return 0;
+    }
+    return all->values[(size_t)args[0]];
+}
+
+static void free_sensors(void *data) {
+    printf("the sensors are given back\n");
+    free(data);
+}
+
+static kls_engine *make_engine(void) {
+    kls_options options;
+    kls_engine *engine;
+    kls_error *error;
+    sensors *all = (sensors *)malloc(sizeof *all);
+    if (all == NULL)
+        exit(1);
+
+    kls_options_init(&options, sizeof options);
+    options.output = write_output;
+    options.stack_bytes = 1 << 20;
+    expect_ok(kls_engine_new(&options, &engine, &error), error);
+
+    all->values[0] = 20.5;
+    all->values[1] = 21;
+    all->values[2] = 19;
+    all->values[3] = -40;
+    expect_ok(kls_engine_register(engine, "sensor", 1, sensor, all, free_sensors, &error), error);
+    return engine;
+}
+
+/* Runs a program, and says what came of it. */
+static void run(const kls_engine *engine, const char *program) {
+    kls_outcome *outcome;
+    size_t i;
+    kls_status status = kls_engine_run(engine, "plugin", program, &outcome, NULL);
+    for (i = 0; i < kls_outcome_n_values(outcome); i++)
+        printf("value %g\n", kls_outcome_value(outcome, i));
+    for (i = 0; i < kls_outcome_n_diagnostics(outcome); i++) {
+        kls_diagnostic diagnostic;
+        diagnostic.struct_size = sizeof diagnostic;
+        if (kls_outcome_diagnostic(outcome, i, &diagnostic) == KLS_OK)
+            printf("%s at %u:%u: %s\n", diagnostic.code, (unsigned)diagnostic.line, (unsigned)diagnostic.column,
+                   diagnostic.message);
+    }
+    if (status == KLS_PROGRAM)
+        printf("%s", kls_outcome_text(outcome));
+    kls_outcome_free(outcome);
+}
+
+/* Formulas over two parameters, as users type them: called, and applied to columns. */
+static void use_formulas(const kls_engine *engine) {
+    static const char *const formulas[] = {"gain * x + sensor(1)", "smooth(x, gain)", "gain * y"};
+    static const char *const parameters[] = {"x", "gain"};
+    size_t i;
+    for (i = 0; i < sizeof formulas / sizeof *formulas; i++) {
+        const double args[] = {2, 10};
+        const double xs[] = {1, 2, 3}, gains[] = {10, 20, 30};
+        const double *const columns[] = {xs, gains};
+        double result, results[3];
+        kls_function *formula;
+        kls_error *error;
+        if (kls_engine_formula(engine, formulas[i], parameters, 2, &formula, &error) != KLS_OK) {
+            printf("%s", kls_error_text(error));
+            kls_error_free(error);
+            continue;
+        }
+        expect_ok(kls_function_call(formula, args, 2, &result, &error), error);
+        expect_ok(kls_function_map(formula, columns, 2, results, 3, &error), error);
+        printf("%s: %g, and of columns %g %g %g\n", formulas[i], result, results[0], results[1], results[2]);
+        kls_function_free(formula);
+    }
+}
+
+static kls_function *function(const kls_engine *engine, const char *name) {
+    kls_function *found;
+    kls_error *error;
+    expect_ok(kls_engine_function(engine, name, &found, &error), error);
+    return found;
+}
+
+/* A variable that programs and the host share. */
+static void share(const kls_engine *engine) {
+    kls_variable *volume;
+    kls_error *error;
+    expect_ok(kls_variable_new(3, &volume, &error), error);
+    expect_ok(kls_engine_bind(engine, "volume", volume, &error), error);
+    run(engine, "volume = volume * 2;");
+    printf("the volume is %g\n", kls_variable_get(volume));
+    kls_variable_free(volume);
+}
+
+/* Many calls in one scope. */
+static void iterate(const kls_scope *scope, void *data) {
+    const kls_function *step = (const kls_function *)data;
+    double x = 0.5;
+    int i;
+    for (i = 0; i < 1000; i++)
+        if (kls_scope_call(scope, step, &x, 1, &x, NULL) != KLS_OK)
+            return;
+    printf("after a thousand steps: %s\n", x > 0 && x < 1 ? "between 0 and 1" : "astray");
+}
+
+/* What plug-ins do wrong while they run is an error of the call, and the host goes on. */
+static void survive(const kls_engine *engine) {
+    kls_function *deep = function(engine, "deep");
+    kls_function *forever = function(engine, "forever");
+    kls_function *read = function(engine, "read");
+    const double arg = 7;
+    double result;
+    kls_error *error;
+    if (kls_function_call(deep, &arg, 1, &result, &error) == KLS_CALL)
+        complain("deep", error);
+    if (kls_function_call_within(forever, 20000, NULL, 0, &result, &error) == KLS_TIMED_OUT)
+        complain("forever", error);
+    if (kls_function_call(read, &arg, 1, &result, &error) == KLS_CALL)
+        complain("read", error);
+    if (kls_function_call(read, NULL, 0, &result, &error) == KLS_CALL)
+        complain("read", error);
+    kls_function_free(deep);
+    kls_function_free(forever);
+    kls_function_free(read);
+}
+
+/* Another thread stops the program as soon as that has said that it runs. */
+typedef struct stopper {
+    const kls_engine *engine;
+    sem_t running;
+} stopper;
+
+static void *stop(void *data) {
+    stopper *self = (stopper *)data;
+    while (sem_wait(&self->running) != 0) {
+    }
+    kls_engine_interrupt(self->engine);
+    return NULL;
+}
+
+static double say_that_it_runs(void *data, const double *args, size_t n_args, kls_call *call) {
+    (void)args, (void)n_args, (void)call;
+    sem_post(&((stopper *)data)->running);
+    return 0;
+}
+
+static void interrupt(const kls_engine *engine) {
+    stopper self;
+    pthread_t thread;
+    kls_error *error;
+    self.engine = engine;
+    sem_init(&self.running, 0, 0);
+    expect_ok(kls_engine_register(engine, "running", 0, say_that_it_runs, &self, NULL, &error), error);
+    if (pthread_create(&thread, NULL, stop, &self) != 0)
+        exit(1);
+    run(engine, "def spin() for i = running(), 1 in 0;\nspin();");
+    pthread_join(thread, NULL);
+    expect_ok(kls_engine_remove(engine, "running", &error), error);
+    sem_destroy(&self.running);
+}
+
+/* A function as a C function: the quickest call, without any guard. */
+static void call_by_address(const kls_engine *engine) {
+    kls_function *smooth = function(engine, "smooth");
+    kls_error *error;
+    double (*address)(double, double);
+    expect_ok(kls_function_prepare(smooth, &error), error);
+    address = (double (*)(double, double))kls_function_address(smooth);
+    printf("by its address: %g\n", address(3, 5));
+    kls_function_free(smooth);
+}
+
+int main(void) {
+    kls_engine *engine = make_engine();
+    kls_function *step;
+    kls_error *error;
+    expect_ok(kls_engine_prelude(engine, &error), error);
+    run(engine, "def smooth(a b) (a + b) / 2;\n"
+                "def step(x) 3.9 * x * (1 - x);\n"
+                "def read(n) sensor(n) + 273.15;\n"
+                "def deep(n) deep(n) + 1;\n"
+                "def forever() for i = 0, 1 in 0;\n"
+                "printd(smooth(sensor(0), sensor(2)));\n"
+                "-sensor(3) > 0;\n");
+    run(engine, "smooth(1, 2) * volume;");
+    use_formulas(engine);
+    share(engine);
+    step = function(engine, "step");
+    expect_ok(kls_engine_enter(engine, iterate, step, &error), error);
+    kls_function_free(step);
+    survive(engine);
+    interrupt(engine);
+    call_by_address(engine);
+    kls_engine_free(engine);
+    return 0;
+}

@@ -1,0 +1,62 @@
+//! The library's files, compilers, and how programs are made of them and run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+/// The library in both its forms.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    Shared,
+    Static,
+}
+
+/// Builds the library, and says where its files are. Its features are those of these tests, so there is little to do.
+fn build() -> Vec<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--lib", "--message-format=json", "--package", "kaleidoscope-capi"]);
+    let output = build.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let messages = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let of_this = messages.filter(|message| message["target"]["name"] == "kaleidoscope_capi");
+    let files = of_this.flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default());
+    files.map(|file| PathBuf::from(file.as_str().unwrap())).collect()
+}
+
+fn file(extension: &str) -> &'static Path {
+    static FILES: LazyLock<Vec<PathBuf>> = LazyLock::new(build);
+    let found = FILES.iter().find(|file| file.extension().is_some_and(|found| found == extension));
+    found.unwrap_or_else(|| panic!("no .{extension} in {FILES:?}"))
+}
+
+/// Compiles a program of this crate, with the library in that form, and gives the executable.
+pub(crate) fn compile(compiler: &[&str], source: &str, form: Form, folder: &Path) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let executable = folder.join("program");
+    let mut command = Command::new(compiler[0]);
+    command.args(&compiler[1..]).args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-O1"]);
+    command.arg("-I").arg(root.join("include")).arg("-o").arg(&executable).arg(root.join(source));
+    match form {
+        Form::Shared => {
+            let library = file("so");
+            let folder = library.parent().unwrap();
+            command.args(["-x", "none"]).arg(library).arg(format!("-Wl,-rpath,{}", folder.display()));
+        }
+        Form::Static => {
+            command.args(["-x", "none"]).arg(file("a"));
+        }
+    }
+    run(command.args(["-lpthread", "-lm", "-ldl"]));
+    executable
+}
+
+/// Runs a command, which must end well.
+pub(crate) fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{said}{complained}", output.status);
+    output
+}

@@ -1,0 +1,75 @@
+//! The programs.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use crate::library::{Form, compile, run};
+
+const C99: &[&str] = &["cc", "-std=c99"];
+const CPP: &[&str] = &["c++", "-x", "c++", "-std=c++11"];
+
+const HOST: &str = "examples/plugin_host.c";
+
+/// Compiles and runs the example, and compares what it says. `BLESS=1` writes it anew.
+fn host_says_the_same(compiler: &[&str], form: Form) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&mut Command::new(compile(compiler, HOST, form, folder.path())));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/plugin_host.out");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&expected, &said).unwrap();
+    }
+    assert_eq!(said, std::fs::read_to_string(expected).unwrap());
+}
+
+#[test]
+fn the_host_in_c_with_the_shared_library() {
+    host_says_the_same(C99, Form::Shared);
+}
+
+#[test]
+fn the_host_in_c_with_the_static_library() {
+    host_says_the_same(C99, Form::Static);
+}
+
+#[test]
+fn the_host_in_cpp_with_the_shared_library() {
+    host_says_the_same(CPP, Form::Shared);
+}
+
+#[test]
+fn the_host_in_cpp_with_the_static_library() {
+    host_says_the_same(CPP, Form::Static);
+}
+
+#[test]
+fn engines_come_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&mut Command::new(compile(C99, "tests/c/engines.c", Form::Static, folder.path())));
+}
+
+#[test]
+fn what_hosts_do_wrong_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&mut Command::new(compile(C99, "tests/c/misuse.c", Form::Shared, folder.path())));
+}
+
+/// Every program once more under Valgrind: nothing is used that is not there, and nothing is lost.
+#[test]
+fn valgrind_finds_nothing() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        // Whoever has no Valgrind need not have it for the tests. Said past the test harness.
+        let sentence = "programs::valgrind_finds_nothing is skipped: there is no valgrind\n";
+        std::io::stderr().write_all(sentence.as_bytes()).unwrap();
+        return;
+    }
+    for (source, arguments) in [(HOST, &[][..]), ("tests/c/misuse.c", &[]), ("tests/c/engines.c", &["5"])] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut valgrind = Command::new("valgrind");
+        // The thread that watches deadlines stays as long as the process, and its stack is "possibly lost".
+        valgrind.args(["--quiet", "--error-exitcode=1", "--leak-check=full"]);
+        valgrind.args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"]);
+        run(valgrind.arg(compile(C99, source, Form::Shared, folder.path())).args(arguments));
+    }
+}
