@@ -112,6 +112,35 @@ pub fn c_program(compiler: &str, source: &Path) -> Option<PathBuf> {
     }
 }
 
+/// A peer in Rust, one file, made by the `rustc` of this build for this very processor; the process ends with a message if that fails.
+pub fn rust_program(source: &Path) -> PathBuf {
+    let name = source.file_stem().unwrap_or_default().to_string_lossy();
+    let program = target_dir().join(format!("peers/{name}-rust"));
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let flags = ["--edition", "2024", "-C", "opt-level=3", "-C", "target-cpu=native", "-o"];
+    fs::create_dir_all(target_dir().join("peers"))
+        .unwrap_or_else(|error| end(&format!("{}: {error}", program.display())));
+    let made = Command::new(rustc).args(flags).arg(&program).arg(source).status();
+    if !made.is_ok_and(|status| status.success()) {
+        end(&format!("{} could not be compiled", source.display()));
+    }
+    program
+}
+
+/// A Python with these packages of PyPI's, in an environment of its own. Nothing if it cannot be had, which is said.
+pub fn python_program(packages: &[&str]) -> Option<PathBuf> {
+    let environment = target_dir().join("peers/python");
+    let python = environment.join("bin/python");
+    let succeeds = |command: &mut Command| command.status().is_ok_and(|status| status.success());
+    let is_made = python.exists() || succeeds(Command::new("python3").args(["-m", "venv"]).arg(&environment));
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    if is_made && succeeds(Command::new(&python).args(install).args(packages)) {
+        return Some(python);
+    }
+    eprintln!("{} are left out: they cannot be installed", packages.join(", "));
+    None
+}
+
 /// Where cargo puts what it builds.
 pub fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)

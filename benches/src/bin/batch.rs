@@ -1,0 +1,135 @@
+//! How fast is a formula over columns, beside a loop?
+//!
+//! Ten million rows, one thread. Beside our `map` the same as a loop in Rust, which `rustc` makes for this very processor (`-C opt-level=3
+//! -C target-cpu=native`; `benches/batch/loops.rs`), and by numexpr and numba, where they can be installed from PyPI into an environment of
+//! their own. Each takes its turn in each round; what is compared is the shortest time of all turns, with code made and
+//! columns filled before. The goals: a quadratic within 1.15 of Rust's loop, three sines no slower than it, and at most a fifth of that
+//! with [`Precision::Fast`].
+//!
+//! `--rounds N` takes as many turns, `--rows N` so many rows.
+
+use kaleidoscope::{Engine, Formula, MapOptions, Mode, Precision};
+use kaleidoscope_benches::arguments::number;
+use kaleidoscope_benches::peer::{python_program, root, rust_program};
+use kaleidoscope_benches::record;
+use kaleidoscope_benches::timing::{millis, time};
+use std::process::Command;
+use std::time::Duration;
+
+/// Formulas, by the name that peers know.
+const FORMULAS: &[(&str, &str, &[&str])] = &[
+    ("quadratic", "a*x*x + b*x + c", &["a", "b", "c", "x"]),
+    ("waves", "sin(x) + sin(y) + sin(z)", &["x", "y", "z"]),
+];
+
+/// As in the peers.
+const FACTORS: [usize; 4] = [7_919, 104_729, 1_299_709, 15_485_863];
+
+/// Rounds of a turn.
+const N_IN_A_TURN: usize = 5;
+
+/// Packages of Python's.
+const PACKAGES: &[&str] = &["numexpr", "numba"];
+
+fn main() {
+    let n_rounds = number("--rounds").unwrap_or(5);
+    let n_rows = number("--rows").unwrap_or(10_000_000);
+    let rust = rust_program(&root().join("benches/batch/loops.rs"));
+    let python = python_program(&["numpy", "numexpr", "numba"]);
+    let engine = Engine::builder().mode(Mode::Lazy).build().expect("there is memory for an engine");
+    let mut lines = Vec::new();
+    println!(
+        "{n_rows} rows on one thread, the shortest time in ms of {n_rounds} turns; ratio to Rust's loop"
+    );
+    for (name, text, parameters) in FORMULAS {
+        let formula = engine.formula(text, parameters).expect("the formula is one");
+        let mut ours = Ours::new(formula, n_rows);
+        let mut all: Vec<(&str, Best)> =
+            vec![("rust", Best::default()), ("strict", Best::default()), ("fast", Best::default())];
+        all.extend(PACKAGES.iter().filter(|_| python.is_some()).map(|package| (*package, Best::default())));
+        for _ in 0..n_rounds {
+            for (who, best) in &mut all {
+                let (took, sum) = match *who {
+                    "rust" => by_process(Command::new(&rust), &[name], n_rows),
+                    "strict" => ours.run(Precision::Strict),
+                    "fast" => ours.run(Precision::Fast),
+                    package => {
+                        let mut command = Command::new(python.as_ref().expect("it is there"));
+                        command.arg(root().join("benches/batch/loops.py"));
+                        by_process(command, &[package, name], n_rows)
+                    }
+                };
+                best.took = best.took.min(took);
+                best.sum = sum;
+            }
+        }
+        let (rust, sum) = (all[0].1.took, all[0].1.sum);
+        for (who, best) in &all {
+            let ratio = best.took.as_secs_f64() / rust.as_secs_f64();
+            println!("{name:<10} {who:<8} {:>9}  ratio {ratio:.3}", millis(best.took));
+            lines.push(format!("{name},{who},{},{ratio:.3}", millis(best.took)));
+            assert!(
+                (best.sum - sum).abs() <= 1e-9 * sum.abs(),
+                "{who} computes something else: {}",
+                best.sum
+            );
+        }
+        assert_eq!(all[1].1.sum, sum, "strict rows have the bits of a loop");
+    }
+    record::add("batch", "formula,who,ms,ratio_to_rust", &lines);
+}
+
+/// What was measured of somebody.
+struct Best {
+    took: Duration,
+    sum: f64,
+}
+
+impl Default for Best {
+    fn default() -> Self {
+        Self { took: Duration::MAX, sum: 0.0 }
+    }
+}
+
+/// A formula with its columns.
+struct Ours {
+    formula: Formula,
+    columns: Vec<Vec<f64>>,
+    out: Vec<f64>,
+}
+
+impl Ours {
+    /// With code made for both precisions.
+    fn new(formula: Formula, n_rows: usize) -> Self {
+        let column =
+            |factor| (0..n_rows).map(move |row| (row * factor % 1_000_003) as f64 / 1_000_003.0 * 10.0);
+        let columns = FACTORS[..formula.parameters().len()].iter().map(|&factor| column(factor).collect());
+        let mut ours = Self { columns: columns.collect(), out: vec![1.0; n_rows], formula };
+        for precision in [Precision::Strict, Precision::Fast] {
+            ours.run(precision);
+        }
+        ours
+    }
+
+    fn run(&mut self, precision: Precision) -> (Duration, f64) {
+        let columns: Vec<&[f64]> = self.columns.iter().map(Vec::as_slice).collect();
+        let options = MapOptions::new().precision(precision).on_this_thread();
+        let mut map = || {
+            self.formula.map_with(options, &columns, &mut self.out).expect("the rows have values");
+        };
+        let best = (0..N_IN_A_TURN).map(|_| time(&mut map)).min().expect("there are rounds");
+        (best, self.out.iter().sum())
+    }
+}
+
+/// The time and the sum that a process prints.
+fn by_process(mut command: Command, args: &[&str], n_rows: usize) -> (Duration, f64) {
+    let command = command.args(args).args([n_rows, N_IN_A_TURN].map(|n| n.to_string()));
+    let output = command.output().expect("the peer was made");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [seconds, sum] = numbers[..] else {
+        panic!("{command:?} printed {text:?} and {}", String::from_utf8_lossy(&output.stderr));
+    };
+    (Duration::from_secs_f64(seconds), sum)
+}
