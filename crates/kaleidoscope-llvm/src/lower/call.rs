@@ -160,7 +160,7 @@ pub(super) fn maths_attributes(cx: &Context) -> [Attribute; 6] {
 }
 
 /// The attribute with the value 0, which for `memory` says `none`.
-fn enum_attribute(cx: &Context, name: &str) -> Attribute {
+pub(super) fn enum_attribute(cx: &Context, name: &str) -> Attribute {
     cx.create_enum_attribute(Attribute::get_named_enum_kind_id(name), 0)
 }
 

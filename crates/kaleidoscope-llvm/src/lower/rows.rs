@@ -5,7 +5,7 @@
 //! vector maths library, calls name them in LLVM's encoding of x86-64's vector function ABI: the vectoriser then has one call for
 //! several rows. Nothing but these calls may change a bit.
 
-use super::call::maths_attributes;
+use super::call::{enum_attribute, maths_attributes};
 use super::{BasicBlock, FloatValue, FunctionValue, IntValue, Lowering, built};
 use crate::symbols;
 use inkwell::attributes::AttributeLoc;
@@ -115,6 +115,8 @@ impl<'cx> Lowering<'cx, '_> {
             None => {
                 let declared = self.maths_function(&symbol, args.len());
                 self.name_variants(declared, function, args.len());
+                // Called by way of its address in memory, as programs do that are linked with the library: a jump less.
+                declared.add_attribute(AttributeLoc::Function, enum_attribute(self.cx, "nonlazybind"));
                 declared
             }
         };
