@@ -2,14 +2,17 @@
 //!
 //! Where there is code for rows (`rows.rs`) that runs, with the function inside its loop; until then, and where there is none,
 //! the rows are calls in one scope, or runs of the reference evaluator. The bits are the same on every way, but where
-//! somebody asks for [`Precision::Fast`].
+//! somebody asks for [`Precision::Fast`]. Many rows are spread over threads (`batch/spread.rs`).
+
+#[cfg(feature = "rayon")]
+mod spread;
 
 use crate::evaluation::call_in_reference;
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::interrupt::{Cause, Watch};
 use crate::jit::{Inside, RowsKey, Source};
-use crate::policy::ROWS_BETWEEN_LOOKS;
+use crate::policy;
 use crate::rows;
 use crate::shared::{Shared, stub_of};
 use crate::{Arguments, CallError, DynFunction, Formula, Function, Mode};
@@ -47,10 +50,21 @@ impl Precision {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MapOptions {
     precision: Precision,
+    threads: Threads,
+}
+
+/// Which threads compute rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Threads {
+    /// Those of rayon's pool, where there are rows enough and the feature is on.
+    #[default]
+    Many,
+    /// The one that calls.
+    This,
 }
 
 impl MapOptions {
-    /// As exact as single calls.
+    /// As exact as single calls, on as many threads as there are.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -60,6 +74,14 @@ impl MapOptions {
     #[must_use]
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
+        self
+    }
+
+    /// All rows are computed on the calling thread, in order; if not set, many rows are spread over threads by the feature `rayon`,
+    /// which is on by default.
+    #[must_use]
+    pub fn on_this_thread(mut self) -> Self {
+        self.threads = Threads::This;
         self
     }
 }
@@ -79,6 +101,10 @@ impl<A: Arguments> Function<A> {
     /// thousand of rows, which wait for it; in [`Mode::Tiered`] in the background when as many rows were asked for as
     /// [calls](crate::Thresholds::calls) make a function hot. A definition made meanwhile may be seen by the rows still to come,
     /// or not.
+    ///
+    /// Many rows are spread over the threads of rayon's pool, if the feature `rayon` is on, unless they assign a
+    /// [variable of the host](crate::Variable). Then functions of the host are called in no certain order, and of several rows that
+    /// would fail any may be the one whose error is returned.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -186,7 +212,7 @@ fn map(function: &Handle, options: MapOptions, columns: &[&[f64]], out: &mut [f6
     let batch =
         Batch { function, key: RowsKey { function: stub_of(function.id), precision: options.precision } };
     rows::prepare(&function.engine.jit, function.id, batch.key, out.len())?;
-    batch.run(&watch, columns, out).map_err(CallError::from)
+    batch.run(options.threads, &watch, columns, out).map_err(CallError::from)
 }
 
 /// Rows to be computed by a function.
@@ -197,10 +223,14 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Computes the rows on this thread.
-    fn run(&self, watch: &Watch<'_>, columns: &[&[f64]], out: &mut [f64]) -> Result<(), Failure> {
-        let engine = &self.function.engine;
-        let shared = &engine.jit.source;
+    fn run(
+        self,
+        threads: Threads,
+        watch: &Watch<'_>,
+        columns: &[&[f64]],
+        out: &mut [f64],
+    ) -> Result<(), Failure> {
+        let shared = &self.function.engine.jit.source;
         if shared.settings.mode == Mode::Off {
             return by_calls(columns, 0, out, |args| match watch.ask() {
                 None => call_in_reference(shared, watch, self.function.id, args),
@@ -208,15 +238,35 @@ impl Batch<'_> {
                 Some(Cause::DeadlinePassed) => Err(Failure::TimedOut { inside: Vec::new() }),
             });
         }
-        engine
-            .jit
-            .enter(watch, shared.settings.stack_bytes, |inside| self.run_inside(inside, columns, out))
-            .flatten()
+        match threads {
+            #[cfg(feature = "rayon")]
+            Threads::Many if self.may_spread(out.len()) => spread::run(self, watch, columns, out),
+            _ => self.enter(watch, |inside| self.run_inside(inside, columns, out)),
+        }
+    }
+
+    /// Whether so many rows are worth more threads than this, and do not work on one another.
+    #[cfg(feature = "rayon")]
+    fn may_spread(self, n_rows: usize) -> bool {
+        let program = || self.function.engine.jit.source.program();
+        n_rows >= policy::ROWS_TO_SPREAD
+            && rayon::current_num_threads() > 1
+            && !program().may_assign(self.function.id)
+    }
+
+    /// Runs the body inside of the engine.
+    fn enter(
+        self,
+        watch: &Watch<'_>,
+        body: impl FnOnce(&Inside<'_, Shared>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let jit = &self.function.engine.jit;
+        jit.enter(watch, jit.source.settings.stack_bytes, body).flatten()
     }
 
     /// By code for rows as soon as there is any.
     fn run_inside(
-        &self,
+        self,
         inside: &Inside<'_, Shared>,
         columns: &[&[f64]],
         out: &mut [f64],
@@ -229,7 +279,7 @@ impl Batch<'_> {
                 let rest: Vec<&[f64]> = columns.iter().map(|column| &column[done..]).collect();
                 return inside.run_rows(code, &rest, &mut out[done..]);
             }
-            let end = out.len().min(done + ROWS_BETWEEN_LOOKS);
+            let end = out.len().min(done + policy::ROWS_BETWEEN_LOOKS);
             let callable = self.function.callable;
             by_calls(columns, done, &mut out[done..end], |args| inside.call(callable, args))?;
             done = end;

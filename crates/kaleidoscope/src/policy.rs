@@ -69,6 +69,14 @@ pub(crate) const ROWS_BETWEEN_STOPS: usize = 8_192;
 /// Rows that are made by calls, before somebody looks whether there is code for rows by now.
 pub(crate) const ROWS_BETWEEN_LOOKS: usize = 1_000;
 
+/// Rows that go to a thread at a time: enough that the crossing to generated code does not count.
+#[cfg(feature = "rayon")]
+pub(crate) const ROWS_OF_A_PART: usize = 16_384;
+
+/// From so many rows on they are spread over threads: waking one takes as long as some ten thousand rows of the simplest functions.
+#[cfg(feature = "rayon")]
+pub(crate) const ROWS_TO_SPREAD: usize = 4 * ROWS_OF_A_PART;
+
 /// From so many rows on it pays to wait for code, where good code is made for a first call.
 const ROWS_TO_WAIT_FOR: u64 = 1_000;
 

@@ -249,6 +249,23 @@ impl Program {
         Some(self.unit(function, Some(id), self.version(id)))
     }
 
+    /// Whether a call of the function may assign a variable of the host, as far as functions of the program are concerned.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn may_assign(&self, id: FunctionId) -> bool {
+        let mut seen = HashSet::from([id]);
+        let mut waiting = vec![id];
+        while let Some(definition) = waiting.pop().map(|id| self.definition(id)) {
+            for op in definition.iter().flat_map(|definition| &*definition.function.ops) {
+                match *op {
+                    Op::SetHost(_) => return true,
+                    Op::Call { callee, .. } if seen.insert(callee) => waiting.push(callee),
+                    _ => {}
+                }
+            }
+        }
+        false
+    }
+
     /// Notes that the function is called. Returns the name of its definition if this is the first time.
     pub(crate) fn note_call(&mut self, id: FunctionId) -> Option<BodyName> {
         self.definition(id)?;

@@ -22,6 +22,8 @@ mod tiers;
 
 pub(crate) use heat::Heat;
 pub(crate) use install::{Body, BodyFacts, Callable, Made, RowsCode};
+#[cfg(feature = "rayon")]
+pub(crate) use kaleidoscope_native::Evaluation;
 pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
 pub(crate) use rows::{RowsKey, WantedRows};
 pub(crate) use tiers::Hot;
@@ -426,6 +428,12 @@ impl<S: Source> Inside<'_, S> {
         out: &mut [f64],
     ) -> Result<(), S::Failure> {
         code.run(self.scope, columns, out).map_err(|trap| self.jit.failure(trap, None))
+    }
+
+    /// What this is to those who want to stop it.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn evaluation(&self) -> Evaluation {
+        self.scope.evaluation()
     }
 
     /// Calls what stands behind this stub, which has this arity.
