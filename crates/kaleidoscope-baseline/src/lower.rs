@@ -1,7 +1,8 @@
 //! A resolved function becomes Cranelift's IR in one pass over its operations, in SSA form at once.
 //!
 //! Variables are no memory: the value each one has at the current place is known while going along, and where control
-//! flow joins, the block gets a parameter for each that the `if` or `for` assigns ([`Shape`] says which).
+//! flow joins, the block gets a parameter for each that the `if` or `for` assigns ([`Shape`] says which). In code that
+//! counts some functions have them in their frame instead (`frame.rs` says which).
 //!
 //! The result of `<` stays a truth value until someone needs it as a number, since most often none does.
 //!
@@ -9,6 +10,7 @@
 
 mod call;
 mod counting;
+mod frame;
 mod scope;
 mod thunk;
 mod variable;
@@ -27,6 +29,7 @@ use kaleidoscope_lang::shape::Shape;
 use crate::Unit;
 use call::{Signatures, signature};
 use counting::{Counting, Turning};
+use frame::Frame;
 use scope::Scope;
 
 /// Makes the body of `func`, which is empty.
@@ -81,6 +84,8 @@ struct Lowering<'a> {
     start: Option<Block>,
     stack: Vec<Operand>,
     variables: Vec<Value>,
+    /// Where the variables are instead, if they are memory.
+    frame: Option<Frame>,
     scope: Scope,
     open: Vec<Open>,
     /// How many brackets have been opened so far, and how many of them are loops.
@@ -103,6 +108,7 @@ impl<'a> Lowering<'a> {
             start: None,
             stack: Vec::with_capacity(function.max_stack as usize),
             variables: vec![Value::reserved_value(); function.locals.len()],
+            frame: None,
             scope: Scope::new(function),
             open: Vec::new(),
             n_brackets: 0,
@@ -118,18 +124,20 @@ impl<'a> Lowering<'a> {
         let entry = self.append();
         self.enter(entry);
         let n_params = self.unit.function.n_params as usize;
-        for idx in 0..n_params {
-            self.variables[idx] = self.parameter(entry);
+        let args: Vec<_> = (0..n_params).map(|_| self.parameter(entry)).collect();
+        self.make_frame();
+        if !self.shape.has_tail_call {
+            self.set_parameters(&args);
+            return;
         }
-        if self.shape.has_tail_call {
-            let start = self.append();
-            let args = self.variables[..n_params].to_vec();
-            self.jump(start, &args);
-            self.enter(start);
-            for idx in 0..n_params {
-                self.variables[idx] = self.parameter(start);
-            }
-            self.start = Some(start);
+        let start = self.append();
+        self.start = Some(start);
+        let args = self.pass(&args);
+        self.jump(start, &args);
+        self.enter(start);
+        if self.frame.is_none() {
+            let params: Vec<_> = (0..n_params).map(|_| self.parameter(start)).collect();
+            self.set_parameters(&params);
         }
     }
 
@@ -142,11 +150,12 @@ impl<'a> Lowering<'a> {
                 }
                 Op::Get(variable) => {
                     self.scope.read(variable, at);
-                    self.push(self.variables[variable.index()]);
+                    let value = self.get(variable);
+                    self.push(value);
                 }
                 Op::Set(variable) => {
                     let value = self.pop_number();
-                    self.variables[variable.index()] = value;
+                    self.set(variable, value);
                     self.scope.set(variable);
                     self.push(value);
                 }
@@ -238,7 +247,7 @@ impl<'a> Lowering<'a> {
         // The variables that differ, and what they hold behind each branch; then the value of the `if`.
         let mut differing = Vec::new();
         let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
-        for (variable, &kept) in self.shape.assigned[bracket].iter().zip(&first.variables) {
+        for (variable, &kept) in self.assigned(bracket).iter().zip(&first.variables) {
             let held = self.variables[variable.index()];
             if kept != held {
                 differing.push(*variable);
@@ -278,8 +287,9 @@ impl<'a> Lowering<'a> {
         let Some(Open::Loop { turning, n_set }) = self.open.pop() else { unmatched() };
         self.scope.leave(n_set);
         self.scope.read(variable, at);
-        let value = self.variables[variable.index()];
-        self.variables[variable.index()] = self.ins().fadd(value, step);
+        let before = self.get(variable);
+        let value = self.ins().fadd(before, step);
+        self.set(variable, value);
         if let Some(cell) = self.cell_of(turning.number) {
             self.turn_counted(condition, &turning, cell);
             return;
@@ -295,20 +305,25 @@ impl<'a> Lowering<'a> {
         self.n_brackets - 1
     }
 
+    /// The variables for which control flow brings values where it joins at the bracket.
+    fn assigned(&self, bracket: usize) -> &'a [Local] {
+        if self.frame.is_some() { &[] } else { &self.shape.assigned[bracket] }
+    }
+
     /// What the variables that the bracket assigns hold now.
     fn values_of(&self, bracket: usize) -> Vec<Value> {
-        self.shape.assigned[bracket].iter().map(|variable| self.variables[variable.index()]).collect()
+        self.assigned(bracket).iter().map(|variable| self.variables[variable.index()]).collect()
     }
 
     fn assign(&mut self, bracket: usize, values: &[Value]) {
-        for (variable, value) in self.shape.assigned[bracket].iter().zip(values) {
+        for (variable, value) in self.assigned(bracket).iter().zip(values) {
             self.variables[variable.index()] = *value;
         }
     }
 
     /// Gives the block a parameter for each variable that the bracket assigns, and lets the variable hold it.
     fn assign_parameters(&mut self, bracket: usize, block: Block) {
-        for variable in &self.shape.assigned[bracket] {
+        for variable in self.assigned(bracket) {
             self.variables[variable.index()] = self.parameter(block);
         }
     }

@@ -3,8 +3,9 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, SigRef, StackSlot, Value, types};
-use kaleidoscope_lang::code::Function;
+use kaleidoscope_lang::code::{Function, Local};
 
+use super::frame::Frame;
 use super::thunk::{exchange, offset, report, thunk_signature};
 use super::{Lowering, arguments};
 use crate::Callee;
@@ -54,7 +55,7 @@ impl Lowering<'_> {
         let number = counting.tail_calls;
         let cell = counting.turns(number);
         let (out, anew) = (self.append_cold(), self.append_cold());
-        let to_start = arguments(args);
+        let to_start = arguments(&self.pass(args));
         let has_run_out = self.count(cell);
         self.ins().brif(has_run_out, out, &[], start, &to_start);
         self.enter(out);
@@ -92,7 +93,22 @@ impl Lowering<'_> {
     /// Reports a turn, with the variables that the loop reads or assigns at hand. Whether the loop has been left, and
     /// if so, what those that it assigns hold now.
     fn offer_loop(&mut self, turning: &Turning, cell: usize) -> (Value, Vec<BlockArg>) {
-        let assigned = &self.shape.assigned[turning.bracket];
+        let assigned = self.assigned(turning.bracket);
+        self.hand_over(turning, assigned);
+        let is_left = self.report(turning.number as i32, Some(cell));
+        let (_, exchange) = self.thunk();
+        let left = assigned.iter().map(|&variable| {
+            BlockArg::Value(self.ins().stack_load(types::I64, types::F64, exchange, offset(variable)))
+        });
+        let left = left.collect();
+        (is_left, left)
+    }
+
+    /// Stores the variables where better code finds them, unless they are there.
+    fn hand_over(&mut self, turning: &Turning, assigned: &[Local]) {
+        if self.frame.is_some() {
+            return;
+        }
         let mut handed_over: Vec<_> =
             self.scope.read_since(turning.at).chain(assigned.iter().copied()).collect();
         handed_over.sort_unstable();
@@ -102,12 +118,6 @@ impl Lowering<'_> {
             let value = self.variables[variable.index()];
             self.ins().stack_store(types::I64, value, exchange, offset(variable));
         }
-        let is_left = self.report(turning.number as i32, Some(cell));
-        let left = assigned.iter().map(|&variable| {
-            BlockArg::Value(self.ins().stack_load(types::I64, types::F64, exchange, offset(variable)))
-        });
-        let left = left.collect();
-        (is_left, left)
     }
 
     /// Takes 1 off the countdown in the cell; whether it has run out.
@@ -140,8 +150,10 @@ impl Lowering<'_> {
             return known;
         }
         let n_variables = self.counting().n_variables;
+        let frame = self.frame.as_ref().map(Frame::slot);
         let func = &mut *self.cursor.func;
-        let made = (func.import_signature(thunk_signature()), exchange(func, n_variables));
+        let exchange = frame.unwrap_or_else(|| exchange(func, n_variables));
+        let made = (func.import_signature(thunk_signature()), exchange);
         self.counting().thunk = Some(made);
         made
     }
