@@ -55,7 +55,7 @@ pub struct Setting {
 }
 
 /// So low that the code of small programs becomes hot in the midst of running.
-const THRESHOLDS: Thresholds = Thresholds { calls: 2, turns: 3 };
+const THRESHOLDS: Thresholds = Thresholds { calls: 1, turns: 1 };
 
 impl Setting {
     /// Every mode at its usual level.

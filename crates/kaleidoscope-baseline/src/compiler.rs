@@ -3,14 +3,15 @@
 use std::fmt;
 
 use cranelift_codegen::Context;
+use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use kaleidoscope_lang::maths::MathsFunction;
 
 use crate::effort::{Effort, effort};
-use crate::entry::count_entries;
+use crate::entry::{Reentry, count_entries};
 use crate::lower::{Maths, lower, lower_thunk};
-use crate::{Error, Unit, target};
+use crate::{Callee, Error, Unit, target};
 
 /// Compiles one function after the other.
 ///
@@ -55,9 +56,11 @@ impl Compiler {
         if effort == Effort::Quick {
             self.context = Context::new();
         }
-        let Code { mut bytes, align } = code?;
+        let (Code { mut bytes, align }, calls) = code?;
         if let Some(heat) = &unit.heat {
-            bytes = count_entries(&bytes, align, unit.function.n_params as usize, heat);
+            let slot = if shape.has_tail_call { own_slot(unit) } else { None };
+            let reentry = Reentry { calls, slot };
+            bytes = count_entries(&bytes, align, unit.function.n_params as usize, heat, &reentry);
         }
         Ok(Code { bytes, align })
     }
@@ -70,10 +73,11 @@ impl Compiler {
     pub fn hot_thunk(&mut self, hot: usize) -> Result<Code, Error> {
         self.context.clear();
         lower_thunk(&mut self.context.func, hot);
-        self.generate("hot", Effort::Full)
+        self.generate("hot", Effort::Full).map(|(code, _)| code)
     }
 
-    fn generate(&mut self, name: &str, effort: Effort) -> Result<Code, Error> {
+    /// The code, and where in it are the calls of itself.
+    fn generate(&mut self, name: &str, effort: Effort) -> Result<(Code, Vec<usize>), Error> {
         let isa = match effort {
             Effort::Full => &self.full,
             Effort::Quick => &self.quick,
@@ -82,9 +86,21 @@ impl Compiler {
             .context
             .compile(&**isa, &mut ControlPlane::default())
             .map_err(|error| Error::failed(name, &error.inner))?;
-        debug_assert!(compiled.buffer.relocs().is_empty(), "everything is referred to by address");
+        let calls = compiled.buffer.relocs().iter().map(|reloc| {
+            debug_assert_eq!(reloc.kind, Reloc::X86CallPCRel4, "all else is referred to by address");
+            reloc.offset as usize
+        });
+        let calls = calls.collect();
         let align = compiled.buffer.alignment as usize;
-        Ok(Code { bytes: compiled.code_buffer().to_vec(), align })
+        Ok((Code { bytes: compiled.code_buffer().to_vec(), align }, calls))
+    }
+}
+
+/// The slot by which the function is called; none if it has no id, and so cannot call itself.
+fn own_slot(unit: &Unit<'_>) -> Option<usize> {
+    match (unit.callees)(unit.id?) {
+        Callee::Slot { address } => Some(address),
+        Callee::Maths(_) => None,
     }
 }
 

@@ -56,8 +56,8 @@ struct Costs {
 
 const PLAIN: Costs = Costs { phi: 3, branch: 12, turn: 25, tail_call: 10 };
 
-/// Each turning back brings three blocks and two calls.
-const COUNTING: Costs = Costs { phi: 12, branch: 12, turn: 120, tail_call: 60 };
+/// Each loop brings two blocks and a call more, a tail call a block and a call.
+const COUNTING: Costs = Costs { phi: 12, branch: 12, turn: 120, tail_call: 30 };
 
 impl Costs {
     fn of(&self, op: &Op) -> usize {

@@ -108,13 +108,13 @@ fn only_what_was_asked_for_is_counted() {
 }
 
 #[test]
-fn there_is_a_pair_of_cells_for_each_turning_back() {
+fn there_is_a_pair_of_cells_for_each_loop_and_one_for_tail_calls() {
     for (text, n) in [
         ("def f(x) x", 1),
         ("def f(x) f(x) + 1", 1),
         ("def f(x) (for i = 0, i < x in for j = 0, j < x in i) + (for k = 0, k < x in k)", 7),
-        ("def f(x) if x then f(x - 1) else f(x - 2)", 3),
-        ("def f(x) if (for i = 0, i < x in i) then f(x - 1) else 2", 5),
+        ("def f(x) if x then f(x - 1) else f(x - 2)", 2),
+        ("def f(x) if (for i = 0, i < x in i) then f(x - 1) else 2", 4),
     ] {
         assert_eq!(n_cells(&read(text).1[0].1), n, "{text}");
     }

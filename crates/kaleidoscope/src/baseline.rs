@@ -18,7 +18,7 @@ pub(crate) struct Baseline {
     memory: CodeMemory,
     /// Compilers that nobody uses just now: as many as ever compiled at once.
     compilers: Mutex<Vec<Compiler>>,
-    /// By which loops and tail calls call `hot`; made with the first code that has any.
+    /// By which loops call `hot`; made with the first code that has any.
     thunk: OnceLock<CodeBlock>,
 }
 
@@ -58,7 +58,7 @@ impl Baseline {
             Some(heat) => Some(baseline::Heat {
                 cells: heat.cells_address(),
                 hot: self.hot.get(),
-                thunk: if baseline::n_cells(&unit.function) > 1 { Some(self.thunk(compiler)?) } else { None },
+                thunk: if unit.function.n_loops() > 0 { Some(self.thunk(compiler)?) } else { None },
                 body: heat.number(),
             }),
             None => None,

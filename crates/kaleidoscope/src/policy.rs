@@ -7,7 +7,8 @@
 use crate::Mode;
 use kaleidoscope_codegen::Limits;
 
-/// How often code runs before better code is made.
+/// How often code of 16 operations runs before better code is made. What has more operations takes longer to run, and is made
+/// better after fewer times in proportion; what has fewer, after more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
     /// Calls of a function.
@@ -22,8 +23,28 @@ impl Default for Thresholds {
     }
 }
 
-/// After so many turns a loop that waits for better code looks again whether it is there. It is also told; but counting is not
-/// atomic, and the word may be lost.
+/// The operations for which [`Thresholds`] are given. Recursive Fibonacci has as many.
+const USUAL_OPS: u64 = 16;
+
+impl Thresholds {
+    /// How often a function of so many operations is called before it is made better.
+    pub(crate) fn calls(&self, n_ops: usize) -> i64 {
+        in_proportion(self.calls, n_ops)
+    }
+
+    /// How often a loop of so many operations turns before it is made better.
+    pub(crate) fn turns(&self, n_ops: usize) -> i64 {
+        in_proportion(self.turns, n_ops)
+    }
+}
+
+fn in_proportion(threshold: u32, n_ops: usize) -> i64 {
+    let n_times = u64::from(threshold) * USUAL_OPS / (n_ops.max(1) as u64);
+    n_times.max(1) as i64
+}
+
+/// After so many turns a loop that waits for better code looks again whether it is there; a tail call too, for the first time.
+/// It is also told; but counting is not atomic, and the word may be lost.
 pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 1_000;
 
 /// How much hot code carries of what it calls.

@@ -1,5 +1,5 @@
 //! What is added to code that counts ([`Heat`]): countdowns where the function turns back, and out of the way the calls for
-//! when one has run out. Entries are counted in front of the code.
+//! when one has run out. Entries are counted in front of the code (`entry.rs`).
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, SigRef, StackSlot, Value, types};
@@ -8,7 +8,6 @@ use kaleidoscope_lang::code::{Function, Local};
 use super::frame::Frame;
 use super::thunk::{exchange, offset, report, thunk_signature};
 use super::{Lowering, arguments};
-use crate::Callee;
 use crate::heat::Heat;
 
 /// The size of a cell in bytes.
@@ -17,8 +16,6 @@ const WORD: usize = 8;
 /// What code that counts needs to know.
 pub(super) struct Counting {
     heat: Heat,
-    /// The number under which tail calls are counted: that of the loops.
-    tail_calls: usize,
     /// How many variables are handed over, if a loop is left.
     n_variables: usize,
     /// How the thunk is called, and where it leaves its answer; made for the first call.
@@ -27,12 +24,11 @@ pub(super) struct Counting {
 
 impl Counting {
     pub(super) fn new(heat: Heat, function: &Function) -> Self {
-        let n_loops = function.n_loops();
-        let n_variables = if n_loops == 0 { 0 } else { function.locals.len() };
-        Self { heat, tail_calls: n_loops, n_variables, thunk: None }
+        Self { heat, n_variables: function.locals.len(), thunk: None }
     }
 
-    /// Where the countdown of a loop is. The address of code for its rest comes behind it.
+    /// Where the countdown of a loop is, or behind those of all loops that of tail calls. The address of code for a loop's rest
+    /// comes behind its countdown.
     fn turns(&self, number: usize) -> usize {
         self.heat.cells + WORD * (1 + 2 * number)
     }
@@ -49,24 +45,23 @@ pub(super) struct Turning {
 }
 
 impl Lowering<'_> {
-    /// Jumps back to the start; counts that, if the code counts.
+    /// Jumps back to the start; counts that, if the code counts. When the countdown has run out it enters anew: as an entry it is
+    /// reported, and goes on in better code if there is any.
     pub(super) fn jump_to_start(&mut self, start: Block, args: &[Value]) {
-        let Some(counting) = &self.counting else { return self.jump(start, args) };
-        let number = counting.tail_calls;
-        let cell = counting.turns(number);
-        let (out, anew) = (self.append_cold(), self.append_cold());
         let to_start = arguments(&self.pass(args));
-        let has_run_out = self.count(cell);
-        self.ins().brif(has_run_out, out, &[], start, &to_start);
-        self.enter(out);
-        let is_left = self.report(number as i32, None);
-        self.ins().brif(is_left, anew, &[], start, &to_start);
-        self.enter(anew);
-        let own = self.unit.id.map(|id| (self.unit.callees)(id));
-        let Some(Callee::Slot { address }) = own else {
-            unreachable!("a function that calls itself has a slot")
+        let Some(counting) = &self.counting else {
+            self.ins().jump(start, &to_start);
+            return;
         };
-        let value = self.call_slot(address, args);
+        let entries = counting.heat.cells;
+        let cell = counting.turns(self.unit.function.n_loops());
+        let anew = self.append_cold();
+        let has_run_out = self.count(cell);
+        self.ins().brif(has_run_out, anew, &[], start, &to_start);
+        self.enter(anew);
+        let (entries, none) = (self.address(entries), self.ins().iconst(types::I64, 0));
+        self.ins().store(MemFlagsData::trusted(), none, entries, 0);
+        let value = self.call_itself(args);
         self.ins().return_(&[value]);
     }
 
@@ -95,7 +90,7 @@ impl Lowering<'_> {
     fn offer_loop(&mut self, turning: &Turning, cell: usize) -> (Value, Vec<BlockArg>) {
         let assigned = self.assigned(turning.bracket);
         self.hand_over(turning, assigned);
-        let is_left = self.report(turning.number as i32, Some(cell));
+        let is_left = self.report(turning.number as i32, cell);
         let (_, exchange) = self.thunk();
         let left = assigned.iter().map(|&variable| {
             BlockArg::Value(self.ins().stack_load(types::I64, types::F64, exchange, offset(variable)))
@@ -129,17 +124,17 @@ impl Lowering<'_> {
         self.ins().icmp_imm_s(IntCC::SignedLessThanOrEqual, left, 0)
     }
 
-    /// Reports that a countdown has run out; whether the function or loop is left. The call keeps all registers, so
+    /// Reports that the countdown of a loop has run out; whether the loop is left. The call keeps all registers, so
     /// that what loops have in registers stays there: no code generator knows how seldom it is made.
-    fn report(&mut self, what: i32, cell: Option<usize>) -> Value {
+    fn report(&mut self, number: i32, cell: usize) -> Value {
         let (signature, exchange) = self.thunk();
         let heat = self.counting().heat;
         let args = [
-            self.ins().iconst(types::I64, report(heat.body, what)),
-            self.address(cell.unwrap_or(0)),
+            self.ins().iconst(types::I64, report(heat.body, number)),
+            self.address(cell),
             self.ins().stack_addr(types::I64, exchange, 0),
         ];
-        let thunk = heat.thunk.expect("who has code made that turns back gives the thunk");
+        let thunk = heat.thunk.expect("who has code with loops made gives the thunk");
         let thunk = self.address(thunk);
         self.ins().call_indirect(signature, thunk, &args);
         self.ins().stack_load(types::I64, types::I64, exchange, 0)

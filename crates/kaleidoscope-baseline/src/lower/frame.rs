@@ -7,8 +7,8 @@
 use cranelift_codegen::ir::{InstBuilder, StackSlot, Value, types};
 use kaleidoscope_lang::code::{Local, Op};
 
-use super::thunk::{exchange, offset};
 use super::Lowering;
+use super::thunk::{exchange, offset};
 use crate::{Callee, Unit};
 
 /// Where the variables are.

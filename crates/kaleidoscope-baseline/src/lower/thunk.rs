@@ -1,5 +1,4 @@
-//! The thunk through which counting code reports: it keeps all registers, asks whether to leave, and does what leaving
-//! a loop takes.
+//! The thunk through which loops report: it keeps all registers, asks whether to leave, and does what leaving takes.
 //!
 //! What it is called with are whole numbers and addresses, so that no register for doubles is needed either. Its answer
 //! is left in memory, because no convention that keeps all registers returns anything.
@@ -19,19 +18,19 @@ use super::call::signature;
 const WORD: usize = 8;
 
 /// The thunk's parameters: what has run out, as a [report], the address of the cell with the code for the rest of the
-/// loop, or 0 if it is no loop, and the address of an [exchange].
+/// loop, and the address of an [exchange].
 pub(super) fn thunk_signature() -> Signature {
     let mut signature = Signature::new(CallConv::PreserveAll);
     signature.params = vec![AbiParam::new(types::I64); 3];
     signature
 }
 
-/// What has run out, in one word: the number of the body, and what of it.
-pub(super) fn report(body: u32, what: i32) -> i64 {
-    i64::from(body) << 32 | i64::from(what as u32)
+/// What has run out, in one word: the number of the body, and of its loop.
+pub(super) fn report(body: u32, number: i32) -> i64 {
+    i64::from(body) << 32 | i64::from(number as u32)
 }
 
-/// Where the thunk leaves its answer: not 0 when the function or loop has been left. Behind it, room for so many
+/// Where the thunk leaves its answer: not 0 when the loop has been left. Behind it, room for so many
 /// variables.
 pub(super) fn exchange(func: &mut ir::Function, n_variables: usize) -> StackSlot {
     let n_bytes = WORD * (1 + n_variables);
@@ -47,25 +46,21 @@ pub(super) fn offset(variable: Local) -> i32 {
 pub(crate) fn lower_thunk(func: &mut ir::Function, hot: usize) {
     func.signature = thunk_signature();
     let mut thunk = Thunk { cursor: FuncCursor::new(func) };
-    let [entry, asked_to, at_loop, run] = [(); 4].map(|()| thunk.append());
-    let (left, stays) = (thunk.append(), thunk.append());
+    let [entry, asked_to, run, stays] = [(); 4].map(|()| thunk.append());
 
     let [report, cell, exchange] =
         [(); 3].map(|()| thunk.cursor.func.dfg.append_block_param(entry, types::I64));
     thunk.cursor.goto_bottom(entry);
     let body = thunk.cursor.ins().ushr_imm_u(report, 32);
-    let what = thunk.cursor.ins().ireduce(types::I32, report);
-    let args = [body, what].map(|number| thunk.cursor.ins().fcvt_from_sint(types::F64, number));
+    let number = thunk.cursor.ins().ireduce(types::I32, report);
+    let args = [body, number].map(|number| thunk.cursor.ins().fcvt_from_sint(types::F64, number));
     let answer = thunk.call(hot, &args);
     let zero = thunk.cursor.ins().f64const(0.0);
     let holds = thunk.cursor.ins().fcmp(FloatCC::OrderedNotEqual, answer, zero);
     thunk.cursor.ins().brif(holds, asked_to, &[], stays, &[]);
 
-    thunk.cursor.goto_bottom(asked_to);
-    thunk.cursor.ins().brif(cell, at_loop, &[], left, &[]);
-
     // Whoever has answered may have taken the code away again meanwhile.
-    thunk.cursor.goto_bottom(at_loop);
+    thunk.cursor.goto_bottom(asked_to);
     let code = thunk.cursor.ins().load(types::I64, MemFlagsData::trusted(), cell, 0);
     thunk.cursor.ins().brif(code, run, &[], stays, &[]);
 
@@ -75,10 +70,10 @@ pub(crate) fn lower_thunk(func: &mut ir::Function, hot: usize) {
     signature.params.push(AbiParam::new(types::I64));
     let signature = thunk.cursor.func.import_signature(signature);
     thunk.cursor.ins().call_indirect(signature, code, &[variables]);
-    thunk.cursor.ins().jump(left, &[]);
+    thunk.end(1, exchange);
 
-    thunk.end(left, 1, exchange);
-    thunk.end(stays, 0, exchange);
+    thunk.cursor.goto_bottom(stays);
+    thunk.end(0, exchange);
 }
 
 struct Thunk<'a> {
@@ -100,8 +95,7 @@ impl Thunk<'_> {
     }
 
     /// Leaves the answer and returns.
-    fn end(&mut self, block: Block, answer: i64, exchange: Value) {
-        self.cursor.goto_bottom(block);
+    fn end(&mut self, answer: i64, exchange: Value) {
         let answer = self.cursor.ins().iconst(types::I64, answer);
         self.cursor.ins().store(MemFlagsData::trusted(), answer, exchange, 0);
         self.cursor.ins().return_(&[]);

@@ -6,6 +6,8 @@
 use super::Body;
 use crate::policy::{TURNS_BETWEEN_LOOKS, Thresholds, Trip};
 use kaleidoscope_codegen::Unit;
+use kaleidoscope_lang::code::{Function, Op};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,16 +18,25 @@ pub(crate) struct Heat {
     number: u32,
     /// What the code was made of.
     pub(crate) unit: Arc<Unit>,
-    thresholds: Thresholds,
+    /// After how many entries a better body is asked for.
+    n_entries: i64,
+    /// After how many tail calls.
+    n_tail_calls: i64,
+    /// After how many turns to look again whether there is better code.
+    n_between_looks: u32,
     /// As [`kaleidoscope_baseline::Heat`] lays them out.
     cells: Box<[AtomicI64]>,
     /// Whether a better body of the whole was asked for and is still to come, or has failed.
     asked: AtomicBool,
+    /// The same for tail calls, for which it grows.
+    next_look: AtomicU32,
     loops: Box<[LoopHeat]>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct LoopHeat {
+    /// After how many turns better code is asked for.
+    n_turns: i64,
     n_trips: AtomicU32,
     asked: AtomicBool,
     better: Mutex<Option<Body>>,
@@ -36,21 +47,28 @@ struct LoopHeat {
 pub(crate) enum Counter {
     Entry,
     Loop(usize),
-    TailCall,
 }
 
 impl Heat {
-    /// Counters for code made of the unit, which has as many loops as there are cells for, and one more for tail calls if
-    /// it has any.
+    /// Counters for code made of the unit, which needs so many cells.
     pub(crate) fn new(number: u32, unit: Arc<Unit>, n_cells: usize, thresholds: Thresholds) -> Self {
-        let n_loops = unit.function.n_loops();
+        let function = &unit.function;
+        let loops = loops_of(function).into_iter().map(|ops| LoopHeat {
+            n_turns: thresholds.turns(ops.len()),
+            n_trips: AtomicU32::new(0),
+            asked: AtomicBool::new(false),
+            better: Mutex::default(),
+        });
         let heat = Self {
             number,
-            unit,
-            thresholds,
+            n_entries: thresholds.calls(function.ops.len()),
+            n_tail_calls: thresholds.turns(function.ops.len()),
+            n_between_looks: TURNS_BETWEEN_LOOKS.min(thresholds.turns).max(1),
             cells: (0..n_cells).map(|_| AtomicI64::new(0)).collect(),
             asked: AtomicBool::new(false),
-            loops: (0..n_loops).map(|_| LoopHeat::default()).collect(),
+            next_look: AtomicU32::new(0),
+            loops: loops.collect(),
+            unit,
         };
         heat.restart();
         heat
@@ -67,44 +85,48 @@ impl Heat {
 
     /// What the code means by the number of a counter: -1, or the number of a loop.
     pub(crate) fn counter(&self, number: f64) -> Counter {
-        if number < 0.0 {
-            return Counter::Entry;
-        }
-        let number = number as usize;
-        if number < self.loops.len() { Counter::Loop(number) } else { Counter::TailCall }
+        if number < 0.0 { Counter::Entry } else { Counter::Loop(number as usize) }
     }
 
     /// Counts anew from the beginning.
     fn restart(&self) {
         self.asked.store(false, Ordering::Relaxed);
-        self.cells[0].store(self.thresholds.calls.into(), Ordering::Relaxed);
-        for countdown in self.cells.iter().skip(1).step_by(2) {
-            countdown.store(self.thresholds.turns.into(), Ordering::Relaxed);
+        self.next_look.store(self.n_between_looks, Ordering::Relaxed);
+        self.cells[0].store(self.n_entries, Ordering::Relaxed);
+        self.set_tail_calls(self.n_tail_calls);
+        for (nth, of_loop) in self.loops.iter().enumerate() {
+            self.cells[1 + 2 * nth].store(of_loop.n_turns, Ordering::Relaxed);
         }
     }
 
     /// A counter has run out: it is set again.
     pub(crate) fn on_trip(&self, counter: Counter) -> Trip {
         match counter {
-            // The better body is asked for once, and reached by the slot: no need to look again soon.
+            // The better body is asked for once, and reached by the slot; only a tail call under way looks for it. That takes a
+            // frame of stack each time, and so is done ever more rarely.
             Counter::Entry => {
+                let wait = self.next_look.load(Ordering::Relaxed);
+                self.next_look.store(wait.saturating_mul(2), Ordering::Relaxed);
+                self.set_tail_calls(wait.into());
                 self.cells[0].store(i64::MAX, Ordering::Relaxed);
                 Trip::Entry
             }
-            Counter::TailCall => {
-                self.set_countdown(self.loops.len());
-                Trip::Entry
-            }
             Counter::Loop(nth) => {
-                self.set_countdown(nth);
+                self.cells[1 + 2 * nth].store(self.n_between_looks.into(), Ordering::Relaxed);
                 Trip::Loop { n_before: self.loops[nth].n_trips.fetch_add(1, Ordering::Relaxed) }
             }
         }
     }
 
-    fn set_countdown(&self, nth: usize) {
-        let turns = TURNS_BETWEEN_LOOKS.min(self.thresholds.turns);
-        self.cells[1 + 2 * nth].store(turns.into(), Ordering::Relaxed);
+    /// There is a better body: tail calls under way look for it now.
+    pub(super) fn set_due(&self) {
+        self.set_tail_calls(0);
+    }
+
+    fn set_tail_calls(&self, countdown: i64) {
+        if let Some(cell) = self.cells.get(1 + 2 * self.loops.len()) {
+            cell.store(countdown, Ordering::Relaxed);
+        }
     }
 
     /// Whether better code for the whole is to be asked for now, which happens once.
@@ -132,7 +154,7 @@ impl Heat {
 
     /// Counts a loop's turns anew; when it is hot again, better code is asked for again.
     pub(crate) fn restart_loop(&self, nth: usize) {
-        self.cells[1 + 2 * nth].store(self.thresholds.turns.into(), Ordering::Relaxed);
+        self.cells[1 + 2 * nth].store(self.loops[nth].n_turns, Ordering::Relaxed);
         self.loops[nth].n_trips.store(0, Ordering::Relaxed);
         self.loops[nth].asked.store(false, Ordering::Relaxed);
     }
@@ -167,4 +189,24 @@ impl Heat {
     fn better(&self, nth: usize) -> MutexGuard<'_, Option<Body>> {
         self.loops[nth].better.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where the operations of each loop are, those of loops inside included.
+fn loops_of(function: &Function) -> Vec<Range<usize>> {
+    let mut loops = Vec::new();
+    let mut open = Vec::new();
+    for (at, op) in function.ops.iter().enumerate() {
+        match op {
+            Op::Loop => {
+                open.push(loops.len());
+                loops.push(at..at);
+            }
+            Op::Next { .. } => {
+                let nth = open.pop().expect("the resolver matches brackets");
+                loops[nth].end = at;
+            }
+            _ => {}
+        }
+    }
+    loops
 }

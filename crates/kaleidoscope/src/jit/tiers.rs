@@ -42,12 +42,11 @@ impl<S: Source> Jit<S> {
         let Some(heat) = self.table().heats.get(&(number as u32)).cloned() else { return Ok(0.0) };
         let counter = heat.counter(counter);
         let has_better = match counter {
-            Counter::Entry => true,
+            Counter::Entry => self.has_better(&heat),
             Counter::Loop(nth) => heat.has_better_loop(nth),
-            Counter::TailCall => self.has_better(&heat),
         };
         let trip = heat.on_trip(counter);
-        if has_better && counter != Counter::Entry {
+        if has_better {
             return Ok(1.0);
         }
         let part = match (advise(trip, heat.unit.id.is_some()), counter) {
@@ -60,11 +59,12 @@ impl<S: Source> Jit<S> {
         Ok(0.0)
     }
 
-    /// Whether calls of the function that the code was made of go to better code.
+    /// Whether calls go to better code of the very definition that the code was made of.
     fn has_better(&self, heat: &Heat) -> bool {
         let Some(function) = self.source.stub_of(&heat.unit) else { return false };
         let table = self.table();
-        table.functions[function.index()].state.better().is_some()
+        let better = table.functions[function.index()].state.better();
+        better.is_some_and(|body| body.facts.version() == heat.unit.version)
     }
 
     /// Puts better code in its place: behind the stub, or where a running loop will find it. Code that no longer holds is
@@ -106,7 +106,10 @@ impl Table {
         };
         let carries = body.carries.clone();
         match carrier {
-            Carrier::Function(function) => self.functions[function.index()].install_better(body)?,
+            Carrier::Function(function) => {
+                self.functions[function.index()].install_better(body)?;
+                heat.set_due();
+            }
             Carrier::Loop { nth, .. } => heat.set_loop(nth, *body),
             Carrier::Rows(_) => unreachable!("code for rows is not made of heat"),
         }

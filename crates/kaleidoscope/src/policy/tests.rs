@@ -41,3 +41,10 @@ fn modes_without_good_code_make_none_for_rows() {
         assert_eq!(advise_rows(mode, u64::MAX, Thresholds { calls: 1, turns: 1 }), RowsAdvice::Calls);
     }
 }
+
+#[test]
+fn what_has_more_operations_is_made_better_after_fewer_times() {
+    let thresholds = Thresholds { calls: 1_000, turns: 3_000 };
+    assert_eq!([4, 16, 64].map(|n_ops| thresholds.calls(n_ops)), [4_000, 1_000, 250]);
+    assert_eq!([0, 16, 1_000_000].map(|n_ops| thresholds.turns(n_ops)), [48_000, 3_000, 1]);
+}
