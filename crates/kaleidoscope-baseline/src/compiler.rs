@@ -80,7 +80,7 @@ impl Compiler {
     fn generate(&mut self, name: &str, effort: Effort) -> Result<(Code, Vec<usize>), Error> {
         let isa = match effort {
             Effort::Full => &self.full,
-            Effort::Quick => &self.quick,
+            Effort::Straight | Effort::Quick => &self.quick,
         };
         let compiled = self
             .context

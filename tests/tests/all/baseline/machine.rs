@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kaleidoscope_baseline::{Callee, Compiler, Heat, Unit, n_cells};
-use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use kaleidoscope_lang::code::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::State;
@@ -223,36 +223,34 @@ impl Machine {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let inside = &mut *self.inside();
         let counted = &inside.counted[body];
-        let n_loops = counted.function.ops.iter().filter(|op| matches!(op, Op::Loop)).count();
         let cell = if what < 0.0 { 0 } else { 1 + 2 * what as usize };
         assert!(counted.cells[cell].load(Ordering::Relaxed) <= 0, "the countdown has run out");
         counted.cells[cell].store(1 + number as i64 % 3, Ordering::Relaxed);
         let answer = [0.0, 1.0, f64::NAN, -1.0][number / 3 % 4];
         if what < 0.0 {
             inside.reports.n_entries += 1;
+            if let Some(tail_calls) = counted.cells.get(1 + 2 * counted.function.n_loops()) {
+                tail_calls.store(1 + number as i64 % 2, Ordering::Relaxed);
+                inside.reports.n_left += usize::from(answer != 0.0);
+            }
             return answer;
         }
         inside.reports.n_turns += 1;
-        let is_loop = (what as usize) < n_loops;
         // Now and then the code is gone again by the time it would be entered.
-        let is_gone = is_loop && number % 5 == 4;
-        if is_loop {
-            let code = if is_gone { 0 } else { rest as *const () as i64 };
-            counted.cells[cell + 1].store(code, Ordering::Relaxed);
-        }
+        let is_gone = number % 5 == 4;
+        let code = if is_gone { 0 } else { rest as *const () as i64 };
+        counted.cells[cell + 1].store(code, Ordering::Relaxed);
         if answer.is_nan() || answer == 0.0 || is_gone {
             return answer;
         }
         inside.reports.n_left += 1;
-        if is_loop {
-            let unfinished = Unfinished {
-                program: Arc::clone(&inside.program),
-                function: Arc::clone(&counted.function),
-                number: what as usize,
-                fail: self.hosts[FAIL].address(),
-            };
-            UNFINISHED.set(Some(unfinished));
-        }
+        let unfinished = Unfinished {
+            program: Arc::clone(&inside.program),
+            function: Arc::clone(&counted.function),
+            number: what as usize,
+            fail: self.hosts[FAIL].address(),
+        };
+        UNFINISHED.set(Some(unfinished));
         answer
     }
 }

@@ -30,7 +30,8 @@ fn lowered(text: &str, heat: Option<Heat>) -> ir::Function {
         State::Maths(maths) => Callee::Maths(maths),
         _ => Callee::Slot { address: 8 },
     };
-    let unit = Unit { function: &function, id: Some(id), callees: &callees, heat };
+    let variables = |_| unreachable!("there are no variables of the host");
+    let unit = Unit { function: &function, id: Some(id), callees: &callees, variables: &variables, heat };
     let mut func = ir::Function::new();
     lower(&mut func, &unit, &Shape::of(&function, usize::MAX).unwrap(), &Maths::new(|_| 16, true));
     func
