@@ -10,7 +10,7 @@ mod spread;
 use crate::evaluation::call_in_reference;
 use crate::failure::Failure;
 use crate::handle::Handle;
-use crate::interrupt::{Cause, Watch};
+use crate::interrupt::Watch;
 use crate::jit::{Inside, RowsKey, Source};
 use crate::policy;
 use crate::rows;
@@ -234,8 +234,7 @@ impl Batch<'_> {
         if shared.settings.mode == Mode::Off {
             return by_calls(columns, 0, out, |args| match watch.ask() {
                 None => call_in_reference(shared, watch, self.function.id, args),
-                Some(Cause::Interrupted) => Err(Failure::Interrupted { inside: Vec::new() }),
-                Some(Cause::DeadlinePassed) => Err(Failure::TimedOut { inside: Vec::new() }),
+                Some(cause) => Err(cause.into_failure()),
             });
         }
         match threads {

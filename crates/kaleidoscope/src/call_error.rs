@@ -10,6 +10,17 @@ use std::sync::Arc;
 ///
 /// Where a function of the host gave an error back, that is its [`source`](Error::source). Two are equal when they say the
 /// same.
+///
+/// ```
+/// use kaleidoscope::{Code, Engine};
+///
+/// let engine = Engine::new()?;
+/// engine.run("def f(x) missing(x);");
+/// let error = engine.function::<(f64,)>("f")?.call((1.0,)).unwrap_err();
+/// assert_eq!(error.code(), Code::UndefinedCalled);
+/// assert_eq!(error.to_string(), "`missing` was called, and is still undefined");
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallError(Box<Inner>);
 

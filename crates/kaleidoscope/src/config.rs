@@ -11,6 +11,18 @@ use std::thread;
 use std::time::Duration;
 
 /// When code is made.
+///
+/// ```
+/// use kaleidoscope::{Engine, Mode};
+///
+/// // The bits are the same in every mode.
+/// let values = |mode| -> Result<Vec<f64>, kaleidoscope::Error> {
+///     let engine = Engine::builder().mode(mode).build()?;
+///     Ok(engine.run("def f(x) sin(x) * 3; f(2);").values().collect())
+/// };
+/// assert_eq!(values(Mode::Baseline)?, values(Mode::Off)?);
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {
@@ -44,6 +56,26 @@ impl Mode {
 }
 
 /// Settings of an engine to be made. From [`Engine::builder`].
+///
+/// ```
+/// use kaleidoscope::{Code, Engine, Mode, OutputBuffer};
+/// use std::time::Duration;
+///
+/// let output = OutputBuffer::default();
+/// let engine = Engine::builder()
+///     .mode(Mode::Tiered)
+///     .output(output.clone())
+///     .stack_bytes(1 << 20)
+///     .time_limit(Duration::from_secs(1))
+///     .max_functions(100)
+///     .max_code_bytes(1 << 20)
+///     .max_item_bytes(20)
+///     .build()?;
+/// let outcome = engine.run("printd(1); 1+1+1+1+1+1+1+1+1+1+1;");
+/// assert_eq!(output.take(), "1\n");
+/// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::ItemTooLong));
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Default)]
 pub struct Builder {
     pub(crate) settings: Settings,
@@ -145,6 +177,17 @@ impl Builder {
     }
 
     /// The longest time that one top-level expression may take, compiling included; as long as it likes if not set.
+    ///
+    /// ```
+    /// use kaleidoscope::{Code, Engine};
+    /// use std::time::Duration;
+    ///
+    /// let engine = Engine::builder().time_limit(Duration::from_millis(20)).build()?;
+    /// let outcome = engine.run("for i = 0, 1 in 0;  7;");
+    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::TimedOut));
+    /// assert_eq!(outcome.values().next(), Some(7.0));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.settings.time_limit = Some(limit);
@@ -197,6 +240,16 @@ impl Builder {
 
     /// The new engine begins with what is defined in this one when it is [built](Self::build): [`Engine::fork`] says what that
     /// is. Of what the engine itself provides, there is what this one has.
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Mode};
+    ///
+    /// let engine = Engine::new()?;
+    /// engine.run("def f(x) x + 1;");
+    /// let oracle = Engine::builder().mode(Mode::Off).definitions_of(&engine).build()?;
+    /// assert_eq!(oracle.run("f(1);").values().next(), Some(2.0));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
     #[must_use]
     pub fn definitions_of(mut self, engine: &Engine) -> Self {
         self.definitions_of = Some(engine.clone());

@@ -176,6 +176,16 @@ impl Engine {
     }
 
     /// Runs the text: every item, going on after errors.
+    ///
+    /// ```
+    /// use kaleidoscope::{Code, Engine};
+    ///
+    /// let engine = Engine::new()?;
+    /// let outcome = engine.run("1 + 1; 2 +; 3;");
+    /// assert_eq!(outcome.values().collect::<Vec<_>>(), [2.0, 3.0]);
+    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::ExpectedExpression));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
     pub fn run(&self, text: &str) -> Outcome {
         let mut script = self.script("text");
         script.push(text);
@@ -183,6 +193,19 @@ impl Engine {
     }
 
     /// A text to be run item by item. The name is for diagnostics: a file's name, say.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::new()?;
+    /// let mut script = engine.script("typed");
+    /// script.push("def f(x) ");
+    /// assert!(script.run_next().is_none() && script.is_pending());
+    /// script.push("x + 1; f(1);");
+    /// assert_eq!(script.run_next().and_then(|item| item.value), None);
+    /// assert_eq!(script.run_next().and_then(|item| item.value), Some(2.0));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
     pub fn script(&self, name: &str) -> Script {
         Script::new(self.clone(), name)
     }

@@ -8,6 +8,16 @@ use kaleidoscope_lang::MAX_PARAMETERS;
 use std::fmt;
 
 /// Why what was asked of an engine could not be done.
+///
+/// ```
+/// use kaleidoscope::{Engine, ErrorKind};
+///
+/// let engine = Engine::new()?;
+/// let error = engine.function::<(f64, f64)>("sin").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::WrongArity);
+/// assert_eq!(error.to_string(), "`sin` was asked for with 2 arguments, and takes 1");
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,

@@ -132,7 +132,13 @@ impl Environment for Reference<'_> {
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
         let host = self.shared.program().host(id).map(|host| host.stub.id());
-        self.shared.call_host(host.expect("`Callee::Host` is said of the host's functions"), args)
+        let value =
+            self.shared.call_host(host.expect("`Callee::Host` is said of the host's functions"), args)?;
+        // As code does, which comes back to the fence here.
+        match self.watch.look() {
+            None => Ok(value),
+            Some(cause) => Err(cause.into_failure()),
+        }
     }
 
     fn variable(&self, variable: HostVariable) -> f64 {

@@ -10,6 +10,30 @@ use std::time::Duration;
 ///
 /// It is called on the thread where the event came to pass, with no lock of the engine held: it may call the engine. A panic in
 /// it becomes an error of the evaluation under way.
+///
+/// ```
+/// use kaleidoscope::{Engine, Event, Mode, Observer};
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use std::sync::Arc;
+///
+/// /// Counts bodies that were compiled.
+/// #[derive(Default)]
+/// struct Compiled(AtomicUsize);
+///
+/// impl Observer for Compiled {
+///     fn observe(&self, event: &Event) {
+///         if let Event::Compiled { .. } = event {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let compiled = Arc::new(Compiled::default());
+/// let engine = Engine::builder().mode(Mode::Baseline).observer(Arc::clone(&compiled)).build()?;
+/// engine.run("def called(x) x; def not_called(x) x; called(1) + called(2);");
+/// assert_eq!(compiled.0.load(Ordering::Relaxed), 1);
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 pub trait Observer: Send + Sync {
     /// Called once for each event, in the order in which the thread saw them.
     fn observe(&self, event: &Event);

@@ -21,6 +21,16 @@ use std::time::{Duration, Instant};
 ///
 /// Clones are the same formula; its definition and its code are given back when the last of them goes, and the last of the
 /// functions made of it.
+///
+/// ```
+/// use kaleidoscope::Engine;
+///
+/// let engine = Engine::new()?;
+/// let formula = engine.formula("price * (1 + tax)", &["price", "tax"])?;
+/// assert_eq!(formula.parameters().collect::<Vec<_>>(), ["price", "tax"]);
+/// assert_eq!(formula.call(&[100.0, 0.25])?, 125.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Formula {
     function: DynFunction,
@@ -173,6 +183,16 @@ impl fmt::Display for Formula {
 }
 
 /// Why a formula has no meaning.
+///
+/// ```
+/// use kaleidoscope::{Code, Color, Engine};
+///
+/// let engine = Engine::new()?;
+/// let error = engine.formula("1 + (x", &["x"]).unwrap_err();
+/// assert_eq!(error.diagnostics()[0].code, Code::UnexpectedEnd);
+/// assert!(error.render(Color::Never).contains("formula:1:7"));
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FormulaError {
     diagnostics: Vec<Diagnostic>,

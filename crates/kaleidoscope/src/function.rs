@@ -63,6 +63,16 @@ impl Engine {
     ///
     /// It costs no code: that is made at the first call, or by [`Function::prepare`].
     ///
+    /// ```
+    /// use kaleidoscope::{Engine, ErrorKind};
+    ///
+    /// let engine = Engine::new()?;
+    /// let power = engine.function::<(f64, f64)>("pow")?;
+    /// assert_eq!(power.call((2.0, 10.0))?, 1024.0);
+    /// assert_eq!(engine.function::<(f64,)>("pov").unwrap_err().kind(), ErrorKind::UnknownFunction);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::ErrorKind::UnknownFunction`] when the name means nothing, [`crate::ErrorKind::WrongArity`] when the
     /// function takes another number of arguments.
@@ -71,6 +81,14 @@ impl Engine {
     }
 
     /// The function of this name, whatever number of arguments it takes.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::new()?;
+    /// assert_eq!(engine.dyn_function("fmod")?.call(&[7.0, 4.0])?, 3.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`crate::ErrorKind::UnknownFunction`] when the name means nothing.
@@ -112,6 +130,17 @@ impl Engine {
 }
 
 /// What [`Engine::enter`] has prepared: calls of functions. Stays on its thread.
+///
+/// ```
+/// use kaleidoscope::Engine;
+///
+/// let engine = Engine::new()?;
+/// engine.run("def f(x) x * x; def g(x y) x - y;");
+/// let (f, g) = (engine.function::<(f64,)>("f")?, engine.dyn_function("g")?);
+/// let value = engine.enter(|scope| scope.call_dyn(&g, &[scope.call(&f, (3.0,))?, 1.0]))??;
+/// assert_eq!(value, 8.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Scope<'scope> {
     pub(crate) engine: &'scope Engine,
     pub(crate) way: Way<'scope>,
@@ -182,6 +211,18 @@ impl<A: Arguments> Function<A> {
 
     /// Makes the code now that the first call would make, if the engine makes code at all. Functions that it calls are
     /// prepared when they are called, or by handles of their own.
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Mode, Statistics};
+    ///
+    /// let statistics = Statistics::new();
+    /// let engine = Engine::builder().mode(Mode::Baseline).observer(statistics.clone()).build()?;
+    /// engine.run("def f(x) x;");
+    /// assert!(statistics.totals().compiled.is_empty());
+    /// engine.function::<(f64,)>("f")?.prepare()?;
+    /// assert_eq!(statistics.totals().compiled.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// When no code can be made, or nothing can be called by that name any more.

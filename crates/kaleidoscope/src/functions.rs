@@ -60,6 +60,15 @@ impl Engine {
     }
 
     /// The function of this name, if there is one.
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Origin};
+    ///
+    /// let engine = Engine::new()?;
+    /// assert_eq!(engine.function_info("atan2").map(|function| (function.arity, function.origin)), Some((2, Origin::Maths)));
+    /// assert!(engine.function_info("nothing").is_none());
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
     pub fn function_info(&self, name: &str) -> Option<FunctionInfo> {
         let program = self.jit.source.program();
         let id = program.names.current(name)?;

@@ -4,11 +4,27 @@
 //! a request is made in both ways: it counts up a number that evaluations remember from their beginning, and it is
 //! handed to the fence, which knows what is running.
 
+use crate::failure::Failure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Stops the evaluations of one engine from another thread. From [`crate::Engine::interrupter`].
+///
+/// ```
+/// use kaleidoscope::{Code, Engine};
+///
+/// let engine = Engine::new()?;
+/// let interrupter = engine.interrupter();
+/// engine.register("press_the_button", move || {
+///     interrupter.interrupt();
+///     0.0
+/// })?;
+/// let outcome = engine.run("press_the_button(); 7;");
+/// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::Interrupted));
+/// assert_eq!(outcome.values().next(), Some(7.0));
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Interrupter {
     guarded: kaleidoscope_native::Interrupter,
@@ -46,6 +62,17 @@ pub(crate) enum Cause {
     DeadlinePassed,
 }
 
+impl Cause {
+    /// What to tell of it; of where, nothing is known.
+    pub(crate) fn into_failure(self) -> Failure {
+        let inside = Vec::new();
+        match self {
+            Self::Interrupted => Failure::Interrupted { inside },
+            Self::DeadlinePassed => Failure::TimedOut { inside },
+        }
+    }
+}
+
 const CLOCK_AFTER: u32 = 256;
 
 impl<'a> Watch<'a> {
@@ -81,6 +108,14 @@ impl<'a> Watch<'a> {
         let n_asked = self.n_asked.load(Ordering::Relaxed) + 1;
         self.n_asked.store(n_asked % CLOCK_AFTER, Ordering::Relaxed);
         (n_asked >= CLOCK_AFTER && self.is_late()).then_some(Cause::DeadlinePassed)
+    }
+
+    /// The same for someone who asks seldom.
+    pub(crate) fn look(&self) -> Option<Cause> {
+        if self.is_interrupted() {
+            return Some(Cause::Interrupted);
+        }
+        self.is_late().then_some(Cause::DeadlinePassed)
     }
 
     /// Why the evaluation was stopped, after it said that it was.

@@ -7,6 +7,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// It is called with no lock of the engine held: it may call the engine. An error ends the evaluation that wrote; a panic
 /// does the same.
+///
+/// ```
+/// use kaleidoscope::{Code, Engine, Output};
+/// use std::io;
+///
+/// /// A disk that is full.
+/// struct Full;
+///
+/// impl Output for Full {
+///     fn write(&self, _: &str) -> io::Result<()> {
+///         Err(io::ErrorKind::StorageFull.into())
+///     }
+/// }
+///
+/// let engine = Engine::builder().output(Full).build()?;
+/// let outcome = engine.run("printd(1);");
+/// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::HostError));
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 pub trait Output: Send + Sync {
     /// Takes the text, all of it.
     ///

@@ -9,6 +9,15 @@ use kaleidoscope_codegen::Limits;
 
 /// How often code of 16 operations runs before better code is made. What has more operations takes longer to run, and is made
 /// better after fewer times in proportion; what has fewer, after more.
+///
+/// ```
+/// use kaleidoscope::{Engine, Thresholds};
+///
+/// // For programs that run for hours, and are to be at their best from the start.
+/// let thresholds = Thresholds { calls: 100, ..Thresholds::default() };
+/// let engine = Engine::builder().thresholds(thresholds).build()?;
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
     /// Calls of a function.

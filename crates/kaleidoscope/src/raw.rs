@@ -43,7 +43,19 @@ impl<A: Arguments> Function<A> {
 
     /// The function's address for ever, whatever is defined behind it: a C function of doubles, to be handed to C.
     ///
-    /// It is valid as long as the engine. Calls of it are raw calls: [`Function::call_raw`] says what they must keep to.
+    /// It is valid as long as the engine, and that of a formula as long as there is a handle of it. Calls of it are raw calls: [`Function::call_raw`] says what they must keep to.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::new()?;
+    /// let next = engine.formula("x + 1", &["x"])?.typed::<(f64,)>()?;
+    /// let pointer: unsafe extern "C" fn(f64) -> f64 = next.pointer();
+    /// next.prepare()?;
+    /// // SAFETY: nothing is defined meanwhile, and the formula calls nothing.
+    /// assert_eq!(unsafe { pointer(1.0) }, 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pointer(&self) -> A::Pointer {
         A::pointer(self.handle().callable.address())
     }

@@ -22,6 +22,18 @@ pub struct Script {
 }
 
 /// What came of one item.
+///
+/// ```
+/// use kaleidoscope::Engine;
+///
+/// let engine = Engine::new()?;
+/// let outcome = engine.run("def f(x) x; f(1); g(1);");
+/// let is_error: Vec<bool> = outcome.items.iter().map(|item| item.is_error()).collect();
+/// assert_eq!(is_error, [false, false, true]);
+/// assert_eq!(outcome.items[1].value, Some(1.0));
+/// assert_eq!(outcome.source.slice(outcome.items[2].span), "g(1)");
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ItemOutcome {
@@ -41,6 +53,16 @@ impl ItemOutcome {
 }
 
 /// What came of a whole text.
+///
+/// ```
+/// use kaleidoscope::{Color, Engine, render};
+///
+/// let outcome = Engine::new()?.run("1; x; 3;");
+/// assert_eq!(outcome.values().collect::<Vec<_>>(), [1.0, 3.0]);
+/// let text: String = outcome.diagnostics().map(|diagnostic| render(diagnostic, &outcome.source, Color::Never)).collect();
+/// assert!(text.contains("there is no variable `x` here"));
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {

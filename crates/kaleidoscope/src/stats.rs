@@ -7,6 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Counts events. Give a clone of it to [`crate::Builder::observer`]; clones share the numbers.
+///
+/// ```
+/// use kaleidoscope::{Engine, Statistics};
+///
+/// let statistics = Statistics::new();
+/// let engine = Engine::builder().observer(statistics.clone()).build()?;
+/// engine.run("def f(x) x; def g(x) x; f(1);");
+/// let totals = statistics.totals();
+/// assert_eq!((totals.defined.len(), totals.called.len(), totals.n_expressions), (2, 1, 1));
+/// # Ok::<(), kaleidoscope::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Statistics {
     counters: Arc<Mutex<Counters>>,

@@ -98,6 +98,16 @@ impl Engine {
     }
 
     /// The variable that text read from now on means by this name, if it was [bound](Self::bind).
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Variable};
+    ///
+    /// let engine = Engine::builder().bind("t", &Variable::new(1.0)).build()?;
+    /// engine.run("t = 5;");
+    /// assert_eq!(engine.variable("t").map(|t| t.get()), Some(5.0));
+    /// assert!(engine.variable("x").is_none());
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
     pub fn variable(&self, name: &str) -> Option<Variable> {
         let program = self.jit.source.program();
         let id = program.names.variable(name)?;

@@ -25,6 +25,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
     // Callers of raw calls.
     "crates/kaleidoscope/tests/engine/functions.rs",
     "benches/src/bin/calls.rs",
+    "benches/embedding/src/peers.rs",
     // Callers of code without an engine.
     "tests/tests/all/baseline/machine.rs",
     "tests/tests/all/hot/native.rs",

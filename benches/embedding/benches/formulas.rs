@@ -1,0 +1,63 @@
+//! How long do formulas take, from the text to so many values, beside other crates?
+//!
+//! Four questions for each formula: to make it and call it once; one call of many; and all of it with ten thousand and with a
+//! million calls. Before anything is measured, all must agree.
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use kaleidoscope_embedding_bench::Cloud;
+use kaleidoscope_embedding_bench::formulas::FORMULAS;
+use kaleidoscope_embedding_bench::peers::peers;
+use std::hint::black_box;
+use std::time::Duration;
+
+/// How many calls are made of a formula; the name begins a group's.
+const TOTALS: &[(&str, usize)] =
+    &[("make and call once", 1), ("with 10,000 calls", 10_000), ("with 1,000,000 calls", 1_000_000)];
+const N_CALLS: usize = 1_000;
+
+fn formulas(criterion: &mut Criterion) {
+    let peers = peers();
+    let cloud = Cloud::new(1_000_000);
+    let points = cloud.points();
+    for formula in FORMULAS {
+        let expected = peers[0].make(formula).sum(points.first(100));
+        for peer in &peers {
+            let sum = peer.make(formula).sum(points.first(100));
+            let name = peer.name();
+            assert!(
+                (sum - expected).abs() < 1e-9 * expected.abs(),
+                "{name}, {}: {sum}, not {expected}",
+                formula.name
+            );
+        }
+
+        let mut group = criterion.benchmark_group(format!("{}: {N_CALLS} more calls", formula.name));
+        for peer in &peers {
+            let mut made = peer.make(formula);
+            group.bench_function(BenchmarkId::from_parameter(peer.name()), |bencher| {
+                bencher.iter(|| black_box(made.sum(points.first(N_CALLS))));
+            });
+        }
+        group.finish();
+
+        for (name, n_calls) in TOTALS {
+            let mut group = criterion.benchmark_group(format!("{}: {name}", formula.name));
+            group.sample_size(10);
+            for peer in &peers {
+                group.bench_function(BenchmarkId::from_parameter(peer.name()), |bencher| {
+                    bencher.iter(|| black_box(peer.make(formula).sum(points.first(*n_calls))));
+                });
+            }
+            group.finish();
+        }
+    }
+}
+
+criterion_group! {
+    name = all;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = formulas
+}
+criterion_main!(all);

@@ -1,0 +1,76 @@
+//! A table of what Criterion has measured last, from its own files: for each question and formula the time of Kaleidoscope, and
+//! how many times as long the others take. With `--record` it goes to `benches/record/embedding.csv` too.
+//!
+//! ```text
+//! cargo run --release --manifest-path benches/embedding/Cargo.toml --bin summary -- --record
+//! ```
+
+use kaleidoscope_embedding_bench::peers::peers;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Nanoseconds, by question and peer.
+type Times = BTreeMap<String, BTreeMap<String, f64>>;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from("benches/embedding/target"), PathBuf::from);
+    let mut times = Times::new();
+    read(&target.join("criterion"), &mut times)?;
+    let peers = peers();
+    let names: Vec<&str> = peers.iter().map(|peer| peer.name()).collect();
+    let ours = names[0];
+
+    println!("| | {ours} | {} |", names[1..].join(" | "));
+    println!("|---|{}", "---|".repeat(names.len()));
+    let mut csv = String::from("question,peer,nanoseconds,ratio_to_kaleidoscope\n");
+    for (question, by_peer) in &times {
+        let Some(base) = by_peer.get(ours) else { continue };
+        print!("| {question} | {}", readable(*base));
+        for &name in &names {
+            let Some(time) = by_peer.get(name) else { continue };
+            let ratio = time / base;
+            csv += &format!("\"{question}\",\"{name}\",{time:.0},{ratio:.2}\n");
+            if name != ours {
+                print!(" | {ratio:.1}");
+            }
+        }
+        println!(" |");
+    }
+    if env::args().any(|arg| arg == "--record") {
+        let record = Path::new(env!("CARGO_MANIFEST_DIR")).join("../record/embedding.csv");
+        fs::write(record, csv)?;
+    }
+    Ok(())
+}
+
+/// Adds what was measured in this folder or below.
+fn read(folder: &Path, times: &mut Times) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name == "new") {
+            let json = |name: &str| -> Result<Value, Box<dyn Error>> {
+                Ok(serde_json::from_slice(&fs::read(path.join(name))?)?)
+            };
+            let (what, estimates) = (json("benchmark.json")?, json("estimates.json")?);
+            let text = |key: &str| what[key].as_str().unwrap_or_default().to_owned();
+            let time =
+                estimates["median"]["point_estimate"].as_f64().ok_or("Criterion has another format")?;
+            times.entry(text("group_id")).or_default().insert(text("value_str"), time);
+        } else if path.is_dir() {
+            read(&path, times)?;
+        }
+    }
+    Ok(())
+}
+
+fn readable(nanoseconds: f64) -> String {
+    match nanoseconds {
+        ns if ns < 1e4 => format!("{ns:.0} ns"),
+        ns if ns < 1e7 => format!("{:.0} µs", ns / 1e3),
+        ns => format!("{:.1} ms", ns / 1e6),
+    }
+}
