@@ -29,10 +29,11 @@ use inkwell::builder::{Builder, BuilderError};
 use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::values::{FloatValue, FunctionValue, IntValue};
-use kaleidoscope_lang::code::{Arithmetic, Local, Op};
+use kaleidoscope_lang::code::{Arithmetic, HostVariable, Local, Op};
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::shape::{LoopShape, Shape};
 use rows::RowLoop;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The module of one function: its body under `unit.symbol`, and declarations of what it uses.
@@ -83,6 +84,8 @@ struct Lowering<'cx, 'a> {
     zero: FloatValue<'cx>,
     /// The loop over the rows, if there is one.
     rows: Option<RowLoop<'cx>>,
+    /// The variables of the host that have been read for all rows.
+    read_ahead: BTreeMap<HostVariable, FloatValue<'cx>>,
     /// The block that code goes to; `None` behind a tail call.
     block: Option<BasicBlock<'cx>>,
     stack: Vec<Operand<'cx>>,

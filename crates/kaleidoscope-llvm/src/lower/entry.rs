@@ -10,6 +10,7 @@ use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::types::StructType;
 use inkwell::values::PointerValue;
+use std::collections::BTreeMap;
 
 impl<'cx, 'a> Lowering<'cx, 'a> {
     /// Stands before the first operation.
@@ -46,6 +47,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             body,
             zero,
             rows: None,
+            read_ahead: BTreeMap::new(),
             block: None,
             stack: Vec::with_capacity(root.max_stack as usize),
             callers: Vec::new(),

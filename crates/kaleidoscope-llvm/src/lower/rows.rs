@@ -47,6 +47,7 @@ impl<'cx> Lowering<'cx, '_> {
                 built(self.builder.build_load(pointer, place, &name)).into_pointer_value()
             })
             .collect();
+        self.read_ahead();
         let from = self.current();
         let first = self.append("row");
         self.jump(first);

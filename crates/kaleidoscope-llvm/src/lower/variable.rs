@@ -1,21 +1,48 @@
 //! Variables of the host: memory that other threads read and write meanwhile.
 //!
 //! Loads and stores are atomic, so that no thread sees half a value, and without order, which is an ordinary instruction;
-//! LLVM moves none of these out of a loop, so that one which waits for another thread sees what that does.
+//! LLVM moves none of these out of a loop, so that one which waits for another thread sees what that does. Where nothing can wait,
+//! in plain rows, lowering itself does.
 
 use super::{Lowering, Operand, built};
-use crate::Variable;
+use crate::{Part, Rows, Variable};
 use inkwell::module::Linkage;
-use inkwell::values::{BasicValue, InstructionValue, PointerValue};
+use inkwell::values::{BasicValue, FloatValue, InstructionValue, PointerValue};
 use inkwell::{AddressSpace, AtomicOrdering};
-use kaleidoscope_lang::code::HostVariable;
+use kaleidoscope_lang::code::{HostVariable, Op};
 
 impl<'cx> Lowering<'cx, '_> {
     pub(super) fn get_host(&mut self, variable: HostVariable) {
+        let value = match self.read_ahead.get(&variable) {
+            Some(value) => *value,
+            None => self.load_host(variable),
+        };
+        self.stack.push(Operand::Number(value));
+    }
+
+    /// Reads the variables once for all plain rows, if these assign none: what others do meanwhile need not be seen, since none waits
+    /// for it. An atomic load in each row would keep rows from being computed several at once.
+    pub(super) fn read_ahead(&mut self) {
+        let ops = self.unit.instances.iter().flat_map(|instance| &*instance.function.ops);
+        let assigns_any = ops.clone().any(|op| matches!(op, Op::SetHost(_)));
+        if self.unit.part != Part::Rows(Rows::Plain) || assigns_any {
+            return;
+        }
+        for op in ops {
+            if let Op::GetHost(variable) = *op
+                && !self.read_ahead.contains_key(&variable)
+            {
+                let value = self.load_host(variable);
+                self.read_ahead.insert(variable, value);
+            }
+        }
+    }
+
+    fn load_host(&self, variable: HostVariable) -> FloatValue<'cx> {
         let place = self.place_of_host(variable);
         let value = built(self.builder.build_load(self.cx.f64_type(), place, ""));
         make_atomic(value.as_instruction_value().expect("a load is an instruction"));
-        self.stack.push(Operand::Number(value.into_float_value()));
+        value.into_float_value()
     }
 
     pub(super) fn set_host(&mut self, variable: HostVariable) {

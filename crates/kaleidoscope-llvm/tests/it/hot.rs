@@ -147,6 +147,19 @@ fn rows_are_computed_several_at_once() {
 }
 
 #[test]
+fn variables_of_the_host_are_read_once_for_plain_rows_that_assign_none() {
+    let text = "def g(x) x * t + t; def f(x) g(x) + t";
+    let ir = rows(text, Rows::Plain, &[]);
+    assert_eq!(ir.matches("load atomic double").count(), 1, "{ir}");
+    assert!(ir.contains("fmul <2 x double>"), "{ir}");
+    let ir = rows(text, Rows::Guarded, &[]);
+    assert_eq!(ir.matches("load atomic double").count(), 3, "{ir}");
+    let ir = rows("def f(x) (t = t + x) * t", Rows::Plain, &[]);
+    assert_eq!(ir.matches("load atomic double").count(), 2, "{ir}");
+    assert!(!ir.contains("x double>"), "{ir}");
+}
+
+#[test]
 fn maths_functions_are_called_one_by_one_unless_there_are_others() {
     let text = "def f(x y) sin(x) + x ^ y";
     let strict = rows(text, Rows::Plain, &[]);

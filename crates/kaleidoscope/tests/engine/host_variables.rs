@@ -210,6 +210,24 @@ fn rows_use_them_in_order() {
     }
 }
 
+#[test]
+fn rows_see_what_was_set_before_them() {
+    for &mode in Mode::ALL {
+        let (engine, t) = with_t(mode, 2.0);
+        let formula = engine.formula("x * t + t", &["x"]).unwrap();
+        let column: Vec<_> = (0..2_000).map(f64::from).collect();
+        let mut out = vec![0.0; column.len()];
+        for value in [2.0, -0.5, f64::INFINITY] {
+            t.set(value);
+            formula.map(&[&column], &mut out).unwrap();
+            for (x, out) in column.iter().zip(&out) {
+                let expected = x * value + value;
+                assert!(*out == expected || out.is_nan() && expected.is_nan(), "{mode:?}: {x} {out}");
+            }
+        }
+    }
+}
+
 /// Every value but of which NaN it is.
 #[test]
 fn every_value_gets_through() {
