@@ -4,6 +4,8 @@
 //! the rows are calls in one scope, or runs of the reference evaluator. The bits are the same on every way, but where
 //! somebody asks for [`Precision::Fast`]. Many rows are spread over threads (`batch/spread.rs`).
 
+#[cfg(feature = "arrow")]
+mod arrow;
 #[cfg(feature = "rayon")]
 mod spread;
 

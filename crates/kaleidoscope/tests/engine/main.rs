@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod batch;
 mod callbacks;
 mod events;

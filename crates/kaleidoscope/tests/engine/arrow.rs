@@ -1,0 +1,62 @@
+//! Columns of Apache Arrow mapped: nulls, and what is the same as for slices.
+
+use crate::engine;
+use arrow_array::{Array, Float64Array};
+use kaleidoscope::{Code, Mode, Precision};
+
+/// Every third row null, from this one on.
+fn column(n: usize, null: usize) -> Float64Array {
+    (0..n).map(|row| (row % 3 != null).then_some(row as f64 / 4.0)).collect()
+}
+
+#[test]
+fn a_null_in_any_column_is_a_null() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        engine.run("def f(x y) x * 2 + y;");
+        let f = engine.function::<(f64, f64)>("f").unwrap();
+        for n in [0, 1, 5, 3_000] {
+            let out = f.map_arrow(&[&column(n, 0), &column(n, 1)]).unwrap();
+            assert_eq!(out.len(), n);
+            for row in 0..n {
+                assert_eq!(out.is_null(row), row % 3 != 2, "{mode:?}: row {row}");
+                assert!(out.is_null(row) || out.value(row) == row as f64 * 0.75);
+            }
+            let whole = f.map_arrow(&[&column(n, 3), &column(n, 3)]).unwrap();
+            assert_eq!((whole.len(), whole.null_count()), (n, 0));
+        }
+    }
+}
+
+#[test]
+fn functions_do_not_see_nulls() {
+    for &mode in Mode::ALL {
+        let engine = engine(mode);
+        engine.run("extern nobody(x); def f(x) if x < 1 then nobody(x) else x;");
+        let f = engine.dyn_function("f").unwrap();
+        // The value under a null is 0.
+        let out = f.map_arrow(&[&Float64Array::from(vec![None, Some(1.0), None])]).unwrap();
+        assert_eq!(out, Float64Array::from(vec![None, Some(1.0), None]), "{mode:?}");
+        let error = f.map_arrow(&[&Float64Array::from(vec![Some(0.0)])]).unwrap_err();
+        assert_eq!(error.code(), Code::MissingHostFunction, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_part_of_a_column_is_one() {
+    let engine = engine(Mode::Lazy);
+    let double = engine.formula("x * 2", &["x"]).unwrap();
+    let part = column(3_000, 0).slice(1, 4);
+    let out = double.map_arrow_with(Precision::Fast, &[&part]).unwrap();
+    assert_eq!(out, Float64Array::from(vec![Some(0.5), Some(1.0), None, Some(2.0)]));
+}
+
+#[test]
+fn columns_that_do_not_fit_are_errors() {
+    let engine = engine(Mode::Lazy);
+    let sum = engine.formula("x + y", &["x", "y"]).unwrap();
+    let error = sum.map_arrow(&[&column(3, 0), &column(4, 0)]).unwrap_err();
+    assert_eq!(error.code(), Code::WrongColumnLength);
+    assert_eq!(sum.map_arrow(&[&column(3, 0)]).unwrap_err().code(), Code::WrongArgumentCount);
+    assert_eq!(engine.formula("4", &[]).unwrap().map_arrow(&[]).unwrap().len(), 0);
+}
