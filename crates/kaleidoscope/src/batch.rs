@@ -101,7 +101,7 @@ impl<A: Arguments> Function<A> {
     /// With LLVM many rows are computed by code that has the function in its loop, and several at once where the processor can:
     /// as quickly as a loop in Rust. Such code is made once for a definition: in [`Mode::Lazy`] and [`Mode::Eager`] for the first
     /// thousand of rows, which wait for it; in [`Mode::Tiered`] in the background when as many rows were asked for as
-    /// [calls](crate::Thresholds::calls) make a function hot. A definition made meanwhile may be seen by the rows still to come,
+    /// [calls](field@crate::Thresholds::calls) make a function hot. A definition made meanwhile may be seen by the rows still to come,
     /// or not, and so may another value that somebody gives a variable of the host.
     ///
     /// Many rows are spread over the threads of rayon's pool, if the feature `rayon` is on, unless they assign a
