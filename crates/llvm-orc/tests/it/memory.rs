@@ -82,7 +82,7 @@ fn adding_calling_and_removing() {
 
 #[test]
 fn sessions_come_and_go() {
-    level("memory::sessions_come_and_go", 200, 1000, |n| {
+    level("memory::sessions_come_and_go", 1000, 1000, |n| {
         let jit = Jit::builder().build().unwrap();
         let dylib = jit.create_bare_dylib(&format!("dylib{n}")).unwrap();
         assert!(dylib.lookup("nothing").is_err());
