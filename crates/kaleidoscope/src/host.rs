@@ -23,12 +23,40 @@ use std::error::Error;
 ///
 /// The parameters of a closure need their types written down: `|x: f64| x + 1.0`. For more than eight there is
 /// [`Engine::register_slice`](crate::Engine::register_slice).
+///
+/// ```
+/// use kaleidoscope::{Engine, Error, HostFunction};
+///
+/// /// Registers a function under two names.
+/// fn register_twice<Args>(engine: &Engine, f: impl HostFunction<Args> + Clone) -> Result<(), Error> {
+///     engine.register("first", f.clone())?;
+///     engine.register("second", f)
+/// }
+///
+/// let engine = Engine::new()?;
+/// register_twice(&engine, |x: f64, y: f64| x - y)?;
+/// assert_eq!(engine.run("first(5, 3) + second(1, 1);").values().next(), Some(2.0));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait HostFunction<Args>: sealed::HostFunction<Args> {}
 
 impl<Args, F: sealed::HostFunction<Args>> HostFunction<Args> for F {}
 
 /// What a function of the host gives back: a value, or an error, which ends the evaluation. Implemented for `f64` and
 /// `Result<f64, E>`, where `E` is any error, or text.
+///
+/// ```
+/// use kaleidoscope::{Code, Engine};
+/// use std::num::ParseFloatError;
+///
+/// let engine = Engine::new()?;
+/// let read = || -> Result<f64, ParseFloatError> { "12 apples".parse() };
+/// engine.register("read", read)?;
+/// let error = engine.function::<()>("read")?.call(()).unwrap_err();
+/// assert_eq!(error.code(), Code::HostError);
+/// assert_eq!(error.to_string(), "`read` failed: invalid float literal");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait HostValue: sealed::HostValue {}
 
 impl<R: sealed::HostValue> HostValue for R {}

@@ -40,12 +40,31 @@ impl Variable {
     }
 
     /// The value.
+    ///
+    /// ```
+    /// # use kaleidoscope::Variable;
+    /// let t = Variable::new(0.5);
+    /// assert_eq!(t.get(), 0.5);
+    /// ```
     #[inline]
     pub fn get(&self) -> f64 {
         f64::from_bits(self.0.load(Ordering::Relaxed))
     }
 
     /// Gives it another value, which programs that run see as well: a loop that waits for it goes on.
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Variable};
+    /// use std::thread;
+    ///
+    /// let is_waiting = Variable::new(1.0);
+    /// let engine = Engine::builder().bind("is_waiting", &is_waiting).build()?;
+    /// let program = thread::spawn(move || engine.run("for i = 0, is_waiting in 0; 7;"));
+    /// is_waiting.set(0.0);
+    /// let outcome = program.join().expect("nothing panics here");
+    /// assert_eq!(outcome.values().collect::<Vec<_>>(), [0.0, 7.0]);
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
     #[inline]
     pub fn set(&self, value: f64) {
         self.0.store(value.to_bits(), Ordering::Relaxed);
@@ -118,6 +137,15 @@ impl Engine {
 impl Builder {
     /// Lets programs read and assign the variable by this name, as [`Engine::bind`] does. What is wrong with the name,
     /// [`Self::build`] says.
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Variable};
+    ///
+    /// let rate = Variable::new(0.25);
+    /// let engine = Engine::builder().bind("rate", &rate).build()?;
+    /// assert_eq!(engine.run("100 * rate;").values().next(), Some(25.0));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
     #[must_use]
     pub fn bind(mut self, name: &str, variable: &Variable) -> Self {
         self.variables.push((name.to_owned(), variable.clone()));

@@ -188,6 +188,15 @@ impl Builder {
     }
 
     /// As [`Self::register`], for a closure that takes its arguments as a slice: [`Engine::register_slice`].
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let largest = |args: &[f64]| args.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    /// let engine = Engine::builder().register_slice("max3", 3, largest).build()?;
+    /// assert_eq!(engine.run("max3(1, 3, 2);").values().next(), Some(3.0));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
     #[must_use]
     pub fn register_slice<R: HostValue>(
         mut self,
