@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use kaleidoscope::{Mode, Optimization};
 
+use crate::columns::check_columns;
 use crate::generate::Program;
 use crate::promotion::{Promotions, check_promotion};
 use crate::run::{Run, Setting, run};
@@ -52,8 +53,8 @@ fn difference(expected: &Run, got: &Run) -> Option<String> {
 /// Held while a program is run under promotion.
 static PROMOTION: Mutex<()> = Mutex::new(());
 
-/// Compares the program of a seed, in every mode with variables of the host, and then, without them, with several threads while its
-/// functions are promoted; when the modes do not agree, makes it as small as removing items can.
+/// Compares the program of a seed, in every mode with variables of the host, and then, without them, over columns, and with several
+/// threads while its functions are promoted; when the modes do not agree, makes it as small as removing items can.
 ///
 /// # Errors
 ///
@@ -61,6 +62,7 @@ static PROMOTION: Mutex<()> = Mutex::new(());
 pub fn check_seed(seed: u64) -> Result<(Run, Promotions), String> {
     let again = |report| format!("{report}── again: cargo xtask random --programs 1 --seed {seed} ──");
     let run = check_program(&Program::with_host_variables(seed)).map_err(again)?;
+    check_columns(&Program::new(seed)).map_err(again)?;
     // One at a time: each has more threads than a small machine has processors.
     let alone = PROMOTION.lock().unwrap_or_else(PoisonError::into_inner);
     let promotions = check_promotion(&Program::new(seed)).map_err(again)?;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod case;
+pub mod columns;
 pub mod compare;
 pub mod fuzz;
 pub mod generate;
