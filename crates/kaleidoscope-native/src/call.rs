@@ -101,6 +101,7 @@ pub unsafe fn call_within(
 /// # Errors
 /// If the calls cannot be prepared: there is no memory for a stack, or this is inside so many other calls that a stack
 /// is full.
+#[inline]
 pub fn enter<R>(
     limits: &Limits,
     runtime: &dyn Runtime,
@@ -128,6 +129,7 @@ impl Scope<'_> {
     ///
     /// # Safety
     /// As [`call_within`].
+    #[inline]
     pub unsafe fn call(&self, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
         if !self.activation.is_free() {
             // SAFETY: the caller's promises.
@@ -465,6 +467,7 @@ impl<'a> Inside<'a> {
 }
 
 impl Drop for Inside<'_> {
+    #[inline]
     fn drop(&mut self) {
         let activation = self.activation;
         activation.level.end();

@@ -100,6 +100,7 @@ impl Stack {
     ///
     /// # Safety
     /// Called on the thread that has the stack, while no generated code runs on it.
+    #[inline]
     pub(crate) unsafe fn was_deep(&self) -> bool {
         let Some(mark) = self.mark() else { return false };
         // SAFETY: the mark lies in the mapping at the start of a page; nobody writes it meanwhile.

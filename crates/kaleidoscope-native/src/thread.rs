@@ -61,6 +61,7 @@ impl Thread {
     }
 
     /// This thread.
+    #[inline]
     pub(crate) fn current<'thread>() -> Result<&'thread Self, Error> {
         Self::known().map_or_else(Self::make, Ok)
     }
@@ -90,6 +91,7 @@ impl Thread {
     }
 
     /// The innermost activation of this thread.
+    #[inline]
     pub(crate) fn innermost<'a>(&'a self) -> Option<&'a Activation<'a>> {
         // SAFETY: promise 2.
         unsafe { self.innermost.get().as_ref() }
@@ -99,11 +101,13 @@ impl Thread {
     ///
     /// # Safety
     /// It does not end before another has been set.
+    #[inline]
     pub(crate) unsafe fn set_innermost(&self, activation: Option<&Activation<'_>>) {
         self.innermost.set(activation.map_or(null(), |activation| ptr::from_ref(activation).cast()));
     }
 
     /// A guest stack of this size, in use or not.
+    #[inline]
     pub(crate) fn stack(&self, n_bytes: usize) -> Result<Rc<Stack>, Error> {
         let n_bytes = rounded(n_bytes);
         if let Some(stack) = self.stacks.borrow().first().filter(|stack| stack.n_bytes() == n_bytes) {

@@ -115,6 +115,7 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no memory for a stack, or this is inside so many other evaluations that a stack is full.
+    #[inline]
     pub fn enter<R>(&self, body: impl FnOnce(&Scope<'_>) -> R) -> Result<R, CallError> {
         let shared = &self.jit.source;
         let watch = Watch::begin(&shared.interrupter, self.time_limit);

@@ -5,6 +5,7 @@ use crate::evaluation::call_in_reference;
 use crate::failure::Failure;
 use crate::formula::Life;
 use crate::function::{Scope, Way};
+use crate::interrupt::Watch;
 use crate::jit::Callable;
 use crate::shared::stub_of;
 use crate::{Engine, Error, Mode};
@@ -63,9 +64,21 @@ impl Handle {
         self.engine.jit.source.program().names.signature(self.id).clone()
     }
 
-    /// Calls the function in a scope of its own.
+    /// Calls the function by itself: what [`Engine::enter`] and [`Self::call_in`] do, without a scope between them.
     pub(crate) fn call(&self, args: &[f64]) -> Result<f64, CallError> {
-        self.engine.enter(|scope| self.call_in(scope, args)).flatten()
+        if args.len() != self.callable.arity() as usize {
+            return Err(self.wrong_count(args.len()));
+        }
+        let shared = &self.engine.jit.source;
+        let watch = Watch::begin(&shared.interrupter, self.engine.time_limit);
+        if shared.settings.mode == Mode::Off {
+            return call_in_reference(shared, &watch, self.id, args).map_err(CallError::from);
+        }
+        self.engine
+            .jit
+            .enter(&watch, shared.settings.stack_bytes, |inside| inside.call(self.callable, args))
+            .flatten()
+            .map_err(CallError::from)
     }
 
     /// Calls the function.

@@ -41,6 +41,7 @@ impl Default for Inside {
 
 impl Epochs {
     /// This thread is about to enter generated code, and stays inside until the result is dropped.
+    #[inline]
     pub(super) fn enter(&self) -> InsideGuard<'_> {
         let inside = self.threads.get_or_default();
         let depth = inside.depth.load(Ordering::Relaxed);
