@@ -28,7 +28,8 @@ pub enum Precision {
     Strict,
     /// Calls of the C library's maths functions may be ones of its vector maths library, which compute several rows at
     /// once, and whose results differ from the exact ones by less than 4 units in the last place. Nothing else changes. It makes no
-    /// difference for functions with loops, with recursion, or that call host functions, nor where there is no such library.
+    /// difference for functions with loops, with recursion, or that call host functions, nor where the library is missing or lacks one
+    /// of the functions that are called, as it does `fmod`, `fmin`, `fmax` and `tgamma`.
     Fast,
 }
 
