@@ -40,6 +40,9 @@ const RIGHT: f64 = 20.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 50.0;
 
+/// The height of a name in the legend.
+const LEGEND: f64 = 16.0;
+
 /// A picture of the charts, two in a row.
 pub fn svg(charts: &[Chart<'_>]) -> String {
     let (width, height) = (2.0 * WIDTH, charts.len().div_ceil(2) as f64 * HEIGHT);
@@ -62,6 +65,15 @@ impl Chart<'_> {
         let y_values = points().map(|point| point.1).chain(self.bound);
         let y_axis = Axis::around(y_values, HEIGHT - BOTTOM, TOP);
         let mut text = String::new();
+        // The legend is on the left, where no line begins.
+        let height = LEGEND * self.lines.len() as f64;
+        let is_taken = |line: &Line<'_>| {
+            line.points.first().is_some_and(|&(_, y)| y_axis.place(y) < TOP + height + LEGEND)
+        };
+        let legend = match self.lines.iter().any(is_taken) {
+            true => HEIGHT - BOTTOM - height,
+            false => TOP + LEGEND,
+        };
         self.draw_frame(&x_axis, &y_axis, &mut text);
         if let Some(bound) = self.bound {
             let y = y_axis.place(bound);
@@ -79,7 +91,7 @@ impl Chart<'_> {
             let places =
                 line.points.iter().map(|(x, y)| format!("{:.1},{:.1}", x_axis.place(*x), y_axis.place(*y)));
             let places = places.collect::<Vec<_>>().join(" ");
-            let legend = TOP + 14.0 + 16.0 * idx as f64;
+            let legend = legend + LEGEND * idx as f64;
             let _ = writeln!(
                 text,
                 "<polyline points=\"{places}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.8\"/>\n\
@@ -113,8 +125,9 @@ impl Chart<'_> {
             let _ = writeln!(
                 text,
                 "<path d=\"M{x:.1} {bottom}V{TOP}\" stroke=\"#eee\"/>\
-                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{mark}</text>",
-                bottom + 16.0
+                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+                bottom + 16.0,
+                label(mark)
             );
         }
         for mark in y_axis.marks() {
@@ -122,9 +135,10 @@ impl Chart<'_> {
             let _ = writeln!(
                 text,
                 "<path d=\"M{LEFT} {y:.1}H{right}\" stroke=\"#eee\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{mark}</text>",
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 LEFT - 6.0,
-                y + 4.0
+                y + 4.0,
+                label(mark)
             );
         }
     }
@@ -159,10 +173,22 @@ impl Axis {
     fn marks(&self) -> Vec<f64> {
         let step = ((self.high - self.low) / 6.0).ceil().max(1.0) as i32;
         let powers = (self.low.floor() as i32..=self.high.ceil() as i32).filter(|power| power % step == 0);
-        let between: &[f64] =
-            if self.high - self.low > 1.5 { &[1.0] } else { &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0] };
+        let between: &[f64] = match self.high - self.low {
+            ..0.9 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
+            ..2.5 => &[1.0, 2.0, 5.0],
+            _ => &[1.0],
+        };
         let marks = powers.flat_map(|power| between.iter().map(move |mantissa| number(*mantissa, power)));
         marks.filter(|mark| (self.low..=self.high).contains(&mark.log10())).collect()
+    }
+}
+
+/// How a mark is written: a power of ten as such if it would be long.
+fn label(mark: f64) -> String {
+    let power = mark.log10();
+    match (-3.0..5.0).contains(&power) {
+        true => mark.to_string(),
+        false => format!("10<tspan dy=\"-5\" font-size=\"9\">{power:.0}</tspan>"),
     }
 }
 

@@ -1,18 +1,26 @@
 //! Charts have what they are made of, at its place.
 
-use super::{Axis, Chart, Line, svg};
+use super::{Axis, Chart, Line, label, svg};
 
 #[test]
 fn places_follow_the_logarithm() {
-    let axis = Axis { low: 0.0, high: 2.0, begin: 100.0, end: 300.0 };
-    assert_eq!([1.0, 10.0, 100.0].map(|value| axis.place(value)), [100.0, 200.0, 300.0]);
-    assert_eq!(axis.marks(), [1.0, 10.0, 100.0]);
+    let axis = Axis { low: 0.0, high: 3.0, begin: 100.0, end: 400.0 };
+    assert_eq!([1.0, 10.0, 1000.0].map(|value| axis.place(value)), [100.0, 200.0, 400.0]);
+    assert_eq!(axis.marks(), [1.0, 10.0, 100.0, 1000.0]);
+}
+
+#[test]
+fn long_numbers_are_written_as_powers_of_ten() {
+    assert_eq!([0.001, 0.5, 10_000.0].map(label), ["0.001", "0.5", "10000"]);
+    assert!(label(1e6).starts_with("10<tspan") && label(1e6).contains(">6<"));
+    assert!(label(1e-4).contains(">-4<"));
 }
 
 #[test]
 fn a_narrow_axis_has_marks_between_powers_of_ten() {
-    let axis = Axis::around([0.9, 1.6].into_iter(), 0.0, 1.0);
-    assert_eq!(axis.marks(), [1.0, 1.5]);
+    let marks = |low, high| Axis::around([low, high].into_iter(), 0.0, 1.0).marks();
+    assert_eq!(marks(0.9, 1.6), [1.0, 1.5]);
+    assert_eq!(marks(18.0, 800.0), [20.0, 50.0, 100.0, 200.0, 500.0]);
 }
 
 #[test]
