@@ -368,7 +368,8 @@ kls_status kls_function_map(const struct kls_function *function,
 kls_status kls_function_prepare(const struct kls_function *function,
                                 struct kls_error **error);
 
-// The function's address, which stays what it is whatever is defined behind it; `NULL` for `NULL`. It is valid as long as the engine.
+// The function's address, which stays what it is whatever is defined behind it; `NULL` for `NULL`. It is valid as long as the engine,
+// and that of a formula as long as there is a handle of it.
 //
 // To call it is the quickest way, and nothing stands around it: it runs on the caller's stack and cannot be stopped. What
 // it reaches must have been prepared, must be no function of the host, and must not be defined again meanwhile; otherwise

@@ -47,8 +47,9 @@ pub unsafe extern "C" fn kls_engine_new(
 ) -> kls_status {
     let body = || {
         // SAFETY: the host's promise.
-        let options = unsafe { kls_options::read(options) }?;
+        let (options, verdict) = unsafe { kls_options::read(options) }?;
         let output_data = HostData::new(options.output_data, options.output_destroy);
+        verdict?;
         // SAFETY: the host's promise.
         let place = unsafe { Place::new(engine, "engine") }?;
         // SAFETY: the host's promise.

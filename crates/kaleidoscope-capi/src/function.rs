@@ -195,7 +195,8 @@ pub unsafe extern "C" fn kls_function_prepare(
     unsafe { entry(error, body) }
 }
 
-/// The function's address, which stays what it is whatever is defined behind it; `NULL` for `NULL`. It is valid as long as the engine.
+/// The function's address, which stays what it is whatever is defined behind it; `NULL` for `NULL`. It is valid as long as the engine,
+/// and that of a formula as long as there is a handle of it.
 ///
 /// To call it is the quickest way, and nothing stands around it: it runs on the caller's stack and cannot be stopped. What
 /// it reaches must have been prepared, must be no function of the host, and must not be defined again meanwhile; otherwise

@@ -94,10 +94,10 @@ impl kls_options {
     /// # Safety
     /// `options` is null, or points to as many bytes as stand in its first field, which are an earlier version of this struct,
     /// this one, or a later one.
-    pub(crate) unsafe fn read(options: *const Self) -> Result<Self, kls_error> {
+    pub(crate) unsafe fn read(options: *const Self) -> Result<(Self, Result<(), kls_error>), kls_error> {
         let mut read = Self::USUAL;
         if options.is_null() {
-            return Ok(read);
+            return Ok((read, Ok(())));
         }
         // SAFETY: not null; the size is what every version begins with.
         let struct_size = unsafe { options.cast::<usize>().read() };
@@ -115,9 +115,9 @@ impl kls_options {
         let unknown = &bytes[known..];
         if unknown.iter().any(|&byte| byte != 0) {
             let message = "`options` asks for what this version of the library does not know";
-            return Err(kls_error::new(kls_status::KLS_INVALID_ARGUMENT, message));
+            return Ok((read, Err(kls_error::new(kls_status::KLS_INVALID_ARGUMENT, message))));
         }
-        Ok(read)
+        Ok((read, Ok(())))
     }
 
     /// The engine's own settings.

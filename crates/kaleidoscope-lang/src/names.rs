@@ -123,10 +123,17 @@ impl Names {
     /// # Panics
     /// When the id is not from these names.
     pub fn remove(&mut self, id: FunctionId) {
-        let entry = &mut self.functions[id.index()];
-        entry.state = State::Undefined;
-        let by_name = self.by_name.get_mut(&entry.signature.name).expect("every function's name is known");
-        by_name.current = by_name.current.filter(|&current| current != id);
+        let name = &self.functions[id.index()].signature.name;
+        let by_name = self.by_name.get_mut(name).expect("every function's name is known");
+        if by_name.current == Some(id) {
+            by_name.current = None;
+            let mut next = Some(by_name.youngest);
+            while let Some(of_name) = next {
+                let entry = &mut self.functions[of_name.index()];
+                entry.state = State::Undefined;
+                next = entry.older;
+            }
+        }
         self.operators.remove(id);
     }
 

@@ -93,6 +93,11 @@ pub unsafe fn call_within(
     value
 }
 
+/// Whether this thread is inside a [`call`] or an [`enter`], in a function of the host, say.
+pub fn is_inside() -> bool {
+    Thread::current().is_ok_and(|thread| thread.innermost().is_some())
+}
+
 /// Prepares for any number of calls under the same limits: each of them costs less then, and ends by itself.
 ///
 /// The deadline is that of all of them together, and an interrupter stops all that are still to come: these end with

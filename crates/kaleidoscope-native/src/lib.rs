@@ -70,7 +70,7 @@ mod trace;
 mod trap;
 
 pub use address::CodeAddress;
-pub use call::{Runtime, Scope, call, call_within, enter};
+pub use call::{Runtime, Scope, call, call_within, enter, is_inside};
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use error::{Error, ErrorKind};
 pub use exit::exit_at_once;

@@ -105,8 +105,8 @@ impl<A: Arguments> Function<A> {
     /// [calls](field@crate::Thresholds::calls) make a function hot. A definition made meanwhile may be seen by the rows still to come,
     /// or not, and so may another value that somebody gives a variable of the host.
     ///
-    /// Many rows are spread over the threads of rayon's pool, if the feature `rayon` is on, unless they assign a
-    /// [variable of the host](crate::Variable). Then functions of the host are called in no certain order, and of several rows that
+    /// Many rows are spread over the threads of rayon's pool, if the feature `rayon` is on, unless this is called inside another
+    /// evaluation, or the rows assign a [variable of the host](crate::Variable). Then functions of the host are called in no certain order, and of several rows that
     /// would fail any may be the one whose error is returned.
     ///
     /// ```
@@ -247,12 +247,14 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether so many rows are worth more threads than this, and do not work on one another.
+    /// Whether so many rows are worth more threads than this, and do not work on one another. Inside another evaluation they
+    /// are not: what stops that one must reach them, and the rows of others must not get between the two.
     #[cfg(feature = "rayon")]
     fn may_spread(self, n_rows: usize) -> bool {
         let program = || self.function.engine.jit.source.program();
         n_rows >= policy::ROWS_TO_SPREAD
             && rayon::current_num_threads() > 1
+            && !kaleidoscope_native::is_inside()
             && !program().may_assign(self.function.id)
     }
 

@@ -3,7 +3,7 @@
 //! Mistakes in a user's program are no errors in this sense; they come as [`crate::Diagnostic`]s, and from calls as
 //! [`crate::CallError`]s.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, quoted};
 use kaleidoscope_lang::MAX_PARAMETERS;
 use std::fmt;
 
@@ -55,7 +55,7 @@ impl Error {
     }
 
     pub(crate) fn wrong_arity(name: &str, asked: u32, takes: u32) -> Self {
-        let message = format!("`{name}` was asked for with {asked} arguments, and takes {takes}");
+        let message = format!("{} was asked for with {asked} arguments, and takes {takes}", quoted(name));
         Self { kind: ErrorKind::WrongArity, message, source: None }
     }
 

@@ -82,9 +82,10 @@ impl Failure {
                 );
                 (Code::StaleArity, message)
             }
-            Self::ArgumentCount { name, given, takes } => {
-                (Code::WrongArgumentCount, format!("`{name}` takes {}, not {given}", arguments(takes)))
-            }
+            Self::ArgumentCount { name, given, takes } => (
+                Code::WrongArgumentCount,
+                format!("{} takes {}, not {given}", quoted(&name), arguments(takes)),
+            ),
             Self::ColumnLength { column, given, takes } => (
                 Code::WrongColumnLength,
                 format!("column {column} has {given} values, and there is room for {takes} results"),
@@ -129,6 +130,11 @@ impl Failure {
     pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {
         Self::Panic { text: panic_text(payload) }
     }
+}
+
+/// The function's name; a formula's is no user's concern.
+pub(crate) fn quoted(name: &str) -> String {
+    if name.starts_with('$') { "the formula".to_owned() } else { format!("`{name}`") }
 }
 
 /// `1 argument`, `2 arguments`

@@ -250,7 +250,7 @@ impl DynFunction {
         &self.handle
     }
 
-    /// The function's name.
+    /// The function's name; of a formula one that no program can write, and that another formula may get when this one is gone.
     pub fn name(&self) -> Arc<str> {
         self.handle.signature().name
     }

@@ -41,7 +41,8 @@ pub enum Origin {
 }
 
 impl Engine {
-    /// The functions that programs can call by their names, operators included, in the order in which the names first occurred.
+    /// The functions that programs can call by their names, operators included, in the order in which
+    /// names and numbers of parameters first occurred together.
     ///
     /// ```
     /// use kaleidoscope::{Engine, Origin};

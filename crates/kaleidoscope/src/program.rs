@@ -140,7 +140,12 @@ impl Program {
         }
         let provided: HashSet<_> = provided.iter().filter_map(|name| names.current(name)).collect();
         let is_hidden = |id: &FunctionId| {
-            matches!(names.state(*id), State::Maths(_) | State::Host) && !provided.contains(id)
+            let is_provided = match names.state(*id) {
+                State::Maths(_) => true,
+                State::Host => self.hosts.get(id).is_some_and(|host| host.version == 0),
+                _ => false,
+            };
+            is_provided && !provided.contains(id)
         };
         let hidden: Vec<_> = names.known().filter(is_hidden).collect();
         hidden.into_iter().for_each(|id| names.remove(id));

@@ -63,7 +63,7 @@ impl<A: Arguments> Function<A> {
 
 impl DynFunction {
     /// The function's address for ever, as [`Function::pointer`] gives it: of a C function with as many doubles as
-    /// [`Self::arity`] says.
+    /// [`Self::arity`] says. It is valid as long.
     pub fn address(&self) -> *const () {
         self.handle().callable.address().get() as *const ()
     }

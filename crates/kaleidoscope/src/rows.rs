@@ -15,6 +15,7 @@ use kaleidoscope_codegen::{Callee, CodeGenerator, HotUnit, NoCode, Part, Rows, V
 use kaleidoscope_lang::code::{Arithmetic, FunctionId, Op};
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_native::maths::VECTOR_LANES;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(crate) fn prepare(
     let Some(threads) = &shared.compile_threads else { return Ok(()) };
     let advise = |n_rows| policy::advise_rows(shared.settings.mode, n_rows, shared.settings.thresholds);
     let Some(WantedRows { version, advice }) = jit.note_rows(key, n_rows, advise) else { return Ok(()) };
-    let making = Making { jit: Arc::clone(jit), id, key, version };
+    let making = Making { jit: Arc::clone(jit), id, key, version, is_over: Cell::new(false) };
     if advice == RowsAdvice::AtOnce {
         let made = threads.run(move |generator| {
             let made = making.make(Ok(generator));
@@ -52,12 +53,15 @@ struct Making {
     id: FunctionId,
     key: RowsKey,
     version: u32,
+    /// Whether there was code, which was put in its place or came too late: others may be making code by now.
+    is_over: Cell<bool>,
 }
 
 impl Drop for Making {
     fn drop(&mut self) {
-        // Nothing happens where code was installed.
-        self.jit.refuse_rows(self.key, self.version);
+        if !self.is_over.get() {
+            self.jit.refuse_rows(self.key, self.version);
+        }
     }
 }
 
@@ -95,7 +99,10 @@ impl Making {
     /// Puts the code where it is looked for, or tells why there is none: then calls have to do.
     fn finish(&self, made: Result<Option<Body>, Failure>) -> Result<(), Failure> {
         match made {
-            Ok(Some(body)) => self.jit.install_rows(self.key, Box::new(body)),
+            Ok(Some(body)) => {
+                self.is_over.set(true);
+                self.jit.install_rows(self.key, Box::new(body))
+            }
             Ok(None) => Ok(()),
             Err(Failure::Compile { body, reason }) => {
                 self.jit.source.tell(|| Event::Failed { body, reason: reason.to_string() })

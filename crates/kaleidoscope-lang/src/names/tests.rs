@@ -161,9 +161,15 @@ fn a_removed_name_means_nothing() {
     let (not, rest) = (Sign::new("!").unwrap(), Sign::new("%").unwrap());
     assert_eq!((names.prefix_operator(not), names.binary_operator(rest)), (None, None));
 
+    // Whatever number of parameters it had, the name can be declared again.
+    commit(&mut names, "def f(x) x; def f(x y) x;");
+    names.remove(names.current("f").unwrap());
+    commit(&mut names, "extern f(x);");
+    assert_eq!(names.current("f"), Some(id(&names, "f", 1)));
+
     let sin = names.current("sin").unwrap();
     names.remove(sin);
     assert_eq!((names.current("sin"), names.state(sin)), (None, State::Undefined));
     assert!(names.known().all(|id| id != sin));
-    assert_eq!(names.known().count() + 3, names.n_functions());
+    assert_eq!(names.known().count() + 4, names.n_functions());
 }

@@ -57,7 +57,7 @@ impl Engine {
     /// It is as if the host had a `def` of its own. A function that had the name is replaced for every call that begins
     /// after this has returned, also in code that exists, and handles made before reach the closure; with another number of parameters,
     /// calls that were written for the old number get an error. A program's `def` of the name replaces the closure in its turn, which is
-    /// then kept until the engine goes or the name is registered again. A closure that was replaced by another one, or
+    /// then kept until the engine goes or the name is registered again with as many parameters. A closure that was replaced by another one, or
     /// [removed](Self::remove), is dropped when no call is inside.
     ///
     /// The closure runs on the thread and the stack of whoever evaluates, with no lock held: it may call the engine, and

@@ -377,8 +377,10 @@ impl<S: Source> Jit<S> {
             let facts = body.facts.clone();
             let mut loops = Vec::new();
             if let Some(heat) = body.heat() {
-                self.table().heats.remove(&heat.number());
+                let mut table = self.table();
+                table.heats.remove(&heat.number());
                 loops = heat.take_loops();
+                table.forget_loops(heat.number(), &loops);
             }
             drop(body);
             told = told.and(self.source.freed(&facts));

@@ -129,6 +129,18 @@ impl Table {
         }
     }
 
+    /// Notes that the loops of counting code of this number have better code no more.
+    pub(super) fn forget_loops(&mut self, heat: u32, loops: &[Body]) {
+        for body in loops {
+            let Part::Loop(nth) = body.part() else { continue };
+            for (carried, _) in &body.carries {
+                if let Some(carriers) = self.carriers.get_mut(carried) {
+                    carriers.remove(&Carrier::Loop { heat, nth });
+                }
+            }
+        }
+    }
+
     /// Takes the bodies that carry this function from where calls and loops find them.
     pub(super) fn take_carriers(&mut self, carried: StubId) -> Vec<Body> {
         let carriers = self.carriers.remove(&carried).unwrap_or_default();

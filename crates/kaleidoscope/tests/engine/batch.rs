@@ -508,3 +508,16 @@ mod code {
         });
     }
 }
+
+/// Many rows inside another evaluation stay on its thread, where what stops it reaches them.
+#[test]
+fn a_map_inside_a_limited_scope_ends_with_it() {
+    let engine = engine(Mode::default());
+    engine.run("def endless(x) for i = 0, 1 in x;");
+    let endless = engine.function::<(f64,)>("endless").unwrap();
+    let column = vec![1.0; 100_000];
+    let mut out = vec![0.0; column.len()];
+    let limited = engine.within(Duration::from_millis(20));
+    let ended = limited.enter(|_| endless.map(&[&column], &mut out).unwrap_err().code()).unwrap();
+    assert_eq!(ended, Code::TimedOut);
+}

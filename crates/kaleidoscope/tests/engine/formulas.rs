@@ -18,7 +18,9 @@ fn a_formula_takes_its_parameters_in_their_order() {
         assert_eq!(f.call(&[4.0, 2.0, 1.0]).unwrap(), 0.5);
         assert_eq!(f.typed::<(f64, f64, f64)>().unwrap().call((8.0, 2.0, 1.0)).unwrap(), 0.25);
         assert_eq!(f.typed::<(f64,)>().unwrap_err().kind(), ErrorKind::WrongArity);
-        assert_eq!(f.call(&[1.0]).unwrap_err().code(), Code::WrongArgumentCount);
+        let error = f.call(&[1.0]).unwrap_err();
+        assert_eq!(error.code(), Code::WrongArgumentCount);
+        assert_eq!(error.to_string(), "the formula takes 3 arguments, not 1");
         assert_eq!(f.parameters().collect::<Vec<_>>(), ["a", "b", "unused"]);
         assert_eq!((f.text(), f.function().arity()), ("b / a + unused * 0", 3));
         assert_eq!(formula(&engine, "6 * 7", &[]).call(&[]).unwrap(), 42.0);
