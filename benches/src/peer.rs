@@ -99,9 +99,7 @@ pub fn c_program(compiler: &str, source: &Path) -> Option<PathBuf> {
     let sources = [&root().join("benches/hot/main.c"), source];
     let name = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
     let (folder, stem) = (name(source.parent().and_then(Path::file_name)), name(source.file_stem()));
-    let program = target_dir().join(format!("peers/{folder}-{stem}-{compiler}"));
-    fs::create_dir_all(target_dir().join("peers"))
-        .unwrap_or_else(|error| end(&format!("{}: {error}", program.display())));
+    let program = place(&format!("{folder}-{stem}-{compiler}"));
     match Command::new(compiler).args(C_FLAGS).arg("-o").arg(&program).args(sources).arg("-lm").status() {
         Ok(status) if status.success() => Some(program),
         Ok(status) => end(&format!("{compiler} failed on {}: {status}", source.display())),
@@ -115,16 +113,21 @@ pub fn c_program(compiler: &str, source: &Path) -> Option<PathBuf> {
 /// A peer in Rust, one file, made by the `rustc` of this build for this very processor; the process ends with a message if that fails.
 pub fn rust_program(source: &Path) -> PathBuf {
     let name = source.file_stem().unwrap_or_default().to_string_lossy();
-    let program = target_dir().join(format!("peers/{name}-rust"));
+    let program = place(&format!("{name}-rust"));
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let flags = ["--edition", "2024", "-C", "opt-level=3", "-C", "target-cpu=native", "-o"];
-    fs::create_dir_all(target_dir().join("peers"))
-        .unwrap_or_else(|error| end(&format!("{}: {error}", program.display())));
     let made = Command::new(rustc).args(flags).arg(&program).arg(source).status();
     if !made.is_ok_and(|status| status.success()) {
         end(&format!("{} could not be compiled", source.display()));
     }
     program
+}
+
+/// Where the peer of this name is to be.
+fn place(name: &str) -> PathBuf {
+    let folder = target_dir().join("peers");
+    fs::create_dir_all(&folder).unwrap_or_else(|error| end(&format!("{}: {error}", folder.display())));
+    folder.join(name)
 }
 
 /// A Python with these packages of PyPI's, in an environment of its own. Nothing if it cannot be had, which is said.

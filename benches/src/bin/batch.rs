@@ -28,14 +28,14 @@ const FACTORS: [usize; 4] = [7_919, 104_729, 1_299_709, 15_485_863];
 /// Rounds of a turn.
 const N_IN_A_TURN: usize = 5;
 
-/// Packages of Python's.
+/// Packages of Python's, which bring NumPy.
 const PACKAGES: &[&str] = &["numexpr", "numba"];
 
 fn main() {
     let n_rounds = number("--rounds").unwrap_or(5);
     let n_rows = number("--rows").unwrap_or(10_000_000);
     let rust = rust_program(&root().join("benches/batch/loops.rs"));
-    let python = python_program(&["numpy", "numexpr", "numba"]);
+    let python = python_program(PACKAGES);
     let engine = Engine::builder().mode(Mode::Lazy).build().expect("there is memory for an engine");
     let mut lines = Vec::new();
     println!(

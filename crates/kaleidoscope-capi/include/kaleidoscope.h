@@ -409,7 +409,7 @@ const char *kls_outcome_text(const struct kls_outcome *outcome);
 // Gives an outcome back; nothing for `NULL`.
 void kls_outcome_free(struct kls_outcome *outcome);
 
-// Prepares for many calls, which cost a third of what they cost each by itself, and calls `body` with `data`: it makes the calls by
+// Prepares for many calls, which cost a fraction of what they cost each by itself, and calls `body` with `data`: it makes the calls by
 // kls_scope_call.
 //
 // The time limit of the engine is that of all calls together, and kls_engine_interrupt stops all that are still to come. What is redefined

@@ -1,7 +1,7 @@
 //! Functions of the host that programs call, and the data that goes with functions of the host.
 
 use std::cell::RefCell;
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 
 use crate::engine::kls_engine;
 use crate::entry::{borrowed, entry, text};
@@ -102,12 +102,10 @@ pub unsafe extern "C" fn kls_engine_register(
 pub unsafe extern "C" fn kls_call_fail(call: *mut kls_call, message: *const c_char) {
     // SAFETY: the host's promise.
     let Ok(call) = (unsafe { borrowed(call, "call") }) else { return };
-    // SAFETY: the host's promise.
-    let message = match unsafe { text(message, "message") } {
-        Ok(message) => message.to_owned(),
-        Err(_) if message.is_null() => "no reason given".to_owned(),
+    let message = match message.is_null() {
+        true => "no reason given".to_owned(),
         // SAFETY: not null, so the host's promise.
-        Err(_) => unsafe { std::ffi::CStr::from_ptr(message) }.to_string_lossy().into_owned(),
+        false => unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned(),
     };
     call.failure.replace(Some(message));
 }

@@ -20,7 +20,7 @@ pub struct kls_scope<'scope> {
 /// What is done inside of a scope. It must not leave by a C++ exception or longjmp.
 pub type kls_scope_body = Option<unsafe extern "C" fn(scope: *const kls_scope<'_>, data: *mut c_void)>;
 
-/// Prepares for many calls, which cost a third of what they cost each by itself, and calls `body` with `data`: it makes the calls by
+/// Prepares for many calls, which cost a fraction of what they cost each by itself, and calls `body` with `data`: it makes the calls by
 /// kls_scope_call.
 ///
 /// The time limit of the engine is that of all calls together, and kls_engine_interrupt stops all that are still to come. What is redefined

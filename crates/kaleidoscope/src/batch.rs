@@ -106,8 +106,8 @@ impl<A: Arguments> Function<A> {
     /// or not, and so may another value that somebody gives a variable of the host.
     ///
     /// Many rows are spread over the threads of rayon's pool, if the feature `rayon` is on, unless this is called inside another
-    /// evaluation, or the rows assign a [variable of the host](crate::Variable). Then functions of the host are called in no certain order, and of several rows that
-    /// would fail any may be the one whose error is returned.
+    /// evaluation, or the rows assign a [variable of the host](crate::Variable). Then functions of the host are called in no certain
+    /// order, and of several rows that would fail any may be the one whose error is returned.
     ///
     /// ```
     /// use kaleidoscope::Engine;

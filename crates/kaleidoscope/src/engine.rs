@@ -229,8 +229,8 @@ impl Engine {
         let program = shared.program();
         let unit = match item {
             Item::Definition { id, .. } => {
-                let Some(definition) = program.definition(*id) else { return Ok(None) };
-                program.unit(Arc::clone(&definition.function), Some(*id), definition.version)
+                let Some(unit) = program.unit_of(*id) else { return Ok(None) };
+                unit
             }
             Item::Expression { function, .. } => program.unit(Arc::clone(function), None, 1),
             _ => return Ok(None),
@@ -270,11 +270,16 @@ impl Engine {
         program.names.commit(item);
         let Item::Definition { id, function, .. } = item else { return Ok(Commit::default()) };
         let version = program.define(*id, Arc::clone(function), source);
-        let mut replaced = self.jit.define(stub_of(*id), version);
-        if let Some(before) = before.filter(|before| before != id) {
+        Ok(Commit { version, replaced: self.supersede(before, *id, version) })
+    }
+
+    /// The function of this id has a new version, and its name, which meant `before`, means it.
+    pub(crate) fn supersede(&self, before: Option<FunctionId>, id: FunctionId, version: u32) -> Replaced {
+        let replaced = self.jit.define(stub_of(id), version);
+        match before.filter(|before| *before != id) {
             // The name has another arity now: the old function is withdrawn.
-            replaced = replaced.and(self.jit.define(stub_of(before), version));
+            Some(before) => replaced.and(self.jit.define(stub_of(before), version)),
+            None => replaced,
         }
-        Ok(Commit { version, replaced })
     }
 }

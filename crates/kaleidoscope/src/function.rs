@@ -96,7 +96,7 @@ impl Engine {
         Ok(DynFunction { handle: Handle::of_name(self, name)? })
     }
 
-    /// Prepares for many calls, which cost a third of what they cost each by itself. The body makes them by the scope.
+    /// Prepares for many calls, which cost a fraction of what they cost each by itself. The body makes them by the scope.
     ///
     /// Each call ends by itself: after an error the next one can be made. The time limit of the engine is that of all of them
     /// together, and an interrupter stops all that are still to come. What is redefined meanwhile keeps its memory

@@ -15,6 +15,7 @@ pub(crate) use provided::{PROVIDED_FUNCTIONS, maths_entry};
 pub(crate) use register::Registration;
 pub(crate) use table::{HostEntry, HostTable};
 
+use crate::raw::f64_for;
 use crate::raw::sealed::Arguments;
 use std::error::Error;
 
@@ -91,12 +92,6 @@ mod sealed {
             self.map_err(E::into)
         }
     }
-}
-
-macro_rules! f64_for {
-    ($arg:ident) => {
-        f64
-    };
 }
 
 macro_rules! host_function {

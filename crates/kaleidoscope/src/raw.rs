@@ -43,7 +43,8 @@ impl<A: Arguments> Function<A> {
 
     /// The function's address for ever, whatever is defined behind it: a C function of doubles, to be handed to C.
     ///
-    /// It is valid as long as the engine, and that of a formula as long as there is a handle of it. Calls of it are raw calls: [`Function::call_raw`] says what they must keep to.
+    /// It is valid as long as the engine, and that of a formula as long as there is a handle of it. Calls of it are raw calls:
+    /// [`Function::call_raw`] says what they must keep to.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -91,11 +92,13 @@ pub(crate) mod sealed {
     }
 }
 
+/// `f64`, once for each name in a macro's list.
 macro_rules! f64_for {
     ($arg:ident) => {
         f64
     };
 }
+pub(crate) use f64_for;
 
 macro_rules! arguments {
     ($arity:literal: $($arg:ident)*) => {

@@ -4,7 +4,6 @@ use super::{HostCall, HostEntry, HostFunction, HostValue, sealed};
 use crate::config::Builder;
 use crate::jit::Replaced;
 use crate::program::Program;
-use crate::shared::stub_of;
 use crate::{Engine, Error};
 use kaleidoscope_lang::MAX_PARAMETERS;
 use kaleidoscope_lang::names::State;
@@ -157,15 +156,11 @@ impl Engine {
         self.declare(program, program.names.n_functions() + usize::from(known.is_none()))?;
         let old = hosts.set(stub.id(), entry);
         let (id, version) = program.provide(&name, stub);
-        let mut replaced = self.jit.define(stub_of(id), version);
-        let mut withdrawn = None;
-        if let Some(before) = before.filter(|before| *before != id) {
-            // The name has another arity now: the old function is withdrawn.
-            replaced = replaced.and(self.jit.define(stub_of(before), version));
-            withdrawn = program.host(before).and_then(|host| {
-                hosts.set(host.stub.id(), HostEntry::withdrawn(Arc::clone(&name), Some(arity)))
-            });
-        }
+        let replaced = self.supersede(before, id, version);
+        let withdrawn = before.filter(|before| *before != id).and_then(|before| {
+            let stub = program.host(before)?.stub.id();
+            hosts.set(stub, HostEntry::withdrawn(name, Some(arity)))
+        });
         Ok(Provision { replaced, old: [old, withdrawn] })
     }
 }

@@ -433,7 +433,8 @@ fn a_closure_may_stop_its_evaluation() {
                 1.0
             })
             .unwrap();
-        check(&engine, "def f(x) stop() + (for i = 0, 1 in x); f(1); 2;", &[2.0], &["KLS3005"]);
+        check(&engine, "def f(x) stop() + (for i = 0, 1 in x); def g(x) stop() + x;", &[], &[]);
+        check(&engine, "f(1); stop(); g(1); g(1); 2;", &[2.0], &["KLS3005"; 4]);
     }
 }
 

@@ -125,18 +125,3 @@ fn loops_of_maths_and_of_output_are_stopped() {
         }
     }
 }
-
-#[test]
-fn a_request_made_by_a_function_of_the_host_ends_the_evaluation() {
-    for &mode in Mode::ALL {
-        let engine = small(mode);
-        let interrupter = engine.interrupter();
-        engine
-            .register("stop", move || {
-                interrupter.interrupt();
-                0.0
-            })
-            .unwrap();
-        check(&engine, "def f(x) stop() + x; stop(); 1; f(1); f(1);", &[1.0], &["KLS3005"; 3]);
-    }
-}
