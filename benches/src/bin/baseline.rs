@@ -66,13 +66,20 @@ fn measure(function: &Function, counts: bool) -> Pairs {
     };
     let mut compiler = Compiler::new(address).expect("Cranelift can be set up");
     let cells = vec![i64::MAX; n_cells(function)];
-    let heat = counts.then_some(Heat { cells: cells.as_ptr().addr(), hot: SLOT, thunk: Some(SLOT), body: 0 });
+    let heat = counts.then_some(Heat {
+        cells: cells.as_ptr().addr(),
+        hot: SLOT,
+        thunk: Some(SLOT),
+        body: 0,
+        tail_calls: 10_000,
+    });
     let unit = Unit {
         function,
         id: None,
         callees: &|_| Callee::Slot { address: SLOT },
         variables: &|_| unreachable!("there are no variables of the host"),
         heat,
+        once: false,
     };
     let ours = || {
         let code = compiler.compile(&unit).expect("the function is small");

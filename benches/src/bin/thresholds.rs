@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-const TRIED: &[u32] = &[100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000];
+const TRIED: &[u32] = &[100, 1_000, 10_000, 30_000, 60_000, 100_000, 200_000, 600_000, 1_000_000, 3_000_000];
 
 const NEVER: Thresholds = Thresholds { calls: u32::MAX, turns: u32::MAX };
 

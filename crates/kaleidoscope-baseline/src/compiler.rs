@@ -2,16 +2,17 @@
 
 use std::fmt;
 
-use cranelift_codegen::Context;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::ExternalName;
 use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::{Context, FinalizedRelocTarget};
 use kaleidoscope_lang::maths::MathsFunction;
 
+use crate::around::{Reference, Target, count_around};
 use crate::effort::{Effort, effort};
-use crate::entry::{Reentry, count_entries};
 use crate::lower::{Maths, lower, lower_thunk};
-use crate::{Callee, Error, Unit, target};
+use crate::{Error, Unit, target};
 
 /// Compiles one function after the other.
 ///
@@ -51,18 +52,20 @@ impl Compiler {
         let found = effort(unit.function, unit.heat.is_some());
         let (effort, shape) = found.ok_or_else(|| Error::too_large(name))?;
         self.context.clear();
-        lower(&mut self.context.func, unit, &shape, &self.maths);
-        let code = self.generate(name, effort);
-        if effort == Effort::Quick {
+        let has_frame = lower(&mut self.context.func, unit, &shape, &self.maths);
+        let is_large = effort == Effort::Quick;
+        // What is in memory anyway loses little, and what is called once will hardly be hot.
+        let code = self.generate(name, if unit.once && has_frame { Effort::Quick } else { effort });
+        if is_large {
             self.context = Context::new();
         }
-        let (Code { mut bytes, align }, calls) = code?;
+        let (mut code, references) = code?;
         if let Some(heat) = &unit.heat {
-            let slot = if shape.has_tail_call { own_slot(unit) } else { None };
-            let reentry = Reentry { calls, slot };
-            bytes = count_entries(&bytes, align, unit.function.n_params as usize, heat, &reentry);
+            let slot = if shape.has_tail_call { unit.own_slot() } else { None };
+            (code.bytes, code.entry) =
+                count_around(&code.bytes, code.align, unit.function, heat, &references, slot);
         }
-        Ok(Code { bytes, align })
+        Ok(code)
     }
 
     /// Code by which counting code calls `hot`: what [`Heat::thunk`](crate::Heat::thunk) wants. `hot` is the address of a
@@ -76,31 +79,27 @@ impl Compiler {
         self.generate("hot", Effort::Full).map(|(code, _)| code)
     }
 
-    /// The code, and where in it are the calls of itself.
-    fn generate(&mut self, name: &str, effort: Effort) -> Result<(Code, Vec<usize>), Error> {
+    /// The code, and its references to what is around it.
+    fn generate(&mut self, name: &str, effort: Effort) -> Result<(Code, Vec<Reference>), Error> {
         let isa = match effort {
             Effort::Full => &self.full,
-            Effort::Straight | Effort::Quick => &self.quick,
+            Effort::Quick => &self.quick,
         };
-        let compiled = self
-            .context
+        self.context
             .compile(&**isa, &mut ControlPlane::default())
             .map_err(|error| Error::failed(name, &error.inner))?;
-        let calls = compiled.buffer.relocs().iter().map(|reloc| {
+        let names = self.context.func.params.user_named_funcs();
+        let compiled = self.context.compiled_code().expect("it has just been compiled");
+        let references = compiled.buffer.relocs().iter().map(|reloc| {
             debug_assert_eq!(reloc.kind, Reloc::X86CallPCRel4, "all else is referred to by address");
-            reloc.offset as usize
+            let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = reloc.target else {
+                unreachable!("code refers to what `Target` names")
+            };
+            Reference { at: reloc.offset as usize, target: Target::of_name(&names[name]) }
         });
-        let calls = calls.collect();
+        let references = references.collect();
         let align = compiled.buffer.alignment as usize;
-        Ok((Code { bytes: compiled.code_buffer().to_vec(), align }, calls))
-    }
-}
-
-/// The slot by which the function is called; none if it has no id, and so cannot call itself.
-fn own_slot(unit: &Unit<'_>) -> Option<usize> {
-    match (unit.callees)(unit.id?) {
-        Callee::Slot { address } => Some(address),
-        Callee::Maths(_) => None,
+        Ok((Code { bytes: compiled.code_buffer().to_vec(), align, entry: 0 }, references))
     }
 }
 
@@ -114,8 +113,10 @@ impl fmt::Debug for Compiler {
 /// function has.
 #[derive(Clone, Debug)]
 pub struct Code {
-    /// The machine code, its constants included. It starts with the first instruction.
+    /// The machine code, its constants included.
     pub bytes: Vec<u8>,
+    /// Where in the bytes it is to be called.
+    pub entry: usize,
     /// The bytes of which its address must be a multiple, a power of two.
     pub align: usize,
 }

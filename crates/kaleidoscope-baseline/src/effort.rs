@@ -18,10 +18,7 @@ use kaleidoscope_lang::shape::Shape;
 pub(crate) enum Effort {
     /// With good use of registers.
     Full,
-    /// In half the time, for code that has no branches and counts: values that live through calls are in memory either way,
-    /// so that it runs only a little longer, and when that is often it is made again.
-    Straight,
-    /// With most values in memory.
+    /// In little more than half the time, with most values in memory.
     Quick,
 }
 
@@ -46,7 +43,6 @@ pub(crate) fn effort(function: &Function, counts: bool) -> Option<(Effort, Shape
         // A bit for each value that lives through a block: a dozen take as long as anything else.
         + n_values * shape.assigned.len() / 12;
     let effort = match weight {
-        ..=MOST_FOR_FULL if counts && shape.assigned.is_empty() => Effort::Straight,
         ..=MOST_FOR_FULL => Effort::Full,
         _ => Effort::Quick,
     };

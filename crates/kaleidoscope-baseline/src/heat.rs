@@ -1,6 +1,6 @@
 //! How code counts how often it runs, and where it asks for better code.
 
-use kaleidoscope_lang::code::{Function, Op};
+use kaleidoscope_lang::code::Function;
 
 /// Counters, and whom the code calls when one has run out.
 ///
@@ -8,12 +8,11 @@ use kaleidoscope_lang::code::{Function, Op};
 /// - Cell 0 is the countdown of entries.
 /// - The loop of number `k`, from 0 in the order of their `Op::Loop`s, has cell `1 + 2 * k`, the countdown of its
 ///   turns, and the next, the address of code for the rest of the loop, 0 while there is none.
-/// - If the function calls itself in tail position, the last cell is the countdown of that.
 ///
-/// At each entry, each turn of a loop after its first and each tail call, the code takes 1 off the countdown in
-/// memory, and when that leaves 0 or less it reports. A tail call is reported as an entry: it is made one, which takes a
-/// frame of stack, with the countdown of entries at 0. The code neither locks nor uses atomic instructions: when two threads
-/// count at once, a count may be lost.
+/// At each entry and each turn of a loop after its first, the code takes 1 off the countdown in memory, and when that leaves 0 or
+/// less it reports. It neither locks nor uses atomic instructions: when two threads count at once, a count may be lost.
+/// Calls of the function itself in tail position are counted by each activation for itself, in a register, and reported as the
+/// entries that they are when there have been `tail_calls` of them, and again after as many.
 ///
 /// Whom it reports to is a function with the C ABI of doubles and two parameters: `body`, and -1 for an entry or the
 /// number of the loop. It sets the countdown again, for an entry that of tail calls as
@@ -28,7 +27,8 @@ use kaleidoscope_lang::code::{Function, Op};
 ///
 /// Loops do not call the function directly but by a thunk, made once by
 /// [`Compiler::hot_thunk`](crate::Compiler::hot_thunk), which keeps all registers. With an ordinary call in it, even
-/// one that is hardly ever made, a loop keeps next to nothing in registers: it ran four times as long.
+/// one that is hardly ever made, a loop keeps next to nothing in registers: it ran four times as long. Loops that call a function
+/// of the program in every turn keep nothing there anyway; they count and report by an ordinary call around the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heat {
     /// The address of the cells, aligned to 8.
@@ -39,10 +39,31 @@ pub struct Heat {
     pub thunk: Option<usize>,
     /// The first argument of the function that it calls.
     pub body: u32,
+    /// After how many calls of the function itself in tail position an activation reports; not 0.
+    pub tail_calls: u32,
+}
+
+/// The size of a cell in bytes.
+const CELL: usize = size_of::<i64>();
+
+impl Heat {
+    /// Where the countdown of entries is.
+    pub(crate) fn entries(&self) -> usize {
+        self.cells
+    }
+
+    /// Where the countdown of a loop is.
+    pub(crate) fn turns(&self, number: usize) -> usize {
+        self.cells + CELL * (1 + 2 * number)
+    }
+
+    /// Where the address of code for the rest of the loop is.
+    pub(crate) fn rest(&self, number: usize) -> usize {
+        self.turns(number) + CELL
+    }
 }
 
 /// How many cells the code of a function needs.
 pub fn n_cells(function: &Function) -> usize {
-    let has_tail_call = function.ops.iter().any(|op| matches!(op, Op::TailCall));
-    1 + 2 * function.n_loops() + usize::from(has_tail_call)
+    1 + 2 * function.n_loops()
 }

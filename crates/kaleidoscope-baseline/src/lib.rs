@@ -10,9 +10,9 @@
 
 #![forbid(unsafe_code)]
 
+mod around;
 mod compiler;
 mod effort;
-mod entry;
 mod error;
 mod heat;
 mod lower;
@@ -51,6 +51,19 @@ pub struct Unit<'a> {
     pub variables: &'a dyn Fn(HostVariable) -> usize,
     /// How the code counts; it does not if this is none.
     pub heat: Option<Heat>,
+    /// Whether the one call known of is made once: then code that calls in all its loops, and so has its time there, is made faster
+    /// and runs slower.
+    pub once: bool,
+}
+
+impl Unit<'_> {
+    /// The slot by which the function is called; none if it has no id, and so cannot call itself.
+    fn own_slot(&self) -> Option<usize> {
+        match (self.callees)(self.id?) {
+            Callee::Slot { address } => Some(address),
+            Callee::Maths(_) => None,
+        }
+    }
 }
 
 impl fmt::Debug for Unit<'_> {

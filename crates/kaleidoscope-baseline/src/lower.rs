@@ -21,20 +21,25 @@ pub(crate) use thunk::lower_thunk;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{self, Block, BlockArg, InsertBuilder, InstBuilder, Value, types};
+use cranelift_codegen::isa::CallConv;
 use cranelift_codegen::packed_option::ReservedValue;
 use kaleidoscope_lang::code::{Arithmetic, Local, Op};
 use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::shape::Shape;
 
 use crate::Unit;
+use crate::around::MOST_IN_REGISTERS;
 use call::{Signatures, signature};
 use counting::{Counting, Turning};
 use frame::Frame;
 use scope::Scope;
 
-/// Makes the body of `func`, which is empty.
-pub(crate) fn lower(func: &mut ir::Function, unit: &Unit<'_>, shape: &Shape, maths: &Maths) {
-    Lowering::new(func, unit, shape, maths).run();
+/// Makes the body of `func`, which is empty. Whether its variables are in its frame.
+pub(crate) fn lower(func: &mut ir::Function, unit: &Unit<'_>, shape: &Shape, maths: &Maths) -> bool {
+    let lowering = Lowering::new(func, unit, shape, maths);
+    let has_frame = lowering.frame.is_some();
+    lowering.run();
+    has_frame
 }
 
 /// What an operation takes and leaves.
@@ -43,6 +48,9 @@ enum Operand {
     Number(Value),
     /// Stands for 1 or 0.
     Truth(Value),
+    /// What a variable in the frame holds, which is read when it is needed: most often behind a call that would
+    /// have it saved.
+    Variable(Local),
 }
 
 /// The end of a branch that can be reached.
@@ -83,6 +91,8 @@ struct Lowering<'a> {
     /// Where tail calls jump to, with a parameter for each of the function's.
     start: Option<Block>,
     stack: Vec<Operand>,
+    /// Where on the stack there are variables.
+    unread: Vec<usize>,
     variables: Vec<Value>,
     /// Where the variables are instead, if they are memory.
     frame: Option<Frame>,
@@ -92,12 +102,19 @@ struct Lowering<'a> {
     n_brackets: usize,
     n_loops: usize,
     counting: Option<Counting>,
+    /// How many tail calls are left before one is reported, if they are counted.
+    tail_calls_left: Option<Value>,
 }
 
 impl<'a> Lowering<'a> {
     fn new(func: &'a mut ir::Function, unit: &'a Unit<'a>, shape: &'a Shape, maths: &'a Maths) -> Self {
         let function = unit.function;
         func.signature = signature(function.n_params as usize);
+        let counts_tail_calls = unit.heat.is_some() && shape.has_tail_call;
+        if counts_tail_calls && function.n_params as usize <= MOST_IN_REGISTERS {
+            // The same as the C ABI, as long as all parameters are in registers.
+            func.signature.call_conv = CallConv::Tail;
+        }
         let mut lowering = Self {
             cursor: FuncCursor::new(func),
             unit,
@@ -107,6 +124,7 @@ impl<'a> Lowering<'a> {
             block: None,
             start: None,
             stack: Vec::with_capacity(function.max_stack as usize),
+            unread: Vec::new(),
             variables: vec![Value::reserved_value(); function.locals.len()],
             frame: None,
             scope: Scope::new(function),
@@ -114,6 +132,7 @@ impl<'a> Lowering<'a> {
             n_brackets: 0,
             n_loops: 0,
             counting: unit.heat.map(|heat| Counting::new(heat, function)),
+            tail_calls_left: None,
         };
         lowering.begin();
         lowering
@@ -132,12 +151,18 @@ impl<'a> Lowering<'a> {
         }
         let start = self.append();
         self.start = Some(start);
-        let args = self.pass(&args);
+        let mut args = self.pass(&args);
+        let all_tail_calls = self.all_tail_calls();
+        let counts_tail_calls = all_tail_calls.is_some();
+        args.extend(all_tail_calls);
         self.jump(start, &args);
         self.enter(start);
         if self.frame.is_none() {
             let params: Vec<_> = (0..n_params).map(|_| self.parameter(start)).collect();
             self.set_parameters(&params);
+        }
+        if counts_tail_calls {
+            self.tail_calls_left = Some(self.cursor.func.dfg.append_block_param(start, types::I64));
         }
     }
 
@@ -150,11 +175,11 @@ impl<'a> Lowering<'a> {
                 }
                 Op::Get(variable) => {
                     self.scope.read(variable, at);
-                    let value = self.get(variable);
-                    self.push(value);
+                    self.push_variable(variable);
                 }
                 Op::Set(variable) => {
                     let value = self.pop_number();
+                    self.read_variables();
                     self.set(variable, value);
                     self.scope.set(variable);
                     self.push(value);
@@ -213,6 +238,7 @@ impl<'a> Lowering<'a> {
 
     fn open_if(&mut self) {
         let condition = self.pop_truth();
+        self.read_variables();
         let (then, otherwise) = (self.append(), self.append());
         self.ins().brif(condition, then, &[], otherwise, &[]);
         self.enter(then);
@@ -270,6 +296,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn open_loop(&mut self, at: usize) {
+        self.read_variables();
         let bracket = self.next_bracket();
         let header = self.append();
         let args = self.values_of(bracket);
@@ -290,8 +317,8 @@ impl<'a> Lowering<'a> {
         let before = self.get(variable);
         let value = self.ins().fadd(before, step);
         self.set(variable, value);
-        if let Some(cell) = self.cell_of(turning.number) {
-            self.turn_counted(condition, &turning, cell);
+        if self.counting.is_some() {
+            self.turn_counted(condition, &turning);
             return;
         }
         let args = arguments(&self.values_of(turning.bracket));
@@ -356,14 +383,36 @@ impl<'a> Lowering<'a> {
         self.stack.push(Operand::Number(number));
     }
 
+    fn push_variable(&mut self, variable: Local) {
+        if self.frame.is_some() {
+            self.unread.push(self.stack.len());
+            self.stack.push(Operand::Variable(variable));
+        } else {
+            self.push(self.variables[variable.index()]);
+        }
+    }
+
+    /// Reads the variables on the stack, before something else may be in them, or may not have been read on another way here.
+    fn read_variables(&mut self) {
+        for at in std::mem::take(&mut self.unread) {
+            let Operand::Variable(variable) = self.stack[at] else { unreachable!("`pop` keeps count") };
+            self.stack[at] = Operand::Number(self.get(variable));
+        }
+    }
+
     fn pop(&mut self) -> Operand {
-        self.stack.pop().expect("each operation finds its operands")
+        let operand = self.stack.pop().expect("each operation finds its operands");
+        if matches!(operand, Operand::Variable(_)) {
+            self.unread.pop();
+        }
+        operand
     }
 
     fn pop_number(&mut self) -> Value {
         match self.pop() {
             Operand::Number(number) => number,
             Operand::Truth(truth) => self.ins().fcvt_from_uint(types::F64, truth),
+            Operand::Variable(variable) => self.get(variable),
         }
     }
 
@@ -378,6 +427,10 @@ impl<'a> Lowering<'a> {
         match self.pop() {
             Operand::Truth(truth) => truth,
             Operand::Number(number) => self.holds(number),
+            Operand::Variable(variable) => {
+                let number = self.get(variable);
+                self.holds(number)
+            }
         }
     }
 

@@ -31,7 +31,7 @@ const SETTINGS: &[(&str, &str)] = &[
 pub(crate) fn host(effort: Effort) -> Result<OwnedTargetIsa, Error> {
     let algorithm = match effort {
         Effort::Full => "backtracking",
-        Effort::Straight | Effort::Quick => "single_pass",
+        Effort::Quick => "single_pass",
     };
     let mut flags = settings::builder();
     flags.set("regalloc_algorithm", algorithm).map_err(|error| unknown("regalloc_algorithm", &error))?;

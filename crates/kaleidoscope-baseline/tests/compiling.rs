@@ -11,8 +11,13 @@ use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_lang::reader::Reader;
 
-const HEAT: Heat =
-    Heat { cells: 0x7fff_1111_1110, hot: 0x7fff_2222_2222, thunk: Some(0x7fff_5555_5555), body: 7 };
+const HEAT: Heat = Heat {
+    cells: 0x7fff_1111_1110,
+    hot: 0x7fff_2222_2222,
+    thunk: Some(0x7fff_5555_5555),
+    body: 7,
+    tail_calls: 5,
+};
 
 const SLOT: usize = 0x7fff_3333_3330;
 
@@ -48,7 +53,14 @@ fn compile(compiler: &mut Compiler, text: &str, heat: Option<Heat>) -> Result<Co
         State::Maths(maths) => Callee::Maths(maths),
         _ => Callee::Slot { address: SLOT },
     };
-    compiler.compile(&Unit { function, id: Some(*id), callees: &callees, variables: &|_| VARIABLE, heat })
+    compiler.compile(&Unit {
+        function,
+        id: Some(*id),
+        callees: &callees,
+        variables: &|_| VARIABLE,
+        heat,
+        once: false,
+    })
 }
 
 /// How often a number stands in the code.
@@ -108,13 +120,13 @@ fn only_what_was_asked_for_is_counted() {
 }
 
 #[test]
-fn there_is_a_pair_of_cells_for_each_loop_and_one_for_tail_calls() {
+fn there_is_a_pair_of_cells_for_each_loop_and_one_for_entries() {
     for (text, n) in [
         ("def f(x) x", 1),
         ("def f(x) f(x) + 1", 1),
         ("def f(x) (for i = 0, i < x in for j = 0, j < x in i) + (for k = 0, k < x in k)", 7),
-        ("def f(x) if x then f(x - 1) else f(x - 2)", 2),
-        ("def f(x) if (for i = 0, i < x in i) then f(x - 1) else 2", 4),
+        ("def f(x) if x then f(x - 1) else f(x - 2)", 1),
+        ("def f(x) if (for i = 0, i < x in i) then f(x - 1) else 2", 3),
     ] {
         assert_eq!(n_cells(&read(text).1[0].1), n, "{text}");
     }
@@ -136,7 +148,14 @@ fn large_functions_are_compiled_in_another_way() {
     let compile = |function: &Function| {
         let callees = |_| Callee::Slot { address: SLOT };
         compiler()
-            .compile(&Unit { function, id: None, callees: &callees, variables: &|_| VARIABLE, heat: None })
+            .compile(&Unit {
+                function,
+                id: None,
+                callees: &callees,
+                variables: &|_| VARIABLE,
+                heat: None,
+                once: false,
+            })
             .unwrap()
     };
     let small = &*functions[0].1;

@@ -10,17 +10,34 @@ use crate::program::Program;
 use crate::shared::{Shared, provided_in, stub_of};
 use kaleidoscope_codegen::{Callee, CodeGenerator, HotUnit, Limits, NoCode, Part, Plan, Unit};
 use kaleidoscope_lang::code::{FunctionId, Op};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Has better code made. Does not wait for it.
 pub(crate) fn improve(shared: &Shared, hot: Hot) {
     let (Some(jit), Some(threads)) = (shared.jit(), &shared.compile_threads) else { return };
+    let mut asked = Asked { jit, hot, is_answered: false };
     // Where there are no threads, the first code has to do.
     drop(threads.submit(move |generator| {
-        let made = make(&jit, &hot, generator);
-        finish(&jit, &hot, made);
+        let made = make(&asked.jit, &asked.hot, generator);
+        asked.is_answered = true;
+        finish(&asked.jit, &asked.hot, made);
     }));
+}
+
+/// Better code that was asked for. If nobody comes to make it, or a mistake ends who does, the first code has to do.
+struct Asked {
+    jit: Arc<Jit<Shared>>,
+    hot: Hot,
+    is_answered: bool,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.jit.gave_up(&self.hot);
+        }
+    }
 }
 
 /// Makes the code. `None` when there is nothing any more to be made better.
@@ -37,6 +54,7 @@ fn make(
     let planned = plan(&shared.program(), root, hot.part, policy::LIMITS);
     let Some(Carrying { unit, carries, inlined }) = planned else { return Ok(None) };
     let code = shared.charge(generator.generate_hot(&unit).map_err(failed)?)?;
+    count_left_out(jit, &unit);
     let facts = BodyFacts {
         function: root.id.map(stub_of),
         name: BodyName::of(root),
@@ -46,14 +64,33 @@ fn make(
     Ok(Some(Body::new(facts, root.function.n_params, carries, code)))
 }
 
+/// Has those functions count that the code calls somewhere, even if it carries them elsewhere: it does not count.
+pub(crate) fn count_left_out(jit: &Jit<Shared>, unit: &HotUnit) {
+    let mut left_out = BTreeSet::new();
+    for instance in unit.plan.instances() {
+        for op in &instance.function.ops {
+            if let Op::Call { callee, .. } = *op
+                && instance.inlined(callee).is_none()
+                && matches!(unit.callees.get(&callee), Some(Callee::Slot { .. }))
+            {
+                left_out.insert(callee);
+            }
+        }
+    }
+    for callee in left_out {
+        jit.have_counted(stub_of(callee));
+    }
+}
+
 /// Puts the code in its place, or says why there is none. What observers do wrong is nobody's matter here: no evaluation
 /// waits for it.
 fn finish(jit: &Jit<Shared>, hot: &Hot, made: Result<Option<Body>, Failure>) {
     match made {
         Ok(Some(body)) => drop(jit.install_better(hot, Box::new(body))),
         Ok(None) => jit.came_to_nothing(hot),
-        // Not asked for again: it would fail again.
+        // It would fail again.
         Err(failure) => {
+            jit.gave_up(hot);
             let body = BodyName::of(&hot.heat.unit);
             let (_, reason) = failure.describe();
             drop(jit.source.tell(|| Event::Failed { body, reason }));

@@ -22,14 +22,20 @@ pub(crate) struct Baseline {
     thunk: OnceLock<CodeBlock>,
 }
 
+/// Code that can run, and where in it that begins.
+struct Placed {
+    block: CodeBlock,
+    entry: usize,
+}
+
 impl Baseline {
     /// Takes nothing before the first code.
     pub(crate) fn new(hot: CodeAddress) -> Self {
         Self { hot, memory: CodeMemory::new(), compilers: Mutex::default(), thunk: OnceLock::new() }
     }
 
-    /// Makes code for the unit, which counts if there is heat.
-    pub(crate) fn generate(&self, unit: &Unit, heat: Option<&Heat>) -> Result<Code, NoCode> {
+    /// Makes code for the unit, which counts if there is heat; faster, if it is for one call.
+    pub(crate) fn generate(&self, unit: &Unit, heat: Option<&Heat>, once: bool) -> Result<Code, NoCode> {
         let start = Instant::now();
         let idle = self.idle().pop();
         let mut compiler = match idle {
@@ -37,12 +43,12 @@ impl Baseline {
             None => Compiler::new(|maths| maths_entry(maths).guest_address().get())
                 .map_err(|error| describe(&error))?,
         };
-        let block = self.compile(&mut compiler, unit, heat);
+        let placed = self.compile(&mut compiler, unit, heat, once);
         self.idle().push(compiler);
-        let block = block?;
+        let Placed { block, entry } = placed?;
         Ok(Code {
-            address: block.address().get(),
-            bytes: block.n_bytes(),
+            address: block.address().get() + entry,
+            bytes: block.n_bytes() - entry,
             times: CompileTimes { baseline: start.elapsed(), ..CompileTimes::default() },
             keep: Box::new(block),
         })
@@ -53,13 +59,15 @@ impl Baseline {
         compiler: &mut Compiler,
         unit: &Unit,
         heat: Option<&Heat>,
-    ) -> Result<CodeBlock, NoCode> {
+        once: bool,
+    ) -> Result<Placed, NoCode> {
         let heat = match heat {
             Some(heat) => Some(baseline::Heat {
                 cells: heat.cells_address(),
                 hot: self.hot.get(),
                 thunk: if unit.function.n_loops() > 0 { Some(self.thunk(compiler)?) } else { None },
                 body: heat.number(),
+                tail_calls: heat.tail_calls_at_once(),
             }),
             None => None,
         };
@@ -70,6 +78,7 @@ impl Baseline {
             callees: &callees,
             variables: &|id| unit.variable(id).address,
             heat,
+            once,
         };
         self.place(compiler.compile(&unit))
     }
@@ -79,15 +88,17 @@ impl Baseline {
         if self.thunk.get().is_none() {
             let made = self.place(compiler.hot_thunk(self.hot.get()))?;
             // Another thread may have been quicker.
-            drop(self.thunk.set(made));
+            drop(self.thunk.set(made.block));
         }
         Ok(self.thunk.get().expect("it has just been made").address().get())
     }
 
     /// Puts code where it can run.
-    fn place(&self, code: Result<baseline::Code, baseline::Error>) -> Result<CodeBlock, NoCode> {
+    fn place(&self, code: Result<baseline::Code, baseline::Error>) -> Result<Placed, NoCode> {
         let code = code.map_err(|error| describe(&error))?;
-        self.memory.allocate(&code.bytes, code.align).map_err(|error| NoCode::Failed(error.to_string()))
+        let block = self.memory.allocate(&code.bytes, code.align);
+        let block = block.map_err(|error| NoCode::Failed(error.to_string()))?;
+        Ok(Placed { block, entry: code.entry })
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Compiler>> {

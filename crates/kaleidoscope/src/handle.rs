@@ -37,6 +37,8 @@ impl Handle {
 
     /// The function of this id, which has this arity.
     pub(crate) fn new(engine: &Engine, id: FunctionId, arity: u32) -> Self {
+        // Nobody knows how often it will be called.
+        engine.jit.have_counted(stub_of(id));
         let callable = engine.jit.callable(stub_of(id), arity);
         Self { engine: engine.clone(), id, callable, _formula: None }
     }

@@ -1,11 +1,13 @@
 //! When code is made again, better, and what it carries: pure decisions, from numbers to advice.
 //!
-//! The first code of a function counts how often it is entered and how often its loops turn. The numbers here say when a count is
-//! worth a better body; the benchmark `thresholds` tries others. Making better code takes some milliseconds, in which quick code
-//! makes about a million calls or turns: to begin much earlier costs more in short programs than it saves in long ones.
+//! Quick code counts how often loops turn, and how often functions are entered whose callers do not count. The numbers here say when a
+//! count is worth a better body; the benchmark `thresholds` tries others, and `envelope` shows what they come to. Making better code
+//! takes some milliseconds, in which quick code makes about a million calls or turns: to begin much earlier costs more in short programs
+//! than it saves in long ones.
 
 use crate::Mode;
 use kaleidoscope_codegen::Limits;
+use kaleidoscope_lang::code::{Function, Op};
 
 /// How often code of 16 operations runs before better code is made. What has more operations takes longer to run, and is made
 /// better after fewer times in proportion; what has fewer, after more.
@@ -28,16 +30,27 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { calls: 100_000, turns: 300_000 }
+        Self { calls: 100_000, turns: 600_000 }
     }
 }
+
+/// So many tail calls are supposed to follow each entry of a function that makes any: what single activations count is known only
+/// when it is much.
+const TAIL_CALLS_OF_AN_ENTRY: i64 = 4;
 
 /// The operations for which [`Thresholds`] are given. Recursive Fibonacci has as many.
 const USUAL_OPS: u64 = 16;
 
 impl Thresholds {
+    /// How often a function is entered before it is made better. One that calls itself in tail position does more each time.
+    pub(crate) fn entries(&self, function: &Function) -> i64 {
+        let n_entries = self.calls(function.ops.len());
+        let has_tail_call = function.ops.iter().any(|op| matches!(op, Op::TailCall));
+        if has_tail_call { (n_entries / TAIL_CALLS_OF_AN_ENTRY).max(1) } else { n_entries }
+    }
+
     /// How often a function of so many operations is called before it is made better.
-    pub(crate) fn calls(&self, n_ops: usize) -> i64 {
+    fn calls(&self, n_ops: usize) -> i64 {
         in_proportion(self.calls, n_ops)
     }
 
@@ -52,7 +65,11 @@ fn in_proportion(threshold: u32, n_ops: usize) -> i64 {
     n_times.max(1) as i64
 }
 
-/// After so many turns a loop that waits for better code looks again whether it is there; a tail call too, for the first time.
+/// So many tail calls of an activation, or as many as make its function hot, are counted until they are reported, and it is looked
+/// whether there is better code. A report takes as long as some hundred.
+pub(crate) const TAIL_CALLS_AT_ONCE: u32 = 10_000;
+
+/// After so many turns a loop that waits for better code looks again whether it is there.
 /// It is also told; but counting is not atomic, and the word may be lost.
 pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 1_000;
 
@@ -64,8 +81,8 @@ pub(crate) const LIMITS: Limits = Limits { callee_ops: 100, unit_ops: 1_000, rec
 pub(crate) enum Trip {
     /// A function was called, or called itself in tail position.
     Entry,
-    /// A loop has turned. How often that was found before.
-    Loop { n_before: u32 },
+    /// A loop has turned `n_turns` times, as was found `n_before` times before, while its function was entered `n_entries` times.
+    Loop { n_before: u32, n_turns: i64, n_entries: i64 },
 }
 
 /// What should be made better.
@@ -79,14 +96,41 @@ pub(crate) enum Advice {
 
 /// What to do when a count has run out, in code of a function that can be called again, or of an expression that cannot.
 ///
-/// A loop that has turned often for the first time may be a short one in a function that is called often: the function
-/// is made better. If the loop goes on turning in the old code, it is a long one, and must be left for better code while it runs.
+/// A loop that turns a few times in a function that is called often is made better with the function. If it turns long, or goes on
+/// turning in the old code, it must be left for better code while it runs.
 pub(crate) fn advise(trip: Trip, is_callable: bool) -> Advice {
     match trip {
-        Trip::Loop { n_before } if n_before > 0 || !is_callable => Advice::Loop,
+        Trip::Loop { n_before, n_turns, n_entries }
+            if n_before > 0 || !is_callable || !makes_hot(n_entries, n_turns) =>
+        {
+            Advice::Loop
+        }
         _ => Advice::Function,
     }
 }
+
+/// A caller that runs once for so many runs of what it calls, or more often, is what makes that hot. So many calls are more than a
+/// function makes of another by itself, and less than a loop in it that is worth better code of its own.
+const RUNS_FOR_A_CALLER: i64 = 64;
+
+/// Whether code that has run `n_caller` times makes hot what it calls, which has run `n_callee` times. Then the caller is
+/// made better in place of it, and carries it: one body instead of many, and the calls are gone. A program of small functions has its
+/// better code after a fraction of the work.
+pub(crate) fn makes_hot(n_caller: i64, n_callee: i64) -> bool {
+    n_caller > 0 && n_caller.saturating_mul(RUNS_FOR_A_CALLER) >= n_callee
+}
+
+/// Whether better code of a caller carries the function, unless it carries too much already.
+pub(crate) fn can_be_carried(function: &Function) -> bool {
+    function.ops.len() <= LIMITS.callee_ops
+}
+
+/// Code that is called so often for once that code counts must count itself: then what is between two that count takes less than
+/// what makes the outer one hot.
+pub(crate) const MOST_UNCOUNTED: u32 = 64;
+
+/// Of so many callers one is chosen: a library's function may have them by the ten thousands.
+pub(crate) const MOST_CALLERS: usize = 1_000;
 
 /// How much code for rows carries of what it calls. What it carries whole it can compute many rows of at once, so it pays to carry
 /// large functions as well.

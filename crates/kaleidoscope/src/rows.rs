@@ -2,7 +2,7 @@
 //!
 //! What the code is made of is looked up when the thread comes to it; whether that still holds, when it is put where rows look for it.
 
-use crate::background::{Carrying, plan};
+use crate::background::{Carrying, count_left_out, plan};
 use crate::batch::Precision;
 use crate::call_error::CallError;
 use crate::event::{BodyName, Event, Tier};
@@ -87,6 +87,7 @@ impl Making {
         let code = generator.and_then(|generator| generator.generate_hot(&unit));
         let code = code.map_err(|reason| Failure::Compile { body: BodyName::of(&root), reason })?;
         let code = shared.charge(code)?;
+        count_left_out(&self.jit, &unit);
         let facts = BodyFacts {
             function: Some(stub_of(self.id)),
             name: BodyName::of(&root),

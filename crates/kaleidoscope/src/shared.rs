@@ -10,8 +10,7 @@ use crate::host::{HostTable, maths_entry};
 use crate::interrupt::Interrupter;
 use crate::jit::{Body, BodyFacts, Heat, HostId, Hot, Jit, Made, Occasion, Source, Stop, StubId};
 use crate::program::{PROVIDED, Program};
-use crate::{Mode, background};
-use kaleidoscope_baseline::n_cells;
+use crate::{Mode, background, policy};
 use kaleidoscope_codegen::{Callee, Code, Listing, NoCode, Optimization, Part, Unit};
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::names::State;
@@ -32,7 +31,7 @@ pub(crate) struct Shared {
     /// Where good code is made; none where quick code has to do.
     pub(crate) compile_threads: Option<CompileThreads>,
     baseline: Baseline,
-    /// How many pieces of code count, or once counted.
+    /// How many pieces of quick code there are that could be made better, or once were.
     n_heats: AtomicU32,
     /// The engine's own functions, for what is made in the background.
     jit: Arc<OnceLock<Weak<Jit<Shared>>>>,
@@ -129,7 +128,7 @@ impl Shared {
             }
             (_, threads) => {
                 let heat = threads.as_ref().map(|_| Arc::new(self.new_heat(&unit)));
-                let (heat, code) = self.quick_code(&unit, heat);
+                let (heat, code) = self.quick_code(&unit, heat, occasion);
                 (Tier::Baseline, heat, code)
             }
         };
@@ -149,9 +148,15 @@ impl Shared {
     }
 
     /// Code that counts if there is heat; if it is too large for that, code that does not.
-    fn quick_code(&self, unit: &Unit, heat: Option<Arc<Heat>>) -> (Option<Arc<Heat>>, Result<Code, NoCode>) {
-        match self.baseline.generate(unit, heat.as_deref()) {
-            Err(NoCode::TooLarge) if heat.is_some() => (None, self.baseline.generate(unit, None)),
+    fn quick_code(
+        &self,
+        unit: &Unit,
+        heat: Option<Arc<Heat>>,
+        occasion: Occasion,
+    ) -> (Option<Arc<Heat>>, Result<Code, NoCode>) {
+        let once = occasion == Occasion::Expression;
+        match self.baseline.generate(unit, heat.as_deref().filter(|heat| heat.counts()), once) {
+            Err(NoCode::TooLarge) if heat.is_some() => (None, self.baseline.generate(unit, None, once)),
             code => (heat, code),
         }
     }
@@ -168,7 +173,20 @@ impl Shared {
 
     fn new_heat(&self, unit: &Arc<Unit>) -> Heat {
         let number = self.n_heats.fetch_add(1, Ordering::Relaxed);
-        Heat::new(number, Arc::clone(unit), n_cells(&unit.function), self.settings.thresholds)
+        match self.weight_of_uncounted(unit) {
+            Some(weight) => Heat::uncounted(number, Arc::clone(unit), weight, stub_of),
+            None => Heat::new(number, Arc::clone(unit), self.settings.thresholds, stub_of),
+        }
+    }
+
+    /// How often code of the unit is called, at most, for once that code counts, if it need not count itself.
+    fn weight_of_uncounted(&self, unit: &Unit) -> Option<u32> {
+        let function = &unit.function;
+        if function.has_loops() || !policy::can_be_carried(function) {
+            return None;
+        }
+        let callees = unit.callees.iter().filter(|(_, callee)| matches!(callee, Callee::Slot { .. }));
+        self.jit()?.weight_of_uncounted(stub_of(unit.id?), callees.map(|(&id, _)| stub_of(id)))
     }
 
     /// Whether programs may name so many functions, those that the engine and the host provide not counted.
@@ -272,9 +290,9 @@ impl Source for Shared {
 
     fn improve(&self, hot: Hot) -> Result<(), Failure> {
         let body = BodyName::of(&hot.heat.unit);
-        self.tell(|| Event::Hot { body: body.clone(), of_loop: hot.part.of_loop() })?;
+        let told = self.tell(|| Event::Hot { body, of_loop: hot.part.of_loop() });
         background::improve(self, hot);
-        Ok(())
+        told
     }
 
     fn stub_of(&self, unit: &Unit) -> Option<StubId> {

@@ -24,8 +24,8 @@ fn parts(n: usize, part: impl Fn(usize) -> String) -> String {
 
 #[test]
 fn what_people_write_is_compiled_in_full() {
-    check(&format!("def f(x) x{}", "+x".repeat(1_000)), Some(Effort::Full), Some(Effort::Straight));
-    check(&format!("def f(x) x{}", "^x".repeat(500)), Some(Effort::Full), Some(Effort::Straight));
+    check(&format!("def f(x) x{}", "+x".repeat(1_000)), Some(Effort::Full), Some(Effort::Full));
+    check(&format!("def f(x) x{}", "^x".repeat(500)), Some(Effort::Full), Some(Effort::Full));
     check("def f(x) if x < 1 then x else f(x - 1)", Some(Effort::Full), Some(Effort::Full));
     let loops = "for i = 0, i < x in ".repeat(20);
     check(&format!("def f(x) {loops} x"), Some(Effort::Full), Some(Effort::Full));

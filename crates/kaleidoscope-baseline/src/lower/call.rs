@@ -3,10 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use cranelift_codegen::ir::{
-    AbiParam, ExtFuncData, ExternalName, InstBuilder, MemFlagsData, SigRef, Signature, Type,
-    UserExternalName, Value, types,
-};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, types};
 use cranelift_codegen::isa::CallConv;
 use kaleidoscope_lang::code::FunctionId;
 use kaleidoscope_lang::maths::MathsFunction;
@@ -81,17 +78,6 @@ impl Lowering<'_> {
     fn call_code(&mut self, code: Value, args: &[Value]) -> Value {
         let signature = self.signature_of(args.len());
         let call = self.ins().call_indirect(signature, code, args);
-        self.cursor.func.dfg.first_result(call)
-    }
-
-    /// A call of the entry of this code, which only [`Compiler`](crate::Compiler) knows: it fills in where that is.
-    pub(super) fn call_itself(&mut self, args: &[Value]) -> Value {
-        let signature = self.signature_of(args.len());
-        let name = self.cursor.func.declare_imported_user_function(UserExternalName::default());
-        let itself =
-            ExtFuncData { name: ExternalName::User(name), signature, colocated: true, patchable: false };
-        let itself = self.cursor.func.import_function(itself);
-        let call = self.ins().call(itself, args);
         self.cursor.func.dfg.first_result(call)
     }
 

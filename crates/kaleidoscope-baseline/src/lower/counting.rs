@@ -1,17 +1,20 @@
-//! What is added to code that counts ([`Heat`]): countdowns where the function turns back, and out of the way the calls for
-//! when one has run out. Entries are counted in front of the code (`entry.rs`).
+//! What is added to code that counts ([`Heat`]): countdowns where loops turn, and out of the way the calls for when one has
+//! run out. What can be is counted around the code (`around.rs`): entries, tail calls, and turns of loops whose variables are in
+//! the frame.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, SigRef, StackSlot, Value, types};
+use cranelift_codegen::ir::{
+    self, AbiParam, Block, BlockArg, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, SigRef,
+    Signature, StackSlot, Value, types,
+};
+use cranelift_codegen::isa::CallConv;
 use kaleidoscope_lang::code::{Function, Local};
 
 use super::frame::Frame;
 use super::thunk::{exchange, offset, report, thunk_signature};
 use super::{Lowering, arguments};
+use crate::around::{ENTRY, Target};
 use crate::heat::Heat;
-
-/// The size of a cell in bytes.
-const WORD: usize = 8;
 
 /// What code that counts needs to know.
 pub(super) struct Counting {
@@ -26,12 +29,6 @@ impl Counting {
     pub(super) fn new(heat: Heat, function: &Function) -> Self {
         Self { heat, n_variables: function.locals.len(), thunk: None }
     }
-
-    /// Where the countdown of a loop is, or behind those of all loops that of tail calls. The address of code for a loop's rest
-    /// comes behind its countdown.
-    fn turns(&self, number: usize) -> usize {
-        self.heat.cells + WORD * (1 + 2 * number)
-    }
 }
 
 /// A loop that ends.
@@ -45,52 +42,94 @@ pub(super) struct Turning {
 }
 
 impl Lowering<'_> {
-    /// Jumps back to the start; counts that, if the code counts. When the countdown has run out it enters anew: as an entry it is
-    /// reported, and goes on in better code if there is any.
+    /// As many tail calls as there are before one is reported, if they are counted.
+    pub(super) fn all_tail_calls(&mut self) -> Option<Value> {
+        let heat = self.unit.heat.filter(|_| self.shape.has_tail_call)?;
+        Some(self.ins().iconst(types::I64, i64::from(heat.tail_calls)))
+    }
+
+    /// Jumps back to the start, for a tail call; counts that, if the code counts. When enough have been made, the call is
+    /// reported as an entry: it leaves the frame and jumps to where entries are.
     pub(super) fn jump_to_start(&mut self, start: Block, args: &[Value]) {
-        let to_start = arguments(&self.pass(args));
-        let Some(counting) = &self.counting else {
-            self.ins().jump(start, &to_start);
+        let mut to_start = self.pass(args);
+        let Some(left) = self.tail_calls_left else {
+            self.jump(start, &to_start);
             return;
         };
-        let entries = counting.heat.cells;
-        let cell = counting.turns(self.unit.function.n_loops());
         let anew = self.append_cold();
-        let has_run_out = self.count(cell);
-        self.ins().brif(has_run_out, anew, &[], start, &to_start);
+        let left = self.ins().iadd_imm_s(left, -1);
+        let n_variables = to_start.len();
+        to_start.push(left);
+        self.ins().brif(left, start, &arguments(&to_start), anew, &[]);
         self.enter(anew);
-        let (entries, none) = (self.address(entries), self.ins().iconst(types::I64, 0));
-        self.ins().store(MemFlagsData::trusted(), none, entries, 0);
-        let value = self.call_itself(args);
+        if self.cursor.func.signature.call_conv != CallConv::Tail {
+            to_start.truncate(n_variables);
+            return self.report_tail_call(start, to_start, args);
+        }
+        let func = &mut *self.cursor.func;
+        let signature = func.signature.clone();
+        let signature = func.import_signature(signature);
+        let out = refer(func, Target::Out, signature);
+        self.ins().return_call(out, args);
+    }
+
+    /// The same where not all parameters are in registers: they stay in their frame, unless there is better code to be called.
+    fn report_tail_call(&mut self, start: Block, mut to_start: Vec<Value>, args: &[Value]) {
+        let heat = self.counting().heat;
+        let entry = [f64::from(heat.body), ENTRY].map(|number| self.ins().f64const(number));
+        let answer = self.call_address(heat.hot, &entry);
+        to_start.extend(self.all_tail_calls());
+        let Some(slot) = self.unit.own_slot() else {
+            self.jump(start, &to_start);
+            return;
+        };
+        let is_better = self.holds(answer);
+        let better = self.append_cold();
+        self.ins().brif(is_better, better, &[], start, &arguments(&to_start));
+        self.enter(better);
+        let value = self.call_slot(slot, args);
         self.ins().return_(&[value]);
     }
 
     /// Ends a loop whose turns are counted, and goes on behind it.
-    pub(super) fn turn_counted(&mut self, condition: Value, turning: &Turning, cell: usize) {
+    pub(super) fn turn_counted(&mut self, condition: Value, turning: &Turning) {
         let args = arguments(&self.values_of(turning.bracket));
-        let (turn, after, out) = (self.append(), self.append(), self.append_cold());
+        let (turn, after) = (self.append(), self.append());
         self.ins().brif(condition, turn, &[], after, &args);
         self.enter(turn);
-        let has_run_out = self.count(cell);
-        self.ins().brif(has_run_out, out, &[], turning.header, &args);
-        self.enter(out);
-        let (is_left, left) = self.offer_loop(turning, cell + WORD);
-        self.ins().brif(is_left, after, &left, turning.header, &args);
+        if let Some(frame) = self.frame.as_ref().map(Frame::slot) {
+            let is_left = self.turn_around(turning.number, frame);
+            self.ins().brif(is_left, after, &[], turning.header, &[]);
+        } else {
+            let out = self.append_cold();
+            let cell = self.counting().heat.turns(turning.number);
+            let has_run_out = self.count(cell);
+            self.ins().brif(has_run_out, out, &[], turning.header, &args);
+            self.enter(out);
+            let (is_left, left) = self.offer_loop(turning);
+            self.ins().brif(is_left, after, &left, turning.header, &args);
+        }
         self.enter(after);
         self.assign_parameters(turning.bracket, after);
     }
 
-    /// Where the turns of a loop are counted, if the code counts.
-    pub(super) fn cell_of(&self, number: usize) -> Option<usize> {
-        self.counting.as_ref().map(|counting| counting.turns(number))
+    /// A turn of a loop whose variables are in the frame, counted around the code; whether the loop is left. The loop
+    /// calls in each turn anyway: one more call takes little time, and half as much to make as counting here.
+    fn turn_around(&mut self, number: usize, frame: StackSlot) -> Value {
+        let func = &mut *self.cursor.func;
+        let signature = func.import_signature(turn_signature());
+        let turn = refer(func, Target::Turn(number), signature);
+        let variables = self.ins().stack_addr(types::I64, frame, offset(Local::new(0)));
+        let call = self.ins().call(turn, &[variables]);
+        self.cursor.func.dfg.first_result(call)
     }
 
     /// Reports a turn, with the variables that the loop reads or assigns at hand. Whether the loop has been left, and
     /// if so, what those that it assigns hold now.
-    fn offer_loop(&mut self, turning: &Turning, cell: usize) -> (Value, Vec<BlockArg>) {
+    fn offer_loop(&mut self, turning: &Turning) -> (Value, Vec<BlockArg>) {
         let assigned = self.assigned(turning.bracket);
         self.hand_over(turning, assigned);
-        let is_left = self.report(turning.number as i32, cell);
+        let is_left = self.report(turning.number);
         let (_, exchange) = self.thunk();
         let left = assigned.iter().map(|&variable| {
             BlockArg::Value(self.ins().stack_load(types::I64, types::F64, exchange, offset(variable)))
@@ -99,11 +138,8 @@ impl Lowering<'_> {
         (is_left, left)
     }
 
-    /// Stores the variables where better code finds them, unless they are there.
+    /// Stores the variables where better code finds them.
     fn hand_over(&mut self, turning: &Turning, assigned: &[Local]) {
-        if self.frame.is_some() {
-            return;
-        }
         let mut handed_over: Vec<_> =
             self.scope.read_since(turning.at).chain(assigned.iter().copied()).collect();
         handed_over.sort_unstable();
@@ -126,12 +162,12 @@ impl Lowering<'_> {
 
     /// Reports that the countdown of a loop has run out; whether the loop is left. The call keeps all registers, so
     /// that what loops have in registers stays there: no code generator knows how seldom it is made.
-    fn report(&mut self, number: i32, cell: usize) -> Value {
+    fn report(&mut self, number: usize) -> Value {
         let (signature, exchange) = self.thunk();
         let heat = self.counting().heat;
         let args = [
-            self.ins().iconst(types::I64, report(heat.body, number)),
-            self.address(cell),
+            self.ins().iconst(types::I64, report(heat.body, number as i32)),
+            self.address(heat.rest(number)),
             self.ins().stack_addr(types::I64, exchange, 0),
         ];
         let thunk = heat.thunk.expect("who has code with loops made gives the thunk");
@@ -145,9 +181,8 @@ impl Lowering<'_> {
             return known;
         }
         let n_variables = self.counting().n_variables;
-        let frame = self.frame.as_ref().map(Frame::slot);
         let func = &mut *self.cursor.func;
-        let exchange = frame.unwrap_or_else(|| exchange(func, n_variables));
+        let exchange = exchange(func, n_variables);
         let made = (func.import_signature(thunk_signature()), exchange);
         self.counting().thunk = Some(made);
         made
@@ -163,4 +198,18 @@ impl Lowering<'_> {
         self.cursor.func.layout.set_cold(block);
         block
     }
+}
+
+/// The C ABI of what is called at a turn: the address of the variables; whether the loop is left.
+fn turn_signature() -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.push(AbiParam::new(types::I64));
+    signature.returns.push(AbiParam::new(types::I64));
+    signature
+}
+
+/// Something around the code, to be jumped to or called.
+fn refer(func: &mut ir::Function, target: Target, signature: SigRef) -> FuncRef {
+    let name = ExternalName::User(func.declare_imported_user_function(target.name()));
+    func.import_function(ExtFuncData { name, signature, colocated: true, patchable: false })
 }

@@ -1,45 +1,97 @@
-//! What code has counted of itself, and the better code that its loops were given for it.
+//! What code has counted of itself, the better code that its loops were given for it, and whom it calls.
 //!
 //! The cells are written by machine code without locks, and read and set here: a count may be lost, and nothing depends
 //! on it. What may stand in the cell of a loop's code is a promise of the machine's fence (`install.rs`).
 
-use super::Body;
-use crate::policy::{TURNS_BETWEEN_LOOKS, Thresholds, Trip};
-use kaleidoscope_codegen::Unit;
-use kaleidoscope_lang::code::{Function, Op};
-use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use super::{Body, StubId};
+use crate::policy::{TAIL_CALLS_AT_ONCE, TURNS_BETWEEN_LOOKS, Thresholds, Trip};
+use kaleidoscope_baseline::n_cells;
+use kaleidoscope_codegen::{Callee, Part, Unit};
+use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The counters of one body that counts.
+/// What is known of quick code: how often it has run, if it counts, and whom it calls.
 #[derive(Debug)]
 pub(crate) struct Heat {
-    /// By which the code names itself.
+    /// By which code that counts names itself.
     number: u32,
     /// What the code was made of.
     pub(crate) unit: Arc<Unit>,
     /// After how many entries a better body is asked for.
     n_entries: i64,
-    /// After how many tail calls.
+    /// After how many tail calls, and how many are left. Each report is of so many.
     n_tail_calls: i64,
+    tail_calls_left: AtomicI64,
+    tail_calls_at_once: u32,
     /// After how many turns to look again whether there is better code.
     n_between_looks: u32,
-    /// As [`kaleidoscope_baseline::Heat`] lays them out.
+    /// As [`kaleidoscope_baseline::Heat`] lays them out; none for code that does not count.
     cells: Box<[AtomicI64]>,
-    /// Whether a better body of the whole was asked for and is still to come, or has failed.
-    asked: AtomicBool,
-    /// The same for tail calls, for which it grows.
-    next_look: AtomicU32,
+    /// For better code of the whole.
+    request: Request,
     loops: Box<[LoopHeat]>,
+    /// Whom the code calls through slots, in order.
+    calls: Box<[Calls]>,
+    /// How often it is called, at most, for once that code counts.
+    weight: u32,
+}
+
+/// Calls of one function from the same loop.
+#[derive(Clone, Copy, Debug)]
+struct Calls {
+    callee: StubId,
+    /// The innermost loop around them.
+    inside: Option<usize>,
+    n_calls: u32,
 }
 
 #[derive(Debug)]
 struct LoopHeat {
+    /// The loop around it.
+    outer: Option<usize>,
     /// After how many turns better code is asked for.
     n_turns: i64,
     n_trips: AtomicU32,
-    asked: AtomicBool,
+    request: Request,
     better: Mutex<Option<Body>>,
+}
+
+/// Whether better code was asked for.
+#[derive(Debug, Default)]
+struct Request(AtomicU8);
+
+/// How far a request for better code has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    /// Nobody has asked.
+    Cool,
+    /// Better code is in the making.
+    Asked,
+    /// Better code is there, or there will be none.
+    Ended,
+}
+
+impl Request {
+    fn stage(&self) -> Stage {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Stage::Cool,
+            1 => Stage::Asked,
+            _ => Stage::Ended,
+        }
+    }
+
+    fn set(&self, stage: Stage) {
+        self.0.store(stage as u8, Ordering::Relaxed);
+    }
+
+    /// Whether better code is to be asked for now, which happens once.
+    fn ask(&self) -> bool {
+        let (cool, asked) = (Stage::Cool as u8, Stage::Asked as u8);
+        self.0.compare_exchange(cool, asked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 /// What counted, as the code names it.
@@ -50,28 +102,75 @@ pub(crate) enum Counter {
 }
 
 impl Heat {
-    /// Counters for code made of the unit, which needs so many cells.
-    pub(crate) fn new(number: u32, unit: Arc<Unit>, n_cells: usize, thresholds: Thresholds) -> Self {
+    /// Counters for code made of the unit.
+    pub(crate) fn new(
+        number: u32,
+        unit: Arc<Unit>,
+        thresholds: Thresholds,
+        stub_of: fn(FunctionId) -> StubId,
+    ) -> Self {
+        let n_cells = n_cells(&unit.function);
+        let heat = Self::with_cells(number, unit, n_cells, thresholds, 1, stub_of);
+        heat.count_anew();
+        heat
+    }
+
+    /// For code made of the unit that does not count, and is called so often for once that code counts.
+    pub(crate) fn uncounted(
+        number: u32,
+        unit: Arc<Unit>,
+        weight: u32,
+        stub_of: fn(FunctionId) -> StubId,
+    ) -> Self {
+        Self::with_cells(number, unit, 0, Thresholds::default(), weight, stub_of)
+    }
+
+    fn with_cells(
+        number: u32,
+        unit: Arc<Unit>,
+        n_cells: usize,
+        thresholds: Thresholds,
+        weight: u32,
+        stub_of: fn(FunctionId) -> StubId,
+    ) -> Self {
         let function = &unit.function;
-        let loops = loops_of(function).into_iter().map(|ops| LoopHeat {
-            n_turns: thresholds.turns(ops.len()),
+        let n_tail_calls = thresholds.turns(function.ops.len());
+        let Outline { loops, calls } = Outline::of(function);
+        let loops = loops.into_iter().map(|OutlineLoop { n_ops, outer }| LoopHeat {
+            n_turns: thresholds.turns(n_ops),
+            outer,
             n_trips: AtomicU32::new(0),
-            asked: AtomicBool::new(false),
+            request: Request::default(),
             better: Mutex::default(),
         });
-        let heat = Self {
+        let slots = calls.into_iter().filter(|&(id, _)| matches!(unit.callee(id), Callee::Slot { .. }));
+        let mut calls: Vec<_> = slots.map(|(id, inside)| (stub_of(id), inside)).collect();
+        calls.sort_unstable();
+        let calls = calls.chunk_by(|one, next| one == next).map(|same| Calls {
+            callee: same[0].0,
+            inside: same[0].1,
+            n_calls: u32::try_from(same.len()).unwrap_or(u32::MAX),
+        });
+        Self {
             number,
-            n_entries: thresholds.calls(function.ops.len()),
-            n_tail_calls: thresholds.turns(function.ops.len()),
+            n_entries: thresholds.entries(function),
+            n_tail_calls,
+            tail_calls_left: AtomicI64::new(n_tail_calls),
+            tail_calls_at_once: u32::try_from(n_tail_calls)
+                .map_or(TAIL_CALLS_AT_ONCE, |n| n.min(TAIL_CALLS_AT_ONCE)),
             n_between_looks: TURNS_BETWEEN_LOOKS.min(thresholds.turns).max(1),
             cells: (0..n_cells).map(|_| AtomicI64::new(0)).collect(),
-            asked: AtomicBool::new(false),
-            next_look: AtomicU32::new(0),
+            request: Request::default(),
             loops: loops.collect(),
+            calls: calls.collect(),
+            weight,
             unit,
-        };
-        heat.restart();
-        heat
+        }
+    }
+
+    /// Whether the code counts.
+    pub(crate) fn counts(&self) -> bool {
+        !self.cells.is_empty()
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -88,60 +187,131 @@ impl Heat {
         if number < 0.0 { Counter::Entry } else { Counter::Loop(number as usize) }
     }
 
-    /// Counts anew from the beginning.
-    fn restart(&self) {
-        self.asked.store(false, Ordering::Relaxed);
-        self.next_look.store(self.n_between_looks, Ordering::Relaxed);
-        self.cells[0].store(self.n_entries, Ordering::Relaxed);
-        self.set_tail_calls(self.n_tail_calls);
+    /// Whom the code calls through slots.
+    pub(super) fn callees(&self) -> impl Iterator<Item = StubId> + '_ {
+        self.calls.chunk_by(|one, next| one.callee == next.callee).map(|calls| calls[0].callee)
+    }
+
+    /// How often the code calls the function, at most, for once that code counts.
+    pub(super) fn weight_of_calls(&self, callee: StubId) -> u32 {
+        let n_calls = self.calls_of(callee).fold(0, |n: u32, calls| n.saturating_add(calls.n_calls));
+        self.weight.saturating_mul(n_calls)
+    }
+
+    fn calls_of(&self, callee: StubId) -> impl Iterator<Item = &Calls> {
+        let from = self.calls.partition_point(|calls| calls.callee < callee);
+        self.calls[from..].iter().take_while(move |calls| calls.callee == callee)
+    }
+
+    /// Counts anew whatever nobody has asked to be made better.
+    pub(super) fn count_anew(&self) {
+        if !self.counts() {
+            return;
+        }
+        if self.request.stage() == Stage::Cool {
+            self.cells[0].store(self.n_entries, Ordering::Relaxed);
+            self.tail_calls_left.store(self.n_tail_calls, Ordering::Relaxed);
+        }
         for (nth, of_loop) in self.loops.iter().enumerate() {
-            self.cells[1 + 2 * nth].store(of_loop.n_turns, Ordering::Relaxed);
+            if of_loop.request.stage() == Stage::Cool {
+                self.cells[1 + 2 * nth].store(of_loop.n_turns, Ordering::Relaxed);
+                of_loop.n_trips.store(0, Ordering::Relaxed);
+            }
         }
     }
 
-    /// A counter has run out: it is set again.
-    pub(crate) fn on_trip(&self, counter: Counter) -> Trip {
+    /// How often the code was entered since it began to count: often, once it was asked for.
+    fn n_entered(&self) -> i64 {
+        match self.request.stage() {
+            Stage::Cool => self.n_entries - self.cells[0].load(Ordering::Relaxed),
+            Stage::Asked | Stage::Ended => i64::MAX,
+        }
+    }
+
+    /// After how many runs the counter runs out.
+    pub(super) fn threshold(&self, counter: Counter) -> i64 {
         match counter {
-            // The better body is asked for once, and reached by the slot; only a tail call under way looks for it. That takes a
-            // frame of stack each time, and so is done ever more rarely.
+            Counter::Entry => self.n_entries,
+            Counter::Loop(nth) => self.loops[nth].n_turns,
+        }
+    }
+
+    /// The parts of this code that calls of the function are in, the largest first: how often each has run since it began to
+    /// count, and whether it was asked for.
+    pub(super) fn parts_that_call(&self, callee: StubId) -> impl Iterator<Item = (Part, i64, Stage)> + '_ {
+        let n_counted = |n: i64, cell: usize| n - self.cells[cell].load(Ordering::Relaxed);
+        let whole = self.unit.id.map(|_| (Part::Whole, n_counted(self.n_entries, 0), self.request.stage()));
+        // Loops are numbered by where they begin, so that one is before those inside it.
+        let mut around = BTreeSet::new();
+        for calls in self.calls_of(callee) {
+            let mut inside = calls.inside;
+            while let Some(nth) = inside.filter(|&nth| around.insert(nth)) {
+                inside = self.loops[nth].outer;
+            }
+        }
+        let loops = around.into_iter().map(move |nth| {
+            let of_loop = &self.loops[nth];
+            (Part::Loop(nth), n_counted(of_loop.n_turns, 1 + 2 * nth), of_loop.request.stage())
+        });
+        whole.into_iter().chain(loops)
+    }
+
+    /// What the code counts has been reported: the counter is set again. None if it is not yet enough.
+    pub(crate) fn on_report(&self, counter: Counter) -> Option<Trip> {
+        Some(match counter {
+            Counter::Entry if self.cells[0].load(Ordering::Relaxed) > 0 => {
+                let n_reported = i64::from(self.tail_calls_at_once);
+                if self.tail_calls_left.fetch_sub(n_reported, Ordering::Relaxed) > n_reported {
+                    return None;
+                }
+                Trip::Entry
+            }
+            // The better body is asked for once, and reached by the slot; only tail calls under way look for it.
             Counter::Entry => {
-                let wait = self.next_look.load(Ordering::Relaxed);
-                self.next_look.store(wait.saturating_mul(2), Ordering::Relaxed);
-                self.set_tail_calls(wait.into());
                 self.cells[0].store(i64::MAX, Ordering::Relaxed);
                 Trip::Entry
             }
+            // Each time a loop with better code begins anew, its first turn leaves it.
             Counter::Loop(nth) => {
-                self.cells[1 + 2 * nth].store(self.n_between_looks.into(), Ordering::Relaxed);
-                Trip::Loop { n_before: self.loops[nth].n_trips.fetch_add(1, Ordering::Relaxed) }
+                let wait = if self.has_better_loop(nth) { 0 } else { self.n_between_looks };
+                self.cells[1 + 2 * nth].store(wait.into(), Ordering::Relaxed);
+                let n_before = self.loops[nth].n_trips.fetch_add(1, Ordering::Relaxed);
+                Trip::Loop { n_before, n_turns: self.loops[nth].n_turns, n_entries: self.n_entered() }
             }
+        })
+    }
+
+    /// After how many tail calls an activation reports them.
+    pub(crate) fn tail_calls_at_once(&self) -> u32 {
+        self.tail_calls_at_once
+    }
+
+    /// Whether better code for this part is to be asked for now, which happens once.
+    pub(crate) fn ask(&self, part: Part) -> bool {
+        self.request(part).ask()
+    }
+
+    /// How far the request for better code of this part has come.
+    pub(super) fn stage(&self, part: Part) -> Stage {
+        self.request(part).stage()
+    }
+
+    /// Nothing more is to be asked for: better code is there, or it could not be made.
+    pub(super) fn end(&self, part: Part) {
+        self.request(part).set(Stage::Ended);
+    }
+
+    fn request(&self, part: Part) -> &Request {
+        match part {
+            Part::Loop(nth) => &self.loops[nth].request,
+            Part::Whole | Part::Rows(_) => &self.request,
         }
-    }
-
-    /// There is a better body: tail calls under way look for it now.
-    pub(super) fn set_due(&self) {
-        self.set_tail_calls(0);
-    }
-
-    fn set_tail_calls(&self, countdown: i64) {
-        if let Some(cell) = self.cells.get(1 + 2 * self.loops.len()) {
-            cell.store(countdown, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether better code for the whole is to be asked for now, which happens once.
-    pub(crate) fn ask(&self) -> bool {
-        !self.asked.swap(true, Ordering::Relaxed)
-    }
-
-    /// The same for a loop.
-    pub(crate) fn ask_for_loop(&self, nth: usize) -> bool {
-        !self.loops[nth].asked.swap(true, Ordering::Relaxed)
     }
 
     /// The better code no longer holds, or came too late: when the code is hot again, it is asked for again.
     pub(crate) fn cool(&self) {
-        self.restart();
+        self.request.set(Stage::Cool);
+        self.count_anew();
     }
 
     /// The same for a loop. Returns its better code, into which no turn goes on from now.
@@ -156,7 +326,7 @@ impl Heat {
     pub(crate) fn restart_loop(&self, nth: usize) {
         self.cells[1 + 2 * nth].store(self.loops[nth].n_turns, Ordering::Relaxed);
         self.loops[nth].n_trips.store(0, Ordering::Relaxed);
-        self.loops[nth].asked.store(false, Ordering::Relaxed);
+        self.loops[nth].request.set(Stage::Cool);
     }
 
     /// Gives a loop better code: its next turn goes on there (promise 7 of `install.rs`, which calls this).
@@ -191,22 +361,40 @@ impl Heat {
     }
 }
 
-/// Where the operations of each loop are, those of loops inside included.
-fn loops_of(function: &Function) -> Vec<Range<usize>> {
-    let mut loops = Vec::new();
-    let mut open = Vec::new();
-    for (at, op) in function.ops.iter().enumerate() {
-        match op {
-            Op::Loop => {
-                open.push(loops.len());
-                loops.push(at..at);
+/// What of a function is counted, and where it calls.
+#[derive(Default)]
+struct Outline {
+    loops: Vec<OutlineLoop>,
+    /// Whom it calls, and the innermost loop around the call.
+    calls: Vec<(FunctionId, Option<usize>)>,
+}
+
+struct OutlineLoop {
+    /// Operations, those of loops inside included.
+    n_ops: usize,
+    /// The loop around it.
+    outer: Option<usize>,
+}
+
+impl Outline {
+    fn of(function: &Function) -> Self {
+        let mut outline = Self::default();
+        let mut inside = None;
+        for (at, op) in function.ops.iter().enumerate() {
+            match *op {
+                Op::Loop => {
+                    outline.loops.push(OutlineLoop { n_ops: at, outer: inside });
+                    inside = Some(outline.loops.len() - 1);
+                }
+                Op::Next { .. } => {
+                    let ended = &mut outline.loops[inside.expect("the resolver matches brackets")];
+                    ended.n_ops = at - ended.n_ops;
+                    inside = ended.outer;
+                }
+                Op::Call { callee, .. } => outline.calls.push((callee, inside)),
+                _ => {}
             }
-            Op::Next { .. } => {
-                let nth = open.pop().expect("the resolver matches brackets");
-                loops[nth].end = at;
-            }
-            _ => {}
         }
+        outline
     }
-    loops
 }

@@ -37,7 +37,7 @@ pub(crate) struct Body {
     address: CodeAddress,
     arity: u32,
     pub(crate) facts: BodyFacts,
-    /// The counters of code that counts.
+    /// What is known of quick code.
     heat: Option<Arc<Heat>>,
     /// The functions that the code stands for besides its own (a maths function made into an instruction), with the
     /// version it has of them.
@@ -164,7 +164,7 @@ impl Body {
         Self { address, arity, facts, heat: None, carries: Box::default(), _code: Box::new(()) }
     }
 
-    /// The same with the counters that the code was made with.
+    /// The same with what is known of quick code: the counters that it was made with.
     pub(crate) fn with_heat(self, heat: Arc<Heat>) -> Self {
         Self { heat: Some(heat), ..self }
     }

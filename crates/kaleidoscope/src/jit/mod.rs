@@ -13,6 +13,7 @@
 //! guarded calls. What it never does: call out (to the source's observers, to a compiler, to a program's host
 //! functions) while it holds its lock.
 
+mod callers;
 mod epochs;
 mod heat;
 mod install;
@@ -36,6 +37,7 @@ use rows::RowsState;
 use state::{Call, State};
 use std::any::Any;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tiers::Carrier;
@@ -61,8 +63,8 @@ pub(crate) trait Source: Send + Sync {
     /// A body's code was given back.
     fn freed(&self, body: &BodyFacts) -> Result<(), Self::Failure>;
 
-    /// Something has become hot: has better code made in the background, which goes to [`Jit::install_better`], or when there is none, to
-    /// [`Jit::came_to_nothing`].
+    /// Something has become hot: has better code made in the background, which goes to [`Jit::install_better`]. When there is none, goes
+    /// to [`Jit::came_to_nothing`], and when there will be none, to [`Jit::gave_up`].
     fn improve(&self, hot: Hot) -> Result<(), Self::Failure>;
 
     /// The stub of the function that code was made of; none for code that belongs to no function.
@@ -102,6 +104,8 @@ pub(crate) enum Stop {
 pub(crate) enum Occasion {
     /// A call reached the function and found no code.
     Call,
+    /// A top-level expression, or a call that such a one makes once.
+    Expression,
     /// The function was defined, and is to have code before it is called.
     Definition,
 }
@@ -124,7 +128,7 @@ struct Table {
     functions: Vec<Function>,
     /// Who carries a function, or once carried it.
     carriers: HashMap<StubId, HashSet<Carrier>>,
-    /// The counters of all code that counts and may still run, by number.
+    /// What is known of all quick code that may still run, by number.
     heats: HashMap<u32, Arc<Heat>>,
     /// Code for rows, of functions that were asked for rows since they were defined.
     rows: HashMap<RowsKey, RowsState>,
@@ -136,6 +140,10 @@ struct Table {
 struct Function {
     stub: Stub,
     state: State<Body>,
+    /// Whether its code must count, whatever it is like.
+    must_count: bool,
+    /// The numbers of the quick code that calls it, and of some that is gone.
+    callers: Vec<u32>,
 }
 
 impl<S: Source> Jit<S> {
@@ -170,9 +178,12 @@ impl<S: Source> Jit<S> {
             new.push(left_behind.map_or_else(|| self.stubs.allocate(), Ok)?);
         }
         let slots = new.iter().map(Stub::slot_address).collect();
-        table
-            .functions
-            .extend(new.into_iter().map(|stub| Function { stub, state: State::Lazy { version: 0 } }));
+        table.functions.extend(new.into_iter().map(|stub| Function {
+            stub,
+            state: State::Lazy { version: 0 },
+            must_count: false,
+            callers: Vec::new(),
+        }));
         Ok(slots)
     }
 
@@ -224,6 +235,17 @@ impl<S: Source> Jit<S> {
         self.first_call(function).map(drop)
     }
 
+    /// The same for a call from a top-level expression, which is made once.
+    pub(crate) fn prepare_for_expression(&self, function: StubId) -> Result<(), S::Failure> {
+        if self.table().functions[function.index()].state.first().is_some() {
+            return Ok(());
+        }
+        // So that nobody frees what has been made before it was told.
+        let _inside = self.epochs.enter();
+        let made = catch_unwind(AssertUnwindSafe(|| self.materialize(function, Occasion::Expression)));
+        made.unwrap_or_else(|panic| Err(self.source.panicked(panic))).map(drop)
+    }
+
     /// The code of the function, made now if there is none. Threads that come while another one compiles wait for it.
     /// Code is made for a call only of a version whose call was told.
     pub(crate) fn materialize(
@@ -233,7 +255,7 @@ impl<S: Source> Jit<S> {
     ) -> Result<CodeAddress, S::Failure> {
         loop {
             let version = self.table().functions[function.index()].state.version();
-            if occasion == Occasion::Call {
+            if occasion != Occasion::Definition {
                 self.source.called(function, version)?;
             }
             let mut table = self.table();
@@ -295,7 +317,9 @@ impl<S: Source> Jit<S> {
         stack_bytes: usize,
     ) -> Result<f64, S::Failure> {
         let told = self.source.ready(&body.facts);
-        self.table().register(&body);
+        if let Some(heat) = body.heat() {
+            self.table().note_heat(heat);
+        }
         let result = told.and_then(|()| {
             self.enter(watch, stack_bytes, |inside| {
                 let result = body.callable().call(inside.scope, &[]);
@@ -451,15 +475,17 @@ impl Table {
             return Err(body);
         }
         let (carries, heat) = (body.carries.clone(), body.heat().cloned());
-        let code = self.functions[function.index()].install(body)?;
+        let known = &mut self.functions[function.index()];
+        if known.must_count && heat.as_ref().is_some_and(|heat| !heat.counts()) {
+            // It was not yet known when the code was begun.
+            return Err(body);
+        }
+        let code = known.install(body)?;
         self.note_carrier(Carrier::Function(function), &carries);
-        self.heats.extend(heat.map(|heat| (heat.number(), heat)));
+        if let Some(heat) = heat {
+            self.note_heat(&heat);
+        }
         Ok(code)
-    }
-
-    /// Notes the counters of code that is about to run.
-    fn register(&mut self, body: &Body) {
-        self.heats.extend(body.heat().map(|heat| (heat.number(), Arc::clone(heat))));
     }
 }
 

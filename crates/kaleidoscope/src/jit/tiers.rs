@@ -1,16 +1,16 @@
 //! Better code for what has become hot, and the way back.
 //!
 //! ```text
-//!  a counter runs out ──► on_hot ──► Source::improve … in the background … ──► install_better
-//!                                                                                  │
-//!  slot ──► first body            slot ──► better body, which carries callees ◄────┘
+//!  a counter runs out ──► on_hot ──► root_of ──► Source::improve … in the background … ──► install_better
+//!                                                                                               │
+//!  slot ──► first body            slot ──► better body, which carries callees ◄─────────────────┘
 //!                 ▲                            │ a callee is defined again
 //!                 └────────────────────────────┘
 //! ```
 //! What is made in the background may come too late: the function itself, or one that is carried, was defined again. Then it is
 //! dropped, and asked for again when the code has counted anew.
 
-use super::heat::{Counter, Heat};
+use super::heat::{Counter, Heat, Stage};
 use super::install::Body;
 use super::rows::RowsKey;
 use super::{Jit, Source, StubId, Table};
@@ -41,20 +41,26 @@ impl<S: Source> Jit<S> {
     pub(crate) fn on_hot(&self, number: f64, counter: f64) -> Result<f64, S::Failure> {
         let Some(heat) = self.table().heats.get(&(number as u32)).cloned() else { return Ok(0.0) };
         let counter = heat.counter(counter);
+        let trip = heat.on_report(counter);
+        // Looked at after the counter has been set: whoever takes better code away sets it again.
         let has_better = match counter {
             Counter::Entry => self.has_better(&heat),
             Counter::Loop(nth) => heat.has_better_loop(nth),
         };
-        let trip = heat.on_trip(counter);
         if has_better {
             return Ok(1.0);
         }
-        let part = match (advise(trip, heat.unit.id.is_some()), counter) {
-            (Advice::Loop, Counter::Loop(nth)) => heat.ask_for_loop(nth).then_some(Part::Loop(nth)),
-            _ => heat.ask().then_some(Part::Whole),
+        let Some(trip) = trip else { return Ok(0.0) };
+        let hot = match (advise(trip, heat.unit.id.is_some()), counter) {
+            // That will take it over.
+            (_, Counter::Loop(nth)) if heat.stage(Part::Loop(nth)) != Stage::Cool => None,
+            (Advice::Loop, Counter::Loop(nth)) => Some(Hot { heat, part: Part::Loop(nth) }),
+            _ => self.root_of(&heat, counter),
         };
-        if let Some(part) = part {
-            self.source.improve(Hot { heat, part })?;
+        if let Some(hot) = hot
+            && hot.heat.ask(hot.part)
+        {
+            self.source.improve(hot)?;
         }
         Ok(0.0)
     }
@@ -81,6 +87,14 @@ impl<S: Source> Jit<S> {
         }
     }
 
+    /// Better code cannot be made: it is not asked for again. What it would have carried is on its own.
+    pub(crate) fn gave_up(&self, hot: &Hot) {
+        hot.heat.end(hot.part);
+        for callee in hot.heat.callees() {
+            self.have_counted(callee);
+        }
+    }
+
     /// No better code was made this time; it is asked for again when the code has counted anew.
     pub(crate) fn came_to_nothing(&self, hot: &Hot) {
         match hot.part {
@@ -92,6 +106,10 @@ impl<S: Source> Jit<S> {
 }
 
 impl Table {
+    pub(super) fn version_of(&self, function: StubId) -> u32 {
+        self.functions[function.index()].state.version()
+    }
+
     fn install_better(&mut self, heat: &Arc<Heat>, body: Box<Body>) -> Result<(), Box<Body>> {
         let is_alive = self.heats.get(&heat.number()).is_some_and(|known| Arc::ptr_eq(known, heat));
         if !is_alive || !self.holds(&body) {
@@ -105,10 +123,10 @@ impl Table {
             (Part::Whole, None) | (Part::Rows(_), _) => return Err(body),
         };
         let carries = body.carries.clone();
+        heat.end(body.part());
         match carrier {
             Carrier::Function(function) => {
                 self.functions[function.index()].install_better(body)?;
-                heat.set_due();
             }
             Carrier::Loop { nth, .. } => heat.set_loop(nth, *body),
             Carrier::Rows(_) => unreachable!("code for rows is not made of heat"),
@@ -119,8 +137,7 @@ impl Table {
 
     /// Whether what the body carries is what a call would reach.
     pub(super) fn holds(&self, body: &Body) -> bool {
-        let now = |carried: StubId| self.functions[carried.index()].state.version();
-        body.carries.iter().all(|&(carried, version)| now(carried) == version)
+        body.carries.iter().all(|&(carried, version)| self.version_of(carried) == version)
     }
 
     pub(super) fn note_carrier(&mut self, carrier: Carrier, carries: &[(StubId, u32)]) {

@@ -1,6 +1,6 @@
 //! What is advised when.
 
-use super::{Advice, RowsAdvice, Thresholds, Trip, advise, advise_rows};
+use super::{Advice, RowsAdvice, Thresholds, Trip, advise, advise_rows, makes_hot};
 use crate::Mode;
 
 #[test]
@@ -10,13 +10,16 @@ fn a_function_that_is_called_often_is_made_better() {
 
 #[test]
 fn a_loop_is_left_while_it_runs_only_when_it_goes_on() {
-    assert_eq!(advise(Trip::Loop { n_before: 0 }, true), Advice::Function);
-    assert_eq!(advise(Trip::Loop { n_before: 1 }, true), Advice::Loop);
+    let short = |n_before| Trip::Loop { n_before, n_turns: 6_400, n_entries: 100 };
+    assert_eq!(advise(short(0), true), Advice::Function);
+    assert_eq!(advise(short(1), true), Advice::Loop);
+    assert_eq!(advise(Trip::Loop { n_before: 0, n_turns: 6_400, n_entries: 99 }, true), Advice::Loop);
 }
 
 #[test]
 fn an_expression_is_never_called_again() {
-    assert_eq!(advise(Trip::Loop { n_before: 0 }, false), Advice::Loop);
+    let short = Trip::Loop { n_before: 0, n_turns: 100, n_entries: 100 };
+    assert_eq!(advise(short, false), Advice::Loop);
 }
 
 #[test]
@@ -47,4 +50,12 @@ fn what_has_more_operations_is_made_better_after_fewer_times() {
     let thresholds = Thresholds { calls: 1_000, turns: 3_000 };
     assert_eq!([4, 16, 64].map(|n_ops| thresholds.calls(n_ops)), [4_000, 1_000, 250]);
     assert_eq!([0, 16, 1_000_000].map(|n_ops| thresholds.turns(n_ops)), [48_000, 3_000, 1]);
+}
+
+#[test]
+fn a_caller_that_runs_often_enough_makes_hot() {
+    assert!(makes_hot(10, 640));
+    assert!(!makes_hot(10, 641));
+    assert!(!makes_hot(0, 0), "it has not run since it began to count");
+    assert!(!makes_hot(-5, 0), "nor has this, whose countdown has been set beyond its start");
 }

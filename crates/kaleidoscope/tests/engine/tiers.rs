@@ -3,6 +3,7 @@
 use crate::check;
 use crate::memory::{alone, expect_level, functions};
 use kaleidoscope::{Code, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -98,10 +99,22 @@ fn a_tail_call_goes_on_in_better_code() {
 
 #[test]
 fn a_tail_call_under_way_asks_for_better_code_by_itself() {
+    // So many parameters are all in registers, or not.
+    for n_more in [0, 7] {
+        tail_calls_under_way_ask_for_better_code(n_more);
+    }
+}
+
+fn tail_calls_under_way_ask_for_better_code(n_more: usize) {
     let (engine, statistics) = tiered();
-    check(&engine, "def endless(x y) if x < y then endless(y, x) else endless(x, y + 1);", &[], &[]);
-    let endless = engine.function::<(f64, f64)>("endless").unwrap();
-    let running = thread::spawn(move || endless.call((0.0, 0.0)));
+    let more: String = (0..n_more).map(|k| format!(" p{k}")).collect();
+    let handed_on = more.replace(' ', ", ");
+    let text = format!(
+        "def endless(x y{more}) if x < y then endless(y, x{handed_on}) else endless(x, y + 1{handed_on});"
+    );
+    check(&engine, &text, &[], &[]);
+    let endless = engine.dyn_function("endless").unwrap();
+    let running = thread::spawn(move || endless.call(&vec![0.0; 2 + n_more]));
     until(|| statistics.totals().optimized.contains("endless"), || ());
     while !running.is_finished() {
         engine.interrupter().interrupt();
@@ -110,13 +123,104 @@ fn a_tail_call_under_way_asks_for_better_code_by_itself() {
     assert_eq!(running.join().unwrap().unwrap_err().code(), Code::Interrupted);
 }
 
-/// Where no better code comes, looking for it takes ever less stack.
+/// Where no better code comes, tail calls look for it as long as they run, and take no stack for that.
 #[test]
-fn tail_calls_that_look_for_better_code_take_little_stack() {
+fn tail_calls_that_look_for_better_code_take_no_stack() {
     let builder = Engine::builder().mode(Mode::Tiered).thresholds(LOW).stack_bytes(64 << 10);
     let engine = builder.build().unwrap();
     check(&engine, "def count(n s) if n < 1 then s else count(n - 1, s + 1);", &[], &[]);
     check(&engine, "count(5000000, 0);", &[5_000_000.0], &[]);
+}
+
+#[test]
+fn a_loop_is_made_better_in_place_of_what_it_calls() {
+    let statistics = Statistics::new();
+    // So high that one call of a function says nothing of it.
+    let thresholds = Thresholds { calls: 5_000, turns: 5_000 };
+    let builder = Engine::builder().mode(Mode::Tiered).thresholds(thresholds).observer(statistics.clone());
+    let engine = builder.build().unwrap();
+    let text = "def line(x) 2 * x + 1; def bend(x) line(line(x)); def tail(x n) if n < 1 then x else tail(x / 2, n - 1);
+        def run(n) var s = 0 in (for i = 1, i < n in s = s + bend(i) + tail(i, 3)) + s;";
+    check(&engine, text, &[], &[]);
+    let better = || -> Vec<_> {
+        let totals = statistics.totals();
+        totals.compiled.into_iter().filter(|body| body.tier == Tier::Optimized).collect()
+    };
+    until(|| !better().is_empty(), || assert_eq!(engine.run("run(10000);").values().count(), 1));
+    let first = &better()[0];
+    assert_eq!((&*first.body.name, first.of_loop), ("run", Some(0)));
+    assert_eq!(first.inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["line", "bend", "tail"]);
+}
+
+#[test]
+fn functions_that_call_each_other_in_a_circle_are_made_better() {
+    let (engine, statistics) = tiered();
+    check(&engine, "extern odd(n); def even(n) if n < 1 then 1 else odd(n - 1);", &[], &[]);
+    check(&engine, "def odd(n) if n < 1 then 0 else even(n - 1);", &[], &[]);
+    let is_better = || statistics.totals().optimized.iter().any(|name| ["even", "odd"].contains(&&**name));
+    until(is_better, || check(&engine, "even(30);", &[1.0], &[]));
+    check(&engine, "even(31) + odd(31);", &[1.0], &[]);
+}
+
+/// Here one calls the other by its slot where the limit for better code is reached.
+#[test]
+fn functions_that_call_each_other_in_a_circle_are_all_made_better() {
+    let (engine, statistics) = tiered();
+    let text = "extern fb(n); def fa(n) if n < 2 then n else fb(n - 1) + fb(n - 2);
+        def fb(n) if n < 2 then n else fa(n - 1) + fa(n - 2);";
+    check(&engine, text, &[], &[]);
+    let optimized = |name: &str| statistics.totals().optimized.contains(name);
+    until(|| optimized("fa") && optimized("fb"), || check(&engine, "fa(18);", &[2_584.0], &[]));
+}
+
+/// Neither loop nor circle: each function calls the one before twice.
+#[test]
+fn functions_that_come_to_many_calls_are_made_better() {
+    for by_handle in [false, true] {
+        let (engine, statistics) = tiered();
+        check(&engine, "def a0(x) x + 1;", &[], &[]);
+        for k in 1..=16 {
+            check(&engine, &format!("def a{k}(x) a{0}(a{0}(x));", k - 1), &[], &[]);
+        }
+        check(&engine, "def once(x) var y in (for i = 1, i < 1 in y = a16(x)) + y;", &[], &[]);
+        let name = if by_handle { "a16" } else { "once" };
+        let top = engine.function::<(f64,)>(name).unwrap();
+        assert_eq!(top.call((1.0,)).unwrap(), 65_537.0);
+        until(|| !statistics.totals().optimized.is_empty(), thread::yield_now);
+    }
+}
+
+#[test]
+fn a_function_that_nothing_counts_does_once_the_host_has_a_handle() {
+    let (engine, statistics) = tiered();
+    check(&engine, "def f(x) x + 1; def g(x) f(x) + 1;", &[], &[]);
+    for _ in 0..100 {
+        check(&engine, "g(1) + g(2);", &[7.0], &[]);
+    }
+    assert!(statistics.totals().optimized.is_empty(), "neither counts");
+    let f = engine.function::<(f64,)>("f").unwrap();
+    until(|| statistics.totals().optimized.contains("f"), || assert_eq!(f.call((3.0,)).unwrap(), 4.0));
+    check(&engine, "g(1) + g(2);", &[7.0], &[]);
+}
+
+#[test]
+fn what_better_code_leaves_out_is_made_better_by_itself() {
+    let (engine, statistics) = tiered();
+    let sum = "+ x".repeat(45);
+    for k in 0..20 {
+        check(&engine, &format!("def f{k}(x) {k} {sum};"), &[], &[]);
+    }
+    let calls: String = (0..20).map(|k| format!("+ f{k}(i)")).collect();
+    check(&engine, &format!("def run(n) var s = 0 in (for i = 1, i < n in s = s {calls}) + s;"), &[], &[]);
+    let is_better = || {
+        let totals = statistics.totals();
+        let better = totals.compiled.iter().filter(|body| body.tier == Tier::Optimized);
+        let names: HashSet<_> =
+            better.flat_map(|body| body.inlined.iter().cloned().chain([body.body.name.clone()])).collect();
+        (0..20).all(|k| names.contains(&*format!("f{k}")))
+    };
+    until(is_better, || assert_eq!(engine.run("run(100);").values().count(), 1));
+    check(&engine, "run(2);", &[(1..=2).map(|i| 190.0 + 20.0 * 45.0 * f64::from(i)).sum()], &[]);
 }
 
 /// Counts how much optimised code was made and given back.

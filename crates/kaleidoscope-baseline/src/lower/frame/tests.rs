@@ -31,7 +31,14 @@ fn lowered(text: &str, heat: Option<Heat>) -> ir::Function {
         _ => Callee::Slot { address: 8 },
     };
     let variables = |_| unreachable!("there are no variables of the host");
-    let unit = Unit { function: &function, id: Some(id), callees: &callees, variables: &variables, heat };
+    let unit = Unit {
+        function: &function,
+        id: Some(id),
+        callees: &callees,
+        variables: &variables,
+        heat,
+        once: false,
+    };
     let mut func = ir::Function::new();
     lower(&mut func, &unit, &Shape::of(&function, usize::MAX).unwrap(), &Maths::new(|_| 16, true));
     func
@@ -43,7 +50,7 @@ fn has_frame(text: &str, heat: Option<Heat>) -> bool {
     func.layout.blocks().skip(1).all(|block| func.dfg.block_params(block).is_empty())
 }
 
-const HEAT: Heat = Heat { cells: 64, hot: 32, thunk: Some(48), body: 7 };
+const HEAT: Heat = Heat { cells: 64, hot: 32, thunk: Some(48), body: 7, tail_calls: 5 };
 
 #[test]
 fn variables_are_in_the_frame_where_each_loop_calls_in_every_turn() {
