@@ -6,7 +6,7 @@
 //!         dec qword [rax]
 //!         jle out
 //! body:   …
-//!         ; a tail call for which the countdown has run out: leave the frame, jmp out
+//!         ; a tail call after which it is time to report: leave the frame, jmp out
 //!         ; a turn of a loop whose variables are in the frame: call turn(variables), to be told whether the loop is left
 //! out:    ; save the parameters that are in registers, call hot(number, -1), restore them
 //!         ; if the function calls itself in tail position, and hot has said so: jmp [slot]
@@ -48,7 +48,7 @@ const FILLER: u8 = 0xcc;
 /// What code refers to around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Where an entry is reported. A tail call whose countdown has run out jumps there.
+    /// Where an entry is reported. A tail call after which it is time to do so jumps there.
     Out,
     /// What is called at each turn of the loop of this number.
     Turn(usize),

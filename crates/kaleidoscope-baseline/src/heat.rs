@@ -15,8 +15,7 @@ use kaleidoscope_lang::code::Function;
 /// entries that they are when there have been `tail_calls` of them, and again after as many.
 ///
 /// Whom it reports to is a function with the C ABI of doubles and two parameters: `body`, and -1 for an entry or the
-/// number of the loop. It sets the countdown again, for an entry that of tail calls as
-/// well. What its result means:
+/// number of the loop. It sets the countdown again. What its result means:
 /// - for an entry, if it is not 0 and the function calls itself in tail position: the call goes on to what is behind the
 ///   function's own slot;
 /// - for a loop, when it is neither 0 nor NaN and there still is an address in the loop's second cell: the code stores

@@ -1,6 +1,6 @@
 //! What is added to code that counts ([`Heat`]): countdowns where loops turn, and out of the way the calls for when one has
-//! run out. What can be is counted around the code (`around.rs`): entries, tail calls, and turns of loops whose variables are in
-//! the frame.
+//! run out. Tail calls have theirs in a register. What can be is counted around the code (`around.rs`): entries, and turns of loops
+//! whose variables are in the frame.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
