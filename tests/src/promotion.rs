@@ -11,6 +11,7 @@ use std::ops::AddAssign;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use kaleidoscope::lang::number;
 use kaleidoscope::{
@@ -31,7 +32,7 @@ const MAX_ROUNDS: usize = 20_000;
 const N_REDEFINED: usize = 2;
 
 /// So low that whatever is called is hot.
-const THRESHOLDS: Thresholds = Thresholds { calls: 0, turns: 0 };
+const THRESHOLDS: Thresholds = Thresholds { calls: 0, turns: 0, delay: Duration::ZERO };
 
 /// How much happened.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,6 +5,7 @@
 //! which the language cannot observe.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use kaleidoscope::lang::number;
 use kaleidoscope::{
@@ -55,7 +56,7 @@ pub struct Setting {
 }
 
 /// So low that the code of small programs becomes hot in the midst of running.
-const THRESHOLDS: Thresholds = Thresholds { calls: 1, turns: 1 };
+const THRESHOLDS: Thresholds = Thresholds { calls: 1, turns: 1, delay: Duration::ZERO };
 
 impl Setting {
     /// Every mode at its usual level.

@@ -79,7 +79,6 @@ fn measure(function: &Function, counts: bool) -> Pairs {
         callees: &|_| Callee::Slot { address: SLOT },
         variables: &|_| unreachable!("there are no variables of the host"),
         heat,
-        once: false,
     };
     let ours = || {
         let code = compiler.compile(&unit).expect("the function is small");

@@ -4,7 +4,8 @@
 //! command in tiered mode, with quick code alone (`--jit baseline`), and with everything made well at its first call (`--jit lazy
 //! -O3`), whole processes in turns. At each size tiered is compared, round by round, with whichever of the two has the lower
 //! median there. Goal: at most 1.15 times as slow at any size, by the wall clock, which is what a person waits. Making
-//! better code takes another processor's time meanwhile: it is given beside.
+//! better code takes another processor's time meanwhile: it is given beside. A mode that takes more than twice as long as another is left
+//! out after 12 rounds.
 //!
 //! `--rounds N` for more or fewer than 12; `--only fib` or `--only mixed`. With `--record` goes to `benches/record/envelope.csv`
 //! and `envelope.svg`.
@@ -27,6 +28,9 @@ const MODES: &[(&str, &[&str])] = &[
     ("lazy -O3", &["--jit", "lazy", "-O3"]),
 ];
 
+/// Rounds in which all modes run, whatever they take.
+const ROUNDS_OF_ALL: usize = 12;
+
 /// The most that tiered may take, as a multiple of the better one.
 const BOUND: f64 = 1.15;
 
@@ -39,9 +43,19 @@ fn main() {
             "fib",
             "calls",
             fib,
-            [1, 5, 10, 14, 17].into_iter().chain((20..=40).step_by(2)).map(f64::from).collect(),
+            [1, 5, 10, 14, 17, 20, 22, 24, 26]
+                .into_iter()
+                .chain(27..=34)
+                .chain([36, 38, 40])
+                .map(f64::from)
+                .collect(),
         ),
-        ("mixed", "scale", mixed, (-8..=4).map(|power| 4_f64.powi(power)).collect()),
+        (
+            "mixed",
+            "scale",
+            mixed,
+            (-8..0).map(|power| 4_f64.powi(power)).chain((0..=8).map(|power| 2_f64.powi(power))).collect(),
+        ),
     ];
     let only = arguments::option("--only");
     let command = peer::kaleidoscope();
@@ -101,14 +115,18 @@ impl Point {
         fs::create_dir_all(&folder)
             .and_then(|()| fs::write(&file, text))
             .expect("the target folder can be written");
-        let mut runs = vec![Vec::new(); MODES.len()];
-        let n_rounds = arguments::number("--rounds").unwrap_or(12);
-        for round in 0..n_rounds {
+        let mut point = Self { size, runs: vec![Vec::new(); MODES.len()] };
+        let mut all_matter = [true; MODES.len()];
+        for round in 0..arguments::number("--rounds").unwrap_or(ROUNDS_OF_ALL) {
+            if round == ROUNDS_OF_ALL {
+                all_matter = std::array::from_fn(|mode| point.matters(mode));
+            }
             for mode in order(round, MODES.len()) {
-                runs[mode].push(run(command, MODES[mode].1, &file));
+                if all_matter[mode] {
+                    point.runs[mode].push(run(command, MODES[mode].1, &file));
+                }
             }
         }
-        let point = Self { size, runs };
         print!("{name:<6} {size:>12}");
         for (clock, of) in CLOCKS {
             let [low, ratio, high] = point.ratio(*of);
@@ -118,6 +136,12 @@ impl Point {
         }
         println!();
         point
+    }
+
+    /// Whether the mode is tiered, or may be the better one of the others.
+    fn matters(&self, mode: usize) -> bool {
+        let wall = CLOCKS[0].1;
+        mode == 0 || self.millis(mode, wall) < 2.0 * self.millis(1, wall).min(self.millis(2, wall))
     }
 
     /// The median time of a mode.

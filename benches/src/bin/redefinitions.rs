@@ -15,6 +15,7 @@ use kaleidoscope_benches::memory::resident_bytes;
 use kaleidoscope_benches::record;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use std::time::Instant;
 
 const N_DEFINITIONS: usize = 100_000;
@@ -43,7 +44,11 @@ fn redefine(mode: Mode) -> String {
 
 fn promote() -> String {
     let seen = Arc::new(Seen::default());
-    let builder = Engine::builder().mode(Mode::Tiered).thresholds(Thresholds { calls: 5, turns: 5 });
+    let builder = Engine::builder().mode(Mode::Tiered).thresholds(Thresholds {
+        calls: 5,
+        turns: 5,
+        delay: Duration::ZERO,
+    });
     let engine = builder.observer(Arc::clone(&seen)).build().expect("an engine can be made");
     engine.run(BEGIN);
     let caller = engine.function::<(f64,)>("caller").expect("it is defined");

@@ -19,11 +19,12 @@ use kaleidoscope_benches::timing::{median, order, quartiles};
 use kaleidoscope_benches::{arguments, record};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use std::{env, fs};
 
 const TRIED: &[u32] = &[100, 1_000, 10_000, 30_000, 60_000, 100_000, 200_000, 600_000, 1_000_000, 3_000_000];
 
-const NEVER: Thresholds = Thresholds { calls: u32::MAX, turns: u32::MAX };
+const NEVER: Thresholds = Thresholds { calls: u32::MAX, turns: u32::MAX, delay: Duration::ZERO };
 
 fn main() {
     if let Some(file) = arguments::option("--file") {
@@ -73,7 +74,8 @@ fn count(n: f64) -> String {
 /// What this program does as a child of itself: runs a file with the thresholds and the mode of its arguments.
 fn run_alone(file: &Path) {
     let number = |name| arguments::number(name).expect("the parent gives both thresholds");
-    let thresholds = Thresholds { calls: number("--calls"), turns: number("--turns") };
+    let thresholds =
+        Thresholds { calls: number("--calls"), turns: number("--turns"), ..Thresholds::default() };
     let name = arguments::option("--mode").expect("the parent gives a mode");
     let mode = mode(&name).expect("the parent names a mode that there is");
     let text = fs::read_to_string(file).expect("the parent has written it");

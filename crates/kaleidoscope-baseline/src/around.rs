@@ -5,12 +5,18 @@
 //! entry:  mov rax, cell
 //!         dec qword [rax]
 //!         jle out
+//!         ; if the function calls itself in tail position:
+//! anew:   mov edi, as many tail calls as there are before one is reported, and 1
+//!         ; begin the frame
+//! again:  dec edi
+//!         jz end
 //! body:   …
-//!         ; a tail call after which it is time to report: leave the frame, jmp out
+//!         ; a tail call: give back what is in the frame, jmp again
 //!         ; a turn of a loop whose variables are in the frame: call turn(variables), to be told whether the loop is left
+//! end:    ; leave the frame
 //! out:    ; save the parameters that are in registers, call hot(number, -1), restore them
 //!         ; if the function calls itself in tail position, and hot has said so: jmp [slot]
-//!         jmp body
+//!         jmp anew, or body
 //! turn:   mov rax, cell of the loop
 //!         dec qword [rax]
 //!         jle offer
@@ -42,14 +48,23 @@ const DISTANCE_BYTES: usize = 4;
 /// How long the counting in front of the code is.
 const COUNT_BYTES: usize = 19;
 
+/// How long that of tail calls is, behind it. The beginning of the frame is not counted: the code has it already.
+const COUNT_TAIL_CALLS_BYTES: usize = 13;
+
+/// How code begins its frame.
+const BEGIN_FRAME: [u8; 4] = [0x55, 0x48, 0x89, 0xe5]; // push rbp; mov rbp, rsp
+
+/// How it leaves that for a tail call, when it has given back all that is in it.
+const LEAVE_FRAME_AND_JUMP: [u8; 2] = [0x5d, 0xe9]; // pop rbp; jmp …
+
 /// `int3`: what is never run.
 const FILLER: u8 = 0xcc;
 
 /// What code refers to around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Where an entry is reported. A tail call after which it is time to do so jumps there.
-    Out,
+    /// Where a tail call is counted, and the function entered anew.
+    Again,
     /// What is called at each turn of the loop of this number.
     Turn(usize),
 }
@@ -58,7 +73,7 @@ impl Target {
     /// As Cranelift names it.
     pub(crate) fn name(self) -> UserExternalName {
         let (namespace, index) = match self {
-            Self::Out => (0, 0),
+            Self::Again => (0, 0),
             Self::Turn(number) => (1, u32::try_from(number).expect("loops are fewer than operations")),
         };
         UserExternalName { namespace, index }
@@ -67,7 +82,7 @@ impl Target {
     /// What Cranelift names like this.
     pub(crate) fn of_name(name: &UserExternalName) -> Self {
         match name.namespace {
-            0 => Self::Out,
+            0 => Self::Again,
             _ => Self::Turn(name.index as usize),
         }
     }
@@ -82,7 +97,7 @@ pub(crate) struct Reference {
 }
 
 /// The code of the function, to be aligned like this, with its counting, and where it is entered. `slot` is that by which it is
-/// called, if it calls itself.
+/// called, if it calls itself. None if the code does not begin or end its frame as is known here.
 pub(crate) fn count_around(
     code: &[u8],
     align: usize,
@@ -90,33 +105,71 @@ pub(crate) fn count_around(
     heat: &Heat,
     references: &[Reference],
     slot: Option<usize>,
-) -> (Vec<u8>, usize) {
+) -> Option<(Vec<u8>, usize)> {
     let mut bytes = Vec::with_capacity(code.len() + 256);
+    let tail_calls: Vec<_> =
+        references.iter().filter(|reference| reference.target == Target::Again).collect();
+    let n_counting = COUNT_BYTES + if tail_calls.is_empty() { 0 } else { COUNT_TAIL_CALLS_BYTES };
     // So that the code comes at its alignment, and nothing is run in between.
-    let entry = COUNT_BYTES.next_multiple_of(align) - COUNT_BYTES;
+    let entry = n_counting.next_multiple_of(align) - n_counting;
     bytes.resize(entry, FILLER);
     count(&mut bytes, heat.entries());
     bytes.extend([0x0f, 0x8e]); // jle out
     let to_out = leave_distance(&mut bytes);
-    let body = bytes.len();
-    bytes.extend_from_slice(code);
+    let anew = bytes.len();
+    let body = entry + n_counting;
+    if tail_calls.is_empty() {
+        bytes.extend_from_slice(code);
+    } else {
+        let to_end = count_tail_calls(&mut bytes, code, &tail_calls, heat)?;
+        let end = bytes.len();
+        set_distance(&mut bytes, to_end, end);
+        bytes.push(0x5d); // pop rbp
+    }
     let out = bytes.len();
     set_distance(&mut bytes, to_out, out);
     report_entry(&mut bytes, (function.n_params as usize).min(MOST_IN_REGISTERS), heat);
     if let Some(slot) = slot {
         go_on_behind(&mut bytes, slot);
     }
-    bytes.push(0xe9); // jmp body
-    let to_body = leave_distance(&mut bytes);
-    set_distance(&mut bytes, to_body, body);
+    bytes.push(0xe9); // jmp anew, which is the body without tail calls
+    let to_anew = leave_distance(&mut bytes);
+    set_distance(&mut bytes, to_anew, anew);
     for &Reference { at, target } in references {
-        let target = match target {
-            Target::Out => out,
-            Target::Turn(number) => turn(&mut bytes, heat, number),
-        };
-        set_distance(&mut bytes, body + at, target);
+        if let Target::Turn(number) = target {
+            let turn = turn(&mut bytes, heat, number);
+            set_distance(&mut bytes, body + at, turn);
+        }
     }
-    (bytes, entry)
+    Some((bytes, entry))
+}
+
+/// The code, in whose frame the counting of tail calls is put: they need not leave it. Returns the distance to where it is left.
+fn count_tail_calls(
+    bytes: &mut Vec<u8>,
+    code: &[u8],
+    tail_calls: &[&Reference],
+    heat: &Heat,
+) -> Option<usize> {
+    bytes.push(0xbf); // mov edi, …
+    bytes.extend(heat.tail_calls.saturating_add(1).to_le_bytes());
+    bytes.extend(BEGIN_FRAME);
+    let again = bytes.len();
+    bytes.extend([0xff, 0xcf]); // dec edi
+    bytes.extend([0x0f, 0x84]); // jz end
+    let to_end = leave_distance(bytes);
+    let body = bytes.len() - BEGIN_FRAME.len();
+    bytes.extend_from_slice(code.strip_prefix(&BEGIN_FRAME)?);
+    for Reference { at, .. } in tail_calls {
+        let jump = body + at - LEAVE_FRAME_AND_JUMP.len();
+        if bytes[jump..body + at] != LEAVE_FRAME_AND_JUMP {
+            return None;
+        }
+        bytes[jump] = 0xe9; // jmp again
+        set_distance(bytes, jump + 1, again);
+        bytes[jump + 1 + DISTANCE_BYTES] = FILLER;
+    }
+    Some(to_end)
 }
 
 /// What a turn of the loop calls, with the C ABI: the variables' address in rdi, whether the loop is left in rax.

@@ -52,18 +52,17 @@ impl Compiler {
         let found = effort(unit.function, unit.heat.is_some());
         let (effort, shape) = found.ok_or_else(|| Error::too_large(name))?;
         self.context.clear();
-        let has_frame = lower(&mut self.context.func, unit, &shape, &self.maths);
-        let is_large = effort == Effort::Quick;
-        // What is in memory anyway loses little, and what is called once will hardly be hot.
-        let code = self.generate(name, if unit.once && has_frame { Effort::Quick } else { effort });
-        if is_large {
+        lower(&mut self.context.func, unit, &shape, &self.maths);
+        let code = self.generate(name, effort);
+        if effort == Effort::Quick {
             self.context = Context::new();
         }
         let (mut code, references) = code?;
         if let Some(heat) = &unit.heat {
             let slot = if shape.has_tail_call { unit.own_slot() } else { None };
             (code.bytes, code.entry) =
-                count_around(&code.bytes, code.align, unit.function, heat, &references, slot);
+                count_around(&code.bytes, code.align, unit.function, heat, &references, slot)
+                    .ok_or_else(|| Error::failed(name, &"its frame is not what Cranelift makes"))?;
         }
         Ok(code)
     }

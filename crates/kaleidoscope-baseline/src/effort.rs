@@ -59,7 +59,7 @@ struct Costs {
 
 const PLAIN: Costs = Costs { phi: 3, branch: 12, turn: 25, tail_call: 10 };
 
-/// Each loop brings two blocks and a call more, a tail call a block and a jump.
+/// Each loop brings two blocks and a call more, a tail call a block and a jump unless all parameters are in registers.
 const COUNTING: Costs = Costs { phi: 12, branch: 12, turn: 120, tail_call: 30 };
 
 impl Costs {

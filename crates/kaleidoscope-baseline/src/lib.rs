@@ -51,9 +51,6 @@ pub struct Unit<'a> {
     pub variables: &'a dyn Fn(HostVariable) -> usize,
     /// How the code counts; it does not if this is none.
     pub heat: Option<Heat>,
-    /// Whether the one call known of is made once: then code that calls in all its loops, and so has its time there, is made faster
-    /// and runs slower.
-    pub once: bool,
 }
 
 impl Unit<'_> {

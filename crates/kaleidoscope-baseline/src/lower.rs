@@ -20,8 +20,7 @@ pub(crate) use thunk::lower_thunk;
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{self, Block, BlockArg, InsertBuilder, InstBuilder, Value, types};
-use cranelift_codegen::isa::CallConv;
+use cranelift_codegen::ir::{self, Block, BlockArg, FuncRef, InsertBuilder, InstBuilder, Value, types};
 use cranelift_codegen::packed_option::ReservedValue;
 use kaleidoscope_lang::code::{Arithmetic, Local, Op};
 use kaleidoscope_lang::maths::MathsFunction;
@@ -30,16 +29,13 @@ use kaleidoscope_lang::shape::Shape;
 use crate::Unit;
 use crate::around::MOST_IN_REGISTERS;
 use call::{Signatures, signature};
-use counting::{Counting, Turning};
+use counting::{Counting, Turning, anew_signature};
 use frame::Frame;
 use scope::Scope;
 
-/// Makes the body of `func`, which is empty. Whether its variables are in its frame.
-pub(crate) fn lower(func: &mut ir::Function, unit: &Unit<'_>, shape: &Shape, maths: &Maths) -> bool {
-    let lowering = Lowering::new(func, unit, shape, maths);
-    let has_frame = lowering.frame.is_some();
-    lowering.run();
-    has_frame
+/// Makes the body of `func`, which is empty.
+pub(crate) fn lower(func: &mut ir::Function, unit: &Unit<'_>, shape: &Shape, maths: &Maths) {
+    Lowering::new(func, unit, shape, maths).run();
 }
 
 /// What an operation takes and leaves.
@@ -88,8 +84,8 @@ struct Lowering<'a> {
     signatures: Signatures,
     /// The block that code goes to; `None` behind a tail call.
     block: Option<Block>,
-    /// Where tail calls jump to, with a parameter for each of the function's.
-    start: Option<Block>,
+    /// What tail calls do, if there are any.
+    tail_calls: Option<TailCalls>,
     stack: Vec<Operand>,
     /// Where on the stack there are variables.
     unread: Vec<usize>,
@@ -102,18 +98,25 @@ struct Lowering<'a> {
     n_brackets: usize,
     n_loops: usize,
     counting: Option<Counting>,
-    /// How many tail calls are left before one is reported, if they are counted.
-    tail_calls_left: Option<Value>,
+}
+
+/// What calls of the function itself in tail position do.
+#[derive(Clone, Copy)]
+enum TailCalls {
+    /// They jump to a block with a parameter for each of the function's, unless these are in the frame.
+    Jump { start: Block },
+    /// The same, with one parameter more: how many are left before one is reported.
+    Count { start: Block, left: Value },
+    /// They enter the function anew, around which they are counted, and hand over how many are left.
+    Anew { again: FuncRef, left: Value },
 }
 
 impl<'a> Lowering<'a> {
     fn new(func: &'a mut ir::Function, unit: &'a Unit<'a>, shape: &'a Shape, maths: &'a Maths) -> Self {
         let function = unit.function;
         func.signature = signature(function.n_params as usize);
-        let counts_tail_calls = unit.heat.is_some() && shape.has_tail_call;
-        if counts_tail_calls && function.n_params as usize <= MOST_IN_REGISTERS {
-            // The same as the C ABI, as long as all parameters are in registers.
-            func.signature.call_conv = CallConv::Tail;
+        if enters_anew(unit, shape) {
+            func.signature = anew_signature(function.n_params as usize);
         }
         let mut lowering = Self {
             cursor: FuncCursor::new(func),
@@ -122,7 +125,7 @@ impl<'a> Lowering<'a> {
             maths,
             signatures: Signatures::default(),
             block: None,
-            start: None,
+            tail_calls: None,
             stack: Vec::with_capacity(function.max_stack as usize),
             unread: Vec::new(),
             variables: vec![Value::reserved_value(); function.locals.len()],
@@ -132,38 +135,43 @@ impl<'a> Lowering<'a> {
             n_brackets: 0,
             n_loops: 0,
             counting: unit.heat.map(|heat| Counting::new(heat, function)),
-            tail_calls_left: None,
         };
         lowering.begin();
         lowering
     }
 
-    /// Makes the entry and, for tail calls, the block they come back to.
+    /// Makes the entry, and what tail calls come back to.
     fn begin(&mut self) {
         let entry = self.append();
         self.enter(entry);
         let n_params = self.unit.function.n_params as usize;
         let args: Vec<_> = (0..n_params).map(|_| self.parameter(entry)).collect();
         self.make_frame();
-        if !self.shape.has_tail_call {
+        if enters_anew(self.unit, self.shape) {
+            let left = self.cursor.func.dfg.append_block_param(entry, types::I64);
+            self.tail_calls = Some(TailCalls::Anew { again: self.again(), left });
+        }
+        if self.tail_calls.is_some() || !self.shape.has_tail_call {
             self.set_parameters(&args);
             return;
         }
         let start = self.append();
-        self.start = Some(start);
-        let mut args = self.pass(&args);
-        let all_tail_calls = self.all_tail_calls();
-        let counts_tail_calls = all_tail_calls.is_some();
-        args.extend(all_tail_calls);
-        self.jump(start, &args);
+        let mut to_start = self.pass(&args);
+        let all = self.all_tail_calls();
+        to_start.extend(all);
+        self.jump(start, &to_start);
         self.enter(start);
         if self.frame.is_none() {
             let params: Vec<_> = (0..n_params).map(|_| self.parameter(start)).collect();
             self.set_parameters(&params);
         }
-        if counts_tail_calls {
-            self.tail_calls_left = Some(self.cursor.func.dfg.append_block_param(start, types::I64));
-        }
+        self.tail_calls = Some(match all {
+            None => TailCalls::Jump { start },
+            Some(_) => {
+                let left = self.cursor.func.dfg.append_block_param(start, types::I64);
+                TailCalls::Count { start, left }
+            }
+        });
     }
 
     fn run(mut self) {
@@ -230,9 +238,18 @@ impl<'a> Lowering<'a> {
     }
 
     fn tail_call(&mut self) {
-        let args = self.pop_numbers(self.unit.function.n_params as usize);
-        let start = self.start.expect("the shape saw this tail call");
-        self.jump_to_start(start, &args);
+        let mut args = self.pop_numbers(self.unit.function.n_params as usize);
+        match self.tail_calls.expect("the shape saw this tail call") {
+            TailCalls::Jump { start } => {
+                let to_start = self.pass(&args);
+                self.jump(start, &to_start);
+            }
+            TailCalls::Count { start, left } => self.count_tail_call(start, left, &args),
+            TailCalls::Anew { again, left } => {
+                args.push(left);
+                self.ins().return_call(again, &args);
+            }
+        }
         self.block = None;
     }
 
@@ -438,6 +455,11 @@ impl<'a> Lowering<'a> {
         let zero = self.ins().f64const(0.0);
         self.ins().fcmp(FloatCC::OrderedNotEqual, number, zero)
     }
+}
+
+/// Whether tail calls are counted around the code: as long as all parameters are in registers.
+fn enters_anew(unit: &Unit<'_>, shape: &Shape) -> bool {
+    unit.heat.is_some() && shape.has_tail_call && unit.function.n_params as usize <= MOST_IN_REGISTERS
 }
 
 /// Values as arguments of a jump.

@@ -53,14 +53,7 @@ fn compile(compiler: &mut Compiler, text: &str, heat: Option<Heat>) -> Result<Co
         State::Maths(maths) => Callee::Maths(maths),
         _ => Callee::Slot { address: SLOT },
     };
-    compiler.compile(&Unit {
-        function,
-        id: Some(*id),
-        callees: &callees,
-        variables: &|_| VARIABLE,
-        heat,
-        once: false,
-    })
+    compiler.compile(&Unit { function, id: Some(*id), callees: &callees, variables: &|_| VARIABLE, heat })
 }
 
 /// How often a number stands in the code.
@@ -148,14 +141,7 @@ fn large_functions_are_compiled_in_another_way() {
     let compile = |function: &Function| {
         let callees = |_| Callee::Slot { address: SLOT };
         compiler()
-            .compile(&Unit {
-                function,
-                id: None,
-                callees: &callees,
-                variables: &|_| VARIABLE,
-                heat: None,
-                once: false,
-            })
+            .compile(&Unit { function, id: None, callees: &callees, variables: &|_| VARIABLE, heat: None })
             .unwrap()
     };
     let small = &*functions[0].1;

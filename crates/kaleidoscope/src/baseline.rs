@@ -34,8 +34,8 @@ impl Baseline {
         Self { hot, memory: CodeMemory::new(), compilers: Mutex::default(), thunk: OnceLock::new() }
     }
 
-    /// Makes code for the unit, which counts if there is heat; faster, if it is for one call.
-    pub(crate) fn generate(&self, unit: &Unit, heat: Option<&Heat>, once: bool) -> Result<Code, NoCode> {
+    /// Makes code for the unit, which counts if there is heat.
+    pub(crate) fn generate(&self, unit: &Unit, heat: Option<&Heat>) -> Result<Code, NoCode> {
         let start = Instant::now();
         let idle = self.idle().pop();
         let mut compiler = match idle {
@@ -43,7 +43,7 @@ impl Baseline {
             None => Compiler::new(|maths| maths_entry(maths).guest_address().get())
                 .map_err(|error| describe(&error))?,
         };
-        let placed = self.compile(&mut compiler, unit, heat, once);
+        let placed = self.compile(&mut compiler, unit, heat);
         self.idle().push(compiler);
         let Placed { block, entry } = placed?;
         Ok(Code {
@@ -54,13 +54,7 @@ impl Baseline {
         })
     }
 
-    fn compile(
-        &self,
-        compiler: &mut Compiler,
-        unit: &Unit,
-        heat: Option<&Heat>,
-        once: bool,
-    ) -> Result<Placed, NoCode> {
+    fn compile(&self, compiler: &mut Compiler, unit: &Unit, heat: Option<&Heat>) -> Result<Placed, NoCode> {
         let heat = match heat {
             Some(heat) => Some(baseline::Heat {
                 cells: heat.cells_address(),
@@ -78,7 +72,6 @@ impl Baseline {
             callees: &callees,
             variables: &|id| unit.variable(id).address,
             heat,
-            once,
         };
         self.place(compiler.compile(&unit))
     }

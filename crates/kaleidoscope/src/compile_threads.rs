@@ -3,7 +3,8 @@
 //! Each thread owns a code generator, because LLVM's contexts and target machines belong to one thread, and because it
 //! has a stack large enough for what LLVM does with a deeply nested function, which the caller's thread may not have.
 //! The first is started when the first code is needed, and not before; another when there is more to do than the ones there
-//! are can take at once. Whoever waits for code comes before what is made in the background.
+//! are can take at once. Whoever waits for code comes before what is made in the background; and there what was asked for last comes
+//! first, since that most likely still runs, but every eighth time what has waited longest.
 
 use crate::failure::panic_text;
 use crate::host::maths_entry;
@@ -20,6 +21,14 @@ use std::time::{Duration, Instant};
 
 /// Address space for the stack of a compile thread. Only what is touched takes memory.
 const STACK_BYTES: usize = 1 << 30;
+
+/// Of so many things that are made in the background, one is that which has waited longest.
+const LONGEST_EVERY: usize = 8;
+
+/// How often a thread lets others go first when it starts. Linux often starts it on the processor of the program, though
+/// another one is idle: on a virtual machine all that sleep look taken away. The program then waited for up to 4 ms, until the
+/// thread was moved. With a few turns given away it goes on at once, and waits a tenth of a millisecond.
+const YIELDS: usize = 16;
 
 /// The threads, once they are needed. Clones are the same threads.
 #[derive(Clone, Debug)]
@@ -40,7 +49,10 @@ struct Crew {
 #[derive(Debug, Default)]
 struct Work {
     urgent: VecDeque<Job>,
+    /// In the order in which they were asked for.
     background: VecDeque<Job>,
+    /// How many of them have been taken.
+    n_taken: usize,
     /// Threads that wait for something to do.
     n_idle: usize,
     threads: Vec<JoinHandle<()>>,
@@ -131,6 +143,18 @@ impl CompileThreads {
     }
 }
 
+impl Work {
+    /// What was asked for last, or now and then first.
+    fn take_background(&mut self) -> Option<Job> {
+        let job = match (self.n_taken + 1) % LONGEST_EVERY {
+            0 => self.background.pop_front(),
+            _ => self.background.pop_back(),
+        };
+        self.n_taken += usize::from(job.is_some());
+        job
+    }
+}
+
 impl Crew {
     fn work(&self) -> MutexGuard<'_, Work> {
         // Nothing is called under the lock that could panic.
@@ -168,6 +192,9 @@ impl Crew {
     /// The life of a compile thread.
     fn serve(&self) {
         COMPILES.set(true);
+        for _ in 0..YIELDS {
+            thread::yield_now();
+        }
         let clock = Instant::now();
         let mut generator = catch_unwind(AssertUnwindSafe(|| self.backend.start(&self.settings())))
             .unwrap_or_else(|panic| Err(panicked(&*panic)));
@@ -199,7 +226,7 @@ impl Crew {
             if let Some(job) = work.urgent.pop_front() {
                 return Some(job);
             }
-            if let Some(job) = work.background.pop_front() {
+            if let Some(job) = work.take_background() {
                 return Some(job);
             }
             work.n_idle += 1;

@@ -42,8 +42,7 @@ pub(crate) fn evaluate(engine: &Engine, expression: &Arc<Function>) -> Result<f6
             Calls { jit, reference: Reference { shared, watch: &watch } }.run(expression)
         }
         Way::Code(unit) => {
-            let body =
-                shared.compile(unit, Occasion::Expression).map_err(|failure| shared.failed(failure))?;
+            let body = shared.compile(unit, Occasion::Ahead).map_err(|failure| shared.failed(failure))?;
             start = Instant::now();
             jit.run_once(body, &watch, shared.settings.stack_bytes)
         }
@@ -208,14 +207,12 @@ impl Environment for Calls<'_> {
         };
         match state {
             State::Host => self.reference.host(id, args),
-            _ => {
-                self.jit.prepare_for_expression(stub_of(id))?;
-                self.jit
-                    .enter(watch, shared.settings.stack_bytes, |inside| {
-                        inside.call_stub(stub_of(id), arity, args)
-                    })
-                    .flatten()
-            }
+            _ => self
+                .jit
+                .enter(watch, shared.settings.stack_bytes, |inside| {
+                    inside.call_stub(stub_of(id), arity, args)
+                })
+                .flatten(),
         }
     }
 

@@ -8,15 +8,17 @@
 use crate::Mode;
 use kaleidoscope_codegen::Limits;
 use kaleidoscope_lang::code::{Function, Op};
+use std::time::Duration;
 
 /// How often code of 16 operations runs before better code is made. What has more operations takes longer to run, and is made
 /// better after fewer times in proportion; what has fewer, after more.
 ///
 /// ```
 /// use kaleidoscope::{Engine, Thresholds};
+/// use std::time::Duration;
 ///
 /// // For programs that run for hours, and are to be at their best from the start.
-/// let thresholds = Thresholds { calls: 100, ..Thresholds::default() };
+/// let thresholds = Thresholds { calls: 100, delay: Duration::ZERO, ..Thresholds::default() };
 /// let engine = Engine::builder().thresholds(thresholds).build()?;
 /// # Ok::<(), kaleidoscope::Error>(())
 /// ```
@@ -26,11 +28,15 @@ pub struct Thresholds {
     pub calls: u32,
     /// Turns of a loop, over all calls. A function that calls itself in tail position turns like a loop.
     pub turns: u32,
+    /// How long after something has first run so often all of it is counted anew, and better code made of what then runs as often.
+    /// Loading and starting the optimiser takes some milliseconds beside the program, and one more when the process ends: a program
+    /// that is over by then does without. Zero: better code is made from the first on.
+    pub delay: Duration,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { calls: 100_000, turns: 600_000 }
+        Self { calls: 100_000, turns: 600_000, delay: Duration::from_millis(8) }
     }
 }
 

@@ -191,7 +191,7 @@ impl Script {
                     resolved_bytes: function.bytes(),
                 }));
                 if jit.source.settings.mode == Mode::Eager {
-                    match jit.materialize(stub_of(id), Occasion::Definition) {
+                    match jit.materialize(stub_of(id), Occasion::Ahead) {
                         // Fails again when the function is called, and is reported there.
                         Ok(_) | Err(Failure::Compile { .. } | Failure::CodeMemory { .. }) => {}
                         Err(failure) => note(Err(failure)),

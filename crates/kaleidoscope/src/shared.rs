@@ -21,6 +21,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 /// The state of one engine but for its functions' code.
 pub(crate) struct Shared {
@@ -128,7 +129,7 @@ impl Shared {
             }
             (_, threads) => {
                 let heat = threads.as_ref().map(|_| Arc::new(self.new_heat(&unit)));
-                let (heat, code) = self.quick_code(&unit, heat, occasion);
+                let (heat, code) = self.quick_code(&unit, heat);
                 (Tier::Baseline, heat, code)
             }
         };
@@ -147,16 +148,10 @@ impl Shared {
         })
     }
 
-    /// Code that counts if there is heat; if it is too large for that, code that does not.
-    fn quick_code(
-        &self,
-        unit: &Unit,
-        heat: Option<Arc<Heat>>,
-        occasion: Occasion,
-    ) -> (Option<Arc<Heat>>, Result<Code, NoCode>) {
-        let once = occasion == Occasion::Expression;
-        match self.baseline.generate(unit, heat.as_deref().filter(|heat| heat.counts()), once) {
-            Err(NoCode::TooLarge) if heat.is_some() => (None, self.baseline.generate(unit, None, once)),
+    /// Code that counts if there is heat; if that cannot be, because it is too large, code that does not.
+    fn quick_code(&self, unit: &Unit, heat: Option<Arc<Heat>>) -> (Option<Arc<Heat>>, Result<Code, NoCode>) {
+        match self.baseline.generate(unit, heat.as_deref().filter(|heat| heat.counts())) {
+            Err(_) if heat.is_some() => (None, self.baseline.generate(unit, None)),
             code => (heat, code),
         }
     }
@@ -286,6 +281,10 @@ impl Source for Shared {
     fn freed(&self, body: &BodyFacts) -> Result<(), Failure> {
         let Made::Compiled { tier, bytes, .. } = body.made else { return Ok(()) };
         self.tell(|| Event::Freed { body: body.name.clone(), tier, bytes })
+    }
+
+    fn delay(&self) -> Duration {
+        self.settings.thresholds.delay
     }
 
     fn improve(&self, hot: Hot) -> Result<(), Failure> {

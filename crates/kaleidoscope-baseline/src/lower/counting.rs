@@ -1,6 +1,6 @@
 //! What is added to code that counts ([`Heat`]): countdowns where loops turn, and out of the way the calls for when one has
-//! run out. Tail calls have theirs in a register. What can be is counted around the code (`around.rs`): entries, and turns of loops
-//! whose variables are in the frame.
+//! run out. What can be is counted around the code (`around.rs`): entries, tail calls of functions whose parameters are all in registers,
+//! and turns of loops whose variables are in the frame.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -10,6 +10,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use kaleidoscope_lang::code::{Function, Local};
 
+use super::call::signature;
 use super::frame::Frame;
 use super::thunk::{exchange, offset, report, thunk_signature};
 use super::{Lowering, arguments};
@@ -48,33 +49,25 @@ impl Lowering<'_> {
         Some(self.ins().iconst(types::I64, i64::from(heat.tail_calls)))
     }
 
-    /// Jumps back to the start, for a tail call; counts that, if the code counts. When enough have been made, the call is
-    /// reported as an entry: it leaves the frame and jumps to where entries are.
-    pub(super) fn jump_to_start(&mut self, start: Block, args: &[Value]) {
-        let mut to_start = self.pass(args);
-        let Some(left) = self.tail_calls_left else {
-            self.jump(start, &to_start);
-            return;
-        };
-        let anew = self.append_cold();
-        let left = self.ins().iadd_imm_s(left, -1);
-        let n_variables = to_start.len();
-        to_start.push(left);
-        self.ins().brif(left, start, &arguments(&to_start), anew, &[]);
-        self.enter(anew);
-        if self.cursor.func.signature.call_conv != CallConv::Tail {
-            to_start.truncate(n_variables);
-            return self.report_tail_call(start, to_start, args);
-        }
+    /// Where tail calls enter the function anew.
+    pub(super) fn again(&mut self) -> FuncRef {
         let func = &mut *self.cursor.func;
         let signature = func.signature.clone();
         let signature = func.import_signature(signature);
-        let out = refer(func, Target::Out, signature);
-        self.ins().return_call(out, args);
+        refer(func, Target::Again, signature)
     }
 
-    /// The same where not all parameters are in registers: they stay in their frame, unless there is better code to be called.
-    fn report_tail_call(&mut self, start: Block, mut to_start: Vec<Value>, args: &[Value]) {
+    /// A tail call of a function not all of whose parameters are in registers: they stay in their frame. When enough of them have
+    /// been made, it reports that, and calls better code if there is any.
+    pub(super) fn count_tail_call(&mut self, start: Block, left: Value, args: &[Value]) {
+        let mut to_start = self.pass(args);
+        let report = self.append_cold();
+        let left = self.ins().iadd_imm_s(left, -1);
+        let n_variables = to_start.len();
+        to_start.push(left);
+        self.ins().brif(left, start, &arguments(&to_start), report, &[]);
+        self.enter(report);
+        to_start.truncate(n_variables);
         let heat = self.counting().heat;
         let entry = [f64::from(heat.body), ENTRY].map(|number| self.ins().f64const(number));
         let answer = self.call_address(heat.hot, &entry);
@@ -198,6 +191,15 @@ impl Lowering<'_> {
         self.cursor.func.layout.set_cold(block);
         block
     }
+}
+
+/// Of code that tail calls enter anew. As long as all parameters are in registers, it is the C ABI of doubles, with one more
+/// parameter: how many tail calls are left before one is reported.
+pub(super) fn anew_signature(n_params: usize) -> Signature {
+    let mut signature = signature(n_params);
+    signature.call_conv = CallConv::Tail;
+    signature.params.push(AbiParam::new(types::I64));
+    signature
 }
 
 /// The C ABI of what is called at a turn: the address of the variables; whether the loop is left.

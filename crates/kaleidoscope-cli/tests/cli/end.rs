@@ -2,11 +2,11 @@
 
 use crate::command::check;
 
-/// Quick code becomes hot after some thousand calls, and good code for it takes some milliseconds: with one of the arguments the
+/// Quick code becomes hot after some hundred thousand calls, and good code for it takes some milliseconds: with one of the arguments the
 /// program ends meanwhile.
 #[test]
 fn a_program_may_end_while_code_is_made() {
-    for n in 15..29 {
+    for n in 20..33 {
         let program = format!("def fib(n) if n < 2 then n else fib(n - 1) + fib(n - 2); fib({n}) < 0;");
         for _ in 0..3 {
             check(&["-e", &program], 0, "0\n");

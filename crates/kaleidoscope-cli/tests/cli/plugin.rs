@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A loop that becomes hot, and its value.
-const HOT: [&str; 2] = ["-e", "def f(x) x + 1; var s = 0 in (for i = 0, i < 300000 in s = f(s)) + s;"];
-const VALUE: &str = "300001\n";
+const HOT: [&str; 2] = ["-e", "def f(x) x + 1; var s = 0 in (for i = 0, i < 3000000 in s = f(s)) + s;"];
+const VALUE: &str = "3000001\n";
 
 /// The command in a folder of its own.
 fn copy_of_command() -> (TempDir, PathBuf) {

@@ -43,7 +43,7 @@ fn a_panic_in_a_task_is_an_error_and_the_thread_goes_on() {
 }
 
 #[test]
-fn what_is_waited_for_comes_before_the_background() {
+fn what_is_waited_for_comes_first_and_then_what_was_asked_for_last() {
     let threads = threads(Some(Nothing), 1);
     let (order, came) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
@@ -55,8 +55,10 @@ fn what_is_waited_for_comes_before_the_background() {
         })
         .unwrap();
     begun.recv().unwrap();
-    let late = order.clone();
-    threads.submit(move |_| late.send("background").unwrap()).unwrap();
+    for name in ["asked for first", "asked for last"] {
+        let order = order.clone();
+        threads.submit(move |_| order.send(name).unwrap()).unwrap();
+    }
     std::thread::scope(|scope| {
         let waiting = threads.clone();
         scope.spawn(move || {
@@ -70,7 +72,7 @@ fn what_is_waited_for_comes_before_the_background() {
         }
         release.send(()).unwrap();
     });
-    assert_eq!(came.iter().take(2).collect::<Vec<_>>(), ["urgent", "background"]);
+    assert_eq!(came.iter().take(3).collect::<Vec<_>>(), ["urgent", "asked for last", "asked for first"]);
     threads.close();
     assert!(threads.submit(|_| ()).is_err());
 }

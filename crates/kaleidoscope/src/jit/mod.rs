@@ -37,9 +37,9 @@ use rows::RowsState;
 use state::{Call, State};
 use std::any::Any;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 use tiers::Carrier;
 
 /// What makes the bodies of functions, and hears of their lives. Everything but `body` may call the engine again.
@@ -62,6 +62,9 @@ pub(crate) trait Source: Send + Sync {
 
     /// A body's code was given back.
     fn freed(&self, body: &BodyFacts) -> Result<(), Self::Failure>;
+
+    /// How long after something was hot for the first time better code begins to be made.
+    fn delay(&self) -> Duration;
 
     /// Something has become hot: has better code made in the background, which goes to [`Jit::install_better`]. When there is none, goes
     /// to [`Jit::came_to_nothing`], and when there will be none, to [`Jit::gave_up`].
@@ -104,10 +107,8 @@ pub(crate) enum Stop {
 pub(crate) enum Occasion {
     /// A call reached the function and found no code.
     Call,
-    /// A top-level expression, or a call that such a one makes once.
-    Expression,
-    /// The function was defined, and is to have code before it is called.
-    Definition,
+    /// It is to have code before it is called: a function that was defined, or a top-level expression.
+    Ahead,
 }
 
 /// The functions of one engine: their stubs, and what stands behind them.
@@ -119,6 +120,9 @@ pub(crate) struct Jit<S> {
     epochs: Epochs,
     /// Whether the table has retired bodies, so that leaving generated code looks only then.
     has_retired: AtomicBool,
+    /// When something was hot for the first time, and whether better code is made by now.
+    first_hot: OnceLock<Instant>,
+    makes_better: AtomicBool,
     /// Told whenever a function leaves the state `Compiling`.
     changed: Condvar,
 }
@@ -154,6 +158,8 @@ impl<S: Source> Jit<S> {
             table: Mutex::default(),
             epochs: Epochs::default(),
             has_retired: AtomicBool::new(false),
+            first_hot: OnceLock::new(),
+            makes_better: AtomicBool::new(false),
             changed: Condvar::new(),
         }
     }
@@ -235,17 +241,6 @@ impl<S: Source> Jit<S> {
         self.first_call(function).map(drop)
     }
 
-    /// The same for a call from a top-level expression, which is made once.
-    pub(crate) fn prepare_for_expression(&self, function: StubId) -> Result<(), S::Failure> {
-        if self.table().functions[function.index()].state.first().is_some() {
-            return Ok(());
-        }
-        // So that nobody frees what has been made before it was told.
-        let _inside = self.epochs.enter();
-        let made = catch_unwind(AssertUnwindSafe(|| self.materialize(function, Occasion::Expression)));
-        made.unwrap_or_else(|panic| Err(self.source.panicked(panic))).map(drop)
-    }
-
     /// The code of the function, made now if there is none. Threads that come while another one compiles wait for it.
     /// Code is made for a call only of a version whose call was told.
     pub(crate) fn materialize(
@@ -255,7 +250,7 @@ impl<S: Source> Jit<S> {
     ) -> Result<CodeAddress, S::Failure> {
         loop {
             let version = self.table().functions[function.index()].state.version();
-            if occasion != Occasion::Definition {
+            if occasion == Occasion::Call {
                 self.source.called(function, version)?;
             }
             let mut table = self.table();

@@ -7,6 +7,8 @@
 //!                 ▲                            │ a callee is defined again
 //!                 └────────────────────────────┘
 //! ```
+//! For some milliseconds after the first counter has run out they only begin again (`is_too_early`).
+//!
 //! What is made in the background may come too late: the function itself, or one that is carried, was defined again. Then it is
 //! dropped, and asked for again when the code has counted anew.
 
@@ -17,6 +19,8 @@ use super::{Jit, Source, StubId, Table};
 use crate::policy::{Advice, advise};
 use kaleidoscope_codegen::Part;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// Code whose better body is to be made.
 #[derive(Debug)]
@@ -51,6 +55,9 @@ impl<S: Source> Jit<S> {
             return Ok(1.0);
         }
         let Some(trip) = trip else { return Ok(0.0) };
+        if self.is_too_early(&heat) {
+            return Ok(0.0);
+        }
         let hot = match (advise(trip, heat.unit.id.is_some()), counter) {
             // That will take it over.
             (_, Counter::Loop(nth)) if heat.stage(Part::Loop(nth)) != Stage::Cool => None,
@@ -63,6 +70,21 @@ impl<S: Source> Jit<S> {
             self.source.improve(hot)?;
         }
         Ok(0.0)
+    }
+
+    /// Whether better code is not made yet, now that this is hot. Then it counts anew; and when the time has come, so does all, that
+    /// what counts for longest does not seem to run most.
+    fn is_too_early(&self, heat: &Heat) -> bool {
+        let delay = self.source.delay();
+        if delay.is_zero() || self.makes_better.load(Ordering::Relaxed) {
+            return false;
+        }
+        if self.first_hot.get_or_init(Instant::now).elapsed() < delay {
+            heat.count_anew();
+        } else if !self.makes_better.swap(true, Ordering::Relaxed) {
+            self.table().heats.values().for_each(|heat| heat.count_anew());
+        }
+        true
     }
 
     /// Whether calls go to better code of the very definition that the code was made of.

@@ -2,6 +2,7 @@
 
 use super::{Advice, RowsAdvice, Thresholds, Trip, advise, advise_rows, makes_hot};
 use crate::Mode;
+use std::time::Duration;
 
 #[test]
 fn a_function_that_is_called_often_is_made_better() {
@@ -33,7 +34,7 @@ fn rows_wait_for_code_where_calls_would() {
 
 #[test]
 fn many_rows_are_made_better_in_the_background_like_many_calls() {
-    let thresholds = Thresholds { calls: 5_000, turns: 1 };
+    let thresholds = Thresholds { calls: 5_000, turns: 1, delay: Duration::ZERO };
     assert_eq!(advise_rows(Mode::Tiered, 4_999, thresholds), RowsAdvice::Calls);
     assert_eq!(advise_rows(Mode::Tiered, 5_000, thresholds), RowsAdvice::InBackground);
 }
@@ -41,13 +42,16 @@ fn many_rows_are_made_better_in_the_background_like_many_calls() {
 #[test]
 fn modes_without_good_code_make_none_for_rows() {
     for mode in [Mode::Baseline, Mode::Off] {
-        assert_eq!(advise_rows(mode, u64::MAX, Thresholds { calls: 1, turns: 1 }), RowsAdvice::Calls);
+        assert_eq!(
+            advise_rows(mode, u64::MAX, Thresholds { calls: 1, turns: 1, delay: Duration::ZERO }),
+            RowsAdvice::Calls
+        );
     }
 }
 
 #[test]
 fn what_has_more_operations_is_made_better_after_fewer_times() {
-    let thresholds = Thresholds { calls: 1_000, turns: 3_000 };
+    let thresholds = Thresholds { calls: 1_000, turns: 3_000, delay: Duration::ZERO };
     assert_eq!([4, 16, 64].map(|n_ops| thresholds.calls(n_ops)), [4_000, 1_000, 250]);
     assert_eq!([0, 16, 1_000_000].map(|n_ops| thresholds.turns(n_ops)), [48_000, 3_000, 1]);
 }

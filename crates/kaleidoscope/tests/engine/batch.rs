@@ -50,7 +50,7 @@ fn is_same(a: f64, b: f64) -> bool {
 /// Engines of all modes, and one that makes everything hot at once.
 fn engines() -> Vec<Engine> {
     let mut engines: Vec<_> = Mode::ALL.iter().map(|&mode| engine(mode)).collect();
-    let thresholds = Thresholds { calls: 1, turns: 1 };
+    let thresholds = Thresholds { calls: 1, turns: 1, delay: Duration::ZERO };
     let hot = Engine::builder().mode(Mode::Tiered).thresholds(thresholds);
     engines.push(hot.output(OutputBuffer::default()).build().unwrap());
     engines
@@ -375,6 +375,7 @@ mod code {
     use super::spread;
     use kaleidoscope::{Code, Engine, Event, Interrupter, Mode, Observer, Precision, Thresholds, Tier};
     use std::sync::{Arc, Mutex, OnceLock};
+    use std::time::Duration;
 
     /// The names of functions for whose rows code was made and freed, in order.
     #[derive(Default)]
@@ -467,7 +468,7 @@ mod code {
     #[test]
     fn comes_while_rows_are_made_by_calls() {
         let seen = Arc::new(Seen::default());
-        let thresholds = Thresholds { calls: 5_000, turns: 300_000 };
+        let thresholds = Thresholds { calls: 5_000, turns: 300_000, delay: Duration::ZERO };
         let builder = Engine::builder().mode(Mode::Tiered).thresholds(thresholds);
         let engine = builder.observer(Arc::clone(&seen)).build().unwrap();
         engine.run("def f(x) x * x + 1;");

@@ -465,7 +465,9 @@ mod promoted {
     #[test]
     fn better_code_calls_closures_and_is_taken_back_for_them() {
         let statistics = Statistics::new();
-        let builder = Engine::builder().thresholds(Thresholds { calls: 5, turns: 10 }).compile_threads(1);
+        let builder = Engine::builder()
+            .thresholds(Thresholds { calls: 5, turns: 10, delay: std::time::Duration::ZERO })
+            .compile_threads(1);
         let engine = builder.observer(statistics.clone()).build().unwrap();
         engine.register("h", |x: f64| x * 2.0).unwrap();
         let text = "def g(x) h(x) + 1;

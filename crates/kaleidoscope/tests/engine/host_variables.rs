@@ -293,7 +293,9 @@ mod promoted {
 
     fn tiered(t: &Variable) -> (Engine, Statistics) {
         let statistics = Statistics::new();
-        let builder = Engine::builder().thresholds(Thresholds { calls: 5, turns: 10 }).compile_threads(1);
+        let builder = Engine::builder()
+            .thresholds(Thresholds { calls: 5, turns: 10, delay: std::time::Duration::ZERO })
+            .compile_threads(1);
         (builder.observer(statistics.clone()).bind("t", t).build().unwrap(), statistics)
     }
 

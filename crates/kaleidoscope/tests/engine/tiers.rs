@@ -5,10 +5,11 @@ use crate::memory::{alone, expect_level, functions};
 use kaleidoscope::{Code, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
-const LOW: Thresholds = Thresholds { calls: 5, turns: 10 };
+const LOW: Thresholds = Thresholds { calls: 5, turns: 10, delay: Duration::ZERO };
 
 pub(crate) fn tiered() -> (Engine, Statistics) {
     let statistics = Statistics::new();
@@ -37,6 +38,33 @@ fn a_function_that_is_called_often_is_made_better() {
     let totals = statistics.totals();
     let better = totals.compiled.iter().find(|body| body.tier == Tier::Optimized && &*body.body.name == "f");
     assert_eq!(better.unwrap().inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["square"]);
+}
+
+/// After how many calls the function is hot, if it is at all.
+fn calls_until_hot(delay: Duration) -> Option<u32> {
+    struct IsHot(AtomicBool);
+    impl Observer for IsHot {
+        fn observe(&self, event: &Event) {
+            self.0.fetch_or(matches!(event, Event::Hot { .. }), Ordering::Relaxed);
+        }
+    }
+    let is_hot = Arc::new(IsHot(AtomicBool::new(false)));
+    let builder = Engine::builder().mode(Mode::Tiered).thresholds(Thresholds { delay, ..LOW });
+    let engine = builder.observer(Arc::clone(&is_hot)).build().unwrap();
+    check(&engine, "def f(x) x + 1;", &[], &[]);
+    let f = engine.function::<(f64,)>("f").unwrap();
+    (1..100_000).find(|_| {
+        f.call((1.0,)).unwrap();
+        is_hot.0.load(Ordering::Relaxed)
+    })
+}
+
+#[test]
+fn for_a_while_after_the_first_was_hot_they_count_anew() {
+    let first = calls_until_hot(Duration::ZERO).unwrap();
+    let later = calls_until_hot(Duration::from_nanos(1)).unwrap();
+    assert!(later > first && later.is_multiple_of(first), "{later} calls, {first} without delay");
+    assert_eq!(calls_until_hot(Duration::MAX), None);
 }
 
 #[test]
@@ -100,7 +128,7 @@ fn a_tail_call_goes_on_in_better_code() {
 #[test]
 fn a_tail_call_under_way_asks_for_better_code_by_itself() {
     // So many parameters are all in registers, or not.
-    for n_more in [0, 7] {
+    for n_more in [0, 6, 7] {
         tail_calls_under_way_ask_for_better_code(n_more);
     }
 }
@@ -136,7 +164,7 @@ fn tail_calls_that_look_for_better_code_take_no_stack() {
 fn a_loop_is_made_better_in_place_of_what_it_calls() {
     let statistics = Statistics::new();
     // So high that one call of a function says nothing of it.
-    let thresholds = Thresholds { calls: 5_000, turns: 5_000 };
+    let thresholds = Thresholds { calls: 5_000, turns: 5_000, delay: Duration::ZERO };
     let builder = Engine::builder().mode(Mode::Tiered).thresholds(thresholds).observer(statistics.clone());
     let engine = builder.build().unwrap();
     let text = "def line(x) 2 * x + 1; def bend(x) line(line(x)); def tail(x n) if n < 1 then x else tail(x / 2, n - 1);

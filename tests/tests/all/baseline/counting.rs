@@ -58,3 +58,30 @@ fn tail_calls_are_made_anew_through_the_slot() {
         true,
     );
 }
+
+#[test]
+fn tail_calls_keep_what_lives_across_calls() {
+    check(
+        "def less(x) x - 1;
+        def f(n s) if less(n) < 1 then s else var t = less(s) * 2 in (if n < 7 then f(n - 1, s + less(t) + t) else f(less(n), t + s));
+        f(30, 1); f(41, 2); f(52, 3);",
+        true,
+    );
+}
+
+#[test]
+fn tail_calls_hand_over_as_many_parameters_as_are_in_registers_and_more() {
+    for more in ["", " i"] {
+        let (params, handed_on) = (more, more.replace(' ', ", "));
+        check(
+            &format!(
+                "def f(n a b c d e g h{params}) if n < 1 then a + b * 2 + c * 3 + d * 4 + e * 5 + g * 6 + h * 7
+                    else f(n - 1, b, c, d, e, g, h, a + n{handed_on});
+                def call(n) f(n, 1, 2, 3, 4, 5, 6, 7{});
+                call(20); call(31); call(42);",
+                if more.is_empty() { "" } else { ", 8" },
+            ),
+            true,
+        );
+    }
+}

@@ -210,9 +210,7 @@ impl Machine {
         };
         let function = &*self.way.prepare(function);
         let variables = |_| unreachable!("there are no variables of the host");
-        // Now so and now so.
-        let once = inside.counted.len() % 2 == 1;
-        let unit = Unit { function, id, callees: &callees, variables: &variables, heat, once };
+        let unit = Unit { function, id, callees: &callees, variables: &variables, heat };
         let code = inside.compiler.compile(&unit).map_err(|error| Failure(error.to_string()))?;
         let block = self.memory.allocate(&code.bytes, code.align).expect("there is memory");
         let address = CodeAddress::new(block.address().get() + code.entry);

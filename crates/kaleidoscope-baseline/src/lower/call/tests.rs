@@ -20,7 +20,6 @@ fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
         callees: &|_| Callee::Maths(maths),
         variables: &|_| unreachable!("there are no variables of the host"),
         heat: None,
-        once: false,
     };
     let shape = Shape::of(&function, usize::MAX).unwrap();
     let mut func = ir::Function::new();

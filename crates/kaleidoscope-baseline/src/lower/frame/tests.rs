@@ -31,14 +31,7 @@ fn lowered(text: &str, heat: Option<Heat>) -> ir::Function {
         _ => Callee::Slot { address: 8 },
     };
     let variables = |_| unreachable!("there are no variables of the host");
-    let unit = Unit {
-        function: &function,
-        id: Some(id),
-        callees: &callees,
-        variables: &variables,
-        heat,
-        once: false,
-    };
+    let unit = Unit { function: &function, id: Some(id), callees: &callees, variables: &variables, heat };
     let mut func = ir::Function::new();
     lower(&mut func, &unit, &Shape::of(&function, usize::MAX).unwrap(), &Maths::new(|_| 16, true));
     func
@@ -73,7 +66,6 @@ fn they_are_values_where_a_loop_might_keep_them_in_registers() {
         "def f(n) for i = 0, i < n in if i then g(i) else i",
         "def f(n) g(for i = 0, i < n in i)",
         "def f(n) for i = 0, i < n in g(for j = 0, j < n in j)",
-        "def f(n) if n then f(g(n)) else n",
     ] {
         assert!(!has_frame(text, Some(HEAT)), "{text}");
     }
