@@ -1,11 +1,11 @@
 //! The chores of the project, started as `cargo xtask CHORE`.
 //!
-//! Everything that CI asks stands here, so that a person can ask the same. A chore is a few commands or a walk over
-//! the files; nothing here is part of what the project delivers.
+//! CI runs the chore `check all`, and a person can run the same. A chore is a few commands or a walk
+//! over the files. Nothing here is part of what the project delivers.
 
 #![forbid(unsafe_code)]
 
-mod ci;
+mod check;
 mod compare;
 mod fuzz;
 mod header;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  ci                              every check, as CI runs them; stops at the first that fails
+  check [all | list | NAME…]      format, tidy, clippy, tests, documentation; or all parts, or these parts
   tidy                            the rules of the house: crate arrows, file sizes, headers, unsafe blocks, the C header
   bless                           write what the case files and examples give now as their expectations
   header                          write the C header of kaleidoscope-capi as its source says it
@@ -35,7 +35,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match *arguments.as_slice() {
-        ["ci"] => ci::run(),
+        ["check", ref arguments @ ..] => match check::Selection::parse(arguments) {
+            Ok(selection) => check::run(&selection),
+            Err(message) => return refuse(&message),
+        },
         ["tidy"] => tidy::run(),
         ["bless"] => steps::bless(),
         ["header"] => header::write(&steps::root()),

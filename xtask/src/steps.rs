@@ -12,17 +12,20 @@ pub(crate) fn root() -> PathBuf {
     xtask.parent().expect("xtask is a folder of the project").to_path_buf()
 }
 
+/// Cargo in the project's folder, with further environment variables.
+pub(crate) fn cargo_command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).envs(variables.iter().copied()).current_dir(root());
+    command
+}
+
 /// Runs cargo in the project's folder, with further environment variables.
 ///
 /// # Errors
 ///
 /// The command, when it cannot be started or fails.
 pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(arguments)
-        .envs(variables.iter().copied())
-        .current_dir(root())
+    let status = cargo_command(arguments, variables)
         .status()
         .map_err(|error| format!("cargo cannot be started: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("cargo {}: {status}", arguments.join(" "))) }
