@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::ExternalName;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::{Context, FinalizedRelocTarget};
 use kaleidoscope_lang::maths::MathsFunction;
 
-use crate::around::{Reference, Target, count_around};
+use crate::counter_code::{CounterCode, CounterReference};
 use crate::effort::{Effort, effort};
 use crate::lower::{Maths, lower, lower_thunk};
-use crate::{Error, Unit, target};
+use crate::{Error, Unit, arch, target};
 
 /// Compiles one function after the other.
 ///
@@ -38,7 +37,7 @@ impl Compiler {
             full: target::host(Effort::Full)?,
             quick: target::host(Effort::Quick)?,
             context: Context::new(),
-            maths: Maths::new(maths, target::has_roundings()),
+            maths: Maths::new(maths, arch::has_rounding_instructions()),
         })
     }
 
@@ -60,8 +59,9 @@ impl Compiler {
         let (mut code, references) = code?;
         if let Some(heat) = &unit.heat {
             let slot = if shape.has_tail_call { unit.own_slot() } else { None };
+            let n_params = unit.function.n_params as usize;
             (code.bytes, code.entry) =
-                count_around(&code.bytes, code.align, unit.function, heat, &references, slot)
+                arch::add_counters(&code.bytes, code.align, n_params, heat, &references, slot)
                     .ok_or_else(|| Error::failed(name, &"its frame is not what Cranelift makes"))?;
         }
         Ok(code)
@@ -78,8 +78,8 @@ impl Compiler {
         self.generate("hot", Effort::Full).map(|(code, _)| code)
     }
 
-    /// The code, and its references to what is around it.
-    fn generate(&mut self, name: &str, effort: Effort) -> Result<(Code, Vec<Reference>), Error> {
+    /// The code, and its references to counter code.
+    fn generate(&mut self, name: &str, effort: Effort) -> Result<(Code, Vec<CounterReference>), Error> {
         let isa = match effort {
             Effort::Full => &self.full,
             Effort::Quick => &self.quick,
@@ -90,11 +90,11 @@ impl Compiler {
         let names = self.context.func.params.user_named_funcs();
         let compiled = self.context.compiled_code().expect("it has just been compiled");
         let references = compiled.buffer.relocs().iter().map(|reloc| {
-            debug_assert_eq!(reloc.kind, Reloc::X86CallPCRel4, "all else is referred to by address");
+            debug_assert_eq!(reloc.kind, arch::CALL_RELOCATION, "code refers to everything else by address");
             let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = reloc.target else {
-                unreachable!("code refers to what `Target` names")
+                unreachable!("code refers to counter code only")
             };
-            Reference { at: reloc.offset as usize, target: Target::of_name(&names[name]) }
+            CounterReference { offset: reloc.offset as usize, target: CounterCode::of_name(&names[name]) }
         });
         let references = references.collect();
         let align = compiled.buffer.alignment as usize;

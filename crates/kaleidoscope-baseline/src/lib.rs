@@ -10,8 +10,9 @@
 
 #![forbid(unsafe_code)]
 
-mod around;
+mod arch;
 mod compiler;
+mod counter_code;
 mod effort;
 mod error;
 mod heat;

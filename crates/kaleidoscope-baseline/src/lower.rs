@@ -27,7 +27,7 @@ use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::shape::Shape;
 
 use crate::Unit;
-use crate::around::MOST_IN_REGISTERS;
+use crate::arch::N_REGISTER_PARAMS;
 use call::{Signatures, signature};
 use counting::{Counting, Turning, anew_signature};
 use frame::Frame;
@@ -459,7 +459,7 @@ impl<'a> Lowering<'a> {
 
 /// Whether tail calls are counted around the code: as long as all parameters are in registers.
 fn enters_anew(unit: &Unit<'_>, shape: &Shape) -> bool {
-    unit.heat.is_some() && shape.has_tail_call && unit.function.n_params as usize <= MOST_IN_REGISTERS
+    unit.heat.is_some() && shape.has_tail_call && unit.function.n_params as usize <= N_REGISTER_PARAMS
 }
 
 /// Values as arguments of a jump.

@@ -12,6 +12,7 @@
 
 pub mod symbols;
 
+mod arch;
 mod effort;
 mod hot;
 mod lower;

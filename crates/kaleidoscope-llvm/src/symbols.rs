@@ -4,6 +4,8 @@
 
 use kaleidoscope_lang::maths::MathsFunction;
 
+use crate::arch;
+
 /// The body of a version of a function: `fib$impl1`, `binary|$impl2`.
 pub fn body(name: &str, version: u32) -> String {
     format!("{name}$impl{version}")
@@ -34,8 +36,8 @@ pub fn vector_maths(function: MathsFunction, lanes: u32) -> String {
     format!("libmvec${}${lanes}", function.name())
 }
 
-/// The functions that LLVM's code generator may call by itself, where the processor has no instruction (x86-64 before
-/// SSE4.1): functions of the C maths library under C's names.
+/// The C maths functions that LLVM's code generator calls on its own, under C's names, where the processor
+/// lacks an instruction.
 pub fn runtime_symbols() -> &'static [&'static str] {
-    &["floor", "ceil", "trunc", "rint", "round"]
+    arch::RUNTIME_SYMBOLS
 }

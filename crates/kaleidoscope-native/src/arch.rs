@@ -1,4 +1,25 @@
-//! The machine's part, one file for each architecture: how stubs are encoded, and the assembly around generated code.
+//! Machine specifics: everything in this crate that depends on the processor architecture, the
+//! operating system, or both.
+//!
+//! What a port must provide, in a folder beside `x86_64`:
+//!
+//! - `PAGE_SIZE`, `N_REGISTERS`, `TRAP_BYTE`: the page size; how many arguments the C ABI passes in
+//!   registers; the filler of unused code memory.
+//! - `STUB_SIZE`, `StubPlace`, `stub`, `host_stub`, `header`, `lazy_part`: the bytes of stubs,
+//!   which jump through a slot or into an entry.
+//! - `Crossing`: the two stacks of an activation, and the control registers on either side.
+//! - `enter`, `Outcome`, `RETURNED`, `LANDED`, `ATTENTION`: enter generated code on a guest stack.
+//! - `lazy_entry_address`, `host_entry_address`, `maths_thunk`: leave the guest stack for the
+//!   runtime, a host function or a maths function.
+//! - `ThreadBlock`, `thread_block`: the thread-local words that assembly and signal handlers read.
+//! - `Context`: the registers of a thread that a signal handler interrupted, and the way to send
+//!   that thread out of generated code.
+//! - `stack_pointer`, `forget_vectors`: the stack pointer; clears vector registers after generated
+//!   code was left from outside.
+//! - `VECTOR_LANES`, `vector_symbol`: the vector function ABI of the C maths library.
+//!
+//! The promises that the assembly keeps are listed in `x86_64/assembly.rs`; signal handlers rely on
+//! them.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod x86_64;
@@ -7,6 +28,6 @@ pub(crate) use x86_64::*;
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
 compile_error!(
-    "kaleidoscope-native runs on x86-64 Linux with glibc only: another machine needs a file beside \
-     src/arch/x86_64.rs, another C library its name in src/maths.rs, and both somebody who can test them"
+    "kaleidoscope-native runs on x86-64 Linux with glibc only: src/arch.rs lists what a port to another \
+     architecture must provide, and src/maths.rs names the C maths library"
 );

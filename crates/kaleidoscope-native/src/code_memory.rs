@@ -6,7 +6,7 @@
 //! JavaScriptCore map the memory a second time to the same end; a write to the file needs neither that mapping nor its
 //! address.
 //!
-//! Room that was given back is filled with `int3` and used again, a slab that holds nothing goes back to the system.
+//! Room that was given back is filled with trapping instructions and used again, a slab that holds nothing goes back to the system.
 //! What the code does, who runs it and when nobody does any more is for others to know. It belongs to no loaded
 //! object, which is where requests to stop can land.
 
@@ -22,7 +22,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::address::CodeAddress;
-use crate::arch::PAGE_SIZE;
+use crate::arch::{PAGE_SIZE, TRAP_BYTE};
 use crate::error::Error;
 use room::Room;
 use slab::{CodeFile, Slab};
@@ -30,9 +30,6 @@ use slab::{CodeFile, Slab};
 /// The size of a slab in bytes, of which only what is written costs memory: 100,000 functions of 300 bytes take 30
 /// mappings, of the 65,530 that Linux lets a process have. Larger code gets a slab of its own.
 const SLAB: usize = 1 << 20;
-
-/// The byte of `int3`, which traps.
-const TRAP: u8 = 0xcc;
 
 /// Memory for code. Clones are handles of the same memory; it goes when they and all its [`CodeBlock`]s are dropped.
 ///
@@ -82,7 +79,7 @@ impl CodeMemory {
 
         let mut bytes = Vec::with_capacity(n_taken);
         bytes.extend_from_slice(code);
-        bytes.resize(n_taken, TRAP);
+        bytes.resize(n_taken, TRAP_BYTE);
         if let Err(error) = place.write(&bytes) {
             self.lock().put(address, n_taken);
             return Err(error);
@@ -183,7 +180,7 @@ impl Drop for CodeBlock {
         let place = self.memory.lock().slab_of(self.address).place(self.address);
         if place.file().is_of_this_process() {
             // Before anybody else can be given the room.
-            place.fill(n_taken, TRAP);
+            place.fill(n_taken, TRAP_BYTE);
             self.memory.lock().put(self.address, n_taken);
         }
     }

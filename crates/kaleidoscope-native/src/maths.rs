@@ -68,23 +68,18 @@ impl MathsEntry {
         CodeAddress::new(self.thunk as usize)
     }
 
-    /// The address of the function of C's vector maths library that does the same for so many values, one of [`VECTOR_LANES`], valid as
-    /// long as the process; none where the library or the processor has no such function.
+    /// The address of the function of C's vector maths library that computes `lanes` values at once.
+    /// `lanes` is one of [`VECTOR_LANES`]. The address stays valid as long as the process lives.
     ///
-    /// It takes a vector for each parameter and returns one, by x86-64's vector function ABI: in registers of 128, 256 or 512 bits
-    /// for 2, 4 or 8 values. Its results are within 4 units in the last place of the exact ones.
+    /// The function has the vector function ABI of this machine: it takes a vector for each parameter and
+    /// returns one. Its results are within 4 units in the last place of the exact ones.
+    ///
+    /// Returns `None` if the library has no such function, or the processor cannot run it.
     pub fn vector_address(&self, lanes: u32) -> Option<CodeAddress> {
-        let instructions = match lanes {
-            2 => 'b',
-            4 if is_x86_feature_detected!("avx2") => 'd',
-            8 if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") => 'e',
-            _ => return None,
-        };
-        let arguments = "v".repeat(self.arity as usize);
-        let name = format!("_ZGV{instructions}N{lanes}{arguments}_{}", self.name);
-        let name = CString::new(name).expect("no name contains a zero");
+        let symbol = arch::vector_symbol(self.name, self.arity as usize, lanes)?;
+        let symbol = CString::new(symbol).expect("no name contains a zero");
         // SAFETY: the handle is that of a library that stays loaded, the name ends with a zero.
-        let function = unsafe { dlsym(libmvec()?, name.as_ptr()) };
+        let function = unsafe { dlsym(libmvec()?, symbol.as_ptr()) };
         (!function.is_null()).then(|| CodeAddress::new(function.addr()))
     }
 
@@ -179,8 +174,8 @@ unsafe extern "C" {
     fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
 }
 
-/// How many values the functions of C's vector maths library take.
-pub const VECTOR_LANES: &[u32] = &[2, 4, 8];
+/// How many values the functions of C's vector maths library take at once.
+pub const VECTOR_LANES: &[u32] = arch::VECTOR_LANES;
 
 /// The handle of C's vector maths library, which is opened once and never closed; none if it cannot be loaded.
 fn libmvec() -> Option<*mut c_void> {

@@ -117,6 +117,7 @@ compile_error!(
 compile_error!("llvm-orc: choose the LLVM that is linked by a feature: `llvm22-1` or `llvm23-1`");
 
 mod address;
+mod arch;
 mod carry;
 #[cfg(feature = "inkwell")]
 mod compiler;

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use llvm_sys::target_machine::{LLVMGetDefaultTargetTriple, LLVMGetHostCPUFeatures, LLVMGetHostCPUName};
 
+use crate::arch;
 use crate::error::{Error, ErrorKind, c_name, take_message};
 
 /// What machine code is made for.
@@ -115,41 +116,11 @@ unsafe fn answer(ask: unsafe extern "C" fn() -> *mut c_char) -> CString {
 /// Has LLVM know the native target, the first time this is called.
 pub(crate) fn register() -> Result<(), Error> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
-    if *REGISTERED.get_or_init(register_native) {
+    if *REGISTERED.get_or_init(arch::register_native) {
         Ok(())
     } else {
         Err(Error::new(ErrorKind::Target, "this LLVM has no code generator for the host"))
     }
-}
-
-/// Registers the native target and its assembly printer, and says whether there is one.
-///
-/// The functions of the architecture are called by name: llvm-sys's `LLVM_InitializeNativeTarget` lies in one
-/// object file with its registration of *all* targets, which would link every one of them, with its static
-/// constructors, into the program.
-#[cfg(target_arch = "x86_64")]
-fn register_native() -> bool {
-    use llvm_sys::target as t;
-    // SAFETY: registers static tables of LLVM's; the `OnceLock` around the only call lets one thread do it.
-    unsafe { t::LLVMInitializeX86TargetInfo() };
-    // SAFETY: as above.
-    unsafe { t::LLVMInitializeX86Target() };
-    // SAFETY: as above.
-    unsafe { t::LLVMInitializeX86TargetMC() };
-    // SAFETY: as above.
-    unsafe { t::LLVMInitializeX86AsmPrinter() };
-    true
-}
-
-/// As above, for the machines that this was not measured on.
-#[cfg(not(target_arch = "x86_64"))]
-fn register_native() -> bool {
-    use llvm_sys::target as t;
-    // SAFETY: registers static tables of LLVM's; the `OnceLock` around the only call lets one thread do it.
-    let no_target = unsafe { t::LLVM_InitializeNativeTarget() };
-    // SAFETY: as above.
-    let no_printer = unsafe { t::LLVM_InitializeNativeAsmPrinter() };
-    no_target == 0 && no_printer == 0
 }
 
 /// How hard the code generator tries: instruction selection, scheduling, register allocation. What the

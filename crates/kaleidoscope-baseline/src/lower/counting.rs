@@ -1,5 +1,5 @@
 //! What is added to code that counts ([`Heat`]): countdowns where loops turn, and out of the way the calls for when one has
-//! run out. What can be is counted around the code (`around.rs`): entries, tail calls of functions whose parameters are all in registers,
+//! run out. What can be is counted around the code (`counter_code.rs`): entries, tail calls of functions whose parameters are all in registers,
 //! and turns of loops whose variables are in the frame.
 
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -14,7 +14,7 @@ use super::call::signature;
 use super::frame::Frame;
 use super::thunk::{exchange, offset, report, thunk_signature};
 use super::{Lowering, arguments};
-use crate::around::{ENTRY, Target};
+use crate::counter_code::{CounterCode, ENTRY};
 use crate::heat::Heat;
 
 /// What code that counts needs to know.
@@ -54,7 +54,7 @@ impl Lowering<'_> {
         let func = &mut *self.cursor.func;
         let signature = func.signature.clone();
         let signature = func.import_signature(signature);
-        refer(func, Target::Again, signature)
+        refer(func, CounterCode::SelfTailCall, signature)
     }
 
     /// A tail call of a function not all of whose parameters are in registers: they stay in their frame. When enough of them have
@@ -111,7 +111,7 @@ impl Lowering<'_> {
     fn turn_around(&mut self, number: usize, frame: StackSlot) -> Value {
         let func = &mut *self.cursor.func;
         let signature = func.import_signature(turn_signature());
-        let turn = refer(func, Target::Turn(number), signature);
+        let turn = refer(func, CounterCode::BackEdge(number), signature);
         let variables = self.ins().stack_addr(types::I64, frame, offset(Local::new(0)));
         let call = self.ins().call(turn, &[variables]);
         self.cursor.func.dfg.first_result(call)
@@ -211,7 +211,7 @@ fn turn_signature() -> Signature {
 }
 
 /// Something around the code, to be jumped to or called.
-fn refer(func: &mut ir::Function, target: Target, signature: SigRef) -> FuncRef {
+fn refer(func: &mut ir::Function, target: CounterCode, signature: SigRef) -> FuncRef {
     let name = ExternalName::User(func.declare_imported_user_function(target.name()));
     func.import_function(ExtFuncData { name, signature, colocated: true, patchable: false })
 }

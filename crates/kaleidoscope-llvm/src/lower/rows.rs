@@ -2,12 +2,12 @@
 //!
 //! The loop counts in whole numbers and tests last. No column overlaps the results, which the loads and stores say by scopes of
 //! their own. In rows that are [`Plain`](Rows::Plain) maths functions are C's own, and where there are functions of the
-//! vector maths library, calls name them in LLVM's encoding of x86-64's vector function ABI: the vectoriser then has one call for
+//! vector maths library, calls name them in LLVM's encoding of the vector function ABI: the vectoriser then has one call for
 //! several rows. Nothing but these calls may change a bit.
 
 use super::call::{enum_attribute, maths_attributes};
 use super::{BasicBlock, FloatValue, FunctionValue, IntValue, Lowering, built};
-use crate::symbols;
+use crate::{arch, symbols};
 use inkwell::attributes::AttributeLoc;
 use inkwell::values::{BasicMetadataValueEnum, BasicValue, InstructionValue, PhiValue, PointerValue};
 use inkwell::{AddressSpace, IntPredicate};
@@ -130,7 +130,7 @@ impl<'cx> Lowering<'cx, '_> {
         let mut names = Vec::new();
         for variant in self.unit.vector_maths.iter().filter(|variant| variant.function == function) {
             let name = symbols::vector_maths(function, variant.lanes);
-            names.push(vector_variant(&symbol, &name, variant.lanes, n_args));
+            names.push(arch::vector_variant(&symbol, &name, variant.lanes, n_args));
             let values = self.cx.f64_type().vec_type(variant.lanes);
             let vector =
                 self.module.add_function(&name, values.fn_type(&vec![values.into(); n_args], false), None);
@@ -143,15 +143,4 @@ impl<'cx> Lowering<'cx, '_> {
             declared.add_attribute(AttributeLoc::Function, attribute);
         }
     }
-}
-
-/// How LLVM names a vector function that stands for a call: the instruction set, no mask, the number of lanes, a vector for each
-/// argument, and both functions.
-fn vector_variant(scalar: &str, vector: &str, lanes: u32, n_args: usize) -> String {
-    let instructions = match lanes {
-        8 => 'e',
-        4 => 'd',
-        _ => 'b',
-    };
-    format!("_ZGV{instructions}N{lanes}{}_{scalar}({vector})", "v".repeat(n_args))
 }

@@ -11,15 +11,20 @@ mod context;
 mod crossing;
 mod stubs;
 mod thread_block;
+mod vector_maths;
 
 pub(crate) use assembly::*;
 pub(crate) use context::Context;
 pub(crate) use crossing::{Crossing, forget_vectors, stack_pointer};
 pub(crate) use stubs::*;
 pub(crate) use thread_block::thread_block;
+pub(crate) use vector_maths::{VECTOR_LANES, vector_symbol};
 
 /// The size of a page in bytes: the processor has no other that a mapping could start at.
 pub(crate) const PAGE_SIZE: usize = 4096;
 
 /// How many arguments travel in registers.
 pub(crate) const N_REGISTERS: usize = 8;
+
+/// The byte that fills unused code memory: `int3`, which traps.
+pub(crate) const TRAP_BYTE: u8 = 0xcc;

@@ -9,7 +9,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// All ranges start and end at multiples of this many bytes, which is how compilers align functions on x86-64.
+/// All ranges start and end at multiples of this many bytes, to which compilers align functions.
 const UNIT: usize = 16;
 
 /// The bytes that code of `n_bytes` takes: whole units, at least one.

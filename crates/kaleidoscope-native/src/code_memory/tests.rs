@@ -19,9 +19,9 @@ fn code_is_copied_and_its_place_filled_with_traps_afterwards() {
     let block = memory.allocate(&[7; 9_001], 1).unwrap();
     let start = block.address().get();
     assert_eq!(bytes(start, 9_001), [7; 9_001]);
-    assert_eq!(bytes(start + 9_001, 7), [TRAP; 7]);
+    assert_eq!(bytes(start + 9_001, 7), [TRAP_BYTE; 7]);
     drop(block);
-    assert_eq!(bytes(start, 9_008), [TRAP; 9_008]);
+    assert_eq!(bytes(start, 9_008), [TRAP_BYTE; 9_008]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::placed;
+use crate::arch;
 use crate::error::{Error, ErrorKind};
 use crate::object::Object;
 use crate::tracker::Tracker;
@@ -83,7 +84,7 @@ impl JitDump {
             fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
         let mark = Mark::of(&file)?;
         let mut header = Vec::new();
-        for word in [MAGIC, VERSION, HEADER_SIZE, machine(), 0, process::id()] {
+        for word in [MAGIC, VERSION, HEADER_SIZE, arch::ELF_MACHINE.into(), 0, process::id()] {
             header.extend_from_slice(&word.to_ne_bytes());
         }
         header.extend_from_slice(&now()?.to_ne_bytes());
@@ -164,16 +165,6 @@ fn now() -> io::Result<u64> {
         return Err(io::Error::last_os_error());
     }
     Ok((time[0] * 1_000_000_000 + time[1]).cast_unsigned())
-}
-
-/// ELF's number for this machine.
-fn machine() -> u32 {
-    u32::from(match () {
-        () if cfg!(target_arch = "x86_64") => object::elf::EM_X86_64,
-        () if cfg!(target_arch = "aarch64") => object::elf::EM_AARCH64,
-        () if cfg!(target_arch = "riscv64") => object::elf::EM_RISCV,
-        () => object::elf::EM_NONE,
-    })
 }
 
 impl fmt::Debug for JitDump {

@@ -1,0 +1,23 @@
+//! Architectures without a file of their own. Nothing here was run on one of them.
+
+use llvm_sys::target as t;
+
+/// ELF's number for this machine.
+#[cfg(target_os = "linux")]
+pub(crate) const ELF_MACHINE: u16 = if cfg!(target_arch = "aarch64") {
+    object::elf::EM_AARCH64
+} else if cfg!(target_arch = "riscv64") {
+    object::elf::EM_RISCV
+} else {
+    object::elf::EM_NONE
+};
+
+/// Registers the native target and its assembly printer. Returns whether LLVM has a native target.
+pub(crate) fn register_native() -> bool {
+    // SAFETY: registers static tables of LLVM's; the `OnceLock` around the only call lets one
+    // thread do it.
+    let no_target = unsafe { t::LLVM_InitializeNativeTarget() };
+    // SAFETY: as above.
+    let no_printer = unsafe { t::LLVM_InitializeNativeAsmPrinter() };
+    no_target == 0 && no_printer == 0
+}
