@@ -137,7 +137,7 @@ fn calls(code: CodeAddress, armed: &Limits) {
         &mut || repeat(&|n| through_stub(n)),
         &mut || {
             // SAFETY: as for `guarded`.
-            let call = |scope: &kaleidoscope_native::Scope<'_>, n| unsafe { scope.call(code, &[n]) };
+            let call = |scope: &kaleidoscope_native::GuardedScope<'_>, n| unsafe { scope.call(code, &[n]) };
             enter(armed, &Nothing, |scope| repeat(&|n| call(scope, n).expect("nobody stops it")))
                 .expect("a stack");
         },

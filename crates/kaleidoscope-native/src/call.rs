@@ -17,10 +17,10 @@ use crate::deadline;
 use crate::host::HostId;
 use crate::limits::Limits;
 use crate::stack::{SMALLEST, Stack};
-use crate::stop::{Cause, Evaluation, Level};
+use crate::stop::{Cause, InterruptHandle, Level};
 use crate::stub::StubId;
 use crate::thread::Thread;
-use crate::trace::Trace;
+use crate::trace::StackTrace;
 use crate::trap::Trap;
 
 /// What generated code asks of its engine while it runs.
@@ -94,7 +94,7 @@ pub unsafe fn call_within(
 }
 
 /// Whether this thread is inside a [`call`] or an [`enter`], in a function of the host, say.
-pub fn is_inside() -> bool {
+pub fn in_guarded_call() -> bool {
     Thread::current().is_ok_and(|thread| thread.innermost().is_some())
 }
 
@@ -110,21 +110,21 @@ pub fn is_inside() -> bool {
 pub fn enter<R>(
     limits: &Limits,
     runtime: &dyn Runtime,
-    body: impl FnOnce(&Scope<'_>) -> R,
+    body: impl FnOnce(&GuardedScope<'_>) -> R,
 ) -> Result<R, Trap> {
     let activation = Activation::new(Place::find(limits)?, runtime);
     let inside = Inside::begin(&activation, limits);
     inside.watch(limits)?;
-    Ok(body(&Scope { activation: &activation, evaluation: inside.evaluation }))
+    Ok(body(&GuardedScope { activation: &activation, evaluation: inside.evaluation }))
 }
 
 /// What [`enter`] has prepared: calls of generated code. Stays on its thread.
-pub struct Scope<'scope> {
+pub struct GuardedScope<'scope> {
     activation: &'scope Activation<'scope>,
-    evaluation: Evaluation,
+    evaluation: InterruptHandle,
 }
 
-impl Scope<'_> {
+impl GuardedScope<'_> {
     /// Calls generated code with any number of arguments.
     ///
     /// A call while another one of this scope is waiting for a host function is made inside that, like any other.
@@ -172,7 +172,7 @@ impl Scope<'_> {
     /// - It needs no more of a stack than a function of C's library may, reaches neither a stub nor a host stub, and returns soon.
     pub unsafe fn call_unguarded<T>(&self, code: CodeAddress, pointer: *const T) -> Result<(), Trap> {
         if let Some(cause) = self.activation.cause_to_stop() {
-            return Err(Trap::stopped(cause, Trace::default()));
+            return Err(Trap::stopped(cause, StackTrace::default()));
         }
         // SAFETY: an address and a pointer have the same size, and the caller says what lies there.
         let code = unsafe { transmute::<usize, unsafe extern "C" fn(*const T)>(code.get()) };
@@ -189,14 +189,14 @@ impl Scope<'_> {
     }
 
     /// What the calls of this scope are to those who want to stop them.
-    pub fn evaluation(&self) -> Evaluation {
+    pub fn interrupt_handle(&self) -> InterruptHandle {
         self.evaluation
     }
 }
 
-impl fmt::Debug for Scope<'_> {
+impl fmt::Debug for GuardedScope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("evaluation", &self.evaluation).finish_non_exhaustive()
+        f.debug_struct("GuardedScope").field("evaluation", &self.evaluation).finish_non_exhaustive()
     }
 }
 
@@ -285,7 +285,7 @@ impl<'call> Activation<'call> {
             fatal("generated code has made a guarded call itself, which only host functions may");
         }
         if self.thread.is_host_stack_full() {
-            return Err(Trap::StackOverflow(Trace::capture()));
+            return Err(Trap::StackOverflow(StackTrace::capture()));
         }
         let level = self.level.inner();
         let mut around = std::iter::successors(Some(self), |activation| activation.previous);
@@ -295,7 +295,7 @@ impl<'call> Activation<'call> {
         let crossing = &around.crossing;
         let top = if crossing.is_running() { crossing.guest_sp() } else { crossing.top() } & !15;
         if top < stack.low() + SMALLEST / 2 {
-            return Err(Trap::StackOverflow(Trace::capture()));
+            return Err(Trap::StackOverflow(StackTrace::capture()));
         }
         Ok((top, level, false))
     }
@@ -314,7 +314,7 @@ impl<'call> Activation<'call> {
     unsafe fn run(&self, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
         let n_stack = args.len().saturating_sub(N_REGISTERS);
         if n_stack > (self.crossing.top() - self.stack.low() - SMALLEST / 4) / size_of::<f64>() {
-            return Err(Trap::StackOverflow(Trace::default()));
+            return Err(Trap::StackOverflow(StackTrace::default()));
         }
         // SAFETY: the caller vouches for the code; the arguments fit, as has been checked.
         unsafe { self.run_at(code, args.as_ptr(), args.len()) }
@@ -334,7 +334,7 @@ impl<'call> Activation<'call> {
                 arch::RETURNED => return Ok(outcome.value),
                 arch::ATTENTION => {
                     if let Some(cause) = self.cause_to_stop() {
-                        return Err(Trap::stopped(cause, Trace::default()));
+                        return Err(Trap::stopped(cause, StackTrace::default()));
                     }
                 }
                 _ => return Err(self.trap()),
@@ -449,7 +449,7 @@ impl fmt::Debug for Activation<'_> {
 /// An activation in the chain of its thread, until this is dropped.
 struct Inside<'a> {
     activation: &'a Activation<'a>,
-    evaluation: Evaluation,
+    evaluation: InterruptHandle,
 }
 
 impl<'a> Inside<'a> {

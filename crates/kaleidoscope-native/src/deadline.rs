@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::stop::{Evaluation, Level, levels};
+use crate::stop::{InterruptHandle, Level, levels};
 
 /// In place of a time: it sleeps until it is woken.
 const NEVER: u64 = u64::MAX;
@@ -34,7 +34,11 @@ struct Watch {
 static WATCH: AtomicPtr<Watch> = AtomicPtr::new(null_mut());
 
 /// Sees to it that the call that has `level` ends at `deadline`.
-pub(crate) fn watch(level: &'static Level, evaluation: Evaluation, deadline: Instant) -> Result<(), Error> {
+pub(crate) fn watch(
+    level: &'static Level,
+    evaluation: InterruptHandle,
+    deadline: Instant,
+) -> Result<(), Error> {
     let at = nanoseconds(deadline);
     if at <= nanoseconds(Instant::now()) {
         evaluation.expire();

@@ -17,46 +17,46 @@ pub struct Error {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The system refused to map memory.
-    Map,
+    StubMemory,
     /// The system refused to make filled pages executable.
-    Protect,
+    StubProtection,
     /// All 2³² ids of a pool are used.
-    Full,
+    StubIds,
     /// The system gave no memory for code.
-    Code,
+    CodeMemory,
     /// The system refused to map a guest stack.
-    Stack,
+    GuestStack,
     /// The system refused an alternate stack for handlers of signals.
     SignalStack,
     /// The system refused a thread that watches over deadlines.
-    Watch,
+    DeadlineThread,
     /// The thread that calls is ending, and has taken down what it needs for that.
-    ThreadEnds,
+    ThreadEnding,
 }
 
 impl Error {
     pub(crate) fn map(source: Errno) -> Self {
-        Self { kind: ErrorKind::Map, source: Some(source) }
+        Self { kind: ErrorKind::StubMemory, source: Some(source) }
     }
 
     pub(crate) fn protect(source: Errno) -> Self {
-        Self { kind: ErrorKind::Protect, source: Some(source) }
+        Self { kind: ErrorKind::StubProtection, source: Some(source) }
     }
 
     pub(crate) fn full() -> Self {
-        Self { kind: ErrorKind::Full, source: None }
+        Self { kind: ErrorKind::StubIds, source: None }
     }
 
     pub(crate) fn code(source: Errno) -> Self {
-        Self { kind: ErrorKind::Code, source: Some(source) }
+        Self { kind: ErrorKind::CodeMemory, source: Some(source) }
     }
 
     pub(crate) fn code_file(source: &std::io::Error) -> Self {
-        Self { kind: ErrorKind::Code, source: Errno::from_io_error(source) }
+        Self { kind: ErrorKind::CodeMemory, source: Errno::from_io_error(source) }
     }
 
     pub(crate) fn stack(source: Errno) -> Self {
-        Self { kind: ErrorKind::Stack, source: Some(source) }
+        Self { kind: ErrorKind::GuestStack, source: Some(source) }
     }
 
     pub(crate) fn signal_stack(source: Errno) -> Self {
@@ -64,11 +64,11 @@ impl Error {
     }
 
     pub(crate) fn watch(source: &std::io::Error) -> Self {
-        Self { kind: ErrorKind::Watch, source: Errno::from_io_error(source) }
+        Self { kind: ErrorKind::DeadlineThread, source: Errno::from_io_error(source) }
     }
 
     pub(crate) fn thread_ends() -> Self {
-        Self { kind: ErrorKind::ThreadEnds, source: None }
+        Self { kind: ErrorKind::ThreadEnding, source: None }
     }
 
     /// The sort of error.
@@ -80,14 +80,14 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            ErrorKind::Map => "cannot map memory for a pool of stubs",
-            ErrorKind::Protect => "cannot make a pool of stubs executable",
-            ErrorKind::Full => "a pool of stubs has used all its ids",
-            ErrorKind::Code => "cannot get memory for code",
-            ErrorKind::Stack => "cannot map a stack for generated code",
+            ErrorKind::StubMemory => "cannot map memory for a pool of stubs",
+            ErrorKind::StubProtection => "cannot make a pool of stubs executable",
+            ErrorKind::StubIds => "a pool of stubs has used all its ids",
+            ErrorKind::CodeMemory => "cannot get memory for code",
+            ErrorKind::GuestStack => "cannot map a stack for generated code",
             ErrorKind::SignalStack => "cannot set up an alternate stack for handlers of signals",
-            ErrorKind::Watch => "cannot start the thread that watches over deadlines",
-            ErrorKind::ThreadEnds => "a thread that is ending makes no guarded calls",
+            ErrorKind::DeadlineThread => "cannot start the thread that watches over deadlines",
+            ErrorKind::ThreadEnding => "a thread that is ending makes no guarded calls",
         })
     }
 }

@@ -70,13 +70,13 @@ mod trace;
 mod trap;
 
 pub use address::CodeAddress;
-pub use call::{Runtime, Scope, call, call_within, enter, is_inside};
+pub use call::{GuardedScope, Runtime, call, call_within, enter, in_guarded_call};
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use error::{Error, ErrorKind};
 pub use exit::exit_at_once;
 pub use host::{HostId, HostPool, HostStub};
 pub use limits::Limits;
-pub use stop::{Evaluation, Interrupter};
+pub use stop::{InterruptHandle, Interrupter};
 pub use stub::{Stub, StubId, StubPool};
-pub use trace::Trace;
+pub use trace::StackTrace;
 pub use trap::Trap;

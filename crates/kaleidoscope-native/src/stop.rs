@@ -54,14 +54,14 @@ impl Interrupter {
     }
 }
 
-/// One call, or one scope of calls, as something that can be stopped. See [`Scope::evaluation`](crate::Scope::evaluation).
+/// One call, or one scope of calls, as something that can be stopped. See [`GuardedScope::evaluation`](crate::GuardedScope::evaluation).
 #[derive(Clone, Copy, Debug)]
-pub struct Evaluation {
+pub struct InterruptHandle {
     level: &'static Level,
     serial: u64,
 }
 
-impl Evaluation {
+impl InterruptHandle {
     /// Stops it, if it is still running; says whether it was. What comes after it on the same thread is never affected.
     ///
     /// A scope that has been stopped stays so: its later calls end with the same trap.
@@ -87,13 +87,13 @@ impl Evaluation {
     }
 }
 
-impl PartialEq for Evaluation {
+impl PartialEq for InterruptHandle {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self.level, other.level) && self.serial == other.serial
     }
 }
 
-impl Eq for Evaluation {}
+impl Eq for InterruptHandle {}
 
 /// Why a call is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,14 +258,14 @@ impl Level {
     }
 
     /// A call takes the level.
-    pub(crate) fn begin(&'static self, interrupter: Option<Interrupter>) -> Evaluation {
+    pub(crate) fn begin(&'static self, interrupter: Option<Interrupter>) -> InterruptHandle {
         let serial = self.serial.load(Ordering::Relaxed) + 1;
         self.serial.store(serial, Ordering::Relaxed);
         self.interrupter.store(interrupter.map_or(0, |interrupter| interrupter.0.get()), Ordering::Relaxed);
         self.deadline.store(0, Ordering::Relaxed);
         // Release: whoever sees the number sees the two words that belong to it.
         self.running.store(serial, Ordering::Release);
-        Evaluation { level: self, serial }
+        InterruptHandle { level: self, serial }
     }
 
     /// The call that has the level has ended.
@@ -280,23 +280,23 @@ impl Level {
     }
 
     /// The deadline of the running call, and the call.
-    pub(crate) fn deadline(&'static self) -> Option<(u64, Evaluation)> {
+    pub(crate) fn deadline(&'static self) -> Option<(u64, InterruptHandle)> {
         let (deadline, evaluation) = self.consistent(&self.deadline)?;
         (deadline != 0).then_some((deadline, evaluation))
     }
 
     /// The running call, if it is under this interrupter.
-    fn evaluation_under(&'static self, interrupter: Interrupter) -> Option<Evaluation> {
+    fn evaluation_under(&'static self, interrupter: Interrupter) -> Option<InterruptHandle> {
         let (number, evaluation) = self.consistent(&self.interrupter)?;
         (number == interrupter.0.get()).then_some(evaluation)
     }
 
     /// What a word is for the running call. When the call is just changing, it may be the word of the next one with the
     /// call that has ended, which harms nobody, but never the other way round.
-    fn consistent(&'static self, word: &AtomicU64) -> Option<(u64, Evaluation)> {
+    fn consistent(&'static self, word: &AtomicU64) -> Option<(u64, InterruptHandle)> {
         let serial = self.running.load(Ordering::SeqCst);
         let value = word.load(Ordering::SeqCst);
-        (serial != 0).then_some((value, Evaluation { level: self, serial }))
+        (serial != 0).then_some((value, InterruptHandle { level: self, serial }))
     }
 
     fn stopped(&self) -> Option<Cause> {

@@ -111,7 +111,7 @@ impl Stub {
     }
 
     /// Leads the slot into the lazy entry again: the next call asks for code anew.
-    pub fn reset(&self) {
+    pub fn redirect_to_lazy_entry(&self) {
         self.place.slot().store(self.lazy_part(), Ordering::Release);
     }
 

@@ -17,9 +17,9 @@ const N_FRAMES: usize = 32;
 /// The first is the instruction that was about to run, or, like all others, the one after a call. To find a function of
 /// the others, look up the address before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trace(Box<[CodeAddress]>);
+pub struct StackTrace(Box<[CodeAddress]>);
 
-impl Trace {
+impl StackTrace {
     /// Where the generated code is that has called into [`Runtime::materialize`](crate::Runtime::materialize) or
     /// [`Runtime::host_call`](crate::Runtime::host_call), for the use of these two; empty elsewhere.
     pub fn capture() -> Self {
@@ -70,9 +70,9 @@ impl Recorder {
     }
 
     /// What has been recorded.
-    pub(crate) fn take(&self) -> Trace {
+    pub(crate) fn take(&self) -> StackTrace {
         let n = self.n.replace(0);
-        Trace(self.addresses[..n].iter().map(|address| CodeAddress::new(address.get())).collect())
+        StackTrace(self.addresses[..n].iter().map(|address| CodeAddress::new(address.get())).collect())
     }
 
     fn push(&self, address: usize) {

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::Error;
 use crate::stop::Cause;
-use crate::trace::Trace;
+use crate::trace::StackTrace;
 
 /// Why a [`call`](crate::call()) ended early.
 ///
@@ -23,13 +23,13 @@ pub enum Trap {
     ///
     /// The trace is empty if the call could not even begin: its arguments do not fit, or the host's stack is nearly full
     /// of host functions and generated code that call each other.
-    StackOverflow(Trace),
-    /// An [`Interrupter`](crate::Interrupter) or an [`Evaluation`](crate::Evaluation) has stopped it.
+    StackOverflow(StackTrace),
+    /// An [`Interrupter`](crate::Interrupter) or an [`InterruptHandle`](crate::InterruptHandle) has stopped it.
     ///
     /// The trace, here and below, is empty if the call had not begun.
-    Interrupted(Trace),
+    Interrupted(StackTrace),
     /// Its [deadline](crate::Limits::deadline) has come.
-    DeadlinePassed(Trace),
+    DeadlinePassed(StackTrace),
     /// The call could not be prepared.
     Unavailable(Error),
 }
@@ -46,7 +46,7 @@ impl Trap {
         Self::Error(Box::new(error))
     }
 
-    pub(crate) fn stopped(cause: Cause, trace: Trace) -> Self {
+    pub(crate) fn stopped(cause: Cause, trace: StackTrace) -> Self {
         match cause {
             Cause::Interrupted => Self::Interrupted(trace),
             Cause::DeadlinePassed => Self::DeadlinePassed(trace),

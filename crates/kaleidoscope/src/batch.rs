@@ -254,7 +254,7 @@ impl Batch<'_> {
         let program = || self.function.engine.jit.source.program();
         n_rows >= policy::ROWS_TO_SPREAD
             && rayon::current_num_threads() > 1
-            && !kaleidoscope_native::is_inside()
+            && !kaleidoscope_native::in_guarded_call()
             && !program().may_assign(self.function.id)
     }
 

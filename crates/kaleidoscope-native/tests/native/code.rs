@@ -171,7 +171,7 @@ fn without_memory_there_is_an_error_and_no_harm() {
         // SAFETY: without this the signal ends the process.
         unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
         let large = vec![0xcc; 8 << 20];
-        assert_eq!(memory.allocate(&large, 16).unwrap_err().kind(), ErrorKind::Code);
+        assert_eq!(memory.allocate(&large, 16).unwrap_err().kind(), ErrorKind::CodeMemory);
         check(&first, 1.0);
         check(&allocate(&memory, 2.0, 200), 2.0);
     });

@@ -4,7 +4,7 @@ use std::arch::naked_asm;
 use std::ops::Range;
 use std::ptr::null_mut;
 
-use kaleidoscope_native::{CodeAddress, Trace};
+use kaleidoscope_native::{CodeAddress, StackTrace};
 
 /// How many bytes each function takes at most.
 const SIZE: usize = 256;
@@ -42,7 +42,7 @@ impl Guest {
     }
 
     /// Checks that a trace has so many frames, all of this function.
-    pub(crate) fn is_all_of(&self, trace: &Trace, n: usize) {
+    pub(crate) fn is_all_of(&self, trace: &StackTrace, n: usize) {
         assert_eq!(trace.addresses().len(), n, "{trace:?}");
         assert_eq!(trace.top(), trace.addresses().first().copied());
         assert!(trace.addresses().iter().all(|&address| self.contains(address)), "{self:x?}: {trace:?}");

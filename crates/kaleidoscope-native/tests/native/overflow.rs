@@ -11,7 +11,12 @@ use crate::support::{Script, add_one, child, code};
 /// A small stack, so that it is used up quickly.
 const SMALL: Limits = Limits::new().stack_bytes(64 << 10);
 
-fn overflow(script: &Script<'_>, limits: &Limits, guest: &Guest, args: &[f64]) -> kaleidoscope_native::Trace {
+fn overflow(
+    script: &Script<'_>,
+    limits: &Limits,
+    guest: &Guest,
+    args: &[f64],
+) -> kaleidoscope_native::StackTrace {
     match script.call_within(limits, guest.code(), args) {
         Err(Trap::StackOverflow(trace)) => trace,
         other => panic!("{other:?} is no overflow"),

@@ -65,7 +65,7 @@ fn a_stub_is_redirected_and_reset() {
     unsafe { stub.redirect(code(add_one as *const ())) };
     assert_eq!(stub.target(), Some(code(add_one as *const ())));
     assert_eq!(script.call(stub.address(), &[1.0]).unwrap(), 2.0);
-    stub.reset();
+    stub.redirect_to_lazy_entry();
     assert_eq!(stub.target(), None);
     assert_eq!(script.call(stub.address(), &[1.0]).unwrap(), 3.0);
 }

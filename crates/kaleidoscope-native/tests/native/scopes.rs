@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 
-use kaleidoscope_native::{CodeAddress, HostPool, Limits, Scope, Trace, Trap, enter};
+use kaleidoscope_native::{CodeAddress, GuardedScope, HostPool, Limits, StackTrace, Trap, enter};
 
 use crate::guest::{self, bits};
 use crate::support::{Script, add_one, call_in, code, panic_text, text};
@@ -34,7 +34,8 @@ fn each_call_ends_by_itself() {
 #[test]
 fn scopes_nest_in_any_order() {
     let descent = guest::descent();
-    let deep = |scope: &Scope<'_>| assert_eq!(call_in(scope, descent.code(), &[1000.0]).unwrap(), 1000.0);
+    let deep =
+        |scope: &GuardedScope<'_>| assert_eq!(call_in(scope, descent.code(), &[1000.0]).unwrap(), 1000.0);
     let script = Script::new();
     enter(&Limits::new(), &script, |outer| {
         deep(outer);
@@ -63,7 +64,7 @@ fn a_scope_is_used_from_within_its_own_call() {
     let host = HostPool::new().allocate(1).unwrap();
     let script = Script::new().host_call(|_, args| {
         // SAFETY: the scope is set below, and its body is still running.
-        let scope = unsafe { &*SCOPE.get().cast::<Scope<'_>>() };
+        let scope = unsafe { &*SCOPE.get().cast::<GuardedScope<'_>>() };
         if args[0] == 0.0 {
             return Ok(0.0);
         }
@@ -84,7 +85,7 @@ fn a_scope_is_used_from_within_its_own_call() {
 fn a_panic_in_the_body_passes_through() {
     for _ in 0..3 {
         let script = Script::new();
-        let body = |scope: &Scope<'_>| {
+        let body = |scope: &GuardedScope<'_>| {
             call_in(scope, guest::descent().code(), &[100.0]).unwrap();
             panic_any("body")
         };
@@ -97,18 +98,18 @@ fn a_panic_in_the_body_passes_through() {
 #[test]
 fn a_host_function_can_say_where_it_was_called() {
     let host = HostPool::new().allocate(1).unwrap();
-    let script = Script::new().host_call(|_, _| Err(Trap::error(Trace::capture())));
+    let script = Script::new().host_call(|_, _| Err(Trap::error(StackTrace::capture())));
     let (outer, inner) = (guest::calls_once(), guest::calls_once());
     // `outer` calls `inner` with what is left of its arguments in registers, which is its second one.
     let trace = |code: CodeAddress, args: &[f64]| match script.call(code, args) {
-        Err(Trap::Error(error)) => *error.downcast::<Trace>().unwrap(),
+        Err(Trap::Error(error)) => *error.downcast::<StackTrace>().unwrap(),
         other => panic!("{other:?} is no error"),
     };
     inner.is_all_of(&trace(inner.code(), &[bits(host.address()), 1.0]), 1);
     let both = trace(outer.code(), &[inner.bits(), bits(host.address())]);
     assert_eq!(both.addresses().len(), 2);
-    assert_eq!(trace(host.address(), &[1.0]), Trace::default());
-    assert_eq!(Trace::capture(), Trace::default());
+    assert_eq!(trace(host.address(), &[1.0]), StackTrace::default());
+    assert_eq!(StackTrace::capture(), StackTrace::default());
 }
 
 /// The control and status register of SSE.
@@ -168,9 +169,9 @@ fn maths_functions_work_outside_of_guarded_calls() {
 fn what_stops_may_be_sent_and_what_calls_may_not() {
     fn check<T: Send + Sync>() {}
     check::<kaleidoscope_native::Interrupter>();
-    check::<kaleidoscope_native::Evaluation>();
+    check::<kaleidoscope_native::InterruptHandle>();
     check::<Limits>();
-    check::<Trace>();
+    check::<StackTrace>();
 }
 
 /// Doubles the first of two words and sets the second.
@@ -235,7 +236,7 @@ fn code_on_the_callers_stack_has_the_usual_mode_of_arithmetic() {
 #[test]
 fn a_scope_that_was_stopped_calls_nothing_unguarded() {
     enter(&Limits::new(), &Script::new(), |scope| {
-        scope.evaluation().interrupt();
+        scope.interrupt_handle().interrupt();
         let mut words = [21.0, 0.0];
         // SAFETY: the function takes a pointer to two words, which live on, and needs next to no stack.
         let stopped = unsafe { scope.call_unguarded(code(double_and_set as *const ()), &raw mut words) };

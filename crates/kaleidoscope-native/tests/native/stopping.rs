@@ -6,14 +6,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kaleidoscope_native::{
-    CodeAddress, Evaluation, HostPool, Interrupter, Limits, StubPool, Trace, Trap, enter, maths,
+    CodeAddress, HostPool, InterruptHandle, Interrupter, Limits, StackTrace, StubPool, Trap, enter, maths,
 };
 
 use crate::guest::{self, Guest, bits};
 use crate::support::{Script, add_one, call_in, child, code};
 
 /// Calls code on this thread, and stops it from another as soon as it runs.
-fn stop(script: &Script<'_>, code: CodeAddress, args: &[f64]) -> Trace {
+fn stop(script: &Script<'_>, code: CodeAddress, args: &[f64]) -> StackTrace {
     let interrupter = Interrupter::new();
     let limits = Limits::new().interrupter(interrupter);
     let ended = AtomicBool::new(false);
@@ -29,7 +29,7 @@ fn stop(script: &Script<'_>, code: CodeAddress, args: &[f64]) -> Trace {
     })
 }
 
-fn interrupted(outcome: Result<f64, Trap>) -> Trace {
+fn interrupted(outcome: Result<f64, Trap>) -> StackTrace {
     match outcome {
         Err(Trap::Interrupted(trace)) => trace,
         other => panic!("{other:?} is not interrupted"),
@@ -37,7 +37,7 @@ fn interrupted(outcome: Result<f64, Trap>) -> Trace {
 }
 
 /// Calls code with a deadline.
-fn time_out(script: &Script<'_>, code: CodeAddress, args: &[f64], after: Duration) -> Trace {
+fn time_out(script: &Script<'_>, code: CodeAddress, args: &[f64], after: Duration) -> StackTrace {
     let limits = Limits::new().deadline(Instant::now() + after);
     match script.call_within(&limits, code, args) {
         Err(Trap::DeadlinePassed(trace)) => trace,
@@ -118,7 +118,7 @@ fn a_host_function_is_waited_for() {
     let script = Script::new().host_call(|_, _| {
         assert_eq!(interrupter.interrupt(), 1);
         // It goes on undisturbed.
-        assert_eq!(Trace::capture().addresses().len(), 1);
+        assert_eq!(StackTrace::capture().addresses().len(), 1);
         has_returned.store(true, Ordering::Relaxed);
         Ok(1.0)
     });
@@ -159,7 +159,7 @@ fn modes() -> (u32, u16, u64) {
 
 #[test]
 fn a_late_request_hits_nothing() {
-    let (send, receive) = channel::<Evaluation>();
+    let (send, receive) = channel::<InterruptHandle>();
     thread::scope(|scope| {
         scope.spawn(move || {
             for evaluation in receive {
@@ -170,7 +170,7 @@ fn a_late_request_hits_nothing() {
         for _ in 0..20_000 {
             let evaluation = enter(&Limits::new(), &Script::new(), |scope| {
                 assert_eq!(call_in(scope, code(add_one as *const ()), &[1.0]).unwrap(), 2.0);
-                scope.evaluation()
+                scope.interrupt_handle()
             });
             // It has ended; what comes next has the same level of the same thread.
             send.send(evaluation.unwrap()).unwrap();
@@ -255,12 +255,15 @@ fn a_stopped_scope_stays_stopped() {
     let interrupter = Interrupter::new();
     enter(&Limits::new().interrupter(interrupter), &Script::new(), |scope| {
         thread::scope(|threads| {
-            let evaluation = scope.evaluation();
+            let evaluation = scope.interrupt_handle();
             threads.spawn(move || evaluation.interrupt());
             interrupted(call_in(scope, endless.code(), &[]));
         });
         for _ in 0..3 {
-            assert_eq!(interrupted(call_in(scope, code(add_one as *const ()), &[1.0])), Trace::default());
+            assert_eq!(
+                interrupted(call_in(scope, code(add_one as *const ()), &[1.0])),
+                StackTrace::default()
+            );
         }
     })
     .unwrap();

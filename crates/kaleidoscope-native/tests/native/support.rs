@@ -3,7 +3,9 @@
 use std::process::{Command, Output};
 use std::ptr::null_mut;
 
-use kaleidoscope_native::{CodeAddress, HostId, Limits, Runtime, Scope, StubId, Trap, call, call_within};
+use kaleidoscope_native::{
+    CodeAddress, GuardedScope, HostId, Limits, Runtime, StubId, Trap, call, call_within,
+};
 
 type Materialize<'a> = Box<dyn Fn(StubId) -> Result<CodeAddress, Trap> + Sync + 'a>;
 type HostCall<'a> = Box<dyn Fn(HostId, &[f64]) -> Result<f64, Trap> + Sync + 'a>;
@@ -64,7 +66,7 @@ impl<'a> Script<'a> {
 }
 
 /// Calls code, with as many arguments as it has parameters, in a scope.
-pub(crate) fn call_in(scope: &Scope<'_>, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
+pub(crate) fn call_in(scope: &GuardedScope<'_>, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
     // SAFETY: as for `Script::call`.
     unsafe { scope.call(code, args) }
 }

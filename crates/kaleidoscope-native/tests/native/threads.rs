@@ -34,10 +34,10 @@ fn callers_see_one_version_or_the_other() {
         while !callers.iter().all(thread::ScopedJoinHandle::is_finished) {
             // SAFETY: the stub is called with one argument, and neither function is ever freed.
             unsafe { stub.redirect(code(add_two as *const ())) };
-            stub.reset();
+            stub.redirect_to_lazy_entry();
             // SAFETY: as above.
             unsafe { stub.redirect(code(add_one as *const ())) };
-            stub.reset();
+            stub.redirect_to_lazy_entry();
         }
     });
     assert!(n_lazy.load(Ordering::Relaxed) > 0);
@@ -85,7 +85,7 @@ impl Drop for Late {
     fn drop(&mut self) {
         match Script::new().call(code(add_one as *const ()), &[1.0]) {
             Ok(value) => assert_eq!(value, 2.0),
-            Err(Trap::Unavailable(error)) => assert_eq!(error.kind(), ErrorKind::ThreadEnds),
+            Err(Trap::Unavailable(error)) => assert_eq!(error.kind(), ErrorKind::ThreadEnding),
             Err(other) => panic!("{other:?}"),
         }
     }

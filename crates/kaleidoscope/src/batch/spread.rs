@@ -4,7 +4,7 @@
 use super::Batch;
 use crate::failure::Failure;
 use crate::interrupt::Watch;
-use crate::jit::Evaluation;
+use crate::jit::InterruptHandle;
 use crate::policy::ROWS_OF_A_PART;
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
@@ -16,7 +16,7 @@ struct Parts(Mutex<Progress>);
 
 #[derive(Default)]
 struct Progress {
-    under_way: Vec<Evaluation>,
+    under_way: Vec<InterruptHandle>,
     /// Of the part that failed first.
     failure: Option<Failure>,
 }
@@ -52,26 +52,26 @@ impl Parts {
         out: &mut [f64],
     ) -> Result<(), Failed> {
         let result = batch.enter(watch, |inside| {
-            let evaluation = inside.evaluation();
-            if !self.begin(evaluation) {
+            let handle = inside.interrupt_handle();
+            if !self.begin(handle) {
                 return Ok(());
             }
             let result = batch.run_inside(inside, columns, out);
-            self.end(evaluation);
+            self.end(handle);
             result
         });
         result.map_err(|failure| self.fail(failure))
     }
 
     /// Whether a part may begin.
-    fn begin(&self, evaluation: Evaluation) -> bool {
+    fn begin(&self, handle: InterruptHandle) -> bool {
         let mut progress = self.progress();
-        progress.under_way.push(evaluation);
+        progress.under_way.push(handle);
         progress.failure.is_none()
     }
 
-    fn end(&self, evaluation: Evaluation) {
-        self.progress().under_way.retain(|other| *other != evaluation);
+    fn end(&self, handle: InterruptHandle) {
+        self.progress().under_way.retain(|other| *other != handle);
     }
 
     /// Stops the others, unless that is why this one failed.

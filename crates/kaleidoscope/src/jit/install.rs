@@ -27,7 +27,7 @@ use super::{CodeAddress, Function, Heat, HostId, Jit, Source, StubId, Trap};
 use crate::event::{BodyName, Tier};
 use crate::policy::ROWS_BETWEEN_STOPS;
 use kaleidoscope_codegen::{Code, CompileTimes, Part, Rows, Table};
-use kaleidoscope_native::{Runtime, Scope, Stub};
+use kaleidoscope_native::{GuardedScope, Runtime, Stub};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl Callable {
     ///
     /// Inline, because a call from Rust passes here and should cost little more than the crossing.
     #[inline]
-    pub(super) fn call(self, scope: &Scope<'_>, args: &[f64]) -> Result<f64, Trap> {
+    pub(super) fn call(self, scope: &GuardedScope<'_>, args: &[f64]) -> Result<f64, Trap> {
         assert!(args.len() == self.arity as usize, "a function is called with its own arity");
         // SAFETY: promises 1, 2 and 6, for the arity just checked; who holds a body's `Callable` borrows the body.
         unsafe { scope.call(self.address, args) }
@@ -96,7 +96,12 @@ impl RowsCode {
     }
 
     /// Computes the rows. When that ends in a trap, some results have been written.
-    pub(super) fn run(self, scope: &Scope<'_>, columns: &[&[f64]], out: &mut [f64]) -> Result<(), Trap> {
+    pub(super) fn run(
+        self,
+        scope: &GuardedScope<'_>,
+        columns: &[&[f64]],
+        out: &mut [f64],
+    ) -> Result<(), Trap> {
         assert!(columns.len() == self.arity as usize, "there is a column for each parameter");
         assert!(columns.iter().all(|column| column.len() == out.len()), "columns are as long as the results");
         // What nothing stops is done little by little.
@@ -267,7 +272,7 @@ impl Function {
 
     /// Points the stub back to the lazy entry. Returns the bodies that stood behind it, to be retired (promise 3).
     pub(super) fn replace(&mut self, version: u32) -> Vec<Body> {
-        self.stub.reset();
+        self.stub.redirect_to_lazy_entry();
         self.state.on_replace(version).map(|body| *body).collect()
     }
 }

@@ -24,7 +24,7 @@ mod tiers;
 pub(crate) use heat::Heat;
 pub(crate) use install::{Body, BodyFacts, Callable, Made, RowsCode};
 #[cfg(feature = "rayon")]
-pub(crate) use kaleidoscope_native::Evaluation;
+pub(crate) use kaleidoscope_native::InterruptHandle;
 pub(crate) use kaleidoscope_native::{CodeAddress, HostId, StubId, Trap};
 pub(crate) use rows::{RowsKey, WantedRows};
 pub(crate) use tiers::Hot;
@@ -32,7 +32,7 @@ pub(crate) use tiers::Hot;
 use crate::interrupt::Watch;
 use epochs::{Epoch, Epochs};
 use kaleidoscope_codegen::{Part, Unit};
-use kaleidoscope_native::{Scope, Stub, StubPool, Trace};
+use kaleidoscope_native::{GuardedScope, StackTrace, Stub, StubPool};
 use rows::RowsState;
 use state::{Call, State};
 use std::any::Any;
@@ -339,7 +339,7 @@ impl<S: Source> Jit<S> {
         let result = kaleidoscope_native::enter(&watch.limits(stack_bytes), self, |scope| {
             // Requests that come from here on find the scope; those before are handed to it now.
             if watch.is_interrupted() {
-                scope.evaluation().interrupt();
+                scope.interrupt_handle().interrupt();
             }
             body(&Inside { jit: self, scope })
         });
@@ -371,7 +371,7 @@ impl<S: Source> Jit<S> {
             Trap::StackOverflow(trace) => (Stop::StackOverflow, trace),
             Trap::Interrupted(trace) => (Stop::Interrupted, trace),
             Trap::DeadlinePassed(trace) => (Stop::DeadlinePassed, trace),
-            Trap::Unavailable(error) => (Stop::Unavailable(error), Trace::default()),
+            Trap::Unavailable(error) => (Stop::Unavailable(error), StackTrace::default()),
             _ => return self.source.panicked(Box::new("an unknown kind of trap")),
         };
         let table = self.table();
@@ -431,7 +431,7 @@ impl Replaced {
 /// What [`Jit::enter`] has prepared: calls of functions.
 pub(crate) struct Inside<'a, S> {
     jit: &'a Jit<S>,
-    scope: &'a Scope<'a>,
+    scope: &'a GuardedScope<'a>,
 }
 
 impl<S: Source> Inside<'_, S> {
@@ -453,8 +453,8 @@ impl<S: Source> Inside<'_, S> {
 
     /// What this is to those who want to stop it.
     #[cfg(feature = "rayon")]
-    pub(crate) fn evaluation(&self) -> Evaluation {
-        self.scope.evaluation()
+    pub(crate) fn interrupt_handle(&self) -> InterruptHandle {
+        self.scope.interrupt_handle()
     }
 
     /// Calls what stands behind this stub, which has this arity.

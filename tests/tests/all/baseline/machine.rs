@@ -141,7 +141,7 @@ impl Machine {
             let state = inside.program.names.state(id);
             // Calls of maths functions are compiled as such: what was compiled before knows nothing of the `def`.
             if is_new || state == State::Replaced || (is_stale && state == State::Defined) {
-                slot.reset();
+                slot.redirect_to_lazy_entry();
             }
         }
         drop(inside);
