@@ -26,8 +26,16 @@ fn main() {
         build.cpp_link_stdlib(None);
     }
     // One file for each thing a program may do without: the linker takes those it refers to.
-    for file in ["codegen", "features", "functions", "linking_memory", "optimizer", "session", "slab", "text"]
-    {
+    for file in [
+        "codegen",
+        "features",
+        "function_passes",
+        "optimizer",
+        "session",
+        "slab",
+        "slab_memory",
+        "text_pipeline",
+    ] {
         build.file(format!("shim/{file}.cpp"));
     }
     build.cpp(true).warnings(false).opt_level(2);

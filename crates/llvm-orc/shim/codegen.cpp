@@ -21,14 +21,14 @@ using namespace llvm;
 namespace {
 
 // One pass manager, from selecting instructions to writing the object file.
-class KeptCodegen {
+class ReusableCodegen {
   SmallVector<char, 0> Buffer;
   raw_svector_ostream Stream{Buffer};
   legacy::PassManager Passes;
 
 public:
-  static std::unique_ptr<KeptCodegen> create(TargetMachine &Machine) {
-    auto Kept = std::make_unique<KeptCodegen>();
+  static std::unique_ptr<ReusableCodegen> create(TargetMachine &Machine) {
+    auto Kept = std::make_unique<ReusableCodegen>();
     if (Machine.addPassesToEmitFile(Kept->Passes, Kept->Stream, nullptr, CodeGenFileType::ObjectFile))
       return nullptr;
     return Kept;
@@ -46,17 +46,17 @@ public:
 extern "C" {
 
 // Null if the machine cannot write object files.
-KeptCodegen *llvm_orc_codegen_create(LLVMTargetMachineRef Machine) {
-  return KeptCodegen::create(*reinterpret_cast<TargetMachine *>(Machine)).release();
+ReusableCodegen *llvm_orc_codegen_create(LLVMTargetMachineRef Machine) {
+  return ReusableCodegen::create(*reinterpret_cast<TargetMachine *>(Machine)).release();
 }
 
 // The bytes stay as they are until the next run.
-void llvm_orc_codegen_run(KeptCodegen *Codegen, LLVMModuleRef M, const char **Bytes, size_t *Length) {
+void llvm_orc_codegen_run(ReusableCodegen *Codegen, LLVMModuleRef M, const char **Bytes, size_t *Length) {
   StringRef Object = Codegen->run(*unwrap(M));
   *Bytes = Object.data();
   *Length = Object.size();
 }
 
-void llvm_orc_codegen_dispose(KeptCodegen *Codegen) { delete Codegen; }
+void llvm_orc_codegen_dispose(ReusableCodegen *Codegen) { delete Codegen; }
 
 } // extern "C"

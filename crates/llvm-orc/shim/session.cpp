@@ -5,7 +5,7 @@
 // for IR is made when IR is compiled (one for each module, so that threads do not share it), and no dylib, not even
 // the main one, sees a symbol of the process. The memory for code is our own, unless LLVM's is asked for.
 
-#include "linking_memory.h"
+#include "slab_memory.h"
 
 #include "llvm-c/Error.h"
 #include "llvm-c/LLJIT.h"

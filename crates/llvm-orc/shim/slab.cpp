@@ -174,7 +174,7 @@ Error Slabs::leaveParent() {
 Expected<Slab *> Slabs::grow(ArrayRef<Wanted> Asked) {
   std::array<uint64_t, NumUses> Sizes = {0, 0, 0};
   for (const Wanted &One : Asked)
-    Sizes[One.For] += Room::rounded(One.Length) + One.Alignment;
+    Sizes[One.For] += FreeRanges::rounded(One.Length) + One.Alignment;
   for (unsigned For = 0; For != NumUses; ++For)
     Sizes[For] = std::max(UsualSizes[For], alignTo(Sizes[For], pageSize()));
   auto Made = Slab::map(File, Sizes);
@@ -191,13 +191,13 @@ Expected<std::vector<Block>> Slabs::take(ArrayRef<Wanted> Asked) {
   std::vector<Block> Taken;
   auto TakeFrom = [&](Slab &From) {
     for (const Wanted &One : Asked) {
-      uint64_t Length = Room::rounded(One.Length);
+      uint64_t Length = FreeRanges::rounded(One.Length);
       std::optional<uint64_t> Address;
       if (From.Free[One.For].longest() >= Length)
         Address = From.Free[One.For].take(Length, One.Alignment);
       if (!Address) {
         for (const Block &Given : Taken)
-          From.Free[Given.For].put(Given.Address, Room::rounded(Given.Length));
+          From.Free[Given.For].put(Given.Address, FreeRanges::rounded(Given.Length));
         Taken.clear();
         return false;
       }
@@ -227,7 +227,7 @@ void Slabs::put(ArrayRef<Block> Blocks) {
   std::lock_guard<std::mutex> Lock(Mutex);
   Slab *In = Blocks.front().In; // all blocks of an object lie in one
   for (const Block &Given : Blocks)
-    In->Free[Given.For].put(Given.Address, Room::rounded(Given.Length));
+    In->Free[Given.For].put(Given.Address, FreeRanges::rounded(Given.Length));
   In->NumBlocks -= Blocks.size();
   if (In->NumBlocks != 0)
     return;

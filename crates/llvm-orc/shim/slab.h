@@ -7,7 +7,7 @@
 
 #pragma once
 
-#include "room.h"
+#include "free_ranges.h"
 
 #include "llvm/Support/Error.h"
 
@@ -48,7 +48,7 @@ class Slab {
   char *Base;
   uint64_t Size = 0;
   std::array<uint64_t, NumUses> Sizes;
-  std::array<Room, NumUses> Free;
+  std::array<FreeRanges, NumUses> Free;
   uint64_t NumBlocks = 0;
 
   Slab(std::shared_ptr<CodeFile> File, std::array<uint64_t, NumUses> Sizes) : File(std::move(File)), Sizes(Sizes) {}

@@ -1,22 +1,22 @@
-//! Addresses of symbols, and functions that can be called with a type.
+//! Addresses of symbols, and typed functions at an address.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 /// The address of a symbol in this process.
 ///
-/// It is a number: having one allows nothing, using one is `unsafe`.
+/// An address is a number. Creating one is safe, using one is `unsafe`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address(u64);
 
 impl Address {
-    /// The address of that number.
+    /// The address with this number.
     #[must_use]
     pub const fn new(address: u64) -> Address {
         Address(address)
     }
 
-    /// The number.
+    /// The address as a number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
@@ -47,9 +47,10 @@ impl fmt::Display for Address {
     }
 }
 
-/// A function that was looked up with its type and can be called.
+/// A callable function with a type, from a look-up.
 ///
-/// It cannot outlive what keeps its code in place. That the type is right was promised at the look-up.
+/// A symbol borrows the handle that keeps its code in memory. The caller of the look-up promised
+/// that the type is right.
 pub struct Symbol<'code, F> {
     function: F,
     code: PhantomData<&'code ()>,
@@ -57,9 +58,10 @@ pub struct Symbol<'code, F> {
 
 impl<F: Function> Symbol<'_, F> {
     /// # Safety
-    /// At `address` is a function of type `F`, safe to call, and stays there as long as the result lives.
+    /// A function of type `F` that is safe to call exists at `address` for as long as the result
+    /// lives.
     pub(crate) unsafe fn new(address: Address) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         Symbol { function: unsafe { F::from_address(address) }, code: PhantomData }
     }
 
@@ -68,10 +70,10 @@ impl<F: Function> Symbol<'_, F> {
         self.function.call(arguments)
     }
 
-    /// The function's pointer, which no lifetime holds.
+    /// The function pointer, without the lifetime of the code.
     ///
     /// # Safety
-    /// It must not be called once the code may have been removed.
+    /// The pointer must not be called after the code was removed.
     #[must_use]
     pub unsafe fn into_inner(self) -> F {
         self.function
@@ -95,7 +97,7 @@ impl<F: Function> fmt::Debug for Symbol<'_, F> {
     }
 }
 
-/// A type of function that a symbol can be looked up as: `extern "C" fn` of up to twelve parameters.
+/// A function type that a symbol can be looked up as: `extern "C" fn` with up to twelve parameters.
 pub trait Function: Copy + sealed::Sealed {
     /// The parameters' types, as a tuple.
     type Arguments;
@@ -107,13 +109,13 @@ pub trait Function: Copy + sealed::Sealed {
     #[doc(hidden)]
     fn address(self) -> Address;
     /// # Safety
-    /// At `address` is a function of this type.
+    /// A function of this type exists at `address`.
     #[doc(hidden)]
     unsafe fn from_address(address: Address) -> Self;
 }
 
 mod sealed {
-    /// Only function pointers can be made from an address.
+    /// Implemented for function pointers only: nothing else can be created from an address.
     pub trait Sealed {}
 }
 
@@ -135,7 +137,8 @@ macro_rules! functions {
             }
 
             unsafe fn from_address(address: Address) -> Self {
-                // SAFETY: function pointers have the size of data pointers here; the rest is the caller's promise.
+                // SAFETY: function and data pointers have the same size here. The caller guarantees
+                // the type.
                 unsafe { std::mem::transmute::<*const (), Self>(address.as_ptr()) }
             }
         }

@@ -3,13 +3,13 @@
 //! One thread, one compiler: LLVM's contexts and target machines are not made for sharing, and this way no two
 //! compilations ever wait for each other.
 
-mod cache;
+mod c_api;
 mod diagnostics;
-#[cfg(feature = "shim")]
-mod kept;
+mod object_cache;
 mod optimizers;
 mod passes;
-mod plain;
+#[cfg(feature = "shim")]
+mod shim;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -23,17 +23,17 @@ use llvm_sys::prelude::LLVMModuleRef;
 use llvm_sys::target::LLVMSetModuleDataLayout;
 
 use crate::error::{Error, ErrorKind, take_message};
-use crate::machine::Machine;
 use crate::object::{Object, Timings};
 use crate::target::{OptLevel, Target};
-use diagnostics::Diagnostics;
-#[cfg(feature = "shim")]
-use kept::Codegen;
-use optimizers::Optimizers;
+use crate::target_machine::TargetMachine;
 #[cfg(not(feature = "shim"))]
-use plain::Codegen;
+use c_api::Codegen;
+use diagnostics::Diagnostics;
+use optimizers::Optimizers;
+#[cfg(feature = "shim")]
+use shim::Codegen;
 
-pub use cache::ObjectCache;
+pub use object_cache::ObjectCache;
 pub use passes::{FunctionPass, Passes};
 
 /// After so many modules a compiler takes a fresh context, because constants, types and names that a context has
@@ -48,9 +48,9 @@ pub const MODULES_PER_CONTEXT: u32 = 512;
 ///
 /// ```compile_fail
 /// let mut compiler = llvm_orc::Compiler::builder().build()?;
-/// let mut kept = None;
+/// let mut cached = None;
 /// compiler.compile(|cx| {
-///     kept = Some(cx); // a context cannot be kept for later
+///     cached = Some(cx); // a context cannot be cached for later
 ///     cx.create_module("m")
 /// })?;
 /// # Ok::<(), llvm_orc::Error>(())
@@ -60,7 +60,7 @@ pub struct Compiler {
     optimizers: Optimizers,
     codegen: Codegen,
     context: Context,
-    machine: Machine,
+    machine: TargetMachine,
     target: Target,
     passes: Passes,
     verify: bool,
@@ -95,10 +95,10 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        self.object(None, fill)
+        self.compile_object(None, fill)
     }
 
-    /// As [`compile`](Compiler::compile), with passes for this module. What runs them is kept for the next time, so
+    /// As [`compile`](Compiler::compile), with passes for this module. What runs them is cached for the next time, so
     /// use few different ones.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        self.object(Some(passes), fill)
+        self.compile_object(Some(passes), fill)
     }
 
     /// The assembly text of what [`compile_with`](Compiler::compile_with) would make.
@@ -118,8 +118,9 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        let (text, _, _) =
-            self.optimized(Some(passes), fill, none, |_, machine, module| plain::assembly(machine, module))?;
+        let (text, _, _) = self.optimize_then(Some(passes), fill, no_cache, |_, machine, module| {
+            c_api::assembly(machine, module)
+        })?;
         Ok(text)
     }
 
@@ -132,7 +133,7 @@ impl Compiler {
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
         let (text, _, _) =
-            self.optimized(None, fill, none, |_, machine, module| plain::assembly(machine, module))?;
+            self.optimize_then(None, fill, no_cache, |_, machine, module| c_api::assembly(machine, module))?;
         Ok(text)
     }
 
@@ -145,7 +146,7 @@ impl Compiler {
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
         let (text, _, _) =
-            self.optimized(Some(passes), fill, none, |_, _, module| Ok(plain::text(module)))?;
+            self.optimize_then(Some(passes), fill, no_cache, |_, _, module| Ok(c_api::ir_text(module)))?;
         Ok(text)
     }
 
@@ -157,7 +158,8 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        let (text, _, _) = self.optimized(None, fill, none, |_, _, module| Ok(plain::text(module)))?;
+        let (text, _, _) =
+            self.optimize_then(None, fill, no_cache, |_, _, module| Ok(c_api::ir_text(module)))?;
         Ok(text)
     }
 
@@ -167,41 +169,41 @@ impl Compiler {
         &self.target
     }
 
-    fn object<F>(&mut self, passes: Option<&Passes>, fill: F) -> Result<Object, Error>
+    fn compile_object<F>(&mut self, passes: Option<&Passes>, fill: F) -> Result<Object, Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
         let cache = self.cache.clone();
         let (target, level) = (self.target.clone(), format!("{:?}", self.level));
         let mut entry = None;
-        let kept = |module, passes: &Passes| {
+        let cached = |module, passes: &Passes| {
             let cache = cache.as_ref()?;
             let passes = passes.as_text();
             let options = [target.triple(), target.cpu(), target.features(), &level, &*passes];
             entry.insert(cache.entry(module, &options)).read()
         };
-        let (bytes, mut timings, optimized) = self.optimized(passes, fill, kept, Codegen::object)?;
+        let (bytes, mut timings, optimized) = self.optimize_then(passes, fill, cached, Codegen::object)?;
         timings.codegen = optimized.elapsed();
         let object = Object::compiled(bytes, timings);
         if let Some(entry) = entry {
-            entry.keep(&object);
+            entry.store(&object);
         }
         Ok(object)
     }
 
     /// Fills and optimises a module and hands it to `finish`. Gives back what that made, how long the steps
-    /// before took, and when they were done. What `kept` has makes optimising and finishing needless.
-    fn optimized<F, T>(
+    /// before took, and when they were done. What `cached` has makes optimising and finishing needless.
+    fn optimize_then<F, T>(
         &mut self,
         passes: Option<&Passes>,
         fill: F,
-        kept: impl FnOnce(LLVMModuleRef, &Passes) -> Option<T>,
-        finish: impl FnOnce(&mut Codegen, &Machine, LLVMModuleRef) -> Result<T, Error>,
+        cached: impl FnOnce(LLVMModuleRef, &Passes) -> Option<T>,
+        finish: impl FnOnce(&mut Codegen, &TargetMachine, LLVMModuleRef) -> Result<T, Error>,
     ) -> Result<(T, Timings, Instant), Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        self.freshen()?;
+        self.count_module()?;
         let begun = Instant::now();
         let module = fill(&self.context);
         let filled = Instant::now();
@@ -217,17 +219,17 @@ impl Compiler {
         // SAFETY: the context is alive, and so are the diagnostics as long as it is.
         unsafe { self.diagnostics.attach(home) };
         // SAFETY: the module is alive and the triple ended by NUL.
-        unsafe { LLVMSetTarget(raw, self.target.texts().0.as_ptr()) };
+        unsafe { LLVMSetTarget(raw, self.target.c_strings().0.as_ptr()) };
         // SAFETY: the module is alive, and the layout, which is copied, is the machine's.
         unsafe { LLVMSetModuleDataLayout(raw, self.machine.layout()) };
         if self.verify {
             verify(raw)?;
         }
         let passes = passes.unwrap_or(&self.passes);
-        if let Some(kept) = kept(raw, passes) {
+        if let Some(cached) = cached(raw, passes) {
             let timings =
                 Timings { fill: filled - begun, optimize: filled.elapsed(), codegen: Duration::ZERO };
-            return Ok((kept, timings, Instant::now()));
+            return Ok((cached, timings, Instant::now()));
         }
         let optimized = self.optimizers.optimize(&self.machine, raw, passes);
         let now = Instant::now();
@@ -253,7 +255,7 @@ impl Compiler {
     }
 
     /// Counts a module, and takes a fresh context and fresh passes when it is time.
-    fn freshen(&mut self) -> Result<(), Error> {
+    fn count_module(&mut self) -> Result<(), Error> {
         if self.n_modules >= MODULES_PER_CONTEXT {
             self.optimizers = Optimizers::default();
             self.codegen = Codegen::new(&self.machine)?;
@@ -265,13 +267,17 @@ impl Compiler {
     }
 }
 
-/// Nothing is kept of texts.
-fn none<T>(_: LLVMModuleRef, _: &Passes) -> Option<T> {
+/// Nothing is cached of texts.
+fn no_cache<T>(_: LLVMModuleRef, _: &Passes) -> Option<T> {
     None
 }
 
 /// Runs passes that are made for this module alone.
-pub(crate) fn optimize_once(machine: &Machine, module: LLVMModuleRef, passes: &Passes) -> Result<(), Error> {
+pub(crate) fn optimize_once(
+    machine: &TargetMachine,
+    module: LLVMModuleRef,
+    passes: &Passes,
+) -> Result<(), Error> {
     Optimizers::default().optimize(machine, module, passes)
 }
 
@@ -360,7 +366,7 @@ impl CompilerBuilder {
             Some(target) => target,
             None => Target::host()?,
         };
-        let machine = Machine::new(&target, self.level)?;
+        let machine = TargetMachine::new(&target, self.level)?;
         let mut optimizers = Optimizers::default();
         let codegen = Codegen::new(&machine)?;
         let context = Context::create();

@@ -1,7 +1,7 @@
 //! Dylibs: the name spaces of a session.
 
 #[cfg(feature = "shim")]
-mod order;
+mod link_order;
 
 use std::ffi::c_void;
 use std::fmt;
@@ -21,17 +21,17 @@ use llvm_sys::orc2::{
 use llvm_sys::prelude::LLVMMemoryBufferRef;
 
 #[cfg(feature = "shim")]
-pub(crate) use order::Removed;
+pub(crate) use link_order::RemovedDylibs;
 
 use crate::address::{Address, Function, Symbol};
-use crate::carry;
+use crate::boundary;
 use crate::error::{Error, ErrorKind, c_name};
 use crate::generator;
+use crate::materialization_unit::{self, Materialize};
 use crate::object::Object;
 use crate::session::Session;
 use crate::symbols::{SymbolFlags, intern};
 use crate::tracker::Tracker;
-use crate::unit::{self, Materialize};
 
 /// A name space of a session: symbols are defined in it and found by name.
 ///
@@ -139,7 +139,7 @@ impl Dylib {
         symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
         definitions: impl Materialize,
     ) -> Result<(), Error> {
-        let unit = unit::custom(self, symbols, Box::new(definitions))?;
+        let unit = materialization_unit::create(self, symbols, Box::new(definitions))?;
         // SAFETY: the unit is ours alone.
         unsafe { self.define(unit) }
     }
@@ -165,9 +165,9 @@ impl Dylib {
             ) -> LLVMErrorRef;
         }
 
-        let unit = unit::custom(self, symbols, Box::new(definitions))?;
+        let unit = materialization_unit::create(self, symbols, Box::new(definitions))?;
         let tracker = Tracker::new(self.clone());
-        carry::across(|| {
+        boundary::call_llvm(|| {
             // SAFETY: the tracker is alive and of this dylib, the unit is given over.
             let error = unsafe { llvm_orc_define(tracker.raw(), unit) };
             // SAFETY: the error is ours alone.
@@ -184,7 +184,7 @@ impl Dylib {
     /// # Safety
     /// No code of this dylib may be called afterwards: symbols that were looked up by its trackers are good no more.
     pub unsafe fn clear(&self) -> Result<(), Error> {
-        carry::across(|| {
+        boundary::call_llvm(|| {
             // SAFETY: the dylib lives as long as the session.
             let error = unsafe { LLVMOrcJITDylibClear(self.raw.as_ptr()) };
             // SAFETY: the error is ours alone.
@@ -197,7 +197,7 @@ impl Dylib {
     /// # Safety
     /// The unit is the caller's alone, and given over.
     pub(crate) unsafe fn define(&self, unit: LLVMOrcMaterializationUnitRef) -> Result<(), Error> {
-        carry::across(|| {
+        boundary::call_llvm(|| {
             // SAFETY: the dylib lives as long as the session, the unit is the caller's to give.
             let error = unsafe { LLVMOrcJITDylibDefine(self.raw.as_ptr(), unit) };
             // SAFETY: the error is ours alone.
@@ -219,8 +219,8 @@ impl Dylib {
     /// read.
     pub fn add_object(&self, object: &Object) -> Result<Tracker, Error> {
         let tracker = Tracker::new(self.clone());
-        let buffer = copied_buffer(object.bytes());
-        carry::across(|| {
+        let buffer = copy_to_buffer(object.bytes());
+        boundary::call_llvm(|| {
             // SAFETY: the LLJIT and the tracker are alive; the buffer is given over.
             let error =
                 unsafe { LLVMOrcLLJITAddObjectFileWithRT(self.session.lljit(), tracker.raw(), buffer) };
@@ -241,7 +241,7 @@ impl Dylib {
     /// character, [`ErrorKind::Session`] if this thread is materializing that very symbol, or generating
     /// symbols for this dylib.
     pub fn lookup(&self, name: &str) -> Result<Address, Error> {
-        if unit::is_under_way(self.raw.as_ptr(), name) {
+        if materialization_unit::is_materializing(self.raw.as_ptr(), name) {
             let text = format!("look-up of {name} by its own materialization, which would wait for itself");
             return Err(Error::new(ErrorKind::Session, text));
         }
@@ -258,8 +258,8 @@ impl Dylib {
             Name: intern(&self.session, &name),
             LookupFlags: LLVMOrcSymbolLookupFlags::LLVMOrcSymbolLookupFlagsRequiredSymbol,
         };
-        let answer = Arc::new(Answer::default());
-        carry::across(|| {
+        let answer = Arc::new(LookupResult::default());
+        boundary::call_llvm(|| {
             // SAFETY: one element each, in places that outlive the call, which copies them; the name is given
             // over with its count; the handler is called once, and takes over the count of `answer` made for it.
             unsafe {
@@ -270,7 +270,7 @@ impl Dylib {
                     1,
                     &mut wanted,
                     1,
-                    receive_answer,
+                    receive_lookup_result,
                     Arc::into_raw(Arc::clone(&answer)).cast_mut().cast(),
                 );
             }
@@ -317,7 +317,7 @@ impl fmt::Debug for Dylib {
 }
 
 /// A buffer of LLVM's with these bytes, to be given over.
-pub(crate) fn copied_buffer(bytes: &[u8]) -> LLVMMemoryBufferRef {
+pub(crate) fn copy_to_buffer(bytes: &[u8]) -> LLVMMemoryBufferRef {
     // SAFETY: the bytes are as many as said, and are copied; the name is ended by NUL.
     unsafe {
         LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes.as_ptr().cast(), bytes.len(), c"object".as_ptr())
@@ -332,12 +332,12 @@ const EXPORTED: LLVMJITSymbolFlags = LLVMJITSymbolFlags {
 
 /// Where a look-up's answer arrives: on this thread, or on the one that is linking the symbol.
 #[derive(Default)]
-struct Answer {
+struct LookupResult {
     result: Mutex<Option<Result<Address, Error>>>,
     arrived: Condvar,
 }
 
-impl Answer {
+impl LookupResult {
     fn wait(&self) -> Result<Address, Error> {
         let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -349,15 +349,15 @@ impl Answer {
     }
 }
 
-extern "C" fn receive_answer(
+extern "C" fn receive_lookup_result(
     error: LLVMErrorRef,
     found: LLVMOrcCSymbolMapPairs,
     _n_found: usize,
     context: *mut c_void,
 ) {
-    carry::caught(|| {
+    boundary::catch_panic(|| {
         // SAFETY: the count that `lookup` made for this one call.
-        let answer = unsafe { Arc::from_raw(context.cast_const().cast::<Answer>()) };
+        let answer = unsafe { Arc::from_raw(context.cast_const().cast::<LookupResult>()) };
         // SAFETY: the handler owns the error it is given.
         let result = unsafe { Error::check(error, ErrorKind::Link) }.map(|()| {
             // SAFETY: without an error there is one pair for the one name that was asked for, to be read now.

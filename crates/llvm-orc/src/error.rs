@@ -1,7 +1,8 @@
-//! The crate's one error type, and how LLVM's error values become it.
+//! The crate's error type, and its conversion from and to LLVM's error values.
 //!
-//! LLVM tells what went wrong by a text, seldom by a type its C API can name. So the kind is decided by the
-//! operation that failed, and by the text only where one operation fails in ways a caller must tell apart.
+//! LLVM describes most failures by text only, without a type that its C API can name. Therefore the
+//! failed operation decides the [`ErrorKind`]. The text decides only where one operation fails in
+//! ways that a caller must distinguish.
 
 use std::error::Error as StdError;
 use std::ffi::{CStr, CString, c_char};
@@ -12,9 +13,11 @@ use llvm_sys::error::{LLVMCreateStringError, LLVMDisposeErrorMessage, LLVMErrorR
 
 /// A failed operation of this crate.
 ///
-/// [`kind`](Error::kind) says which sort, the text names the culprit, and [`source`](StdError::source) carries
-/// what the session reported while the operation ran, if it did: a failed look-up says *that* a symbol could
-/// not be linked, its source says why.
+/// - [`kind`](Error::kind) is the category.
+/// - The text names the culprit.
+/// - [`source`](StdError::source) is what the session reported while the operation ran, if
+///   anything. A failed look-up's text says *that* a symbol could not be linked, its source says
+///   why.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -23,13 +26,13 @@ struct Inner {
     cause: Option<Error>,
 }
 
-/// Which sort of operation failed.
+/// Category of a failed operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// LLVM cannot make code for the wanted machine.
+    /// LLVM has no code generator or linker for the target.
     Target,
-    /// The text of a pass pipeline is not one.
+    /// The text is not a valid pass pipeline.
     Pipeline,
     /// A module is malformed or belongs to another context.
     Module,
@@ -45,22 +48,23 @@ pub enum ErrorKind {
     NotFound,
     /// The symbol is defined but could not be linked.
     Link,
-    /// What was asked for went away meanwhile: its tracker was removed.
+    /// The symbol's tracker was removed during the operation.
     Removed,
-    /// A name holds a NUL character, which LLVM's C API cannot take.
+    /// A name contains a NUL character, which LLVM's C API does not accept.
     Name,
-    /// The session failed in another way.
+    /// Any other failure of the session.
     Session,
 }
 
 impl Error {
-    /// Which sort of operation failed.
+    /// The category of the failed operation.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// An error of one's own, for a [`Materialize`](crate::Materialize) or a transform that fails.
+    /// An error of the embedding program, for a [`Materialize`](crate::Materialize) or a transform
+    /// that fails.
     #[must_use]
     pub fn custom(kind: ErrorKind, message: impl Into<String>) -> Error {
         Error::new(kind, message)
@@ -71,40 +75,40 @@ impl Error {
         Error(Box::new(Inner { kind, message: message.into(), cause: None }))
     }
 
-    pub(crate) fn because(mut self, cause: Option<Error>) -> Error {
+    pub(crate) fn with_cause(mut self, cause: Option<Error>) -> Error {
         self.0.cause = self.0.cause.or(cause);
         self
     }
 
-    /// An error value of LLVM's with this text, to be given over.
+    /// Converts to an LLVM error value with the same text. The receiver must consume the value.
     pub(crate) fn into_raw(self) -> LLVMErrorRef {
         let mut text = self.to_string();
         text.retain(|c| c != '\0');
         let text = CString::new(text).expect("there is no NUL left");
-        // SAFETY: the text is ended by NUL, and copied.
+        // SAFETY: the text is NUL-terminated, and LLVM copies it.
         unsafe { LLVMCreateStringError(text.as_ptr()) }
     }
 
-    /// Takes over an error value of LLVM's, `Ok` if it is the null of success.
+    /// Consumes an LLVM error value. Null means success and gives `Ok`.
     ///
     /// # Safety
-    /// `raw` is null or an error value nobody else consumes.
+    /// `raw` is null or an error value that the caller owns.
     pub(crate) unsafe fn check(raw: LLVMErrorRef, kind: ErrorKind) -> Result<(), Error> {
         if raw.is_null() {
             return Ok(());
         }
-        // SAFETY: not null, and by the caller's promise ours to consume.
+        // SAFETY: not null, and the caller passes ownership.
         let text = unsafe { LLVMGetErrorMessage(raw) };
-        // SAFETY: LLVM made this text, which is ended by NUL and lives until it is disposed of below.
+        // SAFETY: LLVM created this NUL-terminated text, which lives until the disposal below.
         let message = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
-        // SAFETY: `text` came from `LLVMGetErrorMessage` and is used no more.
+        // SAFETY: `text` came from `LLVMGetErrorMessage` and is not used again.
         unsafe { LLVMDisposeErrorMessage(text) };
-        Err(Error::new(narrow(kind, &message), message))
+        Err(Error::new(kind_from_message(kind, &message), message))
     }
 }
 
-/// The kinds that one operation fails with and a caller must tell apart, by LLVM's text.
-fn narrow(kind: ErrorKind, message: &str) -> ErrorKind {
+/// Narrows the operation's kind where LLVM's text says more.
+fn kind_from_message(kind: ErrorKind, message: &str) -> ErrorKind {
     if message.starts_with("Symbols not found") {
         ErrorKind::NotFound
     } else if message.starts_with("Failed to materialize symbols") {
@@ -120,22 +124,22 @@ fn narrow(kind: ErrorKind, message: &str) -> ErrorKind {
     }
 }
 
-/// Takes over a text of LLVM's that has to be given back by `LLVMDisposeMessage`.
+/// Copies and disposes of a text that LLVM allocated for `LLVMDisposeMessage`.
 ///
 /// # Safety
-/// `text` is null or such a text, and nobody else gives it back.
+/// `text` is null or such a text, and the caller owns it.
 pub(crate) unsafe fn take_message(text: *mut c_char) -> String {
     if text.is_null() {
         return String::new();
     }
-    // SAFETY: not null, so by the caller's promise a text ended by NUL.
+    // SAFETY: not null, so the caller guarantees a NUL-terminated text.
     let owned = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
-    // SAFETY: by the caller's promise ours to give back, and used no more.
+    // SAFETY: the caller passes ownership, and the text is not used again.
     unsafe { LLVMDisposeMessage(text) };
     owned
 }
 
-/// The name as C wants it.
+/// The name as a C string.
 pub(crate) fn c_name(name: &str) -> Result<CString, Error> {
     CString::new(name)
         .map_err(|_| Error::new(ErrorKind::Name, format!("name {name:?} holds a NUL character")))

@@ -21,11 +21,11 @@ use llvm_sys::orc2::{
     LLVMOrcSymbolLookupFlags,
 };
 
-use crate::carry;
+use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::Error;
 use crate::session::Session;
-use crate::symbols::name_of;
+use crate::symbols::entry_name;
 
 /// What can define symbols that a look-up has not found. See [`Dylib::add_generator`].
 ///
@@ -118,14 +118,14 @@ impl SuspendedLookup {
 
     /// Lets the look-up go on with what is defined now, or fail.
     pub fn resume(mut self, result: Result<(), Error>) {
-        self.go_on(result.map_or_else(Error::into_raw, |()| ptr::null_mut()));
+        self.continue_lookup(result.map_or_else(Error::into_raw, |()| ptr::null_mut()));
     }
 
-    fn go_on(&mut self, error: LLVMErrorRef) {
+    fn continue_lookup(&mut self, error: LLVMErrorRef) {
         let Some(raw) = self.raw.take() else { return };
         // The generator is free again: what runs in here may look up.
         let outer = GENERATING.take();
-        carry::emitting(|| {
+        boundary::call_llvm_nested(|| {
             // SAFETY: the look-up was taken from its generator and is given over, and so is the error.
             unsafe { LLVMOrcLookupStateContinueLookup(raw.as_ptr(), error) };
         });
@@ -135,7 +135,7 @@ impl SuspendedLookup {
 
 impl Drop for SuspendedLookup {
     fn drop(&mut self) {
-        self.go_on(ptr::null_mut());
+        self.continue_lookup(ptr::null_mut());
     }
 }
 
@@ -153,7 +153,7 @@ impl Dylib {
     ///
     /// It stays as long as the session; a handle of the session that it owns keeps that alive for ever.
     pub fn add_generator(&self, generator: impl Generate) {
-        let owned = Box::new(Owned {
+        let owned = Box::new(GeneratorContext {
             session: Arc::downgrade(self.shared_session()),
             dylib: NonNull::new(self.raw()).expect("a dylib's pointer is not null"),
             dylib_name: self.shared_name(),
@@ -170,7 +170,7 @@ impl Dylib {
     /// # Safety
     /// The generator is alive and given over.
     unsafe fn add_raw_generator(&self, raw: LLVMOrcDefinitionGeneratorRef) {
-        carry::emitting(|| {
+        boundary::call_llvm_nested(|| {
             // SAFETY: the dylib lives as long as the session; the rest is the caller's promise.
             unsafe { LLVMOrcJITDylibAddGenerator(self.raw(), raw) };
         });
@@ -178,7 +178,7 @@ impl Dylib {
 }
 
 /// What LLVM's generator refers to.
-struct Owned {
+struct GeneratorContext {
     /// The session owns the generator, so the generator does not own the session.
     session: Weak<Session>,
     dylib: NonNull<LLVMOrcOpaqueJITDylib>,
@@ -197,9 +197,9 @@ pub(crate) fn is_generating(dylib: *mut LLVMOrcOpaqueJITDylib) -> bool {
 }
 
 /// Runs a generator's own code, and keeps it from looking up.
-fn generating<T>(dylib: usize, run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+fn run_generator<T>(dylib: usize, run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     GENERATING.with_borrow_mut(|generating| generating.push(dylib));
-    let result = carry::answered(run);
+    let result = boundary::catch_panic_as_error(run);
     GENERATING.with_borrow_mut(Vec::pop);
     result
 }
@@ -215,7 +215,7 @@ extern "C" fn try_to_generate(
     n_wanted: usize,
 ) -> LLVMErrorRef {
     // SAFETY: the box that `add_generator` gave, which is shared and lives as long as the generator.
-    let owned = unsafe { &*context.cast::<Owned>() };
+    let owned = unsafe { &*context.cast::<GeneratorContext>() };
     let Some(session) = owned.session.upgrade() else { return ptr::null_mut() };
     // SAFETY: LLVM gives a place for the look-up's state, which is nobody else's during the call.
     let state = unsafe { &mut *state };
@@ -231,12 +231,12 @@ extern "C" fn try_to_generate(
             element.LookupFlags == LLVMOrcSymbolLookupFlags::LLVMOrcSymbolLookupFlagsRequiredSymbol
         })
         // SAFETY: the names are alive during the call.
-        .map(|element| unsafe { name_of(element.Name) })
+        .map(|element| unsafe { entry_name(element.Name) })
         .collect();
     // SAFETY: the generator was added to this dylib of this session, which never removes one.
     let dylib = unsafe { Dylib::new(Arc::clone(&session), owned.dylib, &owned.dylib_name) };
     let mut lookup = PendingLookup { dylib, names, state, one_thread: PhantomData };
-    let result = generating(owned.dylib.addr().get(), || owned.generator.generate(&mut lookup));
+    let result = run_generator(owned.dylib.addr().get(), || owned.generator.generate(&mut lookup));
     let suspended = lookup.state.is_null();
     match result {
         Ok(()) => ptr::null_mut(),
@@ -249,9 +249,9 @@ extern "C" fn try_to_generate(
 }
 
 extern "C" fn dispose(context: *mut c_void) {
-    carry::caught(|| {
+    boundary::catch_panic(|| {
         // SAFETY: LLVM gives the box that `add_generator` gave it, once.
-        let owned = unsafe { Box::from_raw(context.cast::<Owned>()) };
-        carry::later(owned.generator);
+        let owned = unsafe { Box::from_raw(context.cast::<GeneratorContext>()) };
+        boundary::defer_drop(owned.generator);
     });
 }

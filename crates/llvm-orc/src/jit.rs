@@ -2,7 +2,7 @@
 //!
 //! Objects are linked by JITLink. No symbol of the process is visible to them but those that a dylib was told.
 
-mod create;
+mod create_lljit;
 
 use std::ffi::{CStr, c_char};
 use std::fmt;
@@ -13,13 +13,13 @@ use llvm_sys::orc2::lljit::{LLVMOrcLLJITGetDataLayoutStr, LLVMOrcLLJITGetTripleS
 use llvm_sys::orc2::{LLVMOrcExecutionSessionCreateBareJITDylib, LLVMOrcExecutionSessionGetJITDylibByName};
 
 use crate::address::Address;
-use crate::carry;
+use crate::boundary;
 #[cfg(feature = "inkwell")]
 use crate::compiler::Passes;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
+use crate::lazy_reexports::LazyReexportManagers;
 use crate::object::Object;
-use crate::reexport::LazyCalls;
 use crate::session::{Hooks, Reporter, Session};
 #[cfg(feature = "inkwell")]
 use crate::target::OptLevel;
@@ -43,7 +43,7 @@ impl Jit {
             memory: Memory::default(),
             reporter: None,
             hooks: Hooks::default(),
-            lazy: LazyCalls::default(),
+            lazy: LazyReexportManagers::default(),
         }
     }
 
@@ -54,7 +54,7 @@ impl Jit {
     /// [`ErrorKind::Name`] if the name holds a NUL character.
     pub fn create_bare_dylib(&self, name: &str) -> Result<Dylib, Error> {
         let c = c_name(name)?;
-        let naming = self.session.naming.lock().unwrap_or_else(PoisonError::into_inner);
+        let naming = self.session.dylib_naming.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the session is alive and the name is ended by NUL.
         let taken = unsafe { LLVMOrcExecutionSessionGetJITDylibByName(self.session.raw(), c.as_ptr()) };
         if !taken.is_null() {
@@ -105,7 +105,7 @@ pub struct JitBuilder {
     memory: Memory,
     reporter: Option<Reporter>,
     hooks: Hooks,
-    lazy: LazyCalls,
+    lazy: LazyReexportManagers,
 }
 
 /// Where linked objects lie.
@@ -161,7 +161,7 @@ impl JitBuilder {
         mut self,
         transform: impl Fn(Object) -> Result<Object, Error> + Send + Sync + 'static,
     ) -> JitBuilder {
-        self.hooks.objects.add(Box::new(transform));
+        self.hooks.object_transforms.add(Box::new(transform));
         self
     }
 
@@ -170,7 +170,7 @@ impl JitBuilder {
     #[cfg(feature = "inkwell")]
     #[must_use]
     pub fn passes(mut self, passes: Passes, level: OptLevel) -> JitBuilder {
-        self.hooks.ir.passes = Some((passes, level));
+        self.hooks.ir_transforms.passes = Some((passes, level));
         self
     }
 
@@ -182,7 +182,7 @@ impl JitBuilder {
         mut self,
         transform: impl Fn(&inkwell::module::Module<'_>) -> Result<(), Error> + Send + Sync + 'static,
     ) -> JitBuilder {
-        self.hooks.ir.transform = Some(Box::new(transform));
+        self.hooks.ir_transforms.transform = Some(Box::new(transform));
         self
     }
 
@@ -206,16 +206,16 @@ impl JitBuilder {
         #[cfg(feature = "inkwell")]
         let this = {
             let mut this = self;
-            this.hooks.ir.target = this.target.clone();
+            this.hooks.ir_transforms.target = this.target.clone();
             this
         };
         #[cfg(not(feature = "inkwell"))]
         let this = self;
         let target = match this.target {
             Some(target) => target,
-            None => Target::host_to_link_for(),
+            None => Target::host_triple_only(),
         };
-        let lljit = carry::across(|| create::lljit(&target, this.memory))?;
+        let lljit = boundary::call_llvm(|| create_lljit::create_lljit(&target, this.memory))?;
         let lljit = NonNull::new(lljit).expect("LLVM gives back the LLJIT unless it failed");
         // SAFETY: the LLJIT was just made and is known here alone.
         let session = unsafe { Session::new(lljit, this.reporter, this.hooks, this.lazy) };

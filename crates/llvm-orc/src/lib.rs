@@ -116,45 +116,60 @@ compile_error!(
 #[cfg(not(any(feature = "llvm22-1", feature = "llvm23-1")))]
 compile_error!("llvm-orc: choose the LLVM that is linked by a feature: `llvm22-1` or `llvm23-1`");
 
-mod address;
+// From IR to object files.
 mod arch;
-mod carry;
 #[cfg(feature = "inkwell")]
 mod compiler;
-mod debugger;
-mod dylib;
-mod error;
-mod generator;
-#[cfg(feature = "inkwell")]
-mod ir;
-mod jit;
-#[cfg(any(feature = "inkwell", not(feature = "shim")))]
-mod machine;
 mod object;
-mod object_layer;
-mod reexport;
-mod responsibility;
+mod target;
+#[cfg(any(feature = "inkwell", not(feature = "shim")))]
+mod target_machine;
+
+// From object files to addresses.
+mod address;
+mod dylib;
+mod jit;
+mod object_transforms;
 mod session;
 mod symbols;
-mod target;
 mod tracker;
-mod unit;
+
+// Definitions that a session creates on demand.
+mod generator;
+#[cfg(feature = "inkwell")]
+mod ir_module;
+#[cfg(feature = "inkwell")]
+mod ir_transforms;
+mod lazy_reexports;
+mod materialization_unit;
+mod responsibility;
+
+// Debuggers and profilers.
+mod gdb;
+#[cfg(target_os = "linux")]
+mod jitdump;
+mod linked_functions;
+mod perf_map;
+
+// Crossing from Rust to C++ and back.
+mod boundary;
+mod error;
 
 pub use address::{Address, Function, Symbol};
 #[cfg(feature = "inkwell")]
 pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, ObjectCache, Passes};
-pub use debugger::PerfMap;
-#[cfg(target_os = "linux")]
-pub use debugger::jitdump::JitDump;
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
 pub use generator::{Generate, PendingLookup, SuspendedLookup};
 #[cfg(feature = "inkwell")]
-pub use ir::IrModule;
+pub use ir_module::IrModule;
 pub use jit::{Jit, JitBuilder, Memory};
+#[cfg(target_os = "linux")]
+pub use jitdump::JitDump;
+pub use materialization_unit::Materialize;
 pub use object::{Object, Timings};
+pub use perf_map::PerfMap;
 pub use responsibility::Responsibility;
 pub use symbols::SymbolFlags;
 pub use target::{OptLevel, Target};
 pub use tracker::Tracker;
-pub use unit::Materialize;

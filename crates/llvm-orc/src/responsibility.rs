@@ -18,12 +18,12 @@ use llvm_sys::orc2::{
 };
 
 use crate::address::Address;
-use crate::carry;
-use crate::dylib::{Dylib, copied_buffer};
+use crate::boundary;
+use crate::dylib::{Dylib, copy_to_buffer};
 use crate::error::{Error, ErrorKind, c_name};
+use crate::materialization_unit::{self, Materialize};
 use crate::object::Object;
-use crate::symbols::{SymbolFlags, flag_pairs, intern, name_of};
-use crate::unit::{self, Materialize};
+use crate::symbols::{SymbolFlags, entry_name, flag_pairs, intern};
 
 /// The duty to define symbols that somebody is waiting for, given to [`Materialize::materialize`].
 ///
@@ -67,7 +67,7 @@ impl Responsibility {
         let symbols = found
             .iter()
             // SAFETY: the responsibility keeps its names alive.
-            .map(|pair| (unsafe { name_of(pair.Name) }, SymbolFlags::of_raw(&pair.Flags)))
+            .map(|pair| (unsafe { entry_name(pair.Name) }, SymbolFlags::from_raw_flags(&pair.Flags)))
             .collect();
         // SAFETY: the array is ours to give back and used no more; it holds no counts.
         unsafe { LLVMOrcDisposeCSymbolFlagsMap(pairs) };
@@ -84,7 +84,7 @@ impl Responsibility {
         // SAFETY: there are that many names, in an array that is never null.
         let found = unsafe { std::slice::from_raw_parts(names, n_names) };
         // SAFETY: the responsibility keeps its names alive.
-        let requested = found.iter().map(|&name| unsafe { name_of(name) }).collect();
+        let requested = found.iter().map(|&name| unsafe { entry_name(name) }).collect();
         // SAFETY: the array is ours to give back and used no more; it holds no counts.
         unsafe { LLVMOrcDisposeSymbols(names) };
         requested
@@ -93,14 +93,14 @@ impl Responsibility {
     /// Defines the symbols by an object file, which is linked now. It must define these symbols and no others that
     /// are not local. A failure goes to those who wait, and to the session's reporter.
     pub fn emit_object(mut self, object: &Object) {
-        let object = match self.dylib.session().transformed(object) {
+        let object = match self.dylib.session().transform_object(object) {
             Ok(object) => object,
             Err(error) => return self.fail(error),
         };
-        let buffer = copied_buffer(object.bytes());
-        let raw = self.take();
+        let buffer = copy_to_buffer(object.bytes());
+        let raw = self.take_raw();
         let lljit = self.dylib.session().lljit();
-        carry::emitting(|| {
+        boundary::call_llvm_nested(|| {
             // SAFETY: the LLJIT is alive, which keeps the layer.
             let layer = unsafe { LLVMOrcLLJITGetObjLinkingLayer(lljit) };
             // SAFETY: the layer is alive; responsibility and buffer are given over.
@@ -124,7 +124,7 @@ impl Responsibility {
         let mut named = Vec::new();
         for (name, address) in addresses {
             let place =
-                symbols.iter().position(|(symbol, _)| symbol == name).ok_or_else(|| not_ours(name))?;
+                symbols.iter().position(|(symbol, _)| symbol == name).ok_or_else(|| unknown_symbol(name))?;
             let (_, flags) = symbols.swap_remove(place);
             named.push((c_name(name)?, flags, address));
         }
@@ -138,7 +138,7 @@ impl Responsibility {
                 Sym: LLVMJITEvaluatedSymbol { Address: address.get(), Flags: flags.raw() },
             })
             .collect();
-        carry::across(|| {
+        boundary::call_llvm(|| {
             let (symbols, n_symbols) = (pairs.as_mut_ptr(), pairs.len());
             // SAFETY: the responsibility is alive, the pairs are as many as said, their names are given over.
             let error =
@@ -149,7 +149,7 @@ impl Responsibility {
                 unsafe { LLVMOrcMaterializationResponsibilityNotifyEmitted(self.raw, ptr::null_mut(), 0) };
             check(error)
         })?;
-        self.done();
+        self.dispose();
         Ok(())
     }
 
@@ -168,13 +168,13 @@ impl Responsibility {
     pub fn replace(self, definitions: impl Materialize) -> Result<(), Error> {
         let symbols = self.symbols();
         let named = symbols.iter().map(|(name, flags)| (name.as_str(), *flags));
-        let unit = unit::custom(&self.dylib, named, Box::new(definitions))?;
-        carry::across(|| {
+        let unit = materialization_unit::create(&self.dylib, named, Box::new(definitions))?;
+        boundary::call_llvm(|| {
             // SAFETY: the responsibility is alive, the unit is given over, as a session's replacement or to be destroyed.
             let error = unsafe { LLVMOrcMaterializationResponsibilityReplace(self.raw, unit) };
             check(error)
         })?;
-        self.done();
+        self.dispose();
         Ok(())
     }
 
@@ -186,12 +186,12 @@ impl Responsibility {
     pub fn delegate(&mut self, names: &[&str]) -> Result<Responsibility, Error> {
         let symbols = self.symbols();
         if let Some(foreign) = names.iter().find(|name| symbols.iter().all(|(symbol, _)| symbol != *name)) {
-            return Err(not_ours(foreign));
+            return Err(unknown_symbol(foreign));
         }
         let named = names.iter().map(|name| c_name(name)).collect::<Result<Vec<CString>, Error>>()?;
         let mut given: Vec<_> = named.iter().map(|name| intern(self.dylib.session(), name)).collect();
         let mut split = ptr::null_mut();
-        carry::across(|| {
+        boundary::call_llvm(|| {
             let (names, n_names) = (given.as_mut_ptr(), given.len());
             // SAFETY: the responsibility is alive, the names are as many as said and given over, `split` is a place of ours.
             let error =
@@ -212,7 +212,7 @@ impl Responsibility {
         symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
     ) -> Result<(), Error> {
         let mut pairs = flag_pairs(self.dylib.session(), symbols)?;
-        carry::across(|| {
+        boundary::call_llvm(|| {
             let (symbols, n_symbols) = (pairs.as_mut_ptr(), pairs.len());
             // SAFETY: the responsibility is alive, the pairs are as many as said, their names are given over.
             let error = unsafe {
@@ -223,20 +223,20 @@ impl Responsibility {
     }
 
     /// Gives LLVM's responsibility over.
-    pub(crate) fn take(&mut self) -> LLVMOrcMaterializationResponsibilityRef {
+    pub(crate) fn take_raw(&mut self) -> LLVMOrcMaterializationResponsibilityRef {
         std::mem::replace(&mut self.raw, ptr::null_mut())
     }
 
     /// Ends a responsibility that has no symbols left.
-    fn done(mut self) {
-        let raw = self.take();
+    fn dispose(mut self) {
+        let raw = self.take_raw();
         // SAFETY: it is ours, and used no more.
         unsafe { LLVMOrcDisposeMaterializationResponsibility(raw) };
     }
 
     fn fail_silently(&mut self) {
-        let raw = self.take();
-        carry::emitting(|| {
+        let raw = self.take_raw();
+        boundary::call_llvm_nested(|| {
             // SAFETY: it is ours and alive.
             unsafe { LLVMOrcMaterializationResponsibilityFailMaterialization(raw) };
             // SAFETY: it is ours, and used no more.
@@ -273,6 +273,6 @@ fn check(error: LLVMErrorRef) -> Result<(), Error> {
     unsafe { Error::check(error, ErrorKind::Session) }
 }
 
-fn not_ours(name: &str) -> Error {
+fn unknown_symbol(name: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("no symbol of this responsibility: {name}"))
 }

@@ -25,15 +25,15 @@ use llvm_sys::orc2::{
     LLVMOrcExecutionSessionSetErrorReporter, LLVMOrcSymbolStringPoolClearDeadEntries,
 };
 
-use crate::carry;
+use crate::boundary;
 #[cfg(feature = "shim")]
-use crate::dylib::Removed;
+use crate::dylib::RemovedDylibs;
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "inkwell")]
-use crate::ir::IrPath;
+use crate::ir_transforms::IrTransforms;
+use crate::lazy_reexports::LazyReexportManagers;
 use crate::object::Object;
-use crate::object_layer::ObjectTransforms;
-use crate::reexport::LazyCalls;
+use crate::object_transforms::ObjectTransforms;
 
 /// Dead names are dropped from the pool when so many trackers were removed since the last time, or as many as
 /// still live if that is more: going through the pool then costs a constant share of each removal.
@@ -46,24 +46,24 @@ pub(crate) struct Session {
     /// Kept for its place, which only LLVM's pointer to it reads.
     reporter: Option<Arc<Reporter>>,
     /// Held while a dylib is named, so that no two get the same name: LLVM leaves that to its caller.
-    pub(crate) naming: Mutex<()>,
+    pub(crate) dylib_naming: Mutex<()>,
     n_trackers: AtomicUsize,
     n_removed: AtomicUsize,
     // Given up after the LLJIT, which refers to them: by promise 4.
-    lazy: LazyCalls,
+    lazy_reexports: LazyReexportManagers,
     hooks: Arc<Hooks>,
     /// Released before the LLJIT.
     #[cfg(feature = "shim")]
-    removed: Mutex<Removed>,
-    kept: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+    removed_dylibs: Mutex<RemovedDylibs>,
+    kept_alive: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
 /// What the session's layers call on the way from a module to linked code.
 #[derive(Default)]
 pub(crate) struct Hooks {
-    pub(crate) objects: ObjectTransforms,
+    pub(crate) object_transforms: ObjectTransforms,
     #[cfg(feature = "inkwell")]
-    pub(crate) ir: IrPath,
+    pub(crate) ir_transforms: IrTransforms,
 }
 
 // SAFETY: promise 3; reporter and hooks are `Send` and the rest is made for sharing. LLJIT runs no code of its own when
@@ -81,26 +81,26 @@ impl Session {
         lljit: NonNull<LLVMOrcOpaqueLLJIT>,
         reporter: Option<Reporter>,
         hooks: Hooks,
-        lazy: LazyCalls,
+        lazy_reexports: LazyReexportManagers,
     ) -> Arc<Session> {
         let session = Arc::new(Session {
             lljit,
             reporter: reporter.map(Arc::new),
-            naming: Mutex::new(()),
+            dylib_naming: Mutex::new(()),
             n_trackers: AtomicUsize::new(0),
             n_removed: AtomicUsize::new(0),
-            lazy,
+            lazy_reexports,
             hooks: Arc::new(hooks),
             #[cfg(feature = "shim")]
-            removed: Mutex::default(),
-            kept: Mutex::default(),
+            removed_dylibs: Mutex::default(),
+            kept_alive: Mutex::default(),
         });
         // SAFETY: the LLJIT was given over just now; the hooks lie in a place of their own, by promise 4.
-        unsafe { ObjectTransforms::attach(&session.hooks.objects, lljit.as_ptr()) };
+        unsafe { ObjectTransforms::attach(&session.hooks.object_transforms, lljit.as_ptr()) };
         #[cfg(feature = "inkwell")]
         // SAFETY: as above.
         unsafe {
-            IrPath::attach(&session.hooks.ir, lljit.as_ptr());
+            IrTransforms::attach(&session.hooks.ir_transforms, lljit.as_ptr());
         }
         let context = session.reporter.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut().cast::<c_void>();
         // SAFETY: the session is alive, and `context` is what `receive_report` expects, by promise 4.
@@ -118,47 +118,47 @@ impl Session {
     }
 
     /// Keeps something that LLVM refers to until the LLJIT is gone.
-    pub(crate) fn keep<T: Any + Send + Sync>(&self, owned: Arc<T>) -> *mut c_void {
+    pub(crate) fn keep_alive<T: Any + Send + Sync>(&self, owned: Arc<T>) -> *mut c_void {
         let place = Arc::as_ptr(&owned).cast_mut().cast();
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(owned);
+        self.kept_alive.lock().unwrap_or_else(PoisonError::into_inner).push(owned);
         place
     }
 
     #[cfg(feature = "shim")]
-    pub(crate) fn removed(&self) -> &Mutex<Removed> {
-        &self.removed
+    pub(crate) fn removed_dylibs(&self) -> &Mutex<RemovedDylibs> {
+        &self.removed_dylibs
     }
 
-    pub(crate) fn lazy(&self) -> &LazyCalls {
-        &self.lazy
+    pub(crate) fn lazy_reexports(&self) -> &LazyReexportManagers {
+        &self.lazy_reexports
     }
 
     #[cfg(all(feature = "inkwell", not(feature = "shim")))]
-    pub(crate) fn ir(&self) -> &IrPath {
-        &self.hooks.ir
+    pub(crate) fn ir_transforms(&self) -> &IrTransforms {
+        &self.hooks.ir_transforms
     }
 
     /// The object as the session's transforms make it.
-    pub(crate) fn transformed(&self, object: &Object) -> Result<Object, Error> {
-        self.hooks.objects.apply(object.clone())
+    pub(crate) fn transform_object(&self, object: &Object) -> Result<Object, Error> {
+        self.hooks.object_transforms.apply(object.clone())
     }
 
     /// Tells the reporter of an error that nobody receives. A panic of the reporter's is carried on.
     pub(crate) fn report(&self, error: Error) {
-        carry::caught(|| tell(self.reporter.as_deref(), error, carry::report));
+        boundary::catch_panic(|| notify_reporter(self.reporter.as_deref(), error, boundary::record_error));
     }
 
     /// As [`report`](Session::report), for what is the cause of what was reported before.
     pub(crate) fn report_cause(&self, error: Error) {
-        carry::caught(|| tell(self.reporter.as_deref(), error, carry::report_cause));
+        boundary::catch_panic(|| notify_reporter(self.reporter.as_deref(), error, boundary::record_cause));
     }
 
-    pub(crate) fn tracker_made(&self) {
+    pub(crate) fn count_tracker(&self) {
         self.n_trackers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes that a tracker was removed and now and then clears the names that went with it.
-    pub(crate) fn tracker_removed(&self) {
+    pub(crate) fn count_removed_tracker(&self) {
         let n_live = self.n_trackers.fetch_sub(1, Ordering::Relaxed) - 1;
         let n_removed = self.n_removed.fetch_add(1, Ordering::Relaxed) + 1;
         if n_removed >= CLEAR_POOL_AFTER.max(n_live) {
@@ -177,10 +177,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.lazy.dispose_of_trampolines();
+        self.lazy_reexports.dispose_call_through_manager();
         #[cfg(feature = "shim")]
-        drop(std::mem::take(self.removed.get_mut().unwrap_or_else(PoisonError::into_inner)));
-        carry::across_in_drop(|| {
+        drop(std::mem::take(self.removed_dylibs.get_mut().unwrap_or_else(PoisonError::into_inner)));
+        boundary::call_llvm_in_drop(|| {
             // SAFETY: by promise 1 no handle is left, so nothing else uses the LLJIT; the reporter is alive.
             let error = unsafe { LLVMOrcDisposeLLJIT(self.lljit()) };
             if !error.is_null() {
@@ -201,19 +201,19 @@ impl fmt::Debug for Session {
 
 /// What LLVM calls with each error that no caller is there to receive.
 extern "C" fn receive_report(context: *mut c_void, error: LLVMErrorRef) {
-    carry::caught(|| {
+    boundary::catch_panic(|| {
         // SAFETY: an error reporter owns the error it is given.
         let Err(error) = (unsafe { Error::check(error, ErrorKind::Session) }) else { return };
         // SAFETY: `context` is null or the place of the reporter, by promise 4.
         let reporter = unsafe { context.cast::<Reporter>().as_ref() };
-        tell(reporter, error, carry::report);
+        notify_reporter(reporter, error, boundary::record_error);
     });
 }
 
 /// Tells the reporter of an error and keeps it as the cause of the operation that is running on this thread.
-fn tell(reporter: Option<&Reporter>, error: Error, keep: fn(Error)) {
+fn notify_reporter(reporter: Option<&Reporter>, error: Error, keep: fn(Error)) {
     let Some(reporter) = reporter else { return keep(error) };
-    // The cause is kept even if the closure panics.
+    // The cause is kept_alive even if the closure panics.
     let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reporter(&error)));
     keep(error);
     if let Err(payload) = told {

@@ -1,4 +1,4 @@
-//! Names in the session's pool and what symbols are like.
+//! Symbol names in the session's string pool, and symbol flags.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -15,41 +15,42 @@ const EXPORTED: u8 = LLVMJITSymbolGenericFlags::LLVMJITSymbolGenericFlagsExporte
 const WEAK: u8 = LLVMJITSymbolGenericFlags::LLVMJITSymbolGenericFlagsWeak as u8;
 const CALLABLE: u8 = LLVMJITSymbolGenericFlags::LLVMJITSymbolGenericFlagsCallable as u8;
 
-/// What a symbol is like: a function or a datum, strong or weak, seen from other dylibs or hidden.
+/// Linkage of a symbol: function or datum, strong or weak, visible to other dylibs or hidden.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SymbolFlags(u8);
 
 impl SymbolFlags {
-    /// A function that others see.
+    /// A function that other dylibs see.
     pub const FUNCTION: SymbolFlags = SymbolFlags(EXPORTED | CALLABLE);
-    /// A datum that others see.
+    /// A datum that other dylibs see.
     pub const DATUM: SymbolFlags = SymbolFlags(EXPORTED);
 
-    /// The same, giving way to another definition of the name that comes before this one is needed.
+    /// The same flags, but weak: another definition of the name overrides this one until this one
+    /// is materialized.
     #[must_use]
     pub const fn weak(self) -> SymbolFlags {
         SymbolFlags(self.0 | WEAK)
     }
 
-    /// The same, seen from its own dylib only.
+    /// The same flags, but hidden: only the symbol's own dylib sees it.
     #[must_use]
     pub const fn hidden(self) -> SymbolFlags {
         SymbolFlags(self.0 & !EXPORTED)
     }
 
-    /// Whether it is a function.
+    /// Whether the symbol is a function.
     #[must_use]
     pub const fn is_function(self) -> bool {
         self.0 & CALLABLE != 0
     }
 
-    /// Whether it gives way to another definition.
+    /// Whether another definition overrides the symbol.
     #[must_use]
     pub const fn is_weak(self) -> bool {
         self.0 & WEAK != 0
     }
 
-    /// Whether it is seen from its own dylib only.
+    /// Whether only the symbol's own dylib sees it.
     #[must_use]
     pub const fn is_hidden(self) -> bool {
         self.0 & EXPORTED == 0
@@ -59,7 +60,7 @@ impl SymbolFlags {
         LLVMJITSymbolFlags { GenericFlags: self.0, TargetFlags: 0 }
     }
 
-    pub(crate) fn of_raw(raw: &LLVMJITSymbolFlags) -> SymbolFlags {
+    pub(crate) fn from_raw_flags(raw: &LLVMJITSymbolFlags) -> SymbolFlags {
         SymbolFlags(raw.GenericFlags)
     }
 }
@@ -72,13 +73,14 @@ impl fmt::Debug for SymbolFlags {
     }
 }
 
-/// A count of a name's entry in the pool, to be given over to LLVM.
+/// The name's pool entry, with one reference count that the caller must pass on to LLVM.
 pub(crate) fn intern(session: &Session, name: &CStr) -> LLVMOrcSymbolStringPoolEntryRef {
-    // SAFETY: the session is alive and the name is ended by NUL.
+    // SAFETY: the session is alive and the name is NUL-terminated.
     unsafe { LLVMOrcExecutionSessionIntern(session.raw(), name.as_ptr()) }
 }
 
-/// The names and flags as LLVM takes them, each name with a count to be given over.
+/// Name-flags pairs for LLVM. Each name has one reference count that the caller must pass on to
+/// LLVM.
 pub(crate) fn flag_pairs<'a>(
     session: &Session,
     symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
@@ -93,13 +95,13 @@ pub(crate) fn flag_pairs<'a>(
         .collect())
 }
 
-/// The name of an entry.
+/// The name of a pool entry.
 ///
 /// # Safety
 /// The entry is alive.
-pub(crate) unsafe fn name_of(entry: LLVMOrcSymbolStringPoolEntryRef) -> String {
-    // SAFETY: the caller's promise.
+pub(crate) unsafe fn entry_name(entry: LLVMOrcSymbolStringPoolEntryRef) -> String {
+    // SAFETY: guaranteed by the caller.
     let text = unsafe { LLVMOrcSymbolStringPoolEntryStr(entry) };
-    // SAFETY: ended by NUL, and the entry's as long as that lives.
+    // SAFETY: the text is NUL-terminated and lives as long as the entry.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }

@@ -75,23 +75,23 @@ impl Target {
 
     /// The host as far as the linker asks, which is the triple: what the processor can do takes a quarter of a
     /// millisecond to find out, where a hypervisor answers `cpuid`.
-    pub(crate) fn host_to_link_for() -> Target {
-        // SAFETY: one of the functions that `answer` is for.
-        let triple = unsafe { answer(LLVMGetDefaultTargetTriple) };
+    pub(crate) fn host_triple_only() -> Target {
+        // SAFETY: one of the functions that `query_host` is for.
+        let triple = unsafe { query_host(LLVMGetDefaultTargetTriple) };
         Target { triple, cpu: CString::default(), features: CString::default() }
     }
 
     /// Triple, processor and features, as C wants them.
-    pub(crate) fn texts(&self) -> (&CStr, &CStr, &CStr) {
+    pub(crate) fn c_strings(&self) -> (&CStr, &CStr, &CStr) {
         (&self.triple, &self.cpu, &self.features)
     }
 
     fn detect() -> Target {
-        // SAFETY: one of the functions that `answer` is for.
-        let cpu = unsafe { answer(LLVMGetHostCPUName) };
+        // SAFETY: one of the functions that `query_host` is for.
+        let cpu = unsafe { query_host(LLVMGetHostCPUName) };
         // SAFETY: as above.
-        let features = unsafe { answer(LLVMGetHostCPUFeatures) };
-        Target { cpu, features, ..Target::host_to_link_for() }
+        let features = unsafe { query_host(LLVMGetHostCPUFeatures) };
+        Target { cpu, features, ..Target::host_triple_only() }
     }
 }
 
@@ -105,7 +105,7 @@ impl fmt::Debug for Target {
 ///
 /// # Safety
 /// `ask` asks nothing of its caller and gives a text that has to be given back by `LLVMDisposeMessage`.
-unsafe fn answer(ask: unsafe extern "C" fn() -> *mut c_char) -> CString {
+unsafe fn query_host(ask: unsafe extern "C" fn() -> *mut c_char) -> CString {
     // SAFETY: the caller's promise.
     let text = unsafe { ask() };
     // SAFETY: the caller's promise.

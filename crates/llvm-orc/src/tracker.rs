@@ -11,10 +11,10 @@ use llvm_sys::orc2::{
 };
 
 use crate::address::{Address, Function, Symbol};
-use crate::carry;
-use crate::debugger::Shown;
+use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
+use crate::gdb::RegisteredObject;
 
 /// Owns what one [`Dylib::add_object`] added: its symbols, its code, its memory.
 ///
@@ -26,7 +26,7 @@ pub struct Tracker {
     raw: NonNull<LLVMOrcOpaqueResourceTracker>,
     removed: bool,
     /// What a debugger sees of its code.
-    shown: Mutex<Vec<Pin<Box<Shown>>>>,
+    registered: Mutex<Vec<Pin<Box<RegisteredObject>>>>,
 }
 
 // SAFETY: trackers are counted atomically and used under the session's lock (promise 3); the dylib's handle keeps
@@ -40,8 +40,8 @@ impl Tracker {
         // SAFETY: the dylib is alive; the tracker comes with a count that is ours.
         let raw = unsafe { LLVMOrcJITDylibCreateResourceTracker(dylib.raw()) };
         let raw = NonNull::new(raw).expect("LLVM gives back the tracker it made");
-        dylib.session().tracker_made();
-        Tracker { dylib, raw, removed: false, shown: Mutex::default() }
+        dylib.session().count_tracker();
+        Tracker { dylib, raw, removed: false, registered: Mutex::default() }
     }
 
     /// The dylib it was added to.
@@ -78,15 +78,15 @@ impl Tracker {
     /// # Errors
     /// [`ErrorKind::Session`] if memory could not be given back.
     pub fn remove(mut self) -> Result<(), Error> {
-        carry::across(|| self.take_away())
+        boundary::call_llvm(|| self.remove_resources())
     }
 
     /// Leaves what it owns in the dylib, for as long as the session lives.
     pub fn keep(mut self) {
         // LLVM's default tracker takes over what a tracker owns that nobody holds any more.
         self.removed = true;
-        let shown = std::mem::take(self.shown.get_mut().unwrap_or_else(PoisonError::into_inner));
-        self.dylib.session().keep(Arc::new(shown));
+        let registered = std::mem::take(self.registered.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.dylib.session().keep_alive(Arc::new(registered));
     }
 
     /// Makes another tracker the owner of what this one owns: they are removed together from now on.
@@ -99,26 +99,26 @@ impl Tracker {
             return Err(Error::new(ErrorKind::Session, text));
         }
         self.removed = true;
-        let shown = std::mem::take(self.shown.get_mut().unwrap_or_else(PoisonError::into_inner));
-        other.shown.lock().unwrap_or_else(PoisonError::into_inner).extend(shown);
-        carry::across(|| {
+        let registered = std::mem::take(self.registered.get_mut().unwrap_or_else(PoisonError::into_inner));
+        other.registered.lock().unwrap_or_else(PoisonError::into_inner).extend(registered);
+        boundary::call_llvm(|| {
             // SAFETY: both are alive and of one dylib; what was looked up by this one is borrowed no more.
             unsafe { LLVMOrcResourceTrackerTransferTo(self.raw(), other.raw()) };
             Ok(())
         })
     }
 
-    fn take_away(&mut self) -> Result<(), Error> {
+    fn remove_resources(&mut self) -> Result<(), Error> {
         self.removed = true;
-        self.shown.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        self.registered.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
         // SAFETY: the tracker and its session are alive, and this is done once.
         let error = unsafe { LLVMOrcResourceTrackerRemove(self.raw()) };
         // SAFETY: the error is ours alone.
         unsafe { Error::check(error, ErrorKind::Session) }
     }
 
-    pub(crate) fn keep_shown(&self, shown: Pin<Box<Shown>>) {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).push(shown);
+    pub(crate) fn keep_registered(&self, registered: Pin<Box<RegisteredObject>>) {
+        self.registered.lock().unwrap_or_else(PoisonError::into_inner).push(registered);
     }
 
     pub(crate) fn raw(&self) -> LLVMOrcResourceTrackerRef {
@@ -128,15 +128,15 @@ impl Tracker {
 
 impl Drop for Tracker {
     fn drop(&mut self) {
-        carry::across_in_drop(|| {
+        boundary::call_llvm_in_drop(|| {
             if !self.removed {
                 // A destructor has nobody to tell: whoever wants to know calls `remove`.
-                let _ = self.take_away();
+                let _ = self.remove_resources();
             }
             // SAFETY: our count, given back once, while the dylib's handle still keeps the session alive.
             unsafe { LLVMOrcReleaseResourceTracker(self.raw()) };
         });
-        self.dylib.session().tracker_removed();
+        self.dylib.session().count_removed_tracker();
     }
 }
 

@@ -4,15 +4,15 @@ use llvm_sys::prelude::LLVMModuleRef;
 
 use super::passes::Passes;
 use crate::error::Error;
-use crate::machine::Machine;
+use crate::target_machine::TargetMachine;
 
 /// Makes the optimiser of the passes it is a part of, for a machine that outlives it.
-pub(super) type Make = fn(&Machine, &Passes) -> Result<Box<dyn Optimize>, Error>;
+pub(super) type CreateOptimizer = fn(&TargetMachine, &Passes) -> Result<Box<dyn Optimize>, Error>;
 
 /// What optimises one module after the other.
 pub(super) trait Optimize {
     /// Optimises a module that is alive, for the machine that the optimiser was made for.
-    fn optimize(&mut self, machine: &Machine, module: LLVMModuleRef) -> Result<(), Error>;
+    fn optimize(&mut self, machine: &TargetMachine, module: LLVMModuleRef) -> Result<(), Error>;
 }
 
 /// The optimisers for one machine, kept between the modules of one context.
@@ -25,11 +25,11 @@ pub(super) struct Optimizers(Vec<(Passes, Box<dyn Optimize>)>);
 impl Optimizers {
     pub(super) fn optimize(
         &mut self,
-        machine: &Machine,
+        machine: &TargetMachine,
         module: LLVMModuleRef,
         passes: &Passes,
     ) -> Result<(), Error> {
-        let Some(make) = passes.make() else { return Ok(()) };
+        let Some(make) = passes.create_optimizer() else { return Ok(()) };
         let place = match self.0.iter().position(|(made, _)| made == passes) {
             Some(place) => place,
             None => self.add(passes.clone(), make(machine, passes)?),

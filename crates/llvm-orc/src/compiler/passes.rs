@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-#[cfg(feature = "shim")]
-use super::kept as how;
-use super::optimizers::Make;
 #[cfg(not(feature = "shim"))]
-use super::plain as how;
+use super::c_api as backend;
+use super::optimizers::CreateOptimizer;
+#[cfg(feature = "shim")]
+use super::shim as backend;
 
 /// The passes that a module is optimised by.
 ///
@@ -26,7 +26,7 @@ pub struct Passes {
     /// The pipeline, if it was given as a list. One of the two is empty.
     functions: Box<[FunctionPass]>,
     /// Makes the optimiser; nothing if there are no passes.
-    make: Option<Make>,
+    make: Option<CreateOptimizer>,
 }
 
 impl Passes {
@@ -44,7 +44,7 @@ impl Passes {
         if pipeline.is_empty() {
             return Passes::none();
         }
-        Passes { text: pipeline.into(), functions: Box::default(), make: Some(how::of_text) }
+        Passes { text: pipeline.into(), functions: Box::default(), make: Some(backend::text_optimizer) }
     }
 
     /// These passes over functions, in this order. No pass at all is [`Passes::none`].
@@ -55,7 +55,7 @@ impl Passes {
         if passes.is_empty() {
             return Passes::none();
         }
-        Passes { text: Box::default(), functions: passes.into(), make: Some(how::of_functions) }
+        Passes { text: Box::default(), functions: passes.into(), make: Some(backend::function_optimizer) }
     }
 
     /// The pipeline in the language of `opt -passes=…`, empty if there are no passes.
@@ -75,7 +75,7 @@ impl Passes {
     }
 
     /// What makes the optimiser; nothing if there are no passes.
-    pub(super) fn make(&self) -> Option<Make> {
+    pub(super) fn create_optimizer(&self) -> Option<CreateOptimizer> {
         self.make
     }
 }

@@ -14,14 +14,14 @@ use llvm_sys::orc2::{
     LLVMOrcSymbolStringPoolEntryRef,
 };
 
-use super::generating;
-use crate::carry;
+use super::run_generator;
+use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
-use crate::symbols::name_of;
+use crate::symbols::entry_name;
 
 /// Which names are let through, and for which dylib. The session keeps it, because LLVM's C API does not.
-pub(crate) struct Filter {
+pub(crate) struct NameFilter {
     allows: Box<dyn Fn(&str) -> bool + Send + Sync>,
     dylib: usize,
 }
@@ -48,8 +48,8 @@ impl Dylib {
         &self,
         allows: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Result<(), Error> {
-        let filter = self.kept_filter(Box::new(allows));
-        self.add_made(ErrorKind::Session, |made| {
+        let filter = self.store_filter(Box::new(allows));
+        self.create_and_add(ErrorKind::Session, |made| {
             // SAFETY: `made` is a place of ours; the session keeps the filter as long as the generator.
             unsafe {
                 LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(made, self.prefix(), ALLOW, filter)
@@ -71,8 +71,8 @@ impl Dylib {
         allows: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Result<(), Error> {
         let path = c_path(path.as_ref())?;
-        let filter = self.kept_filter(Box::new(allows));
-        self.add_made(ErrorKind::Library, |made| {
+        let filter = self.store_filter(Box::new(allows));
+        self.create_and_add(ErrorKind::Library, |made| {
             // SAFETY: `made` is a place of ours, the path ended by NUL; the session keeps the filter as long as the generator.
             unsafe {
                 LLVMOrcCreateDynamicLibrarySearchGeneratorForPath(
@@ -96,7 +96,7 @@ impl Dylib {
     /// As for [`Object::from_bytes`](crate::Object::from_bytes): its objects must be well formed, and from a compiler you trust.
     pub unsafe fn add_static_archive(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = c_path(path.as_ref())?;
-        self.add_made(ErrorKind::Library, |made| {
+        self.create_and_add(ErrorKind::Library, |made| {
             // SAFETY: the LLJIT is alive, which keeps the layer.
             let layer = unsafe { LLVMOrcLLJITGetObjLinkingLayer(self.session().lljit()) };
             // SAFETY: `made` is a place of ours, the layer alive as long as the session, the path ended by NUL.
@@ -104,22 +104,22 @@ impl Dylib {
         })
     }
 
-    fn add_made(
+    fn create_and_add(
         &self,
         kind: ErrorKind,
         make: impl FnOnce(*mut LLVMOrcDefinitionGeneratorRef) -> LLVMErrorRef,
     ) -> Result<(), Error> {
         let mut made = ptr::null_mut();
         // SAFETY: the error is ours alone.
-        carry::across(|| unsafe { Error::check(make(&mut made), kind) })?;
+        boundary::call_llvm(|| unsafe { Error::check(make(&mut made), kind) })?;
         // SAFETY: the generator was made just now, and is given over.
         unsafe { self.add_raw_generator(made) };
         Ok(())
     }
 
-    fn kept_filter(&self, allows: Box<dyn Fn(&str) -> bool + Send + Sync>) -> *mut c_void {
-        let filter = Arc::new(Filter { allows, dylib: self.raw().addr() });
-        self.session().keep(filter)
+    fn store_filter(&self, allows: Box<dyn Fn(&str) -> bool + Send + Sync>) -> *mut c_void {
+        let filter = Arc::new(NameFilter { allows, dylib: self.raw().addr() });
+        self.session().keep_alive(filter)
     }
 
     /// The character that this machine's linker puts before each name, or NUL.
@@ -133,10 +133,10 @@ const ALLOW: LLVMOrcSymbolPredicate = Some(allow);
 
 extern "C" fn allow(context: *mut c_void, symbol: LLVMOrcSymbolStringPoolEntryRef) -> c_int {
     // SAFETY: a filter that the session keeps as long as its generators.
-    let filter = unsafe { &*context.cast_const().cast::<Filter>() };
-    let allowed = generating(filter.dylib, || {
+    let filter = unsafe { &*context.cast_const().cast::<NameFilter>() };
+    let allowed = run_generator(filter.dylib, || {
         // SAFETY: the name is alive during the call.
-        let name = unsafe { name_of(symbol) };
+        let name = unsafe { entry_name(symbol) };
         Ok((filter.allows)(&name))
     });
     c_int::from(allowed.unwrap_or(false))

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use inkwell::context::Context;
 use llvm_orc::{Compiler, ErrorKind, FunctionPass, MODULES_PER_CONTEXT, Object, OptLevel, Passes, Target};
 
-use crate::support::{Nullary, Unary, calling, compiler, constant, dylib, function, square_plus};
+use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib, function, square_plus};
 
 fn run(object: &Object, name: &str) -> f64 {
     let tracker = dylib().add_object(object).unwrap();

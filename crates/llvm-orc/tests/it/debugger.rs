@@ -5,7 +5,7 @@ use std::process::Command;
 
 use llvm_orc::{Address, JitDump, PerfMap};
 
-use crate::support::{Nullary, Unary, calling, compiler, constant, dylib};
+use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib};
 
 #[test]
 fn gdb_names_generated_functions() {

@@ -7,7 +7,7 @@ use llvm_orc::{
     Dylib, ErrorKind, IrModule, Jit, PendingLookup, Responsibility, SuspendedLookup, SymbolFlags, Tracker,
 };
 
-use crate::support::{Nullary, compiler, constant};
+use crate::test_kit::{Nullary, compiler, constant};
 
 #[test]
 fn handles_go_in_any_order() {

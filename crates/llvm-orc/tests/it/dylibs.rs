@@ -2,7 +2,7 @@
 
 use llvm_orc::{ErrorKind, Jit};
 
-use crate::support::{Unary, calling, compiler, square_plus};
+use crate::test_kit::{Unary, calling, compiler, square_plus};
 
 #[test]
 fn a_dylib_finds_what_it_links_against_in_order_and_itself_first() {
@@ -15,7 +15,7 @@ fn a_dylib_finds_what_it_links_against_in_order_and_itself_first() {
     };
     let _kept = [add(&first, "g", 1.0), add(&second, "g", 2.0), add(&second, "h", 3.0)];
     let call = |name: &str, callee: &str| {
-        let caller = crate::support::compiler().compile(|cx| calling(cx, name, callee)).unwrap();
+        let caller = crate::test_kit::compiler().compile(|cx| calling(cx, name, callee)).unwrap();
         let tracker = program.add_object(&caller).unwrap();
         // SAFETY: the function is of that type, and what it calls is there to the end.
         let found = unsafe { tracker.lookup_fn::<Unary>(name) };

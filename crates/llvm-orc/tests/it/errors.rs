@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use llvm_orc::{Address, Compiler, ErrorKind, Jit, Object, Passes, Target};
 
-use crate::support::{calling, compiler, constant, dylib};
+use crate::test_kit::{calling, compiler, constant, dylib};
 
 #[test]
 fn a_name_is_defined_once() {

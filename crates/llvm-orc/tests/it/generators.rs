@@ -7,7 +7,7 @@ use std::thread;
 
 use llvm_orc::{Address, Dylib, Error, ErrorKind, Object, PendingLookup, SuspendedLookup};
 
-use crate::support::{Nullary, Unary, calling, compiler, constant, dylib};
+use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib};
 
 fn call_unary(dylib: &Dylib, name: &str, argument: f64) -> f64 {
     // SAFETY: every function that these tests call so has this type, and is not removed meanwhile.
@@ -62,7 +62,7 @@ fn archive(directory: &std::path::Path, objects: &[(&str, &Object)]) -> std::pat
 fn of_an_archive_what_is_needed_is_linked() {
     let mut compiler = compiler();
     let outer = compiler.compile(|cx| calling(cx, "outer", "inner")).unwrap();
-    let inner = compiler.compile(|cx| crate::support::square_plus(cx, "inner", 1.0)).unwrap();
+    let inner = compiler.compile(|cx| crate::test_kit::square_plus(cx, "inner", 1.0)).unwrap();
     let broken = compiler.compile(|cx| calling(cx, "broken", "nowhere")).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = archive(directory.path(), &[("outer", &outer), ("inner", &inner), ("broken", &broken)]);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use llvm_orc::{Address, ErrorKind, Jit};
 
-use crate::support::{Nullary, Unary, calling, compiler, constant, dylib, square_plus};
+use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib, square_plus};
 
 #[test]
 fn a_function_is_found_and_called() {

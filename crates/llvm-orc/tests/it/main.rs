@@ -2,8 +2,8 @@
 #![allow(unsafe_code)] // naming the type of a function that is looked up
 #![allow(clippy::unwrap_used)] // the tests' own helpers are tests, too
 
-mod cache;
 mod compile;
+mod compiler_reuse;
 mod coverage;
 mod debugger;
 mod drop_order;
@@ -11,15 +11,17 @@ mod drop_order;
 mod dylibs;
 mod errors;
 mod generators;
-mod handles;
-mod kept;
-mod lazy;
+mod lazy_definitions;
 mod link;
 mod memory;
+mod object_cache;
+mod own_process;
 mod passes;
 mod public_api;
+mod send_sync;
 #[cfg(feature = "shim")]
 mod slabs;
 mod stress;
-mod support;
+mod test_kit;
 mod threads;
+mod time_limit;

@@ -4,43 +4,13 @@
 
 use llvm_orc::{Compiler, Jit, MODULES_PER_CONTEXT, OptLevel};
 
-use crate::support::{Nullary, constant, dylib, resident};
-
-const ALONE: &str = "LLVM_ORC_TEST_ALONE";
-
-/// Runs a test once more in a process of its own, and `body` there: what a process uses can be told of one test only if no
-/// other runs in it. `name` is the test's, with its module.
-pub(crate) fn alone(name: &str, body: impl FnOnce()) {
-    if let Some(output) = again(name, body) {
-        let said = String::from_utf8_lossy(&output.stdout);
-        let complained = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.contains("1 passed"), "{said}{complained}");
-    }
-}
-
-/// As [`alone`], for a body that aborts the process.
-pub(crate) fn aborts(name: &str, body: impl FnOnce()) {
-    use std::os::unix::process::ExitStatusExt;
-    if let Some(output) = again(name, body) {
-        const SIGABRT: i32 = 6;
-        assert_eq!(output.status.signal(), Some(SIGABRT), "{}", String::from_utf8_lossy(&output.stdout));
-    }
-}
-
-/// Runs `body` if this is the process for one test, and makes that process if not.
-fn again(name: &str, body: impl FnOnce()) -> Option<std::process::Output> {
-    if std::env::var_os(ALONE).is_some() {
-        body();
-        return None;
-    }
-    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
-    Some(again.args(["--exact", name]).env(ALONE, "1").output().unwrap())
-}
+use crate::own_process::in_own_process;
+use crate::test_kit::{Nullary, constant, dylib, resident};
 
 /// Runs `step` over stretches, alone, until one needs less than `bytes_per_step` more than before, which one of the first
 /// few must.
 pub(crate) fn level(name: &str, steps: u32, bytes_per_step: usize, step: impl FnMut(u32)) {
-    alone(name, || stays_level(steps, bytes_per_step, step));
+    in_own_process(name, || stays_level(steps, bytes_per_step, step));
 }
 
 fn stays_level(steps: u32, bytes_per_step: usize, mut step: impl FnMut(u32)) {

@@ -8,7 +8,7 @@ use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::module::Module;
 use llvm_orc::{Compiler, ErrorKind, FunctionPass, OptLevel, Passes};
 
-use crate::support::square_plus;
+use crate::test_kit::square_plus;
 
 const ALL: &[FunctionPass] = FunctionPass::ALL;
 

@@ -7,8 +7,9 @@ use inkwell::context::Context;
 use inkwell::module::{Linkage, Module};
 use llvm_orc::{Address, Compiler, Dylib, ErrorKind, Jit, Memory, Object, OptLevel, Tracker};
 
-use crate::memory::{alone, level};
-use crate::support::{Nullary, constant, function};
+use crate::memory::level;
+use crate::own_process::in_own_process;
+use crate::test_kit::{Nullary, constant, function};
 
 fn quick() -> Compiler {
     Compiler::builder().opt_level(OptLevel::None).build().unwrap()
@@ -48,14 +49,14 @@ fn mappings_of_many(memory: Memory) -> usize {
 
 #[test]
 fn many_objects_share_few_mappings() {
-    alone("slabs::many_objects_share_few_mappings", || {
+    in_own_process("slabs::many_objects_share_few_mappings", || {
         assert!(mappings_of_many(Memory::Slabs) < 50);
     });
 }
 
 #[test]
 fn objects_can_have_pages_of_their_own() {
-    alone("slabs::objects_can_have_pages_of_their_own", || {
+    in_own_process("slabs::objects_can_have_pages_of_their_own", || {
         assert!(mappings_of_many(Memory::Pages) > 2000);
     });
 }
@@ -219,7 +220,7 @@ fn a_forked_child_links_beside_its_parent() {
         safe fn _exit(status: i32) -> !;
         unsafe fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
     }
-    alone("slabs::a_forked_child_links_beside_its_parent", || {
+    in_own_process("slabs::a_forked_child_links_beside_its_parent", || {
         let (dylib, mut compiler) = (dylib_in(Memory::Slabs), quick());
         let objects = [1.0, 2.0].map(|value| {
             let name = format!("f{value}");

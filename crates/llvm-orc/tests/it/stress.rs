@@ -13,7 +13,7 @@ use llvm_orc::{
     Responsibility, SymbolFlags, Tracker,
 };
 
-use crate::support::{Unary, calling, square_plus};
+use crate::test_kit::{Unary, calling, square_plus};
 
 const N_THREADS: u64 = 8;
 const N_STEPS: u64 = 150;

@@ -5,7 +5,7 @@ use std::thread;
 
 use llvm_orc::{Address, Compiler, ErrorKind, Jit, OptLevel};
 
-use crate::support::{Nullary, Unary, calling, constant, dylib, square_plus};
+use crate::test_kit::{Nullary, Unary, calling, constant, dylib, square_plus};
 
 const N_THREADS: u32 = 8;
 

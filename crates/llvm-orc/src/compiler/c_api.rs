@@ -1,0 +1,121 @@
+//! Optimising and making code by the C API alone: passes are made for each module and thrown away.
+//!
+//! Without the feature `shim` this is the whole way; with it, only for texts.
+
+use llvm_sys::core::{
+    LLVMDisposeMemoryBuffer, LLVMGetBufferSize, LLVMGetBufferStart, LLVMPrintModuleToString,
+};
+use llvm_sys::prelude::{LLVMMemoryBufferRef, LLVMModuleRef};
+use llvm_sys::target_machine::{LLVMCodeGenFileType, LLVMTargetMachineEmitToMemoryBuffer};
+
+#[cfg(not(feature = "shim"))]
+use super::optimizers::Optimize;
+#[cfg(not(feature = "shim"))]
+use super::passes::Passes;
+use crate::error::{Error, ErrorKind, take_message};
+use crate::target_machine::TargetMachine;
+
+/// The optimiser for any passes, which is nothing but their text: each module's passes are made for it.
+#[cfg(not(feature = "shim"))]
+pub(super) fn text_optimizer(_machine: &TargetMachine, passes: &Passes) -> Result<Box<dyn Optimize>, Error> {
+    Ok(Box::new(PerModulePipeline(crate::error::c_name(&passes.as_text())?)))
+}
+
+#[cfg(not(feature = "shim"))]
+pub(super) use text_optimizer as function_optimizer;
+
+/// A pipeline that is parsed for each module.
+#[cfg(not(feature = "shim"))]
+struct PerModulePipeline(std::ffi::CString);
+
+#[cfg(not(feature = "shim"))]
+impl Optimize for PerModulePipeline {
+    fn optimize(&mut self, machine: &TargetMachine, module: LLVMModuleRef) -> Result<(), Error> {
+        use llvm_sys::transforms::pass_builder::{
+            LLVMCreatePassBuilderOptions, LLVMDisposePassBuilderOptions, LLVMRunPasses,
+        };
+
+        // SAFETY: makes a value of ours.
+        let options = unsafe { LLVMCreatePassBuilderOptions() };
+        // SAFETY: module, machine and options are alive, the text is ended by NUL.
+        let error = unsafe { LLVMRunPasses(module, self.0.as_ptr(), machine.raw(), options) };
+        // SAFETY: made above and used no more.
+        unsafe { LLVMDisposePassBuilderOptions(options) };
+        // SAFETY: the error is ours alone.
+        unsafe { Error::check(error, ErrorKind::Pipeline) }
+    }
+}
+
+/// The code generator, of which nothing is kept.
+#[cfg(not(feature = "shim"))]
+pub(super) struct Codegen;
+
+#[cfg(not(feature = "shim"))]
+impl Codegen {
+    pub(super) fn new(_machine: &TargetMachine) -> Result<Codegen, Error> {
+        Ok(Codegen)
+    }
+
+    pub(super) fn object(
+        &mut self,
+        machine: &TargetMachine,
+        module: LLVMModuleRef,
+    ) -> Result<std::sync::Arc<[u8]>, Error> {
+        let emitted = OutputBuffer::new(machine, module, LLVMCodeGenFileType::LLVMObjectFile)?;
+        Ok(emitted.bytes().into())
+    }
+}
+
+/// The module's assembly text.
+pub(super) fn assembly(machine: &TargetMachine, module: LLVMModuleRef) -> Result<String, Error> {
+    let emitted = OutputBuffer::new(machine, module, LLVMCodeGenFileType::LLVMAssemblyFile)?;
+    Ok(String::from_utf8_lossy(emitted.bytes()).into_owned())
+}
+
+/// The module's IR as text.
+pub(super) fn ir_text(module: LLVMModuleRef) -> String {
+    // SAFETY: the module is alive.
+    let text = unsafe { LLVMPrintModuleToString(module) };
+    // SAFETY: a text that is ours to give back.
+    unsafe { take_message(text) }
+}
+
+/// A buffer that the code generator filled.
+struct OutputBuffer(LLVMMemoryBufferRef);
+
+impl OutputBuffer {
+    fn new(
+        machine: &TargetMachine,
+        module: LLVMModuleRef,
+        file: LLVMCodeGenFileType,
+    ) -> Result<OutputBuffer, Error> {
+        let mut message = std::ptr::null_mut();
+        let mut buffer = std::ptr::null_mut();
+        // SAFETY: machine and module are alive, both results are places of ours.
+        let failed = unsafe {
+            LLVMTargetMachineEmitToMemoryBuffer(machine.raw(), module, file, &mut message, &mut buffer)
+        };
+        let emitted = OutputBuffer(buffer);
+        if failed != 0 {
+            // SAFETY: on failure LLVM leaves a text here that is ours to give back.
+            return Err(Error::new(ErrorKind::Codegen, unsafe { take_message(message) }));
+        }
+        Ok(emitted)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the buffer is alive.
+        let start = unsafe { LLVMGetBufferStart(self.0) };
+        // SAFETY: the buffer is alive.
+        let length = unsafe { LLVMGetBufferSize(self.0) };
+        // SAFETY: the buffer has that many bytes, never null, and keeps them as long as `self` lives.
+        unsafe { std::slice::from_raw_parts(start.cast(), length) }
+    }
+}
+
+impl Drop for OutputBuffer {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, which leaves a buffer in every case, and given back once.
+        unsafe { LLVMDisposeMemoryBuffer(self.0) };
+    }
+}

@@ -1,0 +1,30 @@
+//! A processor's features without those that its name implies: the Rust side of `shim/features.cpp`.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, c_char};
+
+use crate::error::take_message;
+
+// SAFETY: the signatures are those at the end of `shim/features.cpp`.
+unsafe extern "C" {
+    fn llvm_orc_condense_features(
+        triple: *const c_char,
+        cpu: *const c_char,
+        features: *const c_char,
+    ) -> *mut c_char;
+}
+
+/// Features that make the same processor as the ones given, for a target that is registered.
+pub(super) fn condense<'a>(triple: &CStr, cpu: &CStr, features: &'a CStr) -> Cow<'a, CStr> {
+    // SAFETY: the texts are ended by NUL.
+    let text = unsafe { llvm_orc_condense_features(triple.as_ptr(), cpu.as_ptr(), features.as_ptr()) };
+    if text.is_null() {
+        return Cow::Borrowed(features);
+    }
+    // SAFETY: a text of LLVM's that is ours to give back.
+    let text = unsafe { take_message(text) };
+    CString::new(text).map_or(Cow::Borrowed(features), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests;
