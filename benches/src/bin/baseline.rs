@@ -7,7 +7,7 @@
 use kaleidoscope_baseline::{Callee, Compiler, Heat, Unit, n_cells};
 use kaleidoscope_benches::record;
 use kaleidoscope_benches::timing::Pairs;
-use kaleidoscope_lang::code::Function;
+use kaleidoscope_ir::Function;
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::Names;
 use kaleidoscope_lang::reader::Reader;
@@ -61,7 +61,7 @@ fn function(n_parts: usize) -> Arc<Function> {
 
 fn measure(function: &Function, counts: bool) -> Pairs {
     let memory = CodeMemory::new();
-    let address = |maths: kaleidoscope_lang::maths::MathsFunction| {
+    let address = |maths: kaleidoscope_ir::MathsFunction| {
         maths::find(maths.name()).expect("both lists are the same").guest_address().get()
     };
     let mut compiler = Compiler::new(address).expect("Cranelift can be set up");

@@ -6,7 +6,7 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::ExternalName;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::{Context, FinalizedRelocTarget};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
 
 use crate::counter_code::{CounterCode, CounterReference};
 use crate::effort::{Effort, effort};

@@ -10,8 +10,8 @@
 #[cfg(test)]
 mod tests;
 
-use kaleidoscope_lang::code::{Arithmetic, Function, Op};
-use kaleidoscope_lang::shape::Shape;
+use kaleidoscope_ir::Facts;
+use kaleidoscope_ir::{Arithmetic, Function, Op};
 
 /// How a function can be compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +31,12 @@ const MOST_FOR_QUICK: usize = 2_000_000;
 
 /// How a function can be compiled and its shape, unless compiling it would take more than about two seconds. Found in
 /// time proportional to its size.
-pub(crate) fn effort(function: &Function, counts: bool) -> Option<(Effort, Shape)> {
+pub(crate) fn effort(function: &Function, counts: bool) -> Option<(Effort, Facts)> {
     let costs = if counts { COUNTING } else { PLAIN };
     if function.ops.len() > MOST_FOR_QUICK {
         return None;
     }
-    let shape = Shape::of(function, MOST_FOR_QUICK / costs.phi)?;
+    let shape = Facts::of(function, MOST_FOR_QUICK / costs.phi)?;
     let n_values = function.locals.len() + function.max_stack as usize;
     let weight = function.ops.iter().map(|op| costs.of(op)).sum::<usize>()
         + shape.n_phis * costs.phi

@@ -1,6 +1,6 @@
 //! How code counts how often it runs, and where it asks for better code.
 
-use kaleidoscope_lang::code::Function;
+use kaleidoscope_ir::Function;
 
 /// Counters, and whom the code calls when one has run out.
 ///

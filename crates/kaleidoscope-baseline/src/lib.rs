@@ -23,8 +23,8 @@ pub use compiler::{Code, Compiler};
 pub use error::{Error, ErrorKind};
 pub use heat::{Heat, n_cells};
 
-use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 use std::fmt;
 
 /// What a call of a function goes to.

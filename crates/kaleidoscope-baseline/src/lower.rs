@@ -1,7 +1,7 @@
 //! A resolved function becomes Cranelift's IR in one pass over its operations, in SSA form at once.
 //!
 //! Variables are no memory: the value each one has at the current place is known while going along, and where control
-//! flow joins, the block gets a parameter for each that the `if` or `for` assigns ([`Shape`] says which). In code that
+//! flow joins, the block gets a parameter for each that the `if` or `for` assigns ([`Facts`] says which). In code that
 //! counts some functions have them in their frame instead (`frame.rs` says which).
 //!
 //! The result of `<` stays a truth value until someone needs it as a number, since most often none does.
@@ -22,9 +22,9 @@ use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{self, Block, BlockArg, FuncRef, InsertBuilder, InstBuilder, Value, types};
 use cranelift_codegen::packed_option::ReservedValue;
-use kaleidoscope_lang::code::{Arithmetic, Local, Op};
-use kaleidoscope_lang::maths::MathsFunction;
-use kaleidoscope_lang::shape::Shape;
+use kaleidoscope_ir::Facts;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::{Arithmetic, Local, Op};
 
 use crate::Unit;
 use crate::arch::N_REGISTER_PARAMS;
@@ -34,7 +34,7 @@ use frame::Frame;
 use scope::Scope;
 
 /// Makes the body of `func`, which is empty.
-pub(crate) fn lower(func: &mut ir::Function, unit: &Unit<'_>, shape: &Shape, maths: &Maths) {
+pub(crate) fn lower(func: &mut ir::Function, unit: &Unit<'_>, shape: &Facts, maths: &Maths) {
     Lowering::new(func, unit, shape, maths).run();
 }
 
@@ -79,7 +79,7 @@ enum Open {
 struct Lowering<'a> {
     cursor: FuncCursor<'a>,
     unit: &'a Unit<'a>,
-    shape: &'a Shape,
+    shape: &'a Facts,
     maths: &'a Maths,
     signatures: Signatures,
     /// The block that code goes to; `None` behind a tail call.
@@ -112,7 +112,7 @@ enum TailCalls {
 }
 
 impl<'a> Lowering<'a> {
-    fn new(func: &'a mut ir::Function, unit: &'a Unit<'a>, shape: &'a Shape, maths: &'a Maths) -> Self {
+    fn new(func: &'a mut ir::Function, unit: &'a Unit<'a>, shape: &'a Facts, maths: &'a Maths) -> Self {
         let function = unit.function;
         func.signature = signature(function.n_params as usize);
         if enters_anew(unit, shape) {
@@ -458,7 +458,7 @@ impl<'a> Lowering<'a> {
 }
 
 /// Whether tail calls are counted around the code: as long as all parameters are in registers.
-fn enters_anew(unit: &Unit<'_>, shape: &Shape) -> bool {
+fn enters_anew(unit: &Unit<'_>, shape: &Facts) -> bool {
     unit.heat.is_some() && shape.has_tail_call && unit.function.n_params as usize <= N_REGISTER_PARAMS
 }
 

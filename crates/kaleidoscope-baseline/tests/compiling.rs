@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use kaleidoscope_baseline::{Callee, Code, Compiler, Error, ErrorKind, Heat, Unit, n_cells};
-use kaleidoscope_lang::code::{Function, FunctionId};
+use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_lang::reader::Reader;

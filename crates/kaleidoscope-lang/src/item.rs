@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use crate::code::{Function, FunctionId};
 use crate::diagnostic::Diagnostic;
 use crate::names::Signature;
 use crate::operator::Sign;
 use crate::source::Span;
+use kaleidoscope_ir::{Function, FunctionId};
 
 /// An operator that an item brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,20 +24,21 @@ pub mod names;
 
 mod resolve;
 
-pub mod code;
 pub mod item;
-pub mod listing;
-pub mod shape;
 
 pub mod formula;
 pub mod reader;
 
 pub mod diagnostic;
 
-pub mod evaluate;
-pub mod maths;
 pub mod number;
 
+#[cfg(test)]
+mod facts_of_text;
+#[cfg(test)]
+mod ir_text;
+#[cfg(test)]
+mod meaning;
 #[cfg(test)]
 mod testing;
 

@@ -13,10 +13,10 @@ pub(crate) use nearest::nearest;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::code::{FunctionId, HostVariable};
 use crate::item::{Item, Operator};
-use crate::maths::MathsFunction;
 use crate::operator::{BinaryMeaning, BinaryOperator, Operators, Sign};
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::{FunctionId, HostVariable};
 
 /// A function's name and number of parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +87,16 @@ struct ByName {
 impl Default for Names {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl kaleidoscope_ir::text::Symbols for Names {
+    fn function(&self, id: FunctionId) -> Option<&str> {
+        (id.index() < self.n_functions()).then(|| &*self.signature(id).name)
+    }
+
+    fn host_variable(&self, id: HostVariable) -> Option<&str> {
+        (id.index() < self.n_variables()).then(|| &**self.variable_name(id))
     }
 }
 

@@ -8,7 +8,7 @@ mod tests;
 
 use std::fmt;
 
-use crate::code::{Arithmetic, FunctionId};
+use kaleidoscope_ir::{Arithmetic, FunctionId};
 
 /// The characters that operators are made of.
 const CHARACTERS: &[u8; 19] = b"!%&*+-./:<=>?@\\^_|~";

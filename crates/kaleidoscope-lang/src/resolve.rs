@@ -1,5 +1,5 @@
 //! The syntax tree of an item to its meaning: names to ids, each variable to a place of its own, expressions to the
-//! linear form of [`crate::code`].
+//! linear form of [`kaleidoscope_ir`].
 //!
 //! The walk keeps its own stack of steps still to do, so a tree may be as deep as it likes. A mistake in meaning does
 //! not stop it: all are reported, and the item is dropped at the end.
@@ -14,7 +14,6 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::code::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::item::Item;
 use crate::names::{Names, Signature};
@@ -23,6 +22,7 @@ use crate::parser;
 use crate::source::Span;
 use crate::syntax::{self, For, Node, NodeId, Symbol, Tree, clear};
 use emit::Emitter;
+use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use scope::Scope;
 
 /// So many errors and so many warnings of one item are reported; a text that is no program at all must not drown the reader.

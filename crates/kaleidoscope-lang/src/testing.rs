@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::code::{Function, FunctionId, HostVariable};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::evaluate::{Callee, Environment, Fault, StackLimit, evaluate};
 use crate::item::{Item, Read};
-use crate::maths::MathsFunction;
 use crate::names::{Names, State};
 use crate::number;
 use crate::reader::Reader;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 
 /// The names and bodies of a program that runs in the reference evaluator.
 pub(crate) struct Session {

@@ -11,8 +11,8 @@
 mod tests;
 
 use crate::HotUnit;
-use kaleidoscope_lang::code::{Arithmetic, Function, Op};
-use kaleidoscope_lang::shape::Shape;
+use kaleidoscope_ir::Facts;
+use kaleidoscope_ir::{Arithmetic, Function, Op};
 
 /// How a function can be compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,7 +84,7 @@ impl Load {
         if function.ops.len() > MOST_FOR_QUICK {
             return None;
         }
-        let shape = Shape::of(function, MOST_FOR_QUICK)?;
+        let shape = Facts::of(function, MOST_FOR_QUICK)?;
         let weight = function.ops.iter().map(weight).sum::<usize>() + shape.n_phis;
         // A tail call makes a loop around everything.
         Some(Self { weight, loop_depth: shape.loop_depth + usize::from(shape.has_tail_call) })

@@ -2,12 +2,12 @@
 //! loops as a function of its own.
 //!
 //! Where an ordinary module calls through slots, this one has the bodies themselves, as far as its instances say so:
-//! LLVM then sees through the calls. [`Plan`](kaleidoscope_codegen::Plan) chooses bodies that pay. That code which carries a function is out of date
+//! LLVM then sees through the calls. [`InliningPlan`](kaleidoscope_ir::compile::InliningPlan) chooses bodies that pay. That code which carries a function is out of date
 //! when that function is defined anew is for whoever uses the code to know.
 
 use crate::{Callee, Variable};
-use kaleidoscope_codegen::{Instance, Part, VectorMaths};
-use kaleidoscope_lang::code::{FunctionId, HostVariable};
+use kaleidoscope_ir::compile::{CodeKind, Instance, VectorMaths};
+use kaleidoscope_ir::{FunctionId, HostVariable};
 use std::fmt;
 
 /// A function or a loop to make a module of, with the bodies that it carries.
@@ -22,7 +22,7 @@ pub struct HotUnit<'a> {
     /// Where each variable of the host is. Asked once for each use in each copy.
     pub variables: &'a dyn Fn(HostVariable) -> Variable,
     /// What the code is: how each part is called stands there.
-    pub part: Part,
+    pub part: CodeKind,
     /// What may stand for calls of maths functions in rows that are computed at once.
     pub vector_maths: &'a [VectorMaths],
 }

@@ -20,12 +20,12 @@ mod pipeline;
 
 pub use effort::{Effort, effort, effort_hot};
 pub use hot::HotUnit;
-pub use kaleidoscope_codegen::{Instance, Part, Rows, VectorMaths};
+pub use kaleidoscope_ir::compile::{CodeKind, Instance, KernelKind, VectorMaths};
 pub use lower::{lower, lower_hot};
 pub use pipeline::{OptLevel, Pass, pipeline, pipeline_hot, pipeline_rows};
 
-use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 use std::fmt;
 
 /// What a call of a function goes to.

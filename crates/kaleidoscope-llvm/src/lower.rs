@@ -1,7 +1,7 @@
 //! A resolved function becomes LLVM IR in one pass over its operations, in SSA form at once.
 //!
 //! Variables are no memory: the value each one has at the current place is known while going along, and where control
-//! flow joins a phi is made for those that the `if` or `for` assigns ([`Shape`] says which). So the code is fit to be
+//! flow joins a phi is made for those that the `if` or `for` assigns ([`Facts`] says which). So the code is fit to be
 //! generated without a single optimisation pass, and none must first undo loads and stores.
 //!
 //! Where hot code carries the body of a callee, lowering goes on in that body and comes back at its end, with arguments
@@ -20,7 +20,7 @@ mod frame;
 mod rows;
 mod variable;
 
-use crate::{HotUnit, Instance, Part, Unit};
+use crate::{CodeKind, HotUnit, Instance, Unit};
 use choice::{Choices, choices};
 use frame::Frame;
 use inkwell::FloatPredicate;
@@ -29,9 +29,9 @@ use inkwell::builder::{Builder, BuilderError};
 use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::values::{FloatValue, FunctionValue, IntValue};
-use kaleidoscope_lang::code::{Arithmetic, HostVariable, Local, Op};
-use kaleidoscope_lang::maths::MathsFunction;
-use kaleidoscope_lang::shape::{LoopShape, Shape};
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::{Arithmetic, HostVariable, Local, Op};
+use kaleidoscope_ir::{Facts, LoopFacts};
 use rows::RowLoop;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -43,7 +43,7 @@ use std::rc::Rc;
 pub fn lower<'cx>(cx: &'cx Context, unit: &Unit<'_>) -> Module<'cx> {
     let Unit { function, symbol, callees, variables } = *unit;
     let instances = &[Instance { function, inlined: &[] }];
-    let unit = HotUnit { symbol, instances, callees, variables, part: Part::Whole, vector_maths: &[] };
+    let unit = HotUnit { symbol, instances, callees, variables, part: CodeKind::Function, vector_maths: &[] };
     let module = cx.create_module(&function.name);
     Lowering::new(cx, &module, &unit, false).run();
     module
@@ -79,7 +79,7 @@ struct Lowering<'cx, 'a> {
     counts: bool,
     choices: Vec<Choices>,
     /// For each instance, once it has been asked for.
-    shapes: Vec<Option<Rc<Shape>>>,
+    shapes: Vec<Option<Rc<Facts>>>,
     body: FunctionValue<'cx>,
     zero: FloatValue<'cx>,
     /// The loop over the rows, if there is one.

@@ -15,7 +15,7 @@
 //!   reassociated.
 //! - Rows are another matter: no row depends on another, so that the vectorisers reassociate nothing.
 
-use kaleidoscope_lang::code::{Function, Op};
+use kaleidoscope_ir::{Function, Op};
 
 /// How much time compiling may take for how fast code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 //!
 //! `$` cannot occur in a name of the language, so none of these meets another, and none is a name that LLVM knows.
 
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
 
 use crate::arch;
 

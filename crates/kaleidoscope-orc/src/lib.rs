@@ -9,12 +9,12 @@
 
 #![deny(unsafe_code)]
 
-use kaleidoscope_codegen::{
-    Backend, Callee, Code, CodeGenerator, CompileTimes, HotUnit, Listing, NoCode, Optimization, Part,
-    Settings, Unit, Variable, VectorMaths,
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{
+    Backend, Callee, Code, CodeGenerator, CodeKind, CompileError, CompileTimes, HotUnit, Listing,
+    Optimization, Settings, Unit, Variable, VectorMaths,
 };
-use kaleidoscope_lang::code::{FunctionId, HostVariable};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::{FunctionId, HostVariable};
 use kaleidoscope_llvm::{
     Effort, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, pipeline_rows, symbols,
 };
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 pub struct Llvm;
 
 impl Backend for Llvm {
-    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode> {
+    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
         let optimization = settings.optimization;
         let full = compiler_for(optimization)?;
         let dylib = start_linker(settings).map_err(|error| describe(&error))?;
@@ -57,7 +57,7 @@ fn start_linker(settings: &Settings) -> Result<Dylib, llvm_orc::Error> {
     Ok(dylib)
 }
 
-fn compiler_for(optimization: Optimization) -> Result<Compiler, NoCode> {
+fn compiler_for(optimization: Optimization) -> Result<Compiler, CompileError> {
     let builder = Compiler::builder().opt_level(code_generation(optimization));
     builder.build().map_err(|error| describe(&error))
 }
@@ -80,7 +80,7 @@ struct Generator {
 // SAFETY: see the head of this file.
 #[allow(unsafe_code, reason = "who makes code vouches for it")]
 unsafe impl CodeGenerator for Generator {
-    fn generate(&mut self, unit: &Unit) -> Result<Code, NoCode> {
+    fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError> {
         let symbol = self.new_symbol(unit);
         let (compiler, passes) = self.compiler(unit)?;
         let object = compiler
@@ -92,7 +92,7 @@ unsafe impl CodeGenerator for Generator {
         self.link(&symbol, &object)
     }
 
-    fn generate_hot(&mut self, unit: &HotUnit) -> Result<Code, NoCode> {
+    fn generate_hot(&mut self, unit: &HotUnit) -> Result<Code, CompileError> {
         let symbol = self.new_symbol(&unit.root);
         let instances = unit.plan.instances();
         let callees = |id| lowered_callee(unit.callee(id));
@@ -105,11 +105,11 @@ unsafe impl CodeGenerator for Generator {
             vector_maths: &unit.vector_maths,
         };
         if effort_hot(&hot) != Effort::Full {
-            return Err(NoCode::TooLarge);
+            return Err(CompileError::TooLarge);
         }
         let pipeline = match unit.part {
-            Part::Rows(_) => pipeline_rows(),
-            Part::Whole | Part::Loop(_) => pipeline_hot(),
+            CodeKind::Kernel(_) => pipeline_rows(),
+            CodeKind::Function | CodeKind::Osr(_) => pipeline_hot(),
         };
         self.define_vector_maths(&unit.vector_maths)?;
         let object = self
@@ -124,7 +124,7 @@ unsafe impl CodeGenerator for Generator {
         unit: &Unit,
         listing: Listing,
         names: &BTreeMap<FunctionId, String>,
-    ) -> Result<String, NoCode> {
+    ) -> Result<String, CompileError> {
         let symbol = symbols::body(&unit.function.name, unit.version);
         let by_name = |id| match callee(unit, id) {
             kaleidoscope_llvm::Callee::Slot { .. } => {
@@ -144,7 +144,7 @@ unsafe impl CodeGenerator for Generator {
 }
 
 impl Generator {
-    fn link(&self, symbol: &str, object: &Object) -> Result<Code, NoCode> {
+    fn link(&self, symbol: &str, object: &Object) -> Result<Code, CompileError> {
         let start = Instant::now();
         let tracker = self.dylib.add_object(object).map_err(|error| describe(&error))?;
         let address = self.dylib.lookup(symbol).map_err(|error| describe(&error))?;
@@ -164,7 +164,7 @@ impl Generator {
     }
 
     /// Makes the dylib know functions of the vector maths library, which few programs need.
-    fn define_vector_maths(&mut self, functions: &[VectorMaths]) -> Result<(), NoCode> {
+    fn define_vector_maths(&mut self, functions: &[VectorMaths]) -> Result<(), CompileError> {
         for &VectorMaths { function, lanes, address } in functions {
             let symbol = symbols::vector_maths(function, lanes);
             if self.vector_maths.contains(&symbol) {
@@ -188,7 +188,7 @@ impl Generator {
     }
 
     /// The compiler for this unit, and its passes.
-    fn compiler(&mut self, unit: &Unit) -> Result<(&mut Compiler, Passes), NoCode> {
+    fn compiler(&mut self, unit: &Unit) -> Result<(&mut Compiler, Passes), CompileError> {
         let (compiler, level) = match effort(&unit.function) {
             Effort::Full => (&mut self.full, self.optimization),
             Effort::Quick => {
@@ -198,7 +198,7 @@ impl Generator {
                 };
                 (quick, Optimization::None)
             }
-            Effort::Refuse => return Err(NoCode::TooLarge),
+            Effort::Refuse => return Err(CompileError::TooLarge),
         };
         Ok((compiler, passes(pipeline(pass_level(level), &unit.function))))
     }
@@ -256,7 +256,7 @@ fn code_generation(optimization: Optimization) -> llvm_orc::OptLevel {
 }
 
 /// The error and what caused it, in one line.
-fn describe(error: &llvm_orc::Error) -> NoCode {
+fn describe(error: &llvm_orc::Error) -> CompileError {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -264,5 +264,5 @@ fn describe(error: &llvm_orc::Error) -> NoCode {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    NoCode::Failed(text)
+    CompileError::Failed(text)
 }

@@ -2,7 +2,7 @@
 
 use crate::interface::{Interface, NAME, VERSION};
 use crate::remote::Remote;
-use kaleidoscope_codegen::{Backend, CodeGenerator, NoCode, Settings};
+use kaleidoscope_ir::compile::{Backend, CodeGenerator, CompileError, Settings};
 use libloading::Library;
 use std::env;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
@@ -17,7 +17,7 @@ const FOLDERS: &[&str] = &["deps", "", "../lib/kaleidoscope"];
 #[derive(Debug)]
 pub struct Plugin {
     path: PathBuf,
-    loaded: OnceLock<Result<&'static Interface, NoCode>>,
+    loaded: OnceLock<Result<&'static Interface, CompileError>>,
 }
 
 impl Plugin {
@@ -44,13 +44,13 @@ impl Plugin {
         &self.path
     }
 
-    fn interface(&self) -> Result<&'static Interface, NoCode> {
+    fn interface(&self) -> Result<&'static Interface, CompileError> {
         self.loaded.get_or_init(|| load(&self.path)).clone()
     }
 }
 
 impl Backend for Plugin {
-    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode> {
+    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
         let interface = self.interface()?;
         // SAFETY: what belongs to the executable is trusted as it is (`of_executable`).
         let remote = unsafe { Remote::start(interface, settings)? };
@@ -58,9 +58,9 @@ impl Backend for Plugin {
     }
 }
 
-fn load(path: &Path) -> Result<&'static Interface, NoCode> {
+fn load(path: &Path) -> Result<&'static Interface, CompileError> {
     let failed = |error: &libloading::Error| {
-        NoCode::Failed(format!("the plug-in {} cannot be loaded: {error}", path.display()))
+        CompileError::Failed(format!("the plug-in {} cannot be loaded: {error}", path.display()))
     };
     // SAFETY: what belongs to the executable is trusted as it is; what runs while it is loaded are the constructors of a library.
     let library = unsafe { Library::new(path) }.map_err(|error| failed(&error))?;
@@ -71,7 +71,7 @@ fn load(path: &Path) -> Result<&'static Interface, NoCode> {
     // SAFETY: promise 1 of the interface: a version is there in all versions.
     let version = unsafe { interface.cast::<u32>().read() };
     if version != VERSION {
-        return Err(NoCode::Failed(format!(
+        return Err(CompileError::Failed(format!(
             "the plug-in {} speaks version {version}, this program version {VERSION}: build both together",
             path.display()
         )));

@@ -1,8 +1,8 @@
 //! What the two sides say to each other, and how it is written as bytes.
 
 use crate::interface::VERSION;
-use kaleidoscope_codegen::{CompileTimes, HotUnit, Listing, NoCode, Unit};
-use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::compile::{CompileError, CompileTimes, HotUnit, Listing, Unit};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub(crate) enum Answer {
 }
 
 /// An answer, or why there is none.
-pub(crate) type Result<T> = std::result::Result<T, NoCode>;
+pub(crate) type Result<T> = std::result::Result<T, CompileError>;
 
 /// Writes a message.
 pub(crate) fn write(message: &impl Serialize) -> Vec<u8> {
@@ -39,7 +39,7 @@ pub(crate) fn write(message: &impl Serialize) -> Vec<u8> {
 /// Reads a message.
 pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
     postcard::from_bytes(bytes).map_err(|error| {
-        NoCode::Failed(format!(
+        CompileError::Failed(format!(
             "a message between program and plug-in (version {VERSION}) is garbled: {error}"
         ))
     })

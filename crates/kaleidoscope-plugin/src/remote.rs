@@ -2,8 +2,8 @@
 
 use crate::interface::{Buffer, Bytes, Interface};
 use crate::message::{self, Answer, Request, Result};
-use kaleidoscope_codegen::{Code, CodeGenerator, HotUnit, Listing, NoCode, Settings, Unit};
-use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::compile::{Code, CodeGenerator, CompileError, HotUnit, Listing, Settings, Unit};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,9 +30,9 @@ impl Remote {
         });
         started.and_then(|()| match NonNull::new(generator) {
             Some(generator) => Ok(Self { interface, generator }),
-            None => {
-                Err(NoCode::Failed("the plug-in gives no code generator, and does not say why".to_owned()))
-            }
+            None => Err(CompileError::Failed(
+                "the plug-in gives no code generator, and does not say why".to_owned(),
+            )),
         })
     }
 
@@ -114,6 +114,6 @@ fn answer<T: DeserializeOwned>(interface: &Interface, ask: impl FnOnce(*mut Buff
     result?
 }
 
-fn misunderstood() -> NoCode {
-    NoCode::Failed("the plug-in answers something else than what it was asked".to_owned())
+fn misunderstood() -> CompileError {
+    CompileError::Failed("the plug-in answers something else than what it was asked".to_owned())
 }

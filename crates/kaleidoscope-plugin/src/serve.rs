@@ -2,7 +2,7 @@
 
 use crate::interface::{Buffer, Bytes, Interface, VERSION};
 use crate::message::{self, Answer, Request, Result};
-use kaleidoscope_codegen::{Backend, Code, CodeGenerator, NoCode};
+use kaleidoscope_ir::compile::{Backend, Code, CodeGenerator, CompileError};
 use std::any::Any;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,12 +18,12 @@ type Keep = Box<dyn Any + Send>;
 ///
 /// ```
 /// use kaleidoscope_plugin::{Interface, interface};
-/// # use kaleidoscope_codegen::{Backend, CodeGenerator, NoCode, Settings};
+/// # use kaleidoscope_ir::compile::{Backend, CodeGenerator, CompileError, Settings};
 /// # #[derive(Debug, Default)]
 /// # struct MyBackend;
 /// # impl Backend for MyBackend {
-/// #     fn start(&self, _: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode> {
-/// #         Err(NoCode::Failed("none here".to_owned()))
+/// #     fn start(&self, _: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
+/// #         Err(CompileError::Failed("none here".to_owned()))
 /// #     }
 /// # }
 ///
@@ -111,7 +111,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Err(NoCode::Failed(format!("the code generator panicked: {}", text.unwrap_or("no text"))))
+        Err(CompileError::Failed(format!("the code generator panicked: {}", text.unwrap_or("no text"))))
     })
 }
 

@@ -8,8 +8,10 @@ use crate::jit::{Body, BodyFacts, Hot, Jit, Made, StubId};
 use crate::policy;
 use crate::program::Program;
 use crate::shared::{Shared, provided_in, stub_of};
-use kaleidoscope_codegen::{Callee, CodeGenerator, HotUnit, Limits, NoCode, Part, Plan, Unit};
-use kaleidoscope_lang::code::{FunctionId, Op};
+use kaleidoscope_ir::compile::{
+    Callee, CodeGenerator, CodeKind, CompileError, HotUnit, InliningBudget, InliningPlan, Unit,
+};
+use kaleidoscope_ir::{FunctionId, Op};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ impl Drop for Asked {
 fn make(
     jit: &Jit<Shared>,
     hot: &Hot,
-    generator: Result<&mut dyn CodeGenerator, NoCode>,
+    generator: Result<&mut dyn CodeGenerator, CompileError>,
 ) -> Result<Option<Body>, Failure> {
     let shared = &jit.source;
     let root = &hot.heat.unit;
@@ -107,11 +109,16 @@ pub(crate) struct Carrying {
 }
 
 /// Chooses what the code carries. `None` if the function has been defined anew.
-pub(crate) fn plan(program: &Program, root: &Arc<Unit>, part: Part, limits: Limits) -> Option<Carrying> {
+pub(crate) fn plan(
+    program: &Program,
+    root: &Arc<Unit>,
+    part: CodeKind,
+    limits: InliningBudget,
+) -> Option<Carrying> {
     if root.id.is_some_and(|id| program.version(id) != root.version) {
         return None;
     }
-    let plan = Plan::new(root.id, Arc::clone(&root.function), limits, |id| {
+    let plan = InliningPlan::new(root.id, Arc::clone(&root.function), limits, |id| {
         program.definition(id).map(|definition| Arc::clone(&definition.function))
     });
     let mut callees: BTreeMap<FunctionId, Callee> = BTreeMap::new();

@@ -4,8 +4,8 @@ use crate::host::maths_entry;
 use crate::jit::Heat;
 use kaleidoscope_baseline as baseline;
 use kaleidoscope_baseline::{Compiler, ErrorKind};
-use kaleidoscope_codegen::{Callee, Code, CompileTimes, NoCode, Unit};
-use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::compile::{Callee, Code, CompileError, CompileTimes, Unit};
 use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -35,7 +35,7 @@ impl Baseline {
     }
 
     /// Makes code for the unit, which counts if there is heat.
-    pub(crate) fn generate(&self, unit: &Unit, heat: Option<&Heat>) -> Result<Code, NoCode> {
+    pub(crate) fn generate(&self, unit: &Unit, heat: Option<&Heat>) -> Result<Code, CompileError> {
         let start = Instant::now();
         let idle = self.idle().pop();
         let mut compiler = match idle {
@@ -54,7 +54,12 @@ impl Baseline {
         })
     }
 
-    fn compile(&self, compiler: &mut Compiler, unit: &Unit, heat: Option<&Heat>) -> Result<Placed, NoCode> {
+    fn compile(
+        &self,
+        compiler: &mut Compiler,
+        unit: &Unit,
+        heat: Option<&Heat>,
+    ) -> Result<Placed, CompileError> {
         let heat = match heat {
             Some(heat) => Some(baseline::Heat {
                 cells: heat.cells_address(),
@@ -77,7 +82,7 @@ impl Baseline {
     }
 
     /// Where the thunk is.
-    fn thunk(&self, compiler: &mut Compiler) -> Result<usize, NoCode> {
+    fn thunk(&self, compiler: &mut Compiler) -> Result<usize, CompileError> {
         if self.thunk.get().is_none() {
             let made = self.place(compiler.hot_thunk(self.hot.get()))?;
             // Another thread may have been quicker.
@@ -87,10 +92,10 @@ impl Baseline {
     }
 
     /// Puts code where it can run.
-    fn place(&self, code: Result<baseline::Code, baseline::Error>) -> Result<Placed, NoCode> {
+    fn place(&self, code: Result<baseline::Code, baseline::Error>) -> Result<Placed, CompileError> {
         let code = code.map_err(|error| describe(&error))?;
         let block = self.memory.allocate(&code.bytes, code.align);
-        let block = block.map_err(|error| NoCode::Failed(error.to_string()))?;
+        let block = block.map_err(|error| CompileError::Failed(error.to_string()))?;
         Ok(Placed { block, entry: code.entry })
     }
 
@@ -106,10 +111,10 @@ fn callee(unit: &Unit, id: FunctionId) -> baseline::Callee {
     }
 }
 
-fn describe(error: &baseline::Error) -> NoCode {
+fn describe(error: &baseline::Error) -> CompileError {
     match error.kind() {
-        ErrorKind::TooLarge => NoCode::TooLarge,
-        _ => NoCode::Failed(error.to_string()),
+        ErrorKind::TooLarge => CompileError::TooLarge,
+        _ => CompileError::Failed(error.to_string()),
     }
 }
 

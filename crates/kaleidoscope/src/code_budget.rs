@@ -1,7 +1,7 @@
 //! How much machine code an engine may have in memory.
 
 use crate::failure::Failure;
-use kaleidoscope_codegen::Code;
+use kaleidoscope_ir::compile::Code;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -8,8 +8,8 @@
 
 use crate::failure::panic_text;
 use crate::host::maths_entry;
-use kaleidoscope_codegen::{Backend, CodeGenerator, NoCode, Optimization, Settings};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{Backend, CodeGenerator, CompileError, Optimization, Settings};
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -65,7 +65,7 @@ struct Work {
 /// Something to do with a code generator, or with the reason why there is none.
 struct Job(Box<Task>);
 
-type Task = dyn FnOnce(Result<&mut dyn CodeGenerator, NoCode>) + Send;
+type Task = dyn FnOnce(Result<&mut dyn CodeGenerator, CompileError>) + Send;
 
 thread_local! {
     /// Whether this is a compile thread, of whatever engine.
@@ -88,11 +88,11 @@ impl CompileThreads {
     /// Has a code generator do something on its thread, and waits for it.
     pub(crate) fn run<T: Send + 'static>(
         &self,
-        task: impl FnOnce(&mut dyn CodeGenerator) -> Result<T, NoCode> + Send + 'static,
-    ) -> Result<T, NoCode> {
+        task: impl FnOnce(&mut dyn CodeGenerator) -> Result<T, CompileError> + Send + 'static,
+    ) -> Result<T, CompileError> {
         if COMPILES.get() {
             // What an observer asks for on a compile thread could be waited for by all of them.
-            return Err(NoCode::Failed("a compile thread cannot wait for code".to_owned()));
+            return Err(CompileError::Failed("a compile thread cannot wait for code".to_owned()));
         }
         let (reply, answer) = mpsc::sync_channel(1);
         let job = Job(Box::new(move |generator| {
@@ -110,8 +110,8 @@ impl CompileThreads {
     /// Has a code generator do something when there is nothing urgent, and does not wait for it. It may never come to pass.
     pub(crate) fn submit(
         &self,
-        task: impl FnOnce(Result<&mut dyn CodeGenerator, NoCode>) + Send + 'static,
-    ) -> Result<(), NoCode> {
+        task: impl FnOnce(Result<&mut dyn CodeGenerator, CompileError>) + Send + 'static,
+    ) -> Result<(), CompileError> {
         self.crew.take(|work| work.background.push_back(Job(Box::new(task))))
     }
 
@@ -162,7 +162,7 @@ impl Crew {
     }
 
     /// Takes a job, and sees to it that a thread comes for it.
-    fn take(self: &Arc<Self>, add: impl FnOnce(&mut Work)) -> Result<(), NoCode> {
+    fn take(self: &Arc<Self>, add: impl FnOnce(&mut Work)) -> Result<(), CompileError> {
         let mut work = self.work();
         if work.is_closed {
             return Err(ended());
@@ -177,7 +177,9 @@ impl Crew {
             match thread {
                 Ok(thread) => work.threads.push(thread),
                 Err(error) if work.threads.is_empty() => {
-                    return Err(NoCode::Failed(format!("the compile thread cannot be started: {error}")));
+                    return Err(CompileError::Failed(format!(
+                        "the compile thread cannot be started: {error}"
+                    )));
                 }
                 // The ones there are will have to do.
                 Err(_) => {}
@@ -242,12 +244,12 @@ impl fmt::Debug for Job {
     }
 }
 
-fn ended() -> NoCode {
-    NoCode::Failed("the compile threads have ended".to_owned())
+fn ended() -> CompileError {
+    CompileError::Failed("the compile threads have ended".to_owned())
 }
 
-fn panicked(payload: &(dyn Any + Send)) -> NoCode {
-    NoCode::Failed(format!("the code generator panicked: {}", panic_text(payload)))
+fn panicked(payload: &(dyn Any + Send)) -> CompileError {
+    CompileError::Failed(format!("the code generator panicked: {}", panic_text(payload)))
 }
 
 #[cfg(test)]

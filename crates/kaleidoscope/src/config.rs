@@ -3,7 +3,7 @@
 use crate::host::Registration;
 use crate::policy::Thresholds;
 use crate::{Engine, Error, Observer, Output, StandardOutput, Variable};
-use kaleidoscope_codegen::{Backend, Optimization};
+use kaleidoscope_ir::compile::{Backend, Optimization};
 use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;

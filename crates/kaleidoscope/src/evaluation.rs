@@ -7,10 +7,10 @@ use crate::interrupt::{Cause, Watch};
 use crate::jit::{Jit, Occasion, Source};
 use crate::shared::{Shared, stub_of};
 use crate::{Engine, Mode};
-use kaleidoscope_codegen::Unit;
-use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
-use kaleidoscope_lang::evaluate::{self, Environment, StackLimit};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::Unit;
+use kaleidoscope_ir::interpreter::{self, Environment, StackLimit};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::names::State;
 use std::sync::Arc;
 use std::time::Instant;
@@ -71,9 +71,9 @@ pub(crate) fn call_in_reference(
 ) -> Result<f64, Failure> {
     let reference = Reference { shared, watch };
     match reference.callee(function)? {
-        evaluate::Callee::Function(function) => reference.run(&function, args),
-        evaluate::Callee::Maths(maths) => Ok(reference.maths(maths, args)),
-        evaluate::Callee::Host => reference.host(function, args),
+        interpreter::Callee::Function(function) => reference.run(&function, args),
+        interpreter::Callee::Maths(maths) => Ok(reference.maths(maths, args)),
+        interpreter::Callee::Host => reference.host(function, args),
     }
 }
 
@@ -98,7 +98,7 @@ fn run_in(
     args: &[f64],
 ) -> Result<f64, Failure> {
     let limit = StackLimit { bytes: reference.shared.settings.stack_bytes };
-    evaluate::evaluate(environment, function, args, limit).map_err(|failure| {
+    interpreter::evaluate(environment, function, args, limit).map_err(|failure| {
         match (failure, reference.watch.cause()) {
             (Failure::Interrupted { inside }, Cause::DeadlinePassed) => Failure::TimedOut { inside },
             (failure, _) => failure,
@@ -109,18 +109,18 @@ fn run_in(
 impl Environment for Reference<'_> {
     type Trap = Failure;
 
-    fn callee(&self, id: FunctionId) -> Result<evaluate::Callee, Failure> {
+    fn callee(&self, id: FunctionId) -> Result<interpreter::Callee, Failure> {
         let mut program = self.shared.program();
         let first_call = program.note_call(id);
         if let Some(definition) = program.definition(id) {
             let function = Arc::clone(&definition.function);
             drop(program);
             self.shared.tell_first_call(first_call)?;
-            return Ok(evaluate::Callee::Function(function));
+            return Ok(interpreter::Callee::Function(function));
         }
         match program.names.state(id) {
-            State::Maths(maths) => Ok(evaluate::Callee::Maths(maths)),
-            State::Host => Ok(evaluate::Callee::Host),
+            State::Maths(maths) => Ok(interpreter::Callee::Maths(maths)),
+            State::Host => Ok(interpreter::Callee::Host),
             _ => Err(program.why_absent(id)),
         }
     }
@@ -171,26 +171,26 @@ impl Environment for Calls<'_> {
 
     /// A function that was never called runs here as well, if it has no loop: it may never be called again, and once
     /// through its operations takes less time than making code of them. Its second call finds that it needs code.
-    fn callee(&self, id: FunctionId) -> Result<evaluate::Callee, Failure> {
+    fn callee(&self, id: FunctionId) -> Result<interpreter::Callee, Failure> {
         let shared = self.reference.shared;
         let mut program = shared.program();
         loop {
             if let State::Maths(maths) = program.names.state(id) {
-                return Ok(evaluate::Callee::Maths(maths));
+                return Ok(interpreter::Callee::Maths(maths));
             }
             let definition = program.definition(id).filter(|definition| !definition.function.has_loops());
             let Some(function) = definition.map(|definition| Arc::clone(&definition.function)) else {
                 // To the evaluator what has code is foreign, and what cannot be called will say so.
-                return Ok(evaluate::Callee::Host);
+                return Ok(interpreter::Callee::Host);
             };
-            let Some(first_call) = program.note_call(id) else { return Ok(evaluate::Callee::Host) };
+            let Some(first_call) = program.note_call(id) else { return Ok(interpreter::Callee::Host) };
             let version = first_call.version;
             drop(program);
             shared.tell_first_call(Some(first_call))?;
             // Who was told may have defined it again.
             program = shared.program();
             if program.definition(id).is_some_and(|definition| definition.version == version) {
-                return Ok(evaluate::Callee::Function(function));
+                return Ok(interpreter::Callee::Function(function));
             }
         }
     }

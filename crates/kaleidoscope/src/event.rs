@@ -2,7 +2,7 @@
 //!
 //! Statistics ([`crate::Statistics`]) and traces are made of these and of nothing else.
 
-use kaleidoscope_codegen::{CompileTimes, Unit};
+use kaleidoscope_ir::compile::{CompileTimes, Unit};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Why an evaluation ended without a value, and what is said of it.
 
 use crate::event::BodyName;
-use kaleidoscope_codegen::NoCode;
+use kaleidoscope_ir::compile::CompileError;
+use kaleidoscope_ir::interpreter::Fault;
 use kaleidoscope_lang::diagnostic::{Code, Diagnostic};
-use kaleidoscope_lang::evaluate::Fault;
 use kaleidoscope_lang::source::Span;
 use std::any::Any;
 use std::error::Error;
@@ -38,7 +38,7 @@ pub(crate) enum Failure {
     /// A function of the host panicked.
     HostPanic { name: Arc<str>, text: String },
     /// No code could be made.
-    Compile { body: BodyName, reason: NoCode },
+    Compile { body: BodyName, reason: CompileError },
     /// The program names more functions than it may.
     TooManyFunctions,
     /// Code takes more memory than it may.
@@ -103,8 +103,8 @@ impl Failure {
             Self::HostPanic { name, text } => (Code::HostPanic, format!("`{name}` panicked: {text}")),
             Self::Compile { body, reason } => {
                 let code = match reason {
-                    NoCode::TooLarge => Code::CodeTooLarge,
-                    NoCode::Failed(_) => Code::CompileFailed,
+                    CompileError::TooLarge => Code::CodeTooLarge,
+                    CompileError::Failed(_) => Code::CompileFailed,
                 };
                 (code, format!("no code could be made for `{}`: {reason}", body.name))
             }

@@ -10,7 +10,7 @@ use crate::handle::Handle;
 use crate::{
     Arguments, CallError, Code, Color, Diagnostic, DynFunction, Engine, Error, Function, Source, render,
 };
-use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_ir::FunctionId;
 use kaleidoscope_lang::formula::read_formula;
 use kaleidoscope_lang::item::{Item, Read};
 use std::fmt;

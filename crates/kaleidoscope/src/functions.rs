@@ -3,7 +3,7 @@
 use crate::host::HostEntry;
 use crate::program::Program;
 use crate::{Engine, Error};
-use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_ir::FunctionId;
 use kaleidoscope_lang::names::State;
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use crate::interrupt::Watch;
 use crate::jit::Callable;
 use crate::shared::stub_of;
 use crate::{Engine, Error, Mode};
-use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_ir::FunctionId;
 use kaleidoscope_lang::names::Signature;
 use std::fmt;
 use std::sync::Arc;

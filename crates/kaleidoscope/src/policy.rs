@@ -6,8 +6,8 @@
 //! than it saves in long ones.
 
 use crate::Mode;
-use kaleidoscope_codegen::Limits;
-use kaleidoscope_lang::code::{Function, Op};
+use kaleidoscope_ir::compile::InliningBudget;
+use kaleidoscope_ir::{Function, Op};
 use std::time::Duration;
 
 /// How often code of 16 operations runs before better code is made. What has more operations takes longer to run, and is made
@@ -80,7 +80,7 @@ pub(crate) const TAIL_CALLS_AT_ONCE: u32 = 10_000;
 pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 1_000;
 
 /// How much hot code carries of what it calls.
-pub(crate) const LIMITS: Limits = Limits { callee_ops: 100, unit_ops: 1_000, recursion: 3 };
+pub(crate) const LIMITS: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 3 };
 
 /// What has run often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +140,8 @@ pub(crate) const MOST_CALLERS: usize = 1_000;
 
 /// How much code for rows carries of what it calls. What it carries whole it can compute many rows of at once, so it pays to carry
 /// large functions as well.
-pub(crate) const ROW_LIMITS: Limits = Limits { callee_ops: 1_000, unit_ops: 1_000, recursion: 3 };
+pub(crate) const ROW_LIMITS: InliningBudget =
+    InliningBudget { callee_ops: 1_000, unit_ops: 1_000, recursion: 3 };
 
 /// Rows that code makes which nothing can stop, before somebody looks whether it is to stop: less than a millisecond for most
 /// functions, and some milliseconds for those that call the slowest maths functions.

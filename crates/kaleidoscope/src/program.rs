@@ -6,9 +6,9 @@ use crate::event::BodyName;
 use crate::failure::Failure;
 use crate::host::{HostEntry, HostTable, PROVIDED_FUNCTIONS};
 use crate::{Error, Variable};
-use kaleidoscope_codegen::{Callee, Unit};
-use kaleidoscope_lang::code::{Function, FunctionId, HostVariable, Local, Op};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{Callee, Unit};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, Op};
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_native::HostStub;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -321,7 +321,7 @@ impl Program {
     pub(crate) fn variables_of(
         &self,
         function: &Function,
-    ) -> impl Iterator<Item = (HostVariable, kaleidoscope_codegen::Variable)> {
+    ) -> impl Iterator<Item = (HostVariable, kaleidoscope_ir::compile::Variable)> {
         let used = function.ops.iter().filter_map(|op| match *op {
             Op::GetHost(id) | Op::SetHost(id) => Some(id),
             _ => None,
@@ -329,7 +329,7 @@ impl Program {
         used.map(|id| {
             let name = Arc::clone(self.names.variable_name(id));
             let address = self.variable(id).address();
-            (id, kaleidoscope_codegen::Variable { name, address })
+            (id, kaleidoscope_ir::compile::Variable { name, address })
         })
     }
 

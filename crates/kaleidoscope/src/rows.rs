@@ -11,9 +11,11 @@ use crate::host::maths_entry;
 use crate::jit::{Body, BodyFacts, Jit, Made, RowsKey, WantedRows};
 use crate::policy::{self, RowsAdvice};
 use crate::shared::{Shared, stub_of};
-use kaleidoscope_codegen::{Callee, CodeGenerator, HotUnit, NoCode, Part, Rows, VectorMaths};
-use kaleidoscope_lang::code::{Arithmetic, FunctionId, Op};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{
+    Callee, CodeGenerator, CodeKind, CompileError, HotUnit, KernelKind, VectorMaths,
+};
+use kaleidoscope_ir::{Arithmetic, FunctionId, Op};
 use kaleidoscope_native::maths::VECTOR_LANES;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -67,7 +69,7 @@ impl Drop for Making {
 
 impl Making {
     /// Makes the code. `None` when there is nothing to make it of.
-    fn make(&self, generator: Result<&mut dyn CodeGenerator, NoCode>) -> Result<Option<Body>, Failure> {
+    fn make(&self, generator: Result<&mut dyn CodeGenerator, CompileError>) -> Result<Option<Body>, Failure> {
         let shared = &self.jit.source;
         shared.check_code()?;
         let program = shared.program();
@@ -75,11 +77,11 @@ impl Making {
             return Ok(None);
         };
         let root = Arc::new(unit);
-        let planned = plan(&program, &root, Part::Rows(Rows::Guarded), policy::ROW_LIMITS);
+        let planned = plan(&program, &root, CodeKind::Kernel(KernelKind::Guarded), policy::ROW_LIMITS);
         drop(program);
         let Some(Carrying { mut unit, carries, inlined }) = planned else { return Ok(None) };
         if is_plain(&unit) {
-            unit.part = Part::Rows(Rows::Plain);
+            unit.part = CodeKind::Kernel(KernelKind::Plain);
             if self.key.precision == Precision::Fast {
                 unit.vector_maths = vector_maths(&unit);
             }

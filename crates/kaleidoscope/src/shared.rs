@@ -11,8 +11,8 @@ use crate::interrupt::Interrupter;
 use crate::jit::{Body, BodyFacts, Heat, HostId, Hot, Jit, Made, Occasion, Source, Stop, StubId};
 use crate::program::{PROVIDED, Program};
 use crate::{Mode, background, policy};
-use kaleidoscope_codegen::{Callee, Code, Listing, NoCode, Optimization, Part, Unit};
-use kaleidoscope_lang::code::FunctionId;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::compile::{Callee, Code, CodeKind, CompileError, Listing, Optimization, Unit};
 use kaleidoscope_lang::names::State;
 use kaleidoscope_native::HostStub;
 use std::any::Any;
@@ -138,7 +138,7 @@ impl Shared {
         let facts = BodyFacts {
             function: unit.id.map(stub_of),
             name: BodyName::of(&unit),
-            made: Made::Compiled { tier, part: Part::Whole, times: code.times, bytes: code.bytes },
+            made: Made::Compiled { tier, part: CodeKind::Function, times: code.times, bytes: code.bytes },
             inlined: Arc::default(),
         };
         let body = Body::new(facts, unit.function.n_params, provided_in(&unit.callees).collect(), code);
@@ -149,7 +149,11 @@ impl Shared {
     }
 
     /// Code that counts if there is heat; if that cannot be, because it is too large, code that does not.
-    fn quick_code(&self, unit: &Unit, heat: Option<Arc<Heat>>) -> (Option<Arc<Heat>>, Result<Code, NoCode>) {
+    fn quick_code(
+        &self,
+        unit: &Unit,
+        heat: Option<Arc<Heat>>,
+    ) -> (Option<Arc<Heat>>, Result<Code, CompileError>) {
         match self.baseline.generate(unit, heat.as_deref().filter(|heat| heat.counts())) {
             Err(_) if heat.is_some() => (None, self.baseline.generate(unit, None)),
             code => (heat, code),
@@ -198,9 +202,9 @@ impl Shared {
         unit: Unit,
         listing: Listing,
         names: BTreeMap<FunctionId, String>,
-    ) -> Result<String, NoCode> {
+    ) -> Result<String, CompileError> {
         let Some(threads) = &self.compile_threads else {
-            return Err(NoCode::Failed("there is no LLVM here, whose listing it would be".to_owned()));
+            return Err(CompileError::Failed("there is no LLVM here, whose listing it would be".to_owned()));
         };
         threads.run(move |generator| generator.list(&unit, listing, &names))
     }

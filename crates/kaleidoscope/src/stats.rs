@@ -1,7 +1,7 @@
 //! What an engine did, in numbers: an observer that counts.
 
 use crate::event::{BodyName, Event, Observer, Tier};
-use kaleidoscope_codegen::CompileTimes;
+use kaleidoscope_ir::compile::CompileTimes;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -9,9 +9,9 @@ use kaleidoscope_tests::compare::compare;
 use kaleidoscope_tests::run::{Effect, Run, Setting, run};
 
 /// A text of the shape, with so many levels or terms.
-type Shape = fn(usize) -> String;
+type Facts = fn(usize) -> String;
 
-const SHAPES: &[(&str, Shape)] = &[
+const SHAPES: &[(&str, Facts)] = &[
     ("parentheses", |n| format!("{}1{}", "(".repeat(n), ")".repeat(n))),
     ("open parentheses", |n| "(".repeat(n)),
     ("terms", |n| format!("1{}", "+1".repeat(n))),
@@ -43,13 +43,13 @@ fn effects(name: &str, n: usize, run: Run) -> Vec<Effect> {
     effects
 }
 
-fn text(shape: Shape, n: usize) -> String {
+fn text(shape: Facts, n: usize) -> String {
     format!("{}; 4711;", shape(n))
 }
 
 /// What each shape of the size gives, which is the same in every mode.
 fn check(n: usize) -> Vec<(&'static str, Vec<Effect>)> {
-    let run_shape = |&(name, shape): &(&'static str, Shape)| {
+    let run_shape = |&(name, shape): &(&'static str, Facts)| {
         let run =
             compare(&text(shape, n)).unwrap_or_else(|difference| panic!("{name}, {n} times: {difference}"));
         (name, effects(name, n, run))

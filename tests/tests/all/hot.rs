@@ -7,11 +7,11 @@ mod turns;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use kaleidoscope_codegen::Limits;
-use kaleidoscope_lang::code::{Function, FunctionId, HostVariable, Op};
-use kaleidoscope_lang::evaluate::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::InliningBudget;
+use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable, Op};
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_lang::number;
 use kaleidoscope_lang::reader::Reader;
@@ -23,7 +23,7 @@ use kaleidoscope_tests::random::fresh_seed;
 use native::Native;
 
 /// What a unit may carry here: more than pays, so that much is tested.
-const LIMITS: Limits = Limits { callee_ops: 400, unit_ops: 3_000, recursion: 2 };
+const LIMITS: InliningBudget = InliningBudget { callee_ops: 400, unit_ops: 3_000, recursion: 2 };
 
 /// Seeds that are run each time, and how many fresh ones.
 const N_SAME: u64 = 40;

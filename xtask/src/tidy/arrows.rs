@@ -18,18 +18,18 @@ struct Row {
 }
 
 const ROWS: &[Row] = &[
-    Row { name: "kaleidoscope-lang", house: &[], llvm: false },
-    Row { name: "kaleidoscope-baseline", house: &["kaleidoscope-lang"], llvm: false },
+    Row { name: "kaleidoscope-lang", house: &["kaleidoscope-ir"], llvm: false },
+    Row { name: "kaleidoscope-baseline", house: &["kaleidoscope-ir", "kaleidoscope-lang"], llvm: false },
     Row { name: "kaleidoscope-native", house: &[], llvm: false },
     Row { name: "llvm-orc", house: &[], llvm: true },
-    Row { name: "kaleidoscope-codegen", house: &["kaleidoscope-lang"], llvm: false },
-    Row { name: "kaleidoscope-llvm", house: &["kaleidoscope-lang", "kaleidoscope-codegen"], llvm: true },
+    Row { name: "kaleidoscope-ir", house: &[], llvm: false },
+    Row { name: "kaleidoscope-llvm", house: &["kaleidoscope-lang", "kaleidoscope-ir"], llvm: true },
     Row {
         name: "kaleidoscope-orc",
-        house: &["kaleidoscope-lang", "kaleidoscope-codegen", "kaleidoscope-llvm", "llvm-orc"],
+        house: &["kaleidoscope-lang", "kaleidoscope-ir", "kaleidoscope-llvm", "llvm-orc"],
         llvm: false,
     },
-    Row { name: "kaleidoscope-plugin", house: &["kaleidoscope-lang", "kaleidoscope-codegen"], llvm: false },
+    Row { name: "kaleidoscope-plugin", house: &["kaleidoscope-lang", "kaleidoscope-ir"], llvm: false },
     Row {
         name: "kaleidoscope-llvm-plugin",
         house: &["kaleidoscope-orc", "kaleidoscope-plugin"],
@@ -39,7 +39,7 @@ const ROWS: &[Row] = &[
         name: "kaleidoscope",
         house: &[
             "kaleidoscope-lang",
-            "kaleidoscope-codegen",
+            "kaleidoscope-ir",
             "kaleidoscope-baseline",
             "kaleidoscope-native",
             "kaleidoscope-orc",

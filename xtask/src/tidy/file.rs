@@ -17,7 +17,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "crates/kaleidoscope-plugin/",
     "crates/kaleidoscope-capi/",
     "crates/kaleidoscope-llvm-plugin/",
-    "crates/kaleidoscope-codegen/src/lib.rs",
+    "crates/kaleidoscope-ir/src/compile.rs",
     "crates/kaleidoscope-orc/src/lib.rs",
     "crates/kaleidoscope/src/compile_threads/tests.rs",
     "crates/kaleidoscope/src/jit/install.rs",

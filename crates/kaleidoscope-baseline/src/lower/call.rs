@@ -5,8 +5,8 @@ mod tests;
 
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, types};
 use cranelift_codegen::isa::CallConv;
-use kaleidoscope_lang::code::FunctionId;
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::MathsFunction;
 
 use super::Lowering;
 use crate::Callee;

@@ -8,7 +8,7 @@ use cranelift_codegen::ir::{
     Signature, StackSlot, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
-use kaleidoscope_lang::code::{Function, Local};
+use kaleidoscope_ir::{Function, Local};
 
 use super::call::signature;
 use super::frame::Frame;

@@ -5,7 +5,7 @@
 //! nothing that blocks pass on: code that counts takes a fifth less time to make, and runs as fast.
 
 use cranelift_codegen::ir::{InstBuilder, StackSlot, Value, types};
-use kaleidoscope_lang::code::{Local, Op};
+use kaleidoscope_ir::{Local, Op};
 
 use super::Lowering;
 use super::thunk::{exchange, offset};

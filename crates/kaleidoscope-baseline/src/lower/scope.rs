@@ -1,7 +1,7 @@
 //! Which variables have a value at the current place, and where each was read last: what must be handed over when a
 //! loop is left for better code.
 
-use kaleidoscope_lang::code::{Function, Local};
+use kaleidoscope_ir::{Function, Local};
 
 pub(super) struct Scope {
     /// The variables that have been set in the brackets around the current place, in that order, parameters first.

@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{
     Value, types,
 };
 use cranelift_codegen::isa::CallConv;
-use kaleidoscope_lang::code::Local;
+use kaleidoscope_ir::Local;
 
 use super::call::signature;
 

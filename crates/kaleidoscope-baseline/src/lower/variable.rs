@@ -1,7 +1,7 @@
 //! Variables of the host: memory that other threads read and write meanwhile.
 
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
-use kaleidoscope_lang::code::HostVariable;
+use kaleidoscope_ir::HostVariable;
 
 use super::Lowering;
 

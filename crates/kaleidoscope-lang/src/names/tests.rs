@@ -2,11 +2,11 @@
 
 use super::nearest::n_slips;
 use super::{Names, State};
-use crate::code::FunctionId;
 use crate::item::Item;
-use crate::maths::MathsFunction;
 use crate::operator::Sign;
 use crate::reader::Reader;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::MathsFunction;
 
 /// Reads and commits all items of a text without mistakes.
 fn commit(names: &mut Names, text: &str) {

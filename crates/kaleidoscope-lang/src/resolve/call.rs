@@ -1,11 +1,11 @@
 //! Calls and names that are not there.
 
 use super::{Itself, Resolver};
-use crate::code::{FunctionId, Op};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::names::{Lookup, nearest};
 use crate::source::Span;
 use crate::syntax::Symbol;
+use kaleidoscope_ir::{FunctionId, Op};
 
 /// So many variables in scope, and so many of the host's, are compared with a name that is none of them.
 const MAX_COMPARED: usize = 256;

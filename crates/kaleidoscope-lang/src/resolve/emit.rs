@@ -1,7 +1,7 @@
 //! The operations of a function while they are made, with the height of the stack of values after the last of them.
 
-use crate::code::{Op, OpIdx};
 use crate::syntax::clear;
+use kaleidoscope_ir::{Op, OpIdx};
 
 #[derive(Debug, Default)]
 pub(super) struct Emitter {

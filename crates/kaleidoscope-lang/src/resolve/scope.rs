@@ -1,7 +1,7 @@
 //! The variables of one function: which are in scope, and the place that each has.
 
-use crate::code::Local;
 use crate::syntax::{MAX_KEPT, Symbol, clear};
+use kaleidoscope_ir::Local;
 
 /// A table from name to variable, and how to undo its changes in reverse.
 #[derive(Debug, Default)]

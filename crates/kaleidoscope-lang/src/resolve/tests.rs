@@ -1,9 +1,9 @@
 //! Tail calls, variables, mistakes in meaning, and the promises of the resolved form.
 
-use crate::code::{Function, Op};
 use crate::item::Item;
 use crate::reader::Reader;
 use crate::testing::{Dice, Session, check, rendered};
+use kaleidoscope_ir::{Function, Op};
 
 /// The function of the only definition or expression in the text.
 #[track_caller]

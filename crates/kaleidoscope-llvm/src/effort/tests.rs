@@ -1,7 +1,7 @@
 //! The limits, at shapes that LLVM is slow for.
 
 use super::{Effort, effort};
-use kaleidoscope_lang::code::{Arithmetic, Function, FunctionId, Local, Op, OpIdx};
+use kaleidoscope_ir::{Arithmetic, Function, FunctionId, Local, Op, OpIdx};
 
 const X: Local = Local::new(0);
 

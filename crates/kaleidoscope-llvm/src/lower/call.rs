@@ -1,15 +1,15 @@
 //! Calls, and what LLVM is told about the functions on both ends.
 
-use super::{Lowering, Operand, Part, built};
-use crate::{Callee, Rows, symbols};
+use super::{CodeKind, Lowering, Operand, built};
+use crate::{Callee, KernelKind, symbols};
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
 use inkwell::module::Linkage;
 use inkwell::types::FunctionType;
 use inkwell::values::{BasicMetadataValueEnum, BasicValue, FloatValue, FunctionValue, PointerValue};
 use inkwell::{AddressSpace, AtomicOrdering};
-use kaleidoscope_lang::code::FunctionId;
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::MathsFunction;
 
 impl<'cx> Lowering<'cx, '_> {
     /// A call: through the slot of the function, of a maths function, or one that goes on right here in a copy of the body. A function
@@ -62,7 +62,7 @@ impl<'cx> Lowering<'cx, '_> {
         {
             return self.remainder(args[0], divisor);
         }
-        if self.unit.part == Part::Rows(Rows::Plain) {
+        if self.unit.part == CodeKind::Kernel(KernelKind::Plain) {
             return self.call_host_maths(function, args);
         }
         let declared = self.maths_function(&symbols::maths(function), args.len());

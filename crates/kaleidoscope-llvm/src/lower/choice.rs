@@ -6,7 +6,7 @@
 //! stays one: where a select takes its place both sides are computed, which costs Collatz's sequence 60 %.
 
 use super::{HotUnit, Op};
-use kaleidoscope_lang::code::Arithmetic;
+use kaleidoscope_ir::Arithmetic;
 
 /// The most comparisons and choices that a branch of a select may hold.
 const MOST: usize = 8;

@@ -9,7 +9,7 @@ use super::{Lowering, Op, built};
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{IntValue, PhiValue};
 use inkwell::{FloatPredicate, IntPredicate};
-use kaleidoscope_lang::code::{Arithmetic, Function, Local};
+use kaleidoscope_ir::{Arithmetic, Function, Local};
 use std::ops::Range;
 
 /// From here on a double plus one may be the same double.

@@ -3,7 +3,7 @@
 
 use super::call::{body_attributes, signature};
 use super::frame::{Frame, shape};
-use super::{HotUnit, Local, LoopShape, Lowering, Part, built, choices};
+use super::{CodeKind, HotUnit, Local, LoopFacts, Lowering, built, choices};
 use inkwell::AddressSpace;
 use inkwell::attributes::AttributeLoc;
 use inkwell::context::Context;
@@ -22,8 +22,8 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     ) -> Self {
         let root = unit.instances[0].function;
         let signature = match unit.part {
-            Part::Whole => signature(cx, root.n_params as usize),
-            Part::Loop(_) | Part::Rows(_) => {
+            CodeKind::Function => signature(cx, root.n_params as usize),
+            CodeKind::Osr(_) | CodeKind::Kernel(_) => {
                 cx.void_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false)
             }
         };
@@ -56,9 +56,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let entry = lowering.append("entry");
         lowering.enter(entry);
         match unit.part {
-            Part::Whole => lowering.begin_function(),
-            Part::Loop(nth) => lowering.begin_loop(nth),
-            Part::Rows(_) => lowering.begin_rows(),
+            CodeKind::Function => lowering.begin_function(),
+            CodeKind::Osr(nth) => lowering.begin_loop(nth),
+            CodeKind::Kernel(_) => lowering.begin_rows(),
         }
         lowering
     }
@@ -74,7 +74,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
 
     /// Gets the variables from memory and stands before the loop.
     fn begin_loop(&mut self, nth: usize) {
-        let region = LoopShape::of(self.frame.function, nth).expect("the root has the loop of the entry");
+        let region = LoopFacts::of(self.frame.function, nth).expect("the root has the loop of the entry");
         let activation = self.activation();
         for variable in &region.variables {
             let name = self.frame.name_of(*variable);
@@ -92,13 +92,13 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     /// Ends the function behind the last operation.
     pub(super) fn end(mut self) {
         match self.unit.part {
-            Part::Whole | Part::Rows(_) if self.block.is_none() => {}
-            Part::Whole => {
+            CodeKind::Function | CodeKind::Kernel(_) if self.block.is_none() => {}
+            CodeKind::Function => {
                 let value = self.pop_number();
                 built(self.builder.build_return(Some(&value)));
             }
-            Part::Loop(nth) => {
-                let region = LoopShape::of(self.frame.function, nth).expect("it was there at the beginning");
+            CodeKind::Osr(nth) => {
+                let region = LoopFacts::of(self.frame.function, nth).expect("it was there at the beginning");
                 let activation = self.activation();
                 for variable in &self.frame.shape.assigned[region.bracket] {
                     let value = self.frame.variables[variable.index()];
@@ -106,7 +106,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
                 }
                 built(self.builder.build_return(None));
             }
-            Part::Rows(_) => self.end_rows(),
+            CodeKind::Kernel(_) => self.end_rows(),
         }
     }
 

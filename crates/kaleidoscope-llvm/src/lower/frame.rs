@@ -1,17 +1,17 @@
 //! The bodies that are being lowered: the root's, and in hot code those of the calls that have begun and not ended.
 
 use super::branch::Open;
-use super::{Local, Lowering, Op, Rc, Shape};
+use super::{Facts, Local, Lowering, Op, Rc};
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{FloatValue, PhiValue};
-use kaleidoscope_lang::code::Function;
+use kaleidoscope_ir::Function;
 use std::ops::Range;
 
 /// A copy of an instance, as far as it has been lowered.
 pub(super) struct Frame<'cx, 'a> {
     pub(super) instance: usize,
     pub(super) function: &'a Function,
-    pub(super) shape: Rc<Shape>,
+    pub(super) shape: Rc<Facts>,
     /// The operations that are left.
     pub(super) ops: Range<usize>,
     pub(super) variables: Vec<FloatValue<'cx>>,
@@ -27,7 +27,7 @@ impl<'cx, 'a> Frame<'cx, 'a> {
     pub(super) fn new(
         instance: usize,
         function: &'a Function,
-        shape: Rc<Shape>,
+        shape: Rc<Facts>,
         value: FloatValue<'cx>,
     ) -> Self {
         Self {
@@ -98,13 +98,13 @@ impl<'cx> Lowering<'cx, '_> {
         self.block = None;
     }
 
-    pub(super) fn shape_of(&mut self, instance: usize) -> Rc<Shape> {
+    pub(super) fn shape_of(&mut self, instance: usize) -> Rc<Facts> {
         let function = self.unit.instances[instance].function;
         let shape = self.shapes[instance].get_or_insert_with(|| shape(function));
         Rc::clone(shape)
     }
 }
 
-pub(super) fn shape(function: &Function) -> Rc<Shape> {
-    Rc::new(Shape::of(function, usize::MAX).expect("no number of phis is too large"))
+pub(super) fn shape(function: &Function) -> Rc<Facts> {
+    Rc::new(Facts::of(function, usize::MAX).expect("no number of phis is too large"))
 }

@@ -1,7 +1,7 @@
 //! The loop over the rows of a table, with the function and all that it carries inside: what a vectoriser wants to see.
 //!
 //! The loop counts in whole numbers and tests last. No column overlaps the results, which the loads and stores say by scopes of
-//! their own. In rows that are [`Plain`](Rows::Plain) maths functions are C's own, and where there are functions of the
+//! their own. In rows that are [`Plain`](KernelKind::Plain) maths functions are C's own, and where there are functions of the
 //! vector maths library, calls name them in LLVM's encoding of the vector function ABI: the vectoriser then has one call for
 //! several rows. Nothing but these calls may change a bit.
 
@@ -11,10 +11,10 @@ use crate::{arch, symbols};
 use inkwell::attributes::AttributeLoc;
 use inkwell::values::{BasicMetadataValueEnum, BasicValue, InstructionValue, PhiValue, PointerValue};
 use inkwell::{AddressSpace, IntPredicate};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
 
 #[cfg(doc)]
-use crate::Rows;
+use crate::KernelKind;
 
 /// The loop that all operations lie in.
 #[derive(Clone, Copy)]

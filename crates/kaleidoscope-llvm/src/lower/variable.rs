@@ -5,11 +5,11 @@
 //! in plain rows, lowering itself does.
 
 use super::{Lowering, Operand, built};
-use crate::{Part, Rows, Variable};
+use crate::{CodeKind, KernelKind, Variable};
 use inkwell::module::Linkage;
 use inkwell::values::{BasicValue, FloatValue, InstructionValue, PointerValue};
 use inkwell::{AddressSpace, AtomicOrdering};
-use kaleidoscope_lang::code::{HostVariable, Op};
+use kaleidoscope_ir::{HostVariable, Op};
 
 impl<'cx> Lowering<'cx, '_> {
     pub(super) fn get_host(&mut self, variable: HostVariable) {
@@ -25,7 +25,7 @@ impl<'cx> Lowering<'cx, '_> {
     pub(super) fn read_ahead(&mut self) {
         let ops = self.unit.instances.iter().flat_map(|instance| &*instance.function.ops);
         let assigns_any = ops.clone().any(|op| matches!(op, Op::SetHost(_)));
-        if self.unit.part != Part::Rows(Rows::Plain) || assigns_any {
+        if self.unit.part != CodeKind::Kernel(KernelKind::Plain) || assigns_any {
             return;
         }
         for op in ops {

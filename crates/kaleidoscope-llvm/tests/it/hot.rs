@@ -4,12 +4,12 @@
 
 use crate::program::{CONSTRUCTS, Program, compare_ir, oldest_machine, optimize};
 use inkwell::context::Context;
-use kaleidoscope_codegen::{Limits, Part, Rows, VectorMaths};
-use kaleidoscope_lang::code::{Function, Op};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{CodeKind, InliningBudget, KernelKind, VectorMaths};
+use kaleidoscope_ir::{Function, Op};
 use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, pipeline_hot, pipeline_rows, symbols};
 
-const LIMITS: Limits = Limits { callee_ops: 100, unit_ops: 1_000, recursion: 2 };
+const LIMITS: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 2 };
 
 /// What bodies meet in callers, beside what single functions have.
 const CALLS: &str = "
@@ -31,10 +31,10 @@ const CALLS: &str = "
 ";
 
 /// What a unit can be entered by.
-fn entries(function: &Function) -> Vec<Part> {
+fn entries(function: &Function) -> Vec<CodeKind> {
     let n_loops = function.ops.iter().filter(|op| matches!(op, Op::Loop)).count();
-    let rows = [Rows::Guarded, Rows::Plain].map(Part::Rows);
-    [Part::Whole].into_iter().chain((0..n_loops).map(Part::Loop)).chain(rows).collect()
+    let rows = [KernelKind::Guarded, KernelKind::Plain].map(CodeKind::Kernel);
+    [CodeKind::Function].into_iter().chain((0..n_loops).map(CodeKind::Osr)).chain(rows).collect()
 }
 
 #[test]
@@ -45,14 +45,18 @@ fn ir_is_as_expected() {
         let ir = |entry| {
             let cx = Context::create();
             let extension = match entry {
-                Part::Whole => "ll".to_owned(),
-                Part::Loop(nth) => format!("loop{nth}.ll"),
-                Part::Rows(_) => "rows.ll".to_owned(),
+                CodeKind::Function => "ll".to_owned(),
+                CodeKind::Osr(nth) => format!("loop{nth}.ll"),
+                CodeKind::Kernel(_) => "rows.ll".to_owned(),
             };
             (extension, program.lower_hot(&cx, function, entry, LIMITS).to_string())
         };
         // Rows differ in the names of maths functions only, and only those without loops and calls may be plain.
-        entries(function).into_iter().filter(|part| *part != Part::Rows(Rows::Plain)).map(ir).collect()
+        entries(function)
+            .into_iter()
+            .filter(|part| *part != CodeKind::Kernel(KernelKind::Plain))
+            .map(ir)
+            .collect()
     });
 }
 
@@ -66,7 +70,7 @@ fn every_construct_is_well_formed_at_every_entry() {
             for entry in entries(function) {
                 let cx = Context::create();
                 let passes = match entry {
-                    Part::Rows(_) => pipeline_rows(),
+                    CodeKind::Kernel(_) => pipeline_rows(),
                     _ => pipeline_hot(),
                 };
                 optimize(&program.lower_hot(&cx, function, entry, LIMITS), passes, &machine);
@@ -82,7 +86,7 @@ fn only_what_is_not_carried_is_called() {
     let cx = Context::create();
     let program = Program::read("def g(x) h(x) + x; def h(x) k(x); def f(x) g(x) * sqrt(x)");
     let function = program.functions.last().unwrap();
-    let ir = program.lower_hot(&cx, function, Part::Whole, LIMITS).to_string();
+    let ir = program.lower_hot(&cx, function, CodeKind::Function, LIMITS).to_string();
     assert!(ir.contains("k$slot") && !ir.contains("g$slot") && !ir.contains("h$slot"), "{ir}");
     let carried = program.plan(function, LIMITS).carried();
     let names: Vec<_> = carried.iter().map(|id| &*program.names.signature(*id).name).collect();
@@ -95,7 +99,7 @@ fn an_endless_loop_stays() {
     for turns in ["i < 1 / 0", "i < 0 / 0", "i < 1e300", "1"] {
         let cx = Context::create();
         let program = Program::read(&format!("def f(x) (for i = 0, {turns} in 0) + 1"));
-        let module = program.lower_hot(&cx, &program.functions[0], Part::Whole, LIMITS);
+        let module = program.lower_hot(&cx, &program.functions[0], CodeKind::Function, LIMITS);
         optimize(&module, pipeline_hot(), &machine);
         assert!(module.to_string().contains("label %loop"), "{turns}: {}", module.to_string());
     }
@@ -119,7 +123,7 @@ fn what_only_chooses_does_not_branch() {
         let cx = Context::create();
         let program = Program::read(&text(body));
         let function = program.functions.last().unwrap();
-        let module = program.lower_hot(&cx, function, Part::Whole, LIMITS);
+        let module = program.lower_hot(&cx, function, CodeKind::Function, LIMITS);
         optimize(&module, pipeline_hot(), &machine);
         let ir = module.to_string();
         assert_eq!(ir.matches("  br ").count(), n_branches, "{ir}");
@@ -127,11 +131,11 @@ fn what_only_chooses_does_not_branch() {
 }
 
 /// The optimised IR of a function's rows, on a machine whose vectors have two doubles.
-fn rows(text: &str, rows: Rows, vector_maths: &[VectorMaths]) -> String {
+fn rows(text: &str, rows: KernelKind, vector_maths: &[VectorMaths]) -> String {
     let cx = Context::create();
     let program = Program::read(text);
     let function = program.functions.last().unwrap();
-    let module = program.lower_unit(&cx, function, Part::Rows(rows), LIMITS, vector_maths);
+    let module = program.lower_unit(&cx, function, CodeKind::Kernel(rows), LIMITS, vector_maths);
     optimize(&module, pipeline_rows(), &oldest_machine());
     module.to_string()
 }
@@ -139,7 +143,7 @@ fn rows(text: &str, rows: Rows, vector_maths: &[VectorMaths]) -> String {
 #[test]
 fn rows_are_computed_several_at_once() {
     let text = "def g(x) if x < 1 then x else x * 3; def f(x y) g(x) * y + g(y) - 1";
-    let ir = rows(text, Rows::Plain, &[]);
+    let ir = rows(text, KernelKind::Plain, &[]);
     assert!(ir.contains("fmul <2 x double>"), "{ir}");
     // No column overlaps the results, so nobody looks whether one does.
     assert!(!ir.contains("memcheck"), "{ir}");
@@ -149,12 +153,12 @@ fn rows_are_computed_several_at_once() {
 #[test]
 fn variables_of_the_host_are_read_once_for_plain_rows_that_assign_none() {
     let text = "def g(x) x * t + t; def f(x) g(x) + t";
-    let ir = rows(text, Rows::Plain, &[]);
+    let ir = rows(text, KernelKind::Plain, &[]);
     assert_eq!(ir.matches("load atomic double").count(), 1, "{ir}");
     assert!(ir.contains("fmul <2 x double>"), "{ir}");
-    let ir = rows(text, Rows::Guarded, &[]);
+    let ir = rows(text, KernelKind::Guarded, &[]);
     assert_eq!(ir.matches("load atomic double").count(), 3, "{ir}");
-    let ir = rows("def f(x) (t = t + x) * t", Rows::Plain, &[]);
+    let ir = rows("def f(x) (t = t + x) * t", KernelKind::Plain, &[]);
     assert_eq!(ir.matches("load atomic double").count(), 2, "{ir}");
     assert!(!ir.contains("x double>"), "{ir}");
 }
@@ -162,14 +166,14 @@ fn variables_of_the_host_are_read_once_for_plain_rows_that_assign_none() {
 #[test]
 fn maths_functions_are_called_one_by_one_unless_there_are_others() {
     let text = "def f(x y) sin(x) + x ^ y";
-    let strict = rows(text, Rows::Plain, &[]);
+    let strict = rows(text, KernelKind::Plain, &[]);
     assert!(strict.contains("double @\"libm$sin\"(double") && !strict.contains("@\"maths$"), "{strict}");
     assert!(!strict.contains("x double>"), "{strict}");
-    let guarded = rows(text, Rows::Guarded, &[]);
+    let guarded = rows(text, KernelKind::Guarded, &[]);
     assert!(guarded.contains("double @\"maths$sin\"(double") && !guarded.contains("@\"libm$"), "{guarded}");
 
     let vector = |function| VectorMaths { function, lanes: 2, address: 0 };
-    let fast = rows(text, Rows::Plain, &[vector(MathsFunction::Sin), vector(MathsFunction::Pow)]);
+    let fast = rows(text, KernelKind::Plain, &[vector(MathsFunction::Sin), vector(MathsFunction::Pow)]);
     for (function, lanes) in [(MathsFunction::Sin, 2), (MathsFunction::Pow, 2)] {
         let call = format!("call <2 x double> @\"{}\"(<2 x double>", symbols::vector_maths(function, lanes));
         assert!(fast.contains(&call), "{call} in {fast}");
@@ -179,11 +183,11 @@ fn maths_functions_are_called_one_by_one_unless_there_are_others() {
 
 /// How many copies of `body` the limits allow in the function defined last.
 #[track_caller]
-fn check_copies(text: &str, limits: Limits, body: &str, expected: usize) {
+fn check_copies(text: &str, limits: InliningBudget, body: &str, expected: usize) {
     let cx = Context::create();
     let program = Program::read(text);
     let function = program.functions.last().unwrap();
-    let ir = program.lower_hot(&cx, function, Part::Whole, limits).to_string();
+    let ir = program.lower_hot(&cx, function, CodeKind::Function, limits).to_string();
     assert_eq!(ir.matches(body).count(), expected, "{ir}");
 }
 
@@ -191,25 +195,25 @@ fn check_copies(text: &str, limits: Limits, body: &str, expected: usize) {
 fn limits_hold() {
     let fib = "def fib(n) if n < 2 then n else fib(n - 1) + fib(n - 2)";
     for (recursion, expected) in [(0, 1), (1, 3), (2, 7), (3, 15)] {
-        check_copies(fib, Limits { recursion, ..LIMITS }, "fcmp ult", expected);
+        check_copies(fib, InliningBudget { recursion, ..LIMITS }, "fcmp ult", expected);
     }
     let n_ops = Program::read(fib).functions[0].ops.len();
-    let deep = Limits { recursion: 9, ..LIMITS };
-    check_copies(fib, Limits { unit_ops: 7 * n_ops, ..deep }, "fcmp ult", 7);
-    check_copies(fib, Limits { unit_ops: 7 * n_ops - 1, ..deep }, "fcmp ult", 3);
-    check_copies(fib, Limits { callee_ops: n_ops, ..LIMITS }, "fcmp ult", 7);
-    check_copies(fib, Limits { callee_ops: n_ops - 1, ..LIMITS }, "fcmp ult", 1);
+    let deep = InliningBudget { recursion: 9, ..LIMITS };
+    check_copies(fib, InliningBudget { unit_ops: 7 * n_ops, ..deep }, "fcmp ult", 7);
+    check_copies(fib, InliningBudget { unit_ops: 7 * n_ops - 1, ..deep }, "fcmp ult", 3);
+    check_copies(fib, InliningBudget { callee_ops: n_ops, ..LIMITS }, "fcmp ult", 7);
+    check_copies(fib, InliningBudget { callee_ops: n_ops - 1, ..LIMITS }, "fcmp ult", 1);
 }
 
 #[test]
 fn effort_counts_every_copy() {
     let program = Program::read("def f(x) f(x) + f(x) + f(x) + f(x)");
-    let limits = |recursion| Limits { callee_ops: usize::MAX, unit_ops: usize::MAX, recursion };
+    let limits = |recursion| InliningBudget { callee_ops: usize::MAX, unit_ops: usize::MAX, recursion };
     let effort = |recursion| {
         let plan = program.plan(&program.functions[0], limits(recursion));
         let callees = |_| unreachable!("nothing is lowered");
         let instances = plan.instances();
-        let part = Part::Whole;
+        let part = CodeKind::Function;
         effort_hot(&HotUnit {
             symbol: "f",
             instances: &instances,

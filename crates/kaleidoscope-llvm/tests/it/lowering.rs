@@ -5,7 +5,7 @@
 use crate::program::{CONSTRUCTS, LEVELS, Program, compare_ir, oldest_machine, optimize};
 use inkwell::context::Context;
 use inkwell::targets::FileType;
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_llvm::{
     Callee, Effort, OptLevel, Unit, Variable, effort, lower, pipeline, pipeline_hot, symbols,
 };

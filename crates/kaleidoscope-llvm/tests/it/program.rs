@@ -5,8 +5,8 @@ use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
-use kaleidoscope_codegen::{Limits, Part, Plan, VectorMaths};
-use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
+use kaleidoscope_ir::compile::{CodeKind, InliningBudget, InliningPlan, VectorMaths};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{Names, Signature, State};
 use kaleidoscope_lang::reader::Reader;
@@ -65,8 +65,8 @@ impl Program {
         &self,
         cx: &'cx Context,
         function: &Arc<Function>,
-        part: Part,
-        limits: Limits,
+        part: CodeKind,
+        limits: InliningBudget,
     ) -> Module<'cx> {
         self.lower_unit(cx, function, part, limits, &[])
     }
@@ -76,8 +76,8 @@ impl Program {
         &self,
         cx: &'cx Context,
         function: &Arc<Function>,
-        part: Part,
-        limits: Limits,
+        part: CodeKind,
+        limits: InliningBudget,
         vector_maths: &[VectorMaths],
     ) -> Module<'cx> {
         let plan = self.plan(function, limits);
@@ -97,9 +97,9 @@ impl Program {
         verified(lower_hot(cx, &unit))
     }
 
-    pub(crate) fn plan(&self, function: &Arc<Function>, limits: Limits) -> Plan {
+    pub(crate) fn plan(&self, function: &Arc<Function>, limits: InliningBudget) -> InliningPlan {
         let id = self.names.current(&function.name);
-        Plan::new(id, Arc::clone(function), limits, |id| {
+        InliningPlan::new(id, Arc::clone(function), limits, |id| {
             let Signature { name, arity } = self.names.signature(id);
             let has_body = |function: &&Arc<Function>| function.name == *name && function.n_params == *arity;
             self.functions.iter().find(has_body).cloned()

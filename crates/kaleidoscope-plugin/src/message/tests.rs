@@ -1,12 +1,12 @@
 //! The encoding of messages, pinned: if this fails, the version in `interface.rs` goes up by one.
 
 use super::{Answer, Request, read, write};
-use kaleidoscope_codegen::{
-    Callee, CompileTimes, HotUnit, Limits, Listing, NoCode, Optimization, Part, Plan, Rows, Settings, Unit,
-    Variable, VectorMaths,
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{
+    Callee, CodeKind, CompileError, CompileTimes, HotUnit, InliningBudget, InliningPlan, KernelKind, Listing,
+    Optimization, Settings, Unit, Variable, VectorMaths,
 };
-use kaleidoscope_lang::code::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,14 +70,15 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn requests_are_written_as_ever_and_read_back() {
     let unit = unit();
-    let limits = Limits { callee_ops: 100, unit_ops: 100, recursion: 1 };
-    let plan = Plan::new(None, Arc::clone(&unit.function), limits, |_| Some(Arc::clone(&unit.function)));
+    let limits = InliningBudget { callee_ops: 100, unit_ops: 100, recursion: 1 };
+    let plan =
+        InliningPlan::new(None, Arc::clone(&unit.function), limits, |_| Some(Arc::clone(&unit.function)));
     let hot = HotUnit {
         root: Arc::new(unit.clone()),
         callees: unit.callees.clone(),
         variables: unit.variables.clone(),
         plan,
-        part: Part::Loop(1),
+        part: CodeKind::Osr(1),
         vector_maths: vec![VectorMaths { function: MathsFunction::Sin, lanes: 8, address: 0x24 }],
     };
     let names = BTreeMap::from([(FunctionId::new(7), "g".to_owned())]);
@@ -92,7 +93,8 @@ fn requests_are_written_as_ever_and_read_back() {
         let again: Request<'_> = read(&bytes).unwrap();
         assert_eq!(format!("{again:?}"), format!("{request:?}"));
     }
-    let parts = [Part::Whole, Part::Rows(Rows::Guarded), Part::Rows(Rows::Plain)];
+    let parts =
+        [CodeKind::Function, CodeKind::Kernel(KernelKind::Guarded), CodeKind::Kernel(KernelKind::Plain)];
     assert_eq!(parts.map(|part| hex(&write(&part))), ["00", "0200", "0201"]);
 }
 
@@ -102,8 +104,8 @@ fn answers_and_settings_are_written_as_ever_and_read_back() {
     let answers: [super::Result<Answer>; 4] = [
         Ok(Answer::Code { address: 0x1234, bytes: 500, times, keep: 0x5678 }),
         Ok(Answer::Text("ret".to_owned())),
-        Err(NoCode::TooLarge),
-        Err(NoCode::Failed("no".to_owned())),
+        Err(CompileError::TooLarge),
+        Err(CompileError::Failed("no".to_owned())),
     ];
     let expected = ["0000b424f40300000000000000000102f8ac01", "000103726574", "0100", "0101026e6f"];
     for (answer, expected) in answers.iter().zip(expected) {
@@ -122,7 +124,7 @@ fn answers_and_settings_are_written_as_ever_and_read_back() {
 fn garbled_bytes_are_an_error() {
     let bytes = write(&Request::Generate(Cow::Owned(unit())));
     for len in 0..bytes.len() {
-        let Err(NoCode::Failed(reason)) = read::<Request<'_>>(&bytes[..len]) else {
+        let Err(CompileError::Failed(reason)) = read::<Request<'_>>(&bytes[..len]) else {
             panic!("{len} of {} bytes were read", bytes.len());
         };
         assert!(reason.contains("garbled"), "{reason}");

@@ -3,10 +3,10 @@
 use super::interface;
 use crate::interface::Interface;
 use crate::remote::Remote;
-use kaleidoscope_codegen::{
-    Backend, Code, CodeGenerator, CompileTimes, HotUnit, Listing, NoCode, Optimization, Settings, Unit,
+use kaleidoscope_ir::compile::{
+    Backend, Code, CodeGenerator, CompileError, CompileTimes, HotUnit, Listing, Optimization, Settings, Unit,
 };
-use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use kaleidoscope_ir::{Function, FunctionId, Op};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,9 +42,9 @@ impl Drop for Counted {
 }
 
 impl Backend for Given {
-    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode> {
+    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
         match settings.optimization {
-            Optimization::None => Err(NoCode::Failed("none here".to_owned())),
+            Optimization::None => Err(CompileError::Failed("none here".to_owned())),
             Optimization::Less => panic!("no start"),
             _ => Ok(Box::new(Generator { _counted: Counted::new(&N_GENERATORS) })),
         }
@@ -57,7 +57,7 @@ extern "C" fn triple(x: f64) -> f64 {
 
 // SAFETY: for every unit of the tests there is a function of one parameter, which is part of the program.
 unsafe impl CodeGenerator for Generator {
-    fn generate(&mut self, unit: &Unit) -> Result<Code, NoCode> {
+    fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError> {
         assert_eq!(unit.function.n_params, 1, "one parameter");
         Ok(Code {
             address: triple as *const () as usize,
@@ -67,8 +67,8 @@ unsafe impl CodeGenerator for Generator {
         })
     }
 
-    fn generate_hot(&mut self, _: &HotUnit) -> Result<Code, NoCode> {
-        Err(NoCode::TooLarge)
+    fn generate_hot(&mut self, _: &HotUnit) -> Result<Code, CompileError> {
+        Err(CompileError::TooLarge)
     }
 
     fn list(
@@ -76,12 +76,12 @@ unsafe impl CodeGenerator for Generator {
         unit: &Unit,
         listing: Listing,
         names: &BTreeMap<FunctionId, String>,
-    ) -> Result<String, NoCode> {
+    ) -> Result<String, CompileError> {
         Ok(format!("{listing:?} of {}: {names:?}", unit.function.name))
     }
 }
 
-fn start(optimization: Optimization) -> Result<Remote, NoCode> {
+fn start(optimization: Optimization) -> Result<Remote, CompileError> {
     // SAFETY: the interface is that of a backend of this program.
     unsafe {
         Remote::start(&INTERFACE, &Settings { optimization, maths: Vec::new(), host_maths: Vec::new() })
@@ -106,10 +106,10 @@ fn unit(n_params: u32) -> Unit {
 }
 
 #[track_caller]
-fn check_failed<T>(result: Result<T, NoCode>, expected: &str) {
+fn check_failed<T>(result: Result<T, CompileError>, expected: &str) {
     match result {
-        Err(NoCode::Failed(reason)) => assert_eq!(reason, expected),
-        Err(NoCode::TooLarge) => panic!("too large"),
+        Err(CompileError::Failed(reason)) => assert_eq!(reason, expected),
+        Err(CompileError::TooLarge) => panic!("too large"),
         Ok(_) => panic!("there is something"),
     }
 }

@@ -2,10 +2,10 @@
 
 use super::CompileThreads;
 use crate::{Engine, Mode};
-use kaleidoscope_codegen::{
-    Backend, Code, CodeGenerator, HotUnit, Listing, NoCode, Optimization, Settings, Unit,
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::compile::{
+    Backend, Code, CodeGenerator, CompileError, HotUnit, Listing, Optimization, Settings, Unit,
 };
-use kaleidoscope_lang::code::FunctionId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -30,15 +30,15 @@ fn a_code_generator_that_cannot_be_had_is_an_error_each_time() {
     let threads = threads(None, 1);
     for _ in 0..2 {
         let result = threads.run(|_| Ok(()));
-        assert!(matches!(result, Err(NoCode::Failed(reason)) if reason == "none here"));
+        assert!(matches!(result, Err(CompileError::Failed(reason)) if reason == "none here"));
     }
 }
 
 #[test]
 fn a_panic_in_a_task_is_an_error_and_the_thread_goes_on() {
     let threads = threads(Some(Nothing), 2);
-    let result = threads.run(|_| -> Result<(), NoCode> { panic!("too much") });
-    assert!(matches!(result, Err(NoCode::Failed(reason)) if reason.contains("too much")));
+    let result = threads.run(|_| -> Result<(), CompileError> { panic!("too much") });
+    assert!(matches!(result, Err(CompileError::Failed(reason)) if reason.contains("too much")));
     assert!(threads.run(|_| Ok(())).is_ok());
 }
 
@@ -81,7 +81,7 @@ fn what_is_waited_for_comes_first_and_then_what_was_asked_for_last() {
 fn a_compile_thread_does_not_wait_for_itself() {
     let threads = threads(Some(Nothing), 1);
     let inner = threads.clone();
-    assert!(matches!(threads.run(move |_| inner.run(|_| Ok(()))), Err(NoCode::Failed(_))));
+    assert!(matches!(threads.run(move |_| inner.run(|_| Ok(()))), Err(CompileError::Failed(_))));
 }
 
 fn threads(generator: Option<Nothing>, most_threads: usize) -> CompileThreads {
@@ -92,11 +92,11 @@ fn threads(generator: Option<Nothing>, most_threads: usize) -> CompileThreads {
 struct Given(Option<Nothing>);
 
 impl Backend for Given {
-    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode> {
+    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
         assert_eq!(settings.optimization, Optimization::None);
         match self.0 {
             Some(nothing) => Ok(Box::new(nothing)),
-            None => Err(NoCode::Failed("none here".to_owned())),
+            None => Err(CompileError::Failed("none here".to_owned())),
         }
     }
 }
@@ -107,15 +107,20 @@ struct Nothing;
 // SAFETY: it makes no code.
 #[allow(unsafe_code, reason = "who makes code vouches for it")]
 unsafe impl CodeGenerator for Nothing {
-    fn generate(&mut self, _: &Unit) -> Result<Code, NoCode> {
-        Err(NoCode::TooLarge)
+    fn generate(&mut self, _: &Unit) -> Result<Code, CompileError> {
+        Err(CompileError::TooLarge)
     }
 
-    fn generate_hot(&mut self, _: &HotUnit) -> Result<Code, NoCode> {
-        Err(NoCode::TooLarge)
+    fn generate_hot(&mut self, _: &HotUnit) -> Result<Code, CompileError> {
+        Err(CompileError::TooLarge)
     }
 
-    fn list(&mut self, _: &Unit, _: Listing, _: &BTreeMap<FunctionId, String>) -> Result<String, NoCode> {
-        Err(NoCode::TooLarge)
+    fn list(
+        &mut self,
+        _: &Unit,
+        _: Listing,
+        _: &BTreeMap<FunctionId, String>,
+    ) -> Result<String, CompileError> {
+        Err(CompileError::TooLarge)
     }
 }

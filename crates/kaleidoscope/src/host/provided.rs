@@ -1,7 +1,7 @@
 //! The functions of the host that every program knows: `putchard`, `printd`, and C's maths library.
 
 use crate::Output;
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_lang::number;
 use kaleidoscope_native::maths::{self, MathsEntry};
 use std::io;

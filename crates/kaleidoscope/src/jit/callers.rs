@@ -18,7 +18,7 @@ use super::state::State;
 use super::tiers::Hot;
 use super::{Source, StubId, Table};
 use crate::policy::{MOST_CALLERS, MOST_UNCOUNTED, can_be_carried, makes_hot};
-use kaleidoscope_codegen::{Part, Unit};
+use kaleidoscope_ir::compile::{CodeKind, Unit};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -59,7 +59,7 @@ impl<S: Source> Jit<S> {
     /// What is to be made better now that this function is hot: itself, or a caller that will carry it. None while such a caller
     /// is in the making; then, as when a caller is made better, the function counts anew, and is hot again if that did not help.
     pub(super) fn root_of(&self, heat: &Arc<Heat>, counter: Counter) -> Option<Hot> {
-        if heat.stage(Part::Whole) != Stage::Cool {
+        if heat.stage(CodeKind::Function) != Stage::Cool {
             return None;
         }
         let n_runs = heat.threshold(counter);
@@ -92,13 +92,13 @@ impl Table {
         n_runs: i64,
         stub_of: impl Fn(&Unit) -> Option<StubId>,
     ) -> Option<Hot> {
-        let mut root = Hot { heat: Arc::clone(heat), part: Part::Whole };
+        let mut root = Hot { heat: Arc::clone(heat), part: CodeKind::Function };
         let mut n_runs = n_runs;
         let mut seen = HashSet::from([heat.number()]);
-        while let (Part::Whole, Some(callee)) = (root.part, stub_of(&root.heat.unit))
+        while let (CodeKind::Function, Some(callee)) = (root.part, stub_of(&root.heat.unit))
             && can_be_carried(&root.heat.unit.function)
         {
-            let mut most: Option<(&Arc<Heat>, Part, i64)> = None;
+            let mut most: Option<(&Arc<Heat>, CodeKind, i64)> = None;
             // The function, and those by which others call it that do not count.
             let mut callees = vec![callee];
             while let Some(callee) = callees.pop() {

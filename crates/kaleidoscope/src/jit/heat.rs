@@ -6,8 +6,8 @@
 use super::{Body, StubId};
 use crate::policy::{TAIL_CALLS_AT_ONCE, TURNS_BETWEEN_LOOKS, Thresholds, Trip};
 use kaleidoscope_baseline::n_cells;
-use kaleidoscope_codegen::{Callee, Part, Unit};
-use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use kaleidoscope_ir::compile::{Callee, CodeKind, Unit};
+use kaleidoscope_ir::{Function, FunctionId, Op};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -238,9 +238,13 @@ impl Heat {
 
     /// The parts of this code that calls of the function are in, the largest first: how often each has run since it began to
     /// count, and whether it was asked for.
-    pub(super) fn parts_that_call(&self, callee: StubId) -> impl Iterator<Item = (Part, i64, Stage)> + '_ {
+    pub(super) fn parts_that_call(
+        &self,
+        callee: StubId,
+    ) -> impl Iterator<Item = (CodeKind, i64, Stage)> + '_ {
         let n_counted = |n: i64, cell: usize| n - self.cells[cell].load(Ordering::Relaxed);
-        let whole = self.unit.id.map(|_| (Part::Whole, n_counted(self.n_entries, 0), self.request.stage()));
+        let whole =
+            self.unit.id.map(|_| (CodeKind::Function, n_counted(self.n_entries, 0), self.request.stage()));
         // Loops are numbered by where they begin, so that one is before those inside it.
         let mut around = BTreeSet::new();
         for calls in self.calls_of(callee) {
@@ -251,7 +255,7 @@ impl Heat {
         }
         let loops = around.into_iter().map(move |nth| {
             let of_loop = &self.loops[nth];
-            (Part::Loop(nth), n_counted(of_loop.n_turns, 1 + 2 * nth), of_loop.request.stage())
+            (CodeKind::Osr(nth), n_counted(of_loop.n_turns, 1 + 2 * nth), of_loop.request.stage())
         });
         whole.into_iter().chain(loops)
     }
@@ -287,24 +291,24 @@ impl Heat {
     }
 
     /// Whether better code for this part is to be asked for now, which happens once.
-    pub(crate) fn ask(&self, part: Part) -> bool {
+    pub(crate) fn ask(&self, part: CodeKind) -> bool {
         self.request(part).ask()
     }
 
     /// How far the request for better code of this part has come.
-    pub(super) fn stage(&self, part: Part) -> Stage {
+    pub(super) fn stage(&self, part: CodeKind) -> Stage {
         self.request(part).stage()
     }
 
     /// Nothing more is to be asked for: better code is there, or it could not be made.
-    pub(super) fn end(&self, part: Part) {
+    pub(super) fn end(&self, part: CodeKind) {
         self.request(part).set(Stage::Ended);
     }
 
-    fn request(&self, part: Part) -> &Request {
+    fn request(&self, part: CodeKind) -> &Request {
         match part {
-            Part::Loop(nth) => &self.loops[nth].request,
-            Part::Whole | Part::Rows(_) => &self.request,
+            CodeKind::Osr(nth) => &self.loops[nth].request,
+            CodeKind::Function | CodeKind::Kernel(_) => &self.request,
         }
     }
 

@@ -4,7 +4,7 @@
 //!
 //! 1. The code of a [`Body`] follows the C calling convention for `arity` doubles returning a double, leaves callee-saved
 //!    registers as it found them, and stays where it is until the body's `code` is dropped. Whoever makes a body
-//!    vouches for that: code generators (see [`kaleidoscope_codegen::CodeGenerator`]), which get the arity from the same resolved
+//!    vouches for that: code generators (see [`kaleidoscope_ir::compile::CodeGenerator`]), which get the arity from the same resolved
 //!    function, and host stubs.
 //! 2. A body is put only behind the stub of its own function, and a function has one arity for ever.
 //! 3. A body is dropped only when its stub points elsewhere and no evaluation is inside ([`super::epochs`]), or when it
@@ -17,7 +17,7 @@
 //!    resolved function as the code that counts there: code for `fn(*mut f64)`, over as many doubles as the function has variables.
 //!    It is retired like any other body, and the counters live as long as the body that counts.
 //! 8. A [`RowsCode`] is got inside of the engine that has it, and run before that is left: the body is not freed until then. It is
-//!    code for `fn(*const Table)`, over as many columns as the function has parameters.
+//!    code for `fn(*const KernelTable)`, over as many columns as the function has parameters.
 //! 9. The address that a code generator is given for a variable of the host is that of the double of a [`crate::Variable`], which the
 //!    program keeps as long as the engine, and all access to which is atomic.
 #![allow(unsafe_code)]
@@ -26,7 +26,7 @@ use super::state::Entry;
 use super::{CodeAddress, Function, Heat, HostId, Jit, Source, StubId, Trap};
 use crate::event::{BodyName, Tier};
 use crate::policy::ROWS_BETWEEN_STOPS;
-use kaleidoscope_codegen::{Code, CompileTimes, Part, Rows, Table};
+use kaleidoscope_ir::compile::{Code, CodeKind, CompileTimes, KernelKind, KernelTable};
 use kaleidoscope_native::{GuardedScope, Runtime, Stub};
 use std::any::Any;
 use std::fmt;
@@ -86,7 +86,7 @@ pub(crate) struct RowsCode {
     address: CodeAddress,
     arity: u32,
     version: u32,
-    rows: Rows,
+    rows: KernelKind,
 }
 
 impl RowsCode {
@@ -105,17 +105,17 @@ impl RowsCode {
         assert!(columns.len() == self.arity as usize, "there is a column for each parameter");
         assert!(columns.iter().all(|column| column.len() == out.len()), "columns are as long as the results");
         // What nothing stops is done little by little.
-        let most = if self.rows == Rows::Plain { ROWS_BETWEEN_STOPS } else { out.len().max(1) };
+        let most = if self.rows == KernelKind::Plain { ROWS_BETWEEN_STOPS } else { out.len().max(1) };
         let mut starts: Vec<*const f64> = Vec::with_capacity(columns.len());
         for (nth, out) in out.chunks_mut(most).enumerate() {
             starts.clear();
             starts.extend(columns.iter().map(|column| column[nth * most..].as_ptr()));
-            let table = Table { columns: starts.as_ptr(), out: out.as_mut_ptr(), n_rows: out.len() };
+            let table = KernelTable { columns: starts.as_ptr(), out: out.as_mut_ptr(), n_rows: out.len() };
             match self.rows {
                 // SAFETY: promise 8; the columns have been checked, there is a row, and the results are borrowed for writing.
-                Rows::Guarded => unsafe { scope.call_with_pointer(self.address, &raw const table) },
-                // SAFETY: as above. What `Rows::Plain` promises is what this asks.
-                Rows::Plain => unsafe { scope.call_unguarded(self.address, &raw const table) },
+                KernelKind::Guarded => unsafe { scope.call_with_pointer(self.address, &raw const table) },
+                // SAFETY: as above. What `KernelKind::Plain` promises is what this asks.
+                KernelKind::Plain => unsafe { scope.call_unguarded(self.address, &raw const table) },
             }?;
         }
         Ok(())
@@ -137,7 +137,7 @@ pub(crate) struct BodyFacts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Made {
     /// By a code generator.
-    Compiled { tier: Tier, part: Part, times: CompileTimes, bytes: usize },
+    Compiled { tier: Tier, part: CodeKind, times: CompileTimes, bytes: usize },
     /// It was there: a function of the host or of the maths library.
     Provided,
 }
@@ -148,10 +148,10 @@ impl BodyFacts {
     }
 
     /// How much of its function it is.
-    pub(crate) fn part(&self) -> Part {
+    pub(crate) fn part(&self) -> CodeKind {
         match self.made {
             Made::Compiled { part, .. } => part,
-            Made::Provided => Part::Whole,
+            Made::Provided => CodeKind::Function,
         }
     }
 }
@@ -183,19 +183,19 @@ impl Body {
     }
 
     /// How much of its function it is.
-    pub(super) fn part(&self) -> Part {
+    pub(super) fn part(&self) -> CodeKind {
         self.facts.part()
     }
 
     /// The body as something to be called, as long as it is not dropped.
     pub(super) fn callable(&self) -> Callable {
-        assert_eq!(self.part(), Part::Whole, "a part of a function is no function of doubles");
+        assert_eq!(self.part(), CodeKind::Function, "a part of a function is no function of doubles");
         Callable { address: self.address, arity: self.arity }
     }
 
     /// The body as code for rows, as promise 8 says.
     pub(super) fn rows(&self) -> RowsCode {
-        let Part::Rows(rows) = self.part() else { unreachable!("only code for rows is kept as such") };
+        let CodeKind::Kernel(rows) = self.part() else { unreachable!("only code for rows is kept as such") };
         RowsCode { address: self.address, arity: self.arity, version: self.facts.version(), rows }
     }
 
@@ -253,7 +253,7 @@ impl Function {
     pub(super) fn install_better(&mut self, body: Box<Body>) -> Result<(), Box<Body>> {
         assert_eq!(
             (body.facts.function, body.part()),
-            (Some(self.stub.id()), Part::Whole),
+            (Some(self.stub.id()), CodeKind::Function),
             "promise 2: a body belongs behind its own stub"
         );
         let code = self.state.on_better(body)?;

@@ -31,7 +31,7 @@ pub(crate) use tiers::Hot;
 
 use crate::interrupt::Watch;
 use epochs::{Epoch, Epochs};
-use kaleidoscope_codegen::{Part, Unit};
+use kaleidoscope_ir::compile::{CodeKind, Unit};
 use kaleidoscope_native::{GuardedScope, StackTrace, Stub, StubPool};
 use rows::RowsState;
 use state::{Call, State};
@@ -201,7 +201,7 @@ impl<S: Source> Jit<S> {
         let mut old = table.functions[function.index()].replace(version);
         old.extend(table.forget_rows(function));
         let carriers = table.take_carriers(function);
-        let better = carriers.iter().filter(|body| !matches!(body.part(), Part::Rows(_)));
+        let better = carriers.iter().filter(|body| !matches!(body.part(), CodeKind::Kernel(_)));
         let invalidated = better.map(|body| body.facts.clone()).collect();
         if !old.is_empty() || !carriers.is_empty() {
             let epoch = self.epochs.retire();

@@ -17,7 +17,7 @@ use super::install::Body;
 use super::rows::RowsKey;
 use super::{Jit, Source, StubId, Table};
 use crate::policy::{Advice, advise};
-use kaleidoscope_codegen::Part;
+use kaleidoscope_ir::compile::CodeKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -26,7 +26,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Hot {
     pub(crate) heat: Arc<Heat>,
-    pub(crate) part: Part,
+    pub(crate) part: CodeKind,
 }
 
 /// Who carries a function: what goes when that is defined again.
@@ -60,8 +60,8 @@ impl<S: Source> Jit<S> {
         }
         let hot = match (advise(trip, heat.unit.id.is_some()), counter) {
             // That will take it over.
-            (_, Counter::Loop(nth)) if heat.stage(Part::Loop(nth)) != Stage::Cool => None,
-            (Advice::Loop, Counter::Loop(nth)) => Some(Hot { heat, part: Part::Loop(nth) }),
+            (_, Counter::Loop(nth)) if heat.stage(CodeKind::Osr(nth)) != Stage::Cool => None,
+            (Advice::Loop, Counter::Loop(nth)) => Some(Hot { heat, part: CodeKind::Osr(nth) }),
             _ => self.root_of(&heat, counter),
         };
         if let Some(hot) = hot
@@ -120,9 +120,9 @@ impl<S: Source> Jit<S> {
     /// No better code was made this time; it is asked for again when the code has counted anew.
     pub(crate) fn came_to_nothing(&self, hot: &Hot) {
         match hot.part {
-            Part::Whole => hot.heat.cool(),
-            Part::Loop(nth) => hot.heat.restart_loop(nth),
-            Part::Rows(_) => {}
+            CodeKind::Function => hot.heat.cool(),
+            CodeKind::Osr(nth) => hot.heat.restart_loop(nth),
+            CodeKind::Kernel(_) => {}
         }
     }
 }
@@ -139,10 +139,10 @@ impl Table {
         }
         let carrier = match (body.part(), body.facts.function) {
             // Somebody was quicker.
-            (Part::Loop(nth), _) if heat.has_better_loop(nth) => return Err(body),
-            (Part::Loop(nth), _) => Carrier::Loop { heat: heat.number(), nth },
-            (Part::Whole, Some(function)) => Carrier::Function(function),
-            (Part::Whole, None) | (Part::Rows(_), _) => return Err(body),
+            (CodeKind::Osr(nth), _) if heat.has_better_loop(nth) => return Err(body),
+            (CodeKind::Osr(nth), _) => Carrier::Loop { heat: heat.number(), nth },
+            (CodeKind::Function, Some(function)) => Carrier::Function(function),
+            (CodeKind::Function, None) | (CodeKind::Kernel(_), _) => return Err(body),
         };
         let carries = body.carries.clone();
         heat.end(body.part());
@@ -171,7 +171,7 @@ impl Table {
     /// Notes that the loops of counting code of this number have better code no more.
     pub(super) fn forget_loops(&mut self, heat: u32, loops: &[Body]) {
         for body in loops {
-            let Part::Loop(nth) = body.part() else { continue };
+            let CodeKind::Osr(nth) = body.part() else { continue };
             for (carried, _) in &body.carries {
                 if let Some(carriers) = self.carriers.get_mut(carried) {
                     carriers.remove(&Carrier::Loop { heat, nth });

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kaleidoscope_baseline::{Callee, Compiler, Heat, Unit, n_cells};
-use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::{Function, FunctionId, Op};
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::State;
 use kaleidoscope_native::{
     CodeAddress, CodeBlock, CodeMemory, HostId, HostPool, HostStub, Runtime, Stub, StubId, StubPool, Trap,

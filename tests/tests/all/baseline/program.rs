@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kaleidoscope_lang::code::{Function, FunctionId, HostVariable, Local, Op, OpIdx};
-use kaleidoscope_lang::evaluate::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_native::maths;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use kaleidoscope_lang::code::Function;
+use kaleidoscope_ir::Function;
+use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::maths::MathsFunction;
 use kaleidoscope_lang::reader::Reader;
 
 use super::machine::{Machine, Way};

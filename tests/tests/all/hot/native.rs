@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kaleidoscope_codegen::{Part, Plan};
-use kaleidoscope_lang::code::{Function, FunctionId, Op};
-use kaleidoscope_lang::maths::MathsFunction;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{CodeKind, InliningPlan};
+use kaleidoscope_ir::{Function, FunctionId, Op};
 use kaleidoscope_lang::names::State;
 use kaleidoscope_llvm as llvm;
 use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, lower_hot, pipeline_hot, symbols};
@@ -114,7 +114,7 @@ impl Native {
                     if self.has_code(id) {
                         continue;
                     }
-                    let (tracker, symbol) = self.compile(session, Some(id), function, Part::Whole);
+                    let (tracker, symbol) = self.compile(session, Some(id), function, CodeKind::Function);
                     let code = tracker.lookup(&symbol).expect("the object defines it").get();
                     self.behind_slots.push(tracker);
                     code
@@ -132,7 +132,7 @@ impl Native {
         root: &Arc<Function>,
         args: &[f64],
     ) -> f64 {
-        let (tracker, symbol) = self.compile(session, id, root, Part::Whole);
+        let (tracker, symbol) = self.compile(session, id, root, CodeKind::Function);
         let code = tracker.lookup(&symbol).expect("the object defines it").get();
         let code = CodeAddress::new(usize::try_from(code).expect("addresses have this machine's width"));
         // SAFETY: code of as many doubles, promise 1 for what it calls, and the tracker is dropped afterwards. The functions
@@ -149,7 +149,7 @@ impl Native {
         root: &Arc<Function>,
         nth: usize,
     ) -> LoopCode {
-        let (tracker, symbol) = self.compile(session, id, root, Part::Loop(nth));
+        let (tracker, symbol) = self.compile(session, id, root, CodeKind::Osr(nth));
         LoopCode { tracker, symbol }
     }
 
@@ -162,11 +162,11 @@ impl Native {
         session: &Session,
         id: Option<FunctionId>,
         root: &Arc<Function>,
-        part: Part,
+        part: CodeKind,
     ) -> (Tracker, String) {
         self.n_bodies += 1;
         let symbol = symbols::body(&root.name, self.n_bodies);
-        let plan = Plan::new(id, Arc::clone(root), LIMITS, |id| session.body_of(id).cloned());
+        let plan = InliningPlan::new(id, Arc::clone(root), LIMITS, |id| session.body_of(id).cloned());
         let callees = |id: FunctionId| match session.names.state(id) {
             State::Maths(function) => llvm::Callee::Maths(function),
             _ => llvm::Callee::Slot { address: self.slots[id.index()].as_ptr() as u64 },

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use kaleidoscope_lang::code::{Arithmetic, Function, Op};
-use kaleidoscope_lang::evaluate::{Callee, Environment as _};
-use kaleidoscope_lang::maths::MathsFunction;
-use kaleidoscope_lang::shape::LoopShape;
+use kaleidoscope_ir::LoopFacts;
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::interpreter::{Callee, Environment as _};
+use kaleidoscope_ir::{Arithmetic, Function, Op};
 
 use super::native::LoopCode;
 use super::{Ended, Session};
@@ -20,7 +20,7 @@ pub(super) fn evaluate(
     turn: usize,
     code: &LoopCode,
 ) -> Result<f64, Ended> {
-    let of_interest = LoopShape::of(function, nth).expect("the function has the loop");
+    let of_interest = LoopFacts::of(function, nth).expect("the function has the loop");
     // What code finds where nothing was set must not matter.
     let mut locals = vec![f64::NAN; function.locals.len()];
     locals[..args.len()].copy_from_slice(args);

@@ -1,8 +1,8 @@
 //! Which functions of the maths library become instructions, on processors of either sort.
 
 use cranelift_codegen::ir;
-use kaleidoscope_lang::code::{Function, Op};
-use kaleidoscope_lang::shape::Shape;
+use kaleidoscope_ir::Facts;
+use kaleidoscope_ir::{Function, Op};
 
 use super::*;
 use crate::{Unit, lower};
@@ -21,7 +21,7 @@ fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
         variables: &|_| unreachable!("there are no variables of the host"),
         heat: None,
     };
-    let shape = Shape::of(&function, usize::MAX).unwrap();
+    let shape = Facts::of(&function, usize::MAX).unwrap();
     let mut func = ir::Function::new();
     lower::lower(&mut func, &unit, &shape, &Maths::new(|_| 16, has_roundings));
     func.to_string().contains("call_indirect")

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use cranelift_codegen::ir;
+use kaleidoscope_ir::Facts;
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{Names, State};
 use kaleidoscope_lang::reader::Reader;
-use kaleidoscope_lang::shape::Shape;
 
 use crate::lower::{Maths, lower};
 use crate::{Callee, Heat, Unit};
@@ -33,7 +33,7 @@ fn lowered(text: &str, heat: Option<Heat>) -> ir::Function {
     let variables = |_| unreachable!("there are no variables of the host");
     let unit = Unit { function: &function, id: Some(id), callees: &callees, variables: &variables, heat };
     let mut func = ir::Function::new();
-    lower(&mut func, &unit, &Shape::of(&function, usize::MAX).unwrap(), &Maths::new(|_| 16, true));
+    lower(&mut func, &unit, &Facts::of(&function, usize::MAX).unwrap(), &Maths::new(|_| 16, true));
     func
 }
 

@@ -4,15 +4,12 @@
 //! A variable that is first set inside a bracket is out of scope behind it and has no value to keep from one turn of a
 //! loop to the next; so it needs none there.
 
-#[cfg(test)]
-mod tests;
-
-use crate::code::{Function, Local, Op, OpIdx};
+use crate::{Function, Local, Op, OpIdx};
 use std::collections::BTreeSet;
 
 /// What a code generator must know before it starts.
 #[derive(Clone, Debug)]
-pub struct Shape {
+pub struct Facts {
     /// For each `If` and `Loop`, in order of appearance, the variables it assigns that were set before it.
     pub assigned: Vec<Box<[Local]>>,
     /// Whether the function calls itself in tail position.
@@ -25,19 +22,19 @@ pub struct Shape {
 
 /// One loop of a function, to be made code of by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoopShape {
+pub struct LoopFacts {
     /// Where its `Loop` is.
     pub header: OpIdx,
     /// Where its `Next` is.
     pub next: OpIdx,
-    /// Its place in [`Shape::assigned`].
+    /// Its place in [`Facts::assigned`].
     pub bracket: usize,
     /// The variables that occur in it and were set before it, in order. What it assigns of them is in
-    /// [`Shape::assigned`]; of the others it only needs the value.
+    /// [`Facts::assigned`]; of the others it only needs the value.
     pub variables: Box<[Local]>,
 }
 
-impl LoopShape {
+impl LoopFacts {
     /// The `nth` loop of a function in order of appearance, from 0; none if there are not as many.
     pub fn of(function: &Function, nth: usize) -> Option<Self> {
         let is_bracket = |op: &&Op| matches!(op, Op::If { .. } | Op::Loop);
@@ -76,7 +73,7 @@ struct Open {
     assigned: BTreeSet<Local>,
 }
 
-impl Shape {
+impl Facts {
     /// The shape, unless more than `most_phis` would be needed.
     pub fn of(function: &Function, most_phis: usize) -> Option<Self> {
         let n_params = function.n_params as usize;

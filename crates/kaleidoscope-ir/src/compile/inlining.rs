@@ -1,13 +1,13 @@
 //! Which bodies a unit of hot code carries: those that are called, nearest first, as far as the limits go.
 
-use kaleidoscope_lang::code::{Function, FunctionId, Op};
+use crate::{Function, FunctionId, Op};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// How much a unit of hot code may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct InliningBudget {
     /// Operations of one body that is carried.
     pub callee_ops: usize,
     /// Operations of all copies together, the root's included.
@@ -18,7 +18,7 @@ pub struct Limits {
 
 /// The bodies of a unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct InliningPlan {
     planned: Vec<Planned>,
 }
 
@@ -55,13 +55,13 @@ struct Waiting {
     n_copies: usize,
 }
 
-impl Plan {
+impl InliningPlan {
     /// The bodies for a root, which has no id if it is an expression. `body_of` gives the body of a function, or nothing
     /// if calls of it must stay calls.
     pub fn new(
         id: Option<FunctionId>,
         root: Arc<Function>,
-        limits: Limits,
+        limits: InliningBudget,
         mut body_of: impl FnMut(FunctionId) -> Option<Arc<Function>>,
     ) -> Self {
         let mut n_ops = root.ops.len();

@@ -4,13 +4,10 @@
 //! limited by [`StackLimit`] and never by the thread. What a function id means is asked at each call, since a `def` may
 //! have changed it. The maths functions come from the host, so that all modes call the same ones.
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
-use crate::code::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use crate::maths::MathsFunction;
+use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 
 /// What stands behind a function id at the moment of a call.
 #[derive(Clone, Debug)]
@@ -25,7 +22,6 @@ pub enum Callee {
 
 /// Why the evaluator itself stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Fault {
     /// The next call would exceed the stack.
     StackOverflow {

@@ -1,35 +1,40 @@
 //! A resolved function as text for people: one operation a line, brackets indented.
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 
-use crate::code::{Arithmetic, Function, FunctionId, HostVariable, Local, Op};
-use crate::names::Names;
 use crate::number::Shown;
+use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op};
+
+/// Names for what the IR refers to by id.
+pub trait Symbols {
+    /// The name of a function.
+    fn function(&self, id: FunctionId) -> Option<&str>;
+
+    /// The name of a host variable.
+    fn host_variable(&self, id: HostVariable) -> Option<&str>;
+}
 
 /// Deeper brackets are not indented further, or a listing of deep ones would be mostly space.
 const MAX_INDENT: usize = 20;
 
 /// A function that displays as its listing, with the names of the functions it calls.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Listing<'a> {
     function: &'a Function,
-    names: Option<&'a Names>,
+    symbols: Option<&'a dyn Symbols>,
 }
 
 impl<'a> Listing<'a> {
     /// The listing of a function whose ids are from `names`.
-    pub fn new(function: &'a Function, names: &'a Names) -> Self {
-        Self { function, names: Some(names) }
+    pub fn new(function: &'a Function, symbols: &'a dyn Symbols) -> Self {
+        Self { function, symbols: Some(symbols) }
     }
 }
 
 /// The listing, with the functions that it calls and the variables of the host by number.
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Listing { function: self, names: None }.fmt(f)
+        Listing { function: self, symbols: None }.fmt(f)
     }
 }
 
@@ -50,6 +55,12 @@ impl fmt::Display for Listing<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Listing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.function, f)
     }
 }
 
@@ -82,20 +93,14 @@ impl Listing<'_> {
         format!("{name}.{}", local.index())
     }
 
-    fn host_variable(&self, variable: HostVariable) -> impl fmt::Display {
-        match self.names {
-            Some(names) if variable.index() < names.n_variables() => {
-                names.variable_name(variable).to_string()
-            }
-            _ => format!("#{}", variable.index()),
-        }
+    fn host_variable(&self, variable: HostVariable) -> String {
+        let name = self.symbols.and_then(|symbols| symbols.host_variable(variable));
+        name.map_or_else(|| format!("#{}", variable.index()), str::to_owned)
     }
 
-    fn callee(&self, id: FunctionId) -> impl fmt::Display {
-        match self.names {
-            Some(names) if id.index() < names.n_functions() => names.signature(id).name.to_string(),
-            _ => format!("#{}", id.index()),
-        }
+    fn callee(&self, id: FunctionId) -> String {
+        let name = self.symbols.and_then(|symbols| symbols.function(id));
+        name.map_or_else(|| format!("#{}", id.index()), str::to_owned)
     }
 }
 

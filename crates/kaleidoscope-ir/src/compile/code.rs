@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Linked code.
 pub struct Code {
-    /// Where it begins: see the promises of [`CodeGenerator`](crate::CodeGenerator).
+    /// Where it begins: see the promises of [`CodeGenerator`](crate::compile::CodeGenerator).
     pub address: usize,
     /// Bytes of machine code.
     pub bytes: usize,
@@ -61,14 +61,14 @@ impl CompileTimes {
 
 /// Why no code was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NoCode {
+pub enum CompileError {
     /// The function is larger than the code generator can take in reasonable time.
     TooLarge,
     /// Something went wrong, in a sentence.
     Failed(String),
 }
 
-impl fmt::Display for NoCode {
+impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => f.write_str("it is too large for the code generator"),
@@ -77,4 +77,4 @@ impl fmt::Display for NoCode {
     }
 }
 
-impl std::error::Error for NoCode {}
+impl std::error::Error for CompileError {}

@@ -1,10 +1,9 @@
 //! Which variables need a phi, for functions read from text.
 
-use super::{LoopShape, Shape};
-use crate::code::{Function, Local, Op};
 use crate::item::Item;
 use crate::names::Names;
 use crate::reader::Reader;
+use kaleidoscope_ir::{Facts, Function, Local, LoopFacts, Op};
 use std::sync::Arc;
 
 /// The function that a text defines.
@@ -21,7 +20,7 @@ fn function(text: &str) -> Arc<Function> {
 #[track_caller]
 fn check(text: &str, expected: &[&[&str]]) {
     let function = function(text);
-    let shape = Shape::of(&function, usize::MAX).unwrap();
+    let shape = Facts::of(&function, usize::MAX).unwrap();
     let assigned: Vec<Vec<&str>> = shape
         .assigned
         .iter()
@@ -55,27 +54,27 @@ fn a_condition_is_outside() {
 #[test]
 fn too_many_phis_end_the_search() {
     let function = function("def f(x) for i = 0, i < x in x = x + i");
-    assert!(Shape::of(&function, 1).is_none());
-    assert!(Shape::of(&function, 2).is_some());
+    assert!(Facts::of(&function, 1).is_none());
+    assert!(Facts::of(&function, 2).is_some());
 }
 
 /// Checks what each loop has to do with variables around it: those it needs, and those it assigns.
 #[track_caller]
 fn check_loops(text: &str, expected: &[(&[&str], &[&str])]) {
     let function = function(text);
-    let shape = Shape::of(&function, usize::MAX).unwrap();
+    let shape = Facts::of(&function, usize::MAX).unwrap();
     let names = |variables: &[Local]| -> Vec<_> {
         variables.iter().map(|variable| function.locals[variable.index()].to_string()).collect()
     };
     for (nth, (needed, assigned)) in expected.iter().enumerate() {
-        let found = LoopShape::of(&function, nth).unwrap();
+        let found = LoopFacts::of(&function, nth).unwrap();
         assert_eq!(function.ops[found.header.index()], Op::Loop);
         let Op::Next { header, .. } = function.ops[found.next.index()] else { panic!("no end: {found:?}") };
         assert_eq!(header, found.header);
         assert_eq!(names(&found.variables), *needed, "loop {nth}");
         assert_eq!(names(&shape.assigned[found.bracket]), *assigned, "loop {nth}");
     }
-    assert_eq!(LoopShape::of(&function, expected.len()), None);
+    assert_eq!(LoopFacts::of(&function, expected.len()), None);
 }
 
 #[test]

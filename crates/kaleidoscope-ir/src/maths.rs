@@ -6,7 +6,7 @@ macro_rules! maths_functions {
     ($($variant:ident $name:literal $arity:literal,)*) => {
         /// A function of the C maths library.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[derive(serde::Serialize, serde::Deserialize)]
         #[allow(missing_docs, reason = "each is C's function of that name")]
         pub enum MathsFunction { $($variant,)* }
 

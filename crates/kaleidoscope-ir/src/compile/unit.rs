@@ -1,8 +1,8 @@
 //! What to make code of: a function, or hot code with the bodies of others in it.
 
-use crate::Plan;
-use kaleidoscope_lang::code::{Function, FunctionId, HostVariable};
-use kaleidoscope_lang::maths::MathsFunction;
+use super::InliningPlan;
+use crate::maths::MathsFunction;
+use crate::{Function, FunctionId, HostVariable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,11 +71,11 @@ pub struct HotUnit {
     /// Where the variables of the host are, whichever body uses them.
     pub variables: BTreeMap<HostVariable, Variable>,
     /// The bodies.
-    pub plan: Plan,
+    pub plan: InliningPlan,
     /// What the code is.
-    pub part: Part,
+    pub part: CodeKind,
     /// What may stand for calls of C's maths functions where several rows are computed at once. Only for
-    /// [`Rows::Plain`]; without any the bits are those of single calls.
+    /// [`KernelKind::Plain`]; without any the bits are those of single calls.
     pub vector_maths: Vec<VectorMaths>,
 }
 
@@ -99,26 +99,26 @@ impl HotUnit {
 
 /// How much of a function some code is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Part {
+pub enum CodeKind {
     /// All of it: takes as many doubles as the function has parameters and returns one.
-    Whole,
+    Function,
     /// What remains of the loop of this number, in order of appearance from 0, from the beginning of any of its turns until the
     /// loop has ended. It takes the address of as many doubles as the function has variables, each at its place, and
     /// returns nothing. The variables that were set before the loop hold their values there; when the code
     /// returns, those of them that the loop assigns hold their last.
-    Loop(usize),
-    /// All of it, for many calls in one: it takes the address of a [`Table`] and returns nothing. The result of each row has the
+    Osr(usize),
+    /// All of it, for many calls in one: it takes the address of a [`KernelTable`] and returns nothing. The result of each row has the
     /// bits that a call with its values has.
-    Rows(Rows),
+    Kernel(KernelKind),
 }
 
 /// How the rows of a table are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Rows {
+pub enum KernelKind {
     /// As calls are made: on a guest stack, in order, and left wherever a row ends in an error.
     Guarded,
     /// On the stack of whoever asks, in any order, many at once where the processor can. The function with all that it carries has no
-    /// loops and calls nothing but C's maths functions, for which [`Settings::host_maths`](crate::Settings::host_maths) has the
+    /// loops and calls nothing but C's maths functions, for which [`Settings::host_maths`](crate::compile::Settings::host_maths) has the
     /// addresses: so it soon ends, and in no other way than by returning.
     Plain,
 }
@@ -126,7 +126,7 @@ pub enum Rows {
 /// Columns of doubles and where the results go. The layout is C's.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Table {
+pub struct KernelTable {
     /// A pointer for each parameter, to as many doubles as there are rows. Columns may overlap.
     pub columns: *const *const f64,
     /// To as many doubles as there are rows, which no column overlaps.
@@ -146,12 +146,12 @@ pub struct VectorMaths {
     pub address: usize,
 }
 
-impl Part {
+impl CodeKind {
     /// The loop's number, if it is the rest of a loop.
     pub fn of_loop(self) -> Option<usize> {
         match self {
-            Self::Whole | Self::Rows(_) => None,
-            Self::Loop(nth) => Some(nth),
+            Self::Function | Self::Kernel(_) => None,
+            Self::Osr(nth) => Some(nth),
         }
     }
 }

@@ -9,15 +9,15 @@
 //! Nothing here makes code, and nothing runs it.
 
 mod code;
-mod plan;
+mod inlining;
 mod unit;
 
-pub use code::{Code, CompileTimes, NoCode};
-pub use plan::{Instance, Limits, Plan};
-pub use unit::{Callee, HotUnit, Part, Rows, Table, Unit, Variable, VectorMaths};
+pub use code::{Code, CompileError, CompileTimes};
+pub use inlining::{InliningBudget, InliningPlan, Instance};
+pub use unit::{Callee, CodeKind, HotUnit, KernelKind, KernelTable, Unit, Variable, VectorMaths};
 
-use kaleidoscope_lang::code::FunctionId;
-use kaleidoscope_lang::maths::MathsFunction;
+use crate::FunctionId;
+use crate::maths::MathsFunction;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,17 +27,17 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Makes a code generator. Called on the thread that will use it, when the first code is needed.
     ///
     /// # Errors
-    /// [`NoCode::Failed`] if there is none to be had.
-    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, NoCode>;
+    /// [`CompileError::Failed`] if there is none to be had.
+    fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError>;
 }
 
 /// Makes good machine code, in its own time. It stays on the thread that it was made on.
 ///
 /// # Safety
 /// Who uses a code generator calls what it makes. So the address in a [`Code`] must be that of code
-/// 1. which follows the C calling convention: for [`Unit`]s, and for [`HotUnit`]s of [`Part::Whole`], a function of as many doubles
-///    as the unit's function has parameters, returning a double; for those of [`Part::Loop`] a function of a pointer to as many
-///    doubles as the function has variables, returning nothing; for those of [`Part::Rows`] a function of a pointer to a [`Table`]
+/// 1. which follows the C calling convention: for [`Unit`]s, and for [`HotUnit`]s of [`CodeKind::Function`], a function of as many doubles
+///    as the unit's function has parameters, returning a double; for those of [`CodeKind::Osr`] a function of a pointer to as many
+///    doubles as the function has variables, returning nothing; for those of [`CodeKind::Kernel`] a function of a pointer to a [`KernelTable`]
 ///    with as many columns as the function has parameters, returning nothing;
 /// 2. which does what the function says, calls by the slots and addresses that it was given, touches no other memory than
 ///    its stack, those doubles, of which it does not write to columns, and the variables of the host that it was given, these
@@ -49,14 +49,14 @@ pub unsafe trait CodeGenerator {
     /// Makes and links code for the unit.
     ///
     /// # Errors
-    /// [`NoCode`] says why there is none.
-    fn generate(&mut self, unit: &Unit) -> Result<Code, NoCode>;
+    /// [`CompileError`] says why there is none.
+    fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError>;
 
     /// Makes and links code for a unit of hot code.
     ///
     /// # Errors
     /// As [`generate`](Self::generate).
-    fn generate_hot(&mut self, unit: &HotUnit) -> Result<Code, NoCode>;
+    fn generate_hot(&mut self, unit: &HotUnit) -> Result<Code, CompileError>;
 
     /// The text of what would be made of the unit, with names where the code has addresses.
     ///
@@ -67,7 +67,7 @@ pub unsafe trait CodeGenerator {
         unit: &Unit,
         listing: Listing,
         names: &BTreeMap<FunctionId, String>,
-    ) -> Result<String, NoCode>;
+    ) -> Result<String, CompileError>;
 }
 
 /// What a code generator has to know once.
@@ -77,7 +77,7 @@ pub struct Settings {
     pub optimization: Optimization,
     /// Where each function of C's maths library is, in the order of [`MathsFunction::ALL`]: valid as long as the process.
     pub maths: Vec<usize>,
-    /// The same for code that does not run on a guest stack: [`Rows::Plain`].
+    /// The same for code that does not run on a guest stack: [`KernelKind::Plain`].
     pub host_maths: Vec<usize>,
 }
 

@@ -3,13 +3,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Callee, Environment, Fault, StackLimit, evaluate};
-use crate::code::{Function, FunctionId, HostVariable};
 use crate::item::Item;
-use crate::maths::MathsFunction;
 use crate::names::Names;
 use crate::reader::Reader;
 use crate::testing::{Session, check};
+use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
 
 #[test]
 fn results_that_fix_the_corners() {

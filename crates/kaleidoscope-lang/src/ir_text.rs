@@ -1,9 +1,9 @@
 //! The listing of a function with every kind of operation.
 
-use super::Listing;
 use crate::item::Item;
 use crate::names::Names;
 use crate::reader::Reader;
+use kaleidoscope_ir::text::Listing;
 
 #[test]
 fn a_function_with_everything() {
