@@ -2,8 +2,8 @@
 //!
 //! The part `core` is for a person: format, tidy, clippy, tests, documentation. `all` is what CI
 //! runs: the core and every other part. A part is a row of [`parts::PARTS`]: what it needs, and its
-//! steps. A step that fails hides no other step: every step of every selected part runs, and the exit
-//! code says whether all passed.
+//! steps. A step that fails hides no other step: every step of every selected part runs, and the
+//! exit code says whether all passed.
 
 mod needs;
 mod parts;

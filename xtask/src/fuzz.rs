@@ -1,7 +1,8 @@
 //! Fuzzing: all targets side by side, for a time.
 //!
-//! Needs a nightly toolchain and cargo-fuzz, so it is no part of `ci`; a test there does again what is in
-//! `fuzz/corpus`. Without a sanitizer: they do not know generated code, and the language's own crate has no unsafe code.
+//! Needs a nightly toolchain and cargo-fuzz, so it is no part of `./check`. The part `fuzz`
+//! replays the inputs of `fuzz/corpus` as tests. No sanitizer is used: sanitizers do not know
+//! generated code, and the language's own crate has no unsafe code.
 
 use std::fs;
 use std::process::Child;
@@ -33,7 +34,8 @@ impl Options {
     }
 }
 
-/// Looks for inputs that fail, beginning with the corpus. New inputs that reach further go to `fuzz/found`.
+/// Searches for inputs that fail, beginning with the corpus. New inputs that reach more code are
+/// written to `fuzz/found`.
 ///
 /// # Errors
 ///

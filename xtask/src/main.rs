@@ -1,7 +1,7 @@
 //! The chores of the project, started as `cargo xtask CHORE`.
 //!
-//! CI runs the chore `check all`, and a person can run the same. A chore is a few commands or a walk
-//! over the files. Nothing here is part of what the project delivers.
+//! CI runs the chore `check all`, and a person can run the same. A chore is a few commands or a
+//! walk over the files. Nothing here is part of what the project delivers.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,9 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   check [all | list | NAME…]      format, tidy, clippy, tests, documentation; or all parts, or these parts
-  tidy                            the rules of the house: crate arrows, file sizes, headers, unsafe blocks, the C header
+  tidy [--strict] [--rule RULE] [PATH]
+                                  the rules of the house: crate arrows, module cycles, operations, machine
+                                  specifics, words, line widths, file sizes, unsafe blocks, the C header
   bless                           write what the case files and examples give now as their expectations
   header                          write the C header of kaleidoscope-capi as its source says it
   random [--programs N] [--seed S]
@@ -39,7 +41,10 @@ fn main() -> ExitCode {
             Ok(selection) => check::run(&selection),
             Err(message) => return refuse(&message),
         },
-        ["tidy"] => tidy::run(),
+        ["tidy", ref arguments @ ..] => match tidy::Options::parse(arguments) {
+            Ok(options) => tidy::run(&options),
+            Err(message) => return refuse(&message),
+        },
         ["bless"] => steps::bless(),
         ["header"] => header::write(&steps::root()),
         ["random", ref options @ ..] => match steps::RandomOptions::parse(options) {

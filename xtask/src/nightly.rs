@@ -1,18 +1,19 @@
-//! The nightly toolchain, for the chores that need what stable Rust does not have. Nothing that CI runs needs it.
+//! The nightly toolchain, for the chores that need what stable Rust does not have. CI does not
+//! need it.
 
 use std::io;
 use std::process::{Command, ExitStatus};
 
 use crate::steps::root;
 
-/// The nightly cargo, in the project's folder. The cargo that has started this program is a stable one and would not do.
+/// The nightly cargo, in the project's folder. The cargo that started this program is a stable one.
 ///
 /// # Errors
 ///
 /// What is missing, and how to get it.
 pub(crate) fn cargo() -> Result<Command, String> {
-    let asked = Command::new("rustup").args(["run", "nightly", "cargo", "--version"]).output();
-    if let Some(message) = missing(&asked.map(|output| output.status)) {
+    let version = Command::new("rustup").args(["run", "nightly", "cargo", "--version"]).output();
+    if let Some(message) = missing(&version.map(|output| output.status)) {
         return Err(message.to_owned());
     }
     let mut cargo = Command::new("rustup");

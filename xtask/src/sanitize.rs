@@ -1,23 +1,26 @@
-//! The tests of the crates that stand for unsafe code, under AddressSanitizer.
+//! AddressSanitizer: runs the tests of the crates with unsafe code under it.
 //!
-//! It sees what no assertion does: memory used after it was freed or beyond its end, in Rust and in the C++ files of
-//! llvm-orc, and when a process ends, memory that nobody can reach any more. LLVM itself and generated code are not
-//! instrumented; of them it sees what they allocate and free. Needs a nightly toolchain, so it is no part of `ci`.
+//! The sanitizer sees what assertions do not: memory used after it was freed or beyond its end, in
+//! Rust and in the C++ files of llvm-orc, and leaks when a process ends. LLVM itself and generated
+//! code are not instrumented; of these it sees only allocations. It needs a nightly toolchain, so
+//! it is no part of `./check`.
 
 use crate::nightly;
 
-/// The one that the sanitizer's runtime is there for. Named, so that build scripts and macros go without it.
+/// The target that the sanitizer's runtime supports. Naming it keeps the sanitizer out of build
+/// scripts and macros.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The packages to test.
 const PACKAGES: &[&str] = &["kaleidoscope-native", "llvm-orc"];
 
-/// For the C++ files. The macro makes LLVM's headers mark memory as forbidden until they hand it out; its libraries, which
-/// are not instrumented, hand it out without saying so.
+/// For the C++ files. With the macro, LLVM's headers mark memory as forbidden until they allocate
+/// it. LLVM's libraries are not instrumented and allocate it without a mark.
 const CXXFLAGS: &str = "-fsanitize=address -fno-omit-frame-pointer -U__SANITIZE_ADDRESS__";
 
-/// Freed memory is kept from use for a while, so that a late access is seen: usually 256 MiB of it, in which the tests that
-/// look at how resident memory grows would drown. With a little of it they hold the bounds that they hold without.
+/// The sanitizer keeps freed memory from use for a while, so that it sees late accesses: 256 MiB by
+/// default, which would hide what the tests of resident memory measure. 1 MiB stays within their
+/// bounds.
 const ASAN_OPTIONS: &str = "quarantine_size_mb=1:thread_local_quarantine_size_kb=16";
 
 /// Runs the tests; the sanitizer shows what it finds.

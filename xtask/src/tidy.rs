@@ -1,11 +1,17 @@
-//! The rules of the house that a machine can check; what each is good for stands in CONTRIBUTING.md.
+//! The rules of the house that a machine can check. CONTRIBUTING.md says what each is good for.
 //!
-//! Each rule is a function from text to complaints, so that its tests need no files. This file only finds the files,
-//! applies the rules and prints what they say.
+//! A rule is a function from the project's files to complaints, so that its tests need no files.
+//! This file finds the files, applies the rules and prints the complaints. `--strict` also applies
+//! the rules that some files still break, and counts the complaints per crate.
 
 mod arrows;
 mod file;
 mod lexer;
+mod machine;
+mod modules;
+mod operations;
+mod width;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,69 +20,190 @@ use std::path::Path;
 use crate::header;
 use crate::steps::root;
 
-/// Where the project's own Rust is; folders named `target` in them are passed over.
-const FOLDERS: &[&str] = &["crates", "tests", "benches", "fuzz", "xtask"];
+/// Folders that hold nothing written by hand.
+const PASSED_OVER: &[&str] = &["target", "corpus", "found", "artifacts"];
+
+/// Endings of the files that rules look at.
+const ENDINGS: &[&str] = &["rs", "md", "toml", "sh", "h", "c", "cpp", "kal"];
+
+/// A file of the project.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Relative to the root, with `/` between the parts.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// Whether it is a test or a benchmark, by its place.
+    fn is_test(&self) -> bool {
+        let path = &self.path;
+        let folders = ["/tests/", "/benches/", "/examples/"];
+        path.ends_with("/tests.rs")
+            || path.starts_with("tests/")
+            || path.starts_with("benches/")
+            || path.starts_with("fuzz/")
+            || folders.iter().any(|folder| path.contains(folder))
+    }
+}
+
+/// A place that breaks a rule.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    path: String,
+    /// Counted from 1. 0 when the whole file is meant.
+    line: usize,
+    message: String,
+}
+
+impl Complaint {
+    fn new(source: &Source, line: usize, message: impl Into<String>) -> Self {
+        Self { path: source.path.clone(), line, message: message.into() }
+    }
+}
+
+/// A rule.
+struct Rule {
+    name: &'static str,
+    /// Whether `cargo xtask tidy` fails when it is broken. `--strict` always does.
+    is_enforced: bool,
+    check: fn(&[Source]) -> Vec<Complaint>,
+}
+
+const RULES: &[Rule] = &[
+    Rule { name: "files", is_enforced: true, check: file::check_all },
+    Rule { name: "cycles", is_enforced: false, check: modules::check },
+    Rule { name: "operations", is_enforced: false, check: operations::check },
+    Rule { name: "machine", is_enforced: false, check: machine::check },
+    Rule { name: "words", is_enforced: false, check: words::check },
+    Rule { name: "width", is_enforced: false, check: width::check },
+];
+
+/// What is looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Also the rules that some files still break.
+    strict: bool,
+    /// Print only complaints about paths that begin with it.
+    below: String,
+    /// Print only complaints of this rule.
+    rule: Option<String>,
+}
+
+impl Options {
+    /// The rules that hold.
+    pub(crate) fn enforced() -> Self {
+        Self { strict: false, below: String::new(), rule: None }
+    }
+
+    /// Reads the options of the chore `tidy`.
+    ///
+    /// # Errors
+    ///
+    /// One sentence, when they cannot be understood.
+    pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
+        let mut options = Self::enforced();
+        let mut arguments = arguments.iter();
+        while let Some(&argument) = arguments.next() {
+            match argument {
+                "--strict" => options.strict = true,
+                "--rule" => {
+                    let name = arguments.next().ok_or("`--rule` lacks its value")?;
+                    if RULES.iter().all(|rule| rule.name != *name) {
+                        let names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
+                        return Err(format!("there is no rule `{name}`, but {}", names.join(", ")));
+                    }
+                    options.rule = Some((*name).to_owned());
+                }
+                _ if argument.starts_with('-') => return Err(format!("`tidy` has no option `{argument}`")),
+                path => options.below = path.trim_start_matches("./").to_owned(),
+            }
+        }
+        Ok(options)
+    }
+}
 
 /// Checks the whole project and prints the count of unsafe blocks.
 ///
 /// # Errors
 ///
 /// How many complaints there were; each is printed.
-pub(crate) fn run() -> Result<(), String> {
+pub(crate) fn run(options: &Options) -> Result<(), String> {
     let root = root();
-    let mut complaints = arrows::check(&arrows::metadata(&root)?);
-    let mut n_unsafe: BTreeMap<String, usize> = BTreeMap::new();
-
-    complaints.extend(header::check(&root)?);
-    for path in rust_files(&root)? {
-        let text = fs::read_to_string(root.join(&path))
-            .map_err(|error| format!("{path} cannot be read: {error}"))?;
-        let report = file::check(&path, &text);
-        complaints.extend(report.complaints.iter().map(|complaint| format!("{path}: {complaint}")));
-        *n_unsafe.entry(crate_of(&path)).or_default() += report.n_unsafe_blocks;
+    let sources = sources(&root)?;
+    let mut n_complaints = 0;
+    if options.rule.is_none() {
+        for complaint in arrows::check(&arrows::metadata(&root)?).into_iter().chain(header::check(&root)?) {
+            eprintln!("{complaint}");
+            n_complaints += 1;
+        }
+        for (name, count) in file::count_unsafe_blocks(&sources) {
+            println!("unsafe blocks in {name}: {count}");
+        }
     }
-
-    for (name, count) in n_unsafe.iter().filter(|(_, count)| **count > 0) {
-        println!("unsafe blocks in {name}: {count}");
+    let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    let chosen = RULES.iter().filter(|rule| match &options.rule {
+        Some(name) => rule.name == name,
+        None => options.strict || rule.is_enforced,
+    });
+    for rule in chosen {
+        for Complaint { path, line, message } in (rule.check)(&sources) {
+            if !path.starts_with(&options.below) {
+                continue;
+            }
+            let place = if line == 0 { path.clone() } else { format!("{path}:{line}") };
+            eprintln!("{place}: {}: {message}", rule.name);
+            *counts.entry((crate_of(&path), rule.name)).or_default() += 1;
+            n_complaints += 1;
+        }
     }
-    for complaint in &complaints {
-        eprintln!("{complaint}");
+    if options.strict {
+        for ((name, rule), count) in &counts {
+            println!("{name}: {rule}: {count}");
+        }
     }
-    if complaints.is_empty() {
+    if n_complaints == 0 {
         Ok(())
     } else {
-        Err(format!("{} rules of the house broken", complaints.len()))
+        Err(format!("the rules of the house are broken {n_complaints} times"))
     }
 }
 
-/// `crates/llvm-orc/src/lib.rs` belongs to `llvm-orc`, `tests/src/lib.rs` to `tests`.
+/// `crates/llvm-orc/src/lib.rs` belongs to `llvm-orc`, `tests/src/lib.rs` to `tests`, and
+/// `README.md` to itself.
 fn crate_of(path: &str) -> String {
     let mut parts = path.split('/');
     let first = parts.next().unwrap_or_default();
     if first == "crates" { parts.next().unwrap_or_default().to_owned() } else { first.to_owned() }
 }
 
-/// All Rust files, as paths relative to the root with `/` between the parts, in order.
-fn rust_files(root: &Path) -> Result<Vec<String>, String> {
+/// All files that rules look at, in order.
+fn sources(root: &Path) -> Result<Vec<Source>, String> {
     let mut found = Vec::new();
-    let mut waiting: Vec<_> =
-        FOLDERS.iter().map(|folder| root.join(folder)).filter(|path| path.is_dir()).collect();
+    let mut waiting = vec![root.to_path_buf()];
     while let Some(folder) = waiting.pop() {
         let entries = fs::read_dir(&folder)
             .map_err(|error| format!("{} cannot be listed: {error}", folder.display()))?;
         for entry in entries {
             let path = entry.map_err(|error| format!("{}: {error}", folder.display()))?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
             if path.is_dir() {
-                if path.file_name().is_none_or(|name| name != "target") {
+                if !name.starts_with('.') && !PASSED_OVER.contains(&&*name) {
                     waiting.push(path);
                 }
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|found| ENDINGS.iter().any(|ending| found == *ending)) {
+                let text = fs::read_to_string(&path)
+                    .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
                 let relative = path.strip_prefix(root).expect("the walk begins at the root");
-                found.push(relative.to_string_lossy().replace('\\', "/"));
+                found.push(Source { path: relative.to_string_lossy().replace('\\', "/"), text });
             }
         }
     }
-    found.sort();
+    found.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(found)
 }
 

@@ -1,7 +1,7 @@
 //! The parts of `./check`. Adding a part is adding a row to [`PARTS`].
 //!
-//! The steps of the core share one set of packages and features, so that each crate is compiled once
-//! for checking and once for running. Anything with other features is a part of its own.
+//! The steps of the core share one set of packages and features, so that each crate is compiled
+//! once for checking and once for running. What needs other features is a part of its own.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ pub(crate) const PARTS: &[Part] = &[
         limit: CORE_LIMIT,
         steps: &[
             Step { name: "format", action: Action::Cargo("fmt --all --check") },
-            Step { name: "tidy", action: Action::Inside(tidy::run) },
+            Step { name: "tidy", action: Action::Inside(|| tidy::run(&tidy::Options::enforced())) },
             Step {
                 name: "clippy",
                 action: Action::Cargo(
@@ -80,8 +80,8 @@ pub(crate) const PARTS: &[Part] = &[
                 ),
             },
             // The C library is left out: with the features of the workspace, LLVM would be linked
-            // into both its forms. The part `c` tests it. The benchmarks are left out because each is
-            // one more executable with LLVM. The part `benches` tests them.
+            // into both its forms. The part `c` tests it. The benchmarks are left out: each is one
+            // more executable with LLVM. The part `benches` tests them.
             Step {
                 name: "tests",
                 action: Action::Cargo(

@@ -1,7 +1,7 @@
 //! Which crate may depend on which: the picture in ARCHITECTURE.md as a table.
 //!
-//! Only direct dependencies count; the table is closed, so what is reachable follows from it. A crate that stands
-//! in no row may not exist, which makes adding one a decision.
+//! Only direct dependencies count. The table is closed, so what is reachable follows from it. A
+//! crate without a row may not exist, which makes adding one a decision.
 
 use std::path::Path;
 use std::process::Command;
@@ -78,8 +78,8 @@ pub(crate) fn metadata(root: &Path) -> Result<Value, String> {
     serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))
 }
 
-/// The arrows that the table does not allow. Dependencies of tests count as much as others: what a test reaches
-/// for, the crate leans on.
+/// The arrows that the table does not allow. Dependencies of tests count as well: a crate that
+/// needs another for its tests cannot be tested without it.
 pub(crate) fn check(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
     packages.iter().flat_map(check_package).collect()

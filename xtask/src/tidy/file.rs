@@ -1,6 +1,9 @@
 //! The rules for one Rust file.
 
+use std::collections::BTreeMap;
+
 use super::lexer::{Parts, cut};
+use super::{Complaint, Source, crate_of};
 
 /// A file of more lines says in its header why it is one.
 const LONGEST: usize = 600;
@@ -8,9 +11,10 @@ const LONGEST: usize = 600;
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "manager", "common", "data", "misc"];
 
-/// Where unsafe code may stand, by the beginning of the path: the C++ fence, the machine fence, the loader's fence with what is
-/// loaded; the hosts' fence; the files where code generators vouch for their code; the two files of the engine that join code to a slot and take
-/// addresses from outside; and the tests that run code without an engine.
+/// Where unsafe code is allowed, by the beginning of the path: the crates at a boundary (C++, the
+/// machine, loaded libraries, C hosts), the files where code generators vouch for their code, the
+/// two files of the engine that write slots and take addresses from outside, and tests that run
+/// code without an engine.
 const UNSAFE_ALLOWED: &[&str] = &[
     "crates/llvm-orc/",
     "crates/kaleidoscope-native/",
@@ -50,6 +54,28 @@ pub(crate) struct Report {
     pub(crate) n_unsafe_blocks: usize,
 }
 
+/// Applies every rule to every Rust file.
+pub(super) fn check_all(sources: &[Source]) -> Vec<Complaint> {
+    let rust = sources.iter().filter(|source| source.is_rust());
+    let all = rust.flat_map(|source| {
+        let complaints = check(&source.path, &source.text).complaints.into_iter();
+        complaints.map(|message| Complaint::new(source, 0, message))
+    });
+    all.collect()
+}
+
+/// The counts of unsafe blocks by crate, without crates that have none.
+pub(super) fn count_unsafe_blocks(sources: &[Source]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for source in sources.iter().filter(|source| source.is_rust()) {
+        let report = check(&source.path, &source.text);
+        if report.n_unsafe_blocks > 0 {
+            *counts.entry(crate_of(&source.path)).or_default() += report.n_unsafe_blocks;
+        }
+    }
+    counts
+}
+
 /// Applies every rule to the file at `path` (relative to the root).
 pub(crate) fn check(path: &str, text: &str) -> Report {
     let parts = cut(text);
@@ -62,11 +88,12 @@ pub(crate) fn check(path: &str, text: &str) -> Report {
     if unsafe_words.clone().next().is_some()
         && !UNSAFE_ALLOWED.iter().any(|allowed| path.starts_with(allowed))
     {
-        complaints.push("unsafe code stands only in the crates that fence it in".to_owned());
+        complaints
+            .push("unsafe code is allowed only in the paths listed in xtask/src/tidy/file.rs".to_owned());
     }
     for mark in UNFINISHED {
         if words(&parts.comments).any(|(_, word)| word == *mark) {
-            complaints.push(format!("`{mark}`: finish it, or write down what is planned where plans stand"));
+            complaints.push(format!("`{mark}`: finish it, or write it where plans are kept"));
         }
     }
     for (hidden, reason) in HIDING {

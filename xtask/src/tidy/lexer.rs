@@ -1,7 +1,7 @@
-//! Rust text cut into code, comments and literals: as much of Rust's lexical form as the rules need.
+//! Rust text cut into code, comments and literals: as much of Rust's syntax as the rules need.
 //!
-//! A rule about code must not stumble over a word in a comment or a string, nor the other way round. Positions stay:
-//! each cut has the length and the lines of the text, with blanks where the other parts stood.
+//! A rule about code must not find a word of a comment or a string, nor the other way round. Each
+//! cut has the length and the lines of the text, with blanks in the place of the other parts.
 
 /// The text three times: only code, only comments, only the insides of string literals.
 #[derive(Debug)]
