@@ -1,9 +1,10 @@
-//! Machine specifics: how LLVM's native target is registered, and its number in ELF.
+//! Machine specifics: registration of LLVM's native target, and its number in ELF.
 //!
-//! What a port may provide, in a file beside `x86_64.rs`; `other.rs` works on all architectures,
-//! but links all of LLVM's targets:
-//! - `register_native()`: registers the native target and its assembly printer;
-//! - `ELF_MACHINE`: ELF's `e_machine` of this machine.
+//! A port may add a file beside `x86_64.rs`. `other.rs` works on all architectures but links all of
+//! LLVM's targets. The file provides:
+//!
+//! - `register_native()`: registers the native target and its assembly printer.
+//! - `ELF_MACHINE`: the architecture's `e_machine` in ELF.
 
 #[cfg(not(target_arch = "x86_64"))]
 mod other;

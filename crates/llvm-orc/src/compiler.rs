@@ -1,7 +1,7 @@
-//! The compiler: from a module that the caller fills to an object file.
+//! Compiler: IR module, filled by the caller, to object file.
 //!
-//! One thread, one compiler: LLVM's contexts and target machines are not made for sharing, and this way no two
-//! compilations ever wait for each other.
+//! A compiler stays on one thread, because LLVM's contexts and target machines are not thread-safe.
+//! Compilers of different threads share nothing and never wait for each other.
 
 mod c_api;
 mod diagnostics;
@@ -36,27 +36,29 @@ use shim::Codegen;
 pub use object_cache::ObjectCache;
 pub use passes::{FunctionPass, Passes};
 
-/// After so many modules a compiler takes a fresh context, because constants, types and names that a context has
-/// once seen are not freed before it is. Making one, with new passes, takes about as long as compiling one
-/// small function, so that its share in each is a few thousandths.
+/// Number of modules after which a compiler replaces its context. A context frees constants, types
+/// and names only when it is destroyed itself.
+///
+/// A new context with new passes costs about as much as compiling one small function, so replacing
+/// it adds a few thousandths to each module.
 pub const MODULES_PER_CONTEXT: u32 = 512;
 
-/// Turns modules into objects for one machine, with one way to optimise unless another is asked for.
+/// Compiles modules to objects for one target, with one pass pipeline unless a call names another.
 ///
-/// It owns the context in which the modules live, so it hands the context out only for as long as a module is
+/// The compiler owns the context of the modules. The context is available only while a module is
 /// being filled:
 ///
 /// ```compile_fail
 /// let mut compiler = llvm_orc::Compiler::builder().build()?;
-/// let mut cached = None;
+/// let mut stored = None;
 /// compiler.compile(|cx| {
-///     cached = Some(cx); // a context cannot be cached for later
+///     stored = Some(cx); // error: the context does not outlive the closure
 ///     cx.create_module("m")
 /// })?;
 /// # Ok::<(), llvm_orc::Error>(())
 /// ```
 pub struct Compiler {
-    // In the order in which they must go: optimisers and code generator refer to the context and the machine.
+    // Fields are dropped in this order: optimizers and code generator refer to context and machine.
     optimizers: Optimizers,
     codegen: Codegen,
     context: Context,
@@ -68,11 +70,11 @@ pub struct Compiler {
     cache: Option<ObjectCache>,
     diagnostics: Diagnostics,
     n_modules: u32,
-    one_thread: PhantomData<*const ()>,
+    not_send: PhantomData<*const ()>,
 }
 
 impl Compiler {
-    /// What a `Compiler` is made with.
+    /// Starts building a `Compiler`.
     #[must_use]
     pub fn builder() -> CompilerBuilder {
         CompilerBuilder {
@@ -84,13 +86,14 @@ impl Compiler {
         }
     }
 
-    /// Has a module filled, optimises it by the compiler's own passes and makes an object of it.
+    /// Compiles the module that `fill` returns, with the compiler's own passes.
     ///
-    /// The module gets the compiler's triple and data layout. When `fill` panics the compiler stays usable.
+    /// The module gets the compiler's triple and data layout. If `fill` panics, the compiler stays
+    /// usable.
     ///
     /// # Errors
-    /// [`ErrorKind::Module`] if the module is malformed or was not made in the context that `fill` was given;
-    /// [`ErrorKind::Codegen`] if LLVM cannot make code of it.
+    /// [`ErrorKind::Module`] if the module is malformed or belongs to another context than the one
+    /// that `fill` received; [`ErrorKind::Codegen`] if LLVM cannot generate code for it.
     pub fn compile<F>(&mut self, fill: F) -> Result<Object, Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
@@ -98,11 +101,14 @@ impl Compiler {
         self.compile_object(None, fill)
     }
 
-    /// As [`compile`](Compiler::compile), with passes for this module. What runs them is cached for the next time, so
-    /// use few different ones.
+    /// Like [`compile`](Compiler::compile), with passes for this module.
+    ///
+    /// The compiler keeps the optimizer of each distinct `passes` for later modules, so use few
+    /// different ones.
     ///
     /// # Errors
-    /// As [`compile`](Compiler::compile), and [`ErrorKind::Pipeline`] if their text is no pipeline.
+    /// As [`compile`](Compiler::compile), and [`ErrorKind::Pipeline`] if the text of `passes` is
+    /// not a valid pipeline.
     pub fn compile_with<F>(&mut self, passes: &Passes, fill: F) -> Result<Object, Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
@@ -110,7 +116,7 @@ impl Compiler {
         self.compile_object(Some(passes), fill)
     }
 
-    /// The assembly text of what [`compile_with`](Compiler::compile_with) would make.
+    /// Assembly text of the code that [`compile_with`](Compiler::compile_with) would generate.
     ///
     /// # Errors
     /// As [`compile_with`](Compiler::compile_with).
@@ -124,7 +130,7 @@ impl Compiler {
         Ok(text)
     }
 
-    /// The assembly text of what [`compile`](Compiler::compile) would make.
+    /// Assembly text of the code that [`compile`](Compiler::compile) would generate.
     ///
     /// # Errors
     /// As [`compile`](Compiler::compile).
@@ -137,7 +143,7 @@ impl Compiler {
         Ok(text)
     }
 
-    /// The IR, as text, of what [`compile_with`](Compiler::compile_with) would make code of.
+    /// IR text after the passes of [`compile_with`](Compiler::compile_with).
     ///
     /// # Errors
     /// As [`compile_with`](Compiler::compile_with).
@@ -150,7 +156,7 @@ impl Compiler {
         Ok(text)
     }
 
-    /// The IR, as text, of what [`compile`](Compiler::compile) would make code of.
+    /// IR text after the passes of [`compile`](Compiler::compile).
     ///
     /// # Errors
     /// As [`compile`](Compiler::compile).
@@ -163,7 +169,7 @@ impl Compiler {
         Ok(text)
     }
 
-    /// The machine that code is made for.
+    /// The target that code is generated for.
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
@@ -176,13 +182,14 @@ impl Compiler {
         let cache = self.cache.clone();
         let (target, level) = (self.target.clone(), format!("{:?}", self.level));
         let mut entry = None;
-        let cached = |module, passes: &Passes| {
+        let read_cache = |module, passes: &Passes| {
             let cache = cache.as_ref()?;
             let passes = passes.as_text();
             let options = [target.triple(), target.cpu(), target.features(), &level, &*passes];
             entry.insert(cache.entry(module, &options)).read()
         };
-        let (bytes, mut timings, optimized) = self.optimize_then(passes, fill, cached, Codegen::object)?;
+        let (bytes, mut timings, optimized) =
+            self.optimize_then(passes, fill, read_cache, Codegen::object)?;
         timings.codegen = optimized.elapsed();
         let object = Object::compiled(bytes, timings);
         if let Some(entry) = entry {
@@ -191,70 +198,74 @@ impl Compiler {
         Ok(object)
     }
 
-    /// Fills and optimises a module and hands it to `finish`. Gives back what that made, how long the steps
-    /// before took, and when they were done. What `cached` has makes optimising and finishing needless.
+    /// Fills and optimizes a module and passes it to `finish`. Returns the result of `finish`, the
+    /// times of the earlier steps, and when they ended.
+    ///
+    /// If `read_cache` returns a result, the module is neither optimized nor passed to `finish`.
     fn optimize_then<F, T>(
         &mut self,
         passes: Option<&Passes>,
         fill: F,
-        cached: impl FnOnce(LLVMModuleRef, &Passes) -> Option<T>,
+        read_cache: impl FnOnce(LLVMModuleRef, &Passes) -> Option<T>,
         finish: impl FnOnce(&mut Codegen, &TargetMachine, LLVMModuleRef) -> Result<T, Error>,
     ) -> Result<(T, Timings, Instant), Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
         self.count_module()?;
-        let begun = Instant::now();
+        let start = Instant::now();
         let module = fill(&self.context);
         let filled = Instant::now();
         let raw = module.as_mut_ptr();
         // SAFETY: the module is alive.
-        let home = unsafe { LLVMGetModuleContext(raw) };
-        if home != self.context.raw() {
+        let module_context = unsafe { LLVMGetModuleContext(raw) };
+        if module_context != self.context.raw() {
             return Err(Error::new(
                 ErrorKind::Module,
                 "module belongs to another context than the compiler's",
             ));
         }
-        // SAFETY: the context is alive, and so are the diagnostics as long as it is.
-        unsafe { self.diagnostics.attach(home) };
-        // SAFETY: the module is alive and the triple ended by NUL.
+        // SAFETY: the context is alive, and the diagnostics live as long as the context.
+        unsafe { self.diagnostics.attach(module_context) };
+        // SAFETY: the module is alive and the triple is NUL-terminated.
         unsafe { LLVMSetTarget(raw, self.target.c_strings().0.as_ptr()) };
-        // SAFETY: the module is alive, and the layout, which is copied, is the machine's.
+        // SAFETY: the module is alive. LLVM copies the layout, which belongs to the machine.
         unsafe { LLVMSetModuleDataLayout(raw, self.machine.layout()) };
         if self.verify {
             verify(raw)?;
         }
         let passes = passes.unwrap_or(&self.passes);
-        if let Some(cached) = cached(raw, passes) {
+        if let Some(cached) = read_cache(raw, passes) {
             let timings =
-                Timings { fill: filled - begun, optimize: filled.elapsed(), codegen: Duration::ZERO };
+                Timings { fill: filled - start, optimize: filled.elapsed(), codegen: Duration::ZERO };
             return Ok((cached, timings, Instant::now()));
         }
         let optimized = self.optimizers.optimize(&self.machine, raw, passes);
         let now = Instant::now();
         let result =
-            optimized.and_then(|()| finish(&mut self.codegen, &self.machine, raw)).and_then(|made| {
+            optimized.and_then(|()| finish(&mut self.codegen, &self.machine, raw)).and_then(|output| {
                 let errors = self.diagnostics.take();
-                if errors.is_empty() { Ok(made) } else { Err(Error::new(ErrorKind::Codegen, errors)) }
+                if errors.is_empty() { Ok(output) } else { Err(Error::new(ErrorKind::Codegen, errors)) }
             });
         drop(module);
         match result {
-            Ok(made) => {
+            Ok(output) => {
                 let timings =
-                    Timings { fill: filled - begun, optimize: now - filled, codegen: Duration::ZERO };
-                Ok((made, timings, now))
+                    Timings { fill: filled - start, optimize: now - filled, codegen: Duration::ZERO };
+                Ok((output, timings, now))
             }
             Err(error) => {
                 self.diagnostics.take();
-                // LLVM promises nothing of passes that met an error: the next module gets new ones.
+                // LLVM does not specify the state of passes after an error: the next module gets
+                // new passes.
                 self.n_modules = MODULES_PER_CONTEXT;
                 Err(error)
             }
         }
     }
 
-    /// Counts a module, and takes a fresh context and fresh passes when it is time.
+    /// Counts a module. Replaces context, optimizers and code generator after
+    /// [`MODULES_PER_CONTEXT`].
     fn count_module(&mut self) -> Result<(), Error> {
         if self.n_modules >= MODULES_PER_CONTEXT {
             self.optimizers = Optimizers::default();
@@ -267,12 +278,12 @@ impl Compiler {
     }
 }
 
-/// Nothing is cached of texts.
+/// Assembly and IR texts are not cached.
 fn no_cache<T>(_: LLVMModuleRef, _: &Passes) -> Option<T> {
     None
 }
 
-/// Runs passes that are made for this module alone.
+/// Runs passes that are created for this module only.
 pub(crate) fn optimize_once(
     machine: &TargetMachine,
     module: LLVMModuleRef,
@@ -283,10 +294,10 @@ pub(crate) fn optimize_once(
 
 pub(crate) fn verify(module: LLVMModuleRef) -> Result<(), Error> {
     let mut message = std::ptr::null_mut();
-    // SAFETY: the module is alive and `message` is a place of ours.
+    // SAFETY: the module is alive and `message` is our local variable.
     let broken =
         unsafe { LLVMVerifyModule(module, LLVMVerifierFailureAction::LLVMReturnStatusAction, &mut message) };
-    // SAFETY: LLVM leaves a text here, empty if all is well, which is ours to give back.
+    // SAFETY: LLVM always stores a text here, empty if the module is valid, and we own the text.
     let message = unsafe { take_message(message) };
     if broken != 0 {
         return Err(Error::new(ErrorKind::Module, format!("malformed module: {}", message.trim_end())));
@@ -304,7 +315,7 @@ impl fmt::Debug for Compiler {
     }
 }
 
-/// What a [`Compiler`] is made with.
+/// Settings of a [`Compiler`].
 #[derive(Clone, Debug)]
 pub struct CompilerBuilder {
     target: Option<Target>,
@@ -315,52 +326,53 @@ pub struct CompilerBuilder {
 }
 
 impl CompilerBuilder {
-    /// The machine that code is made for; the host if none is said.
+    /// Target of the code. The default is the host.
     #[must_use]
     pub fn target(mut self, target: Target) -> CompilerBuilder {
         self.target = Some(target);
         self
     }
 
-    /// How hard the code generator tries.
+    /// Effort of the code generator. The default is [`OptLevel::Default`].
     #[must_use]
     pub fn opt_level(mut self, level: OptLevel) -> CompilerBuilder {
         self.level = level;
         self
     }
 
-    /// The passes that modules are optimised by. If none are said, none run, whatever the code generator's level is:
-    /// [`Passes::text`], with `default<O2>` say, is asked for by name because of what it links.
+    /// Passes that optimize each module. The default is none, at every [`OptLevel`].
+    ///
+    /// Optimization such as `Passes::text("default<O2>")` must be requested because of the amount
+    /// of code that it links. See [`Passes`].
     #[must_use]
     pub fn passes(mut self, passes: Passes) -> CompilerBuilder {
         self.passes = passes;
         self
     }
 
-    /// Keeps objects in a directory, and takes those that are there instead of compiling. Modules are filled and checked as
-    /// before: what they hold is the key.
+    /// Stores objects in a directory and reuses them instead of compiling. Modules are still filled
+    /// and verified, because the module is the cache key.
     #[must_use]
     pub fn cache(mut self, cache: ObjectCache) -> CompilerBuilder {
         self.cache = Some(cache);
         self
     }
 
-    /// Compiles modules without checking first that they are well formed, which takes a few microseconds for a
-    /// small function.
+    /// Skips the verifier, which takes a few microseconds for a small function.
     ///
     /// # Safety
-    /// Every module that the compiler is given must be well formed: LLVM may do anything with one that is not.
+    /// Every module must be well formed. LLVM's behavior for other modules is undefined.
     #[must_use]
     pub unsafe fn without_verifier(mut self) -> CompilerBuilder {
         self.verify = false;
         self
     }
 
-    /// Makes the compiler: its target machine, its context, its passes.
+    /// Creates the compiler with its target machine, context and passes.
     ///
     /// # Errors
-    /// [`ErrorKind::Target`] if LLVM cannot make code for the target, [`ErrorKind::Pipeline`] if the text of the
-    /// passes is no pipeline.
+    /// [`ErrorKind::Target`] if LLVM cannot generate code for the target, [`ErrorKind::Pipeline`]
+    /// if the text of the passes is not a valid pipeline.
     pub fn build(self) -> Result<Compiler, Error> {
         let target = match self.target {
             Some(target) => target,
@@ -370,10 +382,10 @@ impl CompilerBuilder {
         let mut optimizers = Optimizers::default();
         let codegen = Codegen::new(&machine)?;
         let context = Context::create();
-        // An empty module shows whether the text is a pipeline.
-        let probe = context.create_module("");
-        optimizers.optimize(&machine, probe.as_mut_ptr(), &self.passes)?;
-        drop(probe);
+        // Running the passes on an empty module parses the pipeline.
+        let empty = context.create_module("");
+        optimizers.optimize(&machine, empty.as_mut_ptr(), &self.passes)?;
+        drop(empty);
         Ok(Compiler {
             optimizers,
             codegen,
@@ -386,7 +398,7 @@ impl CompilerBuilder {
             cache: self.cache,
             diagnostics: Diagnostics::default(),
             n_modules: 0,
-            one_thread: PhantomData,
+            not_send: PhantomData,
         })
     }
 }

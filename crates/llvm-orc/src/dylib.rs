@@ -1,4 +1,4 @@
-//! Dylibs: the name spaces of a session.
+//! Dylibs: the namespaces of a session, where symbols are defined and looked up.
 
 #[cfg(feature = "shim")]
 mod link_order;
@@ -33,11 +33,13 @@ use crate::session::Session;
 use crate::symbols::{SymbolFlags, intern};
 use crate::tracker::Tracker;
 
-/// A name space of a session: symbols are defined in it and found by name.
+/// Namespace of a session: symbols are defined in a dylib and looked up by name.
 ///
-/// A `Dylib` is a cheap handle, which keeps the session alive. All its methods may be called from many threads
-/// at once. Names are the linker's: on machines whose linker puts a character before each name, as macOS does,
-/// it is part of them.
+/// A `Dylib` is a cheap handle that keeps the session alive. Threads may call all methods
+/// concurrently.
+///
+/// Names are linker names. They include the prefix character where the platform's linker uses one,
+/// as on macOS.
 #[derive(Clone)]
 pub struct Dylib {
     session: Arc<Session>,
@@ -45,15 +47,15 @@ pub struct Dylib {
     name: Arc<str>,
 }
 
-// SAFETY: the session's promise 3; the pointer is good on every thread while the session lives, which the handle
-// sees to.
+// SAFETY: promise 3 of the session. The pointer is valid on every thread while the session lives,
+// and the handle keeps the session alive.
 unsafe impl Send for Dylib {}
 // SAFETY: as above.
 unsafe impl Sync for Dylib {}
 
 impl Dylib {
     /// # Safety
-    /// `raw` is a dylib of `session` that stays in memory as long as it.
+    /// `raw` is a dylib of `session` and stays in memory as long as the session.
     pub(crate) unsafe fn new(
         session: Arc<Session>,
         raw: NonNull<LLVMOrcOpaqueJITDylib>,
@@ -62,22 +64,22 @@ impl Dylib {
         Dylib { session, raw, name: name.into() }
     }
 
-    /// The name it was made with.
+    /// The name given at creation.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Defines names as the addresses of things that exist already: functions and data of the process that the
-    /// objects of this dylib may use. What is not listed here they cannot reach by name.
+    /// Defines symbols at existing addresses: functions and data of the process for the objects of
+    /// this dylib. Objects cannot reach anything else of the process by name.
     ///
     /// # Errors
-    /// [`ErrorKind::Duplicate`] if a name is defined already, and then none of them is defined;
-    /// [`ErrorKind::Name`] if a name holds a NUL character.
+    /// [`ErrorKind::Duplicate`] if a name is already defined, and then no name is;
+    /// [`ErrorKind::Name`] if a name contains a NUL character.
     ///
     /// # Safety
-    /// Each address must be that of a function or datum that lives as long as code that uses the name can run,
-    /// and be of the type that the code believes it to have.
+    /// Each address must be that of a function or datum of the type that the code expects. The
+    /// function or datum must live as long as code that uses the name can run.
     pub unsafe fn define_absolute<'a>(
         &self,
         symbols: impl IntoIterator<Item = (&'a str, Address)>,
@@ -93,25 +95,25 @@ impl Dylib {
                 Sym: LLVMJITEvaluatedSymbol { Address: address.get(), Flags: EXPORTED },
             })
             .collect();
-        // SAFETY: the pairs are as many as said, and the names in them are given over, one count each.
+        // SAFETY: the array has `len` pairs. Each name is passed with one reference count.
         let unit = unsafe { LLVMOrcAbsoluteSymbols(pairs.as_mut_ptr(), pairs.len()) };
-        // SAFETY: the unit is ours alone.
+        // SAFETY: we own the unit.
         unsafe { self.define(unit) }
     }
 
-    /// Defines symbols whose definitions are made when one of them is first looked up.
+    /// Defines symbols whose definitions are materialized when one of them is first looked up.
     ///
-    /// LLVM's C API can remove them only all at once, by [`clear`](Dylib::clear); with the shim
+    /// LLVM's C API can remove these symbols only together with all others, by
+    /// [`clear`](Dylib::clear). With the feature `shim`,
     #[cfg_attr(feature = "shim", doc = "[`define_lazily_tracked`](Dylib::define_lazily_tracked)")]
     #[cfg_attr(not(feature = "shim"), doc = "`define_lazily_tracked`")]
-    /// gives a tracker for them. After a failure the names stay as failed as the definitions.
+    /// returns a tracker for them. After a failure the names stay defined, and every look-up fails.
     ///
     /// # Errors
-    /// [`ErrorKind::Duplicate`] if a name is defined already, and then none of them is defined;
-    /// [`ErrorKind::Name`] if a name holds a NUL character, or there is no name.
+    /// [`ErrorKind::Duplicate`] if a name is already defined, and then no name is;
+    /// [`ErrorKind::Name`] if a name contains a NUL character, or if there is no name.
     ///
     /// # Example
-    ///
     #[cfg_attr(feature = "inkwell", doc = "```")]
     #[cfg_attr(not(feature = "inkwell"), doc = "```ignore")]
     /// # use llvm_orc::{Compiler, Jit, Responsibility, SymbolFlags};
@@ -129,7 +131,7 @@ impl Dylib {
     ///     Ok(())
     /// };
     /// dylib.define_lazily([("four", SymbolFlags::FUNCTION)], four)?; // nothing is compiled yet
-    /// // SAFETY: it is of that type, and never removed.
+    /// // SAFETY: `four` has this type and is never removed.
     /// let four = unsafe { dylib.lookup_fn::<extern "C" fn() -> i32>("four") }?;
     /// assert_eq!(four.call(()), 4);
     /// # Ok::<(), llvm_orc::Error>(())
@@ -140,12 +142,13 @@ impl Dylib {
         definitions: impl Materialize,
     ) -> Result<(), Error> {
         let unit = materialization_unit::create(self, symbols, Box::new(definitions))?;
-        // SAFETY: the unit is ours alone.
+        // SAFETY: we own the unit.
         unsafe { self.define(unit) }
     }
 
-    /// As [`define_lazily`](Dylib::define_lazily), owned by a tracker. When it is removed, definitions that were not needed
-    /// are dropped, and what was made of the others goes.
+    /// Like [`define_lazily`](Dylib::define_lazily), with a tracker that owns the symbols. Removing
+    /// the tracker drops definitions that were not materialized, and removes the code of the
+    /// others.
     ///
     /// # Errors
     /// As [`define_lazily`](Dylib::define_lazily).
@@ -168,85 +171,89 @@ impl Dylib {
         let unit = materialization_unit::create(self, symbols, Box::new(definitions))?;
         let tracker = Tracker::new(self.clone());
         boundary::call_llvm(|| {
-            // SAFETY: the tracker is alive and of this dylib, the unit is given over.
+            // SAFETY: the tracker is alive and belongs to this dylib. The unit is passed with
+            // ownership.
             let error = unsafe { llvm_orc_define(tracker.raw(), unit) };
-            // SAFETY: the error is ours alone.
+            // SAFETY: the error is owned by us.
             unsafe { Error::check(error, ErrorKind::Session) }
         })?;
         Ok(tracker)
     }
 
-    /// Removes everything that is defined here, whoever's tracker owns it.
+    /// Removes all symbols of this dylib, including those that trackers own.
     ///
     /// # Errors
-    /// [`ErrorKind::Session`] if memory could not be given back.
+    /// [`ErrorKind::Session`] if memory could not be freed.
     ///
     /// # Safety
-    /// No code of this dylib may be called afterwards: symbols that were looked up by its trackers are good no more.
+    /// No code of this dylib may run or be called afterwards, not even by a [`Symbol`] that was
+    /// looked up before.
     pub unsafe fn clear(&self) -> Result<(), Error> {
         boundary::call_llvm(|| {
             // SAFETY: the dylib lives as long as the session.
             let error = unsafe { LLVMOrcJITDylibClear(self.raw.as_ptr()) };
-            // SAFETY: the error is ours alone.
+            // SAFETY: the error is owned by us.
             unsafe { Error::check(error, ErrorKind::Session) }
         })
     }
 
-    /// Defines what a unit defines, under the default tracker.
+    /// Defines the symbols of a materialization unit, owned by the dylib's default tracker.
     ///
     /// # Safety
-    /// The unit is the caller's alone, and given over.
+    /// The caller owns the unit and passes ownership.
     pub(crate) unsafe fn define(&self, unit: LLVMOrcMaterializationUnitRef) -> Result<(), Error> {
         boundary::call_llvm(|| {
-            // SAFETY: the dylib lives as long as the session, the unit is the caller's to give.
+            // SAFETY: the dylib lives as long as the session. The caller owns the unit.
             let error = unsafe { LLVMOrcJITDylibDefine(self.raw.as_ptr(), unit) };
-            // SAFETY: the error is ours alone.
+            // SAFETY: the error is owned by us.
             let defined = unsafe { Error::check(error, ErrorKind::Session) };
             if defined.is_err() {
-                // SAFETY: a unit that could not be defined is still ours.
+                // SAFETY: LLVM does not take ownership of a unit that it cannot define.
                 unsafe { LLVMOrcDisposeMaterializationUnit(unit) };
             }
             defined
         })
     }
 
-    /// Puts an object's symbols into this dylib. They are linked when one of them is first looked up.
+    /// Adds an object's symbols. The object is linked when one of them is first looked up.
     ///
-    /// The tracker that comes back owns what was added.
+    /// The returned tracker owns the symbols, code and memory.
     ///
     /// # Errors
-    /// [`ErrorKind::Duplicate`] if one of its symbols is defined already, [`ErrorKind::Object`] if it cannot be
-    /// read.
+    /// [`ErrorKind::Duplicate`] if a symbol is already defined, [`ErrorKind::Object`] if the object
+    /// cannot be read.
     pub fn add_object(&self, object: &Object) -> Result<Tracker, Error> {
         let tracker = Tracker::new(self.clone());
         let buffer = copy_to_buffer(object.bytes());
         boundary::call_llvm(|| {
-            // SAFETY: the LLJIT and the tracker are alive; the buffer is given over.
+            // SAFETY: LLJIT and tracker are alive. The buffer is passed with ownership.
             let error =
                 unsafe { LLVMOrcLLJITAddObjectFileWithRT(self.session.lljit(), tracker.raw(), buffer) };
-            // SAFETY: the error is ours alone.
+            // SAFETY: the error is owned by us.
             unsafe { Error::check(error, ErrorKind::Object) }
         })?;
         Ok(tracker)
     }
 
-    /// The address of a symbol, which is linked now, on this thread, if it was not yet. When another thread is
-    /// linking it, this one waits.
+    /// Looks up a symbol's address. A symbol that is not linked yet is linked on this thread,
+    /// unless another thread is already linking it. Then this thread waits.
     ///
-    /// The address is good until the tracker that owns the symbol is removed.
+    /// The address is valid until the tracker that owns the symbol is removed.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if no such symbol is defined, [`ErrorKind::Link`] if it cannot be linked (the
-    /// error's source says why, if it was this thread that tried), [`ErrorKind::Name`] if the name holds a NUL
-    /// character, [`ErrorKind::Session`] if this thread is materializing that very symbol, or generating
-    /// symbols for this dylib.
+    /// - [`ErrorKind::NotFound`] if the symbol is not defined.
+    /// - [`ErrorKind::Link`] if the symbol cannot be linked. If this thread tried to link it, the
+    ///   error's source says why.
+    /// - [`ErrorKind::Name`] if the name contains a NUL character.
+    /// - [`ErrorKind::Session`] if this thread is materializing the symbol, or is generating
+    ///   symbols for this dylib: the look-up would wait for itself.
     pub fn lookup(&self, name: &str) -> Result<Address, Error> {
         if materialization_unit::is_materializing(self.raw.as_ptr(), name) {
-            let text = format!("look-up of {name} by its own materialization, which would wait for itself");
+            let text = format!("look-up of {name} by its own materialization would wait for itself");
             return Err(Error::new(ErrorKind::Session, text));
         }
         if generator::is_generating(self.raw.as_ptr()) {
-            let text = format!("look-up of {name} by a generator of its dylib, which would wait for itself");
+            let text = format!("look-up of {name} by a generator of its dylib would wait for itself");
             return Err(Error::new(ErrorKind::Session, text));
         }
         let name = c_name(name)?;
@@ -254,42 +261,45 @@ impl Dylib {
             JD: self.raw.as_ptr(),
             JDLookupFlags: LLVMOrcJITDylibLookupFlags::LLVMOrcJITDylibLookupFlagsMatchAllSymbols,
         };
-        let mut wanted = LLVMOrcCLookupSetElement {
+        let mut symbol = LLVMOrcCLookupSetElement {
             Name: intern(&self.session, &name),
             LookupFlags: LLVMOrcSymbolLookupFlags::LLVMOrcSymbolLookupFlagsRequiredSymbol,
         };
-        let answer = Arc::new(LookupResult::default());
+        let lookup = Arc::new(LookupResult::default());
         boundary::call_llvm(|| {
-            // SAFETY: one element each, in places that outlive the call, which copies them; the name is given
-            // over with its count; the handler is called once, and takes over the count of `answer` made for it.
+            // SAFETY: both arrays have one element, and LLVM copies them during the call. The name
+            // is passed with one reference count. LLVM calls the handler once, and the handler
+            // takes over the `Arc` count created for it.
             unsafe {
                 LLVMOrcExecutionSessionLookup(
                     self.session.raw(),
                     LLVMOrcLookupKind::LLVMOrcLookupKindStatic,
                     &mut order,
                     1,
-                    &mut wanted,
+                    &mut symbol,
                     1,
                     receive_lookup_result,
-                    Arc::into_raw(Arc::clone(&answer)).cast_mut().cast(),
+                    Arc::into_raw(Arc::clone(&lookup)).cast_mut().cast(),
                 );
             }
-            answer.wait()
+            lookup.wait()
         })
     }
 
-    /// A function by name and type, for functions whose code is never removed.
-    /// [`Tracker::lookup_fn`] is the form for those that are, and asks less of its caller.
+    /// Looks up a function by name and type, for code that is never removed. For other code, use
+    /// [`Tracker::lookup_fn`], which asks less of its caller.
     ///
     /// # Errors
     /// As [`lookup`](Dylib::lookup).
     ///
     /// # Safety
-    /// The symbol must be a function of type `F`, safe to call with any arguments of that type, and its code, and where it is
-    /// a stub the code that it leads to, must not be removed while the result lives.
+    /// The symbol must be a function of type `F` that is safe to call with any arguments of that
+    /// type. While the result lives, its code must not be removed, and if it is a stub, neither
+    /// must the code behind the stub.
     pub unsafe fn lookup_fn<F: Function>(&self, name: &str) -> Result<Symbol<'_, F>, Error> {
         let address = self.lookup(name)?;
-        // SAFETY: the caller's promise, for as long as this handle keeps the session alive.
+        // SAFETY: guaranteed by the caller. The result borrows this handle, which keeps the session
+        // alive.
         Ok(unsafe { Symbol::new(address) })
     }
 
@@ -316,9 +326,9 @@ impl fmt::Debug for Dylib {
     }
 }
 
-/// A buffer of LLVM's with these bytes, to be given over.
+/// An LLVM memory buffer with a copy of the bytes. The caller owns the buffer.
 pub(crate) fn copy_to_buffer(bytes: &[u8]) -> LLVMMemoryBufferRef {
-    // SAFETY: the bytes are as many as said, and are copied; the name is ended by NUL.
+    // SAFETY: LLVM copies the bytes, of which there are `len`. The name is NUL-terminated.
     unsafe {
         LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes.as_ptr().cast(), bytes.len(), c"object".as_ptr())
     }
@@ -330,11 +340,11 @@ const EXPORTED: LLVMJITSymbolFlags = LLVMJITSymbolFlags {
     TargetFlags: 0,
 };
 
-/// Where a look-up's answer arrives: on this thread, or on the one that is linking the symbol.
+/// Result of a look-up, sent by this thread or by the thread that links the symbol.
 #[derive(Default)]
 struct LookupResult {
     result: Mutex<Option<Result<Address, Error>>>,
-    arrived: Condvar,
+    ready: Condvar,
 }
 
 impl LookupResult {
@@ -343,7 +353,7 @@ impl LookupResult {
         loop {
             match result.take() {
                 Some(result) => return result,
-                None => result = self.arrived.wait(result).unwrap_or_else(PoisonError::into_inner),
+                None => result = self.ready.wait(result).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
@@ -356,14 +366,14 @@ extern "C" fn receive_lookup_result(
     context: *mut c_void,
 ) {
     boundary::catch_panic(|| {
-        // SAFETY: the count that `lookup` made for this one call.
-        let answer = unsafe { Arc::from_raw(context.cast_const().cast::<LookupResult>()) };
-        // SAFETY: the handler owns the error it is given.
+        // SAFETY: `lookup` created this count for this one call.
+        let lookup = unsafe { Arc::from_raw(context.cast_const().cast::<LookupResult>()) };
+        // SAFETY: the handler owns the error.
         let result = unsafe { Error::check(error, ErrorKind::Link) }.map(|()| {
-            // SAFETY: without an error there is one pair for the one name that was asked for, to be read now.
+            // SAFETY: without an error there is one pair, because the look-up was for one name.
             Address::new(unsafe { ptr::read(found) }.Sym.Address)
         });
-        *answer.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        answer.arrived.notify_one();
+        *lookup.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        lookup.ready.notify_one();
     });
 }

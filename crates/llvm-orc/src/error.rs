@@ -84,7 +84,7 @@ impl Error {
     pub(crate) fn into_raw(self) -> LLVMErrorRef {
         let mut text = self.to_string();
         text.retain(|c| c != '\0');
-        let text = CString::new(text).expect("there is no NUL left");
+        let text = CString::new(text).expect("all NUL characters were removed");
         // SAFETY: the text is NUL-terminated, and LLVM copies it.
         unsafe { LLVMCreateStringError(text.as_ptr()) }
     }
@@ -142,7 +142,7 @@ pub(crate) unsafe fn take_message(text: *mut c_char) -> String {
 /// The name as a C string.
 pub(crate) fn c_name(name: &str) -> Result<CString, Error> {
     CString::new(name)
-        .map_err(|_| Error::new(ErrorKind::Name, format!("name {name:?} holds a NUL character")))
+        .map_err(|_| Error::new(ErrorKind::Name, format!("name {name:?} contains a NUL character")))
 }
 
 impl fmt::Display for Error {

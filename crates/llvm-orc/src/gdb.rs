@@ -1,8 +1,8 @@
-//! Names of linked code for debuggers and profilers.
+//! GDB's JIT interface: registers object files with GDB and LLDB, which read their symbols.
 //!
-//! GDB and LLDB look at a list in the process, LLVM's `__jit_debug_descriptor`, of object files that say where their
-//! sections were put, and stop at `__jit_debug_register_code` to be told of changes. Linux's perf reads a file named
-//! after the process, with a line for each function.
+//! Debuggers read a list in the process, LLVM's `__jit_debug_descriptor`. Its entries are object
+//! files whose section headers contain the addresses of linked sections. Debuggers set a breakpoint
+//! on `__jit_debug_register_code`, which is called after each change of the list.
 
 use std::pin::Pin;
 use std::ptr;
@@ -17,37 +17,41 @@ use crate::object::Object;
 use crate::tracker::Tracker;
 
 impl Tracker {
-    /// Shows the tracker's object to a debugger, until the tracker is removed: backtraces name its functions, and its debug
-    /// information is used if it has any. The object is linked now if it was not.
+    /// Registers the tracker's object with debuggers until the tracker is removed. Backtraces then
+    /// name its functions, and debuggers use its debug information if it has any. Links the object
+    /// if it is not linked yet.
     ///
-    /// Costs a copy of the object, and where a debugger is attached, a stop for it to read that.
+    /// Costs a copy of the object. An attached debugger stops the process to read the copy.
     ///
     /// # Errors
-    /// [`ErrorKind::Object`] if the object is no 64-bit ELF file, and the errors of [`lookup`](Tracker::lookup).
+    /// [`ErrorKind::Object`] if the object is not a 64-bit ELF file, and the errors of
+    /// [`lookup`](Tracker::lookup).
     pub fn show_to_debugger(&self, object: &Object) -> Result<(), Error> {
         let mut bytes = object.bytes().to_vec();
         let file = parse_elf(object)?;
         let endian = file.endian();
-        let table = file.elf_header().e_shoff(endian);
-        let entry = u64::from(file.elf_header().e_shentsize(endian));
+        let header_table = file.elf_header().e_shoff(endian);
+        let header_size = u64::from(file.elf_header().e_shentsize(endian));
         for function in linked_functions(self, object)? {
             let start = function.address.get().wrapping_sub(function.offset);
-            let place = table + entry * function.section.0 as u64 + SECTION_ADDRESS;
-            let place =
-                usize::try_from(place).map_err(|_| Error::new(ErrorKind::Object, "object too large"))?;
+            let offset = header_table + header_size * function.section.0 as u64 + SECTION_ADDRESS;
+            let offset =
+                usize::try_from(offset).map_err(|_| Error::new(ErrorKind::Object, "object too large"))?;
             let start = if endian == Endianness::Little { start.to_le_bytes() } else { start.to_be_bytes() };
-            let header = bytes.get_mut(place..place + start.len());
-            header.ok_or_else(|| Error::new(ErrorKind::Object, "object torn"))?.copy_from_slice(&start);
+            let header = bytes.get_mut(offset..offset + start.len());
+            header
+                .ok_or_else(|| Error::new(ErrorKind::Object, "object file is cut off"))?
+                .copy_from_slice(&start);
         }
-        self.keep_registered(RegisteredObject::new(bytes.into()));
+        self.keep_registered(RegisteredObject::register(bytes.into()));
         Ok(())
     }
 }
 
-/// Where a section's header has its address.
+/// Offset of the address in a section header.
 const SECTION_ADDRESS: u64 = std::mem::offset_of!(elf::SectionHeader64<Endianness>, sh_addr) as u64;
 
-/// An entry of the debugger's list, in the form of GDB's manual, chapter "JIT Interface".
+/// Entry of the debuggers' list. GDB's manual, chapter "JIT Interface", specifies the layout.
 #[repr(C)]
 struct JitCodeEntry {
     next: *mut JitCodeEntry,
@@ -73,48 +77,48 @@ unsafe extern "C" {
     safe fn __jit_debug_register_code();
 }
 
-/// Held while the list is changed.
+/// Locked while the list is changed.
 static LIST: Mutex<()> = Mutex::new(());
 
-/// An object in the list.
+/// An object in the debuggers' list.
 ///
-/// 1. From `new` to `drop` it is in the list, and stays in its place. The list, and all entries' links, are used under the
-///    lock alone.
+/// 1. The object is in the list from `register` to `drop` and does not move. The list and the links of
+///    all entries are used only under the lock.
 pub(crate) struct RegisteredObject {
     entry: JitCodeEntry,
-    /// What the entry points to.
+    /// The bytes that the entry points to.
     _bytes: Box<[u8]>,
 }
 
-// SAFETY: the links are used under the lock alone, by promise 1; the rest is bytes.
+// SAFETY: the links are used only under the lock, by promise 1. The other fields are bytes.
 unsafe impl Send for RegisteredObject {}
 // SAFETY: as above.
 unsafe impl Sync for RegisteredObject {}
 
 impl RegisteredObject {
-    fn new(bytes: Box<[u8]>) -> Pin<Box<RegisteredObject>> {
+    fn register(bytes: Box<[u8]>) -> Pin<Box<RegisteredObject>> {
         let entry = JitCodeEntry {
             next: ptr::null_mut(),
             previous: ptr::null_mut(),
             file: bytes.as_ptr(),
             file_size: bytes.len() as u64,
         };
-        let mut shown = Box::pin(RegisteredObject { entry, _bytes: bytes });
-        let place = ptr::from_mut(&mut shown.as_mut().get_mut().entry);
+        let mut registered = Box::pin(RegisteredObject { entry, _bytes: bytes });
+        let entry = ptr::from_mut(&mut registered.as_mut().get_mut().entry);
         let list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
         let descriptor = &raw mut __jit_debug_descriptor;
         // SAFETY: LLVM's descriptor, under the lock.
         let descriptor = unsafe { &mut *descriptor };
         // SAFETY: our own entry, not in the list yet.
-        unsafe { (*place).next = descriptor.first };
+        unsafe { (*entry).next = descriptor.first };
         if !descriptor.first.is_null() {
-            // SAFETY: an entry of the list is alive by promise 1, and used under the lock.
-            unsafe { (*descriptor.first).previous = place };
+            // SAFETY: the list's entries are alive by promise 1, and we hold the lock.
+            unsafe { (*descriptor.first).previous = entry };
         }
-        descriptor.first = place;
-        notify_debugger(descriptor, REGISTER, place);
+        descriptor.first = entry;
+        notify_debugger(descriptor, REGISTER, entry);
         drop(list);
-        shown
+        registered
     }
 }
 
@@ -128,7 +132,7 @@ impl Drop for RegisteredObject {
         if previous.is_null() {
             descriptor.first = next;
         } else {
-            // SAFETY: an entry of the list is alive by promise 1, and used under the lock.
+            // SAFETY: the list's entries are alive by promise 1, and we hold the lock.
             unsafe { (*previous).next = next };
         }
         if !next.is_null() {
@@ -140,7 +144,7 @@ impl Drop for RegisteredObject {
     }
 }
 
-/// Has a debugger, if there is one, look at the entry now.
+/// Notifies an attached debugger of a change.
 fn notify_debugger(descriptor: &mut JitDescriptor, action: u32, entry: *mut JitCodeEntry) {
     descriptor.relevant = entry;
     descriptor.action = action;

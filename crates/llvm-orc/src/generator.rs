@@ -1,8 +1,8 @@
-//! Generators: where a dylib finds symbols that it does not define.
+//! Generators: define symbols that a look-up did not find in a dylib.
 //!
-//! They are asked in the order in which they were added, each for the names that are still missing. LLVM holds no lock
-//! meanwhile; but it asks each for one look-up at a time, so that a look-up from within a generator, in the dylib it is asked
-//! for, would wait for itself. It is refused.
+//! LLVM calls a dylib's generators in the order in which they were added, each for the names that
+//! are still missing. It holds no lock during a call, but calls each generator for one look-up at a
+//! time. A look-up by a generator in its own dylib would wait for itself, so this crate refuses it.
 
 mod libraries;
 
@@ -27,11 +27,12 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::symbols::entry_name;
 
-/// What can define symbols that a look-up has not found. See [`Dylib::add_generator`].
+/// Defines symbols that a look-up did not find. See [`Dylib::add_generator`].
 ///
-/// A closure that takes a [`PendingLookup`] is one.
+/// Closures that take a [`PendingLookup`] implement this trait.
 pub trait Generate: Send + Sync + 'static {
-    /// Defines in [`PendingLookup::dylib`] those of the missing names that it can. What it leaves, others are asked for.
+    /// Defines missing names in [`PendingLookup::dylib`]. The next generator gets the names that
+    /// are still missing.
     ///
     /// # Errors
     /// An error fails the look-up.
@@ -47,36 +48,36 @@ where
     }
 }
 
-/// A look-up that has not found all it wants.
+/// A look-up that has not found all its names.
 pub struct PendingLookup<'a> {
     dylib: Dylib,
     names: Vec<String>,
     state: &'a mut LLVMOrcLookupStateRef,
-    one_thread: PhantomData<*const ()>,
+    not_send: PhantomData<*const ()>,
 }
 
 impl PendingLookup<'_> {
-    /// Where the names are missing.
+    /// The dylib in which the names are missing.
     #[must_use]
     pub fn dylib(&self) -> &Dylib {
         &self.dylib
     }
 
-    /// The missing names that the look-up cannot do without.
+    /// The missing names that the look-up requires.
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Takes the look-up away, to go on later, on whatever thread. Whoever looks up waits meanwhile.
+    /// Suspends the look-up, which any thread can resume later. The caller of the look-up waits.
     ///
-    /// What `generate` then gives back does not matter to the look-up.
+    /// The look-up ignores what `generate` returns afterwards.
     ///
     /// # Panics
-    /// When it was taken already.
+    /// If the look-up is already suspended.
     pub fn suspend(&mut self) -> SuspendedLookup {
         let raw = std::mem::replace(self.state, ptr::null_mut());
-        let raw = NonNull::new(raw).expect("a look-up is suspended once");
+        let raw = NonNull::new(raw).expect("the look-up is already suspended");
         SuspendedLookup { raw: Some(raw), dylib: self.dylib.clone(), names: self.names.clone() }
     }
 }
@@ -92,41 +93,44 @@ impl fmt::Debug for PendingLookup<'_> {
 
 /// A look-up that waits for its generator.
 ///
-/// Dropped, it goes on without what the generator might have defined: whoever waits gets an answer in each case.
-#[must_use = "dropping it lets the look-up go on"]
+/// Dropping it resumes the look-up with the symbols that are defined by then, so the caller of the
+/// look-up always gets an answer.
+#[must_use = "dropping it resumes the look-up"]
 pub struct SuspendedLookup {
     raw: Option<NonNull<LLVMOrcOpaqueLookupState>>,
     dylib: Dylib,
     names: Vec<String>,
 }
 
-// SAFETY: LLVM makes them to be continued on another thread; the dylib's handle keeps the session alive.
+// SAFETY: LLVM lets any thread continue a suspended look-up. The dylib's handle keeps the session
+// alive.
 unsafe impl Send for SuspendedLookup {}
 
 impl SuspendedLookup {
-    /// Where the names are missing.
+    /// The dylib in which the names are missing.
     #[must_use]
     pub fn dylib(&self) -> &Dylib {
         &self.dylib
     }
 
-    /// The missing names that the look-up cannot do without.
+    /// The missing names that the look-up requires.
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Lets the look-up go on with what is defined now, or fail.
+    /// Resumes the look-up with the symbols that are defined now, or fails it.
     pub fn resume(mut self, result: Result<(), Error>) {
         self.continue_lookup(result.map_or_else(Error::into_raw, |()| ptr::null_mut()));
     }
 
     fn continue_lookup(&mut self, error: LLVMErrorRef) {
         let Some(raw) = self.raw.take() else { return };
-        // The generator is free again: what runs in here may look up.
+        // The look-up has left the generator, so code that runs in here may look up again.
         let outer = GENERATING.take();
         boundary::call_llvm_nested(|| {
-            // SAFETY: the look-up was taken from its generator and is given over, and so is the error.
+            // SAFETY: the look-up was taken from its generator and is passed with ownership, and so
+            // is the error.
             unsafe { LLVMOrcLookupStateContinueLookup(raw.as_ptr(), error) };
         });
         GENERATING.set(outer);
@@ -149,37 +153,43 @@ impl fmt::Debug for SuspendedLookup {
 }
 
 impl Dylib {
-    /// Has a generator asked for symbols that are looked up here and are not defined, after those that were added before it.
+    /// Adds a generator, which LLVM calls after the earlier ones for names that are not defined in
+    /// this dylib.
     ///
-    /// It stays as long as the session; a handle of the session that it owns keeps that alive for ever.
+    /// The session owns the generator. A generator should not own a handle of the session, because
+    /// then neither would ever be freed.
     pub fn add_generator(&self, generator: impl Generate) {
-        let owned = Box::new(GeneratorContext {
+        let context = Box::new(GeneratorContext {
             session: Arc::downgrade(self.shared_session()),
             dylib: NonNull::new(self.raw()).expect("a dylib's pointer is not null"),
             dylib_name: self.shared_name(),
             generator: Box::new(generator),
         });
-        // SAFETY: the functions take over the box that is given with them.
+        // SAFETY: LLVM owns the box and passes it to these functions.
         let raw = unsafe {
-            LLVMOrcCreateCustomCAPIDefinitionGenerator(try_to_generate, Box::into_raw(owned).cast(), dispose)
+            LLVMOrcCreateCustomCAPIDefinitionGenerator(
+                try_to_generate,
+                Box::into_raw(context).cast(),
+                dispose,
+            )
         };
-        // SAFETY: the generator was made just now, and is given over.
+        // SAFETY: the generator was just created, and is passed with ownership.
         unsafe { self.add_raw_generator(raw) };
     }
 
     /// # Safety
-    /// The generator is alive and given over.
+    /// The generator is alive and the caller passes ownership.
     unsafe fn add_raw_generator(&self, raw: LLVMOrcDefinitionGeneratorRef) {
         boundary::call_llvm_nested(|| {
-            // SAFETY: the dylib lives as long as the session; the rest is the caller's promise.
+            // SAFETY: the dylib lives as long as the session. The caller guarantees the rest.
             unsafe { LLVMOrcJITDylibAddGenerator(self.raw(), raw) };
         });
     }
 }
 
-/// What LLVM's generator refers to.
+/// Context pointer of LLVM's generator.
 struct GeneratorContext {
-    /// The session owns the generator, so the generator does not own the session.
+    /// Weak, because the session owns the generator.
     session: Weak<Session>,
     dylib: NonNull<LLVMOrcOpaqueJITDylib>,
     dylib_name: Arc<str>,
@@ -187,16 +197,17 @@ struct GeneratorContext {
 }
 
 thread_local! {
-    /// The dylibs that this thread is generating symbols for.
+    /// Dylibs for which this thread is generating symbols, innermost last.
     static GENERATING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether this thread is generating symbols for that dylib, so that looking up in it would never end.
+/// Whether this thread is generating symbols for the dylib, so that a look-up in it would never
+/// end.
 pub(crate) fn is_generating(dylib: *mut LLVMOrcOpaqueJITDylib) -> bool {
     GENERATING.with_borrow(|generating| generating.contains(&dylib.addr()))
 }
 
-/// Runs a generator's own code, and keeps it from looking up.
+/// Runs a generator or filter. Until it returns, this thread cannot look up in the dylib.
 fn run_generator<T>(dylib: usize, run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     GENERATING.with_borrow_mut(|generating| generating.push(dylib));
     let result = boundary::catch_panic_as_error(run);
@@ -211,21 +222,21 @@ extern "C" fn try_to_generate(
     _kind: LLVMOrcLookupKind,
     _dylib: LLVMOrcJITDylibRef,
     _flags: LLVMOrcJITDylibLookupFlags,
-    wanted: LLVMOrcCLookupSet,
-    n_wanted: usize,
+    missing: LLVMOrcCLookupSet,
+    n_missing: usize,
 ) -> LLVMErrorRef {
-    // SAFETY: the box that `add_generator` gave, which is shared and lives as long as the generator.
-    let owned = unsafe { &*context.cast::<GeneratorContext>() };
-    let Some(session) = owned.session.upgrade() else { return ptr::null_mut() };
-    // SAFETY: LLVM gives a place for the look-up's state, which is nobody else's during the call.
+    // SAFETY: the box from `add_generator`, which LLVM owns as long as the generator.
+    let context = unsafe { &*context.cast::<GeneratorContext>() };
+    let Some(session) = context.session.upgrade() else { return ptr::null_mut() };
+    // SAFETY: LLVM passes a valid pointer, and only this thread uses it during the call.
     let state = unsafe { &mut *state };
-    let wanted = if n_wanted == 0 {
+    let missing = if n_missing == 0 {
         &[]
     } else {
         // SAFETY: there are that many elements.
-        unsafe { std::slice::from_raw_parts(wanted, n_wanted) }
+        unsafe { std::slice::from_raw_parts(missing, n_missing) }
     };
-    let names = wanted
+    let names = missing
         .iter()
         .filter(|element| {
             element.LookupFlags == LLVMOrcSymbolLookupFlags::LLVMOrcSymbolLookupFlagsRequiredSymbol
@@ -234,9 +245,9 @@ extern "C" fn try_to_generate(
         .map(|element| unsafe { entry_name(element.Name) })
         .collect();
     // SAFETY: the generator was added to this dylib of this session, which never removes one.
-    let dylib = unsafe { Dylib::new(Arc::clone(&session), owned.dylib, &owned.dylib_name) };
-    let mut lookup = PendingLookup { dylib, names, state, one_thread: PhantomData };
-    let result = run_generator(owned.dylib.addr().get(), || owned.generator.generate(&mut lookup));
+    let dylib = unsafe { Dylib::new(Arc::clone(&session), context.dylib, &context.dylib_name) };
+    let mut lookup = PendingLookup { dylib, names, state, not_send: PhantomData };
+    let result = run_generator(context.dylib.addr().get(), || context.generator.generate(&mut lookup));
     let suspended = lookup.state.is_null();
     match result {
         Ok(()) => ptr::null_mut(),
@@ -250,8 +261,8 @@ extern "C" fn try_to_generate(
 
 extern "C" fn dispose(context: *mut c_void) {
     boundary::catch_panic(|| {
-        // SAFETY: LLVM gives the box that `add_generator` gave it, once.
-        let owned = unsafe { Box::from_raw(context.cast::<GeneratorContext>()) };
-        boundary::defer_drop(owned.generator);
+        // SAFETY: the box from `add_generator`, which LLVM passes to this function once.
+        let context = unsafe { Box::from_raw(context.cast::<GeneratorContext>()) };
+        boundary::defer_drop(context.generator);
     });
 }

@@ -1,11 +1,13 @@
-//! Modules that the session compiles: handed over with the context they live in, optimised and turned into objects by
-//! LLVM's IR layers on the thread whose look-up needs them.
+//! IR modules that a session compiles, on the thread whose look-up needs the code.
 //!
-//! A module and its context go together, alone, so that two threads never meet in one; what is wrong with a module
-//! comes back as an error, for it is checked when it is made. [`Compiler`](crate::Compiler) is the quicker way to an
-//! object: it keeps its context, its passes and its target machine, while here each module has a context and, with the
-//! shim, a target machine of its own. Without the shim the session's modules are moved to one context, whose lock keeps
-//! them from being compiled two at a time: LLVM's C API makes one target machine for all.
+//! A module owns its context, so two threads never use one context at the same time. Modules are
+//! verified when they are built. LLVM's IR layers optimize and compile them.
+//!
+//! [`Compiler`](crate::Compiler) is faster, because it reuses its context, passes and target
+//! machine. Here each module has its own context and, with the shim, its own target machine.
+//! Without the shim, LLVM's C API creates one target machine for the whole session. Modules are
+//! then copied to one shared context, whose lock prevents two modules from being compiled at the
+//! same time.
 
 use std::ffi::c_void;
 use std::fmt;
@@ -45,57 +47,63 @@ mod shared_context;
 #[cfg(not(feature = "shim"))]
 pub(crate) use shared_context::SharedContext;
 
-/// A module with its context, ready to be compiled by a session on any thread.
+/// A verified module with its own context. A session can compile it on any thread.
 pub struct IrModule {
     raw: NonNull<LLVMOrcOpaqueThreadSafeModule>,
 }
 
-// SAFETY: it owns its module, and with it, alone or under LLVM's lock, the context; nothing of either can be had from it.
+// SAFETY: the value owns its module and context, the context alone or under LLVM's lock. It gives
+// no access to either.
 unsafe impl Send for IrModule {}
 
 impl IrModule {
-    /// A module that `fill` makes in a fresh context.
+    /// Builds a module in a new context.
     ///
     /// # Errors
-    /// [`ErrorKind::Module`] if the module is malformed, or was not made in that context.
+    /// [`ErrorKind::Module`] if the module is malformed or belongs to another context than the one
+    /// that `fill` received.
     pub fn build<F>(fill: F) -> Result<IrModule, Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
         crate::target::register()?;
         let context = Context::create();
-        // SAFETY: the context is alive; the handler needs no place of its own.
+        // SAFETY: the context is alive. The handler needs no context pointer.
         unsafe { LLVMContextSetDiagnosticHandler(context.raw(), Some(receive_diagnostic), ptr::null_mut()) };
         let module = fill(&context);
         // SAFETY: the module is alive.
-        let home = unsafe { LLVMGetModuleContext(module.as_mut_ptr()) };
-        if home != context.raw() {
-            return Err(Error::new(ErrorKind::Module, "module belongs to another context than it was given"));
+        let module_context = unsafe { LLVMGetModuleContext(module.as_mut_ptr()) };
+        if module_context != context.raw() {
+            return Err(Error::new(
+                ErrorKind::Module,
+                "module belongs to another context than the one it was given",
+            ));
         }
         verify(module.as_mut_ptr())?;
-        // SAFETY: the module is alive. The copy is nobody's but ours, whatever `fill` has done with the original.
+        // SAFETY: the module is alive. We own the copy even if `fill` leaked the original.
         let copy = unsafe { LLVMCloneModule(module.as_mut_ptr()) };
         drop(module);
         let context = ManuallyDrop::new(context);
-        // SAFETY: the context is given over: its owner does not dispose of it.
-        let shared = unsafe { LLVMOrcCreateNewThreadSafeContextFromLLVMContext(context.raw()) };
-        // SAFETY: the copy is given over, and lives in that context.
-        let raw = unsafe { LLVMOrcCreateNewThreadSafeModule(copy, shared) };
-        // SAFETY: our share, used no more; the module has one of its own.
-        unsafe { LLVMOrcDisposeThreadSafeContext(shared) };
-        Ok(IrModule { raw: NonNull::new(raw).expect("LLVM gives back the module it was given") })
+        // SAFETY: the context is passed with ownership: its owner does not dispose of it.
+        let shared_context = unsafe { LLVMOrcCreateNewThreadSafeContextFromLLVMContext(context.raw()) };
+        // SAFETY: the copy is passed with ownership, and lives in that context.
+        let raw = unsafe { LLVMOrcCreateNewThreadSafeModule(copy, shared_context) };
+        // SAFETY: our reference, not used again. The module has its own.
+        unsafe { LLVMOrcDisposeThreadSafeContext(shared_context) };
+        Ok(IrModule { raw: NonNull::new(raw).expect("LLVM returns the module") })
     }
 
-    /// Makes the module the session's: its triple and data layout, and without the shim its context.
+    /// Sets the session's triple and data layout. Without the shim, copies the module to the
+    /// session's shared context.
     fn prepare_for(self, session: &Session) -> Result<LLVMOrcThreadSafeModuleRef, Error> {
         with_module(self.raw.as_ptr(), |module| {
             // SAFETY: the LLJIT is alive.
             let triple = unsafe { LLVMOrcLLJITGetTripleString(session.lljit()) };
-            // SAFETY: the module is alive and the text, ended by NUL, is copied.
+            // SAFETY: the module is alive and the text, NUL-terminated, is copied.
             unsafe { LLVMSetTarget(module, triple) };
             // SAFETY: the LLJIT is alive.
             let layout = unsafe { LLVMOrcLLJITGetDataLayoutStr(session.lljit()) };
-            // SAFETY: the module is alive and the text, ended by NUL, is copied.
+            // SAFETY: the module is alive and the text, NUL-terminated, is copied.
             unsafe { LLVMSetDataLayout(module, layout) };
             Ok(())
         })?;
@@ -109,7 +117,7 @@ impl IrModule {
 
 impl Drop for IrModule {
     fn drop(&mut self) {
-        // SAFETY: ours, and given back once.
+        // SAFETY: we own it and dispose of it once.
         unsafe { LLVMOrcDisposeThreadSafeModule(self.raw.as_ptr()) };
     }
 }
@@ -121,18 +129,19 @@ impl fmt::Debug for IrModule {
 }
 
 impl Dylib {
-    /// Puts a module's symbols into this dylib. It is compiled and linked when one of them is first looked up.
+    /// Adds a module's symbols. The module is compiled and linked when one of them is first looked
+    /// up.
     ///
     /// # Errors
-    /// [`ErrorKind::Duplicate`] if one of its symbols is defined already.
+    /// [`ErrorKind::Duplicate`] if a symbol is already defined.
     pub fn add_module(&self, module: IrModule) -> Result<Tracker, Error> {
         let raw = module.prepare_for(self.session())?;
         let tracker = Tracker::new(self.clone());
         boundary::call_llvm(|| {
-            // SAFETY: LLJIT and tracker are alive; the module is given over.
+            // SAFETY: LLJIT and tracker are alive. The module is passed with ownership.
             let error =
                 unsafe { LLVMOrcLLJITAddLLVMIRModuleWithRT(self.session().lljit(), tracker.raw(), raw) };
-            // SAFETY: the error is ours alone.
+            // SAFETY: the error is owned by us.
             unsafe { Error::check(error, ErrorKind::Module) }
         })?;
         Ok(tracker)
@@ -140,8 +149,9 @@ impl Dylib {
 }
 
 impl Responsibility {
-    /// Defines the symbols by a module, which is transformed, compiled and linked now. It must define these symbols and no
-    /// others that are not local. A failure goes to those who wait, and to the session's reporter.
+    /// Defines the symbols by a module, which is transformed, compiled and linked now. The module's
+    /// non-local symbols must be exactly these. A failure goes to the waiting look-ups and to the
+    /// session's reporter.
     pub fn emit_module(mut self, module: IrModule) {
         let session = self.dylib().clone();
         let session = session.session();
@@ -153,18 +163,18 @@ impl Responsibility {
         boundary::call_llvm_nested(|| {
             // SAFETY: the LLJIT is alive, which keeps the layer.
             let layer = unsafe { LLVMOrcLLJITGetIRTransformLayer(session.lljit()) };
-            // SAFETY: the layer is alive; responsibility and module are given over.
+            // SAFETY: the layer is alive. Responsibility and module are passed with ownership.
             unsafe { LLVMOrcIRTransformLayerEmit(layer, raw, raw_module) };
         });
     }
 }
 
-/// Runs `work` upon the module, under its context's lock.
+/// Runs `work` on the module, under the lock of its context.
 pub(crate) fn with_module(
     module: LLVMOrcThreadSafeModuleRef,
     work: impl FnOnce(LLVMModuleRef) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    struct Work<F> {
+    struct WorkState<F> {
         work: Option<F>,
         result: Result<(), Error>,
     }
@@ -172,26 +182,27 @@ pub(crate) fn with_module(
         context: *mut c_void,
         module: LLVMModuleRef,
     ) -> LLVMErrorRef {
-        // SAFETY: the place below, which nobody else uses meanwhile.
-        let place = unsafe { &mut *context.cast::<Work<F>>() };
-        if let Some(work) = place.work.take() {
-            place.result = boundary::catch_panic_as_error(|| work(module));
+        // SAFETY: the local variable below, which only this call uses.
+        let state = unsafe { &mut *context.cast::<WorkState<F>>() };
+        if let Some(work) = state.work.take() {
+            state.result = boundary::catch_panic_as_error(|| work(module));
         }
         ptr::null_mut()
     }
-    fn runner<F: FnOnce(LLVMModuleRef) -> Result<(), Error>>(
-        _: &Work<F>,
+    fn callback_for<F: FnOnce(LLVMModuleRef) -> Result<(), Error>>(
+        _: &WorkState<F>,
     ) -> llvm_sys::orc2::LLVMOrcGenericIRModuleOperationFunction {
         run::<F>
     }
-    let mut place = Work { work: Some(work), result: Ok(()) };
-    let function = runner(&place);
-    // SAFETY: the module is alive; the function gets the place it expects, and gives back no error.
-    unsafe { LLVMOrcThreadSafeModuleWithModuleDo(module, function, ptr::from_mut(&mut place).cast()) };
-    place.result
+    let mut state = WorkState { work: Some(work), result: Ok(()) };
+    let function = callback_for(&state);
+    // SAFETY: the module is alive. The function gets the context pointer that it expects and
+    // returns no error.
+    unsafe { LLVMOrcThreadSafeModuleWithModuleDo(module, function, ptr::from_mut(&mut state).cast()) };
+    state.result
 }
 
-/// Keeps what a context complains of for the session's object transform, which comes next on this thread.
+/// Stores an error of a context. The object transform, which runs next on this thread, returns it.
 extern "C" fn receive_diagnostic(info: LLVMDiagnosticInfoRef, _: *mut c_void) {
     // SAFETY: LLVM calls this with a diagnostic that is alive during the call.
     let severity = unsafe { LLVMGetDiagInfoSeverity(info) };
@@ -200,6 +211,6 @@ extern "C" fn receive_diagnostic(info: LLVMDiagnosticInfoRef, _: *mut c_void) {
     }
     // SAFETY: as above.
     let text = unsafe { LLVMGetDiagInfoDescription(info) };
-    // SAFETY: a text that is ours to give back.
+    // SAFETY: we own the text.
     boundary::add_diagnostic(unsafe { take_message(text) });
 }

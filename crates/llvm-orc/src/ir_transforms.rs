@@ -1,4 +1,7 @@
-//! X
+//! IR transforms: the closure and the passes that a session runs on each module before it compiles
+//! it.
+//!
+//! Relies on target machines that are reused from module to module, one per thread at a time.
 
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
@@ -25,7 +28,7 @@ use crate::target_machine::TargetMachine;
 
 type Transform = Box<dyn Fn(&Module<'_>) -> Result<(), Error> + Send + Sync>;
 
-/// What a session does to modules before it compiles them, and whatever it needs for that.
+/// A session's transform and passes, and what they need.
 #[derive(Default)]
 pub(crate) struct IrTransforms {
     pub(crate) transform: Option<Transform>,
@@ -40,21 +43,23 @@ pub(crate) struct IrTransforms {
 #[derive(Default)]
 struct MachinePool(Mutex<Vec<TargetMachine>>);
 
-// SAFETY: a target machine belongs to no thread, and each is used by one at a time: by who has taken it from the list.
+// SAFETY: a target machine belongs to no thread, and each is used by one at a time: by who has
+// taken it from the list.
 unsafe impl Send for MachinePool {}
-// SAFETY: as above; the list has a lock.
+// SAFETY: as above. The list has a lock.
 unsafe impl Sync for MachinePool {}
 
 impl IrTransforms {
-    /// Has the session's IR layer do this.
+    /// Registers the transforms with the LLJIT's IR transform layer.
     ///
     /// # Safety
-    /// The LLJIT is alive and not shared yet, and `place` outlives it.
-    pub(crate) unsafe fn attach(place: &IrTransforms, lljit: *mut LLVMOrcOpaqueLLJIT) {
-        // SAFETY: the caller's promise.
+    /// The LLJIT is alive and not shared yet, and `transforms` outlives it.
+    pub(crate) unsafe fn attach(transforms: &IrTransforms, lljit: *mut LLVMOrcOpaqueLLJIT) {
+        // SAFETY: guaranteed by the caller.
         let layer = unsafe { LLVMOrcLLJITGetIRTransformLayer(lljit) };
-        let context = ptr::from_ref(place).cast_mut().cast();
-        // SAFETY: the layer is alive and used by nobody else yet; `context` is what `transform` expects.
+        let context = ptr::from_ref(transforms).cast_mut().cast();
+        // SAFETY: the layer is alive and not shared yet. `context` has the type that `transform`
+        // expects.
         unsafe { LLVMOrcIRTransformLayerSetTransform(layer, transform, context) };
     }
 
@@ -66,8 +71,8 @@ impl IrTransforms {
             verify(raw)?;
         }
         let Some((passes, level)) = &self.passes else { return Ok(()) };
-        let spare = self.machines.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let machine = match (spare, &self.target) {
+        let idle = self.machines.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let machine = match (idle, &self.target) {
             (Some(machine), _) => machine,
             (None, Some(target)) => TargetMachine::new(target, *level)?,
             (None, None) => TargetMachine::new(&Target::host()?, *level)?,
@@ -78,25 +83,27 @@ impl IrTransforms {
     }
 }
 
-/// What LLVM calls with each module before it compiles it.
+/// LLVM's callback for each module before it is compiled. A failing transform must dispose of the
+/// module and set it to null.
 extern "C" fn transform(
     context: *mut c_void,
-    module: *mut LLVMOrcThreadSafeModuleRef,
+    module_slot: *mut LLVMOrcThreadSafeModuleRef,
     _responsibility: LLVMOrcMaterializationResponsibilityRef,
 ) -> LLVMErrorRef {
-    // SAFETY: LLVM gives a place with a module in it.
-    let raw = unsafe { *module };
-    let done = boundary::catch_panic_as_error(|| {
-        // What was left by a module that never got to the code generator.
+    // SAFETY: LLVM passes a valid pointer to a module.
+    let raw = unsafe { *module_slot };
+    let result = boundary::catch_panic_as_error(|| {
+        // Drops diagnostics of an earlier module that did not reach the object transform.
         boundary::take_diagnostics();
-        // SAFETY: the place that `attach` gave, which outlives the session by its caller's promise.
-        let path = unsafe { &*context.cast::<IrTransforms>() };
-        with_module(raw, |module| path.apply(module))
+        // SAFETY: `attach` registered this pointer, and its caller keeps it alive longer than the
+        // LLJIT.
+        let transforms = unsafe { &*context.cast::<IrTransforms>() };
+        with_module(raw, |module| transforms.apply(module))
     });
-    let Err(error) = done else { return ptr::null_mut() };
+    let Err(error) = result else { return ptr::null_mut() };
     // SAFETY: a transform that fails has to dispose of the module.
     unsafe { LLVMOrcDisposeThreadSafeModule(raw) };
     // SAFETY: and has to say so.
-    unsafe { *module = ptr::null_mut() };
+    unsafe { *module_slot = ptr::null_mut() };
     error.into_raw()
 }

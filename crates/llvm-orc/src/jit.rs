@@ -1,6 +1,7 @@
-//! The JIT and its builder: where a session begins.
+//! The JIT and its builder: creates a session and its dylibs.
 //!
-//! Objects are linked by JITLink. No symbol of the process is visible to them but those that a dylib was told.
+//! JITLink links the objects. They see no symbol of the process except those that a dylib was
+//! given.
 
 mod create_lljit;
 
@@ -18,24 +19,24 @@ use crate::boundary;
 use crate::compiler::Passes;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
-use crate::lazy_reexports::LazyReexportManagers;
+use crate::lazy_reexports::LazyReexports;
 use crate::object::Object;
 use crate::session::{Hooks, Reporter, Session};
 #[cfg(feature = "inkwell")]
 use crate::target::OptLevel;
 use crate::target::Target;
 
-/// A just-in-time linker: a session in which dylibs are made, filled with objects and asked for addresses.
+/// A just-in-time linker: a session with dylibs, which contain objects and resolve addresses.
 ///
-/// A `Jit` is a cheap handle. The session lives until the last handle to it, [`Dylib`]s and
-/// [`Tracker`](crate::Tracker)s among them, is dropped, in any order and on any thread.
+/// A `Jit` is a cheap handle. The session lives until the last handle is dropped, in any order and
+/// on any thread. [`Dylib`]s and [`Tracker`](crate::Tracker)s are handles, too.
 #[derive(Clone)]
 pub struct Jit {
     session: Arc<Session>,
 }
 
 impl Jit {
-    /// What a `Jit` is made with.
+    /// Starts building a `Jit`.
     #[must_use]
     pub fn builder() -> JitBuilder {
         JitBuilder {
@@ -43,51 +44,53 @@ impl Jit {
             memory: Memory::default(),
             reporter: None,
             hooks: Hooks::default(),
-            lazy: LazyReexportManagers::default(),
+            lazy: LazyReexports::default(),
         }
     }
 
-    /// A new dylib that sees nothing but what is put into it: no symbol of the process, no other dylib.
+    /// Creates an empty dylib. It sees only its own symbols: none of the process and none of other
+    /// dylibs.
     ///
     /// # Errors
-    /// [`ErrorKind::Duplicate`] if the session has a dylib of that name (LLJIT itself makes one called `main`),
-    /// [`ErrorKind::Name`] if the name holds a NUL character.
+    /// [`ErrorKind::Duplicate`] if the session has a dylib with this name (LLJIT creates one named
+    /// `main`), [`ErrorKind::Name`] if the name contains a NUL character.
     pub fn create_bare_dylib(&self, name: &str) -> Result<Dylib, Error> {
-        let c = c_name(name)?;
+        let c_string = c_name(name)?;
         let naming = self.session.dylib_naming.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: the session is alive and the name is ended by NUL.
-        let taken = unsafe { LLVMOrcExecutionSessionGetJITDylibByName(self.session.raw(), c.as_ptr()) };
+        // SAFETY: the session is alive and the name is NUL-terminated.
+        let taken =
+            unsafe { LLVMOrcExecutionSessionGetJITDylibByName(self.session.raw(), c_string.as_ptr()) };
         if !taken.is_null() {
-            return Err(Error::new(ErrorKind::Duplicate, format!("duplicate name of a dylib: {name}")));
+            return Err(Error::new(ErrorKind::Duplicate, format!("duplicate dylib name: {name}")));
         }
-        // SAFETY: as above; the name is free and stays so while we hold `naming`.
-        let raw = unsafe { LLVMOrcExecutionSessionCreateBareJITDylib(self.session.raw(), c.as_ptr()) };
+        // SAFETY: as above. The name is free and stays free while we hold `dylib_naming`.
+        let raw = unsafe { LLVMOrcExecutionSessionCreateBareJITDylib(self.session.raw(), c_string.as_ptr()) };
         drop(naming);
-        let raw = NonNull::new(raw).expect("LLVM gives back the dylib it made");
+        let raw = NonNull::new(raw).expect("LLVM returns the dylib");
         // SAFETY: `raw` is a dylib of this session, which never removes one.
         Ok(unsafe { Dylib::new(Arc::clone(&self.session), raw, name) })
     }
 
-    /// The triple of the machine that objects are linked for.
+    /// Target triple that objects are linked for.
     #[must_use]
     pub fn triple(&self) -> String {
         // SAFETY: the LLJIT is alive.
         let text = unsafe { LLVMOrcLLJITGetTripleString(self.session.lljit()) };
-        // SAFETY: ended by NUL, and the LLJIT's as long as it lives.
-        unsafe { copied(text) }
+        // SAFETY: NUL-terminated, and the LLJIT's as long as it lives.
+        unsafe { copy_text(text) }
     }
 
-    /// The data layout of that machine, in the form it has in IR.
+    /// Data layout of the target, in the syntax of IR.
     #[must_use]
     pub fn data_layout(&self) -> String {
         // SAFETY: the LLJIT is alive.
         let text = unsafe { LLVMOrcLLJITGetDataLayoutStr(self.session.lljit()) };
-        // SAFETY: ended by NUL, and the LLJIT's as long as it lives.
-        unsafe { copied(text) }
+        // SAFETY: NUL-terminated, and the LLJIT's as long as it lives.
+        unsafe { copy_text(text) }
     }
 
-    /// Forgets the names that nothing uses any more. The session does so by itself now and then, as trackers are
-    /// removed.
+    /// Removes unused names from the session's string pool. The session also does this from time to
+    /// time when trackers are removed.
     pub fn clear_dead_names(&self) {
         self.session.clear_dead_names();
     }
@@ -99,63 +102,71 @@ impl fmt::Debug for Jit {
     }
 }
 
-/// What a [`Jit`] is made with.
+/// Settings of a [`Jit`].
 pub struct JitBuilder {
     target: Option<Target>,
     memory: Memory,
     reporter: Option<Reporter>,
     hooks: Hooks,
-    lazy: LazyReexportManagers,
+    lazy: LazyReexports,
 }
 
-/// Where linked objects lie.
+/// Memory layout of linked objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Memory {
-    /// Side by side, hundreds in a page, in slabs of some megabytes; each object takes as many bytes as it has. No
-    /// address of code or constants is ever writable. This needs the feature `shim` and Linux's files without a name;
-    /// where either is missing, it means [`Memory::Pages`].
+    /// Slabs of a few megabytes, where objects are adjacent and share pages. No address of code or
+    /// constants is ever writable.
     ///
-    /// A process that forks shares code with its child: what the parent removes while the child runs it is lost to
-    /// both.
+    /// Slabs need the feature `shim` and Linux's anonymous files (`memfd_create`). Without them,
+    /// this setting means [`Memory::Pages`].
+    ///
+    /// A forked child shares code with its parent: code that the parent removes is lost to the
+    /// child, too.
     #[default]
     Slabs,
-    /// Each in pages of its own, as LLVM does it: two mappings or more and eight kilobytes or more for each object.
-    /// Linux lets a process have 65,530 mappings, so some 32,000 small objects are the most.
+    /// Separate pages for each object, by LLVM's own memory manager: at least two mappings and
+    /// eight kilobytes per object. Linux limits a process to 65,530 mappings by default, which is
+    /// enough for some 32,000 small objects.
     Pages,
 }
 
 impl JitBuilder {
-    /// The machine that objects are linked for; the host if none is said.
+    /// Target that objects are linked for. The default is the host.
     #[must_use]
     pub fn target(mut self, target: Target) -> JitBuilder {
         self.target = Some(target);
         self
     }
 
-    /// Where linked objects lie; in slabs if nothing is said.
+    /// Memory layout of linked objects. The default is [`Memory::Slabs`].
     #[must_use]
     pub fn memory(mut self, memory: Memory) -> JitBuilder {
         self.memory = memory;
         self
     }
 
-    /// Called with each error of the session that no caller receives: why a symbol could not be linked, an
-    /// object that was dropped. It runs on the thread whose call ran into the error, and may use the session; but a
-    /// handle that it owns keeps the session, and that the reporter, for ever.
+    /// Sets a closure that receives each error that the session cannot return to a caller, for
+    /// example the reason why a symbol could not be linked.
     ///
-    /// A panic in it is caught before it reaches LLVM and raised again when that call returns; in a destructor it
-    /// ends silently. Without a reporter such errors still become the cause of the error that the call returns.
+    /// The reporter runs on the thread whose call met the error and may use the session. It should
+    /// not own a handle of the session: the session owns the reporter, so neither would ever be
+    /// freed.
+    ///
+    /// A panic of the reporter is raised again when LLVM returns to the call, or dropped if the
+    /// call is a destructor. Without a reporter, such an error still becomes the source of the
+    /// error that the call returns.
     #[must_use]
     pub fn reporter(mut self, reporter: impl Fn(&Error) + Send + Sync + 'static) -> JitBuilder {
         self.reporter = Some(Box::new(reporter));
         self
     }
 
-    /// Called with each object before it is linked, on the thread that links: to look at it, keep it, or give another in its
-    /// place. The first that was set gets it first.
+    /// Adds a closure that receives each object before it is linked, on the thread that links, and
+    /// returns the object to link. Transforms run in the order in which they were added.
     ///
-    /// LLVM holds no lock meanwhile, but the symbols of the object wait for it: looking one up in here never ends.
+    /// LLVM holds no lock during a transform. A transform must not look up a symbol of its object:
+    /// the symbol waits for the transform, so the look-up would never return.
     #[must_use]
     pub fn object_transform(
         mut self,
@@ -165,8 +176,8 @@ impl JitBuilder {
         self
     }
 
-    /// The passes that run upon each module which the session compiles ([`Dylib::add_module`],
-    /// [`Responsibility::emit_module`](crate::Responsibility::emit_module)); none if nothing is said.
+    /// Passes for each module that the session compiles ([`Dylib::add_module`],
+    /// [`Responsibility::emit_module`](crate::Responsibility::emit_module)). The default is none.
     #[cfg(feature = "inkwell")]
     #[must_use]
     pub fn passes(mut self, passes: Passes, level: OptLevel) -> JitBuilder {
@@ -174,8 +185,8 @@ impl JitBuilder {
         self
     }
 
-    /// Called with each module that the session compiles, before its passes, on the thread that compiles. What comes of it is
-    /// checked.
+    /// Sets a closure that may change each module that the session compiles. It runs before the
+    /// passes, on the thread that compiles. The resulting module is verified.
     #[cfg(feature = "inkwell")]
     #[must_use]
     pub fn ir_transform(
@@ -186,22 +197,23 @@ impl JitBuilder {
         self
     }
 
-    /// The function that is called in place of a lazily reexported one that could not be made. The reporter has been told why.
-    /// If nothing is said, the process is aborted.
+    /// Sets the function that is called instead of a lazily reexported function that could not be
+    /// materialized. The reporter has received the reason before. The default aborts the process.
     ///
     /// # Safety
-    /// At the address is a function that can be called in place of every function that will be reexported lazily: with
-    /// their parameters, giving back what they do.
+    /// The function must be callable in place of every function that is reexported lazily: same
+    /// parameters and same result type.
     #[must_use]
     pub unsafe fn on_lazy_failure(mut self, function: Address) -> JitBuilder {
         self.lazy.on_failure = Some(function);
         self
     }
 
-    /// Makes the session.
+    /// Creates the session.
     ///
     /// # Errors
-    /// [`ErrorKind::Target`] if LLVM cannot link for the target, [`ErrorKind::Session`] if it fails otherwise.
+    /// [`ErrorKind::Target`] if LLVM has no linker for the target, [`ErrorKind::Session`] for any
+    /// other failure.
     pub fn build(self) -> Result<Jit, Error> {
         #[cfg(feature = "inkwell")]
         let this = {
@@ -216,8 +228,8 @@ impl JitBuilder {
             None => Target::host_triple_only(),
         };
         let lljit = boundary::call_llvm(|| create_lljit::create_lljit(&target, this.memory))?;
-        let lljit = NonNull::new(lljit).expect("LLVM gives back the LLJIT unless it failed");
-        // SAFETY: the LLJIT was just made and is known here alone.
+        let lljit = NonNull::new(lljit).expect("LLVM returns the LLJIT unless it fails");
+        // SAFETY: the LLJIT was just created and is known here alone.
         let session = unsafe { Session::new(lljit, this.reporter, this.hooks, this.lazy) };
         Ok(Jit { session })
     }
@@ -233,8 +245,8 @@ impl fmt::Debug for JitBuilder {
 }
 
 /// # Safety
-/// `text` is ended by NUL.
-unsafe fn copied(text: *const c_char) -> String {
-    // SAFETY: the caller's promise.
+/// `text` is NUL-terminated.
+unsafe fn copy_text(text: *const c_char) -> String {
+    // SAFETY: guaranteed by the caller.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }

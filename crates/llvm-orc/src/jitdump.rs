@@ -1,7 +1,8 @@
-//! A file of names and code for `perf inject`, in perf's format "jitdump".
+//! jitdump: a binary file with the names and code of run-time functions, for `perf inject`.
 //!
-//! perf learns of the file by a mapping of its first page that can be executed, which is never touched. The format stands in
-//! Linux's sources, `tools/perf/Documentation/jitdump-specification.txt`.
+//! The program maps the file's first page as executable. perf records that mapping and so finds the
+//! file. The mapping is never accessed. Linux's sources specify the format in
+//! `tools/perf/Documentation/jitdump-specification.txt`.
 
 use std::ffi::{c_int, c_void};
 use std::fmt;
@@ -22,50 +23,51 @@ use crate::tracker::Tracker;
 const MAGIC: u32 = 0x4a69_5444;
 const VERSION: u32 = 1;
 const HEADER_SIZE: u32 = 40;
-/// The record that says where a function was put.
+/// Type of the record that describes a function.
 const CODE_LOAD: u32 = 0;
-/// The size of that record without its name and code.
+/// Size of that record in bytes, without name and code.
 const LOAD_SIZE: usize = 56;
-/// Of the mapping that perf looks for.
+/// Size of the marker mapping in bytes.
 const PAGE: usize = 4096;
 
 // SAFETY: the C library's functions, with its types on 64-bit Linux.
 unsafe extern "C" {
     fn mmap(
-        place: *mut c_void,
-        n: usize,
-        rights: c_int,
+        address: *mut c_void,
+        length: usize,
+        protection: c_int,
         flags: c_int,
         file: c_int,
         offset: i64,
     ) -> *mut c_void;
-    fn munmap(place: *mut c_void, n: usize) -> c_int;
+    fn munmap(address: *mut c_void, length: usize) -> c_int;
     fn clock_gettime(clock: c_int, time: *mut [i64; 2]) -> c_int;
     safe fn gettid() -> c_int;
 }
 
-/// A file by which Linux's perf names functions that were made at run time and annotates their code, wherever that lies.
+/// A jitdump file, with which Linux's perf names run-time functions and annotates their code. Works
+/// for every [`Memory`](crate::Memory).
 ///
 /// ```text
-/// perf record -k mono program        # the program makes the file, jit-PID.dump
+/// perf record -k mono program        # the program writes jit-PID.dump
 /// perf inject --jit -i perf.data -o named.data
 /// perf report -i named.data
 /// ```
 ///
-/// Copies are handles of the same file, which stays when they are gone.
+/// Clones are handles to the same file. The file is not deleted.
 #[derive(Clone)]
 pub struct JitDump {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    /// The file, and how many functions were written.
+    /// The file, and the number of functions in it.
     file: Mutex<(File, u64)>,
     path: PathBuf,
     marker: MarkerMapping,
 }
 
-/// The mapping that tells perf of the file. Nobody reads it.
+/// The mapping that tells perf of the file.
 struct MarkerMapping(NonNull<c_void>);
 
 // SAFETY: the mapping belongs to the process, not to a thread, and is not accessed.
@@ -74,10 +76,10 @@ unsafe impl Send for MarkerMapping {}
 unsafe impl Sync for MarkerMapping {}
 
 impl JitDump {
-    /// Makes the file `jit-PID.dump` in a directory.
+    /// Creates the file `jit-PID.dump` in a directory.
     ///
     /// # Errors
-    /// Those of making, writing and mapping a file.
+    /// Errors of creating, writing and mapping the file.
     pub fn create_in(directory: impl AsRef<Path>) -> io::Result<JitDump> {
         let path = directory.as_ref().join(format!("jit-{}.dump", process::id()));
         let mut file =
@@ -93,17 +95,18 @@ impl JitDump {
         Ok(JitDump { inner: Arc::new(Inner { file: Mutex::new((file, 0)), path, marker }) })
     }
 
-    /// Where the file is.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
 
-    /// Adds the functions of the tracker's object that others can name, and their code. The object is linked now if it was not.
+    /// Adds the global functions of the tracker's object, with their code. Links the object if it
+    /// is not linked yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Object`] if the object is no 64-bit ELF file or the file cannot be written, and the errors of
-    /// [`Tracker::lookup`].
+    /// [`ErrorKind::Object`] if the object is not a 64-bit ELF file or the file cannot be written,
+    /// and the errors of [`Tracker::lookup`].
     pub fn add(&self, tracker: &Tracker, object: &Object) -> Result<(), Error> {
         for function in linked_functions(tracker, object)? {
             let code = function.code(object)?;
@@ -117,8 +120,8 @@ impl JitDump {
     fn write(&self, name: &str, address: u64, code: &[u8]) -> io::Result<()> {
         let size = LOAD_SIZE + name.len() + 1 + code.len();
         let size = u32::try_from(size).map_err(|_| io::Error::other("function too large"))?;
-        let mut place = self.inner.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, n_functions) = &mut *place;
+        let mut locked = self.inner.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, n_functions) = &mut *locked;
         let mut record = Vec::with_capacity(size as usize);
         record.extend_from_slice(&CODE_LOAD.to_ne_bytes());
         record.extend_from_slice(&size.to_ne_bytes());
@@ -140,18 +143,18 @@ impl MarkerMapping {
     fn of(file: &File) -> io::Result<MarkerMapping> {
         const READ_AND_EXECUTE: c_int = 5;
         const PRIVATE: c_int = 2;
-        // SAFETY: no address is asked for, so that no other mapping is replaced; the file is open.
+        // SAFETY: no address is requested, so no other mapping is replaced. The file is open.
         let mapped = unsafe { mmap(ptr::null_mut(), PAGE, READ_AND_EXECUTE, PRIVATE, file.as_raw_fd(), 0) };
         if mapped.addr() == usize::MAX {
             return Err(io::Error::last_os_error());
         }
-        Ok(MarkerMapping(NonNull::new(mapped).expect("the system never maps the null page unasked")))
+        Ok(MarkerMapping(NonNull::new(mapped).expect("the system does not choose the null page")))
     }
 }
 
 impl Drop for MarkerMapping {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours alone, and nobody accesses it.
+        // SAFETY: we own the mapping, and it is never accessed.
         unsafe { munmap(self.0.as_ptr(), PAGE) };
     }
 }
@@ -160,7 +163,7 @@ impl Drop for MarkerMapping {
 fn now() -> io::Result<u64> {
     const MONOTONIC: c_int = 1;
     let mut time = [0; 2];
-    // SAFETY: `time` has the form of a `timespec` on 64-bit Linux, and is a place of ours.
+    // SAFETY: `time` has the form of a `timespec` on 64-bit Linux, and is our local variable.
     if unsafe { clock_gettime(MONOTONIC, &mut time) } != 0 {
         return Err(io::Error::last_os_error());
     }

@@ -1,7 +1,8 @@
-//! Lazy reexports: functions that are defined under a name now and made when they are first called.
+//! Lazy reexports: a function gets a stub now and is looked up when the stub is first called.
 //!
-//! LLVM writes a stub for each, whose address never changes. It jumps first to a trampoline, which looks up the
-//! function's target, on the thread that calls, and then to the target. Threads that lose the race wait for the winner.
+//! LLVM writes the stub, whose address never changes. At first the stub jumps to a trampoline,
+//! which looks up the target function on the calling thread. Afterwards the stub jumps to the
+//! target. Other threads that call the stub during the look-up wait for it.
 
 use std::fmt;
 use std::ptr::{self, NonNull};
@@ -22,104 +23,118 @@ use crate::error::{Error, ErrorKind, c_name};
 use crate::session::Session;
 use crate::symbols::{SymbolFlags, intern};
 
-/// A session's stubs and trampolines, made when they are first needed.
+/// A session's stubs and trampolines, created at the first lazy reexport.
 ///
-/// 1. The trampolines are disposed of before the LLJIT, because they hold names of its pool; the stubs after it. Units refer
-///    to both, and use them only when they are materialized.
+/// 1. The trampolines are disposed of before the LLJIT, because they refer to names in its pool.
+///    The stubs are disposed of after the LLJIT. Materialization units refer to both and use them
+///    only when they are materialized.
 #[derive(Default)]
-pub(crate) struct LazyReexportManagers {
-    made: Mutex<Option<Managers>>,
-    /// Called in place of a function that could not be made.
+pub(crate) struct LazyReexports {
+    created: Mutex<Option<StubsAndTrampolines>>,
+    /// Called instead of a function that could not be materialized.
     pub(crate) on_failure: Option<Address>,
 }
 
 #[derive(Clone, Copy)]
-struct Managers {
+struct StubsAndTrampolines {
     stubs: NonNull<LLVMOrcOpaqueIndirectStubsManager>,
-    calls: NonNull<LLVMOrcOpaqueLazyCallThroughManager>,
+    trampolines: NonNull<LLVMOrcOpaqueLazyCallThroughManager>,
 }
 
 // SAFETY: both lock themselves.
-unsafe impl Send for Managers {}
+unsafe impl Send for StubsAndTrampolines {}
 
-impl LazyReexportManagers {
-    fn get_or_create(&self, session: &Session) -> Result<Managers, Error> {
-        let mut place = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(made) = *place {
-            return Ok(made);
+impl LazyReexports {
+    fn get_or_create(&self, session: &Session) -> Result<StubsAndTrampolines, Error> {
+        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(existing) = *created {
+            return Ok(existing);
         }
         // SAFETY: the LLJIT is alive.
         let triple = unsafe { LLVMOrcLLJITGetTripleString(session.lljit()) };
         let on_failure = self.on_failure.unwrap_or_else(|| Address::from(abort_process as *const ()));
-        let mut calls = ptr::null_mut();
-        // SAFETY: the triple is ended by NUL, the session alive, `calls` a place of ours; the address is that of a function
-        // that can be called in place of any other, by the promise of `JitBuilder::on_lazy_failure`.
+        let mut trampolines = ptr::null_mut();
+        // SAFETY: the triple is NUL-terminated, the session is alive, and `trampolines` is our
+        // local variable. The function at `on_failure` can be called in place of any reexported
+        // function, which the caller of `JitBuilder::on_lazy_failure` guarantees.
         let error = unsafe {
-            LLVMOrcCreateLocalLazyCallThroughManager(triple, session.raw(), on_failure.get(), &mut calls)
+            LLVMOrcCreateLocalLazyCallThroughManager(
+                triple,
+                session.raw(),
+                on_failure.get(),
+                &mut trampolines,
+            )
         };
-        // SAFETY: the error is ours alone.
+        // SAFETY: the error is owned by us.
         unsafe { Error::check(error, ErrorKind::Target) }?;
-        // SAFETY: the triple is ended by NUL. LLVM has stubs for each machine that it has trampolines for.
+        // SAFETY: the triple is NUL-terminated. LLVM has stubs for each machine that it has
+        // trampolines for.
         let stubs = unsafe { LLVMOrcCreateLocalIndirectStubsManager(triple) };
-        let made = Managers {
-            stubs: NonNull::new(stubs).expect("LLVM gives back what it made"),
-            calls: NonNull::new(calls).expect("LLVM gives back what it made"),
+        let new = StubsAndTrampolines {
+            stubs: NonNull::new(stubs).expect("LLVM returns what it created"),
+            trampolines: NonNull::new(trampolines).expect("LLVM returns what it created"),
         };
-        Ok(*place.insert(made))
+        Ok(*created.insert(new))
     }
 }
 
-impl LazyReexportManagers {
-    /// Gives the trampolines up. The session calls it once, when no handle of it is left.
-    pub(crate) fn dispose_call_through_manager(&mut self) {
-        if let Some(made) = self.made.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            // SAFETY: ours, given back once; no symbol is looked up or materialized any more.
-            unsafe { LLVMOrcDisposeLazyCallThroughManager(made.calls.as_ptr()) };
+impl LazyReexports {
+    /// Disposes of the trampolines. The session calls this function once, when no handle is left.
+    pub(crate) fn dispose_of_trampolines(&mut self) {
+        if let Some(created) = self.created.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            // SAFETY: we own the trampolines and dispose of them once. No symbol is looked up or
+            // materialized any more.
+            unsafe { LLVMOrcDisposeLazyCallThroughManager(created.trampolines.as_ptr()) };
         }
     }
 }
 
-impl Drop for LazyReexportManagers {
+impl Drop for LazyReexports {
     fn drop(&mut self) {
-        if let Some(made) = self.made.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            // SAFETY: ours, given back once; the units that refer to it are gone by promise 1.
-            unsafe { LLVMOrcDisposeIndirectStubsManager(made.stubs.as_ptr()) };
+        if let Some(created) = self.created.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            // SAFETY: we own the stubs and dispose of them once. No unit refers to them, by promise
+            // 1.
+            unsafe { LLVMOrcDisposeIndirectStubsManager(created.stubs.as_ptr()) };
         }
     }
 }
 
-/// Called in place of a function that could not be made, when nothing else was said. It cannot return, because it does not
-/// know what to; the session's reporter has been told why.
+/// Default of `JitBuilder::on_lazy_failure`. Cannot return, because the caller expects a result of
+/// unknown type. The session's reporter has received the reason.
 extern "C" fn abort_process() {
     std::process::abort();
 }
 
-impl fmt::Debug for LazyReexportManagers {
+impl fmt::Debug for LazyReexports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LazyReexportManagers").field("on_failure", &self.on_failure).finish_non_exhaustive()
+        f.debug_struct("LazyReexports").field("on_failure", &self.on_failure).finish_non_exhaustive()
     }
 }
 
 impl Dylib {
-    /// Defines functions by name, each as a stub for a function of `source`, which is looked up, and with that compiled or
-    /// materialized, when the stub is first called. The pairs are a name here and the name there.
+    /// Defines stubs for functions of `source`. A function is looked up, and with that compiled or
+    /// materialized, when its stub is first called. Each pair is a name in this dylib and a name in
+    /// `source`.
     ///
-    /// A stub's address stays the same, and it leads to what it has found once: it must not be called after that was removed.
-    /// When a function cannot be made, the session's reporter gets the error and
-    /// what [`JitBuilder::on_lazy_failure`](crate::JitBuilder::on_lazy_failure) has set is called in its place; if
-    /// nothing was set, the process is aborted.
+    /// The address of a stub never changes, and neither does its target after the first call: the
+    /// stub must not be called after the target was removed.
+    ///
+    /// If a function cannot be materialized, the session's reporter receives the error, and the
+    /// function set by [`JitBuilder::on_lazy_failure`](crate::JitBuilder::on_lazy_failure) is
+    /// called. Without such a function, the process aborts.
     ///
     /// # Errors
-    /// [`ErrorKind::Duplicate`] if a name is defined already, and then none of them is defined; [`ErrorKind::Name`] if a
-    /// name holds a NUL character; [`ErrorKind::Session`] if `source` belongs to another session;
-    /// [`ErrorKind::Target`] if LLVM has no stubs for this machine.
+    /// - [`ErrorKind::Duplicate`] if a name is already defined, and then no name is.
+    /// - [`ErrorKind::Name`] if a name contains a NUL character.
+    /// - [`ErrorKind::Session`] if `source` belongs to another session.
+    /// - [`ErrorKind::Target`] if LLVM has no stubs for this architecture.
     pub fn reexport_lazily<'a>(
         &self,
         source: &Dylib,
         functions: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), Error> {
         let unit = self.lazy_reexports(source, functions)?;
-        // SAFETY: the unit is ours alone, and its names are free of counts to others.
+        // SAFETY: we own the unit, and its names are free of counts to others.
         unsafe { self.define(unit) }
     }
 
@@ -138,7 +153,7 @@ impl Dylib {
             .into_iter()
             .map(|(name, target)| Ok((c_name(name)?, c_name(target)?)))
             .collect::<Result<Vec<_>, Error>>()?;
-        let made = boundary::call_llvm(|| self.session().lazy_reexports().get_or_create(self.session()))?;
+        let created = boundary::call_llvm(|| self.session().lazy_reexports().get_or_create(self.session()))?;
         let mut pairs: Vec<LLVMOrcCSymbolAliasMapPair> = named
             .iter()
             .map(|(name, target)| LLVMOrcCSymbolAliasMapPair {
@@ -149,11 +164,12 @@ impl Dylib {
                 },
             })
             .collect();
-        // SAFETY: all are alive as long as the session; the pairs are as many as said, their names are given over.
+        // SAFETY: all live as long as the session. The array has `len` pairs, and each name is
+        // passed with one reference count.
         Ok(unsafe {
             LLVMOrcLazyReexports(
-                made.calls.as_ptr(),
-                made.stubs.as_ptr(),
+                created.trampolines.as_ptr(),
+                created.stubs.as_ptr(),
                 source.raw(),
                 pairs.as_mut_ptr(),
                 pairs.len(),

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::object::Object;
 use crate::tracker::Tracker;
 
-/// A function of an object: its name, where its section was put and where in that it is, its length in bytes.
+/// A global function of a linked object.
 pub(crate) struct LinkedFunction<'data> {
     pub(crate) name: &'data str,
     pub(crate) section: object::SectionIndex,
@@ -22,18 +22,18 @@ pub(crate) struct LinkedFunction<'data> {
 
 #[cfg(target_os = "linux")]
 impl LinkedFunction<'_> {
-    /// The function's code as it stands in the object, before it is linked.
+    /// The function's code in the object file, before relocation.
     pub(crate) fn code<'data>(&self, object: &'data Object) -> Result<&'data [u8], Error> {
         use object::ObjectSection as _;
 
         let file = parse_elf(object)?;
         let section = file.section_by_index(self.section).map_err(unreadable_object)?;
         let code = section.data_range(self.offset, self.n_bytes).map_err(unreadable_object)?;
-        code.ok_or_else(|| Error::new(ErrorKind::Object, format!("object has no code of {}", self.name)))
+        code.ok_or_else(|| Error::new(ErrorKind::Object, format!("object has no code for {}", self.name)))
     }
 }
 
-/// The functions of an object that others can name, as they were linked.
+/// The global functions of the tracker's object, with their linked addresses.
 pub(crate) fn linked_functions<'data>(
     tracker: &Tracker,
     object: &'data Object,
@@ -63,5 +63,5 @@ pub(crate) fn parse_elf(object: &Object) -> Result<ElfFile64<'_>, Error> {
 }
 
 fn unreadable_object(error: object::Error) -> Error {
-    Error::new(ErrorKind::Object, format!("object cannot be shown: {error}"))
+    Error::new(ErrorKind::Object, format!("object cannot be read: {error}"))
 }

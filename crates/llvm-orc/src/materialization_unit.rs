@@ -1,8 +1,10 @@
-//! Materialization units: symbols whose definitions are made when one of them is first looked up.
+//! Materialization units: symbols whose definitions are created when one of them is first looked
+//! up.
 //!
-//! LLVM destroys units and overrides their symbols under the session's lock, where code that is not ours must not run,
-//! because it might use the session. So a unit's own destructor runs when the call that destroyed it has left LLVM,
-//! and it is told of overridden symbols just before it is to define the others.
+//! LLVM destroys units and overrides their symbols under the session's lock. The program's code
+//! must not run there, because it might use the session. Therefore a unit's destructor runs when
+//! the call that destroyed the unit has left LLVM, and a unit learns of overridden symbols just
+//! before it is materialized.
 
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -23,25 +25,28 @@ use crate::responsibility::Responsibility;
 use crate::session::Session;
 use crate::symbols::{SymbolFlags, entry_name, flag_pairs};
 
-/// What defines some symbols of a dylib when the first of them is looked up. See [`Dylib::define_lazily`].
+/// Creates the definitions of symbols when the first of them is looked up. See
+/// [`Dylib::define_lazily`].
 ///
-/// A closure that takes a [`Responsibility`] is one.
+/// Closures that take a [`Responsibility`] implement this trait.
 ///
-/// What it owns may use the session, but a handle of the session that it owns ([`Dylib`], [`Jit`](crate::Jit)) keeps
-/// that alive until the symbols are looked up: [`Responsibility::dylib`] is the handle to use.
+/// An implementation may use the session by [`Responsibility::dylib`]. It should not own a
+/// [`Dylib`] or [`Jit`](crate::Jit), because such a handle keeps the session alive until the
+/// symbols are looked up.
 pub trait Materialize: Send + 'static {
-    /// Makes the definitions and hands them to the responsibility, now or later, on this thread or another.
+    /// Creates the definitions and passes them to the responsibility, now or later, on any thread.
     ///
-    /// It is called once at the most, on the thread whose look-up is first to need one of the symbols, and LLVM holds no
-    /// lock meanwhile. Looking up one of these symbols in here is refused, because it could never be answered.
+    /// LLVM calls this method at most once, on the first thread whose look-up needs one of the
+    /// symbols, and holds no lock during the call. A look-up of one of these symbols in this method
+    /// is an error, because it would wait for itself.
     ///
     /// # Errors
-    /// An error that is returned is the source of the error that whoever waits on this thread gets, and goes to the
-    /// session's reporter. The responsibility is dropped then, and with that its symbols fail.
+    /// An error goes to the session's reporter and becomes the source of the error of a look-up on
+    /// this thread. The responsibility is dropped, so its symbols fail.
     fn materialize(self: Box<Self>, responsibility: Responsibility) -> Result<(), Error>;
 
-    /// Another definition has taken the place of this weak symbol, which the responsibility does not have any more. Called
-    /// just before [`materialize`](Materialize::materialize).
+    /// Another definition has overridden this weak symbol, which the responsibility does not
+    /// contain any more. Called just before [`materialize`](Materialize::materialize).
     fn discard(&mut self, name: &str) {
         let _ = name;
     }
@@ -56,9 +61,9 @@ where
     }
 }
 
-/// What LLVM's unit refers to.
+/// Context pointer of LLVM's unit.
 struct UnitContext {
-    /// The session owns the unit, so the unit does not own the session.
+    /// Weak, because the session owns the unit.
     session: Weak<Session>,
     dylib: NonNull<LLVMOrcOpaqueJITDylib>,
     dylib_name: Arc<str>,
@@ -66,7 +71,7 @@ struct UnitContext {
     discarded: Vec<String>,
 }
 
-/// LLVM's unit for some definitions, to be given over.
+/// Creates LLVM's unit. The caller owns the unit.
 pub(crate) fn create<'a>(
     dylib: &Dylib,
     symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
@@ -74,7 +79,7 @@ pub(crate) fn create<'a>(
 ) -> Result<LLVMOrcMaterializationUnitRef, Error> {
     let mut pairs = flag_pairs(dylib.session(), symbols)?;
     if pairs.is_empty() {
-        return Err(Error::new(ErrorKind::Name, "a unit needs a symbol to be looked up by"));
+        return Err(Error::new(ErrorKind::Name, "a unit needs at least one symbol"));
     }
     let unit = Box::new(UnitContext {
         session: Arc::downgrade(dylib.shared_session()),
@@ -83,8 +88,8 @@ pub(crate) fn create<'a>(
         definitions,
         discarded: Vec::new(),
     });
-    // SAFETY: the pairs are as many as said, their names are given over; the functions take over the box that is given
-    // with them; there is no symbol for initializers.
+    // SAFETY: the array has `len` pairs, and each name is passed with one reference count. LLVM
+    // owns the box and passes it to these functions. The null pointer means no initializer symbol.
     let raw = unsafe {
         LLVMOrcCreateCustomMaterializationUnit(
             c"definitions".as_ptr(),
@@ -101,45 +106,47 @@ pub(crate) fn create<'a>(
 }
 
 thread_local! {
-    /// What this thread is materializing, innermost last: dylibs and names.
+    /// Dylibs and names that this thread is materializing, innermost last.
     static MATERIALIZING: RefCell<Vec<(usize, Vec<String>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether this thread is materializing that symbol, so that waiting for it would never end.
+/// Whether this thread is materializing the symbol, so that a look-up would wait for itself.
 pub(crate) fn is_materializing(dylib: *mut LLVMOrcOpaqueJITDylib, name: &str) -> bool {
     MATERIALIZING.with_borrow(|materializing| {
-        materializing.iter().any(|(of, names)| *of == dylib.addr() && names.iter().any(|known| known == name))
+        materializing.iter().any(|(known_dylib, names)| {
+            *known_dylib == dylib.addr() && names.iter().any(|known| known == name)
+        })
     })
 }
 
 extern "C" fn materialize(context: *mut c_void, raw: LLVMOrcMaterializationResponsibilityRef) {
     boundary::catch_panic(|| {
-        // SAFETY: LLVM gives the box that `custom` gave it, and calls this once, instead of `destroy`.
+        // SAFETY: the box from `create`. LLVM calls this function once, instead of `destroy`.
         let mut unit = unsafe { Box::from_raw(context.cast::<UnitContext>()) };
         let Some(session) = unit.session.upgrade() else {
-            // The session is being disposed of, and nobody waits for its symbols any more.
+            // The session is being disposed of, so no look-up waits for the symbols.
             boundary::defer_drop(unit.definitions);
-            // SAFETY: it is ours and alive.
+            // SAFETY: we own the responsibility, which is alive.
             unsafe { LLVMOrcMaterializationResponsibilityFailMaterialization(raw) };
-            // SAFETY: it is ours, and used no more.
+            // SAFETY: we own the responsibility, which is not used again.
             unsafe { LLVMOrcDisposeMaterializationResponsibility(raw) };
             return;
         };
         // SAFETY: the unit was defined in this dylib of this session, which never removes one.
         let dylib = unsafe { Dylib::new(Arc::clone(&session), unit.dylib, &unit.dylib_name) };
-        let raw = NonNull::new(raw).expect("LLVM gives a responsibility");
-        // SAFETY: LLVM has given it over, for symbols of the unit's dylib.
+        let raw = NonNull::new(raw).expect("LLVM passes a responsibility");
+        // SAFETY: LLVM passed ownership. The symbols belong to the unit's dylib.
         let responsibility = unsafe { Responsibility::new(raw, dylib) };
         let names = responsibility.symbols().into_iter().map(|(name, _)| name).collect();
         MATERIALIZING.with_borrow_mut(|materializing| materializing.push((unit.dylib.addr().get(), names)));
-        let made = catch_unwind(AssertUnwindSafe(|| {
+        let result = catch_unwind(AssertUnwindSafe(|| {
             for name in &unit.discarded {
                 unit.definitions.discard(name);
             }
             unit.definitions.materialize(responsibility)
         }));
         MATERIALIZING.with_borrow_mut(Vec::pop);
-        match made {
+        match result {
             Ok(Ok(())) => {}
             Ok(Err(error)) => session.report_cause(error),
             Err(payload) => {
@@ -157,7 +164,8 @@ extern "C" fn discard(
     symbol: LLVMOrcSymbolStringPoolEntryRef,
 ) {
     boundary::catch_panic(|| {
-        // SAFETY: the box that `custom` gave, which nobody else uses while LLVM holds the session's lock.
+        // SAFETY: the box from `create`. LLVM holds the session's lock, so only this thread uses
+        // it.
         let unit = unsafe { &mut *context.cast::<UnitContext>() };
         // SAFETY: the name is alive during the call.
         unit.discarded.push(unsafe { entry_name(symbol) });
@@ -166,7 +174,7 @@ extern "C" fn discard(
 
 extern "C" fn destroy(context: *mut c_void) {
     boundary::catch_panic(|| {
-        // SAFETY: LLVM gives the box that `custom` gave it, and calls this once, instead of `materialize`.
+        // SAFETY: the box from `create`. LLVM calls this function once, instead of `materialize`.
         let unit = unsafe { Box::from_raw(context.cast::<UnitContext>()) };
         boundary::defer_drop(unit.definitions);
     });

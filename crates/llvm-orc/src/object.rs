@@ -1,4 +1,4 @@
-//! Object files in memory: what a compiler gives and a dylib links.
+//! Object files in memory: compilers create them and dylibs link them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,28 +8,28 @@ use object::{Object as _, ObjectSection as _, SectionKind};
 
 use crate::error::{Error, ErrorKind};
 
-/// A relocatable object file in memory, made by a [`Compiler`](crate::Compiler) or read from elsewhere.
+/// A relocatable object file in memory, from a [`Compiler`](crate::Compiler) or another source.
 ///
-/// Copies share the bytes.
+/// Clones share the bytes.
 #[derive(Clone)]
 pub struct Object {
     bytes: Arc<[u8]>,
     timings: Timings,
 }
 
-/// How long each step of making an [`Object`] took.
+/// Duration of each step of compiling an [`Object`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
-    /// Filling the module with IR: the time in the caller's closure.
+    /// Filling the module with IR, in the caller's closure.
     pub fill: Duration,
-    /// Checking the module and running the pass pipeline.
+    /// Verifying the module and running the pass pipeline.
     pub optimize: Duration,
-    /// Making machine code and writing the object file.
+    /// Generating machine code and writing the object file.
     pub codegen: Duration,
 }
 
 impl Timings {
-    /// All steps together.
+    /// Sum of all steps.
     #[must_use]
     pub fn total(&self) -> Duration {
         self.fill + self.optimize + self.codegen
@@ -37,14 +37,14 @@ impl Timings {
 }
 
 impl Object {
-    /// An object file that was made earlier or by someone else.
+    /// An object file from another source.
     ///
     /// # Errors
-    /// [`ErrorKind::Object`] if the bytes are no ELF object file.
+    /// [`ErrorKind::Object`] if the bytes are not an object file.
     ///
     /// # Safety
-    /// The linker believes what the file says of itself, and the code in it is run as it is: the bytes must be
-    /// a well-formed relocatable object for this machine, from a compiler you trust.
+    /// The linker does not check the file, and its code is executed: the bytes must be a
+    /// well-formed relocatable object for this machine, from a compiler that you trust.
     pub unsafe fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Object, Error> {
         let bytes = bytes.into();
         object::File::parse(&*bytes)
@@ -52,7 +52,7 @@ impl Object {
         Ok(Object { bytes, timings: Timings::default() })
     }
 
-    /// An object of LLVM's own making.
+    /// An object file that LLVM created.
     pub(crate) fn trusted(bytes: Arc<[u8]>) -> Object {
         Object { bytes, timings: Timings::default() }
     }
@@ -68,13 +68,13 @@ impl Object {
         &self.bytes
     }
 
-    /// How long each step of making it took; all zero for one that was not made here.
+    /// Duration of each step of compiling the object. All zero for an object from another source.
     #[must_use]
     pub fn timings(&self) -> Timings {
         self.timings
     }
 
-    /// How many bytes of machine code it holds: the sizes of its executable sections.
+    /// Number of bytes of machine code: the sum of the sizes of executable sections.
     #[must_use]
     pub fn code_bytes(&self) -> u64 {
         let Ok(file) = object::File::parse(&*self.bytes) else { return 0 };

@@ -1,4 +1,4 @@
-//! What happens to an object between the compiler and the linker.
+//! Object transforms: closures that see, and may replace, each object before it is linked.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -16,7 +16,7 @@ use crate::object::Object;
 
 pub(crate) type Transform = Box<dyn Fn(Object) -> Result<Object, Error> + Send + Sync>;
 
-/// A session's transforms, in order.
+/// A session's object transforms, in the order in which they run.
 #[derive(Default)]
 pub(crate) struct ObjectTransforms(Vec<Transform>);
 
@@ -25,15 +25,16 @@ impl ObjectTransforms {
         self.0.push(transform);
     }
 
-    /// Has the session's object layer do this.
+    /// Registers the transforms with the LLJIT's object transform layer.
     ///
     /// # Safety
-    /// The LLJIT is alive and not shared yet, and `place` outlives it.
-    pub(crate) unsafe fn attach(place: &ObjectTransforms, lljit: *mut LLVMOrcOpaqueLLJIT) {
-        // SAFETY: the caller's promise.
+    /// The LLJIT is alive and not shared yet, and `transforms` outlives it.
+    pub(crate) unsafe fn attach(transforms: &ObjectTransforms, lljit: *mut LLVMOrcOpaqueLLJIT) {
+        // SAFETY: guaranteed by the caller.
         let layer = unsafe { LLVMOrcLLJITGetObjTransformLayer(lljit) };
-        let context = ptr::from_ref(place).cast_mut().cast();
-        // SAFETY: the layer is alive and used by nobody else yet; `context` is what `transform` expects.
+        let context = ptr::from_ref(transforms).cast_mut().cast();
+        // SAFETY: the layer is alive and not shared yet. `context` has the type that `transform`
+        // expects.
         unsafe { LLVMOrcObjectTransformLayerSetTransform(layer, transform, context) };
     }
 
@@ -42,50 +43,52 @@ impl ObjectTransforms {
     }
 }
 
-/// What LLVM calls with each object before it is linked.
-extern "C" fn transform(context: *mut c_void, place: *mut LLVMMemoryBufferRef) -> LLVMErrorRef {
-    // SAFETY: LLVM gives a place with a buffer in it.
-    let buffer = unsafe { *place };
-    let done = boundary::catch_panic_as_error(|| {
-        let complaints = boundary::take_diagnostics();
-        if !complaints.is_empty() {
-            return Err(Error::new(ErrorKind::Codegen, complaints));
+/// LLVM's callback for each object before it is linked. A failing transform must dispose of the
+/// buffer and set it to null.
+extern "C" fn transform(context: *mut c_void, buffer_slot: *mut LLVMMemoryBufferRef) -> LLVMErrorRef {
+    // SAFETY: LLVM passes a valid pointer to a buffer.
+    let buffer = unsafe { *buffer_slot };
+    let result = boundary::catch_panic_as_error(|| {
+        let diagnostics = boundary::take_diagnostics();
+        if !diagnostics.is_empty() {
+            return Err(Error::new(ErrorKind::Codegen, diagnostics));
         }
-        // SAFETY: the place that `attach` gave, which outlives the session by its caller's promise.
+        // SAFETY: `attach` registered this pointer, and its caller keeps it alive longer than the
+        // LLJIT.
         let transforms = unsafe { &*context.cast::<ObjectTransforms>() };
         if transforms.0.is_empty() {
             return Ok(None);
         }
-        // SAFETY: the buffer is alive and not changed meanwhile.
-        let object = Object::trusted(unsafe { bytes(buffer) }.into());
+        // SAFETY: the buffer is alive and does not change during the copy.
+        let object = Object::trusted(unsafe { buffer_bytes(buffer) }.into());
         transforms.apply(object).map(Some)
     });
-    match done {
+    match result {
         Ok(None) => ptr::null_mut(),
         Ok(Some(object)) => {
-            // SAFETY: the buffer is ours to give back, in exchange for another.
+            // SAFETY: we own the buffer and replace it below.
             unsafe { LLVMDisposeMemoryBuffer(buffer) };
-            // SAFETY: the place is LLVM's, for this.
-            unsafe { *place = copy_to_buffer(object.bytes()) };
+            // SAFETY: LLVM takes ownership of the buffer that is stored here.
+            unsafe { *buffer_slot = copy_to_buffer(object.bytes()) };
             ptr::null_mut()
         }
         Err(error) => {
-            // SAFETY: a transform that fails has to dispose of the buffer.
+            // SAFETY: we own the buffer.
             unsafe { LLVMDisposeMemoryBuffer(buffer) };
-            // SAFETY: and has to say so.
-            unsafe { *place = ptr::null_mut() };
+            // SAFETY: LLVM passes a valid pointer.
+            unsafe { *buffer_slot = ptr::null_mut() };
             error.into_raw()
         }
     }
 }
 
 /// # Safety
-/// The buffer is alive and not changed as long as the result.
-unsafe fn bytes<'a>(buffer: LLVMMemoryBufferRef) -> &'a [u8] {
-    // SAFETY: the caller's promise.
+/// The buffer is alive and does not change as long as the result lives.
+unsafe fn buffer_bytes<'a>(buffer: LLVMMemoryBufferRef) -> &'a [u8] {
+    // SAFETY: guaranteed by the caller.
     let start = unsafe { LLVMGetBufferStart(buffer) };
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let length = unsafe { LLVMGetBufferSize(buffer) };
-    // SAFETY: the buffer has that many bytes, never null.
+    // SAFETY: the buffer is never null and has that many bytes.
     unsafe { std::slice::from_raw_parts(start.cast(), length) }
 }

@@ -1,4 +1,4 @@
-//! perf map: a text file that names run-time functions for Linux's `perf`.
+//! perf map: a text file with the names of run-time functions, for Linux's `perf`.
 
 use std::fmt;
 use std::fs::File;
@@ -11,13 +11,14 @@ use crate::linked_functions::linked_functions;
 use crate::object::Object;
 use crate::tracker::Tracker;
 
-/// The file in which Linux's `perf` looks for the names of functions that were made at run time.
+/// A perf map: the file in which Linux's `perf` looks for the names of run-time functions.
 ///
-/// perf asks it for memory that belongs to no file, so the session has to be one with
-/// [`Memory::Pages`](crate::Memory::Pages): what lies in slabs it shows by address alone. [`JitDump`](crate::JitDump) names
-/// both, in two steps.
+/// perf uses the file only for memory that is not mapped from a file, so the session needs
+/// [`Memory::Pages`](crate::Memory::Pages). For code in slabs perf shows addresses without names.
+/// [`JitDump`](crate::JitDump) names functions in both, but needs one more step.
 ///
-/// Copies are handles of the same file, which stays when they are gone: `perf report` reads it later.
+/// Clones are handles to the same file. The file is not deleted, because `perf report` reads it
+/// later.
 #[derive(Clone)]
 pub struct PerfMap {
     file: Arc<Mutex<File>>,
@@ -25,36 +26,37 @@ pub struct PerfMap {
 }
 
 impl PerfMap {
-    /// Makes the file for this process, where perf expects it: `perf-PID.map` in `/tmp`.
+    /// Creates the file where perf expects it: `/tmp/perf-PID.map`.
     ///
     /// # Errors
-    /// Those of making a file.
+    /// Errors of creating the file.
     pub fn create() -> io::Result<PerfMap> {
         PerfMap::create_at(Path::new("/tmp").join(format!("perf-{}.map", std::process::id())))
     }
 
-    /// Makes such a file elsewhere, for other readers.
+    /// Creates the file at another path, for other readers.
     ///
     /// # Errors
-    /// Those of making a file.
+    /// Errors of creating the file.
     pub fn create_at(path: impl Into<PathBuf>) -> io::Result<PerfMap> {
         let path = path.into();
         Ok(PerfMap { file: Arc::new(Mutex::new(File::create(&path)?)), path })
     }
 
-    /// Where the file is.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Adds the functions of the tracker's object that others can name. The object is linked now if it was not.
+    /// Adds the global functions of the tracker's object. Links the object if it is not linked yet.
     ///
-    /// perf takes a name for good: code that lies later where removed code was keeps the older name as well.
+    /// The file has no way to remove a name: if new code is linked where removed code was, the
+    /// older name stays, too.
     ///
     /// # Errors
-    /// [`ErrorKind::Object`] if the object is no 64-bit ELF file or the file cannot be written, and the errors of
-    /// [`Tracker::lookup`].
+    /// [`ErrorKind::Object`] if the object is not a 64-bit ELF file or the file cannot be written,
+    /// and the errors of [`Tracker::lookup`].
     pub fn add(&self, tracker: &Tracker, object: &Object) -> Result<(), Error> {
         let mut lines = String::new();
         for function in linked_functions(tracker, object)? {

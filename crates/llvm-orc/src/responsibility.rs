@@ -1,4 +1,4 @@
-//! The duty to define symbols that somebody waits for.
+//! Materialization responsibility: the duty to define symbols that look-ups wait for.
 
 use std::ffi::CString;
 use std::fmt;
@@ -25,24 +25,24 @@ use crate::materialization_unit::{self, Materialize};
 use crate::object::Object;
 use crate::symbols::{SymbolFlags, entry_name, flag_pairs, intern};
 
-/// The duty to define symbols that somebody is waiting for, given to [`Materialize::materialize`].
+/// The duty to define symbols that look-ups wait for, passed to [`Materialize::materialize`].
 ///
-/// It ends in one of three ways, on whatever thread: emitted, failed, or dropped, which is a failure, too. So
-/// whoever waits gets an answer in each case, and never waits for what nobody is doing any more.
+/// A responsibility ends in one of three ways, on any thread: its symbols are emitted, it fails, or
+/// it is dropped, which fails it. Therefore every look-up gets an answer.
 #[must_use = "dropping the responsibility fails its symbols"]
 pub struct Responsibility {
-    /// Null once it was given over.
+    /// Null after ownership was passed to LLVM.
     raw: LLVMOrcMaterializationResponsibilityRef,
     dylib: Dylib,
 }
 
-// SAFETY: LLVM makes them to be finished on another thread than they were begun on; the dylib's handle keeps the
-// session alive. It is not `Sync`, and needs not be.
+// SAFETY: LLVM lets any thread end a responsibility. The dylib's handle keeps the session alive.
+// The type is not `Sync`.
 unsafe impl Send for Responsibility {}
 
 impl Responsibility {
     /// # Safety
-    /// `raw` is a responsibility for symbols of `dylib` that nobody else ends.
+    /// The caller owns `raw`, a responsibility for symbols of `dylib`.
     pub(crate) unsafe fn new(
         raw: NonNull<LLVMOrcOpaqueMaterializationResponsibility>,
         dylib: Dylib,
@@ -50,17 +50,17 @@ impl Responsibility {
         Responsibility { raw: raw.as_ptr(), dylib }
     }
 
-    /// The dylib whose symbols these are.
+    /// The dylib of the symbols.
     #[must_use]
     pub fn dylib(&self) -> &Dylib {
         &self.dylib
     }
 
-    /// All symbols that must be defined, without those that other definitions have overridden.
+    /// The symbols to define, without those that other definitions have overridden.
     #[must_use]
     pub fn symbols(&self) -> Vec<(String, SymbolFlags)> {
         let mut n_pairs = 0;
-        // SAFETY: the responsibility is alive, `n_pairs` a place of ours.
+        // SAFETY: the responsibility is alive, `n_pairs` our local variable.
         let pairs = unsafe { LLVMOrcMaterializationResponsibilityGetSymbols(self.raw, &mut n_pairs) };
         // SAFETY: there are that many pairs, in an array that is never null.
         let found = unsafe { std::slice::from_raw_parts(pairs, n_pairs) };
@@ -69,29 +69,29 @@ impl Responsibility {
             // SAFETY: the responsibility keeps its names alive.
             .map(|pair| (unsafe { entry_name(pair.Name) }, SymbolFlags::from_raw_flags(&pair.Flags)))
             .collect();
-        // SAFETY: the array is ours to give back and used no more; it holds no counts.
+        // SAFETY: we own the array, which is not used again. It holds no reference counts.
         unsafe { LLVMOrcDisposeCSymbolFlagsMap(pairs) };
         symbols
     }
 
-    /// Those of them that somebody has asked for by now.
+    /// The symbols that look-ups have requested so far.
     #[must_use]
     pub fn requested(&self) -> Vec<String> {
         let mut n_names = 0;
-        // SAFETY: the responsibility is alive, `n_names` a place of ours.
+        // SAFETY: the responsibility is alive, `n_names` our local variable.
         let names =
             unsafe { LLVMOrcMaterializationResponsibilityGetRequestedSymbols(self.raw, &mut n_names) };
         // SAFETY: there are that many names, in an array that is never null.
         let found = unsafe { std::slice::from_raw_parts(names, n_names) };
         // SAFETY: the responsibility keeps its names alive.
         let requested = found.iter().map(|&name| unsafe { entry_name(name) }).collect();
-        // SAFETY: the array is ours to give back and used no more; it holds no counts.
+        // SAFETY: we own the array, which is not used again. It holds no reference counts.
         unsafe { LLVMOrcDisposeSymbols(names) };
         requested
     }
 
-    /// Defines the symbols by an object file, which is linked now. It must define these symbols and no others that
-    /// are not local. A failure goes to those who wait, and to the session's reporter.
+    /// Defines the symbols by an object, which is linked now. The object's non-local symbols must
+    /// be exactly these. A failure goes to the waiting look-ups and to the session's reporter.
     pub fn emit_object(mut self, object: &Object) {
         let object = match self.dylib.session().transform_object(object) {
             Ok(object) => object,
@@ -103,16 +103,16 @@ impl Responsibility {
         boundary::call_llvm_nested(|| {
             // SAFETY: the LLJIT is alive, which keeps the layer.
             let layer = unsafe { LLVMOrcLLJITGetObjLinkingLayer(lljit) };
-            // SAFETY: the layer is alive; responsibility and buffer are given over.
+            // SAFETY: the layer is alive. Responsibility and buffer are passed with ownership.
             unsafe { LLVMOrcObjectLayerEmit(layer, raw, buffer) };
         });
     }
 
-    /// Defines the symbols as the addresses of things that exist already. All of them must be named.
+    /// Defines the symbols at existing addresses. `addresses` must name each symbol once.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the names are not just those of the symbols, which then fail;
-    /// [`ErrorKind::Session`] if LLVM refuses them.
+    /// [`ErrorKind::NotFound`] if the names are not exactly those of the symbols,
+    /// [`ErrorKind::Session`] if LLVM refuses the definitions. The symbols fail in both cases.
     ///
     /// # Safety
     /// As [`Dylib::define_absolute`].
@@ -123,9 +123,9 @@ impl Responsibility {
         let mut symbols = self.symbols();
         let mut named = Vec::new();
         for (name, address) in addresses {
-            let place =
+            let idx =
                 symbols.iter().position(|(symbol, _)| symbol == name).ok_or_else(|| unknown_symbol(name))?;
-            let (_, flags) = symbols.swap_remove(place);
+            let (_, flags) = symbols.swap_remove(idx);
             named.push((c_name(name)?, flags, address));
         }
         if let Some((missing, _)) = symbols.first() {
@@ -140,11 +140,12 @@ impl Responsibility {
             .collect();
         boundary::call_llvm(|| {
             let (symbols, n_symbols) = (pairs.as_mut_ptr(), pairs.len());
-            // SAFETY: the responsibility is alive, the pairs are as many as said, their names are given over.
+            // SAFETY: the responsibility is alive, the array has `len` pairs, their names are
+            // passed with ownership.
             let error =
                 unsafe { LLVMOrcMaterializationResponsibilityNotifyResolved(self.raw, symbols, n_symbols) };
             check(error)?;
-            // SAFETY: the responsibility is alive and resolved; no groups are given.
+            // SAFETY: the responsibility is alive and resolved. No dependency groups are passed.
             let error =
                 unsafe { LLVMOrcMaterializationResponsibilityNotifyEmitted(self.raw, ptr::null_mut(), 0) };
             check(error)
@@ -153,24 +154,24 @@ impl Responsibility {
         Ok(())
     }
 
-    /// Fails the symbols: whoever waits for one gets an error of kind [`ErrorKind::Link`], with this as its source
-    /// where it waits on this thread. The session's reporter gets it in any case.
+    /// Fails the symbols: waiting look-ups return an error of kind [`ErrorKind::Link`]. A look-up
+    /// on this thread gets `error` as the source. The session's reporter always receives `error`.
     pub fn fail(mut self, error: Error) {
         self.dylib.session().report_cause(error);
         self.fail_silently();
     }
 
-    /// Gives the symbols back to be defined by another unit, when they are next looked up; those that were asked for
-    /// are looked up again at once.
+    /// Returns the symbols to their dylib, defined by another unit. Symbols that look-ups have
+    /// requested are materialized by the new unit at once, the others when they are looked up.
     ///
     /// # Errors
-    /// [`ErrorKind::Session`] if LLVM refuses, and then the symbols fail.
+    /// [`ErrorKind::Session`] if LLVM refuses. The symbols fail then.
     pub fn replace(self, definitions: impl Materialize) -> Result<(), Error> {
         let symbols = self.symbols();
         let named = symbols.iter().map(|(name, flags)| (name.as_str(), *flags));
         let unit = materialization_unit::create(&self.dylib, named, Box::new(definitions))?;
         boundary::call_llvm(|| {
-            // SAFETY: the responsibility is alive, the unit is given over, as a session's replacement or to be destroyed.
+            // SAFETY: the responsibility is alive. The unit is passed with ownership.
             let error = unsafe { LLVMOrcMaterializationResponsibilityReplace(self.raw, unit) };
             check(error)
         })?;
@@ -178,11 +179,11 @@ impl Responsibility {
         Ok(())
     }
 
-    /// Splits off the responsibility for some of the symbols, to be ended apart.
+    /// Splits off a responsibility for some of the symbols, which ends separately.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if a name is none of the symbols', [`ErrorKind::Name`] if it holds a NUL character,
-    /// [`ErrorKind::Removed`] if the symbols' tracker was removed meanwhile.
+    /// [`ErrorKind::NotFound`] if a name is not among the symbols, [`ErrorKind::Name`] if a name
+    /// contains a NUL character, [`ErrorKind::Removed`] if the symbols' tracker was removed.
     pub fn delegate(&mut self, names: &[&str]) -> Result<Responsibility, Error> {
         let symbols = self.symbols();
         if let Some(foreign) = names.iter().find(|name| symbols.iter().all(|(symbol, _)| symbol != *name)) {
@@ -193,20 +194,22 @@ impl Responsibility {
         let mut split = ptr::null_mut();
         boundary::call_llvm(|| {
             let (names, n_names) = (given.as_mut_ptr(), given.len());
-            // SAFETY: the responsibility is alive, the names are as many as said and given over, `split` is a place of ours.
+            // SAFETY: the responsibility is alive, and `split` is our local variable. The array has
+            // `len` names, each passed with one reference count.
             let error =
                 unsafe { LLVMOrcMaterializationResponsibilityDelegate(self.raw, names, n_names, &mut split) };
             check(error)
         })?;
-        let split = NonNull::new(split).expect("without an error there is a responsibility");
-        // SAFETY: the new responsibility is ours, for symbols of the same dylib.
+        let split = NonNull::new(split).expect("LLVM returns a responsibility unless it fails");
+        // SAFETY: we own the new responsibility, for symbols of the same dylib.
         Ok(unsafe { Responsibility::new(split, self.dylib.clone()) })
     }
 
-    /// Takes on further symbols, which nobody has defined yet.
+    /// Adds symbols to the responsibility. They must not be defined yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Duplicate`] if one is defined already, [`ErrorKind::Name`] if a name holds a NUL character.
+    /// [`ErrorKind::Duplicate`] if a symbol is already defined, [`ErrorKind::Name`] if a name
+    /// contains a NUL character.
     pub fn define_also<'a>(
         &mut self,
         symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
@@ -214,7 +217,8 @@ impl Responsibility {
         let mut pairs = flag_pairs(self.dylib.session(), symbols)?;
         boundary::call_llvm(|| {
             let (symbols, n_symbols) = (pairs.as_mut_ptr(), pairs.len());
-            // SAFETY: the responsibility is alive, the pairs are as many as said, their names are given over.
+            // SAFETY: the responsibility is alive, the array has `len` pairs, their names are
+            // passed with ownership.
             let error = unsafe {
                 LLVMOrcMaterializationResponsibilityDefineMaterializing(self.raw, symbols, n_symbols)
             };
@@ -222,24 +226,24 @@ impl Responsibility {
         })
     }
 
-    /// Gives LLVM's responsibility over.
+    /// Takes LLVM's responsibility. The caller must end it.
     pub(crate) fn take_raw(&mut self) -> LLVMOrcMaterializationResponsibilityRef {
         std::mem::replace(&mut self.raw, ptr::null_mut())
     }
 
-    /// Ends a responsibility that has no symbols left.
+    /// Disposes of a responsibility that has no symbols left.
     fn dispose(mut self) {
         let raw = self.take_raw();
-        // SAFETY: it is ours, and used no more.
+        // SAFETY: we own the responsibility, which is not used again.
         unsafe { LLVMOrcDisposeMaterializationResponsibility(raw) };
     }
 
     fn fail_silently(&mut self) {
         let raw = self.take_raw();
         boundary::call_llvm_nested(|| {
-            // SAFETY: it is ours and alive.
+            // SAFETY: we own the responsibility, which is alive.
             unsafe { LLVMOrcMaterializationResponsibilityFailMaterialization(raw) };
-            // SAFETY: it is ours, and used no more.
+            // SAFETY: we own the responsibility, which is not used again.
             unsafe { LLVMOrcDisposeMaterializationResponsibility(raw) };
         });
     }
@@ -269,10 +273,10 @@ impl fmt::Debug for Responsibility {
 }
 
 fn check(error: LLVMErrorRef) -> Result<(), Error> {
-    // SAFETY: each caller gives an error of LLVM's that is its own alone.
+    // SAFETY: each caller owns the error that it passes.
     unsafe { Error::check(error, ErrorKind::Session) }
 }
 
 fn unknown_symbol(name: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("no symbol of this responsibility: {name}"))
+    Error::new(ErrorKind::NotFound, format!("responsibility does not include symbol: {name}"))
 }

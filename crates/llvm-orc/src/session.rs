@@ -1,15 +1,16 @@
-//! One LLJIT and all that lives as long as it: shared by every handle, disposed of by the last one.
+//! Session: owns one LLJIT and everything that LLVM refers to. All handles share it.
 //!
-//! Promises that the crate's unsafe blocks cite:
+//! The crate's unsafe blocks rely on these promises:
 //!
-//! 1. A `Session` lives as long as any `Jit`, `Dylib` or `Tracker` made from it: each holds an `Arc` of it.
-//! 2. What is reached through it (execution session, string pool, layers, dylibs) lives as long as the LLJIT,
-//!    because nothing here takes any of them away sooner; a dylib that is removed stays in memory until then.
-//! 3. Every function of LLVM that this crate calls upon a session takes LLVM's own locks: the session's for
-//!    dylibs, trackers and look-ups, the pool's for names, a context's for its modules. The layers' transforms, which have
-//!    none, are set before the session is shared.
-//! 4. Reporter, hooks, filters and stubs lie in places of their own that the session gives up after the LLJIT, so
-//!    LLVM's pointers to them are good as long as LLVM can use them.
+//! 1. A `Session` outlives each `Jit`, `Dylib` and `Tracker` created from it, because each holds an
+//!    `Arc` of it.
+//! 2. The execution session, string pool, layers and dylibs live as long as the LLJIT. Nothing in
+//!    this crate frees them earlier: a removed dylib stays in memory.
+//! 3. Every LLVM function that this crate calls on a session takes LLVM's own locks: the session's
+//!    for dylibs, trackers and look-ups, the pool's for names, a context's for its modules. The
+//!    transforms of the layers have no lock, so they are set before the session is shared.
+//! 4. The session owns reporter, hooks, filters and stubs at stable addresses and drops them after
+//!    the LLJIT, so LLVM's pointers to them are valid whenever LLVM uses them.
 
 use std::any::Any;
 use std::ffi::c_void;
@@ -31,26 +32,28 @@ use crate::dylib::RemovedDylibs;
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "inkwell")]
 use crate::ir_transforms::IrTransforms;
-use crate::lazy_reexports::LazyReexportManagers;
+use crate::lazy_reexports::LazyReexports;
 use crate::object::Object;
 use crate::object_transforms::ObjectTransforms;
 
-/// Dead names are dropped from the pool when so many trackers were removed since the last time, or as many as
-/// still live if that is more: going through the pool then costs a constant share of each removal.
+/// Minimum number of removed trackers after which dead names are removed from the string pool. With
+/// more live trackers than that, their number is the limit: then the cost of a scan is a constant
+/// per removal.
 const CLEAR_POOL_AFTER: usize = 1024;
 
 pub(crate) type Reporter = Box<dyn Fn(&Error) + Send + Sync>;
 
 pub(crate) struct Session {
     lljit: NonNull<LLVMOrcOpaqueLLJIT>,
-    /// Kept for its place, which only LLVM's pointer to it reads.
+    /// Read only through LLVM's pointer to it.
     reporter: Option<Arc<Reporter>>,
-    /// Held while a dylib is named, so that no two get the same name: LLVM leaves that to its caller.
+    /// Locked while a dylib is created, so that no two get the same name. LLVM does not check
+    /// names.
     pub(crate) dylib_naming: Mutex<()>,
     n_trackers: AtomicUsize,
     n_removed: AtomicUsize,
-    // Given up after the LLJIT, which refers to them: by promise 4.
-    lazy_reexports: LazyReexportManagers,
+    // Dropped after the LLJIT, which refers to them, by promise 4.
+    lazy_reexports: LazyReexports,
     hooks: Arc<Hooks>,
     /// Released before the LLJIT.
     #[cfg(feature = "shim")]
@@ -58,7 +61,7 @@ pub(crate) struct Session {
     kept_alive: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
-/// What the session's layers call on the way from a module to linked code.
+/// Transforms that the session's layers call between module and linked code.
 #[derive(Default)]
 pub(crate) struct Hooks {
     pub(crate) object_transforms: ObjectTransforms,
@@ -66,22 +69,22 @@ pub(crate) struct Hooks {
     pub(crate) ir_transforms: IrTransforms,
 }
 
-// SAFETY: promise 3; reporter and hooks are `Send` and the rest is made for sharing. LLJIT runs no code of its own when
-// disposed of, so any thread may be the last.
+// SAFETY: promise 3. Reporter and hooks are `Send`, and the other fields are made for sharing.
+// LLJIT runs no callbacks of its own at disposal, so the last user may be any thread.
 unsafe impl Send for Session {}
-// SAFETY: promise 3; reporter and hooks are `Sync`.
+// SAFETY: promise 3. Reporter and hooks are `Sync`.
 unsafe impl Sync for Session {}
 
 impl Session {
-    /// Takes over an LLJIT.
+    /// Creates a session that owns `lljit`.
     ///
     /// # Safety
-    /// `lljit` is alive and nobody else disposes of it.
+    /// `lljit` is alive and the caller passes ownership.
     pub(crate) unsafe fn new(
         lljit: NonNull<LLVMOrcOpaqueLLJIT>,
         reporter: Option<Reporter>,
         hooks: Hooks,
-        lazy_reexports: LazyReexportManagers,
+        lazy_reexports: LazyReexports,
     ) -> Arc<Session> {
         let session = Arc::new(Session {
             lljit,
@@ -95,7 +98,8 @@ impl Session {
             removed_dylibs: Mutex::default(),
             kept_alive: Mutex::default(),
         });
-        // SAFETY: the LLJIT was given over just now; the hooks lie in a place of their own, by promise 4.
+        // SAFETY: the LLJIT is alive and not shared yet. The hooks have a stable address by promise
+        // 4.
         unsafe { ObjectTransforms::attach(&session.hooks.object_transforms, lljit.as_ptr()) };
         #[cfg(feature = "inkwell")]
         // SAFETY: as above.
@@ -103,7 +107,8 @@ impl Session {
             IrTransforms::attach(&session.hooks.ir_transforms, lljit.as_ptr());
         }
         let context = session.reporter.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut().cast::<c_void>();
-        // SAFETY: the session is alive, and `context` is what `receive_report` expects, by promise 4.
+        // SAFETY: the execution session is alive. `context` has the type that `receive_report`
+        // expects, by promise 4.
         unsafe { LLVMOrcExecutionSessionSetErrorReporter(session.raw(), receive_report, context) };
         session
     }
@@ -117,11 +122,11 @@ impl Session {
         unsafe { LLVMOrcLLJITGetExecutionSession(self.lljit()) }
     }
 
-    /// Keeps something that LLVM refers to until the LLJIT is gone.
+    /// Owns a value that LLVM refers to until the LLJIT is gone. Returns the value's address.
     pub(crate) fn keep_alive<T: Any + Send + Sync>(&self, owned: Arc<T>) -> *mut c_void {
-        let place = Arc::as_ptr(&owned).cast_mut().cast();
+        let address = Arc::as_ptr(&owned).cast_mut().cast();
         self.kept_alive.lock().unwrap_or_else(PoisonError::into_inner).push(owned);
-        place
+        address
     }
 
     #[cfg(feature = "shim")]
@@ -129,7 +134,7 @@ impl Session {
         &self.removed_dylibs
     }
 
-    pub(crate) fn lazy_reexports(&self) -> &LazyReexportManagers {
+    pub(crate) fn lazy_reexports(&self) -> &LazyReexports {
         &self.lazy_reexports
     }
 
@@ -138,17 +143,18 @@ impl Session {
         &self.hooks.ir_transforms
     }
 
-    /// The object as the session's transforms make it.
+    /// Applies the session's object transforms.
     pub(crate) fn transform_object(&self, object: &Object) -> Result<Object, Error> {
         self.hooks.object_transforms.apply(object.clone())
     }
 
-    /// Tells the reporter of an error that nobody receives. A panic of the reporter's is carried on.
+    /// Passes an error that no caller receives to the reporter. A panic of the reporter is raised
+    /// again when the current operation returns.
     pub(crate) fn report(&self, error: Error) {
         boundary::catch_panic(|| notify_reporter(self.reporter.as_deref(), error, boundary::record_error));
     }
 
-    /// As [`report`](Session::report), for what is the cause of what was reported before.
+    /// Like [`report`](Session::report), for the cause of an error that was reported before.
     pub(crate) fn report_cause(&self, error: Error) {
         boundary::catch_panic(|| notify_reporter(self.reporter.as_deref(), error, boundary::record_cause));
     }
@@ -157,7 +163,7 @@ impl Session {
         self.n_trackers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes that a tracker was removed and now and then clears the names that went with it.
+    /// Counts a removed tracker. From time to time, removes dead names from the string pool.
     pub(crate) fn count_removed_tracker(&self) {
         let n_live = self.n_trackers.fetch_sub(1, Ordering::Relaxed) - 1;
         let n_removed = self.n_removed.fetch_add(1, Ordering::Relaxed) + 1;
@@ -170,21 +176,22 @@ impl Session {
     pub(crate) fn clear_dead_names(&self) {
         // SAFETY: the execution session is alive, by promise 2.
         let pool = unsafe { LLVMOrcExecutionSessionGetSymbolStringPool(self.raw()) };
-        // SAFETY: the pool is alive, by promise 2, and locks itself, by promise 3.
+        // SAFETY: the pool is alive by promise 2 and locks itself by promise 3.
         unsafe { LLVMOrcSymbolStringPoolClearDeadEntries(pool) };
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.lazy_reexports.dispose_call_through_manager();
+        self.lazy_reexports.dispose_of_trampolines();
         #[cfg(feature = "shim")]
         drop(std::mem::take(self.removed_dylibs.get_mut().unwrap_or_else(PoisonError::into_inner)));
         boundary::call_llvm_in_drop(|| {
-            // SAFETY: by promise 1 no handle is left, so nothing else uses the LLJIT; the reporter is alive.
+            // SAFETY: no handle is left by promise 1, so nothing else uses the LLJIT. The reporter
+            // is alive.
             let error = unsafe { LLVMOrcDisposeLLJIT(self.lljit()) };
             if !error.is_null() {
-                // SAFETY: an error value of ours that nobody asks any more.
+                // SAFETY: we own the error value.
                 unsafe { LLVMConsumeError(error) };
             }
         });
@@ -199,24 +206,25 @@ impl fmt::Debug for Session {
     }
 }
 
-/// What LLVM calls with each error that no caller is there to receive.
+/// LLVM's error reporter: receives each error that no caller receives.
 extern "C" fn receive_report(context: *mut c_void, error: LLVMErrorRef) {
     boundary::catch_panic(|| {
         // SAFETY: an error reporter owns the error it is given.
         let Err(error) = (unsafe { Error::check(error, ErrorKind::Session) }) else { return };
-        // SAFETY: `context` is null or the place of the reporter, by promise 4.
+        // SAFETY: `context` is null or the reporter's address, by promise 4.
         let reporter = unsafe { context.cast::<Reporter>().as_ref() };
         notify_reporter(reporter, error, boundary::record_error);
     });
 }
 
-/// Tells the reporter of an error and keeps it as the cause of the operation that is running on this thread.
-fn notify_reporter(reporter: Option<&Reporter>, error: Error, keep: fn(Error)) {
-    let Some(reporter) = reporter else { return keep(error) };
-    // The cause is kept_alive even if the closure panics.
-    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reporter(&error)));
-    keep(error);
-    if let Err(payload) = told {
+/// Passes an error to the reporter, and stores it as the cause of the operation that is running on
+/// this thread.
+fn notify_reporter(reporter: Option<&Reporter>, error: Error, store: fn(Error)) {
+    let Some(reporter) = reporter else { return store(error) };
+    // The cause is stored even if the closure panics.
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reporter(&error)));
+    store(error);
+    if let Err(payload) = result {
         std::panic::resume_unwind(payload);
     }
 }

@@ -1,7 +1,7 @@
-//! The machine that code is made for: its triple, processor and features.
+//! Target of generated code: triple, processor and features.
 //!
-//! Only the native target and its assembly printer are registered with LLVM, once a process. What the host is
-//! is asked once, too: the text of its features is the same for every compiler.
+//! Only the native target and its assembly printer are registered with LLVM, once per process. The
+//! host's processor and features are also detected once per process.
 
 use std::ffi::{CStr, CString, c_char};
 use std::fmt;
@@ -12,10 +12,10 @@ use llvm_sys::target_machine::{LLVMGetDefaultTargetTriple, LLVMGetHostCPUFeature
 use crate::arch;
 use crate::error::{Error, ErrorKind, c_name, take_message};
 
-/// What machine code is made for.
+/// Triple, processor and features that code is generated for.
 ///
-/// [`Target::host`] is this machine with all it can do. The processor and its features can be narrowed, so that
-/// the code runs on older machines, too.
+/// [`Target::host`] is this machine with all its features. Naming an older processor or fewer
+/// features gives code that also runs on older machines.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     triple: CString,
@@ -24,32 +24,32 @@ pub struct Target {
 }
 
 impl Target {
-    /// This machine: its processor, with every feature it has.
+    /// This machine: its processor with all features.
     ///
     /// # Errors
-    /// [`ErrorKind::Target`] if this LLVM was built without the machine's own architecture.
+    /// [`ErrorKind::Target`] if this LLVM was built without the host's architecture.
     pub fn host() -> Result<Target, Error> {
         static HOST: OnceLock<Target> = OnceLock::new();
         register()?;
         Ok(HOST.get_or_init(Target::detect).clone())
     }
 
-    /// The same target with another processor, in the names of `llc -mcpu=help`.
+    /// The same target with another processor. `llc -mcpu=help` lists the names.
     ///
     /// # Errors
-    /// [`ErrorKind::Name`] if the name holds a NUL character.
+    /// [`ErrorKind::Name`] if the name contains a NUL character.
     pub fn with_cpu(mut self, cpu: &str) -> Result<Target, Error> {
         self.cpu = c_name(cpu)?;
         Ok(self)
     }
 
-    /// The same target with other features, in the manner of `"+avx2,-fma"`; the empty text means those that the
-    /// processor's name implies.
+    /// The same target with other features, in the syntax `"+avx2,-fma"`. The empty text means the
+    /// features that the processor's name implies.
     ///
     /// # Errors
-    /// [`ErrorKind::Name`] if the text holds a NUL character.
+    /// [`ErrorKind::Name`] if the text contains a NUL character.
     pub fn with_features(mut self, features: &str) -> Result<Target, Error> {
-        // LLVM 23 looks at the first character of each.
+        // LLVM 23 reads the first character of each feature, even of an empty one.
         let features: Vec<_> = features.split(',').filter(|feature| !feature.is_empty()).collect();
         self.features = c_name(&features.join(","))?;
         Ok(self)
@@ -73,21 +73,21 @@ impl Target {
         self.features.to_str().unwrap_or_default()
     }
 
-    /// The host as far as the linker asks, which is the triple: what the processor can do takes a quarter of a
-    /// millisecond to find out, where a hypervisor answers `cpuid`.
+    /// The host without processor and features, which linking does not need. Detecting them takes a
+    /// quarter of a millisecond on virtual machines, where the hypervisor executes `cpuid`.
     pub(crate) fn host_triple_only() -> Target {
-        // SAFETY: one of the functions that `query_host` is for.
+        // SAFETY: the function meets the requirements of `query_host`.
         let triple = unsafe { query_host(LLVMGetDefaultTargetTriple) };
         Target { triple, cpu: CString::default(), features: CString::default() }
     }
 
-    /// Triple, processor and features, as C wants them.
+    /// Triple, processor and features as C strings.
     pub(crate) fn c_strings(&self) -> (&CStr, &CStr, &CStr) {
         (&self.triple, &self.cpu, &self.features)
     }
 
     fn detect() -> Target {
-        // SAFETY: one of the functions that `query_host` is for.
+        // SAFETY: the function meets the requirements of `query_host`.
         let cpu = unsafe { query_host(LLVMGetHostCPUName) };
         // SAFETY: as above.
         let features = unsafe { query_host(LLVMGetHostCPUFeatures) };
@@ -101,19 +101,19 @@ impl fmt::Debug for Target {
     }
 }
 
-/// What LLVM says of the host.
+/// Calls one of LLVM's functions that describe the host.
 ///
 /// # Safety
-/// `ask` asks nothing of its caller and gives a text that has to be given back by `LLVMDisposeMessage`.
-unsafe fn query_host(ask: unsafe extern "C" fn() -> *mut c_char) -> CString {
-    // SAFETY: the caller's promise.
-    let text = unsafe { ask() };
-    // SAFETY: the caller's promise.
+/// `query` has no preconditions and returns a text for `LLVMDisposeMessage`.
+unsafe fn query_host(query: unsafe extern "C" fn() -> *mut c_char) -> CString {
+    // SAFETY: guaranteed by the caller.
+    let text = unsafe { query() };
+    // SAFETY: guaranteed by the caller.
     let text = unsafe { take_message(text) };
-    CString::new(text).expect("a text that came from C holds no NUL")
+    CString::new(text).expect("a C string contains no NUL")
 }
 
-/// Has LLVM know the native target, the first time this is called.
+/// Registers the native target with LLVM at the first call.
 pub(crate) fn register() -> Result<(), Error> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     if *REGISTERED.get_or_init(arch::register_native) {
@@ -123,18 +123,18 @@ pub(crate) fn register() -> Result<(), Error> {
     }
 }
 
-/// How hard the code generator tries: instruction selection, scheduling, register allocation. What the
-/// optimiser does before is said by a pass pipeline.
+/// Effort of the code generator: instruction selection, scheduling, register allocation. The passes
+/// before the code generator are a separate choice, `Passes`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum OptLevel {
-    /// Quick to compile.
+    /// Fast compilation.
     None,
-    /// A little effort.
+    /// Little effort.
     Less,
     /// LLVM's usual effort.
     #[default]
     Default,
-    /// All it can.
+    /// Maximum effort.
     Aggressive,
 }

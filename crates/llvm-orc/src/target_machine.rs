@@ -1,4 +1,4 @@
-//! LLVM's target machines.
+//! LLVM's target machines: code generators for a target.
 
 #[cfg(not(feature = "shim"))]
 use std::mem::ManuallyDrop;
@@ -17,10 +17,10 @@ use crate::target::{OptLevel, Target, register};
 #[cfg(feature = "shim")]
 mod features;
 
-/// LLVM's machine for a [`Target`], with its data layout.
+/// LLVM's target machine for a [`Target`], with its data layout.
 ///
-/// Code is position independent with the small model: JITLink gives calls that reach far a stub or an entry in
-/// a table of addresses, so functions of the process, gigabytes away, can be called.
+/// Code is position-independent and uses the small code model. JITLink adds a stub or a table entry
+/// for calls beyond 32-bit distances, so code can call functions anywhere in the process.
 pub(crate) struct TargetMachine {
     raw: NonNull<LLVMOpaqueTargetMachine>,
     layout: LLVMTargetDataRef,
@@ -32,7 +32,7 @@ impl TargetMachine {
         let (triple, cpu, features) = target.c_strings();
         #[cfg(feature = "shim")]
         let features = &*features::condense(triple, cpu, features);
-        // SAFETY: the target is registered and the texts are ended by NUL.
+        // SAFETY: the target is registered and the texts are NUL-terminated.
         let raw = unsafe {
             LLVMCreateTargetMachine(
                 registered,
@@ -47,7 +47,7 @@ impl TargetMachine {
         let raw = NonNull::new(raw).ok_or_else(|| {
             Error::new(ErrorKind::Target, format!("no target machine for {}", target.triple()))
         })?;
-        // SAFETY: the machine was just made.
+        // SAFETY: the machine was just created.
         let layout = unsafe { LLVMCreateTargetDataLayout(raw.as_ptr()) };
         Ok(TargetMachine { raw, layout })
     }
@@ -61,11 +61,11 @@ impl TargetMachine {
         self.layout
     }
 
-    /// Gives up LLVM's machine to one who disposes of it.
+    /// Releases ownership of LLVM's target machine.
     #[cfg(not(feature = "shim"))]
     pub(crate) fn into_raw(self) -> LLVMTargetMachineRef {
         let machine = ManuallyDrop::new(self);
-        // SAFETY: made by `new`, and used no more.
+        // SAFETY: created by `new`, and is not used again.
         unsafe { LLVMDisposeTargetData(machine.layout) };
         machine.raw()
     }
@@ -73,22 +73,23 @@ impl TargetMachine {
 
 impl Drop for TargetMachine {
     fn drop(&mut self) {
-        // SAFETY: made by `new`, which nobody else disposes of; the machine does not refer to it.
+        // SAFETY: created by `new` and disposed of once. The machine does not refer to it.
         unsafe { LLVMDisposeTargetData(self.layout) };
-        // SAFETY: made by `new`; what is built upon the machine is dropped before by its owner.
+        // SAFETY: created by `new` and disposed of once. The owner has already dropped what refers
+        // to the machine.
         unsafe { LLVMDisposeTargetMachine(self.raw.as_ptr()) };
     }
 }
 
-/// LLVM's entry for the target's triple.
+/// LLVM's registered target for the triple.
 fn find_registered(target: &Target) -> Result<LLVMTargetRef, Error> {
     register()?;
     let mut found = ptr::null_mut();
     let mut message = ptr::null_mut();
-    // SAFETY: the triple is ended by NUL and both results are places of ours.
+    // SAFETY: the triple is NUL-terminated and both results are our local variables.
     let failed = unsafe { LLVMGetTargetFromTriple(target.c_strings().0.as_ptr(), &mut found, &mut message) };
     if failed != 0 {
-        // SAFETY: on failure LLVM leaves a text here that is ours to give back.
+        // SAFETY: on failure LLVM leaves a text here that is ours to dispose of.
         return Err(Error::new(ErrorKind::Target, unsafe { take_message(message) }));
     }
     Ok(found)

@@ -1,4 +1,4 @@
-//! Trackers: who owns what was added to a dylib.
+//! Trackers: own what was added to a dylib, and remove it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,41 +16,42 @@ use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
 use crate::gdb::RegisteredObject;
 
-/// Owns what one [`Dylib::add_object`] added: its symbols, its code, its memory.
+/// Owns what one [`Dylib::add_object`] added: symbols, code and memory.
 ///
-/// Dropping it removes them, [`remove`](Tracker::remove) does so and tells of errors. Code that is running then,
-/// or that is called by its address later, is the business of whoever promised otherwise in an `unsafe` block.
+/// Dropping a tracker removes what it owns. [`remove`](Tracker::remove) does the same and returns
+/// errors. Code that is running, or that is called by its address later, must not be removed:
+/// whoever called it in an `unsafe` block promised that.
 #[must_use = "dropping the tracker removes what it owns"]
 pub struct Tracker {
     dylib: Dylib,
     raw: NonNull<LLVMOrcOpaqueResourceTracker>,
     removed: bool,
-    /// What a debugger sees of its code.
+    /// Objects that are registered with debuggers.
     registered: Mutex<Vec<Pin<Box<RegisteredObject>>>>,
 }
 
-// SAFETY: trackers are counted atomically and used under the session's lock (promise 3); the dylib's handle keeps
-// the session alive on whatever thread this goes to.
+// SAFETY: LLVM counts trackers atomically and uses them under the session's lock (promise 3). The
+// dylib's handle keeps the session alive on every thread.
 unsafe impl Send for Tracker {}
-// SAFETY: `&Tracker` gives no more than looking up, and a list with a lock.
+// SAFETY: `&Tracker` gives access to look-ups and to a list with a lock only.
 unsafe impl Sync for Tracker {}
 
 impl Tracker {
     pub(crate) fn new(dylib: Dylib) -> Tracker {
-        // SAFETY: the dylib is alive; the tracker comes with a count that is ours.
+        // SAFETY: the dylib is alive. We own one count of the new tracker.
         let raw = unsafe { LLVMOrcJITDylibCreateResourceTracker(dylib.raw()) };
-        let raw = NonNull::new(raw).expect("LLVM gives back the tracker it made");
+        let raw = NonNull::new(raw).expect("LLVM returns the tracker");
         dylib.session().count_tracker();
         Tracker { dylib, raw, removed: false, registered: Mutex::default() }
     }
 
-    /// The dylib it was added to.
+    /// The dylib that the tracker belongs to.
     #[must_use]
     pub fn dylib(&self) -> &Dylib {
         &self.dylib
     }
 
-    /// As [`Dylib::lookup`], in the dylib this was added to.
+    /// Looks up an address in the tracker's dylib, like [`Dylib::lookup`].
     ///
     /// # Errors
     /// As [`Dylib::lookup`].
@@ -58,41 +59,42 @@ impl Tracker {
         self.dylib.lookup(name)
     }
 
-    /// A function that this tracker owns, by name and type. The result borrows the tracker, so the code cannot be
-    /// removed while it can be called.
+    /// Looks up a function that this tracker owns, by name and type. The result borrows the
+    /// tracker, so its code cannot be removed while it is callable.
     ///
     /// # Errors
     /// As [`Dylib::lookup`].
     ///
     /// # Safety
-    /// The symbol must come from the object that this tracker owns, be a function of type `F`, and be safe to call
-    /// with any arguments of that type.
+    /// The symbol must belong to the object that this tracker owns, have type `F`, and be safe to
+    /// call with any arguments of that type.
     pub unsafe fn lookup_fn<F: Function>(&self, name: &str) -> Result<Symbol<'_, F>, Error> {
         let address = self.dylib.lookup(name)?;
-        // SAFETY: the caller's promise, for as long as the borrow keeps this tracker from being removed.
+        // SAFETY: guaranteed by the caller. The borrow prevents the removal of this tracker.
         Ok(unsafe { Symbol::new(address) })
     }
 
-    /// Removes what it owns. The names are free again afterwards, also after an error.
+    /// Removes what the tracker owns. The names are free afterwards, even after an error.
     ///
     /// # Errors
-    /// [`ErrorKind::Session`] if memory could not be given back.
+    /// [`ErrorKind::Session`] if memory could not be freed.
     pub fn remove(mut self) -> Result<(), Error> {
         boundary::call_llvm(|| self.remove_resources())
     }
 
-    /// Leaves what it owns in the dylib, for as long as the session lives.
+    /// Leaves what the tracker owns in the dylib until the session ends.
     pub fn keep(mut self) {
-        // LLVM's default tracker takes over what a tracker owns that nobody holds any more.
+        // Releasing a tracker moves what it owns to LLVM's default tracker.
         self.removed = true;
         let registered = std::mem::take(self.registered.get_mut().unwrap_or_else(PoisonError::into_inner));
         self.dylib.session().keep_alive(Arc::new(registered));
     }
 
-    /// Makes another tracker the owner of what this one owns: they are removed together from now on.
+    /// Moves what this tracker owns to another tracker. Both are then removed together.
     ///
     /// # Errors
-    /// [`ErrorKind::Session`] if the other belongs to another dylib; this one is dropped then.
+    /// [`ErrorKind::Session`] if the other tracker belongs to another dylib. This tracker is
+    /// dropped then.
     pub fn merge_into(mut self, other: &Tracker) -> Result<(), Error> {
         if self.dylib.raw() != other.dylib.raw() {
             let text = format!("tracker of another dylib: {}", other.dylib.name());
@@ -102,7 +104,8 @@ impl Tracker {
         let registered = std::mem::take(self.registered.get_mut().unwrap_or_else(PoisonError::into_inner));
         other.registered.lock().unwrap_or_else(PoisonError::into_inner).extend(registered);
         boundary::call_llvm(|| {
-            // SAFETY: both are alive and of one dylib; what was looked up by this one is borrowed no more.
+            // SAFETY: both trackers are alive and belong to one dylib. No symbol borrows this
+            // tracker.
             unsafe { LLVMOrcResourceTrackerTransferTo(self.raw(), other.raw()) };
             Ok(())
         })
@@ -111,9 +114,9 @@ impl Tracker {
     fn remove_resources(&mut self) -> Result<(), Error> {
         self.removed = true;
         self.registered.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
-        // SAFETY: the tracker and its session are alive, and this is done once.
+        // SAFETY: tracker and session are alive, and each tracker is removed once.
         let error = unsafe { LLVMOrcResourceTrackerRemove(self.raw()) };
-        // SAFETY: the error is ours alone.
+        // SAFETY: the error is owned by us.
         unsafe { Error::check(error, ErrorKind::Session) }
     }
 
@@ -130,10 +133,10 @@ impl Drop for Tracker {
     fn drop(&mut self) {
         boundary::call_llvm_in_drop(|| {
             if !self.removed {
-                // A destructor has nobody to tell: whoever wants to know calls `remove`.
+                // A destructor cannot return an error. Callers that want the error call `remove`.
                 let _ = self.remove_resources();
             }
-            // SAFETY: our count, given back once, while the dylib's handle still keeps the session alive.
+            // SAFETY: our count, released once. The dylib's handle keeps the session alive.
             unsafe { LLVMOrcReleaseResourceTracker(self.raw()) };
         });
         self.dylib.session().count_removed_tracker();

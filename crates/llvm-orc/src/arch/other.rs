@@ -1,4 +1,4 @@
-//! Architectures without a file of their own. Nothing here was run on one of them.
+//! Architectures without a file of their own. Not tested on any of them.
 
 use llvm_sys::target as t;
 
@@ -14,8 +14,8 @@ pub(crate) const ELF_MACHINE: u16 = if cfg!(target_arch = "aarch64") {
 
 /// Registers the native target and its assembly printer. Returns whether LLVM has a native target.
 pub(crate) fn register_native() -> bool {
-    // SAFETY: registers static tables of LLVM's; the `OnceLock` around the only call lets one
-    // thread do it.
+    // SAFETY: registers static tables of LLVM. A `OnceLock` around the only call restricts it to
+    // one thread.
     let no_target = unsafe { t::LLVM_InitializeNativeTarget() };
     // SAFETY: as above.
     let no_printer = unsafe { t::LLVM_InitializeNativeAsmPrinter() };

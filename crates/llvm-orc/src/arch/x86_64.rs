@@ -12,8 +12,8 @@ pub(crate) const ELF_MACHINE: u16 = object::elf::EM_X86_64;
 /// `LLVM_InitializeNativeTarget` shares an object file with the registration of *all* targets,
 /// which would link every target into the program, with its static constructors.
 pub(crate) fn register_native() -> bool {
-    // SAFETY: registers static tables of LLVM's; the `OnceLock` around the only call lets one
-    // thread do it.
+    // SAFETY: registers static tables of LLVM. A `OnceLock` around the only call restricts it to
+    // one thread.
     unsafe { t::LLVMInitializeX86TargetInfo() };
     // SAFETY: as above.
     unsafe { t::LLVMInitializeX86Target() };

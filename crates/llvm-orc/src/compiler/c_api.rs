@@ -1,6 +1,7 @@
-//! Optimising and making code by the C API alone: passes are made for each module and thrown away.
+//! Optimizer and code generator by LLVM's C API, which creates passes for each module.
 //!
-//! Without the feature `shim` this is the whole way; with it, only for texts.
+//! Without the feature `shim`, a compiler uses this module for everything. With it, only for
+//! assembly and IR texts.
 
 use llvm_sys::core::{
     LLVMDisposeMemoryBuffer, LLVMGetBufferSize, LLVMGetBufferStart, LLVMPrintModuleToString,
@@ -15,7 +16,7 @@ use super::passes::Passes;
 use crate::error::{Error, ErrorKind, take_message};
 use crate::target_machine::TargetMachine;
 
-/// The optimiser for any passes, which is nothing but their text: each module's passes are made for it.
+/// Creates the optimizer for a pipeline. Its passes are created for each module.
 #[cfg(not(feature = "shim"))]
 pub(super) fn text_optimizer(_machine: &TargetMachine, passes: &Passes) -> Result<Box<dyn Optimize>, Error> {
     Ok(Box::new(PerModulePipeline(crate::error::c_name(&passes.as_text())?)))
@@ -24,7 +25,7 @@ pub(super) fn text_optimizer(_machine: &TargetMachine, passes: &Passes) -> Resul
 #[cfg(not(feature = "shim"))]
 pub(super) use text_optimizer as function_optimizer;
 
-/// A pipeline that is parsed for each module.
+/// The text of a pipeline, parsed for each module.
 #[cfg(not(feature = "shim"))]
 struct PerModulePipeline(std::ffi::CString);
 
@@ -35,18 +36,18 @@ impl Optimize for PerModulePipeline {
             LLVMCreatePassBuilderOptions, LLVMDisposePassBuilderOptions, LLVMRunPasses,
         };
 
-        // SAFETY: makes a value of ours.
+        // SAFETY: creates a value of ours.
         let options = unsafe { LLVMCreatePassBuilderOptions() };
-        // SAFETY: module, machine and options are alive, the text is ended by NUL.
+        // SAFETY: module, machine and options are alive, the text is NUL-terminated.
         let error = unsafe { LLVMRunPasses(module, self.0.as_ptr(), machine.raw(), options) };
-        // SAFETY: made above and used no more.
+        // SAFETY: created above and not used again.
         unsafe { LLVMDisposePassBuilderOptions(options) };
-        // SAFETY: the error is ours alone.
+        // SAFETY: we own the error.
         unsafe { Error::check(error, ErrorKind::Pipeline) }
     }
 }
 
-/// The code generator, of which nothing is kept.
+/// Code generator without state.
 #[cfg(not(feature = "shim"))]
 pub(super) struct Codegen;
 
@@ -76,11 +77,11 @@ pub(super) fn assembly(machine: &TargetMachine, module: LLVMModuleRef) -> Result
 pub(super) fn ir_text(module: LLVMModuleRef) -> String {
     // SAFETY: the module is alive.
     let text = unsafe { LLVMPrintModuleToString(module) };
-    // SAFETY: a text that is ours to give back.
+    // SAFETY: we own the text.
     unsafe { take_message(text) }
 }
 
-/// A buffer that the code generator filled.
+/// Memory buffer with the code generator's output.
 struct OutputBuffer(LLVMMemoryBufferRef);
 
 impl OutputBuffer {
@@ -91,13 +92,13 @@ impl OutputBuffer {
     ) -> Result<OutputBuffer, Error> {
         let mut message = std::ptr::null_mut();
         let mut buffer = std::ptr::null_mut();
-        // SAFETY: machine and module are alive, both results are places of ours.
+        // SAFETY: machine and module are alive, both results are our local variables.
         let failed = unsafe {
             LLVMTargetMachineEmitToMemoryBuffer(machine.raw(), module, file, &mut message, &mut buffer)
         };
         let emitted = OutputBuffer(buffer);
         if failed != 0 {
-            // SAFETY: on failure LLVM leaves a text here that is ours to give back.
+            // SAFETY: on failure LLVM stores a text here, and we own the text.
             return Err(Error::new(ErrorKind::Codegen, unsafe { take_message(message) }));
         }
         Ok(emitted)
@@ -108,14 +109,15 @@ impl OutputBuffer {
         let start = unsafe { LLVMGetBufferStart(self.0) };
         // SAFETY: the buffer is alive.
         let length = unsafe { LLVMGetBufferSize(self.0) };
-        // SAFETY: the buffer has that many bytes, never null, and keeps them as long as `self` lives.
+        // SAFETY: the buffer has that many bytes, never null, and keeps them as long as `self`
+        // lives.
         unsafe { std::slice::from_raw_parts(start.cast(), length) }
     }
 }
 
 impl Drop for OutputBuffer {
     fn drop(&mut self) {
-        // SAFETY: made by `new`, which leaves a buffer in every case, and given back once.
+        // SAFETY: created by `new`, which sets the buffer in every case, and disposed of once.
         unsafe { LLVMDisposeMemoryBuffer(self.0) };
     }
 }

@@ -1,7 +1,8 @@
-//! What a context complains of while its modules are compiled.
+//! Diagnostics handler: collects the errors that LLVM reports while it compiles modules of a
+//! context.
 //!
-//! Without a handler LLVM prints such errors and ends the process. With one they are texts, and compiling fails
-//! when there are any. Warnings and remarks are dropped: this crate never prints.
+//! Without a handler LLVM prints an error and ends the process. With this handler, compiling fails
+//! with the collected texts. Warnings and remarks are dropped: this crate never prints.
 
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -13,39 +14,39 @@ use llvm_sys::prelude::{LLVMContextRef, LLVMDiagnosticInfoRef};
 
 use crate::error::take_message;
 
-/// The errors so far, in a place that stays when its owner moves.
+/// Errors since the last `take`. Their address stays the same when the owner moves.
 #[derive(Default)]
 pub(super) struct Diagnostics(Rc<RefCell<Vec<String>>>);
 
 impl Diagnostics {
-    /// Has the context bring its complaints here.
+    /// Registers `self` as the context's diagnostics handler.
     ///
     /// # Safety
-    /// The context is alive and makes no complaint after `self` is gone.
+    /// The context is alive and reports nothing after `self` was dropped.
     pub(super) unsafe fn attach(&self, context: LLVMContextRef) {
-        let place = Rc::as_ptr(&self.0).cast_mut().cast();
-        // SAFETY: by the caller's promise; `place` is what `receive` expects.
-        unsafe { LLVMContextSetDiagnosticHandler(context, Some(receive), place) };
+        let errors = Rc::as_ptr(&self.0).cast_mut().cast();
+        // SAFETY: guaranteed by the caller. `errors` has the type that `receive` expects.
+        unsafe { LLVMContextSetDiagnosticHandler(context, Some(receive), errors) };
     }
 
-    /// The errors since the last time, one a line.
+    /// Removes and returns the errors, one per line.
     pub(super) fn take(&self) -> String {
         std::mem::take(&mut *self.0.borrow_mut()).join("\n")
     }
 }
 
-extern "C" fn receive(info: LLVMDiagnosticInfoRef, place: *mut c_void) {
-    // SAFETY: LLVM calls this with a diagnostic that is alive during the call.
+extern "C" fn receive(info: LLVMDiagnosticInfoRef, errors: *mut c_void) {
+    // SAFETY: the diagnostic is alive during the call.
     let severity = unsafe { LLVMGetDiagInfoSeverity(info) };
     if severity != LLVMDiagnosticSeverity::LLVMDSError {
         return;
     }
     // SAFETY: as above.
     let text = unsafe { LLVMGetDiagInfoDescription(info) };
-    // SAFETY: a text that is ours to give back.
+    // SAFETY: we own the text.
     let text = unsafe { take_message(text) };
-    // SAFETY: the place that `attach` gave, whose owner is alive by its caller's promise.
-    let errors = unsafe { &*place.cast::<RefCell<Vec<String>>>() };
-    // Nothing borrows the list while LLVM runs, so this does not panic, which it must not in a callback.
+    // SAFETY: `attach` registered this pointer, and its caller keeps the owner alive.
+    let errors = unsafe { &*errors.cast::<RefCell<Vec<String>>>() };
+    // Cannot panic, which a callback must not: no borrow exists while LLVM runs.
     errors.borrow_mut().push(text);
 }

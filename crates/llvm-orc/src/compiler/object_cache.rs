@@ -1,10 +1,11 @@
-//! Objects kept in a directory, for the next start of the program.
+//! Object cache: compiled objects in a directory, reused by later processes.
 //!
-//! An entry's key is all that its object depends on: the module as bitcode, the machine, its processor and features,
-//! the passes, the level, the versions of LLVM and of this crate. The file's name is a hash of the key, and the key stands
-//! in the file, whole: two keys of one hash are told apart, and no object is taken for another's. A file is written
-//! under another name and then renamed, so that a reader sees all of it or nothing; what is torn or no entry all the same does
-//! not fit its lengths or its checksum, and is made anew.
+//! - The key is everything that an object depends on: the module as bitcode, triple, processor,
+//!   features, passes, optimization level, and the versions of LLVM and of this crate.
+//! - The file name is a hash of the key. The file contains the whole key, so two keys with one hash
+//!   never share an object.
+//! - A file is written under a temporary name and renamed, so readers see a complete file or none.
+//!   Readers check lengths and a checksum, and treat a damaged file as missing.
 
 #[cfg(test)]
 mod tests;
@@ -24,18 +25,19 @@ use llvm_sys::prelude::LLVMModuleRef;
 use crate::error::{Error, ErrorKind};
 use crate::object::Object;
 
-/// What each file starts with. The digit changes with the form.
+/// Start of each file. The digit changes with the file format.
 const MAGIC: &[u8; 8] = b"llvmorc1";
 
 /// Objects in a directory, shared by compilers, threads and processes. See
 /// [`CompilerBuilder::cache`](super::CompilerBuilder::cache).
 ///
-/// Copies are handles of the same cache, and count together.
+/// Clones are handles to the same cache and share its counts.
 #[derive(Clone)]
 pub struct ObjectCache {
     directory: Arc<Path>,
     counts: Arc<Counts>,
-    /// Named by [`ObjectCache::open`] alone: who opens no cache does not link what writes bitcode.
+    /// Set by [`ObjectCache::open`] only, so programs without a cache do not link LLVM's bitcode
+    /// writer.
     bitcode: fn(LLVMModuleRef) -> Vec<u8>,
 }
 
@@ -47,43 +49,44 @@ struct Counts {
 }
 
 impl ObjectCache {
-    /// The cache in a directory, which is made if there is none.
+    /// Opens the cache in a directory, which is created if it does not exist.
     ///
-    /// Nothing is ever removed from it: deleting the directory, or any file in it, is safe at any time.
+    /// The cache never deletes a file. Deleting the directory or any file in it is safe at any
+    /// time.
     ///
     /// # Errors
-    /// [`ErrorKind::Object`] if there is no such directory and it cannot be made.
+    /// [`ErrorKind::Object`] if the directory does not exist and cannot be created.
     ///
     /// # Safety
-    /// The objects in it are run as they are. Damage is found out, but not forgery: nobody whom you would not let write the
-    /// program itself may write there.
+    /// Objects of the cache are executed unchecked: damage is detected, forgery is not. Only those
+    /// who may write the program itself may write to the directory.
     pub unsafe fn open(directory: impl AsRef<Path>) -> Result<ObjectCache, Error> {
         let directory = directory.as_ref();
         fs::create_dir_all(directory).map_err(|error| {
-            Error::new(ErrorKind::Object, format!("no cache in {}: {error}", directory.display()))
+            Error::new(ErrorKind::Object, format!("cannot create cache in {}: {error}", directory.display()))
         })?;
         Ok(ObjectCache { directory: directory.into(), counts: Arc::default(), bitcode })
     }
 
-    /// How many objects were found.
+    /// Number of objects found in the cache.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.counts.hits.load(Ordering::Relaxed)
     }
 
-    /// How many objects were not found, and compiled.
+    /// Number of objects that were not found, and were compiled.
     #[must_use]
     pub fn misses(&self) -> u64 {
         self.counts.misses.load(Ordering::Relaxed)
     }
 
-    /// How many objects could not be kept: the disk is full, or the directory is gone.
+    /// Number of objects that could not be written, for example to a full disk.
     #[must_use]
     pub fn failures(&self) -> u64 {
         self.counts.failures.load(Ordering::Relaxed)
     }
 
-    /// The entry for a module, compiled in the way that `options` say.
+    /// The entry for a module that is compiled with `options`.
     pub(super) fn entry(&self, module: LLVMModuleRef, options: &[&str]) -> CacheEntry {
         let mut key = Vec::new();
         let version = llvm_version();
@@ -107,7 +110,7 @@ impl fmt::Debug for ObjectCache {
     }
 }
 
-/// Where one object is, or will be.
+/// One object's key and file. The file may not exist yet.
 pub(super) struct CacheEntry {
     cache: ObjectCache,
     key: Vec<u8>,
@@ -116,7 +119,7 @@ pub(super) struct CacheEntry {
 }
 
 impl CacheEntry {
-    /// The object, if it is there and whole.
+    /// Reads the object. `None` if the file does not exist or is damaged.
     pub(super) fn read(&mut self) -> Option<Arc<[u8]>> {
         let found = fs::read(&self.path).ok().and_then(|file| decode(&file, &self.key).map(Arc::from));
         let count = if found.is_some() { &self.cache.counts.hits } else { &self.cache.counts.misses };
@@ -125,7 +128,8 @@ impl CacheEntry {
         found
     }
 
-    /// Keeps the object, if it was not found. What goes wrong is counted: that nothing is kept is no reason not to go on.
+    /// Writes the object if `read` did not find it. A failure is counted and otherwise ignored,
+    /// because the compiled object is usable without the cache.
     pub(super) fn store(&self, object: &Object) {
         if !self.found && self.try_write(object).is_err() {
             self.cache.counts.failures.fetch_add(1, Ordering::Relaxed);
@@ -135,18 +139,18 @@ impl CacheEntry {
     fn try_write(&self, object: &Object) -> io::Result<()> {
         static N_WRITTEN: AtomicU64 = AtomicU64::new(0);
         let n = N_WRITTEN.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.path.with_extension(format!("{}-{n}", process::id()));
-        let written = fs::write(&unfinished, encode(&self.key, object.bytes()))
-            .and_then(|()| fs::rename(&unfinished, &self.path));
+        let temporary = self.path.with_extension(format!("{}-{n}", process::id()));
+        let written = fs::write(&temporary, encode(&self.key, object.bytes()))
+            .and_then(|()| fs::rename(&temporary, &self.path));
         if written.is_err() {
-            // Nothing more can be done about it.
-            let _ = fs::remove_file(&unfinished);
+            // A second failure cannot be handled either.
+            let _ = fs::remove_file(&temporary);
         }
         written
     }
 }
 
-/// The file for an object: key and object with their lengths, and a checksum of both.
+/// File contents: magic, key and object with their lengths, checksum.
 fn encode(key: &[u8], object: &[u8]) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
     write_part(&mut file, key);
@@ -156,7 +160,7 @@ fn encode(key: &[u8], object: &[u8]) -> Vec<u8> {
     file
 }
 
-/// The object of a file, if that is whole and has this key.
+/// The object in a file that is complete and has this key.
 fn decode<'a>(file: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let (content, sum) = file.split_last_chunk()?;
     if checksum(content) != u64::from_le_bytes(*sum) {
@@ -178,7 +182,7 @@ fn read_part(file: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
-/// FNV-1a, 64 bits wide.
+/// FNV-1a with 64 bits.
 fn checksum(bytes: &[u8]) -> u64 {
     bytes
         .iter()
@@ -187,12 +191,12 @@ fn checksum(bytes: &[u8]) -> u64 {
 
 fn llvm_version() -> String {
     let (mut major, mut minor, mut patch) = (0, 0, 0);
-    // SAFETY: the results are places of ours.
+    // SAFETY: the results are our local variables.
     unsafe { LLVMGetVersion(&mut major, &mut minor, &mut patch) };
     format!("LLVM {major}.{minor}.{patch}")
 }
 
-/// The module, which is alive, as bitcode.
+/// The module as bitcode. The module must be alive.
 fn bitcode(module: LLVMModuleRef) -> Vec<u8> {
     // SAFETY: the module is alive.
     let buffer = unsafe { LLVMWriteBitcodeToMemoryBuffer(module) };
@@ -200,9 +204,9 @@ fn bitcode(module: LLVMModuleRef) -> Vec<u8> {
     let start = unsafe { LLVMGetBufferStart(buffer) };
     // SAFETY: the buffer is alive.
     let length = unsafe { LLVMGetBufferSize(buffer) };
-    // SAFETY: the buffer has that many bytes, never null.
+    // SAFETY: the buffer is never null and has that many bytes.
     let bytes = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length) }.to_vec();
-    // SAFETY: ours, given back once.
+    // SAFETY: we own the buffer and dispose of it once.
     unsafe { LLVMDisposeMemoryBuffer(buffer) };
     bytes
 }

@@ -1,4 +1,4 @@
-//! The optimisers that a compiler has made so far, one for each choice of passes.
+//! Optimizers of a compiler: one for each distinct pass pipeline, created on first use.
 
 use llvm_sys::prelude::LLVMModuleRef;
 
@@ -6,19 +6,19 @@ use super::passes::Passes;
 use crate::error::Error;
 use crate::target_machine::TargetMachine;
 
-/// Makes the optimiser of the passes it is a part of, for a machine that outlives it.
+/// Creates the optimizer for a pipeline. The machine must outlive the optimizer.
 pub(super) type CreateOptimizer = fn(&TargetMachine, &Passes) -> Result<Box<dyn Optimize>, Error>;
 
-/// What optimises one module after the other.
+/// Runs one pipeline on module after module.
 pub(super) trait Optimize {
-    /// Optimises a module that is alive, for the machine that the optimiser was made for.
+    /// Optimizes a module that is alive. `machine` is the one that the optimizer was created for.
     fn optimize(&mut self, machine: &TargetMachine, module: LLVMModuleRef) -> Result<(), Error>;
 }
 
-/// The optimisers for one machine, kept between the modules of one context.
+/// Optimizers for one target machine, reused for the modules of one context.
 ///
-/// 1. They refer to the machine that they were made with, so the owner drops them before it, and passes none other.
-///    They refer to a module only while they run.
+/// 1. Optimizers refer to the machine that they were created with. The owner drops them before the
+///    machine and passes no other machine. They refer to a module only while they run.
 #[derive(Default)]
 pub(super) struct Optimizers(Vec<(Passes, Box<dyn Optimize>)>);
 
@@ -29,12 +29,12 @@ impl Optimizers {
         module: LLVMModuleRef,
         passes: &Passes,
     ) -> Result<(), Error> {
-        let Some(make) = passes.create_optimizer() else { return Ok(()) };
-        let place = match self.0.iter().position(|(made, _)| made == passes) {
-            Some(place) => place,
-            None => self.add(passes.clone(), make(machine, passes)?),
+        let Some(create) = passes.create_optimizer() else { return Ok(()) };
+        let idx = match self.0.iter().position(|(known, _)| known == passes) {
+            Some(idx) => idx,
+            None => self.add(passes.clone(), create(machine, passes)?),
         };
-        self.0[place].1.optimize(machine, module)
+        self.0[idx].1.optimize(machine, module)
     }
 
     #[cold]

@@ -1,8 +1,9 @@
-//! Which passes optimise a module, as a value.
+//! Pass pipelines as values: which passes optimize a module.
 //!
-//! A choice brings along, as a pointer to a function, how its optimiser is made, and its constructor is the only place
-//! that names this function. So a program that never calls [`Passes::text`] refers to no part of LLVM's `PassBuilder`,
-//! which refers to every pass there is, and a linker that drops what is not referred to leaves all of that out.
+//! A pipeline contains a pointer to the function that creates its optimizer. Only the pipeline's
+//! constructor names that function. Therefore a program that never calls [`Passes::text`] does not
+//! refer to LLVM's `PassBuilder`, which refers to every pass of LLVM, and the linker omits them
+//! all.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,52 +14,61 @@ use super::optimizers::CreateOptimizer;
 #[cfg(feature = "shim")]
 use super::shim as backend;
 
-/// The passes that a module is optimised by.
+/// Passes that optimize a module.
 ///
-/// What a program can choose is what it links, if it is built with link time optimisation: [`Passes::text`] brings
-/// all of LLVM's passes, [`Passes::functions`] those of [`FunctionPass`], [`Passes::none`] nothing. The first are ten
-/// megabytes of code more than the second, and a millisecond of static constructors and page faults at each start.
-/// Without the feature `shim` both bring all.
+/// In a program with link-time optimization, the choice of constructor decides what is linked:
+/// [`Passes::text`] links all passes of LLVM, [`Passes::functions`] those of [`FunctionPass`], and
+/// [`Passes::none`] nothing. The README has the difference in size and startup time. Without the
+/// feature `shim`, both `text` and `functions` link all passes.
 #[derive(Clone, Default)]
 pub struct Passes {
-    /// The pipeline, if it was given as a text.
+    /// The pipeline's text, if created by `text`.
     text: Box<str>,
-    /// The pipeline, if it was given as a list. One of the two is empty.
+    /// The pipeline's passes, if created by `functions`. One of the two fields is empty.
     functions: Box<[FunctionPass]>,
-    /// Makes the optimiser; nothing if there are no passes.
-    make: Option<CreateOptimizer>,
+    /// Creates the optimizer. `None` if there are no passes.
+    create_optimizer: Option<CreateOptimizer>,
 }
 
 impl Passes {
-    /// No passes: code is made of the module as it is.
+    /// No passes: the code generator gets the module unchanged.
     #[must_use]
     pub fn none() -> Passes {
         Passes::default()
     }
 
-    /// A pipeline in the language of `opt -passes=…`, such as `default<O2>`. The empty text means no passes.
+    /// A pipeline in the syntax of `opt -passes=…`, such as `default<O2>`. The empty text means no
+    /// passes.
     ///
-    /// Whether the text is a pipeline is found out when it is first used.
+    /// The text is parsed at first use.
     #[must_use]
     pub fn text(pipeline: &str) -> Passes {
         if pipeline.is_empty() {
             return Passes::none();
         }
-        Passes { text: pipeline.into(), functions: Box::default(), make: Some(backend::text_optimizer) }
+        Passes {
+            text: pipeline.into(),
+            functions: Box::default(),
+            create_optimizer: Some(backend::text_optimizer),
+        }
     }
 
-    /// These passes over functions, in this order. No pass at all is [`Passes::none`].
+    /// A list of function passes, run in this order. The empty list equals [`Passes::none`].
     ///
-    /// The code is the same as that of the same passes as text.
+    /// The generated code is the same as with the same passes as text.
     #[must_use]
     pub fn functions(passes: &[FunctionPass]) -> Passes {
         if passes.is_empty() {
             return Passes::none();
         }
-        Passes { text: Box::default(), functions: passes.into(), make: Some(backend::function_optimizer) }
+        Passes {
+            text: Box::default(),
+            functions: passes.into(),
+            create_optimizer: Some(backend::function_optimizer),
+        }
     }
 
-    /// The pipeline in the language of `opt -passes=…`, empty if there are no passes.
+    /// The pipeline in the syntax of `opt -passes=…`. Empty if there are no passes.
     #[must_use]
     pub fn as_text(&self) -> Cow<'_, str> {
         if self.functions.is_empty() {
@@ -68,19 +78,18 @@ impl Passes {
         Cow::Owned(format!("function({})", names.join(",")))
     }
 
-    /// The passes one by one, if they were given so.
+    /// The passes of a pipeline that `functions` created.
     #[cfg(feature = "shim")]
     pub(super) fn list(&self) -> &[FunctionPass] {
         &self.functions
     }
 
-    /// What makes the optimiser; nothing if there are no passes.
     pub(super) fn create_optimizer(&self) -> Option<CreateOptimizer> {
-        self.make
+        self.create_optimizer
     }
 }
 
-/// The same passes, given in the same way.
+/// Equal pipelines have the same passes and the same constructor.
 impl PartialEq for Passes {
     fn eq(&self, other: &Passes) -> bool {
         self.text == other.text && self.functions == other.functions
@@ -95,37 +104,37 @@ impl fmt::Debug for Passes {
     }
 }
 
-/// A pass over functions that [`Passes::functions`] knows.
+/// A function pass for [`Passes::functions`].
 ///
-/// They are few because all of them are linked if one is used.
+/// There are few, because using one links all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum FunctionPass {
-    // The numbers are those of `Chosen` in shim/functions.cpp.
-    /// `early-cse`: what is computed twice is computed once.
+    // shim/function_passes.cpp has the same numbers.
+    /// `early-cse`: eliminates common subexpressions.
     EarlyCse = 0,
-    /// `instcombine<no-verify-fixpoint>`: instructions become fewer and simpler. Without the option LLVM may end the
-    /// process when it has not finished after one round.
+    /// `instcombine<no-verify-fixpoint>`: combines and simplifies instructions. Without the option
+    /// LLVM may end the process when one iteration does not reach the fixpoint.
     InstCombine = 1,
-    /// `loop-mssa(licm)`: what does not change in a loop moves out of it.
+    /// `loop-mssa(licm)`: hoists loop-invariant code out of loops.
     Licm = 2,
-    /// `simplifycfg`: blocks become fewer, small branches become selects.
+    /// `simplifycfg`: merges blocks and replaces small branches by selects.
     SimplifyCfg = 3,
-    /// `sroa`: variables on the stack become values.
+    /// `sroa`: replaces stack variables by values.
     Sroa = 4,
-    /// `loop(loop-rotate)`: a loop that tests first becomes one that tests last, behind a first test of its own.
+    /// `loop(loop-rotate)`: moves a loop's test to its end, behind one initial test.
     LoopRotate = 5,
-    /// `loop(loop-unroll-full)`: a loop of few turns, whose number is known, becomes as many copies of its body.
+    /// `loop(loop-unroll-full)`: unrolls loops with a small, known number of iterations.
     LoopUnrollFull = 6,
-    /// `loop-vectorize`: several turns of a loop that do not depend on each other become one of vectors.
+    /// `loop-vectorize`: combines independent loop iterations into vector operations.
     LoopVectorize = 7,
-    /// `slp-vectorizer`: the same operation on several values becomes one on a vector.
+    /// `slp-vectorizer`: combines equal operations on several values into vector operations.
     SlpVectorizer = 8,
 }
 
 impl FunctionPass {
-    /// All of them.
+    /// All function passes.
     pub const ALL: &[FunctionPass] = &[
         FunctionPass::EarlyCse,
         FunctionPass::InstCombine,
@@ -138,13 +147,14 @@ impl FunctionPass {
         FunctionPass::SlpVectorizer,
     ];
 
-    /// The pass of this name in the language of `opt -passes=…`, with just the options that it has there.
+    /// The pass with this text in the syntax of `opt -passes=…`. The options must be those of
+    /// [`as_text`](FunctionPass::as_text).
     #[must_use]
     pub fn named(text: &str) -> Option<FunctionPass> {
         FunctionPass::ALL.iter().copied().find(|pass| pass.as_text() == text)
     }
 
-    /// The pass in the language of `opt -passes=…`.
+    /// The pass in the syntax of `opt -passes=…`.
     #[must_use]
     pub fn as_text(self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
-//! Optimising and making code by passes that are kept from module to module: the Rust side of the C++ files
-//! `codegen`, `optimizer`, `text` and `functions` in `shim`.
+//! Optimizer and code generator by the shim, which reuses passes for module after module.
 //!
-//! [`text_optimizer`] and [`function_optimizer`] are named by [`Passes`] alone, and the C++ functions they call by nobody else:
-//! what is linked depends on it.
+//! Rust side of shim/codegen.cpp, optimizer.cpp, text_pipeline.cpp and function_passes.cpp. Only
+//! [`Passes`] names [`text_optimizer`] and [`function_optimizer`], and only these call their C++
+//! functions: that decides what is linked.
 
 use std::ffi::c_char;
 use std::ptr::{self, NonNull};
@@ -27,13 +27,13 @@ struct RawCodegen {
     opaque: [u8; 0],
 }
 
-// SAFETY: the signatures are those at the ends of the C++ files.
+// SAFETY: the signatures are those of the C++ files.
 unsafe extern "C" {
     fn llvm_orc_create_text_optimizer(
         machine: LLVMTargetMachineRef,
         text: *const c_char,
         length: usize,
-        made: *mut *mut RawOptimizer,
+        result: *mut *mut RawOptimizer,
     ) -> LLVMErrorRef;
     fn llvm_orc_create_function_optimizer(
         machine: LLVMTargetMachineRef,
@@ -52,37 +52,39 @@ unsafe extern "C" {
     fn llvm_orc_codegen_dispose(codegen: *mut RawCodegen);
 }
 
-/// The optimiser for a pipeline given as text.
+/// Creates the optimizer for a pipeline given as text.
 pub(super) fn text_optimizer(machine: &TargetMachine, passes: &Passes) -> Result<Box<dyn Optimize>, Error> {
     let text = passes.as_text();
-    let mut made = ptr::null_mut();
-    // SAFETY: the machine is alive, and outlives the result by promise 1 of `Optimizers`; the text is as long as said,
-    // the result a place of ours.
-    let error =
-        unsafe { llvm_orc_create_text_optimizer(machine.raw(), text.as_ptr().cast(), text.len(), &mut made) };
-    // SAFETY: the error is ours alone.
+    let mut optimizer = ptr::null_mut();
+    // SAFETY: the machine is alive and outlives the result by promise 1 of `Optimizers`. The text
+    // has that length, and the result is our local variable.
+    let error = unsafe {
+        llvm_orc_create_text_optimizer(machine.raw(), text.as_ptr().cast(), text.len(), &mut optimizer)
+    };
+    // SAFETY: we own the error.
     unsafe { Error::check(error, ErrorKind::Pipeline) }?;
-    Ok(Box::new(ShimOptimizer(NonNull::new(made).expect("without an error there is an optimiser"))))
+    Ok(Box::new(ShimOptimizer(NonNull::new(optimizer).expect("LLVM returns an optimizer unless it fails"))))
 }
 
-/// The optimiser for passes over functions.
+/// Creates the optimizer for a list of function passes.
 pub(super) fn function_optimizer(
     machine: &TargetMachine,
     passes: &Passes,
 ) -> Result<Box<dyn Optimize>, Error> {
     let list = passes.list();
-    // SAFETY: the machine is alive, and outlives the result by promise 1 of `Optimizers`; the list, of bytes as C++ has
-    // them, is as long as said.
-    let made = unsafe { llvm_orc_create_function_optimizer(machine.raw(), list.as_ptr(), list.len()) };
-    Ok(Box::new(ShimOptimizer(NonNull::new(made).expect("the shim gives back the optimiser it made"))))
+    // SAFETY: the machine is alive and outlives the result by promise 1 of `Optimizers`. The list
+    // has that length, and its elements are bytes as in C++.
+    let optimizer = unsafe { llvm_orc_create_function_optimizer(machine.raw(), list.as_ptr(), list.len()) };
+    Ok(Box::new(ShimOptimizer(NonNull::new(optimizer).expect("the shim returns the optimizer"))))
 }
 
-/// One of the shim's optimisers. Promise 1 of `Optimizers` holds for it.
+/// An optimizer of the shim. Promise 1 of `Optimizers` holds for it.
 struct ShimOptimizer(NonNull<RawOptimizer>);
 
 impl Optimize for ShimOptimizer {
     fn optimize(&mut self, _machine: &TargetMachine, module: LLVMModuleRef) -> Result<(), Error> {
-        // SAFETY: the optimiser and the module are alive, the machine by promise 1 of `Optimizers`.
+        // SAFETY: optimizer and module are alive, and so is the machine by promise 1 of
+        // `Optimizers`.
         unsafe { llvm_orc_optimizer_run(self.0.as_ptr(), module) };
         Ok(())
     }
@@ -90,20 +92,21 @@ impl Optimize for ShimOptimizer {
 
 impl Drop for ShimOptimizer {
     fn drop(&mut self) {
-        // SAFETY: made by the shim, given back once, the machine still alive by promise 1 of `Optimizers`.
+        // SAFETY: created by the shim and disposed of once. The machine is alive by promise 1 of
+        // `Optimizers`.
         unsafe { llvm_orc_optimizer_dispose(self.0.as_ptr()) };
     }
 }
 
-/// The code generator for one target machine, kept between the modules of one context.
+/// Code generator for one target machine, reused for the modules of one context.
 ///
-/// 1. It refers to the machine that it was made with, so the owner drops it before. It refers to a module only while
-///    it runs.
+/// 1. The code generator refers to the machine that it was created with, so the owner drops it
+///    before the machine. It refers to a module only while it runs.
 pub(super) struct Codegen(NonNull<RawCodegen>);
 
 impl Codegen {
     pub(super) fn new(machine: &TargetMachine) -> Result<Codegen, Error> {
-        // SAFETY: the machine is alive, and outlives the result by promise 1.
+        // SAFETY: the machine is alive and outlives the result by promise 1.
         let codegen = unsafe { llvm_orc_codegen_create(machine.raw()) };
         let codegen = NonNull::new(codegen)
             .ok_or_else(|| Error::new(ErrorKind::Target, "the target machine cannot write object files"))?;
@@ -117,17 +120,18 @@ impl Codegen {
     ) -> Result<Arc<[u8]>, Error> {
         let mut bytes = ptr::null();
         let mut length = 0;
-        // SAFETY: both are alive, the machine by promise 1; the results are places of ours.
+        // SAFETY: both are alive, and so is the machine by promise 1. The results are our local
+        // variables.
         unsafe { llvm_orc_codegen_run(self.0.as_ptr(), module, &mut bytes, &mut length) };
-        // SAFETY: the code generator's buffer has that many bytes and keeps them until it runs again; the copy is
-        // made now.
+        // SAFETY: the code generator's buffer has that many bytes and is unchanged until the next
+        // run.
         Ok(unsafe { std::slice::from_raw_parts(bytes, length) }.into())
     }
 }
 
 impl Drop for Codegen {
     fn drop(&mut self) {
-        // SAFETY: made by `new`, given back once, the machine still alive by promise 1.
+        // SAFETY: created by `new` and disposed of once. The machine is alive by promise 1.
         unsafe { llvm_orc_codegen_dispose(self.0.as_ptr()) };
     }
 }

@@ -1,4 +1,4 @@
-//! Dylibs among each other: whom one links against, and taking one away. LLVM's C API knows neither.
+//! Link order between dylibs, and removal of dylibs. LLVM's C API supports neither.
 
 use std::ptr::NonNull;
 use std::sync::{Arc, PoisonError};
@@ -17,34 +17,34 @@ unsafe extern "C" {
     fn llvm_orc_release_dylib(dylib: LLVMOrcJITDylibRef);
 }
 
-/// The dylibs that were taken from a session. They stay in memory as long as it, because others may have them in their link
-/// orders, and handles may be left.
+/// Dylibs that were removed from a session. They stay in memory as long as the session, because
+/// link orders of other dylibs and handles may refer to them.
 #[derive(Debug, Default)]
 pub(crate) struct RemovedDylibs(Vec<NonNull<LLVMOrcOpaqueJITDylib>>);
 
-// SAFETY: they are only released, by the last user of the session.
+// SAFETY: the only use is the release, by the last user of the session.
 unsafe impl Send for RemovedDylibs {}
 
 impl Drop for RemovedDylibs {
     fn drop(&mut self) {
         for dylib in &self.0 {
-            // SAFETY: it was retained when it was taken away, and the session is still there.
+            // SAFETY: retained at removal, and the session is still alive.
             unsafe { llvm_orc_release_dylib(dylib.as_ptr()) };
         }
     }
 }
 
 impl Dylib {
-    /// Has what is linked into this dylib from now on look for names in itself first, and then in the others, in this order; a
-    /// dylib that was never told looks in itself alone. What is linked already stays as it is.
+    /// Sets the link order: objects that are linked from now on find names first in this dylib,
+    /// then in `others`, in this order. Without a link order, a dylib finds names only in itself.
+    /// Objects that are already linked do not change.
     ///
-    /// As within one dylib, whoever calls code sees to it that what the code refers to is still there.
+    /// As within one dylib, whoever calls code must make sure that the code's callees still exist.
     ///
     /// # Panics
-    /// If one of them is of another session.
+    /// If one of `others` belongs to another session.
     ///
     /// # Example
-    ///
     #[cfg_attr(feature = "inkwell", doc = "```")]
     #[cfg_attr(not(feature = "inkwell"), doc = "```ignore")]
     /// # use llvm_orc::Jit;
@@ -56,21 +56,25 @@ impl Dylib {
     pub fn link_against(&self, others: &[&Dylib]) {
         assert!(
             others.iter().all(|other| Arc::ptr_eq(&other.session, &self.session)),
-            "dylibs link against others of their own session"
+            "a dylib links only against dylibs of its own session"
         );
         let raw: Vec<LLVMOrcJITDylibRef> = others.iter().map(|other| other.raw.as_ptr()).collect();
-        // SAFETY: all are dylibs of one session that is alive, in which none is freed; they are as many as said.
+        // SAFETY: all dylibs belong to one session, which is alive and frees none. The array has
+        // `len` elements.
         unsafe { llvm_orc_set_link_order(self.raw.as_ptr(), raw.as_ptr(), raw.len()) };
     }
 
-    /// Takes the dylib from its session: all that is defined in it is removed, as by [`clear`](Dylib::clear), and its name is free.
-    /// Where others link against it they find nothing in it. Other handles of it are good for nothing any more: what is
-    /// defined through them is found by nobody else. Some hundred bytes stay as long as the session.
+    /// Removes the dylib from its session: removes its symbols, as [`clear`](Dylib::clear) does,
+    /// and frees its name.
     ///
-    /// A dylib that was removed before is left as it is.
+    /// Dylibs that link against a removed dylib find no symbols in it. Other handles remain valid
+    /// but useless: no other dylib finds what they define. A few hundred bytes stay allocated until
+    /// the session ends.
+    ///
+    /// Removing a dylib twice has no effect.
     ///
     /// # Errors
-    /// [`ErrorKind::Session`] if something in it cannot be removed.
+    /// [`ErrorKind::Session`] if a symbol cannot be removed.
     pub fn remove(self) -> Result<(), Error> {
         {
             let mut removed = self.session.removed_dylibs().lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +86,7 @@ impl Dylib {
         boundary::call_llvm(|| {
             // SAFETY: the dylib is one of a session that is alive, and is taken away once.
             let error = unsafe { llvm_orc_remove_dylib(self.raw.as_ptr()) };
-            // SAFETY: the error is ours alone.
+            // SAFETY: the error is owned by us.
             unsafe { Error::check(error, ErrorKind::Session) }
         })
     }

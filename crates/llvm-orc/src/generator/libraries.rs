@@ -1,4 +1,4 @@
-//! Generators of LLVM's own: symbols of this process, of dynamic libraries, of static archives.
+//! Generators of LLVM: symbols of this process, of dynamic libraries and of static archives.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -20,20 +20,21 @@ use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
 use crate::symbols::entry_name;
 
-/// Which names are let through, and for which dylib. The session keeps it, because LLVM's C API does not.
+/// The names that a dylib may see. The session owns it, because LLVM's C API does not.
 pub(crate) struct NameFilter {
     allows: Box<dyn Fn(&str) -> bool + Send + Sync>,
     dylib: usize,
 }
 
 impl Dylib {
-    /// Lets what is linked here see symbols of this process, those whose names `allows` lets through.
+    /// Makes symbols of this process visible: those whose names `allows` accepts.
     ///
-    /// Only what a program exports is found: functions of its shared libraries, and its own if it was linked with
-    /// `-rdynamic`. [`define_absolute`](Dylib::define_absolute) needs neither, and names what is seen one by one.
+    /// LLVM finds symbols that the program exports: those of its shared libraries, and the
+    /// program's own if it was linked with `-rdynamic`. [`define_absolute`](Dylib::define_absolute)
+    /// works for all symbols.
     ///
     /// # Errors
-    /// [`ErrorKind::Session`] if the system does not let the process be searched.
+    /// [`ErrorKind::Session`] if the system does not support searching the process.
     ///
     /// # Example
     /// ```
@@ -49,36 +50,13 @@ impl Dylib {
         allows: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Result<(), Error> {
         let filter = self.store_filter(Box::new(allows));
-        self.create_and_add(ErrorKind::Session, |made| {
-            // SAFETY: `made` is a place of ours; the session keeps the filter as long as the generator.
+        self.create_and_add(ErrorKind::Session, |generator| {
+            // SAFETY: `generator` is our local variable. The session owns the filter as long as the
+            // generator.
             unsafe {
-                LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(made, self.prefix(), ALLOW, filter)
-            }
-        })
-    }
-
-    /// Lets what is linked here see symbols of a dynamic library, which is loaded now and stays loaded, those whose names
-    /// `allows` lets through.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Library`] if it cannot be loaded, [`ErrorKind::Name`] if the path holds a NUL character.
-    ///
-    /// # Safety
-    /// Loading runs the library's constructors: it must be one that you trust.
-    pub unsafe fn add_dynamic_library(
-        &self,
-        path: impl AsRef<Path>,
-        allows: impl Fn(&str) -> bool + Send + Sync + 'static,
-    ) -> Result<(), Error> {
-        let path = c_path(path.as_ref())?;
-        let filter = self.store_filter(Box::new(allows));
-        self.create_and_add(ErrorKind::Library, |made| {
-            // SAFETY: `made` is a place of ours, the path ended by NUL; the session keeps the filter as long as the generator.
-            unsafe {
-                LLVMOrcCreateDynamicLibrarySearchGeneratorForPath(
-                    made,
-                    path.as_ptr(),
-                    self.prefix(),
+                LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
+                    generator,
+                    self.symbol_prefix(),
                     ALLOW,
                     filter,
                 )
@@ -86,34 +64,69 @@ impl Dylib {
         })
     }
 
-    /// Lets what is linked here use the objects of a static archive: those that define what is missing are linked into this
-    /// dylib, under its default tracker. The session's object transforms do not see them.
+    /// Loads a dynamic library and makes its symbols visible: those whose names `allows` accepts.
+    /// The library stays loaded.
     ///
     /// # Errors
-    /// [`ErrorKind::Library`] if the archive cannot be read, [`ErrorKind::Name`] if the path holds a NUL character.
+    /// [`ErrorKind::Library`] if the library cannot be loaded, [`ErrorKind::Name`] if the path
+    /// contains a NUL character.
     ///
     /// # Safety
-    /// As for [`Object::from_bytes`](crate::Object::from_bytes): its objects must be well formed, and from a compiler you trust.
+    /// Loading executes the library's constructors, so you must trust the library.
+    pub unsafe fn add_dynamic_library(
+        &self,
+        path: impl AsRef<Path>,
+        allows: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let path = c_path(path.as_ref())?;
+        let filter = self.store_filter(Box::new(allows));
+        self.create_and_add(ErrorKind::Library, |generator| {
+            // SAFETY: `generator` is our local variable and the path is NUL-terminated. The session
+            // owns the filter as long as the generator.
+            unsafe {
+                LLVMOrcCreateDynamicLibrarySearchGeneratorForPath(
+                    generator,
+                    path.as_ptr(),
+                    self.symbol_prefix(),
+                    ALLOW,
+                    filter,
+                )
+            }
+        })
+    }
+
+    /// Makes the objects of a static archive available. Objects that define missing names are
+    /// linked into this dylib, owned by its default tracker. The session's object transforms do not
+    /// see them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Library`] if the archive cannot be read, [`ErrorKind::Name`] if the path
+    /// contains a NUL character.
+    ///
+    /// # Safety
+    /// As for [`Object::from_bytes`](crate::Object::from_bytes): the archive's objects must be well
+    /// formed and from a compiler that you trust.
     pub unsafe fn add_static_archive(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = c_path(path.as_ref())?;
-        self.create_and_add(ErrorKind::Library, |made| {
+        self.create_and_add(ErrorKind::Library, |generator| {
             // SAFETY: the LLJIT is alive, which keeps the layer.
             let layer = unsafe { LLVMOrcLLJITGetObjLinkingLayer(self.session().lljit()) };
-            // SAFETY: `made` is a place of ours, the layer alive as long as the session, the path ended by NUL.
-            unsafe { LLVMOrcCreateStaticLibrarySearchGeneratorForPath(made, layer, path.as_ptr()) }
+            // SAFETY: `made` is our local variable, the layer alive as long as the session, the
+            // path NUL-terminated.
+            unsafe { LLVMOrcCreateStaticLibrarySearchGeneratorForPath(generator, layer, path.as_ptr()) }
         })
     }
 
     fn create_and_add(
         &self,
         kind: ErrorKind,
-        make: impl FnOnce(*mut LLVMOrcDefinitionGeneratorRef) -> LLVMErrorRef,
+        create: impl FnOnce(*mut LLVMOrcDefinitionGeneratorRef) -> LLVMErrorRef,
     ) -> Result<(), Error> {
-        let mut made = ptr::null_mut();
-        // SAFETY: the error is ours alone.
-        boundary::call_llvm(|| unsafe { Error::check(make(&mut made), kind) })?;
-        // SAFETY: the generator was made just now, and is given over.
-        unsafe { self.add_raw_generator(made) };
+        let mut generator = ptr::null_mut();
+        // SAFETY: the error is owned by us.
+        boundary::call_llvm(|| unsafe { Error::check(create(&mut generator), kind) })?;
+        // SAFETY: the generator was just created, and is passed with ownership.
+        unsafe { self.add_raw_generator(generator) };
         Ok(())
     }
 
@@ -122,8 +135,8 @@ impl Dylib {
         self.session().keep_alive(filter)
     }
 
-    /// The character that this machine's linker puts before each name, or NUL.
-    fn prefix(&self) -> c_char {
+    /// The character that the target's linker puts before each name, or NUL.
+    fn symbol_prefix(&self) -> c_char {
         // SAFETY: the LLJIT is alive.
         unsafe { LLVMOrcLLJITGetGlobalPrefix(self.session().lljit()) }
     }
@@ -144,5 +157,5 @@ extern "C" fn allow(context: *mut c_void, symbol: LLVMOrcSymbolStringPoolEntryRe
 
 fn c_path(path: &Path) -> Result<CString, Error> {
     CString::new(path.as_os_str().as_bytes())
-        .map_err(|_| Error::new(ErrorKind::Name, format!("path {} holds a NUL character", path.display())))
+        .map_err(|_| Error::new(ErrorKind::Name, format!("path {} contains a NUL character", path.display())))
 }

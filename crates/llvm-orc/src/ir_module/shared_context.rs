@@ -1,8 +1,10 @@
-//! One context for all modules of a session, without the shim.
+//! Shared context for all modules of a session, without the shim.
 //!
-//! LLVM compiles a module under the lock of its context. With one context for all, no two are compiled at once, and so
-//! none meets another in the target machine that LLVM's C API makes for all of them. What it costs: each module is written as
-//! bitcode and read again, compiling waits for compiling, and what the context has seen it keeps as long as the session.
+//! LLVM compiles a module under the lock of its context. With one context, no two modules are
+//! compiled at the same time, and so no two use the session's only target machine at the same time.
+//!
+//! The costs: each module is written to bitcode and read back, threads wait for each other to
+//! compile, and the context never frees constants, types and names while the session lives.
 
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
@@ -25,7 +27,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Default)]
 pub(crate) struct SharedContext(OnceLock<LockedContext>);
 
-/// The context, and an empty module in it, by which its lock is taken.
+/// The context, and an empty module in it. Locking that module locks the context.
 struct LockedContext {
     context: LLVMOrcThreadSafeContextRef,
     anchor: LLVMOrcThreadSafeModuleRef,
@@ -37,14 +39,14 @@ unsafe impl Send for LockedContext {}
 unsafe impl Sync for LockedContext {}
 
 impl SharedContext {
-    /// A copy of the module that lives in the shared context.
+    /// Copies a module to the shared context.
     pub(super) fn copy_in(&self, module: &IrModule) -> Result<IrModule, Error> {
-        let place = self.0.get_or_init(LockedContext::new);
+        let context = self.0.get_or_init(LockedContext::new);
         let mut bitcode = ptr::null_mut();
         let mut name = Vec::new();
         with_module(module.raw.as_ptr(), |module| {
             let mut length = 0;
-            // SAFETY: the module is alive, `length` a place of ours.
+            // SAFETY: the module is alive, `length` our local variable.
             let text = unsafe { LLVMGetModuleIdentifier(module, &mut length) };
             // SAFETY: the module's name has that many bytes, never null.
             name = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) }.to_vec();
@@ -53,35 +55,35 @@ impl SharedContext {
             Ok(())
         })?;
         let mut copy = ptr::null_mut();
-        let read = with_module(place.anchor, |anchor| {
+        let read = with_module(context.anchor, |anchor| {
             // SAFETY: the anchor is alive.
             let context = unsafe { LLVMGetModuleContext(anchor) };
-            // SAFETY: context and bitcode are alive, `copy` is a place of ours.
+            // SAFETY: context and bitcode are alive, `copy` is our local variable.
             let failed = unsafe { LLVMParseBitcodeInContext2(context, bitcode, &mut copy) };
             if failed == 0 { Ok(()) } else { Err(Error::new(ErrorKind::Module, "module cannot be copied")) }
         });
-        // SAFETY: the buffer is ours, and reading a whole module has taken what it needed.
+        // SAFETY: we own the buffer. Reading a whole module copies what it needs.
         unsafe { LLVMDisposeMemoryBuffer(bitcode) };
         read?;
-        // SAFETY: the copy is alive, and the text as long as said.
+        // SAFETY: the copy is alive, and the text has that length.
         unsafe { LLVMSetModuleIdentifier(copy, name.as_ptr().cast(), name.len()) };
-        // SAFETY: the copy is given over, and lives in that context.
-        let raw = unsafe { LLVMOrcCreateNewThreadSafeModule(copy, place.context) };
-        Ok(IrModule { raw: NonNull::new(raw).expect("LLVM gives back the module it was given") })
+        // SAFETY: the copy is passed with ownership, and lives in that context.
+        let raw = unsafe { LLVMOrcCreateNewThreadSafeModule(copy, context.context) };
+        Ok(IrModule { raw: NonNull::new(raw).expect("LLVM returns the module") })
     }
 }
 
 impl LockedContext {
     fn new() -> LockedContext {
-        // SAFETY: makes a context of ours.
+        // SAFETY: creates a context that we own.
         let context = unsafe { LLVMContextCreate() };
-        // SAFETY: the context is alive; the handler needs no place of its own.
+        // SAFETY: the context is alive. The handler needs no context pointer.
         unsafe { LLVMContextSetDiagnosticHandler(context, Some(receive_diagnostic), ptr::null_mut()) };
-        // SAFETY: the context is alive and the name ended by NUL.
+        // SAFETY: the context is alive and the name NUL-terminated.
         let anchor = unsafe { LLVMModuleCreateWithNameInContext(c"anchor".as_ptr(), context) };
-        // SAFETY: the context is given over.
+        // SAFETY: the context is passed with ownership.
         let context = unsafe { LLVMOrcCreateNewThreadSafeContextFromLLVMContext(context) };
-        // SAFETY: the module is given over, and lives in that context.
+        // SAFETY: the module is passed with ownership, and lives in that context.
         let anchor = unsafe { LLVMOrcCreateNewThreadSafeModule(anchor, context) };
         LockedContext { context, anchor }
     }
@@ -89,9 +91,9 @@ impl LockedContext {
 
 impl Drop for LockedContext {
     fn drop(&mut self) {
-        // SAFETY: ours, given back once.
+        // SAFETY: ours, disposed of once.
         unsafe { LLVMOrcDisposeThreadSafeModule(self.anchor) };
-        // SAFETY: ours, given back once; modules that live in it have shares of their own.
+        // SAFETY: we own this reference and dispose of it once. Modules have their own.
         unsafe { LLVMOrcDisposeThreadSafeContext(self.context) };
     }
 }

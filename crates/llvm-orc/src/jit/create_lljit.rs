@@ -1,4 +1,4 @@
-//! Making LLVM's LLJIT, with as little in it as can be: by the shim, or by the C API alone.
+//! Creates LLVM's LLJIT with only what a session needs: by the shim, or by LLVM's C API.
 
 use std::ptr;
 
@@ -8,9 +8,9 @@ use super::Memory;
 use crate::error::{Error, ErrorKind};
 use crate::target::Target;
 
-/// By the C API, which makes three target machines on the way: the builder's own, which it takes apart, one to ask
-/// for the data layout, one to compile IR with. The processor's features, whose text is long to read and which
-/// linking does not ask for, are left out.
+/// Creates an LLJIT by the C API, which creates three target machines: one for the builder, one for
+/// the data layout, and one to compile IR. The processor's features are omitted: parsing their text
+/// is slow, and linking does not need them.
 #[cfg(not(feature = "shim"))]
 pub(super) fn create_lljit(target: &Target, _memory: Memory) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
     use llvm_sys::orc2::LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine;
@@ -22,22 +22,22 @@ pub(super) fn create_lljit(target: &Target, _memory: Memory) -> Result<*mut LLVM
     use crate::target_machine::TargetMachine;
 
     let machine = TargetMachine::new(&target.clone().with_features("")?, OptLevel::Default)?;
-    // SAFETY: takes over the machine, which `into_raw` gave up.
+    // SAFETY: takes ownership of the machine that `into_raw` returns.
     let machine_builder =
         unsafe { LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine.into_raw()) };
-    // SAFETY: makes a value of ours.
+    // SAFETY: creates a value that we own.
     let builder = unsafe { LLVMOrcCreateLLJITBuilder() };
-    // SAFETY: both are alive; the builder takes the machine's over.
+    // SAFETY: both are alive. The builder takes ownership of the machine builder.
     unsafe { LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, machine_builder) };
     let mut lljit = ptr::null_mut();
-    // SAFETY: `lljit` is a place of ours; the builder is taken over, and used no more.
+    // SAFETY: `lljit` is our local variable. LLVM takes ownership of the builder.
     let error = unsafe { LLVMOrcCreateLLJIT(&mut lljit, builder) };
-    // SAFETY: the error is ours alone.
+    // SAFETY: the error is owned by us.
     unsafe { Error::check(error, ErrorKind::Session) }?;
     Ok(lljit)
 }
 
-/// By `shim/session.cpp`.
+/// Creates an LLJIT by shim/session.cpp.
 #[cfg(feature = "shim")]
 pub(super) fn create_lljit(target: &Target, memory: Memory) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
     use std::ffi::c_char;
@@ -57,7 +57,7 @@ pub(super) fn create_lljit(target: &Target, memory: Memory) -> Result<*mut LLVMO
 
     let (triple, cpu, features) = target.c_strings();
     let mut lljit = ptr::null_mut();
-    // SAFETY: the texts are ended by NUL, `lljit` is a place of ours.
+    // SAFETY: the texts are NUL-terminated, `lljit` is our local variable.
     let error = unsafe {
         llvm_orc_create_lljit(
             triple.as_ptr(),
@@ -67,7 +67,7 @@ pub(super) fn create_lljit(target: &Target, memory: Memory) -> Result<*mut LLVMO
             &mut lljit,
         )
     };
-    // SAFETY: the error is ours alone.
+    // SAFETY: the error is owned by us.
     unsafe { Error::check(error, ErrorKind::Session) }?;
     Ok(lljit)
 }

@@ -1,4 +1,6 @@
-//! A processor's features without those that its name implies: the Rust side of `shim/features.cpp`.
+//! Condensed processor features: omits those that the processor's name implies.
+//!
+//! Rust side of shim/features.cpp, which says why.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};
@@ -14,14 +16,14 @@ unsafe extern "C" {
     ) -> *mut c_char;
 }
 
-/// Features that make the same processor as the ones given, for a target that is registered.
+/// The shortest feature text that selects the same processor. The target must be registered.
 pub(super) fn condense<'a>(triple: &CStr, cpu: &CStr, features: &'a CStr) -> Cow<'a, CStr> {
-    // SAFETY: the texts are ended by NUL.
+    // SAFETY: the texts are NUL-terminated.
     let text = unsafe { llvm_orc_condense_features(triple.as_ptr(), cpu.as_ptr(), features.as_ptr()) };
     if text.is_null() {
         return Cow::Borrowed(features);
     }
-    // SAFETY: a text of LLVM's that is ours to give back.
+    // SAFETY: a text of LLVM's that is ours to dispose of.
     let text = unsafe { take_message(text) };
     CString::new(text).map_or(Cow::Borrowed(features), Cow::Owned)
 }

@@ -1,9 +1,9 @@
-//! What is not just the file that was written is no file.
+//! Cache files: complete files are read, damaged files are treated as missing.
 
 use super::{checksum, decode, encode, write_part};
 
 #[test]
-fn a_file_is_read_as_it_was_written() {
+fn a_complete_file_is_read() {
     let file = encode(b"key", b"object");
     assert_eq!(decode(&file, b"key"), Some(&b"object"[..]));
     assert_eq!(decode(&file, b"another"), None);
@@ -11,10 +11,10 @@ fn a_file_is_read_as_it_was_written() {
 }
 
 #[test]
-fn a_damaged_file_is_none() {
+fn a_damaged_file_is_treated_as_missing() {
     let file = encode(b"key", b"object");
     for length in 0..file.len() {
-        assert_eq!(decode(&file[..length], b"key"), None, "torn after {length} bytes");
+        assert_eq!(decode(&file[..length], b"key"), None, "cut off after {length} bytes");
     }
     for idx in 0..file.len() * 8 {
         let mut damaged = file.clone();
@@ -26,7 +26,7 @@ fn a_damaged_file_is_none() {
 }
 
 #[test]
-fn lengths_are_not_believed() {
+fn wrong_lengths_are_detected() {
     for length in [0, 4, u64::MAX] {
         let mut file = super::MAGIC.to_vec();
         write_part(&mut file, b"key");

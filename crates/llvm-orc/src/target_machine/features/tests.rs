@@ -1,4 +1,4 @@
-//! Condensed features make the same processor.
+//! Condensed features select the same processor as the full list.
 
 use std::ffi::{CStr, CString, c_char};
 
@@ -15,26 +15,27 @@ unsafe extern "C" {
     ) -> bool;
 }
 
-fn check(triple: &CStr, cpu: &str, features: &CStr) -> CString {
+fn check_condensed(triple: &CStr, cpu: &str, features: &CStr) -> CString {
     let cpu = CString::new(cpu).unwrap();
-    let short = condense(triple, &cpu, features).into_owned();
-    // SAFETY: the texts are ended by NUL.
-    let same =
-        unsafe { llvm_orc_same_features(triple.as_ptr(), cpu.as_ptr(), features.as_ptr(), short.as_ptr()) };
-    assert!(same, "{cpu:?}: {features:?} became {short:?}");
-    assert!(short.as_bytes().len() <= features.to_bytes().len());
-    short
+    let condensed = condense(triple, &cpu, features).into_owned();
+    // SAFETY: the texts are NUL-terminated.
+    let same = unsafe {
+        llvm_orc_same_features(triple.as_ptr(), cpu.as_ptr(), features.as_ptr(), condensed.as_ptr())
+    };
+    assert!(same, "{cpu:?}: {features:?} became {condensed:?}");
+    assert!(condensed.as_bytes().len() <= features.to_bytes().len());
+    condensed
 }
 
 #[test]
-fn condensed_features_make_the_same_processor() {
+fn condensed_features_select_the_same_processor() {
     register().unwrap();
     let host = Target::host().unwrap();
     let (triple, cpu, features) = host.c_strings();
-    check(triple, cpu.to_str().unwrap(), features);
+    check_condensed(triple, cpu.to_str().unwrap(), features);
     for cpu in ["x86-64", "x86-64-v4", "znver4", "skylake-avx512", "core2", "generic", ""] {
-        check(triple, cpu, features);
-        for odd in [
+        check_condensed(triple, cpu, features);
+        for features in [
             "",
             "+avx512f,-avx",
             "-avx,+avx512f",
@@ -43,15 +44,18 @@ fn condensed_features_make_the_same_processor() {
             "+avx512f,-avx512f,+fma",
             "+avx,+avx",
         ] {
-            check(triple, cpu, &CString::new(odd).unwrap());
+            check_condensed(triple, cpu, &CString::new(features).unwrap());
         }
     }
 }
 
 #[test]
-fn what_the_name_says_is_not_repeated() {
+fn features_that_the_name_implies_are_omitted() {
     register().unwrap();
     let host = Target::host().unwrap();
-    assert_eq!(check(host.c_strings().0, "znver4", c"+avx2,+fma,-amx-tile"), CString::default());
-    assert_eq!(check(host.c_strings().0, "x86-64", c"+avx2,+fma,-amx-tile"), c"+avx2,+fma".to_owned());
+    assert_eq!(check_condensed(host.c_strings().0, "znver4", c"+avx2,+fma,-amx-tile"), CString::default());
+    assert_eq!(
+        check_condensed(host.c_strings().0, "x86-64", c"+avx2,+fma,-amx-tile"),
+        c"+avx2,+fma".to_owned()
+    );
 }
