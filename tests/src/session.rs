@@ -22,7 +22,7 @@ pub use step::{Step, Stop, Way};
 
 use std::fmt::Write as _;
 
-use kaleidoscope::{Builder, Code, Mode, Optimization};
+use kaleidoscope::{Builder, DiagnosticCode, Mode, Optimization};
 
 use crate::compare::reduce;
 use crate::random::Random;
@@ -49,7 +49,7 @@ struct Frame {
     name: &'static str,
     apply: fn(Builder) -> Builder,
     /// An error that not all modes give, as they do not come as far: what fails with it counts as right.
-    excused: Option<Code>,
+    excused: Option<DiagnosticCode>,
 }
 
 /// The choices of it, one line each. The stacks are small, so that endless recursion is soon over, and hold far more
@@ -62,11 +62,11 @@ const FRAMES: &[Frame] = &[
     frame(
         "500 bytes of code",
         |builder| builder.stack_bytes(64 << 10).max_code_bytes(500),
-        Some(Code::CodeMemoryFull),
+        Some(DiagnosticCode::CodeMemoryFull),
     ),
 ];
 
-const fn frame(name: &'static str, apply: fn(Builder) -> Builder, excused: Option<Code>) -> Frame {
+const fn frame(name: &'static str, apply: fn(Builder) -> Builder, excused: Option<DiagnosticCode>) -> Frame {
     Frame { name, apply, excused }
 }
 
@@ -159,10 +159,10 @@ impl Tally {
         for error in run.items.iter().flat_map(ItemRun::errors) {
             self.n_errors += 1;
             match error {
-                Code::StackOverflow => self.n_overflows += 1,
-                Code::Interrupted => self.n_interrupted += 1,
-                Code::TimedOut => self.n_timed_out += 1,
-                Code::HostError => self.n_host_errors += 1,
+                DiagnosticCode::StackOverflow => self.n_overflows += 1,
+                DiagnosticCode::Interrupted => self.n_interrupted += 1,
+                DiagnosticCode::TimedOut => self.n_timed_out += 1,
+                DiagnosticCode::HostError => self.n_host_errors += 1,
                 _ => {}
             }
         }

@@ -5,7 +5,7 @@
 //! limit of time, from when it is over. Says the median and the longest. Goal: 100 ms at the most. Beside it, how late a thread
 //! is that does nothing but look at the clock until the limit is over: that much is the machine's.
 
-use kaleidoscope::{Builder, Code, Engine, Mode, Output};
+use kaleidoscope::{Builder, DiagnosticCode, Engine, Mode, Output};
 use kaleidoscope_benches::record;
 use kaleidoscope_benches::timing::{median, millis};
 use std::io;
@@ -70,7 +70,7 @@ fn by_requests(mode: Mode, definition: &str) -> Vec<Duration> {
                 interrupter.interrupt();
                 asked
             });
-            let ended = end_of(&engine, Code::Interrupted);
+            let ended = end_of(&engine, DiagnosticCode::Interrupted);
             ended.duration_since(asking.join().expect("asking does not fail"))
         })
     };
@@ -83,7 +83,7 @@ fn by_limits(mode: Mode, definition: &str) -> Vec<Duration> {
     let (_begun, engine) = engine(Engine::builder().mode(mode).time_limit(LIMIT), definition);
     let delay = |_| {
         let began = Instant::now();
-        end_of(&engine, Code::TimedOut).duration_since(began).saturating_sub(LIMIT)
+        end_of(&engine, DiagnosticCode::TimedOut).duration_since(began).saturating_sub(LIMIT)
     };
     (0..=N_REQUESTS).map(delay).skip(1).collect()
 }
@@ -106,7 +106,7 @@ fn engine(builder: Builder, definition: &str) -> (Receiver<()>, Engine) {
 }
 
 /// When the endless program has ended, in this way.
-fn end_of(engine: &Engine, code: Code) -> Instant {
+fn end_of(engine: &Engine, code: DiagnosticCode) -> Instant {
     let outcome = engine.run("endless(1);");
     let ended = Instant::now();
     let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kaleidoscope_baseline::{Callee, Code, Compiler, Error, ErrorKind, Heat, Unit, n_cells};
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::{Names, State};
+use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_lang::reader::Reader;
 
 const HEAT: Heat = Heat {
@@ -50,7 +50,7 @@ fn compile(compiler: &mut Compiler, text: &str, heat: Option<Heat>) -> Result<Co
     let (names, functions) = read(text);
     let (id, function) = functions.last().expect("the text defines a function");
     let callees = |callee| match names.state(callee) {
-        State::Maths(maths) => Callee::Maths(maths),
+        NameState::Maths(maths) => Callee::Maths(maths),
         _ => Callee::Slot { address: SLOT },
     };
     compiler.compile(&Unit { function, id: Some(*id), callees: &callees, variables: &|_| VARIABLE, heat })

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 
-use kaleidoscope::{CallError, Code, Diagnostic, Error, ErrorKind, Source};
+use kaleidoscope::{CallError, Diagnostic, DiagnosticCode, Error, ErrorKind, Source};
 
 use crate::diagnostics::{Diagnostics, kls_diagnostic};
 use crate::entry::{ask, borrowed, c_text, take_back};
@@ -77,8 +77,8 @@ impl From<CallError> for kls_error {
     #[cold]
     fn from(error: CallError) -> Self {
         let status = match error.code() {
-            Code::Interrupted => kls_status::KLS_INTERRUPTED,
-            Code::TimedOut => kls_status::KLS_TIMED_OUT,
+            DiagnosticCode::Interrupted => kls_status::KLS_INTERRUPTED,
+            DiagnosticCode::TimedOut => kls_status::KLS_TIMED_OUT,
             _ => kls_status::KLS_CALL,
         };
         let diagnostic = Diagnostic::error(error.code(), None, error.to_string());

@@ -10,7 +10,7 @@ use crate::report::Reporter;
 use crate::statistics;
 use crate::stop::Stop;
 use crate::trace::Trace;
-use kaleidoscope::{Code, Diagnostic, Engine, ItemOutcome, Script, Span, Statistics};
+use kaleidoscope::{Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Span, Statistics};
 use std::io::{self, IsTerminal};
 
 /// Runs what the options name.
@@ -279,7 +279,7 @@ fn report_not_utf8(reporter: &Reporter, script: &mut Script, bytes: &[u8]) {
     let bytes: Vec<_> = bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
     let span = Span::new(start, source.text().len() as u32);
     reporter.report(
-        &Diagnostic::error(Code::NotUtf8, span, format!("no UTF-8 text: {}", bytes.join(" "))),
+        &Diagnostic::error(DiagnosticCode::NotUtf8, span, format!("no UTF-8 text: {}", bytes.join(" "))),
         &source,
     );
 }

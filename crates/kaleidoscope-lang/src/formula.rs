@@ -4,7 +4,7 @@
 mod tests;
 
 use crate::MAX_PARAMETERS;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::item::Read;
 use crate::lexer::Lexer;
 use crate::names::Names;
@@ -31,7 +31,7 @@ pub fn read_formula(text: &str, name: Arc<str>, parameters: &[&str], names: &Nam
     let mut diagnostics = check_parameters(parameters);
     if text.len() >= u32::MAX as usize {
         diagnostics.push(Diagnostic::error(
-            Code::TextTooLong,
+            DiagnosticCode::TextTooLong,
             None,
             "the formula is too long: 4 GiB or more",
         ));
@@ -62,15 +62,18 @@ pub fn read_formula(text: &str, name: Arc<str>, parameters: &[&str], names: &Nam
 fn check_parameters(parameters: &[&str]) -> Vec<Diagnostic> {
     if parameters.len() > MAX_PARAMETERS {
         let message = format!("more than {MAX_PARAMETERS} parameters");
-        return vec![Diagnostic::error(Code::TooManyParameters, None, message)];
+        return vec![Diagnostic::error(DiagnosticCode::TooManyParameters, None, message)];
     }
     let mut diagnostics = Vec::new();
     let mut seen = HashSet::new();
     for parameter in parameters {
         let (code, message) = if !is_name(parameter) {
-            (Code::UnexpectedToken, format!("`{}` is no name for a parameter", parameter.escape_debug()))
+            (
+                DiagnosticCode::UnexpectedToken,
+                format!("`{}` is no name for a parameter", parameter.escape_debug()),
+            )
         } else if !seen.insert(parameter) {
-            (Code::RepeatedParameter, format!("two parameters are named `{parameter}`"))
+            (DiagnosticCode::RepeatedParameter, format!("two parameters are named `{parameter}`"))
         } else {
             continue;
         };

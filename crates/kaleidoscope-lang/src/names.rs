@@ -30,7 +30,7 @@ pub struct Signature {
 /// What stands behind a function id now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum State {
+pub enum NameState {
     /// Nothing: it was called, and nobody has said what it is.
     Undefined,
     /// Nothing yet, but an `extern` says that somebody will provide it.
@@ -71,7 +71,7 @@ pub struct Names {
 #[derive(Clone, Debug)]
 struct Entry {
     signature: Signature,
-    state: State,
+    state: NameState,
     /// The next older function of the same name.
     older: Option<FunctionId>,
 }
@@ -113,7 +113,7 @@ impl Names {
         };
         for &maths in MathsFunction::ALL {
             let id = names.add(Signature { name: maths.name().into(), arity: maths.arity() });
-            names.make_current(id, State::Maths(maths));
+            names.make_current(id, NameState::Maths(maths));
         }
         names
     }
@@ -124,7 +124,7 @@ impl Names {
             Some(id) => id,
             None => self.add(Signature { name: name.into(), arity }),
         };
-        self.make_current(id, State::Host);
+        self.make_current(id, NameState::Host);
         id
     }
 
@@ -140,7 +140,7 @@ impl Names {
             let mut next = Some(by_name.youngest);
             while let Some(of_name) = next {
                 let entry = &mut self.functions[of_name.index()];
-                entry.state = State::Undefined;
+                entry.state = NameState::Undefined;
                 next = entry.older;
             }
         }
@@ -170,7 +170,7 @@ impl Names {
     ///
     /// # Panics
     /// When the id is not from these names.
-    pub fn state(&self, id: FunctionId) -> State {
+    pub fn state(&self, id: FunctionId) -> NameState {
         self.functions[id.index()].state
     }
 
@@ -237,17 +237,17 @@ impl Names {
         match item {
             Item::Definition { id, function: _, operator, new_functions } => {
                 self.add_new(new_functions, *id);
-                self.make_current(*id, State::Defined);
+                self.make_current(*id, NameState::Defined);
                 self.set_operator(*id, *operator);
             }
             Item::Extern { id, operator, new_functions } => {
                 self.add_new(new_functions, *id);
                 let state = self.state(*id);
-                if state == State::Undefined {
-                    self.make_current(*id, State::Declared);
+                if state == NameState::Undefined {
+                    self.make_current(*id, NameState::Declared);
                 }
                 // An operator that is defined keeps its precedence: `extern` changes nothing of what exists.
-                if matches!(state, State::Undefined | State::Declared) {
+                if matches!(state, NameState::Undefined | NameState::Declared) {
                     self.set_operator(*id, *operator);
                 }
             }
@@ -305,19 +305,19 @@ impl Names {
             .entry(Arc::clone(&signature.name))
             .and_modify(|by_name| older = Some(std::mem::replace(&mut by_name.youngest, id)))
             .or_insert(ByName { youngest: id, current: None });
-        self.functions.push(Entry { signature, state: State::Undefined, older });
+        self.functions.push(Entry { signature, state: NameState::Undefined, older });
         id
     }
 
     /// The name of `id` means `id` from now on, and no other function of that name.
-    fn make_current(&mut self, id: FunctionId, state: State) {
+    fn make_current(&mut self, id: FunctionId, state: NameState) {
         let name = &self.functions[id.index()].signature.name;
         let by_name = self.by_name.get_mut(name).expect("every function's name is known");
         by_name.current = Some(id);
         let mut next = Some(by_name.youngest);
         while let Some(other) = next {
             let entry = &mut self.functions[other.index()];
-            entry.state = if other == id { state } else { State::Replaced };
+            entry.state = if other == id { state } else { NameState::Replaced };
             next = entry.older;
         }
     }

@@ -7,7 +7,7 @@ mod expression;
 #[cfg(test)]
 mod tests;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::lexer::Lexer;
 use crate::names::Names;
 use crate::number::{Shown, has_nonzero_digit, parse_literal};
@@ -193,7 +193,9 @@ impl<'r> Parser<'r> {
         let Some(sign) = Sign::new(self.lexer.slice(span)) else {
             let message = format!("`{}` is too long for an operator", self.lexer.slice(span));
             let hint = "an operator has one or two characters";
-            return Err(Box::new(Diagnostic::error(Code::OperatorTooLong, span, message).with_hint(hint)));
+            return Err(Box::new(
+                Diagnostic::error(DiagnosticCode::OperatorTooLong, span, message).with_hint(hint),
+            ));
         };
         self.take_sign(sign);
         Ok((sign, span))
@@ -272,18 +274,18 @@ impl<'r> Parser<'r> {
     /// The mistake that something else stands at hand than `what`.
     #[cold]
     fn unexpected(&self, what: &str) -> Box<Diagnostic> {
-        self.mismatch(Code::UnexpectedToken, what)
+        self.mismatch(DiagnosticCode::UnexpectedToken, what)
     }
 
     #[cold]
-    fn mismatch(&self, code: Code, what: &str) -> Box<Diagnostic> {
+    fn mismatch(&self, code: DiagnosticCode, what: &str) -> Box<Diagnostic> {
         let span = self.token.span;
         let written = self.lexer.slice(span);
         let diagnostic = match self.token.kind {
             TokenKind::End => {
                 let span = Span::new(self.taken_to, self.taken_to);
                 let message = format!("expected {what}, but the text ends here");
-                Diagnostic::error(Code::UnexpectedEnd, span, message)
+                Diagnostic::error(DiagnosticCode::UnexpectedEnd, span, message)
             }
             TokenKind::Unknown => {
                 let character = written.chars().next().unwrap_or_default();
@@ -293,11 +295,11 @@ impl<'r> Parser<'r> {
                     format!("`{character}`")
                 };
                 let message = format!("the character {name} has no place in a program");
-                Diagnostic::error(Code::UnknownCharacter, span, message)
+                Diagnostic::error(DiagnosticCode::UnknownCharacter, span, message)
             }
             TokenKind::MalformedNumber => {
                 let message = format!("`{}` is no number", shorten(written));
-                Diagnostic::error(Code::MalformedNumber, span, message)
+                Diagnostic::error(DiagnosticCode::MalformedNumber, span, message)
             }
             TokenKind::Keyword(_) => {
                 Diagnostic::error(code, span, format!("expected {what}, found the keyword `{written}`"))
@@ -314,7 +316,7 @@ impl<'r> Parser<'r> {
         if value.is_infinite() || (value == 0.0 && has_nonzero_digit(written)) {
             let message = format!("`{}` is read as {}", shorten(written), Shown(value));
             if self.warnings.len() < MAX_WARNINGS {
-                self.warnings.push(Diagnostic::warning(Code::NumberOutOfRange, span, message));
+                self.warnings.push(Diagnostic::warning(DiagnosticCode::NumberOutOfRange, span, message));
             }
         }
         value
@@ -323,7 +325,7 @@ impl<'r> Parser<'r> {
     #[cold]
     fn too_many_parameters(&self, what: &str) -> Box<Diagnostic> {
         let message = format!("more than {MAX_PARAMETERS} {what}");
-        Box::new(Diagnostic::error(Code::TooManyParameters, self.token.span, message))
+        Box::new(Diagnostic::error(DiagnosticCode::TooManyParameters, self.token.span, message))
     }
 
     #[cold]
@@ -335,7 +337,8 @@ impl<'r> Parser<'r> {
 /// The mistake that an item has more than [`MAX_OPERATIONS`].
 pub(crate) fn too_large(span: Span) -> Diagnostic {
     let message = format!("the item is too large: more than {MAX_OPERATIONS} operations");
-    Diagnostic::error(Code::ItemTooLarge, span, message).with_hint("split it into several functions")
+    Diagnostic::error(DiagnosticCode::ItemTooLarge, span, message)
+        .with_hint("split it into several functions")
 }
 
 /// The start of what was written, where it is too long for a sentence.

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::item::Read;
 use crate::lexer::Lexer;
 use crate::names::Names;
@@ -239,7 +239,7 @@ impl Reader {
         let message = format!("the item is too long: more than {} bytes", self.longest_item);
         Read {
             item: None,
-            diagnostics: vec![Diagnostic::error(Code::ItemTooLong, first, message)],
+            diagnostics: vec![Diagnostic::error(DiagnosticCode::ItemTooLong, first, message)],
             span: first,
         }
     }
@@ -288,7 +288,7 @@ impl Reader {
         let offset = self.offset as u32;
         let span = Span::new(offset, offset);
         let message = "the text is too long: 4 GiB or more";
-        let diagnostics = vec![Diagnostic::error(Code::TextTooLong, span, message)];
+        let diagnostics = vec![Diagnostic::error(DiagnosticCode::TextTooLong, span, message)];
         Some(Read { item: None, diagnostics, span })
     }
 }

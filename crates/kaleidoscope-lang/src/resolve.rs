@@ -14,7 +14,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::item::Item;
 use crate::names::{Names, Signature};
 use crate::operator::{BinaryMeaning, Sign};
@@ -375,7 +375,7 @@ impl<'r> Resolver<'r> {
             },
             _ => {
                 let message = "only a variable can stand on the left of `=`";
-                self.report(Diagnostic::error(Code::AssignmentToNoVariable, span, message));
+                self.report(Diagnostic::error(DiagnosticCode::AssignmentToNoVariable, span, message));
                 Op::Square
             }
         }

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::item::{Item, Read};
-use crate::names::{Names, State};
+use crate::names::{NameState, Names};
 use crate::number;
 use crate::reader::Reader;
 use kaleidoscope_ir::MathsFunction;
@@ -79,13 +79,13 @@ impl Session {
 }
 
 /// The code of what ended an evaluation.
-pub(crate) struct Trap(pub(crate) Code);
+pub(crate) struct Trap(pub(crate) DiagnosticCode);
 
 impl From<Fault> for Trap {
     fn from(fault: Fault) -> Self {
         Self(match fault {
-            Fault::StackOverflow { .. } => Code::StackOverflow,
-            Fault::Interrupted => Code::Interrupted,
+            Fault::StackOverflow { .. } => DiagnosticCode::StackOverflow,
+            Fault::Interrupted => DiagnosticCode::Interrupted,
         })
     }
 }
@@ -95,12 +95,14 @@ impl Environment for Session {
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
         match self.names.state(id) {
-            State::Undefined => Err(Trap(Code::UndefinedCalled)),
-            State::Declared => Err(Trap(Code::MissingHostFunction)),
-            State::Replaced => Err(Trap(Code::StaleArity)),
-            State::Maths(function) => Ok(Callee::Maths(function)),
-            State::Host => Ok(Callee::Host),
-            State::Defined => Ok(Callee::Function(self.bodies[id.index()].clone().expect("it is defined"))),
+            NameState::Undefined => Err(Trap(DiagnosticCode::UndefinedCalled)),
+            NameState::Declared => Err(Trap(DiagnosticCode::MissingHostFunction)),
+            NameState::Replaced => Err(Trap(DiagnosticCode::StaleArity)),
+            NameState::Maths(function) => Ok(Callee::Maths(function)),
+            NameState::Host => Ok(Callee::Host),
+            NameState::Defined => {
+                Ok(Callee::Function(self.bodies[id.index()].clone().expect("it is defined")))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Run by `cargo run -p kaleidoscope --example deadline`.
 
-use kaleidoscope::{Code, Engine, OutputBuffer};
+use kaleidoscope::{DiagnosticCode, Engine, OutputBuffer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -27,12 +27,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A deadline for one call. The loop has no check in it: the machine's own means end it.
     let error = forever.within(Duration::from_millis(50)).call((1.0,)).expect_err("the call is ended");
     println!("{}: {error}", error.code());
-    assert_eq!(error.code(), Code::TimedOut);
+    assert_eq!(error.code(), DiagnosticCode::TimedOut);
 
     // Recursion without end.
     let error = deep.call((1.0,)).expect_err("the call is ended");
     println!("{}: {error}", error.code());
-    assert_eq!(error.code(), Code::StackOverflow);
+    assert_eq!(error.code(), DiagnosticCode::StackOverflow);
 
     // Somebody presses a button, on another thread.
     let interrupter = engine.interrupter();
@@ -49,11 +49,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         error
     });
     println!("{}: {error}", error.code());
-    assert_eq!(error.code(), Code::Interrupted);
+    assert_eq!(error.code(), DiagnosticCode::Interrupted);
 
     // What is not provided is not there.
     let outcome = engine.run("putchard(65);");
-    assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::UnknownFunction));
+    assert_eq!(
+        outcome.diagnostics().next().map(|diagnostic| diagnostic.code),
+        Some(DiagnosticCode::UnknownFunction)
+    );
 
     // And the engine is as it was.
     assert_eq!(fine.call((9.0,))?, 3.0);

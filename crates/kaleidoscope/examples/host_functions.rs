@@ -2,7 +2,7 @@
 //!
 //! Run by `cargo run -p kaleidoscope --example host_functions`.
 
-use kaleidoscope::{CallError, Code, Engine, Variable};
+use kaleidoscope::{CallError, DiagnosticCode, Engine, Variable};
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The host's own error comes back through the program.
     let error: CallError = heat.call((7.0,)).expect_err("there is no such sensor");
     println!("{error}");
-    assert_eq!(error.code(), Code::HostError);
+    assert_eq!(error.code(), DiagnosticCode::HostError);
     let own: Option<&UnknownSensor> = error.source().and_then(<dyn Error>::downcast_ref);
     assert!(own.is_some_and(|sensor| sensor.0 == 7.0));
 

@@ -122,8 +122,8 @@ impl<A: Arguments> Function<A> {
     /// ```
     ///
     /// # Errors
-    /// [`WrongArgumentCount`](crate::Code::WrongArgumentCount) when there are more or fewer columns than parameters,
-    /// [`WrongColumnLength`](crate::Code::WrongColumnLength) when one is not as long as `out`; and what ended a row early, as for
+    /// [`WrongArgumentCount`](crate::DiagnosticCode::WrongArgumentCount) when there are more or fewer columns than parameters,
+    /// [`WrongColumnLength`](crate::DiagnosticCode::WrongColumnLength) when one is not as long as `out`; and what ended a row early, as for
     /// [`call`](Self::call), a time limit or an interrupter: then results of some rows have been written, and which is not said.
     pub fn map(&self, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
         self.map_with(MapOptions::new(), columns, out)

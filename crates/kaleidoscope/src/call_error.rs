@@ -1,6 +1,6 @@
 //! Why a call from Rust has no value: the same codes and sentences as in a program's diagnostics, without a place.
 
-use crate::Code;
+use crate::DiagnosticCode;
 use crate::failure::Failure;
 use std::error::Error;
 use std::fmt;
@@ -12,12 +12,12 @@ use std::sync::Arc;
 /// same.
 ///
 /// ```
-/// use kaleidoscope::{Code, Engine};
+/// use kaleidoscope::{DiagnosticCode, Engine};
 ///
 /// let engine = Engine::new()?;
 /// engine.run("def f(x) missing(x);");
 /// let error = engine.function::<(f64,)>("f")?.call((1.0,)).unwrap_err();
-/// assert_eq!(error.code(), Code::UndefinedCalled);
+/// assert_eq!(error.code(), DiagnosticCode::UndefinedCalled);
 /// assert_eq!(error.to_string(), "`missing` was called, and is still undefined");
 /// # Ok::<(), kaleidoscope::Error>(())
 /// ```
@@ -27,7 +27,7 @@ pub struct CallError(Box<Inner>);
 // Behind a pointer, so that results are small: they are on the way of every call.
 #[derive(Clone, Debug)]
 struct Inner {
-    code: Code,
+    code: DiagnosticCode,
     message: String,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -41,8 +41,8 @@ impl PartialEq for Inner {
 impl Eq for Inner {}
 
 impl CallError {
-    /// What kind of error it is: [`Code::StackOverflow`], say.
-    pub fn code(&self) -> Code {
+    /// What kind of error it is: [`DiagnosticCode::StackOverflow`], say.
+    pub fn code(&self) -> DiagnosticCode {
         self.0.code
     }
 }

@@ -58,7 +58,7 @@ impl Mode {
 /// Settings of an engine to be made. From [`Engine::builder`].
 ///
 /// ```
-/// use kaleidoscope::{Code, Engine, Mode, OutputBuffer};
+/// use kaleidoscope::{DiagnosticCode, Engine, Mode, OutputBuffer};
 /// use std::time::Duration;
 ///
 /// let output = OutputBuffer::default();
@@ -73,7 +73,7 @@ impl Mode {
 ///     .build()?;
 /// let outcome = engine.run("printd(1); 1+1+1+1+1+1+1+1+1+1+1;");
 /// assert_eq!(output.take(), "1\n");
-/// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::ItemTooLong));
+/// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(DiagnosticCode::ItemTooLong));
 /// # Ok::<(), kaleidoscope::Error>(())
 /// ```
 #[derive(Default)]
@@ -179,12 +179,12 @@ impl Builder {
     /// The longest time that one top-level expression may take, compiling included; as long as it likes if not set.
     ///
     /// ```
-    /// use kaleidoscope::{Code, Engine};
+    /// use kaleidoscope::{DiagnosticCode, Engine};
     /// use std::time::Duration;
     ///
     /// let engine = Engine::builder().time_limit(Duration::from_millis(20)).build()?;
     /// let outcome = engine.run("for i = 0, 1 in 0;  7;");
-    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::TimedOut));
+    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(DiagnosticCode::TimedOut));
     /// assert_eq!(outcome.values().next(), Some(7.0));
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
@@ -196,7 +196,7 @@ impl Builder {
 
     /// The most functions that programs may name: defined, declared or only called, counted by name and number of
     /// parameters; those that the engine or the host provides are not counted. Any number if not set. An item that names more fails
-    /// with [`crate::Code::TooManyFunctions`].
+    /// with [`crate::DiagnosticCode::TooManyFunctions`].
     #[must_use]
     pub fn max_functions(mut self, n: usize) -> Self {
         self.settings.max_functions = n;
@@ -204,7 +204,7 @@ impl Builder {
     }
 
     /// The most bytes of machine code that may be in memory at once, code that waits to be freed included; any number if not
-    /// set. A call that would need more fails with [`crate::Code::CodeMemoryFull`].
+    /// set. A call that would need more fails with [`crate::DiagnosticCode::CodeMemoryFull`].
     #[must_use]
     pub fn max_code_bytes(mut self, n: usize) -> Self {
         self.settings.max_code_bytes = n;
@@ -212,7 +212,7 @@ impl Builder {
     }
 
     /// The most bytes of text that one item may have; any number if not set. A longer one fails with
-    /// [`crate::Code::ItemTooLong`] before it is whole, so that text without an end is no danger.
+    /// [`crate::DiagnosticCode::ItemTooLong`] before it is whole, so that text without an end is no danger.
     #[must_use]
     pub fn max_item_bytes(mut self, n: usize) -> Self {
         self.settings.max_item_bytes = n;
@@ -224,12 +224,12 @@ impl Builder {
     /// adds itself is not meant.
     ///
     /// ```
-    /// use kaleidoscope::{Code, Engine};
+    /// use kaleidoscope::{DiagnosticCode, Engine};
     ///
     /// let engine = Engine::builder().provide_only(["sin", "cos"]).build()?;
     /// assert_eq!(engine.run("cos(0);").values().next(), Some(1.0));
     /// let outcome = engine.run("putchard(65);");
-    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::UnknownFunction));
+    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(DiagnosticCode::UnknownFunction));
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     #[must_use]

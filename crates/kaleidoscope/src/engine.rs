@@ -141,12 +141,12 @@ impl Engine {
     /// compiling included. [`crate::Builder::time_limit`] says what holds for a handle of which nothing is said.
     ///
     /// ```
-    /// use kaleidoscope::{Code, Engine};
+    /// use kaleidoscope::{DiagnosticCode, Engine};
     /// use std::time::Duration;
     ///
     /// let engine = Engine::new()?;
     /// let outcome = engine.within(Duration::from_millis(20)).run("for i = 0, 1 in 0;");
-    /// assert!(outcome.diagnostics().any(|diagnostic| diagnostic.code == Code::TimedOut));
+    /// assert!(outcome.diagnostics().any(|diagnostic| diagnostic.code == DiagnosticCode::TimedOut));
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     #[must_use]
@@ -157,7 +157,7 @@ impl Engine {
     /// What stops the evaluations of this engine from another thread.
     ///
     /// ```
-    /// use kaleidoscope::{Code, Engine};
+    /// use kaleidoscope::{DiagnosticCode, Engine};
     /// use std::thread;
     ///
     /// let engine = Engine::new()?;
@@ -168,7 +168,7 @@ impl Engine {
     ///     thread::yield_now();
     /// }
     /// let outcome = running.join().expect("nothing panics here");
-    /// assert!(outcome.diagnostics().any(|diagnostic| diagnostic.code == Code::Interrupted));
+    /// assert!(outcome.diagnostics().any(|diagnostic| diagnostic.code == DiagnosticCode::Interrupted));
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     pub fn interrupter(&self) -> Interrupter {
@@ -178,12 +178,12 @@ impl Engine {
     /// Runs the text: every item, going on after errors.
     ///
     /// ```
-    /// use kaleidoscope::{Code, Engine};
+    /// use kaleidoscope::{DiagnosticCode, Engine};
     ///
     /// let engine = Engine::new()?;
     /// let outcome = engine.run("1 + 1; 2 +; 3;");
     /// assert_eq!(outcome.values().collect::<Vec<_>>(), [2.0, 3.0]);
-    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::ExpectedExpression));
+    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(DiagnosticCode::ExpectedExpression));
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     pub fn run(&self, text: &str) -> Outcome {

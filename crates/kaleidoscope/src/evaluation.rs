@@ -11,7 +11,7 @@ use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::Unit;
 use kaleidoscope_ir::interpreter::{self, Environment, StackLimit};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable};
-use kaleidoscope_lang::names::State;
+use kaleidoscope_lang::names::NameState;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -119,8 +119,8 @@ impl Environment for Reference<'_> {
             return Ok(interpreter::Callee::Function(function));
         }
         match program.names.state(id) {
-            State::Maths(maths) => Ok(interpreter::Callee::Maths(maths)),
-            State::Host => Ok(interpreter::Callee::Host),
+            NameState::Maths(maths) => Ok(interpreter::Callee::Maths(maths)),
+            NameState::Host => Ok(interpreter::Callee::Host),
             _ => Err(program.why_absent(id)),
         }
     }
@@ -175,7 +175,7 @@ impl Environment for Calls<'_> {
         let shared = self.reference.shared;
         let mut program = shared.program();
         loop {
-            if let State::Maths(maths) = program.names.state(id) {
+            if let NameState::Maths(maths) = program.names.state(id) {
                 return Ok(interpreter::Callee::Maths(maths));
             }
             let definition = program.definition(id).filter(|definition| !definition.function.has_loops());
@@ -206,7 +206,7 @@ impl Environment for Calls<'_> {
             (program.names.state(id), program.names.signature(id).arity)
         };
         match state {
-            State::Host => self.reference.host(id, args),
+            NameState::Host => self.reference.host(id, args),
             _ => self
                 .jit
                 .enter(watch, shared.settings.stack_bytes, |inside| {

@@ -3,7 +3,7 @@
 use crate::event::BodyName;
 use kaleidoscope_ir::compile::CompileError;
 use kaleidoscope_ir::interpreter::Fault;
-use kaleidoscope_lang::diagnostic::{Code, Diagnostic};
+use kaleidoscope_lang::diagnostic::{Diagnostic, DiagnosticCode};
 use kaleidoscope_lang::source::Span;
 use std::any::Any;
 use std::error::Error;
@@ -65,13 +65,13 @@ impl Failure {
     }
 
     /// What to say of it.
-    pub(crate) fn describe(self) -> (Code, String) {
+    pub(crate) fn describe(self) -> (DiagnosticCode, String) {
         match self {
             Self::Undefined { name } => {
-                (Code::UndefinedCalled, format!("`{name}` was called, and is still undefined"))
+                (DiagnosticCode::UndefinedCalled, format!("`{name}` was called, and is still undefined"))
             }
             Self::Missing { name } => (
-                Code::MissingHostFunction,
+                DiagnosticCode::MissingHostFunction,
                 format!("`{name}` was called: it is declared by `extern`, and nobody provides it"),
             ),
             Self::Arity { name, given, takes } => {
@@ -80,42 +80,49 @@ impl Failure {
                     arguments(given),
                     arguments(takes),
                 );
-                (Code::StaleArity, message)
+                (DiagnosticCode::StaleArity, message)
             }
             Self::ArgumentCount { name, given, takes } => (
-                Code::WrongArgumentCount,
+                DiagnosticCode::WrongArgumentCount,
                 format!("{} takes {}, not {given}", quoted(&name), arguments(takes)),
             ),
             Self::ColumnLength { column, given, takes } => (
-                Code::WrongColumnLength,
+                DiagnosticCode::WrongColumnLength,
                 format!("column {column} has {given} values, and there is room for {takes} results"),
             ),
-            Self::Memory { reason } => (Code::Internal, format!("no memory for another function: {reason}")),
+            Self::Memory { reason } => {
+                (DiagnosticCode::Internal, format!("no memory for another function: {reason}"))
+            }
             Self::StackOverflow { inside } => {
-                (Code::StackOverflow, format!("stack overflow{}", place(&inside)))
+                (DiagnosticCode::StackOverflow, format!("stack overflow{}", place(&inside)))
             }
-            Self::Interrupted { inside } => (Code::Interrupted, format!("interrupted{}", place(&inside))),
-            Self::TimedOut { inside } => (Code::TimedOut, format!("out of time{}", place(&inside))),
+            Self::Interrupted { inside } => {
+                (DiagnosticCode::Interrupted, format!("interrupted{}", place(&inside)))
+            }
+            Self::TimedOut { inside } => (DiagnosticCode::TimedOut, format!("out of time{}", place(&inside))),
             Self::Output(error) => {
-                (Code::HostError, format!("the output of the program cannot be written: {error}"))
+                (DiagnosticCode::HostError, format!("the output of the program cannot be written: {error}"))
             }
-            Self::Host { name, error } => (Code::HostError, format!("`{name}` failed: {error}")),
-            Self::HostPanic { name, text } => (Code::HostPanic, format!("`{name}` panicked: {text}")),
+            Self::Host { name, error } => (DiagnosticCode::HostError, format!("`{name}` failed: {error}")),
+            Self::HostPanic { name, text } => {
+                (DiagnosticCode::HostPanic, format!("`{name}` panicked: {text}"))
+            }
             Self::Compile { body, reason } => {
                 let code = match reason {
-                    CompileError::TooLarge => Code::CodeTooLarge,
-                    CompileError::Failed(_) => Code::CompileFailed,
+                    CompileError::TooLarge => DiagnosticCode::CodeTooLarge,
+                    CompileError::Failed(_) => DiagnosticCode::CompileFailed,
                 };
                 (code, format!("no code could be made for `{}`: {reason}", body.name))
             }
-            Self::TooManyFunctions => {
-                (Code::TooManyFunctions, "the program names more functions than it is allowed to".to_owned())
-            }
+            Self::TooManyFunctions => (
+                DiagnosticCode::TooManyFunctions,
+                "the program names more functions than it is allowed to".to_owned(),
+            ),
             Self::CodeMemory { limit } => (
-                Code::CodeMemoryFull,
+                DiagnosticCode::CodeMemoryFull,
                 format!("the program's code would take more than the {limit} bytes it is allowed"),
             ),
-            Self::Panic { text } => (Code::HostPanic, format!("the host panicked: {text}")),
+            Self::Panic { text } => (DiagnosticCode::HostPanic, format!("the host panicked: {text}")),
         }
     }
 

@@ -8,7 +8,8 @@ use crate::event::{BodyName, Event};
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::{
-    Arguments, CallError, Code, Color, Diagnostic, DynFunction, Engine, Error, Function, Source, render,
+    Arguments, CallError, Color, Diagnostic, DiagnosticCode, DynFunction, Engine, Error, Function, Source,
+    render,
 };
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_lang::formula::read_formula;
@@ -93,7 +94,7 @@ impl Engine {
         if text.len() > shared.settings.max_item_bytes {
             let message =
                 format!("the formula is too long: more than {} bytes", shared.settings.max_item_bytes);
-            return Err(vec![Diagnostic::error(Code::ItemTooLong, None, message)]);
+            return Err(vec![Diagnostic::error(DiagnosticCode::ItemTooLong, None, message)]);
         }
         let mut program = shared.program();
         let name = program.name_of_formula(parameters.len() as u32);
@@ -185,11 +186,11 @@ impl fmt::Display for Formula {
 /// Why a formula has no meaning.
 ///
 /// ```
-/// use kaleidoscope::{Code, Color, Engine};
+/// use kaleidoscope::{DiagnosticCode, Color, Engine};
 ///
 /// let engine = Engine::new()?;
 /// let error = engine.formula("1 + (x", &["x"]).unwrap_err();
-/// assert_eq!(error.diagnostics()[0].code, Code::UnexpectedEnd);
+/// assert_eq!(error.diagnostics()[0].code, DiagnosticCode::UnexpectedEnd);
 /// assert!(error.render(Color::Never).contains("formula:1:7"));
 /// # Ok::<(), kaleidoscope::Error>(())
 /// ```

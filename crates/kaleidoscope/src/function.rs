@@ -196,13 +196,13 @@ impl<A: Arguments> Function<A> {
     /// Another handle of this function, each of whose calls may take so long.
     ///
     /// ```
-    /// use kaleidoscope::{Code, Engine};
+    /// use kaleidoscope::{DiagnosticCode, Engine};
     /// use std::time::Duration;
     ///
     /// let engine = Engine::new()?;
     /// engine.run("def forever(x) forever(x);");
     /// let forever = engine.function::<(f64,)>("forever")?.within(Duration::from_millis(20));
-    /// assert_eq!(forever.call((0.0,)).unwrap_err().code(), Code::TimedOut);
+    /// assert_eq!(forever.call((0.0,)).unwrap_err().code(), DiagnosticCode::TimedOut);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -263,7 +263,7 @@ impl DynFunction {
     /// Calls the function, on a stack of its own: whatever it does, the host goes on.
     ///
     /// # Errors
-    /// As [`Function::call`], and [`crate::Code::WrongArgumentCount`] when the slice has another length than [`Self::arity`].
+    /// As [`Function::call`], and [`crate::DiagnosticCode::WrongArgumentCount`] when the slice has another length than [`Self::arity`].
     pub fn call(&self, args: &[f64]) -> Result<f64, CallError> {
         self.handle.call(args)
     }

@@ -4,7 +4,7 @@ use crate::host::HostEntry;
 use crate::program::Program;
 use crate::{Engine, Error};
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_lang::names::State;
+use kaleidoscope_lang::names::NameState;
 use std::sync::Arc;
 
 /// A function that programs can call by its name. From [`Engine::functions`].
@@ -81,13 +81,13 @@ impl Engine {
     /// given again.
     ///
     /// ```
-    /// use kaleidoscope::{Code, Engine};
+    /// use kaleidoscope::{DiagnosticCode, Engine};
     ///
     /// let engine = Engine::new()?;
     /// engine.run("def twice(f) f * 2; def four(x) twice(twice(x));");
     /// let four = engine.function::<(f64,)>("four")?;
     /// engine.remove("twice")?;
-    /// assert_eq!(four.call((1.0,)).unwrap_err().code(), Code::UndefinedCalled);
+    /// assert_eq!(four.call((1.0,)).unwrap_err().code(), DiagnosticCode::UndefinedCalled);
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     ///
@@ -118,9 +118,9 @@ impl Program {
         }
         let signature = self.names.signature(id).clone();
         let origin = match self.names.state(id) {
-            State::Maths(_) => Origin::Maths,
-            State::Host => Origin::Host,
-            State::Declared => Origin::Declared,
+            NameState::Maths(_) => Origin::Maths,
+            NameState::Host => Origin::Host,
+            NameState::Declared => Origin::Declared,
             _ => {
                 let definition = self.definition(id)?;
                 let function = &definition.function;

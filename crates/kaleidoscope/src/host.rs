@@ -47,14 +47,14 @@ impl<Args, F: sealed::HostFunction<Args>> HostFunction<Args> for F {}
 /// `Result<f64, E>`, where `E` is any error, or text.
 ///
 /// ```
-/// use kaleidoscope::{Code, Engine};
+/// use kaleidoscope::{DiagnosticCode, Engine};
 /// use std::num::ParseFloatError;
 ///
 /// let engine = Engine::new()?;
 /// let read = || -> Result<f64, ParseFloatError> { "12 apples".parse() };
 /// engine.register("read", read)?;
 /// let error = engine.function::<()>("read")?.call(()).unwrap_err();
-/// assert_eq!(error.code(), Code::HostError);
+/// assert_eq!(error.code(), DiagnosticCode::HostError);
 /// assert_eq!(error.to_string(), "`read` failed: invalid float literal");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Stops the evaluations of one engine from another thread. From [`crate::Engine::interrupter`].
 ///
 /// ```
-/// use kaleidoscope::{Code, Engine};
+/// use kaleidoscope::{DiagnosticCode, Engine};
 ///
 /// let engine = Engine::new()?;
 /// let interrupter = engine.interrupter();
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 ///     0.0
 /// })?;
 /// let outcome = engine.run("press_the_button(); 7;");
-/// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::Interrupted));
+/// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(DiagnosticCode::Interrupted));
 /// assert_eq!(outcome.values().next(), Some(7.0));
 /// # Ok::<(), kaleidoscope::Error>(())
 /// ```

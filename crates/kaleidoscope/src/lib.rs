@@ -47,7 +47,7 @@ pub use interrupt::Interrupter;
 pub use kaleidoscope_ir as ir;
 pub use kaleidoscope_ir::compile::{Backend, CompileTimes, Listing, Optimization};
 pub use kaleidoscope_lang as lang;
-pub use kaleidoscope_lang::diagnostic::{Code, Color, Diagnostic, Label, Severity, render};
+pub use kaleidoscope_lang::diagnostic::{Color, Diagnostic, DiagnosticCode, Label, Severity, render};
 pub use kaleidoscope_lang::source::{Source, Span};
 pub use kaleidoscope_native::exit_at_once;
 pub use output::{Output, OutputBuffer, StandardOutput};

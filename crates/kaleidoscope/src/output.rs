@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// does the same.
 ///
 /// ```
-/// use kaleidoscope::{Code, Engine, Output};
+/// use kaleidoscope::{DiagnosticCode, Engine, Output};
 /// use std::io;
 ///
 /// /// A disk that is full.
@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// let engine = Engine::builder().output(Full).build()?;
 /// let outcome = engine.run("printd(1);");
-/// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(Code::HostError));
+/// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(DiagnosticCode::HostError));
 /// # Ok::<(), kaleidoscope::Error>(())
 /// ```
 pub trait Output: Send + Sync {

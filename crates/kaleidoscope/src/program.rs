@@ -9,7 +9,7 @@ use crate::{Error, Variable};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{Callee, Unit};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, Op};
-use kaleidoscope_lang::names::{Names, State};
+use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_native::HostStub;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -126,7 +126,7 @@ impl Program {
     /// The versions of the functions that have one, by id.
     pub(crate) fn versions(&self) -> impl Iterator<Item = (FunctionId, u32)> {
         let version = |id: FunctionId| match self.names.state(id) {
-            State::Host => self.hosts.get(&id).map(|host| host.version),
+            NameState::Host => self.hosts.get(&id).map(|host| host.version),
             _ => self.definition(id).map(|definition| definition.version),
         };
         self.names.known().filter_map(move |id| Some((id, version(id)?)))
@@ -141,8 +141,8 @@ impl Program {
         let provided: HashSet<_> = provided.iter().filter_map(|name| names.current(name)).collect();
         let is_hidden = |id: &FunctionId| {
             let is_provided = match names.state(*id) {
-                State::Maths(_) => true,
-                State::Host => self.hosts.get(id).is_some_and(|host| host.version == 0),
+                NameState::Maths(_) => true,
+                NameState::Host => self.hosts.get(id).is_some_and(|host| host.version == 0),
                 _ => false,
             };
             is_provided && !provided.contains(id)
@@ -234,7 +234,7 @@ impl Program {
     /// The definition that a call of the function reaches now.
     pub(crate) fn definition(&self, id: FunctionId) -> Option<&Definition> {
         match self.names.state(id) {
-            State::Defined => self.definitions.get(id.index())?.as_ref(),
+            NameState::Defined => self.definitions.get(id.index())?.as_ref(),
             _ => None,
         }
     }
@@ -248,7 +248,7 @@ impl Program {
     pub(crate) fn unit_of(&self, id: FunctionId) -> Option<Unit> {
         let function = match (self.definition(id), self.names.state(id)) {
             (Some(definition), _) => Arc::clone(&definition.function),
-            (None, State::Maths(maths)) => Arc::new(calling(id, maths)),
+            (None, NameState::Maths(maths)) => Arc::new(calling(id, maths)),
             _ => return None,
         };
         Some(self.unit(function, Some(id), self.version(id)))
@@ -290,7 +290,7 @@ impl Program {
         let signature = self.names.signature(id).clone();
         let now = self.names.current(&signature.name).filter(|&now| now != id);
         match (self.names.state(id), now) {
-            (State::Declared, _) => Failure::Missing { name: signature.name },
+            (NameState::Declared, _) => Failure::Missing { name: signature.name },
             (_, Some(now)) => {
                 let takes = self.names.signature(now).arity;
                 Failure::Arity { name: signature.name, given: signature.arity, takes }
@@ -352,7 +352,7 @@ impl Program {
     /// What stands behind a function that code calls.
     pub(crate) fn callee(&self, id: FunctionId) -> Callee {
         match self.names.state(id) {
-            State::Maths(maths) => Callee::Maths(maths),
+            NameState::Maths(maths) => Callee::Maths(maths),
             _ => Callee::Slot { address: self.slots[id.index()] },
         }
     }
@@ -360,7 +360,9 @@ impl Program {
     /// Whether running the function once needs no code of the program: no loop, and no call but of what the host provides.
     pub(crate) fn needs_no_code(&self, function: &Function) -> bool {
         function.ops.iter().all(|op| match op {
-            Op::Call { callee, .. } => matches!(self.names.state(*callee), State::Maths(_) | State::Host),
+            Op::Call { callee, .. } => {
+                matches!(self.names.state(*callee), NameState::Maths(_) | NameState::Host)
+            }
             Op::TailCall | Op::Next { .. } => false,
             _ => true,
         })

@@ -13,7 +13,7 @@ use crate::program::{PROVIDED, Program};
 use crate::{Mode, background, policy};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::{Callee, Code, CodeKind, CompileError, Listing, Optimization, Unit};
-use kaleidoscope_lang::names::State;
+use kaleidoscope_lang::names::NameState;
 use kaleidoscope_native::HostStub;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -231,9 +231,9 @@ impl Source for Shared {
         }
         let signature = program.names.signature(id).clone();
         let address = match program.names.state(id) {
-            State::Maths(maths) => maths_entry(maths).guest_address(),
-            State::Host => {
-                let host = program.host(id).expect("`State::Host` is said of the host's functions");
+            NameState::Maths(maths) => maths_entry(maths).guest_address(),
+            NameState::Host => {
+                let host = program.host(id).expect("`NameState::Host` is said of the host's functions");
                 if host.version != version {
                     return Ok(None);
                 }

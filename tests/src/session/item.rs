@@ -4,12 +4,13 @@
 //! and what an evaluation does with the functions that it calls itself after one of them was defined again while it ran.
 
 use kaleidoscope::lang::number;
-use kaleidoscope::{CallError, Code, Diagnostic, Engine, ItemOutcome, Script, Span};
+use kaleidoscope::{CallError, Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Span};
 
 use super::sink::{Sink, Written};
 
 /// Errors of which only the kind counts: what was written before, and which function was on top, depend on the mode.
-const BY_KIND: &[Code] = &[Code::StackOverflow, Code::Interrupted, Code::TimedOut];
+const BY_KIND: &[DiagnosticCode] =
+    &[DiagnosticCode::StackOverflow, DiagnosticCode::Interrupted, DiagnosticCode::TimedOut];
 
 /// What came of one item, or of a call from Rust.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +44,7 @@ impl ItemRun {
     }
 
     /// The codes of the errors.
-    pub(super) fn errors(&self) -> impl Iterator<Item = Code> {
+    pub(super) fn errors(&self) -> impl Iterator<Item = DiagnosticCode> {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(|diagnostic| diagnostic.code)
     }
 
@@ -54,7 +55,7 @@ impl ItemRun {
 }
 
 /// Whether the code belongs to what goes wrong while an item runs.
-fn is_of_running(code: Code) -> bool {
+fn is_of_running(code: DiagnosticCode) -> bool {
     code.as_str().starts_with("KLS3")
 }
 

@@ -11,7 +11,7 @@ use std::panic::resume_unwind;
 use std::sync::Barrier;
 use std::thread;
 
-use kaleidoscope::Code;
+use kaleidoscope::DiagnosticCode;
 
 use super::handle::{Handle, call_text};
 use super::item::ItemRun;
@@ -181,8 +181,8 @@ fn check_calls(calls: &[Call], states: &[State]) -> Result<(), String> {
 fn is_read_before(call: &Call, states: &[State]) -> bool {
     let Call::FromText(items) = call else { return false };
     let mut errors = states.iter().flat_map(|state| &state.from_text).flat_map(ItemRun::errors);
-    items.iter().flat_map(ItemRun::errors).eq([Code::StaleArity])
-        && errors.any(|code| code == Code::WrongArgumentCount)
+    items.iter().flat_map(ItemRun::errors).eq([DiagnosticCode::StaleArity])
+        && errors.any(|code| code == DiagnosticCode::WrongArgumentCount)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
-use kaleidoscope::{Builder, Code, Engine, ErrorKind, ItemOutcome, Script};
+use kaleidoscope::{Builder, DiagnosticCode, Engine, ErrorKind, ItemOutcome, Script};
 
 use super::Frame;
 use super::handle::Handle;
@@ -39,7 +39,7 @@ pub(super) struct StepRun {
 
 impl StepRun {
     /// Counts what failed with this error as if it were what is expected.
-    fn excuse(&mut self, error: Code, expected: &Self) {
+    fn excuse(&mut self, error: DiagnosticCode, expected: &Self) {
         for (run, expected) in self.items.iter_mut().chain(self.race.runs_mut()).zip(expected.runs()) {
             if run.errors().any(|code| code == error) {
                 run.clone_from(expected);

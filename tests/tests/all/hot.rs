@@ -12,7 +12,7 @@ use kaleidoscope_ir::compile::InliningBudget;
 use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, Op};
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::{Names, State};
+use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_lang::number;
 use kaleidoscope_lang::reader::Reader;
 
@@ -78,7 +78,11 @@ impl Session {
 
     /// The body, if a `def` gave one.
     fn body_of(&self, id: FunctionId) -> Option<&Arc<Function>> {
-        if matches!(self.names.state(id), State::Defined) { self.bodies[id.index()].as_ref() } else { None }
+        if matches!(self.names.state(id), NameState::Defined) {
+            self.bodies[id.index()].as_ref()
+        } else {
+            None
+        }
     }
 
     fn evaluate(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Ended> {
@@ -92,8 +96,8 @@ impl Environment for Session {
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Ended> {
         match self.names.state(id) {
-            State::Maths(function) => Ok(Callee::Maths(function)),
-            State::Host => Ok(Callee::Host),
+            NameState::Maths(function) => Ok(Callee::Maths(function)),
+            NameState::Host => Ok(Callee::Host),
             _ => self.body_of(id).cloned().map(Callee::Function).ok_or(Ended),
         }
     }

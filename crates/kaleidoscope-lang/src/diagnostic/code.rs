@@ -10,9 +10,9 @@ macro_rules! codes {
         /// What kind of mistake a diagnostic reports.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
-        pub enum Code { $($(#[doc = $doc])+ $variant,)* }
+        pub enum DiagnosticCode { $($(#[doc = $doc])+ $variant,)* }
 
-        impl Code {
+        impl DiagnosticCode {
             /// All codes, in order.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
@@ -109,7 +109,7 @@ codes! {
     ItemTooLong = "4008",
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for DiagnosticCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

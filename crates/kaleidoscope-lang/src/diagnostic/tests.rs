@@ -2,20 +2,20 @@
 
 use std::collections::HashSet;
 
-use super::{Code, Color, Diagnostic, render};
+use super::{Color, Diagnostic, DiagnosticCode, render};
 use crate::source::{Source, Span};
 use crate::testing::rendered;
 
 #[test]
 fn codes_are_stable_and_different() {
     let mut seen = HashSet::new();
-    for &code in Code::ALL {
+    for &code in DiagnosticCode::ALL {
         let name = code.as_str();
         assert!(name.len() == 7 && name.starts_with("KLS") && seen.insert(name), "{name}");
         assert!(code.summary().len() > 10 && !code.summary().starts_with(' '), "{name}");
     }
-    assert_eq!(Code::ExpectedExpression.as_str(), "KLS1001");
-    assert_eq!(Code::StackOverflow.as_str(), "KLS3004");
+    assert_eq!(DiagnosticCode::ExpectedExpression.as_str(), "KLS1001");
+    assert_eq!(DiagnosticCode::StackOverflow.as_str(), "KLS3004");
 }
 
 #[test]
@@ -57,14 +57,15 @@ fn places_at_the_edges() {
         let source = Source::new("test", text);
         for start in 0..=text.len() as u32 + 2 {
             for end in [start, start + 1, 1000, u32::MAX] {
-                let diagnostic = Diagnostic::error(Code::Internal, Span::new(start, end), "message")
-                    .with_label(Span::new(0, start), "label");
+                let diagnostic =
+                    Diagnostic::error(DiagnosticCode::Internal, Span::new(start, end), "message")
+                        .with_label(Span::new(0, start), "label");
                 let rendered = render(&diagnostic, &source, Color::Never);
                 assert!(rendered.starts_with("error[KLS3010]: message\n"), "{rendered}");
             }
         }
     }
-    let nowhere = Diagnostic::error(Code::StackOverflow, None, "stack overflow in `f`");
+    let nowhere = Diagnostic::error(DiagnosticCode::StackOverflow, None, "stack overflow in `f`");
     assert_eq!(
         render(&nowhere, &Source::new("test", ""), Color::Never),
         "error[KLS3004]: stack overflow in `f`\n"
@@ -74,7 +75,7 @@ fn places_at_the_edges() {
 #[test]
 fn a_place_over_several_lines_marks_the_first() {
     let source = Source::new("test", "f(1,\n2)\n");
-    let diagnostic = Diagnostic::error(Code::WrongArgumentCount, Span::new(0, 7), "message");
+    let diagnostic = Diagnostic::error(DiagnosticCode::WrongArgumentCount, Span::new(0, 7), "message");
     let expected = "error[KLS2004]: message\n --> test:1:1\n  |\n1 | f(1,\n  | ^^^^\n";
     assert_eq!(render(&diagnostic, &source, Color::Never), expected);
 }
@@ -98,7 +99,7 @@ fn nothing_of_the_text_controls_the_terminal() {
 #[test]
 fn colours_only_when_asked_for() {
     let source = Source::new("test", "x");
-    let diagnostic = Diagnostic::warning(Code::UnknownVariable, Span::new(0, 1), "message");
+    let diagnostic = Diagnostic::warning(DiagnosticCode::UnknownVariable, Span::new(0, 1), "message");
     assert!(!render(&diagnostic, &source, Color::Never).contains('\u{1b}'));
     assert!(render(&diagnostic, &source, Color::Always).contains('\u{1b}'));
 }

@@ -1,7 +1,7 @@
 //! Formulas: what they become, and what is said of wrong ones.
 
 use super::read_formula;
-use crate::diagnostic::Code;
+use crate::diagnostic::DiagnosticCode;
 use crate::item::Item;
 use crate::names::Names;
 
@@ -17,17 +17,17 @@ fn a_formula_is_a_function_of_its_parameters_in_their_order() {
 #[test]
 fn what_is_wrong_with_a_formula_is_said() {
     let names = Names::new();
-    let cases: &[(&str, &[&str], &[Code])] = &[
-        ("x +", &["x"], &[Code::UnexpectedEnd]),
-        ("", &[], &[Code::UnexpectedEnd]),
-        ("x; x", &["x"], &[Code::UnexpectedToken]),
-        ("x y", &["x", "y"], &[Code::UnexpectedToken]),
-        ("def f(x) x", &["x"], &[Code::ExpectedExpression]),
-        ("y", &["x"], &[Code::UnknownVariable]),
-        ("f(x)", &["x"], &[Code::UnknownFunction]),
-        ("sin(x, x)", &["x"], &[Code::WrongArgumentCount]),
-        ("1", &["2x", "for", "a b", " a", "ä", ""], &[Code::UnexpectedToken; 6]),
-        ("1", &["x", "y", "x"], &[Code::RepeatedParameter]),
+    let cases: &[(&str, &[&str], &[DiagnosticCode])] = &[
+        ("x +", &["x"], &[DiagnosticCode::UnexpectedEnd]),
+        ("", &[], &[DiagnosticCode::UnexpectedEnd]),
+        ("x; x", &["x"], &[DiagnosticCode::UnexpectedToken]),
+        ("x y", &["x", "y"], &[DiagnosticCode::UnexpectedToken]),
+        ("def f(x) x", &["x"], &[DiagnosticCode::ExpectedExpression]),
+        ("y", &["x"], &[DiagnosticCode::UnknownVariable]),
+        ("f(x)", &["x"], &[DiagnosticCode::UnknownFunction]),
+        ("sin(x, x)", &["x"], &[DiagnosticCode::WrongArgumentCount]),
+        ("1", &["2x", "for", "a b", " a", "ä", ""], &[DiagnosticCode::UnexpectedToken; 6]),
+        ("1", &["x", "y", "x"], &[DiagnosticCode::RepeatedParameter]),
     ];
     for &(text, parameters, expected) in cases {
         let read = read_formula(text, "$formula1".into(), parameters, &names);

@@ -3,7 +3,7 @@
 //! A hint is given only when it is nearly certain: the name is one or two slips of the fingers away. To look for so few
 //! needs no table of distances, which keeps a program with thousands of forward references quick to read.
 
-use super::{Names, State};
+use super::{NameState, Names};
 
 /// So many of the names last defined are looked at, besides those known from the start.
 const N_LOOKED_AT: usize = 256;
@@ -16,7 +16,7 @@ impl Names {
         let youngest_first = self.functions.iter().rev().take(N_LOOKED_AT);
         let candidates = youngest_first
             .chain(self.functions.iter().take(N_FROM_THE_START))
-            .filter(|entry| !matches!(entry.state, State::Undefined | State::Replaced))
+            .filter(|entry| !matches!(entry.state, NameState::Undefined | NameState::Replaced))
             .map(|entry| &*entry.signature.name)
             .filter(|known| known.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
         nearest(name, candidates)

@@ -1,7 +1,7 @@
 //! What ids, names and states are after items come and go.
 
 use super::nearest::n_slips;
-use super::{Names, State};
+use super::{NameState, Names};
 use crate::item::Item;
 use crate::operator::Sign;
 use crate::reader::Reader;
@@ -28,7 +28,7 @@ fn known_from_the_start() {
     assert_eq!(names.n_functions(), MathsFunction::ALL.len());
     for &maths in MathsFunction::ALL {
         let id = names.current(maths.name()).expect("it is known");
-        assert_eq!(names.state(id), State::Maths(maths));
+        assert_eq!(names.state(id), NameState::Maths(maths));
         assert_eq!(names.signature(id).arity, maths.arity());
     }
     assert_eq!(names.current("putchard"), None);
@@ -38,12 +38,12 @@ fn known_from_the_start() {
 fn functions_of_the_host() {
     let mut names = Names::new();
     let putchard = names.declare_host("putchard", 1);
-    assert_eq!((names.current("putchard"), names.state(putchard)), (Some(putchard), State::Host));
+    assert_eq!((names.current("putchard"), names.state(putchard)), (Some(putchard), NameState::Host));
     assert_eq!(names.declare_host("putchard", 1), putchard);
     commit(&mut names, "def cos(x) x");
     let cos = names.declare_host("cos", 2);
     assert_eq!(names.current("cos"), Some(cos));
-    assert_eq!(names.state(id(&names, "cos", 1)), State::Replaced);
+    assert_eq!(names.state(id(&names, "cos", 1)), NameState::Replaced);
 }
 
 #[test]
@@ -52,27 +52,27 @@ fn an_id_belongs_to_name_and_arity() {
     commit(&mut names, "def h(x) f(x) + f(x, x)");
     let (one, two) = (id(&names, "f", 1), id(&names, "f", 2));
     assert_ne!(one, two);
-    assert_eq!((names.state(one), names.state(two)), (State::Undefined, State::Undefined));
+    assert_eq!((names.state(one), names.state(two)), (NameState::Undefined, NameState::Undefined));
     assert_eq!(names.current("f"), None);
     commit(&mut names, "def f(x y) x");
-    assert_eq!((names.state(one), names.state(two)), (State::Replaced, State::Defined));
+    assert_eq!((names.state(one), names.state(two)), (NameState::Replaced, NameState::Defined));
     assert_eq!(names.current("f"), Some(two));
     commit(&mut names, "def f(x) x");
-    assert_eq!((names.state(one), names.state(two)), (State::Defined, State::Replaced));
+    assert_eq!((names.state(one), names.state(two)), (NameState::Defined, NameState::Replaced));
     commit(&mut names, "def f() 1 def f(x y) x");
-    assert_eq!((names.state(one), names.state(two)), (State::Replaced, State::Defined));
-    assert_eq!(names.state(id(&names, "f", 0)), State::Replaced);
+    assert_eq!((names.state(one), names.state(two)), (NameState::Replaced, NameState::Defined));
+    assert_eq!(names.state(id(&names, "f", 0)), NameState::Replaced);
 }
 
 #[test]
 fn externs() {
     let mut names = Names::new();
     commit(&mut names, "extern f(x) extern sin(x) extern binary@ 60 (a b)");
-    assert_eq!(names.state(id(&names, "f", 1)), State::Declared);
-    assert_eq!(names.state(id(&names, "sin", 1)), State::Maths(MathsFunction::Sin));
-    assert_eq!(names.state(id(&names, "binary@", 2)), State::Declared);
+    assert_eq!(names.state(id(&names, "f", 1)), NameState::Declared);
+    assert_eq!(names.state(id(&names, "sin", 1)), NameState::Maths(MathsFunction::Sin));
+    assert_eq!(names.state(id(&names, "binary@", 2)), NameState::Declared);
     commit(&mut names, "def f(x) x def binary@ 20 (a b) a extern f(y) extern binary@ 60 (a b)");
-    assert_eq!(names.state(id(&names, "f", 1)), State::Defined);
+    assert_eq!(names.state(id(&names, "f", 1)), NameState::Defined);
     let sign = crate::operator::Sign::new("@").expect("a sign");
     assert_eq!(names.binary_operator(sign).map(|operator| operator.precedence), Some(20));
     crate::testing::check("def f(x) x; extern f(x y); f(3)", "KLS2009 3");
@@ -169,7 +169,7 @@ fn a_removed_name_means_nothing() {
 
     let sin = names.current("sin").unwrap();
     names.remove(sin);
-    assert_eq!((names.current("sin"), names.state(sin)), (None, State::Undefined));
+    assert_eq!((names.current("sin"), names.state(sin)), (None, NameState::Undefined));
     assert!(names.known().all(|id| id != sin));
     assert_eq!(names.known().count() + 4, names.n_functions());
 }

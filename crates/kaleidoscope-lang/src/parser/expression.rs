@@ -5,7 +5,7 @@
 //! overflow.
 
 use super::{MAX_NESTING, MAX_PARAMETERS, Parsed, Parser};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::operator::{BinaryOperator, Sign};
 use crate::source::Span;
 use crate::syntax::{Binding, For, Node, NodeId};
@@ -111,7 +111,7 @@ impl Parser<'_> {
             TokenKind::Keyword(Keyword::If) => self.expect_if(start),
             TokenKind::Keyword(Keyword::For) => self.expect_for(start),
             TokenKind::Keyword(Keyword::Var) => self.expect_var(start),
-            _ => Err(self.mismatch(Code::ExpectedExpression, "an expression")),
+            _ => Err(self.mismatch(DiagnosticCode::ExpectedExpression, "an expression")),
         }
     }
 
@@ -237,7 +237,7 @@ impl Parser<'_> {
     #[cold]
     fn too_deep(&self) -> Box<Diagnostic> {
         let message = format!("the expression is nested too deep: more than {MAX_NESTING} levels");
-        Box::new(Diagnostic::error(Code::NestingTooDeep, self.token.span, message))
+        Box::new(Diagnostic::error(DiagnosticCode::NestingTooDeep, self.token.span, message))
     }
 
     #[cold]
@@ -246,7 +246,8 @@ impl Parser<'_> {
         let sign = &run[..1];
         let start = self.token.span.start;
         let message = format!("`{sign}` is no prefix operator here");
-        let diagnostic = Diagnostic::error(Code::UnknownPrefixOperator, Span::new(start, start + 1), message);
+        let diagnostic =
+            Diagnostic::error(DiagnosticCode::UnknownPrefixOperator, Span::new(start, start + 1), message);
         Box::new(match sign {
             "-" => diagnostic.with_hint("none is built in; define it first: `def unary-(v) 0-v`"),
             _ => diagnostic,

@@ -1,7 +1,7 @@
 //! Calls and names that are not there.
 
 use super::{Itself, Resolver};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::names::{Lookup, nearest};
 use crate::source::Span;
 use crate::syntax::Symbol;
@@ -51,8 +51,11 @@ impl Resolver<'_> {
             return Op::Number(0.0);
         }
         let text = self.tree.symbols.name(name);
-        let mut diagnostic =
-            Diagnostic::error(Code::UnknownVariable, span, format!("there is no variable `{text}` here"));
+        let mut diagnostic = Diagnostic::error(
+            DiagnosticCode::UnknownVariable,
+            span,
+            format!("there is no variable `{text}` here"),
+        );
         let symbols = &self.tree.symbols;
         let in_scope = self.workspace.scope.names().take(MAX_COMPARED).map(|name| &**symbols.name(name));
         let near = nearest(text, in_scope.chain(self.names.variables().take(MAX_COMPARED)));
@@ -69,7 +72,7 @@ impl Resolver<'_> {
     fn wrong_count(&mut self, callee: Symbol, arity: u32, n_args: u32, span: Span) {
         let text = self.tree.symbols.name(callee);
         let message = format!("`{text}` takes {}, not {n_args}", arguments(arity));
-        self.report(Diagnostic::error(Code::WrongArgumentCount, span, message));
+        self.report(Diagnostic::error(DiagnosticCode::WrongArgumentCount, span, message));
     }
 
     /// A call of what nobody has defined: an error in an expression that runs now, a warning in a definition.
@@ -89,9 +92,9 @@ impl Resolver<'_> {
         let span = Span::new(span.start, span.start + text.len() as u32);
         let mut diagnostic = if severity == Severity::Warning {
             let message = format!("the function `{text}` is not defined yet");
-            Diagnostic::warning(Code::NotYetDefined, span, message)
+            Diagnostic::warning(DiagnosticCode::NotYetDefined, span, message)
         } else {
-            Diagnostic::error(Code::UnknownFunction, span, format!("there is no function `{text}`"))
+            Diagnostic::error(DiagnosticCode::UnknownFunction, span, format!("there is no function `{text}`"))
         };
         if let Some(near) = self.names.nearest_function(text) {
             diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));

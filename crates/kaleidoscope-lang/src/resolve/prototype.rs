@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Resolver;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::item::Operator;
 use crate::names::Lookup;
 use crate::operator::{
@@ -41,7 +41,7 @@ impl Resolver<'_> {
         };
         let known = self.names.signature(known).arity;
         let message = format!("`{name}` is known with {known} parameters, not {arity}");
-        self.report(Diagnostic::error(Code::ExternMismatch, span, message));
+        self.report(Diagnostic::error(DiagnosticCode::ExternMismatch, span, message));
         None
     }
 
@@ -53,7 +53,7 @@ impl Resolver<'_> {
             if let Some(earlier) = earlier {
                 let text = self.tree.symbols.name(name);
                 let message = format!("two parameters are named `{text}`");
-                let diagnostic = Diagnostic::error(Code::RepeatedParameter, span, message);
+                let diagnostic = Diagnostic::error(DiagnosticCode::RepeatedParameter, span, message);
                 self.report(diagnostic.with_label(parameters[earlier.index()].1, "the other one"));
             }
         }
@@ -63,7 +63,7 @@ impl Resolver<'_> {
         let built_in = |operator: BinaryOperator| !matches!(operator.meaning, BinaryMeaning::Call(_));
         if self.names.binary_operator(sign).is_some_and(built_in) {
             let message = format!("`{sign}` is built in as a binary operator and cannot be defined");
-            self.report(Diagnostic::error(Code::BuiltInOperator, span, message));
+            self.report(Diagnostic::error(DiagnosticCode::BuiltInOperator, span, message));
         }
     }
 
@@ -73,7 +73,7 @@ impl Resolver<'_> {
             return written as u8;
         }
         let message = format!("the precedence must be a whole number from 1 to {MAX_PRECEDENCE}");
-        self.report(Diagnostic::error(Code::BadPrecedence, span, message));
+        self.report(Diagnostic::error(DiagnosticCode::BadPrecedence, span, message));
         DEFAULT_PRECEDENCE
     }
 }

@@ -8,7 +8,7 @@ use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, Targe
 use kaleidoscope_ir::compile::{CodeKind, InliningBudget, InliningPlan, VectorMaths};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::{Names, Signature, State};
+use kaleidoscope_lang::names::{NameState, Names, Signature};
 use kaleidoscope_lang::reader::Reader;
 use kaleidoscope_llvm::{
     Callee, Effort, HotUnit, OptLevel, Pass, Unit, Variable, effort_hot, lower, lower_hot, symbols,
@@ -112,7 +112,7 @@ impl Program {
 
     fn callee(&self, callee: FunctionId) -> Callee {
         match self.names.state(callee) {
-            State::Maths(maths) => Callee::Maths(maths),
+            NameState::Maths(maths) => Callee::Maths(maths),
             _ => Callee::SlotSymbol(symbols::slot(&self.names.signature(callee).name)),
         }
     }

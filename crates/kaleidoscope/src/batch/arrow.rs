@@ -26,7 +26,7 @@ impl<A: Arguments> Function<A> {
     /// ```
     ///
     /// # Errors
-    /// As [`map`](Self::map), and [`WrongColumnLength`](crate::Code::WrongColumnLength) when a column is not as long as the first.
+    /// As [`map`](Self::map), and [`WrongColumnLength`](crate::DiagnosticCode::WrongColumnLength) when a column is not as long as the first.
     pub fn map_arrow(&self, columns: &[&Float64Array]) -> Result<Float64Array, CallError> {
         self.map_arrow_with(MapOptions::new(), columns)
     }

@@ -6,7 +6,7 @@ use crate::jit::Replaced;
 use crate::program::Program;
 use crate::{Engine, Error};
 use kaleidoscope_lang::MAX_PARAMETERS;
-use kaleidoscope_lang::names::State;
+use kaleidoscope_lang::names::NameState;
 use kaleidoscope_lang::token::is_name;
 use std::fmt;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl Engine {
     ///
     /// The closure runs on the thread and the stack of whoever evaluates, with no lock held: it may call the engine, and
     /// several threads may be inside at once. An error that it gives back ends the evaluation with
-    /// [`Code::HostError`](crate::Code::HostError), a panic with [`Code::HostPanic`](crate::Code::HostPanic); to a caller in
+    /// [`DiagnosticCode::HostError`](crate::DiagnosticCode::HostError), a panic with [`DiagnosticCode::HostPanic`](crate::DiagnosticCode::HostPanic); to a caller in
     /// Rust [`CallError`](crate::CallError) hands the error itself. It cannot be stopped: requests and deadlines wait for
     /// its return. A handle of the engine that it owns keeps the engine, and that the closure, for ever.
     ///
@@ -143,7 +143,7 @@ impl Engine {
         let known = program.names.find(&name, arity);
         let host = known.and_then(|id| program.host(id)).cloned();
         if let (Some(id), Some(host)) = (known, &host)
-            && program.names.state(id) == State::Host
+            && program.names.state(id) == NameState::Host
         {
             // Its stub is what calls reach.
             let old = hosts.set(host.stub.id(), entry);

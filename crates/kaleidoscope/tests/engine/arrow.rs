@@ -2,7 +2,7 @@
 
 use crate::engine;
 use arrow_array::{Array, Float64Array};
-use kaleidoscope::{Code, Mode, Precision};
+use kaleidoscope::{DiagnosticCode, Mode, Precision};
 
 /// Every third row null, from this one on.
 fn column(n: usize, null: usize) -> Float64Array {
@@ -38,7 +38,7 @@ fn functions_do_not_see_nulls() {
         let out = f.map_arrow(&[&Float64Array::from(vec![None, Some(1.0), None])]).unwrap();
         assert_eq!(out, Float64Array::from(vec![None, Some(1.0), None]), "{mode:?}");
         let error = f.map_arrow(&[&Float64Array::from(vec![Some(0.0)])]).unwrap_err();
-        assert_eq!(error.code(), Code::MissingHostFunction, "{mode:?}");
+        assert_eq!(error.code(), DiagnosticCode::MissingHostFunction, "{mode:?}");
     }
 }
 
@@ -56,7 +56,7 @@ fn columns_that_do_not_fit_are_errors() {
     let engine = engine(Mode::Lazy);
     let sum = engine.formula("x + y", &["x", "y"]).unwrap();
     let error = sum.map_arrow(&[&column(3, 0), &column(4, 0)]).unwrap_err();
-    assert_eq!(error.code(), Code::WrongColumnLength);
-    assert_eq!(sum.map_arrow(&[&column(3, 0)]).unwrap_err().code(), Code::WrongArgumentCount);
+    assert_eq!(error.code(), DiagnosticCode::WrongColumnLength);
+    assert_eq!(sum.map_arrow(&[&column(3, 0)]).unwrap_err().code(), DiagnosticCode::WrongArgumentCount);
     assert_eq!(engine.formula("4", &[]).unwrap().map_arrow(&[]).unwrap().len(), 0);
 }

@@ -1,7 +1,7 @@
 //! Columns mapped: the bits of single calls, errors, definitions in between, and rows stopped.
 
 use crate::engine;
-use kaleidoscope::{Code, Engine, MapOptions, Mode, OutputBuffer, Precision, Thresholds, Variable};
+use kaleidoscope::{DiagnosticCode, Engine, MapOptions, Mode, OutputBuffer, Precision, Thresholds, Variable};
 use std::time::Duration;
 
 /// Values that arithmetic treats in ways of its own, then a spread of others.
@@ -170,10 +170,10 @@ fn columns_that_do_not_fit_are_errors() {
         let column = vec![1.0; 10];
         let mut out = vec![5.0; 10];
         let error = line.map(&[&column], &mut out).unwrap_err();
-        assert_eq!(error.code(), Code::WrongArgumentCount);
+        assert_eq!(error.code(), DiagnosticCode::WrongArgumentCount);
         assert_eq!(error.to_string(), "`line` takes 2 arguments, not 1");
         let error = line.map(&[&column, &column[1..]], &mut out).unwrap_err();
-        assert_eq!(error.code(), Code::WrongColumnLength);
+        assert_eq!(error.code(), DiagnosticCode::WrongColumnLength);
         assert_eq!(error.to_string(), "column 1 has 9 values, and there is room for 10 results");
         assert_eq!(out, [5.0; 10], "nothing was written");
     }
@@ -187,7 +187,9 @@ fn a_row_that_fails_ends_the_map() {
              def deep(x) if x < 1500 then x else deep(x + 1) + 1;",
         );
         let xs: Vec<_> = (0..2_000).map(f64::from).collect();
-        for (name, code) in [("f", Code::MissingHostFunction), ("deep", Code::StackOverflow)] {
+        for (name, code) in
+            [("f", DiagnosticCode::MissingHostFunction), ("deep", DiagnosticCode::StackOverflow)]
+        {
             let function = engine.function::<(f64,)>(name).unwrap();
             for _ in 0..2 {
                 let mut out = vec![0.0; 2_000];
@@ -236,7 +238,7 @@ fn a_function_of_the_library_gives_way_to_a_definition() {
         assert_eq!(out, [12.0; 2_000]);
         engine.run("def sqrt(x y) x;");
         let error = sqrt.map(&[&xs], &mut out).unwrap_err();
-        assert_eq!(error.code(), Code::StaleArity, "{error}");
+        assert_eq!(error.code(), DiagnosticCode::StaleArity, "{error}");
     }
 }
 
@@ -249,7 +251,7 @@ fn a_map_keeps_to_the_time_limit() {
             let function = engine.function::<(f64,)>(name).unwrap().within(Duration::ZERO);
             for _ in 0..2 {
                 let error = function.map(&[&xs], &mut vec![0.0; 20_000]).unwrap_err();
-                assert_eq!(error.code(), Code::TimedOut, "{:?}: {name}", engine.mode());
+                assert_eq!(error.code(), DiagnosticCode::TimedOut, "{:?}: {name}", engine.mode());
             }
         }
     }
@@ -352,7 +354,7 @@ fn a_row_that_fails_stops_the_other_threads() {
         let f = engine.function::<(f64,)>("f").unwrap();
         // The first row never ends, the last one fails.
         let error = threads.install(|| f.map(&[&xs], &mut vec![0.0; xs.len()])).unwrap_err();
-        assert_eq!(error.code(), Code::MissingHostFunction, "{mode:?}: {error}");
+        assert_eq!(error.code(), DiagnosticCode::MissingHostFunction, "{mode:?}: {error}");
     }
 }
 
@@ -373,7 +375,9 @@ mod code {
     //! When there is code for rows.
 
     use super::spread;
-    use kaleidoscope::{Code, Engine, Event, Interrupter, Mode, Observer, Precision, Thresholds, Tier};
+    use kaleidoscope::{
+        DiagnosticCode, Engine, Event, Interrupter, Mode, Observer, Precision, Thresholds, Tier,
+    };
     use std::sync::{Arc, Mutex, OnceLock};
     use std::time::Duration;
 
@@ -461,7 +465,7 @@ mod code {
             engine.run(text);
             let f = engine.function::<(f64,)>("f").unwrap();
             let error = f.map(&[&xs], &mut vec![0.0; 20_000]).unwrap_err();
-            assert_eq!(error.code(), Code::Interrupted, "{text}");
+            assert_eq!(error.code(), DiagnosticCode::Interrupted, "{text}");
         }
     }
 
@@ -520,5 +524,5 @@ fn a_map_inside_a_limited_scope_ends_with_it() {
     let mut out = vec![0.0; column.len()];
     let limited = engine.within(Duration::from_millis(20));
     let ended = limited.enter(|_| endless.map(&[&column], &mut out).unwrap_err().code()).unwrap();
-    assert_eq!(ended, Code::TimedOut);
+    assert_eq!(ended, DiagnosticCode::TimedOut);
 }

@@ -2,7 +2,7 @@
 
 use crate::memory::{alone, expect_level};
 use crate::{check, engine};
-use kaleidoscope::{Code, Color, Engine, ErrorKind, Formula, Mode, Statistics};
+use kaleidoscope::{Color, DiagnosticCode, Engine, ErrorKind, Formula, Mode, Statistics};
 use std::thread;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn a_formula_takes_its_parameters_in_their_order() {
         assert_eq!(f.typed::<(f64, f64, f64)>().unwrap().call((8.0, 2.0, 1.0)).unwrap(), 0.25);
         assert_eq!(f.typed::<(f64,)>().unwrap_err().kind(), ErrorKind::WrongArity);
         let error = f.call(&[1.0]).unwrap_err();
-        assert_eq!(error.code(), Code::WrongArgumentCount);
+        assert_eq!(error.code(), DiagnosticCode::WrongArgumentCount);
         assert_eq!(error.to_string(), "the formula takes 3 arguments, not 1");
         assert_eq!(f.parameters().collect::<Vec<_>>(), ["a", "b", "unused"]);
         assert_eq!((f.text(), f.function().arity()), ("b / a + unused * 0", 3));
@@ -54,20 +54,23 @@ fn a_wrong_formula_is_told_and_leaves_nothing() {
     let engine = engine(Mode::default());
     let error = engine.formula("1 +\n  f(y)", &["x"]).unwrap_err();
     let codes: Vec<_> = error.diagnostics().iter().map(|diagnostic| diagnostic.code).collect();
-    assert_eq!(codes, [Code::UnknownFunction, Code::UnknownVariable]);
+    assert_eq!(codes, [DiagnosticCode::UnknownFunction, DiagnosticCode::UnknownVariable]);
     assert_eq!(error.to_string(), "there is no function `f`");
     let text = error.render(Color::Never);
     assert!(text.contains("formula:2:3"), "{text}");
     assert_eq!(
         engine.formula("def f(x) x", &[]).unwrap_err().diagnostics()[0].code,
-        Code::ExpectedExpression
+        DiagnosticCode::ExpectedExpression
     );
     check(&engine, "f(1);", &[], &["KLS2002"]);
 
     let engine = Engine::builder().max_item_bytes(10).max_functions(2).build().unwrap();
-    assert_eq!(engine.formula("1+1+1+1+1+1", &[]).unwrap_err().diagnostics()[0].code, Code::ItemTooLong);
+    assert_eq!(
+        engine.formula("1+1+1+1+1+1", &[]).unwrap_err().diagnostics()[0].code,
+        DiagnosticCode::ItemTooLong
+    );
     let kept = [formula(&engine, "1", &[]), formula(&engine, "2", &[])];
-    assert_eq!(engine.formula("3", &[]).unwrap_err().diagnostics()[0].code, Code::TooManyFunctions);
+    assert_eq!(engine.formula("3", &[]).unwrap_err().diagnostics()[0].code, DiagnosticCode::TooManyFunctions);
     drop(kept);
     assert_eq!(formula(&engine, "3", &[]).call(&[]).unwrap(), 3.0);
 }
@@ -76,7 +79,7 @@ fn a_wrong_formula_is_told_and_leaves_nothing() {
 fn what_is_doubtful_about_a_formula_is_a_warning() {
     let engine = engine(Mode::default());
     let doubtful = formula(&engine, "x + 1e999", &["x"]);
-    assert_eq!(doubtful.warnings()[0].code, Code::NumberOutOfRange);
+    assert_eq!(doubtful.warnings()[0].code, DiagnosticCode::NumberOutOfRange);
     assert!(doubtful.call(&[1.0]).unwrap().is_infinite());
 }
 
@@ -119,7 +122,7 @@ fn an_endless_formula_ends_in_time() {
         let engine = engine(mode);
         let endless = formula(&engine, "for i = 0, 1 in x", &["x"]);
         let error = endless.within(Duration::from_millis(20)).call(&[1.0]).unwrap_err();
-        assert_eq!(error.code(), Code::TimedOut, "{mode:?}");
+        assert_eq!(error.code(), DiagnosticCode::TimedOut, "{mode:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Functions as Rust values: guarded, inside a scope, raw.
 
 use crate::{check, engine};
-use kaleidoscope::{Code, Engine, ErrorKind, Function, Mode};
+use kaleidoscope::{DiagnosticCode, Engine, ErrorKind, Function, Mode};
 use std::thread;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn a_handle_follows_redefinition() {
         check(&engine, "def f(x) x + 10;", &[], &[]);
         assert_eq!(f.clone().call((1.0,)).unwrap(), 11.0);
         check(&engine, "def f(x y) x + y;", &[], &[]);
-        assert_eq!(f.call((1.0,)).unwrap_err().code(), Code::StaleArity);
+        assert_eq!(f.call((1.0,)).unwrap_err().code(), DiagnosticCode::StaleArity);
         check(&engine, "def f(x) 3;", &[], &[]);
         assert_eq!(f.call((1.0,)).unwrap(), 3.0);
     }
@@ -66,10 +66,10 @@ fn each_call_of_a_scope_ends_by_itself() {
         engine
             .enter(|scope| {
                 for _ in 0..3 {
-                    assert_eq!(scope.call(&deep, (0.0,)).unwrap_err().code(), Code::StackOverflow);
+                    assert_eq!(scope.call(&deep, (0.0,)).unwrap_err().code(), DiagnosticCode::StackOverflow);
                     assert_eq!(scope.call(&good, (4.0,)).unwrap(), 8.0);
                     let error = scope.call(&missing, (0.0,)).unwrap_err();
-                    assert_eq!(error.code(), Code::MissingHostFunction);
+                    assert_eq!(error.code(), DiagnosticCode::MissingHostFunction);
                     assert!(error.to_string().contains("`system`"), "{error}");
                     assert_eq!(scope.call(&good, (5.0,)).unwrap(), 10.0);
                 }
@@ -85,11 +85,11 @@ fn calls_are_stopped_by_a_deadline_and_by_an_interrupter() {
         let limited = Engine::builder().mode(mode).time_limit(Duration::from_millis(20)).build().unwrap();
         check(&limited, FAILING, &[], &[]);
         let endless = limited.function::<(f64,)>("endless").unwrap();
-        assert_eq!(endless.call((0.0,)).unwrap_err().code(), Code::TimedOut);
+        assert_eq!(endless.call((0.0,)).unwrap_err().code(), DiagnosticCode::TimedOut);
         let (first, second) =
             limited.enter(|scope| (scope.call(&endless, (0.0,)), scope.call(&endless, (0.0,)))).unwrap();
         // The limit is that of the whole scope.
-        assert_eq!([first, second].map(|result| result.unwrap_err().code()), [Code::TimedOut; 2]);
+        assert_eq!([first, second].map(|result| result.unwrap_err().code()), [DiagnosticCode::TimedOut; 2]);
 
         let engine = engine(mode);
         check(&engine, FAILING, &[], &[]);
@@ -99,7 +99,7 @@ fn calls_are_stopped_by_a_deadline_and_by_an_interrupter() {
             engine.interrupter().interrupt();
             thread::yield_now();
         }
-        assert_eq!(running.join().unwrap().unwrap_err().code(), Code::Interrupted);
+        assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
     }
 }
 
@@ -171,7 +171,7 @@ fn a_function_can_be_called_with_a_slice() {
         let args = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0];
         assert_eq!(ten.call(&args).unwrap(), 21.0);
         let error = ten.call(&args[1..]).unwrap_err();
-        assert_eq!(error.code(), Code::WrongArgumentCount);
+        assert_eq!(error.code(), DiagnosticCode::WrongArgumentCount);
         assert_eq!(error.to_string(), "`ten` takes 10 arguments, not 9");
         assert_eq!(engine.dyn_function("eleven").unwrap_err().kind(), ErrorKind::UnknownFunction);
         let sin = engine.dyn_function("sin").unwrap().typed::<(f64,)>().unwrap();
@@ -187,12 +187,12 @@ fn a_limit_holds_for_one_handle() {
         let limited = engine.within(Duration::from_millis(20));
         let codes: Vec<_> =
             limited.run("endless(1); 1;").diagnostics().map(|diagnostic| diagnostic.code).collect();
-        assert_eq!(codes, [Code::TimedOut], "{mode:?}");
+        assert_eq!(codes, [DiagnosticCode::TimedOut], "{mode:?}");
         let endless = engine.function::<(f64,)>("endless").unwrap();
         let error = endless.within(Duration::from_millis(20)).call((1.0,)).unwrap_err();
-        assert_eq!(error.code(), Code::TimedOut, "{mode:?}");
+        assert_eq!(error.code(), DiagnosticCode::TimedOut, "{mode:?}");
         let inside = limited.enter(|scope| scope.call(&endless, (1.0,)).unwrap_err().code());
-        assert_eq!(inside.unwrap(), Code::TimedOut, "{mode:?}");
+        assert_eq!(inside.unwrap(), DiagnosticCode::TimedOut, "{mode:?}");
         assert_eq!(endless.call((0.0,)).unwrap(), 0.0);
     }
 }

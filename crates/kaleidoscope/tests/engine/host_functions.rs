@@ -1,7 +1,7 @@
 //! Closures of the host as functions of programs.
 
 use crate::{check, engine};
-use kaleidoscope::{CallError, Code, Engine, ErrorKind, Mode, OutputBuffer};
+use kaleidoscope::{CallError, DiagnosticCode, Engine, ErrorKind, Mode, OutputBuffer};
 use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -140,7 +140,7 @@ fn an_error_ends_the_evaluation_and_is_handed_on() {
 
         let f = engine.function::<(f64,)>("f").unwrap();
         let error = f.call((5.0,)).unwrap_err();
-        assert_eq!(error.code(), Code::HostError);
+        assert_eq!(error.code(), DiagnosticCode::HostError);
         assert_eq!(error.to_string(), "`print` failed: 3 sheets are too many");
         let source = error.source().unwrap().downcast_ref::<OutOfPaper>().unwrap();
         assert_eq!(*source, OutOfPaper { n_sheets: 3 });
@@ -161,7 +161,7 @@ fn a_panic_ends_the_evaluation_and_says_where() {
         let error = engine.function::<(f64,)>("f").unwrap().call((5.0,)).unwrap_err();
         assert_eq!(
             (error.code(), error.to_string()),
-            (Code::HostPanic, "`odd` panicked: 5 is odd".to_owned())
+            (DiagnosticCode::HostPanic, "`odd` panicked: 5 is odd".to_owned())
         );
     }
 }
@@ -185,7 +185,7 @@ fn the_next_call_reaches_what_was_registered_last() {
         engine.register("f", |x: f64, y: f64| x * y).unwrap();
         assert!(second.upgrade().is_none(), "{mode:?}");
         check(&engine, "f(2, 3); f(2); g(1);", &[6.0], &["KLS2004", "KLS3002"]);
-        assert_eq!(handle.call((5.0,)).unwrap_err().code(), Code::StaleArity);
+        assert_eq!(handle.call((5.0,)).unwrap_err().code(), DiagnosticCode::StaleArity);
         engine.register("f", |x: f64| x).unwrap();
         check(&engine, "g(4); f(2, 3); f(6);", &[8.0, 6.0], &["KLS2004"]);
         assert_eq!(handle.call((5.0,)).unwrap(), 5.0);
@@ -346,7 +346,7 @@ fn a_closure_may_call_the_engine() {
         check(&engine, "def deep(x) deep(x) + 1; def g(x) nested(x); g(1);", &[], &["KLS3007"]);
         let error = engine.function::<(f64,)>("g").unwrap().call((1.0,)).unwrap_err();
         let source = error.source().unwrap().downcast_ref::<CallError>().unwrap();
-        assert_eq!(source.code(), Code::StackOverflow);
+        assert_eq!(source.code(), DiagnosticCode::StackOverflow);
     }
 }
 

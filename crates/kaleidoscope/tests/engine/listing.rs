@@ -1,7 +1,7 @@
 //! What functions there are, and what becomes of those that are taken away.
 
 use crate::{check, engine};
-use kaleidoscope::{Code, Engine, ErrorKind, FunctionInfo, Mode, Origin};
+use kaleidoscope::{DiagnosticCode, Engine, ErrorKind, FunctionInfo, Mode, Origin};
 
 fn names(functions: &[FunctionInfo]) -> Vec<&str> {
     functions.iter().map(|function| &*function.name).collect()
@@ -45,7 +45,7 @@ fn a_function_that_is_taken_away_is_gone_for_its_callers() {
         let f = engine.function::<(f64,)>("f").unwrap();
         engine.remove("f").unwrap();
         check(&engine, "caller(1); f(1); def later(x) f(x);", &[], &["KLS3001", "KLS2002", "KLS2003"]);
-        assert_eq!(f.call((1.0,)).unwrap_err().code(), Code::UndefinedCalled);
+        assert_eq!(f.call((1.0,)).unwrap_err().code(), DiagnosticCode::UndefinedCalled);
         assert_eq!(engine.remove("f").unwrap_err().kind(), ErrorKind::UnknownFunction);
         assert_eq!(engine.function_info("f"), None);
         check(&engine, "def f(x) x + 10; caller(1); later(1);", &[22.0, 11.0], &[]);

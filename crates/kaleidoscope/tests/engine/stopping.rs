@@ -1,7 +1,7 @@
 //! Evaluations that would not end by themselves, and what is left after them.
 
 use crate::check;
-use kaleidoscope::{Code, Engine, Mode, Output, OutputBuffer};
+use kaleidoscope::{DiagnosticCode, Engine, Mode, Output, OutputBuffer};
 use std::io;
 use std::sync::mpsc;
 use std::thread;
@@ -88,7 +88,7 @@ fn a_request_stops_what_runs_and_nothing_later() {
         interrupter.interrupt();
         let outcome = running.join().unwrap();
         assert!(
-            outcome.diagnostics().any(|diagnostic| diagnostic.code == Code::Interrupted),
+            outcome.diagnostics().any(|diagnostic| diagnostic.code == DiagnosticCode::Interrupted),
             "{:?}",
             outcome.items
         );

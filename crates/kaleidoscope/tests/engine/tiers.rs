@@ -2,7 +2,9 @@
 
 use crate::check;
 use crate::memory::{alone, expect_level, functions};
-use kaleidoscope::{Code, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier};
+use kaleidoscope::{
+    DiagnosticCode, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier,
+};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -113,7 +115,7 @@ fn an_endless_loop_in_better_code_is_stopped() {
         engine.interrupter().interrupt();
         thread::yield_now();
     }
-    assert_eq!(running.join().unwrap().unwrap_err().code(), Code::Interrupted);
+    assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
 }
 
 #[test]
@@ -148,7 +150,7 @@ fn tail_calls_under_way_ask_for_better_code(n_more: usize) {
         engine.interrupter().interrupt();
         thread::yield_now();
     }
-    assert_eq!(running.join().unwrap().unwrap_err().code(), Code::Interrupted);
+    assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
 }
 
 /// Where no better code comes, tail calls look for it as long as they run, and take no stack for that.

@@ -13,7 +13,7 @@ use kaleidoscope_baseline::{Callee, Compiler, Heat, Unit, n_cells};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::{Function, FunctionId, Op};
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::State;
+use kaleidoscope_lang::names::NameState;
 use kaleidoscope_native::{
     CodeAddress, CodeBlock, CodeMemory, HostId, HostPool, HostStub, Runtime, Stub, StubId, StubPool, Trap,
     call, maths,
@@ -129,7 +129,7 @@ impl Machine {
             let mut inside = self.inside();
             let before = inside.program.names.n_functions();
             let was_maths = matches!(item, Item::Definition { id, .. }
-                if id.index() < before && matches!(inside.program.names.state(*id), State::Maths(_)));
+                if id.index() < before && matches!(inside.program.names.state(*id), NameState::Maths(_)));
             Arc::make_mut(&mut inside.program).commit(item);
             was_maths
         };
@@ -140,7 +140,7 @@ impl Machine {
             let is_new = matches!(item, Item::Definition { id: defined, .. } if *defined == id);
             let state = inside.program.names.state(id);
             // Calls of maths functions are compiled as such: what was compiled before knows nothing of the `def`.
-            if is_new || state == State::Replaced || (is_stale && state == State::Defined) {
+            if is_new || state == NameState::Replaced || (is_stale && state == NameState::Defined) {
                 slot.redirect_to_lazy_entry();
             }
         }
@@ -178,7 +178,7 @@ impl Machine {
             assert_eq!(stub.id().index(), id.index());
             let name = &inside.program.names.signature(id).name;
             if let Some(host) = HOST_NAMES.iter().position(|host| **host == **name)
-                && inside.program.names.state(id) == State::Host
+                && inside.program.names.state(id) == NameState::Host
             {
                 // SAFETY: both have one parameter, and the machine keeps the host stub.
                 unsafe { stub.redirect(self.hosts[host].address()) };
@@ -205,7 +205,7 @@ impl Machine {
         });
         let (names, slots) = (&inside.program.names, &inside.slots);
         let callees = |callee: FunctionId| match names.state(callee) {
-            State::Maths(function) => Callee::Maths(function),
+            NameState::Maths(function) => Callee::Maths(function),
             _ => Callee::Slot { address: slots[callee.index()].slot_address() },
         };
         let function = &*self.way.prepare(function);
@@ -270,7 +270,7 @@ unsafe impl Runtime for Machine {
             let inside = self.inside();
             (inside.slots[id.index()].clone(), Arc::clone(&inside.program))
         };
-        if program.names.state(id) != State::Defined {
+        if program.names.state(id) != NameState::Defined {
             return Err(Trap::error(program.failure(id)));
         }
         let function = program.bodies[id.index()].as_ref().expect("it is defined");

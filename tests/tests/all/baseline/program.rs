@@ -7,7 +7,7 @@ use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::{Names, State};
+use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_native::maths;
 
 /// Names, bodies, and what was written.
@@ -114,9 +114,11 @@ impl Environment for Program {
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Failure> {
         match self.names.state(id) {
-            State::Maths(function) => Ok(Callee::Maths(function)),
-            State::Host => Ok(Callee::Host),
-            State::Defined => Ok(Callee::Function(self.bodies[id.index()].clone().expect("it is defined"))),
+            NameState::Maths(function) => Ok(Callee::Maths(function)),
+            NameState::Host => Ok(Callee::Host),
+            NameState::Defined => {
+                Ok(Callee::Function(self.bodies[id.index()].clone().expect("it is defined")))
+            }
             _ => Err(self.failure(id)),
         }
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{CodeKind, InliningPlan};
 use kaleidoscope_ir::{Function, FunctionId, Op};
-use kaleidoscope_lang::names::State;
+use kaleidoscope_lang::names::NameState;
 use kaleidoscope_llvm as llvm;
 use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, lower_hot, pipeline_hot, symbols};
 use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap, maths};
@@ -106,8 +106,10 @@ impl Native {
                 continue;
             }
             let code = match session.names.state(id) {
-                State::Host if &*session.names.signature(id).name == "printd" => printd as *const () as u64,
-                State::Host => putchard as *const () as u64,
+                NameState::Host if &*session.names.signature(id).name == "printd" => {
+                    printd as *const () as u64
+                }
+                NameState::Host => putchard as *const () as u64,
                 _ => {
                     let Some(function) = session.body_of(id) else { continue };
                     waiting.extend(called_by(function));
@@ -168,7 +170,7 @@ impl Native {
         let symbol = symbols::body(&root.name, self.n_bodies);
         let plan = InliningPlan::new(id, Arc::clone(root), LIMITS, |id| session.body_of(id).cloned());
         let callees = |id: FunctionId| match session.names.state(id) {
-            State::Maths(function) => llvm::Callee::Maths(function),
+            NameState::Maths(function) => llvm::Callee::Maths(function),
             _ => llvm::Callee::Slot { address: self.slots[id.index()].as_ptr() as u64 },
         };
         let unit = HotUnit {

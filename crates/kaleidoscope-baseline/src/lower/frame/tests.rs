@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cranelift_codegen::ir;
 use kaleidoscope_ir::Facts;
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::{Names, State};
+use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_lang::reader::Reader;
 
 use crate::lower::{Maths, lower};
@@ -27,7 +27,7 @@ fn lowered(text: &str, heat: Option<Heat>) -> ir::Function {
     }
     let (id, function) = last.expect("the text defines a function");
     let callees = |callee| match names.state(callee) {
-        State::Maths(maths) => Callee::Maths(maths),
+        NameState::Maths(maths) => Callee::Maths(maths),
         _ => Callee::Slot { address: 8 },
     };
     let variables = |_| unreachable!("there are no variables of the host");
