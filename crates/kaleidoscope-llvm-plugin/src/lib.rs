@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "a symbol by which the loader finds the interface")]
 
-use kaleidoscope_orc::Llvm;
+use kaleidoscope_llvm::Llvm;
 use kaleidoscope_plugin::{Interface, interface};
 
 /// What the loader looks for.

@@ -8,16 +8,18 @@
 //! Nothing here runs code, keeps state, or reads files, clocks or the environment. LLVM is never told anything that
 //! would let it change a result: no fast-math flag, no contraction, no name it knows from the C library.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod symbols;
 
 mod arch;
+mod backend;
 mod effort;
 mod hot;
 mod lower;
 mod pipeline;
 
+pub use backend::Llvm;
 pub use effort::{Effort, effort, effort_hot};
 pub use hot::HotUnit;
 pub use kaleidoscope_ir::compile::{CodeKind, Instance, KernelKind, VectorMaths};

@@ -285,7 +285,7 @@ impl Builder {
 /// What is linked into this crate.
 fn linked_backend() -> Option<Arc<dyn Backend>> {
     #[cfg(feature = "llvm")]
-    return Some(Arc::new(kaleidoscope_orc::Llvm));
+    return Some(Arc::new(kaleidoscope_llvm::Llvm));
     #[cfg(not(feature = "llvm"))]
     None
 }

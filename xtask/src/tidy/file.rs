@@ -22,7 +22,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "crates/kaleidoscope-capi/",
     "crates/kaleidoscope-llvm-plugin/",
     "crates/kaleidoscope-ir/src/compile.rs",
-    "crates/kaleidoscope-orc/src/lib.rs",
+    "crates/kaleidoscope-llvm/src/backend.rs",
     "crates/kaleidoscope/src/compile_threads/tests.rs",
     "crates/kaleidoscope/src/jit/install.rs",
     "crates/kaleidoscope/src/raw.rs",

@@ -7,17 +7,15 @@
 //! callers; code refers to slots, maths functions and variables of the host by the addresses it was given, and to nothing else; a tracker
 //! keeps each body, and the session as long as there is a tracker.
 
-#![deny(unsafe_code)]
-
+use crate::{
+    Effort, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, pipeline_rows, symbols,
+};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
     Backend, Callee, Code, CodeGenerator, CodeKind, CompileError, CompileTimes, HotUnit, Listing,
     Optimization, Settings, Unit, Variable, VectorMaths,
 };
 use kaleidoscope_ir::{FunctionId, HostVariable};
-use kaleidoscope_llvm::{
-    Effort, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, pipeline_rows, symbols,
-};
 use llvm_orc::{Address, Compiler, Dylib, FunctionPass, Jit, Object, Passes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -96,7 +94,7 @@ unsafe impl CodeGenerator for Generator {
         let symbol = self.new_symbol(&unit.root);
         let instances = unit.plan.instances();
         let callees = |id| lowered_callee(unit.callee(id));
-        let hot = kaleidoscope_llvm::HotUnit {
+        let hot = crate::HotUnit {
             symbol: &symbol,
             instances: &instances,
             callees: &callees,
@@ -127,12 +125,10 @@ unsafe impl CodeGenerator for Generator {
     ) -> Result<String, CompileError> {
         let symbol = symbols::body(&unit.function.name, unit.version);
         let by_name = |id| match callee(unit, id) {
-            kaleidoscope_llvm::Callee::Slot { .. } => {
-                kaleidoscope_llvm::Callee::SlotSymbol(symbols::slot(&names[&id]))
-            }
+            crate::Callee::Slot { .. } => crate::Callee::SlotSymbol(symbols::slot(&names[&id])),
             maths => maths,
         };
-        let variables = |id| kaleidoscope_llvm::Variable::Symbol(symbols::variable(&unit.variable(id).name));
+        let variables = |id| crate::Variable::Symbol(symbols::variable(&unit.variable(id).name));
         let (compiler, passes) = self.compiler(unit)?;
         let lowering = lowering(unit, &symbol, &by_name, &variables);
         let text = match listing {
@@ -207,24 +203,24 @@ impl Generator {
 fn lowering<'a>(
     unit: &'a Unit,
     symbol: &'a str,
-    callees: &'a dyn Fn(FunctionId) -> kaleidoscope_llvm::Callee,
-    variables: &'a dyn Fn(HostVariable) -> kaleidoscope_llvm::Variable,
-) -> kaleidoscope_llvm::Unit<'a> {
-    kaleidoscope_llvm::Unit { function: &unit.function, symbol, callees, variables }
+    callees: &'a dyn Fn(FunctionId) -> crate::Callee,
+    variables: &'a dyn Fn(HostVariable) -> crate::Variable,
+) -> crate::Unit<'a> {
+    crate::Unit { function: &unit.function, symbol, callees, variables }
 }
 
-fn place(variable: &Variable) -> kaleidoscope_llvm::Variable {
-    kaleidoscope_llvm::Variable::Address(variable.address as u64)
+fn place(variable: &Variable) -> crate::Variable {
+    crate::Variable::Address(variable.address as u64)
 }
 
-fn callee(unit: &Unit, id: FunctionId) -> kaleidoscope_llvm::Callee {
+fn callee(unit: &Unit, id: FunctionId) -> crate::Callee {
     lowered_callee(unit.callee(id))
 }
 
-fn lowered_callee(callee: Callee) -> kaleidoscope_llvm::Callee {
+fn lowered_callee(callee: Callee) -> crate::Callee {
     match callee {
-        Callee::Slot { address } => kaleidoscope_llvm::Callee::Slot { address: address as u64 },
-        Callee::Maths(maths) => kaleidoscope_llvm::Callee::Maths(maths),
+        Callee::Slot { address } => crate::Callee::Slot { address: address as u64 },
+        Callee::Maths(maths) => crate::Callee::Maths(maths),
     }
 }
 
@@ -235,8 +231,8 @@ fn passes(pipeline: &[Pass]) -> Passes {
     )
 }
 
-fn pass_level(optimization: Optimization) -> kaleidoscope_llvm::OptLevel {
-    use kaleidoscope_llvm::OptLevel;
+fn pass_level(optimization: Optimization) -> crate::OptLevel {
+    use crate::OptLevel;
     match optimization {
         Optimization::None => OptLevel::None,
         Optimization::Less => OptLevel::Less,
