@@ -1,11 +1,11 @@
-//! The address of code: a number that says what it is. Owns nothing and promises nothing: whoever jumps does.
+//! The address of machine code, as a type of its own. Owns nothing.
 
 use std::fmt;
 
 /// The address of machine code with the C ABI of doubles.
 ///
-/// A plain number: making one is safe, entering it ([`call`](crate::call()), [`Stub::redirect`](crate::Stub::redirect))
-/// is not.
+/// A plain number: making one is safe. Entering the code is not; see [`call`](crate::call()) and
+/// [`Stub::redirect`](crate::Stub::redirect).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct CodeAddress(usize);

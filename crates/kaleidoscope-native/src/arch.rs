@@ -3,23 +3,23 @@
 //!
 //! What a port must provide, in a folder beside `x86_64`:
 //!
-//! - `PAGE_SIZE`, `N_REGISTERS`, `TRAP_BYTE`: the page size; how many arguments the C ABI passes in
-//!   registers; the filler of unused code memory.
-//! - `STUB_SIZE`, `StubPlace`, `stub`, `host_stub`, `header`, `lazy_part`: the bytes of stubs,
-//!   which jump through a slot or into an entry.
-//! - `Crossing`: the two stacks of an activation, and the control registers on either side.
-//! - `enter`, `Outcome`, `RETURNED`, `LANDED`, `ATTENTION`: enter generated code on a guest stack.
+//! - `PAGE_SIZE`, `N_REGISTER_ARGS`, `TRAP_BYTE`: the page size; how many arguments the C ABI
+//!   passes in registers; the filler of unused code memory.
+//! - `STUB_SIZE`, `StubAddresses`, `stub`, `host_stub`, `lazy_path`, `entry_jump`: the bytes of
+//!   stubs, which jump through a slot or into an entry.
+//! - `StackSwitch`: the two stacks of an activation, and the floating-point modes on either side.
+//! - `enter`, `RETURNED`, `NOT_ENTERED`: enter generated code on a guest stack, and say how it
+//!   ended.
 //! - `lazy_entry_address`, `host_entry_address`, `maths_thunk`: leave the guest stack for the
 //!   runtime, a host function or a maths function.
-//! - `ThreadBlock`, `thread_block`: the thread-local words that assembly and signal handlers read.
-//! - `Context`: the registers of a thread that a signal handler interrupted, and the way to send
-//!   that thread out of generated code.
-//! - `stack_pointer`, `forget_vectors`: the stack pointer; clears vector registers after generated
-//!   code was left from outside.
+//! - `thread_block`: the thread-local words that assembly and signal handlers read.
+//! - `SignalContext`: the registers of a thread that a signal handler interrupted, and the way to
+//!   send that thread out of generated code.
+//! - `stack_pointer`, `clear_upper_vectors`: the stack pointer; clears vector registers after
+//!   generated code was exited from outside.
 //! - `VECTOR_LANES`, `vector_symbol`: the vector function ABI of the C maths library.
 //!
-//! The promises that the assembly keeps are listed in `x86_64/assembly.rs`; signal handlers rely on
-//! them.
+//! The assembly keeps the promises that `x86_64/enter.rs` lists; signal handlers rely on them.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod x86_64;

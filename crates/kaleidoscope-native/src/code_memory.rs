@@ -1,16 +1,17 @@
-//! Memory for finished code: function by function copied in, and function by function given back.
+//! Code memory: finished code is copied in function by function, and freed function by function.
 //!
-//! Code lies in slabs, mappings of a file without a name that can be read and executed and are never writable: new
-//! code goes in by writing to the file. So there is no moment and no address at which code could be changed by a stray
-//! store, and nothing stands still while code is added to a slab whose other functions are running. .NET and
-//! JavaScriptCore map the memory a second time to the same end; a write to the file needs neither that mapping nor its
-//! address.
+//! Code lies in *slabs*: mappings of an anonymous file that are readable and executable, and never
+//! writable. Code is added by writing to the file. So no address is ever writable and executable,
+//! and no protection changes while other functions in the slab run. .NET and JavaScriptCore map
+//! the memory a second time, writable, for the same purpose; a write to the file needs no second
+//! mapping.
 //!
-//! Room that was given back is filled with trapping instructions and used again, a slab that holds nothing goes back to the system.
-//! What the code does, who runs it and when nobody does any more is for others to know. It belongs to no loaded
-//! object, which is where requests to stop can land.
+//! Freed code is overwritten with trapping instructions, and its range is used again. An empty
+//! slab is unmapped. The engine must know when no thread runs the code any more.
+//!
+//! Code memory belongs to no loaded object, so an interrupt can end a call there (`signals.rs`).
 
-mod room;
+mod free_ranges;
 mod slab;
 
 #[cfg(test)]
@@ -24,63 +25,66 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::address::CodeAddress;
 use crate::arch::{PAGE_SIZE, TRAP_BYTE};
 use crate::error::Error;
-use room::Room;
+use free_ranges::FreeRanges;
 use slab::{CodeFile, Slab};
 
-/// The size of a slab in bytes, of which only what is written costs memory: 100,000 functions of 300 bytes take 30
-/// mappings, of the 65,530 that Linux lets a process have. Larger code gets a slab of its own.
+/// The size of a slab in bytes; only written pages cost memory. 100,000 functions of 300 bytes
+/// take 30 mappings, of the 65,530 that Linux lets a process have. Larger code gets a slab of its
+/// own.
 const SLAB: usize = 1 << 20;
 
-/// Memory for code. Clones are handles of the same memory; it goes when they and all its [`CodeBlock`]s are dropped.
+/// Memory for code. Clones share the same memory, which is freed when all clones and
+/// [`CodeBlock`]s are dropped.
 ///
-/// After a fork, what is there stays where it is in both processes, and what either adds is its own. But room that the
-/// parent gives back and uses again changes in the child too: a child that goes on running generated code is safe as
-/// long as the parent frees none of it.
+/// After a fork, both processes have the existing code, and each adds code of its own. But if the
+/// parent frees code and reuses its range, the bytes change in the child too. So a child may run
+/// existing code only as long as the parent does not free it.
 #[derive(Clone, Default)]
 pub struct CodeMemory {
     slabs: Arc<Mutex<Slabs>>,
 }
 
-/// The slabs and what is free in them.
+/// The slabs and their free ranges.
 #[derive(Debug, Default)]
 struct Slabs {
     /// By their first address.
     slabs: BTreeMap<usize, Slab>,
-    room: Room,
-    /// The file that new slabs are parts of; none before the first, and none of another process.
+    free: FreeRanges,
+    /// The file of new slabs. `None` before the first slab, and at the first allocation after a
+    /// fork.
     file: Option<Arc<CodeFile>>,
-    /// The slab that was kept when it held nothing any more. It may hold something again.
+    /// The slab that was kept when it became empty. It may contain code again.
     spare: Option<Range<usize>>,
 }
 
 impl CodeMemory {
-    /// Empty: nothing is asked of the system before the first allocation.
+    /// An empty code memory. Maps nothing before the first allocation.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Copies code to where it can be executed, at a multiple of `align` bytes, a power of two up to the size of a
-    /// page.
+    /// Copies code to executable memory, at a multiple of `align` bytes, which is a power of two
+    /// of at most a page.
     ///
-    /// The code must not depend on where it lies, or only as far as `align` goes.
+    /// The code must not depend on its address beyond that alignment.
     ///
     /// # Errors
-    /// If the system gives no more memory.
+    /// If the system refuses memory.
     ///
     /// # Panics
-    /// If `align` is no power of two, or larger than a page.
+    /// If `align` is not a power of two, or larger than a page.
     pub fn allocate(&self, code: &[u8], align: usize) -> Result<CodeBlock, Error> {
-        assert!(align.is_power_of_two() && align <= PAGE_SIZE, "{align} is no alignment of code");
-        let n_taken = room::rounded(code.len());
+        assert!(align.is_power_of_two() && align <= PAGE_SIZE, "{align} is not an alignment of code");
+        let n_taken = free_ranges::rounded(code.len());
         let mut slabs = self.lock();
         let address = slabs.take(n_taken, align)?;
-        let place = slabs.slab_of(address).place(address);
+        let location = slabs.slab_of(address).location(address);
         drop(slabs);
 
         let mut bytes = Vec::with_capacity(n_taken);
         bytes.extend_from_slice(code);
         bytes.resize(n_taken, TRAP_BYTE);
-        if let Err(error) = place.write(&bytes) {
+        if let Err(error) = location.write(&bytes) {
             self.lock().put(address, n_taken);
             return Err(error);
         }
@@ -88,7 +92,7 @@ impl CodeMemory {
     }
 
     fn lock(&self) -> MutexGuard<'_, Slabs> {
-        // Nothing under the lock leaves the slabs half changed.
+        // No panic under the lock leaves the slabs half changed.
         self.slabs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -101,18 +105,21 @@ impl fmt::Debug for CodeMemory {
 }
 
 impl Slabs {
-    /// Finds room for `n_bytes`, a multiple of the unit.
+    /// Takes a free range of `n_bytes`, a multiple of the unit. Maps a slab if there is none.
     fn take(&mut self, n_bytes: usize, align: usize) -> Result<usize, Error> {
         if self.file.as_ref().is_some_and(|file| !file.is_of_this_process()) {
-            // What is free there is the parent's.
+            // The free ranges of inherited slabs belong to the parent.
             (self.file, self.spare) = (None, None);
-            self.room = Room::default();
+            self.free = FreeRanges::default();
         }
-        if let Some(address) = self.room.take(n_bytes, align) {
+        if let Some(address) = self.free.take(n_bytes, align) {
             return Ok(address);
         }
         self.grow(n_bytes + align)?;
-        Ok(self.room.take(n_bytes, align).expect("a slab has room for what it is made for"))
+        Ok(self
+            .free
+            .take(n_bytes, align)
+            .expect("a new slab is large enough for the code that it was mapped for"))
     }
 
     #[cold]
@@ -124,28 +131,28 @@ impl Slabs {
         self.file = Some(Arc::clone(&file));
         let slab = Slab::map(file, n_bytes.next_multiple_of(PAGE_SIZE).max(SLAB))?;
         let range = slab.range();
-        self.room.put(range.start, range.len(), range.clone());
+        self.free.put(range.start, range.len(), range.clone());
         self.slabs.insert(range.start, slab);
         Ok(())
     }
 
-    /// The slab in which code lies.
+    /// The slab that contains an address.
     fn slab_of(&self, address: usize) -> &Slab {
         let (_, slab) = self.slabs.range(..=address).next_back().expect("code lies in a slab");
         slab
     }
 
-    /// Takes back what [`take`](Self::take) gave. One slab that holds nothing is kept, so that a function which comes
-    /// and goes does not map and unmap one each time.
+    /// Frees a range that [`take`](Self::take) returned. One empty slab is kept: otherwise a
+    /// function that is compiled and freed repeatedly would map and unmap a slab each time.
     fn put(&mut self, address: usize, n_bytes: usize) {
         let slab = self.slab_of(address).range();
-        self.room.put(address, n_bytes, slab.clone());
-        if !self.room.is_all_of(&slab) {
+        self.free.put(address, n_bytes, slab.clone());
+        if !self.free.is_all_of(&slab) {
             return;
         }
-        let has_other = self.spare.as_ref().is_some_and(|spare| *spare != slab && self.room.is_all_of(spare));
+        let has_other = self.spare.as_ref().is_some_and(|spare| *spare != slab && self.free.is_all_of(spare));
         if has_other || slab.len() > SLAB {
-            self.room.remove(&slab);
+            self.free.remove(&slab);
             self.slabs.remove(&slab.start);
         } else {
             self.spare = Some(slab);
@@ -153,9 +160,9 @@ impl Slabs {
     }
 }
 
-/// Code that can be executed, until this is dropped: then its room is used again.
+/// A block of executable code. Dropping the block frees its memory for other code.
 ///
-/// Whoever jumps there promises that it is not dropped meanwhile.
+/// A caller of the code must ensure that the block is not dropped meanwhile.
 pub struct CodeBlock {
     memory: CodeMemory,
     address: usize,
@@ -163,12 +170,12 @@ pub struct CodeBlock {
 }
 
 impl CodeBlock {
-    /// Where the code starts.
+    /// The address of the code.
     pub fn address(&self) -> CodeAddress {
         CodeAddress::new(self.address)
     }
 
-    /// The length of the code in bytes.
+    /// The size of the code in bytes.
     pub fn n_bytes(&self) -> usize {
         self.n_bytes
     }
@@ -176,11 +183,11 @@ impl CodeBlock {
 
 impl Drop for CodeBlock {
     fn drop(&mut self) {
-        let n_taken = room::rounded(self.n_bytes);
-        let place = self.memory.lock().slab_of(self.address).place(self.address);
-        if place.file().is_of_this_process() {
-            // Before anybody else can be given the room.
-            place.fill(n_taken, TRAP_BYTE);
+        let n_taken = free_ranges::rounded(self.n_bytes);
+        let location = self.memory.lock().slab_of(self.address).location(self.address);
+        if location.file().is_of_this_process() {
+            // Overwritten before the range can be allocated again.
+            location.fill(n_taken, TRAP_BYTE);
             self.memory.lock().put(self.address, n_taken);
         }
     }

@@ -1,12 +1,13 @@
-//! Deadlines of calls: one thread for all of them, which sleeps until the earliest that it knows of.
+//! Deadlines of guarded calls: one thread enforces all of them, and sleeps until the earliest.
 //!
-//! A call writes its deadline into its level and goes on; it wakes the thread only if that sleeps for longer. Calls with
-//! the same limit of time, one after the other, never do: the thread sleeps until the deadline of the first of them has
-//! come, and finds then what is next. Calls without a deadline have nothing to do with it.
+//! A call writes its deadline to its nesting level and continues. It wakes the deadline thread
+//! only if that thread sleeps for longer. Calls in sequence with the same time limit never wake
+//! it: the thread sleeps until the deadline of the first of them, and then looks for the next
+//! deadline. Calls without a deadline cost nothing here.
 //!
-//! None is overlooked: a call writes its deadline and then reads `wakes_at`; the thread sets that to "never", and then
-//! reads the deadlines. One of the two sees what the other has written, because these four are in the order of all
-//! threads.
+//! No deadline is missed. A call writes its deadline and then reads `wakes_at`; the thread sets
+//! `wakes_at` to [`NEVER`] and then reads the deadlines. These four accesses are sequentially
+//! consistent, so one of the two sees what the other has written.
 
 use std::num::NonZeroU64;
 use std::ptr::null_mut;
@@ -16,112 +17,117 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::stop::{InterruptHandle, Level, levels};
+use crate::interrupt::{InterruptHandle, NestingLevel, active_levels};
 
-/// In place of a time: it sleeps until it is woken.
+/// In place of a time: the thread sleeps until it is woken.
 const NEVER: u64 = u64::MAX;
 
-/// The thread that watches.
+/// The thread that enforces deadlines.
 #[derive(Debug)]
-struct Watch {
+struct DeadlineThread {
     wakes_at: AtomicU64,
-    /// Whether it is to look again at once.
-    is_called: Mutex<bool>,
-    call: Condvar,
+    /// Whether the thread must read the deadlines again at once.
+    is_woken: Mutex<bool>,
+    condvar: Condvar,
 }
 
-/// None before the first deadline, and again in a forked child, which has no such thread. Never freed.
-static WATCH: AtomicPtr<Watch> = AtomicPtr::new(null_mut());
+/// Null before the first deadline, and in a forked child, which has no such thread. Never freed.
+static DEADLINE_THREAD: AtomicPtr<DeadlineThread> = AtomicPtr::new(null_mut());
 
-/// Sees to it that the call that has `level` ends at `deadline`.
-pub(crate) fn watch(
-    level: &'static Level,
-    evaluation: InterruptHandle,
+/// Registers the deadline of the call on `level`. The call ends when the deadline passes.
+pub(crate) fn register(
+    level: &'static NestingLevel,
+    handle: InterruptHandle,
     deadline: Instant,
 ) -> Result<(), Error> {
     let at = nanoseconds(deadline);
     if at <= nanoseconds(Instant::now()) {
-        evaluation.expire();
+        handle.expire();
         return Ok(());
     }
     level.set_deadline(NonZeroU64::new(at).unwrap_or(NonZeroU64::MIN));
-    let watch = match known() {
-        Some(watch) => watch,
+    let thread = match started() {
+        Some(thread) => thread,
         None => start()?,
     };
-    if at < watch.wakes_at.load(Ordering::SeqCst) {
-        watch.wake();
+    if at < thread.wakes_at.load(Ordering::SeqCst) {
+        thread.wake();
     }
     Ok(())
 }
 
-/// In a child process there is no thread that watches.
+/// Forgets the deadline thread in a forked child, where it does not exist.
 pub(crate) fn after_fork() {
-    WATCH.store(null_mut(), Ordering::Relaxed);
+    DEADLINE_THREAD.store(null_mut(), Ordering::Relaxed);
 }
 
-/// On the clock of deadlines, which starts when it is first read.
+/// The time in nanoseconds since this clock was first read.
 fn nanoseconds(time: Instant) -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let start = *START.get_or_init(Instant::now);
     u64::try_from(time.saturating_duration_since(start).as_nanos()).unwrap_or(NEVER - 1).min(NEVER - 1)
 }
 
-fn known() -> Option<&'static Watch> {
+fn started() -> Option<&'static DeadlineThread> {
     // SAFETY: only `start` puts a pointer there, and what it points to is never freed.
-    unsafe { WATCH.load(Ordering::Acquire).as_ref() }
+    unsafe { DEADLINE_THREAD.load(Ordering::Acquire).as_ref() }
 }
 
 #[cold]
-fn start() -> Result<&'static Watch, Error> {
-    // A deadline is waiting to be seen.
-    let watch = Watch { wakes_at: AtomicU64::new(NEVER), is_called: Mutex::new(true), call: Condvar::new() };
-    let watch = Box::into_raw(Box::new(watch));
-    if WATCH.compare_exchange(null_mut(), watch, Ordering::AcqRel, Ordering::Acquire).is_err() {
-        // Another thread was quicker.
-        // SAFETY: made above, and seen by nobody else.
-        drop(unsafe { Box::from_raw(watch) });
-        return Ok(known().expect("it is never taken away but in a child with one thread"));
+fn start() -> Result<&'static DeadlineThread, Error> {
+    // `is_woken` starts as true: a deadline is registered already.
+    let thread = DeadlineThread {
+        wakes_at: AtomicU64::new(NEVER),
+        is_woken: Mutex::new(true),
+        condvar: Condvar::new(),
+    };
+    let thread = Box::into_raw(Box::new(thread));
+    if DEADLINE_THREAD.compare_exchange(null_mut(), thread, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        // Another caller was faster.
+        // SAFETY: made above, and no other thread has seen it.
+        drop(unsafe { Box::from_raw(thread) });
+        return Ok(started().expect("only a forked child, which has one thread, resets the pointer"));
     }
-    // SAFETY: it is never freed from now on.
-    let watch: &'static Watch = unsafe { &*watch };
+    // SAFETY: from now on it is never freed.
+    let thread: &'static DeadlineThread = unsafe { &*thread };
     let name = "kaleidoscope-deadlines".to_owned();
-    match thread::Builder::new().name(name).spawn(|| watch.run()) {
-        Ok(_) => Ok(watch),
+    match thread::Builder::new().name(name).spawn(|| thread.run()) {
+        Ok(_) => Ok(thread),
         Err(error) => {
-            // Whoever has seen it meanwhile has no deadline; the system has run out of threads.
-            WATCH.store(null_mut(), Ordering::Release);
-            Err(Error::watch(&error))
+            // A caller that has seen the pointer meanwhile loses its deadline; the system is out
+            // of threads.
+            DEADLINE_THREAD.store(null_mut(), Ordering::Release);
+            Err(Error::deadline_thread(&error))
         }
     }
 }
 
-impl Watch {
+impl DeadlineThread {
     #[cold]
     fn wake(&self) {
-        *self.is_called.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.call.notify_one();
+        *self.is_woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.condvar.notify_one();
     }
 
     fn run(&self) -> ! {
-        leave_signals_to_others();
-        let mut is_called = self.is_called.lock().unwrap_or_else(PoisonError::into_inner);
+        block_all_signals();
+        let mut is_woken = self.is_woken.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            *is_called = false;
+            *is_woken = false;
             self.wakes_at.store(NEVER, Ordering::SeqCst);
             let next = expire(nanoseconds(Instant::now()));
             self.wakes_at.store(next, Ordering::SeqCst);
-            // A call that has read "never" meanwhile waits for the lock, to say so.
+            // A call that has read `NEVER` meanwhile waits for the lock, to wake this thread.
             let sleep = Duration::from_nanos(next.saturating_sub(nanoseconds(Instant::now())));
             if next == NEVER {
-                is_called = self
-                    .call
-                    .wait_while(is_called, |is_called| !*is_called)
+                is_woken = self
+                    .condvar
+                    .wait_while(is_woken, |is_woken| !*is_woken)
                     .unwrap_or_else(PoisonError::into_inner);
             } else {
-                is_called = self
-                    .call
-                    .wait_timeout_while(is_called, sleep, |is_called| !*is_called)
+                is_woken = self
+                    .condvar
+                    .wait_timeout_while(is_woken, sleep, |is_woken| !*is_woken)
                     .unwrap_or_else(PoisonError::into_inner)
                     .0;
             }
@@ -129,21 +135,21 @@ impl Watch {
     }
 }
 
-/// Stops the calls whose time is up, and returns the earliest deadline of the others.
+/// Interrupts the calls whose deadline passed, and returns the earliest deadline of the others.
 fn expire(now: u64) -> u64 {
     let mut next = NEVER;
-    for (deadline, evaluation) in levels().filter_map(Level::deadline) {
+    for (deadline, handle) in active_levels().filter_map(NestingLevel::deadline) {
         if deadline > now {
             next = next.min(deadline);
         } else {
-            evaluation.expire();
+            handle.expire();
         }
     }
     next
 }
 
-/// Signals to the process are for the program's own threads.
-fn leave_signals_to_others() {
+/// Leaves signals that are sent to the process to the program's own threads.
+fn block_all_signals() {
     let mut all = std::mem::MaybeUninit::uninit();
     // SAFETY: fills a set of signals.
     unsafe { libc::sigfillset(all.as_mut_ptr()) };

@@ -1,61 +1,61 @@
-//! What can go wrong when stubs are made, code is stored and calls are prepared: the system gives no memory or no thread,
-//! or the ids are used up.
+//! Errors when stubs are allocated, code is stored, or a guarded call is prepared: the system
+//! refused memory or a thread, or the ids are used up.
 
 use std::fmt;
 
 use rustix::io::Errno;
 
-/// An error of a pool, of a memory for code, or of the preparations for a call.
+/// An error of a stub pool, of code memory, or of the preparation of a guarded call.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     source: Option<Errno>,
 }
 
-/// The sort of an [`Error`].
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The system refused to map memory.
+    /// The system refused to map memory for stubs.
     StubMemory,
-    /// The system refused to make filled pages executable.
+    /// The system refused to make pages of stubs executable.
     StubProtection,
-    /// All 2³² ids of a pool are used.
+    /// All 2³² stub ids of a pool are used.
     StubIds,
-    /// The system gave no memory for code.
+    /// The system refused memory for code.
     CodeMemory,
     /// The system refused to map a guest stack.
     GuestStack,
-    /// The system refused an alternate stack for handlers of signals.
+    /// The system refused an alternate stack for signal handlers.
     SignalStack,
-    /// The system refused a thread that watches over deadlines.
+    /// The system refused the thread that enforces deadlines.
     DeadlineThread,
-    /// The thread that calls is ending, and has taken down what it needs for that.
+    /// The calling thread is ending: its thread-local values are already destroyed.
     ThreadEnding,
 }
 
 impl Error {
-    pub(crate) fn map(source: Errno) -> Self {
+    pub(crate) fn stub_memory(source: Errno) -> Self {
         Self { kind: ErrorKind::StubMemory, source: Some(source) }
     }
 
-    pub(crate) fn protect(source: Errno) -> Self {
+    pub(crate) fn stub_protection(source: Errno) -> Self {
         Self { kind: ErrorKind::StubProtection, source: Some(source) }
     }
 
-    pub(crate) fn full() -> Self {
+    pub(crate) fn stub_ids() -> Self {
         Self { kind: ErrorKind::StubIds, source: None }
     }
 
-    pub(crate) fn code(source: Errno) -> Self {
+    pub(crate) fn code_memory(source: Errno) -> Self {
         Self { kind: ErrorKind::CodeMemory, source: Some(source) }
     }
 
-    pub(crate) fn code_file(source: &std::io::Error) -> Self {
+    pub(crate) fn code_memory_file(source: &std::io::Error) -> Self {
         Self { kind: ErrorKind::CodeMemory, source: Errno::from_io_error(source) }
     }
 
-    pub(crate) fn stack(source: Errno) -> Self {
+    pub(crate) fn guest_stack(source: Errno) -> Self {
         Self { kind: ErrorKind::GuestStack, source: Some(source) }
     }
 
@@ -63,15 +63,15 @@ impl Error {
         Self { kind: ErrorKind::SignalStack, source: Some(source) }
     }
 
-    pub(crate) fn watch(source: &std::io::Error) -> Self {
+    pub(crate) fn deadline_thread(source: &std::io::Error) -> Self {
         Self { kind: ErrorKind::DeadlineThread, source: Errno::from_io_error(source) }
     }
 
-    pub(crate) fn thread_ends() -> Self {
+    pub(crate) fn thread_ending() -> Self {
         Self { kind: ErrorKind::ThreadEnding, source: None }
     }
 
-    /// The sort of error.
+    /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -80,14 +80,14 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            ErrorKind::StubMemory => "cannot map memory for a pool of stubs",
-            ErrorKind::StubProtection => "cannot make a pool of stubs executable",
-            ErrorKind::StubIds => "a pool of stubs has used all its ids",
-            ErrorKind::CodeMemory => "cannot get memory for code",
+            ErrorKind::StubMemory => "cannot map memory for stubs",
+            ErrorKind::StubProtection => "cannot make stubs executable",
+            ErrorKind::StubIds => "all stub ids of a pool are used",
+            ErrorKind::CodeMemory => "cannot allocate memory for code",
             ErrorKind::GuestStack => "cannot map a stack for generated code",
-            ErrorKind::SignalStack => "cannot set up an alternate stack for handlers of signals",
-            ErrorKind::DeadlineThread => "cannot start the thread that watches over deadlines",
-            ErrorKind::ThreadEnding => "a thread that is ending makes no guarded calls",
+            ErrorKind::SignalStack => "cannot set up an alternate stack for signal handlers",
+            ErrorKind::DeadlineThread => "cannot start the thread that enforces deadlines",
+            ErrorKind::ThreadEnding => "a thread that is ending cannot make guarded calls",
         })
     }
 }

@@ -1,9 +1,10 @@
-//! The end of the process, when other threads are not to be waited for.
+//! Exit of the process without waiting for other threads.
 
-/// Ends the process at once with this exit code. Nothing is flushed, and neither destructors nor handlers run, which is the
-/// difference from [`std::process::exit`]: what a library takes down at the end, as LLVM does, another thread may be in the midst
-/// of using.
+/// Ends the process at once with this exit code.
+///
+/// Unlike [`std::process::exit`], flushes nothing and runs neither destructors nor exit handlers.
+/// Exit handlers of a library such as LLVM free what another thread may still be using.
 pub fn exit_at_once(code: u8) -> ! {
-    // SAFETY: any code will do, and nobody is left who could miss what is not done.
+    // SAFETY: `_exit` accepts any code, and no code of this process runs afterwards.
     unsafe { libc::_exit(code.into()) }
 }

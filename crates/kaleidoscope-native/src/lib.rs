@@ -1,17 +1,31 @@
-//! The machine under a lazy JIT: slots, stubs, the lazy entry, guarded calls, memory for code.
+//! The machine layer of a lazy JIT: dispatch stubs and slots, the lazy entry, guarded calls, code
+//! memory.
 //!
-//! Every function of a program is reached through one *slot*, a pointer at an address that never changes, and has one
-//! *stub*, 16 bytes of code that jump through the slot. A slot without code leads through its stub into the *lazy
-//! entry*, which asks the [`Runtime`] for code and goes on as if the code had been there all along. All functions have
-//! the C ABI of doubles: any number of `double` parameters, a `double` back.
+//! This crate knows no language and no code generator: it receives addresses of finished code. It
+//! does not compile, decide or keep statistics. All functions have the C ABI of doubles: any
+//! number of `double` parameters, and a `double` result.
 //!
-//! This crate knows no language and no code generator: it is given addresses of finished code. Memory is never
-//! writable and executable at once. Nothing here compiles, decides or keeps statistics.
+//! # Calls between generated functions
 //!
-//! Generated code runs on a stack of its own, entered by [`call`](call()) or, for many calls, by [`enter`]. It may use up
-//! that stack or loop for ever: the call ends with a [`Trap`], the thread and the process go on. For that the first
-//! guarded call installs handlers of SIGSEGV, SIGBUS and SIGURG, which hand on what is not for them. The runtime, C's
-//! maths functions and handlers run on the host's stacks.
+//! Each function has one *slot*, a pointer at an address that never changes, and one *stub*, 16
+//! bytes of code that jump through the slot. A slot without code leads to the *lazy entry*, which
+//! requests code from the [`Runtime`] and continues in it. Redirecting a slot changes what all
+//! callers run from their next call on. Read [`StubPool`], then `arch/x86_64/lazy_entry.rs`.
+//!
+//! # Guarded calls
+//!
+//! Rust enters generated code by a *guarded call*: [`call`](call()), or [`enter`] for many calls.
+//! The code runs on a *guest stack*. It may overflow that stack or loop without end: the call ends
+//! with a [`Trap`], and the thread and the process continue. The runtime, maths functions and
+//! signal handlers run on the *host stack*. The first guarded call installs handlers of SIGSEGV,
+//! SIGBUS and SIGURG, which pass on signals that do not concern this crate. Read
+//! `guarded_call.rs`, then `signals.rs`.
+//!
+//! # Code memory
+//!
+//! [`CodeMemory`] stores finished code. No memory is ever writable and executable at once.
+//!
+//! # Example
 //!
 //! ```
 //! use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, StubPool, Trap, call};
@@ -20,15 +34,15 @@
 //!     x / 2.0
 //! }
 //!
-//! /// Has the same code for every stub.
+//! /// A runtime with the same code for every stub.
 //! struct AlwaysHalf<'a>(&'a StubPool);
 //!
-//! // SAFETY: every stub of the example is called with one argument, which is what `half` takes; `half` is never freed.
+//! // SAFETY: every stub here is called with one argument, as `half` takes it; `half` is never freed.
 //! unsafe impl Runtime for AlwaysHalf<'_> {
 //!     fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap> {
 //!         let code = CodeAddress::new(half as *const () as usize);
 //!         let stub = self.0.get(stub).ok_or_else(|| Trap::error("no such stub"))?;
-//!         // SAFETY: as for the implementation as a whole.
+//!         // SAFETY: as for the implementation.
 //!         unsafe { stub.redirect(code) };
 //!         Ok(code)
 //!     }
@@ -39,44 +53,49 @@
 //!
 //! let stubs = StubPool::new();
 //! let stub = stubs.allocate()?;
-//! // SAFETY: the stub takes one argument, and lives longer than the call.
+//! // SAFETY: the stub takes one argument, and outlives the call.
 //! let value = unsafe { call(&AlwaysHalf(&stubs), stub.address(), &[84.0]) };
 //! assert_eq!(value.ok(), Some(42.0));
 //! # Ok::<(), kaleidoscope_native::Error>(())
 //! ```
 
-#![allow(unsafe_code, reason = "this crate is the fence around machine code")]
+#![allow(unsafe_code, reason = "this crate is the boundary to machine code")]
+
+mod guarded_call;
+
+mod activation;
+mod deadline;
+mod guest_stack;
+mod interrupt;
+mod limits;
+mod signal_stack;
+mod signals;
+mod stack_trace;
+mod thread;
+mod trap;
+mod upcall;
+
+mod host_stub;
+mod stub;
+mod stub_memory;
+mod stub_pages;
+
+mod code_memory;
 
 mod address;
 mod arch;
-mod call;
-mod code_memory;
-mod deadline;
-mod entry;
 mod error;
 mod exit;
-mod host;
-mod limits;
 pub mod maths;
-mod pages;
-mod pool;
-mod signal_stack;
-mod signals;
-mod stack;
-mod stop;
-mod stub;
-mod thread;
-mod trace;
-mod trap;
 
 pub use address::CodeAddress;
-pub use call::{GuardedScope, Runtime, call, call_within, enter, in_guarded_call};
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use error::{Error, ErrorKind};
 pub use exit::exit_at_once;
-pub use host::{HostId, HostPool, HostStub};
+pub use guarded_call::{GuardedScope, Runtime, call, call_within, enter, in_guarded_call};
+pub use host_stub::{HostId, HostPool, HostStub};
+pub use interrupt::{InterruptHandle, Interrupter};
 pub use limits::Limits;
-pub use stop::{InterruptHandle, Interrupter};
+pub use stack_trace::StackTrace;
 pub use stub::{Stub, StubId, StubPool};
-pub use trace::StackTrace;
 pub use trap::Trap;

@@ -1,10 +1,11 @@
-//! What a call may use, and who may stop it. A plain value: checked and obeyed elsewhere.
+//! Limits of guarded calls: stack size, deadline, interrupter. A plain value; other modules
+//! enforce it.
 
 use std::time::Instant;
 
-use crate::stop::Interrupter;
+use crate::interrupt::Interrupter;
 
-/// What the calls made under it may use, and who may stop them.
+/// What a guarded call may use, and who may interrupt it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub(crate) stack_bytes: usize,
@@ -13,30 +14,32 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// A stack of 256 MiB, no deadline, nobody to interrupt.
+    /// A guest stack of 256 MiB, no deadline, no interrupter.
     pub const fn new() -> Self {
         Self { stack_bytes: 256 << 20, deadline: None, interrupter: None }
     }
 
-    /// The size of the guest stack in bytes, rounded up to whole pages and at least 64 KiB.
+    /// Sets the size of the guest stack in bytes, rounded up to whole pages and at least 64 KiB.
     ///
-    /// It is address space: only what is touched costs memory, and what a deep recursion has touched is given back when
-    /// the outermost call ends. A thread keeps a few stacks for its later calls. A call inside another continues on a
-    /// stack of the same size below the other's frames, if there is one.
+    /// The size is address space: only touched pages cost memory, and the pages that a deep
+    /// recursion touched are released when the outermost call ends. A thread keeps a few stacks
+    /// for later calls. A nested call uses the stack of an outer call of the same size, below the
+    /// outer call's frames.
     #[must_use]
     pub const fn stack_bytes(mut self, n_bytes: usize) -> Self {
         self.stack_bytes = n_bytes;
         self
     }
 
-    /// Calls end with [`Trap::DeadlinePassed`](crate::Trap::DeadlinePassed) at this time.
+    /// Sets the time at which calls end with [`Trap::DeadlinePassed`](crate::Trap::DeadlinePassed).
     #[must_use]
     pub const fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Calls can be stopped by this interrupter.
+    /// Sets the interrupter that can end calls with
+    /// [`Trap::Interrupted`](crate::Trap::Interrupted).
     #[must_use]
     pub const fn interrupter(mut self, interrupter: Interrupter) -> Self {
         self.interrupter = Some(interrupter);

@@ -1,11 +1,14 @@
-//! The functions of C's maths library, as the C library of this system has them.
+//! The C maths library: the functions of this system's libm, by name and by address.
 //!
-//! Generated code calls them by address, an interpreter through the table: both get the same bits. The address for
-//! generated code is that of a thunk, which changes to the host's stack: how much of a stack they need is nobody's
-//! promise. Nothing else will
-//! do: `f64::min` treats zeros and NaNs otherwise than C's `fmin`, others are approximated otherwise, and to link with a
-//! C function by name is not enough: Rust's `compiler_builtins` comes first in the link line and brings a `cbrt`, `fmin`,
-//! `floor` and more of its own. So each is looked up in the library itself, when it is first asked for.
+//! Generated code calls them by address, an interpreter through the table, and both get the same
+//! bits. Rust's own functions would not do: `f64::min` treats zeros and NaNs differently from C's
+//! `fmin`, and other functions are approximated differently. Linking with a C function by name
+//! would not do either: Rust's `compiler_builtins` comes first in the link line and has its own
+//! `cbrt`, `fmin`, `floor` and more. So each function is looked up in the library itself at its
+//! first use.
+//!
+//! The address for generated code is that of a thunk that switches to the host stack, because libm
+//! does not say how much stack its functions need.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::OnceLock;
@@ -17,8 +20,8 @@ use crate::arch;
 /// A function of the C maths library.
 ///
 /// Promises:
-/// 1. The word of `TARGETS` with its `number` is 0 or the address of the function of this name in C's maths library,
-///    which is never unloaded.
+/// 1. The word of `TARGETS` with its `number` is 0 or the address of the function of this name in
+///    C's maths library, which is never unloaded.
 /// 2. That function takes `arity` doubles, 1 or 2, and returns a double.
 /// 3. `thunk` is the thunk of the same number.
 #[derive(Debug)]
@@ -32,11 +35,11 @@ pub struct MathsEntry {
 /// How many functions there are.
 const N: usize = 36;
 
-/// The addresses of the C functions as far as they have been looked up, by number.
+/// The addresses of the C functions by number; 0 for a function that was not looked up yet.
 pub(crate) static TARGETS: [AtomicUsize; N] = [const { AtomicUsize::new(0) }; N];
 
 impl MathsEntry {
-    /// Its name in C.
+    /// The name in C.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -48,31 +51,34 @@ impl MathsEntry {
 
     /// The address of the C function, valid as long as the process.
     ///
-    /// Not for generated code that is entered by a guarded call: see [`guest_address`](Self::guest_address).
+    /// Not for generated code in a guarded call: see [`guest_address`](Self::guest_address).
     ///
     /// # Panics
-    /// If the system's C library lacks its maths part, `libm.so.6`.
+    /// If the C maths library, `libm.so.6`, cannot be loaded or lacks the function.
     pub fn address(&self) -> CodeAddress {
         let known = TARGETS[self.number].load(Ordering::Relaxed);
         CodeAddress::new(if known == 0 { self.look_up() } else { known })
     }
 
-    /// The address by which generated code calls the function: with the same ABI and the same bits, on the host's stack
-    /// in a guarded call, on the caller's otherwise. Valid as long as this crate is loaded.
+    /// The address by which generated code calls the function: same ABI, same bits. In a guarded
+    /// call the function runs on the host stack, otherwise on the caller's. Valid as long as this
+    /// crate is loaded.
     ///
     /// # Panics
     /// As [`address`](Self::address).
     pub fn guest_address(&self) -> CodeAddress {
-        // The thunk jumps by the table.
+        // The thunk jumps through the table, which this look-up fills.
         self.address();
         CodeAddress::new(self.thunk as usize)
     }
 
-    /// The address of the function of C's vector maths library that computes `lanes` values at once.
-    /// `lanes` is one of [`VECTOR_LANES`]. The address stays valid as long as the process lives.
+    /// The address of the function of C's vector maths library that computes `lanes` values at
+    /// once. `lanes` is one of [`VECTOR_LANES`]. The address stays valid as long as the process
+    /// lives.
     ///
-    /// The function has the vector function ABI of this machine: it takes a vector for each parameter and
-    /// returns one. Its results are within 4 units in the last place of the exact ones.
+    /// The function has the vector function ABI of this machine: it takes a vector for each
+    /// parameter and returns one. Its results are within 4 units in the last place of the exact
+    /// ones.
     ///
     /// Returns `None` if the library has no such function, or the processor cannot run it.
     pub fn vector_address(&self, lanes: u32) -> Option<CodeAddress> {
@@ -93,10 +99,10 @@ impl MathsEntry {
         function
     }
 
-    /// Its value.
+    /// Calls the function.
     ///
     /// # Panics
-    /// If `args` are not as many as the function has parameters.
+    /// If the number of `args` differs from the function's arity.
     pub fn call(&self, args: &[f64]) -> f64 {
         assert_eq!(args.len(), self.arity as usize, "`{}` is called with its own arity", self.name);
         let function = self.address().get() as *const ();
@@ -113,7 +119,7 @@ impl MathsEntry {
     }
 }
 
-/// The function of this name, if it belongs to those that programs may call.
+/// The function with this name, if programs may call it.
 pub fn find(name: &str) -> Option<&'static MathsEntry> {
     ALL.iter().find(|entry| entry.name == name)
 }
@@ -177,23 +183,24 @@ unsafe extern "C" {
 /// How many values the functions of C's vector maths library take at once.
 pub const VECTOR_LANES: &[u32] = arch::VECTOR_LANES;
 
-/// The handle of C's vector maths library, which is opened once and never closed; none if it cannot be loaded.
+/// The handle of C's vector maths library, opened once and never closed. `None` if it cannot be
+/// loaded.
 fn libmvec() -> Option<*mut c_void> {
     static LIBMVEC: OnceLock<usize> = OnceLock::new();
     let handle = *LIBMVEC.get_or_init(|| {
-        // SAFETY: the name ends with a zero, and the library's initialisers ask for nothing.
+        // SAFETY: the name ends with a zero, and the library's initializers have no requirements.
         unsafe { dlopen(c"libmvec.so.1".as_ptr(), RTLD_NOW) }.expose_provenance()
     });
     (handle != 0).then(|| std::ptr::with_exposed_provenance_mut(handle))
 }
 
-/// The handle of C's maths library, which is opened once and never closed.
+/// The handle of the C maths library, opened once and never closed.
 fn libm() -> *mut c_void {
     static LIBM: OnceLock<usize> = OnceLock::new();
     let handle = *LIBM.get_or_init(|| {
-        // SAFETY: the name ends with a zero, and the library's initialisers ask for nothing.
+        // SAFETY: the name ends with a zero, and the library's initializers have no requirements.
         let handle = unsafe { dlopen(c"libm.so.6".as_ptr(), RTLD_NOW) };
-        assert!(!handle.is_null(), "the C library's maths part, libm.so.6, cannot be loaded");
+        assert!(!handle.is_null(), "the C maths library, libm.so.6, cannot be loaded");
         handle.expose_provenance()
     });
     std::ptr::with_exposed_provenance_mut(handle)

@@ -1,113 +1,131 @@
-//! The handlers of signals: stack overflow, requests to stop, and whoever handled these signals before.
+//! Signal handlers: how a guarded call is ended from outside, when its stack overflows or an
+//! interrupt arrives.
 //!
-//! Three signals are handled from the first guarded call of the process on, for good:
-//! - SIGSEGV and SIGBUS: a fault in the guard of the guest stack that this thread is on ends the call.
-//! - SIGURG tells a thread that it may have to stop. As Go found for its scheduler (runtime/signal_unix.go, `sigPreempt`):
-//!   nobody relies on it, it is ignored by default, debuggers let it pass, and a needless one does no harm.
+//! Generated code contains no checks for stack overflow or interrupts; such checks would slow down
+//! every call and loop. Instead the kernel interrupts the thread, and a handler decides:
 //!
-//! A thread that makes guarded calls has them unblocked from its first one on.
+//! - SIGSEGV and SIGBUS: generated code touched the guard below its guest stack. The handler ends
+//!   the call with a stack overflow. Any other fault belongs to somebody else.
+//! - SIGURG: another thread interrupted a call of this thread, or its deadline passed
+//!   (`interrupt.rs`). The handler ends the call if generated code is running. Otherwise it sets
+//!   `interrupt_pending`, which the assembly checks before generated code continues. Go's
+//!   scheduler uses SIGURG in the same way (runtime/signal_unix.go, `sigPreempt`): programs do not
+//!   rely on it, the default action ignores it, debuggers pass it on, and a spurious one is
+//!   harmless.
 //!
-//! Everything else is handed on to the handler that was there before, or to the default action, as if this crate were
-//! not there. A handler that is installed later and hands on what is not for it works as well.
+//! To end a call, a handler changes the program counter in the context that the kernel saved. When
+//! the handler returns, the thread continues in `exit_guest` (`arch/x86_64/enter.rs`) instead of
+//! where it was.
 //!
-//! When may a thread be sent away from where it is? While `guest` is set and the stack pointer lies in the guest stack,
-//! only frames that may be skipped can be above the landing (the promises of [`arch`](crate::arch)): generated code, stubs,
-//! and this crate's assembly, which has neither on the guest stack anything to lose. One guest of another sort is
-//! possible: a handler of somebody else that does not ask for the alternate stack runs on top of generated code, and must
-//! not be skipped. It is part of a loaded object, as generated code is not; so a request does not land in loaded objects
-//! but comes again a little later, by a timer of the thread. An overflow in such a handler ends the call all the same:
-//! the alternative is the end of the process.
+//! # When may a thread be sent away?
+//!
+//! While `guest` is set and the stack pointer lies in the guest stack, only frames that may be
+//! skipped lie above `enter`: generated code, stubs, and this crate's assembly (the promises in
+//! `arch/x86_64/enter.rs`). There is one exception. A handler of somebody else that does not use
+//! the alternate stack runs on top of generated code, and must not be skipped. Such a handler is
+//! part of a loaded object, and generated code is not. So an interrupt does not end the call while
+//! the program counter is in a loaded object; a timer of the thread sends the signal again a
+//! little later. A stack overflow in such a handler does end the call: the alternative is the end
+//! of the process.
+//!
+//! # Living with other handlers
+//!
+//! The handlers are installed at the first guarded call of the process, and stay. A signal that
+//! does not concern this crate goes to the handler that was installed before, or to the default
+//! action (`signals/previous_handler.rs`). A handler that is installed later works too, if it
+//! passes on what does not concern it. The signals are unblocked in each thread that makes guarded
+//! calls.
+
+mod previous_handler;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use libc::{SIG_DFL, SIG_IGN, SIGBUS, SIGSEGV, SIGURG, sigaction, siginfo_t};
+use libc::{SIGBUS, SIGSEGV, SIGURG, siginfo_t};
 
-use crate::arch::{Context, thread_block};
-use crate::call::{Activation, Ending};
+use crate::activation::{Activation, ExitReason};
+use crate::arch::{SignalContext, thread_block};
 use crate::thread::Thread;
+use previous_handler::PreviousHandler;
 
-/// The signal by which a thread is told to look for requests.
-const NOTICE: c_int = SIGURG;
+/// The signal that makes a thread check for interrupts.
+const INTERRUPT_SIGNAL: c_int = SIGURG;
 
-/// What stands in the signals that this crate sends: the address of something that is only here.
+/// Marks signals that this crate sends: their value is the address of this variable.
 static COOKIE: AtomicU8 = AtomicU8::new(0);
 
-/// Who handles a signal when it is not for this crate.
-struct Chained {
-    signal: c_int,
-    before: OnceLock<sigaction>,
-    /// It was to be called once only, and has been.
-    is_spent: AtomicBool,
-}
-
-static CHAINED: [Chained; 3] = [Chained::new(SIGSEGV), Chained::new(SIGBUS), Chained::new(NOTICE)];
+static PREVIOUS_HANDLERS: [PreviousHandler; 3] =
+    [PreviousHandler::new(SIGSEGV), PreviousHandler::new(SIGBUS), PreviousHandler::new(INTERRUPT_SIGNAL)];
 
 /// Installs the handlers, once.
 pub(crate) fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        find_object_of();
-        for chained in &CHAINED {
-            chained.install(if chained.signal == NOTICE { on_notice } else { on_fault });
+        look_up_find_object();
+        for previous in &PREVIOUS_HANDLERS {
+            let is_interrupt = previous.signal() == INTERRUPT_SIGNAL;
+            previous.replace(if is_interrupt { on_interrupt_signal } else { on_fault });
         }
     });
 }
 
-/// Lets the signals of this crate through to this thread: whoever made it may have blocked all that it did not know.
+/// Unblocks the signals of this crate in this thread. The thread's creator may have blocked all
+/// signals.
 pub(crate) fn unblock() {
     let mut ours = MaybeUninit::uninit();
     // SAFETY: writes an empty set.
     unsafe { libc::sigemptyset(ours.as_mut_ptr()) };
-    for chained in &CHAINED {
+    for previous in &PREVIOUS_HANDLERS {
         // SAFETY: the set has been written.
-        unsafe { libc::sigaddset(ours.as_mut_ptr(), chained.signal) };
+        unsafe { libc::sigaddset(ours.as_mut_ptr(), previous.signal()) };
     }
     // SAFETY: the set has been written.
     unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, ours.as_ptr(), null_mut()) };
 }
 
-type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
-
+/// Handles SIGSEGV and SIGBUS.
 extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the argument of a handler, used until it returns.
-    let seen = unsafe { Context::new(context) };
-    if let (Some(activation), Some(mut seen)) = (Activation::guest(), seen)
-        && is_overflow(activation, info, &seen)
+    let interrupted = unsafe { SignalContext::new(context) };
+    if let (Some(activation), Some(mut interrupted)) = (Activation::running(), interrupted)
+        && is_overflow(activation, info, &interrupted)
     {
-        // SAFETY: generated code is running, on its stack; see the head of this file.
-        unsafe { activation.leave(Ending::StackOverflow, &mut seen) };
+        // SAFETY: generated code is running on its guest stack; see the head of this file.
+        unsafe { activation.exit(ExitReason::StackOverflow, &mut interrupted) };
         return;
     }
-    chained(signal).call(info, context);
+    previous_handler(signal).call(info, context);
 }
 
-/// Whether a fault is the end of a guest stack.
-fn is_overflow(activation: &Activation<'_>, info: *const siginfo_t, seen: &Context) -> bool {
+/// Whether a fault is an overflow of the guest stack.
+fn is_overflow(activation: &Activation<'_>, info: *const siginfo_t, interrupted: &SignalContext) -> bool {
     let stack = activation.stack();
     // SAFETY: the argument of a handler.
     let Some(info) = (unsafe { info.as_ref() }) else { return false };
-    if !stack.holds(seen.sp()) {
+    if !stack.contains(interrupted.sp()) {
         return false;
     }
     if info.si_code == libc::SI_KERNEL {
-        // No address: the kernel itself may have run out of room, for the frame of a handler without a stack of its own.
-        return seen.sp() < stack.low() + 2 * crate::signal_stack::least();
+        // The fault has no address: the kernel itself may have found no room on the guest stack
+        // for the frame of a handler that does not use the alternate stack.
+        return interrupted.sp() < stack.low() + 2 * crate::signal_stack::kernel_bytes();
     }
-    // SAFETY: a fault that comes from the processor has an address; other senders have `si_code` below 1.
-    info.si_code > 0 && stack.guards(unsafe { info.si_addr() }.addr())
+    // SAFETY: a fault from the processor has an address; signals from other senders have `si_code`
+    // below 1.
+    info.si_code > 0 && stack.guard_contains(unsafe { info.si_addr() }.addr())
 }
 
-extern "C" fn on_notice(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+/// Handles [`INTERRUPT_SIGNAL`].
+extern "C" fn on_interrupt_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let errno = errno();
     let errno_before = errno.get();
     // SAFETY: the argument of a handler, used until it returns.
-    if let Some(mut seen) = unsafe { Context::new(context) } {
-        look_for_requests(&mut seen);
+    if let Some(mut interrupted) = unsafe { SignalContext::new(context) } {
+        exit_if_interrupted(&mut interrupted);
     }
     // SAFETY: the argument of a handler.
     let is_ours = unsafe { info.as_ref() }.is_some_and(|info| {
@@ -116,35 +134,37 @@ extern "C" fn on_notice(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
             && unsafe { info.si_value() }.sival_ptr == cookie()
     });
     if !is_ours {
-        chained(signal).call(info, context);
+        previous_handler(signal).call(info, context);
     }
     errno.set(errno_before);
 }
 
 /// The error number of this thread, which system calls write.
 fn errno<'thread>() -> &'thread Cell<c_int> {
-    // SAFETY: asks for an address.
+    // SAFETY: returns an address.
     let address = unsafe { libc::__errno_location() };
-    // SAFETY: the address of a variable of this thread, which nobody has a reference to.
+    // SAFETY: the address of a variable of this thread, to which no other reference exists.
     unsafe { &*address.cast::<Cell<c_int>>() }
 }
 
-fn look_for_requests(seen: &mut Context) {
+/// Ends the running call if it is interrupted: now if generated code is running, or at the next
+/// check.
+fn exit_if_interrupted(interrupted: &mut SignalContext) {
     let Some(thread) = Thread::known() else { return };
-    let Some(cause) = thread.seat.stopped() else { return };
-    thread_block().attention.store(1, Ordering::Relaxed);
-    let Some(activation) = Activation::guest() else { return };
-    if activation.stack().holds(seen.sp()) && !is_in_loaded_object(seen.pc()) {
-        // SAFETY: generated code is running, on its stack; see the head of this file.
-        unsafe { activation.leave(Ending::Stopped(cause), seen) };
+    let Some(cause) = thread.record.pending_interrupt() else { return };
+    thread_block().interrupt_pending.store(1, Ordering::Relaxed);
+    let Some(activation) = Activation::running() else { return };
+    if activation.stack().contains(interrupted.sp()) && !is_in_loaded_object(interrupted.pc()) {
+        // SAFETY: generated code is running on its guest stack; see the head of this file.
+        unsafe { activation.exit(ExitReason::Interrupted(cause), interrupted) };
     } else {
-        thread.notify_again();
+        thread.retry_interrupt_later();
     }
 }
 
-/// Tells a thread of this process to look for requests. One that has ended is not told.
-pub(crate) fn notify(thread_id: c_int) {
-    /// As the kernel reads it: the head, then what goes with `SI_QUEUE`.
+/// Sends [`INTERRUPT_SIGNAL`] to a thread of this process. Does nothing if the thread has ended.
+pub(crate) fn send_interrupt_signal(thread_id: c_int) {
+    /// `siginfo_t` as the kernel reads it: the head, then the fields of `SI_QUEUE`.
     #[repr(C)]
     struct Queued {
         signal: c_int,
@@ -161,10 +181,10 @@ pub(crate) fn notify(thread_id: c_int) {
     if thread_id == 0 {
         return;
     }
-    // SAFETY: asks for a number.
+    // SAFETY: returns a number.
     let process = unsafe { libc::getpid() };
     let info = Queued {
-        signal: NOTICE,
+        signal: INTERRUPT_SIGNAL,
         errno: 0,
         code: libc::SI_QUEUE,
         padding: 0,
@@ -173,13 +193,14 @@ pub(crate) fn notify(thread_id: c_int) {
         value: cookie(),
         rest: [0; 12],
     };
-    // SAFETY: a thread of this process is signalled, and the kernel reads as much as the structure has.
-    unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread_id, NOTICE, &raw const info) };
+    let (call, signal) = (libc::SYS_rt_tgsigqueueinfo, INTERRUPT_SIGNAL);
+    // SAFETY: signals a thread of this process; the kernel reads as much as the structure has.
+    unsafe { libc::syscall(call, process, thread_id, signal, &raw const info) };
 }
 
-/// The number of this thread in the kernel.
+/// The kernel's id of this thread.
 pub(crate) fn thread_id() -> c_int {
-    // SAFETY: asks for a number.
+    // SAFETY: returns a number.
     unsafe { libc::gettid() }
 }
 
@@ -187,17 +208,18 @@ fn cookie() -> *mut c_void {
     (&raw const COOKIE).cast_mut().cast()
 }
 
-/// A timer that notifies one thread. Made by system calls alone, as a handler may.
+/// A timer that sends [`INTERRUPT_SIGNAL`] to one thread. Uses system calls only, so that a signal
+/// handler may use it.
 #[derive(Debug)]
-pub(crate) struct NoticeTimer(c_int);
+pub(crate) struct RetryTimer(c_int);
 
-impl NoticeTimer {
-    /// For this thread; none if the system has no more.
+impl RetryTimer {
+    /// A timer for this thread. Returns `None` if the system has no more timers.
     pub(crate) fn new() -> Option<Self> {
         // SAFETY: zero is a valid event.
         let mut event: libc::sigevent = unsafe { MaybeUninit::zeroed().assume_init() };
         event.sigev_notify = libc::SIGEV_THREAD_ID;
-        event.sigev_signo = NOTICE;
+        event.sigev_signo = INTERRUPT_SIGNAL;
         event.sigev_notify_thread_id = thread_id();
         event.sigev_value = libc::sigval { sival_ptr: cookie() };
         let mut timer: c_int = 0;
@@ -207,7 +229,7 @@ impl NoticeTimer {
         (made == 0).then_some(Self(timer))
     }
 
-    /// Notifies once, after so many nanoseconds; never, if 0.
+    /// Sends the signal once, after this time. 0 cancels it.
     pub(crate) fn set(&self, nanoseconds: i64) {
         let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let value = libc::itimerspec {
@@ -220,108 +242,32 @@ impl NoticeTimer {
     }
 }
 
-impl Drop for NoticeTimer {
+impl Drop for RetryTimer {
     fn drop(&mut self) {
         // SAFETY: the timer is ours.
         unsafe { libc::syscall(libc::SYS_timer_delete, self.0) };
     }
 }
 
-fn chained(signal: c_int) -> &'static Chained {
-    CHAINED.iter().find(|chained| chained.signal == signal).unwrap_or(&CHAINED[0])
+fn previous_handler(signal: c_int) -> &'static PreviousHandler {
+    PREVIOUS_HANDLERS.iter().find(|previous| previous.signal() == signal).unwrap_or(&PREVIOUS_HANDLERS[0])
 }
 
-impl Chained {
-    const fn new(signal: c_int) -> Self {
-        Self { signal, before: OnceLock::new(), is_spent: AtomicBool::new(false) }
-    }
-
-    fn install(&self, handler: Handler) {
-        let mut before = MaybeUninit::uninit();
-        // Known before the handler can run.
-        // SAFETY: asks only; the structure is written in full.
-        let known = unsafe { sigaction(self.signal, null(), before.as_mut_ptr()) };
-        assert_eq!(known, 0, "the signal exists");
-        // SAFETY: written by the call above.
-        let _ = self.before.set(unsafe { before.assume_init() });
-
-        // SAFETY: zero is a valid action.
-        let mut action: sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-        action.sa_sigaction = handler as *const () as usize;
-        // The system calls of host functions go on after a notice, where the system can do that.
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        // SAFETY: the handlers here are async-signal-safe, and keep or hand on what they do not handle.
-        let installed = unsafe { sigaction(self.signal, &raw const action, null_mut()) };
-        assert_eq!(installed, 0, "the signal can be handled");
-    }
-
-    /// Does what would have been done without this crate.
-    fn call(&self, info: *mut siginfo_t, context: *mut c_void) {
-        let before = self.before.get().filter(|_| !self.is_spent.load(Ordering::Relaxed));
-        let handler = before.map_or(SIG_DFL, |before| before.sa_sigaction);
-        let (Some(before), false) = (before, matches!(handler, SIG_DFL | SIG_IGN)) else {
-            self.act_by_default(handler, info);
-            return;
-        };
-        if before.sa_flags & libc::SA_RESETHAND != 0 {
-            self.is_spent.store(true, Ordering::Relaxed);
-        }
-        let mut mask = before.sa_mask;
-        if before.sa_flags & libc::SA_NODEFER != 0 {
-            let mut own = mask;
-            // SAFETY: writes a set of signals of our own.
-            unsafe { libc::sigemptyset(&raw mut own) };
-            // SAFETY: as above.
-            unsafe { libc::sigaddset(&raw mut own, self.signal) };
-            // SAFETY: a set of our own; when this handler returns, the kernel puts the thread's mask back.
-            unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const own, null_mut()) };
-        }
-        // SAFETY: as above.
-        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const mask, &raw mut mask) };
-        if before.sa_flags & libc::SA_SIGINFO != 0 {
-            // SAFETY: an action with this flag has a handler of this type.
-            let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
-            handler(self.signal, info, context);
-        } else {
-            // SAFETY: an action without the flag has a handler of this type.
-            let handler = unsafe { std::mem::transmute::<usize, extern "C" fn(c_int)>(handler) };
-            handler(self.signal);
-        }
-    }
-
-    fn act_by_default(&self, handler: usize, info: *const siginfo_t) {
-        // SAFETY: the argument of a handler.
-        let is_fault = unsafe { info.as_ref() }.is_none_or(|info| info.si_code > 0);
-        let is_ignored = handler == SIG_IGN && !is_fault;
-        if self.signal == NOTICE || is_ignored {
-            return;
-        }
-        // A fault happens again when the handler returns; the kernel ignores no fault.
-        // SAFETY: zero is the default action.
-        let action: sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-        // SAFETY: whoever handled the signal before does not handle it, and the process is about to end.
-        unsafe { sigaction(self.signal, &raw const action, null_mut()) };
-        if !is_fault {
-            // SAFETY: it waits until this handler has returned.
-            unsafe { libc::raise(self.signal) };
-        }
-    }
-}
-
-/// `_dl_find_object` of glibc, since 2.35: which loaded object an address belongs to; 0 if there is one.
+/// `_dl_find_object` of glibc, since 2.35: returns 0 if an address belongs to a loaded object.
 type FindObject = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 
-/// Its address, 1 if the C library lacks it, 0 if nobody has asked yet.
+/// The address of `_dl_find_object`; 1 if the C library lacks it, 0 before the first look-up.
 static FIND_OBJECT: AtomicUsize = AtomicUsize::new(0);
 
-/// Looks up `_dl_find_object`: not in a handler.
-fn find_object_of() {
+/// Looks up `_dl_find_object`. Not async-signal-safe.
+fn look_up_find_object() {
     // SAFETY: the name ends with a zero.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) }.addr();
     FIND_OBJECT.store(address.max(1), Ordering::Relaxed);
 }
 
-/// Whether an address lies in the executable or in a shared library. Says no if the C library is too old to know.
+/// Whether an address lies in the executable or in a shared library. Returns `false` if the C
+/// library is too old to know.
 fn is_in_loaded_object(address: usize) -> bool {
     let find = FIND_OBJECT.load(Ordering::Relaxed);
     if find <= 1 {
@@ -331,6 +277,7 @@ fn is_in_loaded_object(address: usize) -> bool {
     let find = unsafe { std::mem::transmute::<usize, FindObject>(find) };
     // More than `struct dl_find_object` has.
     let mut found = [0_u64; 32];
-    // SAFETY: async-signal-safe (glibc's manual, "Dynamic Linker Introspection"); writes less than there is.
+    // SAFETY: async-signal-safe (glibc's manual, "Dynamic Linker Introspection"); writes less than
+    // `found` has.
     unsafe { find(address as *mut c_void, found.as_mut_ptr().cast()) == 0 }
 }

@@ -1,16 +1,19 @@
-//! Stubs of functions: one fixed address each, behind which the code can change while callers run.
+//! Dispatch stubs: one fixed address for each function, behind which the code can change while
+//! callers run.
 //!
-//! Who may redirect what and when is the engine's state machine; here is only the word that changes.
+//! A stub jumps through its *slot*, a pointer. Redirecting a function is one atomic store to its
+//! slot. A slot without code points to the stub's *lazy path*, which goes to the lazy entry. The
+//! engine decides when to redirect which stub.
 
 use std::sync::atomic::Ordering;
 
 use crate::address::CodeAddress;
 use crate::arch;
 use crate::error::Error;
-use crate::pages::Form;
-use crate::pool::{Place, Pool};
+use crate::stub_memory::{StubLocation, StubMemory};
+use crate::stub_pages::StubKind;
 
-/// The number of a stub in its pool, dense from 0.
+/// The id of a stub in its pool: numbers without gaps, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StubId(u32);
 
@@ -25,41 +28,43 @@ impl StubId {
         self.0
     }
 
-    /// The number, to look something up by.
+    /// The number as an index.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// A growing pool of stubs. Their addresses never change; they go when the pool and all its [`Stub`]s are dropped.
+/// A growing pool of stubs. The addresses of stubs never change. Their memory is freed when the
+/// pool and all its [`Stub`]s are dropped.
 #[derive(Debug)]
 pub struct StubPool {
-    pool: Pool,
+    memory: StubMemory,
 }
 
 impl StubPool {
-    /// An empty pool: takes no memory before the first stub is asked for.
+    /// An empty pool. Maps no memory before the first stub is allocated.
     pub const fn new() -> Self {
-        let form = Form { entry: arch::lazy_entry_address, stub: arch::stub, slot: arch::lazy_part };
-        Self { pool: Pool::new(form) }
+        let kind =
+            StubKind { entry: arch::lazy_entry_address, code: arch::stub, initial_slot: arch::lazy_path };
+        Self { memory: StubMemory::new(kind) }
     }
 
-    /// A new stub, which leads into the lazy entry.
+    /// Allocates a stub, whose slot leads to the lazy entry.
     ///
     /// # Errors
-    /// If the system gives no more memory, or all ids are used.
+    /// If the system refuses memory, or all ids are used.
     pub fn allocate(&self) -> Result<Stub, Error> {
-        self.pool.allocate().map(|place| Stub { place })
+        self.memory.allocate().map(|location| Stub { location })
     }
 
     /// The stub with this id, if it has been allocated.
     pub fn get(&self, id: StubId) -> Option<Stub> {
-        self.pool.get(id.0).map(|place| Stub { place })
+        self.memory.get(id.0).map(|location| Stub { location })
     }
 
-    /// The number of stubs allocated: their ids are 0 up to this.
+    /// The number of allocated stubs. Their ids are less than this number.
     pub fn n_stubs(&self) -> u32 {
-        self.pool.n_allocated()
+        self.memory.n_allocated()
     }
 }
 
@@ -69,53 +74,54 @@ impl Default for StubPool {
     }
 }
 
-/// A stub and its slot. It, as its pool, keeps both where they are.
+/// A dispatch stub and its slot. Keeps both mapped, as its pool does.
 #[derive(Clone, Debug)]
 pub struct Stub {
-    place: Place,
+    location: StubLocation,
 }
 
 impl Stub {
-    /// The id by which [`Runtime::materialize`](crate::Runtime::materialize) knows it.
+    /// The id that [`Runtime::materialize`](crate::Runtime::materialize) receives.
     pub fn id(&self) -> StubId {
-        StubId(self.place.id())
+        StubId(self.location.id())
     }
 
-    /// The address of the stub: the function's address for ever.
+    /// The address of the stub: the function's permanent address.
     pub fn address(&self) -> CodeAddress {
-        CodeAddress::new(self.place.stub())
+        CodeAddress::new(self.location.stub())
     }
 
-    /// The address of the slot: a pointer that generated code loads (atomically, monotonic) and calls.
+    /// The address of the slot. Generated code loads the slot with one atomic (monotonic) load,
+    /// and calls the loaded address.
     pub fn slot_address(&self) -> usize {
-        self.place.slot().as_ptr().addr()
+        self.location.slot().as_ptr().addr()
     }
 
-    /// The code behind the slot; none while it leads into the lazy entry.
+    /// The code in the slot, or `None` while the slot leads to the lazy entry.
     pub fn target(&self) -> Option<CodeAddress> {
-        let target = self.place.slot().load(Ordering::Acquire);
-        (target != self.lazy_part()).then(|| CodeAddress::new(target))
+        let target = self.location.slot().load(Ordering::Acquire);
+        (target != self.lazy_path()).then(|| CodeAddress::new(target))
     }
 
-    /// Puts `code` behind the slot: calls that begin from now on, on any thread, enter it.
+    /// Stores `code` in the slot. Calls that begin afterwards, on any thread, enter it.
     ///
     /// # Safety
-    /// - `code` has the C ABI of doubles with the arity of every call made through this stub or slot, and does not
-    ///   unwind.
-    /// - It can be executed until the slot is redirected or reset *and* no thread is inside it, or about to enter it
-    ///   with an address loaded before, any more.
+    /// - `code` has the C ABI of doubles with the arity of every call made through this stub or
+    ///   slot, and does not unwind.
+    /// - `code` stays executable until the slot has been redirected again *and* no thread is
+    ///   inside the code, or about to enter it with an address that it loaded before.
     pub unsafe fn redirect(&self, code: CodeAddress) {
-        // Release: whoever sees the address sees the code. Generated code needs no acquire for that, because the
-        // fetch of an instruction depends on the address it jumped to.
-        self.place.slot().store(code.get(), Ordering::Release);
+        // Release: a thread that loads the address sees the code. Generated code needs no acquire
+        // for that, because fetching an instruction depends on the address of the jump.
+        self.location.slot().store(code.get(), Ordering::Release);
     }
 
-    /// Leads the slot into the lazy entry again: the next call asks for code anew.
+    /// Makes the slot lead to the lazy entry again. The next call requests code from the runtime.
     pub fn redirect_to_lazy_entry(&self) {
-        self.place.slot().store(self.lazy_part(), Ordering::Release);
+        self.location.slot().store(self.lazy_path(), Ordering::Release);
     }
 
-    fn lazy_part(&self) -> usize {
-        arch::lazy_part(self.place.stub())
+    fn lazy_path(&self) -> usize {
+        arch::lazy_path(self.location.stub())
     }
 }

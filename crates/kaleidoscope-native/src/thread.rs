@@ -1,7 +1,9 @@
-//! What a thread keeps from its first guarded call to its end: its seat, its guest stacks, its alternate stack.
+//! What a thread keeps from its first guarded call to its end: its record, guest stacks, signal
+//! stack.
 //!
-//! Made when it is first needed, on threads made by anyone, and taken down by the thread's own destructors. A fork leaves
-//! the child with the thread that forked, and everything of its own in order.
+//! Made at the thread's first guarded call, whoever started the thread, and freed by the
+//! destructors of the thread's locals. After a fork, the child has the thread that forked, with
+//! all of this intact.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
@@ -10,40 +12,40 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
+use crate::activation::Activation;
 use crate::arch::{stack_pointer, thread_block};
-use crate::call::Activation;
 use crate::deadline;
 use crate::error::Error;
+use crate::guest_stack::{GuestStack, rounded};
+use crate::interrupt::ThreadRecord;
 use crate::signal_stack::SignalStack;
-use crate::signals::{self, NoticeTimer};
-use crate::stack::{Stack, rounded};
-use crate::stop::Seat;
-use crate::trace::Recorder;
+use crate::signals::{self, RetryTimer};
+use crate::stack_trace::StackTraceBuffer;
 
-/// How many guest stacks a thread keeps: engines with different limits may take turns on it.
+/// How many guest stacks a thread keeps: engines with different limits may alternate on it.
 const N_STACKS: usize = 4;
 
-/// After how many nanoseconds a thread that could not be stopped where it was is notified again.
-const AGAIN: i64 = 200_000;
+/// The time in nanoseconds until an interrupt is retried that could not end the call where it was.
+const RETRY_NANOSECONDS: i64 = 200_000;
 
 /// A thread that has made a guarded call.
 ///
 /// Promises:
-/// 1. `ThreadBlock::thread` is null or points to the value of this thread, which is there
-///    until `Owner` is dropped, on the same thread.
+/// 1. `ThreadBlock::thread` is null or points to the `Thread` of this thread, which lives until the
+///    thread's `Owner` is dropped, on the same thread.
 /// 2. `innermost` is null or points to an activation of this thread that has not ended.
 pub(crate) struct Thread {
-    pub(crate) seat: &'static Seat,
+    pub(crate) record: &'static ThreadRecord,
     innermost: Cell<*const Activation<'static>>,
-    /// The last used first.
-    stacks: RefCell<Vec<Rc<Stack>>>,
-    pub(crate) trace: Recorder,
-    timer: Cell<Option<NoticeTimer>>,
+    /// The most recently used first.
+    stacks: RefCell<Vec<Rc<GuestStack>>>,
+    pub(crate) trace: StackTraceBuffer,
+    timer: Cell<Option<RetryTimer>>,
     lowest_host_sp: OnceCell<usize>,
     _signal_stack: SignalStack,
 }
 
-/// Takes a [`Thread`] down when its thread ends.
+/// Frees a [`Thread`] when its thread ends.
 #[derive(Debug)]
 struct Owner(Cell<*mut Thread>);
 
@@ -52,9 +54,9 @@ thread_local! {
 }
 
 impl Thread {
-    /// This thread, if it has made a guarded call. A handler of a signal may ask.
+    /// This thread, if it has made a guarded call. Async-signal-safe.
     ///
-    /// The reference must not outlive the thread's destructors: nobody keeps it longer than a call.
+    /// The reference must not outlive the thread's destructors: no one keeps it longer than a call.
     pub(crate) fn known<'thread>() -> Option<&'thread Self> {
         // SAFETY: promise 1.
         unsafe { thread_block().thread.load(Ordering::Relaxed).cast::<Self>().as_ref() }
@@ -69,15 +71,15 @@ impl Thread {
     #[cold]
     fn make<'thread>() -> Result<&'thread Self, Error> {
         signals::install();
-        reset_after_fork();
+        register_fork_handler();
         let signal_stack = SignalStack::ensure()?;
         OWNER
             .try_with(|owner| {
                 let thread = Box::into_raw(Box::new(Self {
-                    seat: Seat::take(),
+                    record: ThreadRecord::acquire(),
                     innermost: Cell::new(null()),
                     stacks: RefCell::new(Vec::new()),
-                    trace: Recorder::new(),
+                    trace: StackTraceBuffer::new(),
                     timer: Cell::new(None),
                     lowest_host_sp: OnceCell::new(),
                     _signal_stack: signal_stack,
@@ -86,7 +88,7 @@ impl Thread {
                 signals::unblock();
                 thread_block().thread.store(thread.cast(), Ordering::Release);
             })
-            .map_err(|_| Error::thread_ends())?;
+            .map_err(|_| Error::thread_ending())?;
         Ok(Self::known().expect("it has just been made"))
     }
 
@@ -97,18 +99,18 @@ impl Thread {
         unsafe { self.innermost.get().as_ref() }
     }
 
-    /// Makes another activation, or none, the innermost.
+    /// Sets the innermost activation.
     ///
     /// # Safety
-    /// It does not end before another has been set.
+    /// The activation does not end before another one, or none, has been set.
     #[inline]
     pub(crate) unsafe fn set_innermost(&self, activation: Option<&Activation<'_>>) {
         self.innermost.set(activation.map_or(null(), |activation| ptr::from_ref(activation).cast()));
     }
 
-    /// A guest stack of this size, in use or not.
+    /// A guest stack of this size. It may be in use by an outer activation.
     #[inline]
-    pub(crate) fn stack(&self, n_bytes: usize) -> Result<Rc<Stack>, Error> {
+    pub(crate) fn stack(&self, n_bytes: usize) -> Result<Rc<GuestStack>, Error> {
         let n_bytes = rounded(n_bytes);
         if let Some(stack) = self.stacks.borrow().first().filter(|stack| stack.n_bytes() == n_bytes) {
             return Ok(Rc::clone(stack));
@@ -117,30 +119,31 @@ impl Thread {
     }
 
     #[cold]
-    fn other_stack(&self, n_bytes: usize) -> Result<Rc<Stack>, Error> {
+    fn other_stack(&self, n_bytes: usize) -> Result<Rc<GuestStack>, Error> {
         let mut stacks = self.stacks.borrow_mut();
         let stack = match stacks.iter().position(|stack| stack.n_bytes() == n_bytes) {
             Some(idx) => stacks.remove(idx),
-            None => Rc::new(Stack::map(n_bytes)?),
+            None => Rc::new(GuestStack::map(n_bytes)?),
         };
-        // One that is in use is kept by its activation.
+        // A dropped stack that is in use lives on in its activation.
         stacks.truncate(N_STACKS - 1);
         stacks.insert(0, Rc::clone(&stack));
         Ok(stack)
     }
 
-    /// Has this thread notified once more, a little later. Async-signal-safe; only for the handler of notices, which does
-    /// not interrupt itself.
-    pub(crate) fn notify_again(&self) {
-        let timer = self.timer.take().or_else(NoticeTimer::new);
+    /// Schedules another interrupt signal for this thread. Async-signal-safe; only for the handler
+    /// of that signal, which does not interrupt itself.
+    pub(crate) fn retry_interrupt_later(&self) {
+        let timer = self.timer.take().or_else(RetryTimer::new);
         if let Some(timer) = &timer {
-            timer.set(AGAIN);
+            timer.set(RETRY_NANOSECONDS);
         }
         self.timer.set(timer);
     }
 
-    /// Takes back what `notify_again` has ordered. Only while no generated code runs: no handler gives orders then.
-    pub(crate) fn notify_no_more(&self) {
+    /// Cancels what [`retry_interrupt_later`](Self::retry_interrupt_later) scheduled. Only while no
+    /// generated code runs, because no handler schedules a retry then.
+    pub(crate) fn cancel_retry(&self) {
         let timer = self.timer.take();
         if let Some(timer) = &timer {
             timer.set(0);
@@ -148,25 +151,26 @@ impl Thread {
         self.timer.set(timer);
     }
 
-    /// Whether a call inside others finds the host's stack too full: host functions and generated code that call each
-    /// other without end fill both.
+    /// Whether the host stack is too full for a nested call. Host functions and generated code that
+    /// call each other without end fill both stacks.
     pub(crate) fn is_host_stack_full(&self) -> bool {
         let sp = stack_pointer();
         let lowest = *self.lowest_host_sp.get_or_init(lowest_host_sp);
-        // Further away, it is not this stack: somebody runs coroutines.
-        (lowest.saturating_sub(RESERVE)..lowest).contains(&sp)
+        // A stack pointer farther away belongs to another stack, such as a coroutine's.
+        (lowest.saturating_sub(HOST_STACK_RESERVE)..lowest).contains(&sp)
     }
 }
 
-/// How much of the host's stack host functions can count on, in bytes.
-const RESERVE: usize = 256 << 10;
+/// How many bytes of host stack a host function can use.
+const HOST_STACK_RESERVE: usize = 256 << 10;
 
-/// Where the host's stack of this thread counts as full: some way above its end.
+/// The stack pointer below which the host stack of this thread counts as full: the reserve above
+/// the stack's end, or 0 if the end is unknown.
 fn lowest_host_sp() -> usize {
     let mut attributes = std::mem::MaybeUninit::uninit();
-    // SAFETY: asks who this is.
+    // SAFETY: returns a number.
     let this = unsafe { libc::pthread_self() };
-    // SAFETY: asks for the attributes of this thread, which are written if the answer is 0.
+    // SAFETY: reads the attributes of this thread, which are written if the result is 0.
     if unsafe { libc::pthread_getattr_np(this, attributes.as_mut_ptr()) } != 0 {
         return 0;
     }
@@ -175,14 +179,14 @@ fn lowest_host_sp() -> usize {
     let (mut start, mut size) = (null_mut(), 0);
     // SAFETY: the attributes are valid, the others are variables of the right types.
     let answer = unsafe { libc::pthread_attr_getstack(&raw const attributes, &raw mut start, &raw mut size) };
-    // SAFETY: the attributes are valid and used no more.
+    // SAFETY: the attributes are valid and not used afterwards.
     unsafe { libc::pthread_attr_destroy(&raw mut attributes) };
-    if answer == 0 { start.addr() + RESERVE.min(size / 4) } else { 0 }
+    if answer == 0 { start.addr() + HOST_STACK_RESERVE.min(size / 4) } else { 0 }
 }
 
 impl fmt::Debug for Thread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Thread").field("seat", &self.seat).finish_non_exhaustive()
+        f.debug_struct("Thread").field("record", &self.record).finish_non_exhaustive()
     }
 }
 
@@ -194,26 +198,27 @@ impl Drop for Owner {
         }
         let block = thread_block();
         block.thread.store(null_mut(), Ordering::Relaxed);
-        block.attention.store(0, Ordering::Relaxed);
-        // SAFETY: made by `Thread::make` and dropped only here; no call is running when a thread ends.
+        block.interrupt_pending.store(0, Ordering::Relaxed);
+        // SAFETY: made by `Thread::make` and dropped only here; no call is running when a thread
+        // ends.
         let thread = unsafe { Box::from_raw(thread) };
-        thread.seat.leave();
+        thread.record.release();
     }
 }
 
-/// Keeps a forked child in order; asked for once.
-fn reset_after_fork() {
+/// Registers, once, the handler that repairs this crate's state in a forked child.
+fn register_fork_handler() {
     extern "C" fn in_child() {
         let thread = Thread::known();
         if let Some(timer) = thread.and_then(|thread| thread.timer.take()) {
-            // Timers stay with the parent, and numbers are given again.
+            // The parent's timer does not exist here, and its id may be given to another timer.
             std::mem::forget(timer);
         }
-        Seat::after_fork(thread.map(|thread| thread.seat));
+        ThreadRecord::after_fork(thread.map(|thread| thread.record));
         deadline::after_fork();
     }
-    static ASKED: OnceLock<()> = OnceLock::new();
-    ASKED.get_or_init(|| {
+    static REGISTERED: OnceLock<()> = OnceLock::new();
+    REGISTERED.get_or_init(|| {
         // SAFETY: the function touches atomic words only.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });

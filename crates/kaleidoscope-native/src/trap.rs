@@ -1,34 +1,36 @@
-//! Why an evaluation ended early: a value of the engine's choosing, carried over generated frames unopened, or what this
-//! crate has found out itself, with where generated code was.
+//! Traps: why a guarded call ended early.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::Error;
-use crate::stop::Cause;
-use crate::trace::StackTrace;
+use crate::interrupt::InterruptCause;
+use crate::stack_trace::StackTrace;
 
 /// Why a [`call`](crate::call()) ended early.
 ///
-/// A [`Runtime`](crate::Runtime) returns one to end the innermost call; that call returns it as it is. A host function
-/// that receives one from a nested call may hand it on with `?`: a panic stays a panic.
+/// A [`Runtime`](crate::Runtime) returns a trap to end the innermost call, and that call returns
+/// the trap as it is. A host function that receives a trap from a nested call may return it with
+/// `?`: a panic stays a panic.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Trap {
-    /// What the runtime reported.
+    /// An error of the runtime, which this crate does not look into.
     Error(Box<dyn Any + Send>),
-    /// The payload of a panic in the runtime, as [`std::panic::resume_unwind`] takes it.
+    /// A panic in the runtime: its payload, as [`std::panic::resume_unwind`] takes it.
     Panic(Box<dyn Any + Send>),
-    /// Generated code has used up its stack. The first address is the instruction that found no room.
+    /// Generated code used up its guest stack. The first address of the trace is the instruction
+    /// that found no room.
     ///
-    /// The trace is empty if the call could not even begin: its arguments do not fit, or the host's stack is nearly full
-    /// of host functions and generated code that call each other.
+    /// The trace is empty if the call could not begin: its arguments do not fit, or the host stack
+    /// is nearly full of host functions and generated code that call each other.
     StackOverflow(StackTrace),
-    /// An [`Interrupter`](crate::Interrupter) or an [`InterruptHandle`](crate::InterruptHandle) has stopped it.
+    /// An [`Interrupter`](crate::Interrupter) or an [`InterruptHandle`](crate::InterruptHandle)
+    /// interrupted the call.
     ///
     /// The trace, here and below, is empty if the call had not begun.
     Interrupted(StackTrace),
-    /// Its [deadline](crate::Limits::deadline) has come.
+    /// The call's [deadline](crate::Limits::deadline) passed.
     DeadlinePassed(StackTrace),
     /// The call could not be prepared.
     Unavailable(Error),
@@ -41,21 +43,22 @@ impl From<Error> for Trap {
 }
 
 impl Trap {
-    /// A trap that carries `error`.
+    /// A [`Trap::Error`] that holds `error`.
     pub fn error(error: impl Any + Send) -> Self {
         Self::Error(Box::new(error))
     }
 
-    pub(crate) fn stopped(cause: Cause, trace: StackTrace) -> Self {
+    pub(crate) fn interrupted(cause: InterruptCause, trace: StackTrace) -> Self {
         match cause {
-            Cause::Interrupted => Self::Interrupted(trace),
-            Cause::DeadlinePassed => Self::DeadlinePassed(trace),
+            InterruptCause::Interrupter => Self::Interrupted(trace),
+            InterruptCause::Deadline => Self::DeadlinePassed(trace),
         }
     }
 
-    /// Runs `body`; a panic in it becomes a trap.
+    /// Runs `body`, and turns a panic in it into a trap.
     ///
-    /// What `body` left half done stays so: as with a poisoned lock, whoever looks at it later must cope.
+    /// What `body` left half done stays half done, as with a poisoned lock: later readers must
+    /// cope.
     #[inline]
     pub(crate) fn catch<T>(body: impl FnOnce() -> Result<T, Self>) -> Result<T, Self> {
         catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(Self::Panic(payload)))

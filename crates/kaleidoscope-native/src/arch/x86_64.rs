@@ -1,30 +1,36 @@
-//! x86-64 Linux: the bytes of stubs, the assembly that enters, interrupts and leaves generated code, and what a signal
-//! handler sees of it.
+//! x86-64 Linux: the bytes of stubs, the assembly around generated code, and what signal handlers
+//! see.
 //!
-//! The ABI is System V's (psABI 1.0, section 3.2): doubles in xmm0–xmm7, the rest on the stack, the first lowest; the
-//! stack is aligned to 16 bytes before a call; rbx, rbp, r12–r15 and the control bits of mxcsr and of the x87 unit are
-//! the callee's to keep. Vector registers are the caller's, and only doubles are passed: the upper parts of ymm and zmm
-//! hold nothing, and the code here, being SSE, leaves them alone.
+//! The ABI is System V's (psABI 1.0, section 3.2):
+//! - Doubles travel in xmm0 to xmm7, the rest on the stack, the first one lowest.
+//! - The stack is aligned to 16 bytes before a call.
+//! - rbx, rbp, r12 to r15 and the control bits of mxcsr and of the x87 unit are callee-saved.
+//! - Vector registers are caller-saved. Only doubles are passed, so the upper parts of ymm and zmm
+//!   hold no arguments; the SSE code here leaves them alone.
 
-mod assembly;
-mod context;
-mod crossing;
-mod stubs;
+mod enter;
+mod host_entry;
+mod lazy_entry;
+mod signal_context;
+mod stack_switch;
+mod stub_code;
 mod thread_block;
 mod vector_maths;
 
-pub(crate) use assembly::*;
-pub(crate) use context::Context;
-pub(crate) use crossing::{Crossing, forget_vectors, stack_pointer};
-pub(crate) use stubs::*;
+pub(crate) use enter::{NOT_ENTERED, RETURNED, enter};
+pub(crate) use host_entry::{host_entry_address, maths_thunk};
+pub(crate) use lazy_entry::lazy_entry_address;
+pub(crate) use signal_context::SignalContext;
+pub(crate) use stack_switch::{StackSwitch, clear_upper_vectors, stack_pointer};
+pub(crate) use stub_code::{STUB_SIZE, StubAddresses, entry_jump, host_stub, lazy_path, stub};
 pub(crate) use thread_block::thread_block;
 pub(crate) use vector_maths::{VECTOR_LANES, vector_symbol};
 
-/// The size of a page in bytes: the processor has no other that a mapping could start at.
+/// The size of a page in bytes.
 pub(crate) const PAGE_SIZE: usize = 4096;
 
 /// How many arguments travel in registers.
-pub(crate) const N_REGISTERS: usize = 8;
+pub(crate) const N_REGISTER_ARGS: usize = 8;
 
 /// The byte that fills unused code memory: `int3`, which traps.
 pub(crate) const TRAP_BYTE: u8 = 0xcc;

@@ -1,4 +1,4 @@
-//! How many slabs there are, and what stands where code was.
+//! The number of slabs, and the bytes in them.
 
 use super::*;
 
@@ -6,14 +6,15 @@ fn n_slabs(memory: &CodeMemory) -> usize {
     memory.lock().slabs.len()
 }
 
-/// What stands in the memory of a block that lives.
+/// The bytes in a mapped slab.
 fn bytes(start: usize, n_bytes: usize) -> Vec<u8> {
-    // SAFETY: the tests pass parts of slabs that something else keeps mapped; nobody writes there meanwhile.
+    // SAFETY: the tests pass parts of slabs that something else keeps mapped; no thread writes
+    // there meanwhile.
     unsafe { std::slice::from_raw_parts(start as *const u8, n_bytes) }.to_vec()
 }
 
 #[test]
-fn code_is_copied_and_its_place_filled_with_traps_afterwards() {
+fn code_is_copied_and_overwritten_with_traps_when_freed() {
     let memory = CodeMemory::new();
     let _keeps = memory.allocate(&[0xc3], 16).unwrap();
     let block = memory.allocate(&[7; 9_001], 1).unwrap();
@@ -25,7 +26,7 @@ fn code_is_copied_and_its_place_filled_with_traps_afterwards() {
 }
 
 #[test]
-fn room_is_used_again_and_empty_slabs_go_but_one() {
+fn ranges_are_reused_and_all_empty_slabs_but_one_are_unmapped() {
     let memory = CodeMemory::new();
     assert_eq!(n_slabs(&memory), 0);
     let mut most = 0;

@@ -1,14 +1,17 @@
-//! What the assembly and the handlers of signals know of a thread, in a variable of the initial-exec model: one load finds
-//! it, on a guest stack and in a handler too, where a function like `__tls_get_addr` must not be called. Rust has no way
-//! to ask for that model, so the variable is defined in assembly.
+//! The thread block: thread-local words that assembly and signal handlers read and write.
+//!
+//! The variable uses the initial-exec TLS model, so one load finds it. That works on a guest stack
+//! and in a signal handler too, where a function such as `__tls_get_addr` must not be called. Rust
+//! cannot request that model, so the variable is defined in assembly.
 
 use std::arch::{asm, global_asm};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicPtr, AtomicU32};
 
-use super::crossing::Crossing;
+use super::stack_switch::StackSwitch;
 
-/// The linker name of the thread block: two versions of this crate in one program have each their own.
+/// The linker name of the thread block. It includes the version, because one program may contain
+/// two versions of this crate.
 macro_rules! thread_symbol {
     () => {
         concat!(
@@ -22,7 +25,7 @@ macro_rules! thread_symbol {
     };
 }
 
-/// The distance of the thread block from the thread pointer, as an operand.
+/// The offset of the thread block from the thread pointer, as an operand.
 macro_rules! thread_offset {
     () => {
         concat!("qword ptr [rip + ", thread_symbol!(), "@gottpoff]")
@@ -43,24 +46,26 @@ global_asm!(
     size = const size_of::<ThreadBlock>(),
 );
 
-/// What the assembly and the handlers know of a thread. All zero in a thread that has never entered generated code.
+/// The words of one thread. All are zero in a thread that has never entered generated code.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct ThreadBlock {
-    /// Promise 1 of `assembly`.
-    pub(crate) guest: AtomicPtr<Crossing>,
-    /// Not 0 if somebody may want the thread to stop.
-    pub(crate) attention: AtomicU32,
-    /// What Rust knows of the thread.
+    /// The stack switch of the running generated code, or null: promise 1 of `enter.rs`.
+    pub(crate) guest: AtomicPtr<StackSwitch>,
+    /// Not 0 if an interrupt may be pending for the thread.
+    pub(crate) interrupt_pending: AtomicU32,
+    /// The thread's `Thread`, or null.
     pub(crate) thread: AtomicPtr<()>,
-    /// Not to be shared: that it is made of atomic words is for the handlers of the same thread.
+    /// Not shared between threads: the words are atomic because signal handlers of the same thread
+    /// access them.
     not_sync: PhantomData<*const ()>,
 }
 
-/// The block of this thread.
+/// The thread block of this thread.
 pub(crate) fn thread_block<'thread>() -> &'thread ThreadBlock {
     let address: *const ThreadBlock;
-    // SAFETY: what the two instructions read never changes; they compute the address of a variable of this thread.
+    // SAFETY: what the two instructions read never changes; they compute the address of a variable
+    // of this thread.
     unsafe {
         asm!(
             "mov {address}, qword ptr fs:[0]",
@@ -69,7 +74,7 @@ pub(crate) fn thread_block<'thread>() -> &'thread ThreadBlock {
             options(pure, nomem, nostack),
         );
     }
-    // SAFETY: the variable has this layout and starts as zeros, which are valid; it is there as long as its thread, and
-    // the reference cannot be sent to another.
+    // SAFETY: the variable has this layout and starts as zeros, which are valid; it lives as long
+    // as its thread, and the reference cannot be sent to another thread.
     unsafe { &*address }
 }

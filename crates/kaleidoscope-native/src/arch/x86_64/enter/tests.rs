@@ -1,14 +1,15 @@
-//! What a callee must keep, on every way out.
+//! Callee-saved state survives every way out of generated code.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
-use crate::arch::x86_64::crossing::set_mxcsr;
+use crate::arch::x86_64::stack_switch::set_mxcsr;
 use crate::arch::x86_64::thread_block::thread_block;
 
-/// Overwrites everything that a callee must keep, then lands. The crossing comes as the bits of the argument.
+/// Overwrites everything that a callee must keep, then exits. The bits of the argument are the
+/// address of the stack switch.
 #[unsafe(naked)]
-extern "C" fn clobber_and_land(crossing: f64) -> f64 {
+extern "C" fn clobber_and_exit(stack_switch: f64) -> f64 {
     naked_asm!(
         "movq rdi, xmm0",
         // Rounding towards zero, in both units.
@@ -24,21 +25,22 @@ extern "C" fn clobber_and_land(crossing: f64) -> f64 {
         "mov r14, -1",
         "mov r15, -1",
         "sub rsp, 4096",
-        "jmp {land}",
-        land = sym land,
+        "jmp {exit_guest}",
+        exit_guest = sym exit_guest,
     )
 }
 
-/// Uses the registers that a callee must keep as a callee may, and returns.
+/// Uses a callee-saved register as a callee may, and returns.
 #[unsafe(naked)]
 extern "C" fn use_and_return(_: f64) -> f64 {
     naked_asm!("push rbx", "mov rbx, -1", "pop rbx", "ret")
 }
 
-/// [`enter`] with known values in all that a callee must keep: 0 if they are there afterwards.
+/// Calls [`enter`] with known values in everything that a callee must keep. Returns 0 if all of
+/// them survive.
 #[unsafe(naked)]
 unsafe extern "C" fn difference_after_enter(
-    crossing: &Crossing,
+    stack_switch: &StackSwitch,
     code: usize,
     args: *const f64,
     n_args: usize,
@@ -69,7 +71,7 @@ unsafe extern "C" fn difference_after_enter(
         "or rbx, r13",
         "or rbx, r14",
         "or rbx, r15",
-        // Control bits only: the others are the caller's.
+        // Control bits only: a callee may change the status bits.
         "stmxcsr [rsp]",
         "mov eax, [rsp]",
         "and eax, 0xffc0",
@@ -101,21 +103,22 @@ struct Guest {
     _bytes: [u8; 16 << 10],
 }
 
-/// On each way out, with all numbers of arguments in registers and a few on the stack.
+/// Checks one way out, with every number of arguments in registers and a few on the stack.
 fn check_callee_saved(code: extern "C" fn(f64) -> f64, host_mode: u32) {
-    for n_args in 1..N_REGISTERS + 4 {
+    for n_args in 1..N_REGISTER_ARGS + 4 {
         let guest = Box::new(Guest { _bytes: [0; 16 << 10] });
         set_mxcsr(host_mode);
-        let crossing = Crossing::new((&raw const *guest).addr() + size_of::<Guest>());
-        let mut args = [0.0; N_REGISTERS + 4];
-        args[0] = f64::from_bits((&raw const crossing).addr() as u64);
+        let stack_switch = StackSwitch::new((&raw const *guest).addr() + size_of::<Guest>());
+        let mut args = [0.0; N_REGISTER_ARGS + 4];
+        args[0] = f64::from_bits((&raw const stack_switch).addr() as u64);
         let code = code as *const () as usize;
-        // SAFETY: the functions called here take one argument, and the others are the caller's to give and to drop.
-        let difference = unsafe { difference_after_enter(&crossing, code, args.as_ptr(), n_args) };
+        // SAFETY: the functions called here take one argument; the caller passes and frees the
+        // others.
+        let difference = unsafe { difference_after_enter(&stack_switch, code, args.as_ptr(), n_args) };
         set_mxcsr(MXCSR_DEFAULT);
-        // The only difference there may be is that of the mode that was set above.
+        // Only the mode that was set above may differ.
         assert_eq!(difference, (host_mode ^ MXCSR_DEFAULT) as usize, "{n_args} arguments");
-        assert!(!crossing.is_running());
+        assert!(!stack_switch.is_running());
         assert!(thread_block().guest.load(Relaxed).is_null());
     }
 }
@@ -125,8 +128,8 @@ const UP: u32 = 0x5f80;
 
 #[test]
 fn callee_saved_state_survives_an_early_exit() {
-    check_callee_saved(clobber_and_land, MXCSR_DEFAULT);
-    check_callee_saved(clobber_and_land, UP);
+    check_callee_saved(clobber_and_exit, MXCSR_DEFAULT);
+    check_callee_saved(clobber_and_exit, UP);
 }
 
 #[test]
@@ -137,8 +140,8 @@ fn callee_saved_state_survives_a_normal_exit() {
 
 #[test]
 fn callee_saved_state_survives_not_entering() {
-    thread_block().attention.store(1, Relaxed);
-    check_callee_saved(clobber_and_land, MXCSR_DEFAULT);
-    check_callee_saved(clobber_and_land, UP);
-    thread_block().attention.store(0, Relaxed);
+    thread_block().interrupt_pending.store(1, Relaxed);
+    check_callee_saved(clobber_and_exit, MXCSR_DEFAULT);
+    check_callee_saved(clobber_and_exit, UP);
+    thread_block().interrupt_pending.store(0, Relaxed);
 }

@@ -1,34 +1,37 @@
-//! Where generated code was: a short chain of program counters, read through frame pointers.
+//! Stack traces of generated code: a short chain of program counters, read through frame pointers.
 //!
-//! Reads nothing but the guest stack, whatever a frame pointer says: code without frame pointers gives a shorter trace,
-//! never a fault. Runs in signal handlers: it writes into a fixed place, allocates nothing and takes no lock.
+//! The walk reads only the guest stack, whatever a frame pointer says. So code without frame
+//! pointers gives a shorter trace, never a fault. The walk runs in signal handlers: it writes to a
+//! fixed buffer, allocates nothing and takes no lock.
 
 use std::cell::Cell;
 
+use crate::activation::Activation;
 use crate::address::CodeAddress;
-use crate::call::Activation;
 use crate::thread::Thread;
 
-/// The most frames in a trace.
+/// The largest number of frames in a trace.
 const N_FRAMES: usize = 32;
 
-/// Where generated code was when it was left: the innermost frame first, 32 at most, of the innermost call only.
+/// Where generated code was when it was exited: at most 32 frames of the innermost call, the
+/// innermost frame first.
 ///
-/// The first is the instruction that was about to run, or, like all others, the one after a call. To find a function of
-/// the others, look up the address before.
+/// The first address is the next instruction, or, like all others, the instruction after a call.
+/// To find the function that contains a call, look up the address minus 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StackTrace(Box<[CodeAddress]>);
 
 impl StackTrace {
-    /// Where the generated code is that has called into [`Runtime::materialize`](crate::Runtime::materialize) or
-    /// [`Runtime::host_call`](crate::Runtime::host_call), for the use of these two; empty elsewhere.
+    /// Where the generated code is that called
+    /// [`Runtime::materialize`](crate::Runtime::materialize) or
+    /// [`Runtime::host_call`](crate::Runtime::host_call). Meant for these two; empty elsewhere.
     pub fn capture() -> Self {
         let Some(thread) = Thread::known() else { return Self::default() };
         let Some(activation) = thread.innermost() else { return Self::default() };
-        if !activation.crossing().is_running() {
+        if !activation.stack_switch().is_running() {
             return Self::default();
         }
-        thread.trace.record_asking(activation);
+        thread.trace.record_upcall(activation);
         thread.trace.take()
     }
 
@@ -43,33 +46,33 @@ impl StackTrace {
     }
 }
 
-/// The place where a trace is recorded before it can be handed out.
+/// A thread's buffer for a trace, until the trace is taken.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub(crate) struct StackTraceBuffer {
     addresses: [Cell<usize>; N_FRAMES],
     n: Cell<usize>,
 }
 
-impl Recorder {
+impl StackTraceBuffer {
     pub(crate) fn new() -> Self {
         Self { addresses: [const { Cell::new(0) }; N_FRAMES], n: Cell::new(0) }
     }
 
-    /// Records the frames of generated code that has called to ask.
-    pub(crate) fn record_asking(&self, activation: &Activation<'_>) {
+    /// Records the frames of generated code that made an upcall.
+    pub(crate) fn record_upcall(&self, activation: &Activation<'_>) {
         self.n.set(0);
-        let fp = activation.crossing().guest_fp();
-        self.walk(activation, activation.crossing().guest_sp(), fp);
+        let fp = activation.stack_switch().guest_fp();
+        self.walk(activation, activation.stack_switch().guest_sp(), fp);
     }
 
-    /// Records the frames of generated code interrupted at `pc`.
+    /// Records the frames of generated code that a signal interrupted at `pc`.
     pub(crate) fn record_interrupted(&self, activation: &Activation<'_>, pc: usize, sp: usize, fp: usize) {
         self.n.set(0);
         self.push(pc);
         self.walk(activation, sp, fp);
     }
 
-    /// What has been recorded.
+    /// Takes the recorded trace, and empties the buffer.
     pub(crate) fn take(&self) -> StackTrace {
         let n = self.n.replace(0);
         StackTrace(self.addresses[..n].iter().map(|address| CodeAddress::new(address.get())).collect())
@@ -84,13 +87,13 @@ impl Recorder {
     fn walk(&self, activation: &Activation<'_>, sp: usize, mut fp: usize) {
         let stack = activation.stack();
         let mut lowest = sp.max(stack.low());
-        let end = activation.crossing().top() - 2 * size_of::<usize>();
+        let end = activation.stack_switch().top() - 2 * size_of::<usize>();
         while self.n.get() < N_FRAMES && (lowest..=end).contains(&fp) && fp.is_multiple_of(size_of::<usize>())
         {
-            // SAFETY: two words inside the stack of the activation, which can be read at any time; no reference to them
-            // exists, and the thread that writes them is this one.
+            // SAFETY: two words inside the guest stack of the activation, which can be read at any
+            // time; no reference to them exists, and only this thread writes them.
             let [next, pc] = unsafe { (fp as *const [usize; 2]).read_volatile() };
-            if next == activation.crossing().frame() {
+            if next == activation.stack_switch().frame() {
                 // The frame of the outermost function, which returns into this crate.
                 break;
             }

@@ -1,36 +1,40 @@
-//! The two stacks between which the assembly goes to and fro, and the state of the processor on either side. Owns no
-//! memory: where the guest stack is, its maker says.
+//! The two stacks of an activation, and the floating-point modes on either side.
+//!
+//! Owns no memory: the maker of a [`StackSwitch`] provides the guest stack.
 
 use std::arch::asm;
 use std::cell::Cell;
 
-/// The two stacks of an activation, and how its running call is left.
+/// What the assembly needs to switch between the host stack and a guest stack.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Crossing {
-    /// The frame pointer of the running [`enter`](super::enter), below which it has saved the caller's registers; 0 if none runs.
+pub(crate) struct StackSwitch {
+    /// The frame pointer of the running [`enter`](super::enter()), which has saved the caller's
+    /// registers below it; 0 if none is running.
     pub(super) frame: Cell<usize>,
-    /// The stack pointer for code that runs on the host's stack.
+    /// The stack pointer for code that runs on the host stack.
     pub(super) host_sp: Cell<usize>,
     /// Where the guest stack starts; aligned to 16 bytes.
     pub(super) top: usize,
-    /// The stack and frame pointers of the guest when it was last left to ask.
+    /// The stack pointer of the guest at its last upcall.
     pub(super) guest_sp: Cell<usize>,
+    /// The frame pointer of the guest at its last upcall.
     pub(super) guest_fp: Cell<usize>,
-    /// Not 0 if the caller's arithmetic is in another mode than that of generated code.
-    pub(super) is_other_mode: u32,
-    /// What is to be there when the call ends: the control bits are the caller's.
+    /// Not 0 if the caller's floating-point mode differs from that of generated code.
+    pub(super) has_other_mode: u32,
+    /// The caller's mxcsr, restored when the call ends.
     pub(super) mxcsr: u32,
+    /// The caller's x87 control word, restored when the call is exited early.
     pub(super) x87_control: u16,
 }
 
-/// The bits of mxcsr that control: rounding, masks, and how subnormal numbers are treated.
+/// The control bits of mxcsr: rounding, exception masks, treatment of subnormal numbers.
 const MXCSR_CONTROL: u32 = 0xffc0;
-/// What they are by default: rounding to nearest, all exceptions masked, subnormal numbers as they are.
+/// mxcsr in generated code: rounds to nearest, masks all exceptions, keeps subnormal numbers.
 pub(super) const MXCSR_DEFAULT: u32 = 0x1f80;
 
-impl Crossing {
-    /// To a guest stack that starts at `top`. The mode of arithmetic is from now on the caller's.
+impl StackSwitch {
+    /// A switch to a guest stack that starts at `top`. Records the caller's floating-point mode.
     #[inline(always)]
     pub(crate) fn new(top: usize) -> Self {
         debug_assert!(top.is_multiple_of(16), "the ABI wants the stack aligned");
@@ -45,7 +49,7 @@ impl Crossing {
             top,
             guest_sp: Cell::new(0),
             guest_fp: Cell::new(0),
-            is_other_mode: (mxcsr & MXCSR_CONTROL) ^ MXCSR_DEFAULT,
+            has_other_mode: (mxcsr & MXCSR_CONTROL) ^ MXCSR_DEFAULT,
             mxcsr,
             x87_control,
         }
@@ -61,27 +65,30 @@ impl Crossing {
         self.frame.get()
     }
 
+    /// The stack pointer for code that runs on the host stack.
     pub(crate) fn host_sp(&self) -> usize {
         self.host_sp.get()
     }
 
+    /// Where the guest stack starts.
     pub(crate) fn top(&self) -> usize {
         self.top
     }
 
-    /// Where the guest stack goes on below the running call, which has been left to ask.
+    /// The guest's stack pointer during an upcall: the guest stack is free below it.
     pub(crate) fn guest_sp(&self) -> usize {
         self.guest_sp.get()
     }
 
+    /// The guest's frame pointer during an upcall.
     pub(crate) fn guest_fp(&self) -> usize {
         self.guest_fp.get()
     }
 
-    /// Runs `body` in the caller's mode of arithmetic, if it is another than that of generated code.
+    /// Runs `body` in the caller's floating-point mode. Called during an upcall.
     #[inline]
     pub(crate) fn in_host_mode<T>(&self, body: impl FnOnce() -> T) -> T {
-        if self.is_other_mode == 0 {
+        if self.has_other_mode == 0 {
             return body();
         }
         set_mxcsr(self.mxcsr);
@@ -90,9 +97,10 @@ impl Crossing {
         value
     }
 
-    /// Runs `body`, which does not unwind, in the mode of generated code, on the side of the caller.
+    /// Runs `body`, which does not unwind, in the floating-point mode of generated code. Called
+    /// while no generated code is running.
     pub(crate) fn in_guest_mode<T>(&self, body: impl FnOnce() -> T) -> T {
-        if self.is_other_mode == 0 {
+        if self.has_other_mode == 0 {
             return body();
         }
         set_mxcsr(MXCSR_DEFAULT);
@@ -108,7 +116,8 @@ pub(super) fn set_mxcsr(mxcsr: u32) {
     unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, preserves_flags)) };
 }
 
-/// The stack pointer. The address of a variable is no substitute: a sanitizer keeps variables elsewhere.
+/// The stack pointer. The address of a variable is no substitute: a sanitizer may keep variables
+/// elsewhere.
 pub(crate) fn stack_pointer() -> usize {
     let sp;
     // SAFETY: reads a register.
@@ -116,11 +125,13 @@ pub(crate) fn stack_pointer() -> usize {
     sp
 }
 
-/// Tells the processor that the upper parts of its vector registers are free, as each function does that used them:
-/// generated code that was left from outside could not.
-pub(crate) fn forget_vectors() {
+/// Clears the upper parts of the vector registers, as a function that used them does before it
+/// returns. Generated code that was exited from outside did not get there; SSE code would run
+/// slower after it.
+pub(crate) fn clear_upper_vectors() {
     if std::is_x86_feature_detected!("avx") {
-        // SAFETY: the processor has the instruction; registers that are named as outputs may be written.
+        // SAFETY: the processor has the instruction; registers that are named as outputs may be
+        // written.
         unsafe {
             asm!(
                 "vzeroupper",

@@ -1,0 +1,66 @@
+//! The registers of a thread that a signal handler interrupted, and the way to send that thread
+//! out of generated code.
+//!
+//! Only edits the context that the kernel has saved. The kernel loads it into the registers when
+//! the handler returns.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+use super::enter::exit_guest_address;
+use super::stack_switch::StackSwitch;
+
+/// The registers of an interrupted thread.
+///
+/// Promise: points to the context of a signal handler that has not returned, and is the only
+/// reference to it.
+#[derive(Debug)]
+pub(crate) struct SignalContext(NonNull<libc::ucontext_t>);
+
+impl SignalContext {
+    /// # Safety
+    /// `context` is the third argument of a signal handler, which does not return before this
+    /// value is dropped.
+    pub(crate) unsafe fn new(context: *mut c_void) -> Option<Self> {
+        NonNull::new(context.cast()).map(Self)
+    }
+
+    fn register(&self, register: libc::c_int) -> usize {
+        // SAFETY: the promise of the type.
+        let context = unsafe { self.0.as_ref() };
+        context.uc_mcontext.gregs[register as usize] as usize
+    }
+
+    fn set(&mut self, register: libc::c_int, value: usize) {
+        // SAFETY: the promise of the type.
+        let context = unsafe { self.0.as_mut() };
+        context.uc_mcontext.gregs[register as usize] = value as i64;
+    }
+
+    /// The program counter.
+    pub(crate) fn pc(&self) -> usize {
+        self.register(libc::REG_RIP)
+    }
+
+    /// The stack pointer.
+    pub(crate) fn sp(&self) -> usize {
+        self.register(libc::REG_RSP)
+    }
+
+    /// The frame pointer.
+    pub(crate) fn fp(&self) -> usize {
+        self.register(libc::REG_RBP)
+    }
+
+    /// Makes the thread continue in `exit_guest` when the handler returns.
+    ///
+    /// # Safety
+    /// A call through `stack_switch` is running on this thread, and all frames above it may be
+    /// skipped.
+    pub(crate) unsafe fn exit_through(&mut self, stack_switch: &StackSwitch) {
+        self.set(libc::REG_RIP, exit_guest_address());
+        self.set(libc::REG_RDI, (&raw const *stack_switch).addr());
+        // `exit_guest` sets the stack pointer too, but another handler may run before that.
+        self.set(libc::REG_RSP, stack_switch.host_sp());
+    }
+}
