@@ -12,10 +12,10 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use crate::address::CodeAddress;
 use crate::arch::{self, N_REGISTER_ARGS, SignalContext, StackSwitch, thread_block};
 use crate::deadline;
-use crate::guarded_call::Runtime;
 use crate::guest_stack::{GuestStack, MIN_BYTES};
 use crate::interrupt::{InterruptCause, InterruptHandle, NestingLevel};
 use crate::limits::Limits;
+use crate::runtime::Runtime;
 use crate::stack_trace::StackTrace;
 use crate::thread::Thread;
 use crate::trap::Trap;
@@ -68,11 +68,10 @@ pub(crate) struct ActivationSite<'call> {
     is_outermost_on_stack: bool,
 }
 
-impl ActivationSite<'_> {
+impl<'call> ActivationSite<'call> {
     #[inline(always)]
-    pub(crate) fn find(limits: &Limits) -> Result<Self, Trap> {
-        let thread = Thread::current()?;
-        let previous = thread.innermost();
+    pub(crate) fn find(thread: &'call Thread, limits: &Limits) -> Result<Self, Trap> {
+        let previous = Activation::innermost(thread);
         let stack = thread.stack(limits.stack_bytes)?;
         let (top, level, is_outermost_on_stack) = match previous {
             None => (stack.high(), thread.record.outermost_level(), true),
@@ -125,8 +124,7 @@ impl<'call> Activation<'call> {
 
     /// Whether a call can run in this activation now.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.stack_switch.is_running()
-            && self.thread.innermost().is_some_and(|innermost| ptr::addr_eq(innermost, self))
+        !self.stack_switch.is_running() && self.thread.innermost() == ptr::from_ref(self).cast()
     }
 
     /// Runs generated code with these arguments.
@@ -205,6 +203,24 @@ impl<'call> Activation<'call> {
         cause
     }
 
+    /// The innermost activation of this thread.
+    #[inline]
+    pub(crate) fn innermost(thread: &'call Thread) -> Option<&'call Self> {
+        // SAFETY: promise 2 of `Thread`, and the stack switch is the first field of its activation.
+        unsafe { thread.innermost().cast::<Self>().as_ref() }
+    }
+
+    /// Makes this activation the innermost of its thread.
+    ///
+    /// # Safety
+    /// It does not end before another one, or none, has been made the innermost.
+    #[inline]
+    unsafe fn set_innermost(thread: &Thread, activation: Option<&Self>) {
+        let stack_switch = activation.map_or(ptr::null(), |activation| ptr::from_ref(activation).cast());
+        // SAFETY: the caller's promise.
+        unsafe { thread.set_innermost(stack_switch) };
+    }
+
     /// The activation whose generated code is running on this thread. For signal handlers, which
     /// must not keep the reference.
     pub(crate) fn running() -> Option<&'call Self> {
@@ -255,7 +271,7 @@ impl<'call> Activation<'call> {
     #[cold]
     pub(crate) fn must_exit(&self) -> bool {
         let Some(cause) = self.pending_interrupt() else { return false };
-        self.thread.trace.record_upcall(self);
+        self.thread.trace.record_upcall(&self.stack, &self.stack_switch);
         self.exit_reason.set(ExitReason::Interrupted(cause));
         true
     }
@@ -266,7 +282,7 @@ impl<'call> Activation<'call> {
     /// This is [`running`](Self::running), and the interrupted thread runs on its guest stack.
     pub(crate) unsafe fn exit(&self, reason: ExitReason, context: &mut SignalContext) {
         self.exit_reason.set(reason);
-        self.thread.trace.record_interrupted(self, context.pc(), context.sp(), context.fp());
+        self.thread.trace.record_interrupted(&self.stack, &self.stack_switch, context);
         thread_block().guest.store(ptr::null_mut(), Ordering::Relaxed);
         // SAFETY: the caller's promise: all frames above `enter` may be skipped.
         unsafe { context.exit_through(&self.stack_switch) };
@@ -283,6 +299,21 @@ impl<'call> Activation<'call> {
 
     pub(crate) fn runtime(&self) -> &'call dyn Runtime {
         self.runtime
+    }
+}
+
+impl StackTrace {
+    /// Where the generated code is that called
+    /// [`Runtime::materialize`](crate::Runtime::materialize) or
+    /// [`Runtime::host_call`](crate::Runtime::host_call). Meant for these two; empty elsewhere.
+    pub fn capture() -> Self {
+        let Some(thread) = Thread::known() else { return Self::default() };
+        let Some(activation) = Activation::innermost(thread) else { return Self::default() };
+        if !activation.stack_switch.is_running() {
+            return Self::default();
+        }
+        thread.trace.record_upcall(&activation.stack, &activation.stack_switch);
+        thread.trace.take()
     }
 }
 
@@ -303,7 +334,7 @@ impl<'a> ActivationGuard<'a> {
     pub(crate) fn begin(activation: &'a Activation<'a>, limits: &Limits) -> Self {
         let interrupt_handle = activation.level.begin(limits.interrupter);
         // SAFETY: `drop` sets the previous one.
-        unsafe { activation.thread.set_innermost(Some(activation)) };
+        unsafe { Activation::set_innermost(activation.thread, Some(activation)) };
         Self { activation, interrupt_handle }
     }
 
@@ -328,7 +359,7 @@ impl Drop for ActivationGuard<'_> {
         let activation = self.activation;
         activation.level.end();
         // SAFETY: the outer activation lives longer.
-        unsafe { activation.thread.set_innermost(activation.previous) };
+        unsafe { Activation::set_innermost(activation.thread, activation.previous) };
         // SAFETY: the calls of this activation have ended, and those nested in it.
         if activation.is_outermost_on_stack && unsafe { activation.stack.was_used_deeply() } {
             // SAFETY: as above, and no other activation is on this stack.

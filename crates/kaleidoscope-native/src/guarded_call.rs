@@ -36,40 +36,14 @@ use std::mem::transmute;
 
 use crate::activation::{Activation, ActivationGuard, ActivationSite};
 use crate::address::CodeAddress;
-use crate::host_stub::HostId;
+use crate::error::Error;
 use crate::interrupt::InterruptHandle;
 use crate::limits::Limits;
+use crate::runtime::Runtime;
+use crate::signals;
 use crate::stack_trace::StackTrace;
-use crate::stub::StubId;
 use crate::thread::Thread;
 use crate::trap::Trap;
-
-/// What generated code requests from its engine while it runs.
-///
-/// Both methods may block, compile, and make guarded calls of their own. Both run on the thread
-/// that runs the generated code, on its host stack, while no lock of this crate is held. A panic
-/// in either ends the call with [`Trap::Panic`].
-///
-/// # Safety
-/// The code that `materialize` returns must satisfy the contract of
-/// [`Stub::redirect`](crate::Stub::redirect) for that stub, at least until the call that requested the
-/// code has left it.
-pub unsafe trait Runtime: Sync {
-    /// Provides code for a stub that was called while its slot pointed to the lazy entry.
-    ///
-    /// The call continues in the returned code. Later calls find the code only if this method
-    /// redirects the stub.
-    ///
-    /// # Errors
-    /// A trap ends the innermost [`call`].
-    fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap>;
-
-    /// Returns the value of a host function.
-    ///
-    /// # Errors
-    /// A trap ends the innermost [`call`].
-    fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Trap>;
-}
 
 /// Makes a guarded call with any number of arguments, under [`Limits::new`].
 ///
@@ -108,7 +82,7 @@ pub unsafe fn call_within(
     code: CodeAddress,
     args: &[f64],
 ) -> Result<f64, Trap> {
-    let activation = Activation::new(ActivationSite::find(limits)?, runtime);
+    let activation = Activation::new(ActivationSite::find(current_thread()?, limits)?, runtime);
     let guard = ActivationGuard::begin(&activation, limits);
     guard.set_deadline(limits)?;
     // SAFETY: the caller's promises; the activation has just begun.
@@ -119,7 +93,7 @@ pub unsafe fn call_within(
 
 /// Whether this thread is inside a [`call`] or an [`enter`], for instance in a host function.
 pub fn in_guarded_call() -> bool {
-    Thread::current().is_ok_and(|thread| thread.innermost().is_some())
+    Thread::known().is_some_and(|thread| Activation::innermost(thread).is_some())
 }
 
 /// Prepares an activation for any number of calls under the same limits. Each call then costs
@@ -137,7 +111,7 @@ pub fn enter<R>(
     runtime: &dyn Runtime,
     body: impl FnOnce(&GuardedScope<'_>) -> R,
 ) -> Result<R, Trap> {
-    let activation = Activation::new(ActivationSite::find(limits)?, runtime);
+    let activation = Activation::new(ActivationSite::find(current_thread()?, limits)?, runtime);
     let guard = ActivationGuard::begin(&activation, limits);
     guard.set_deadline(limits)?;
     Ok(body(&GuardedScope { activation: &activation, interrupt_handle: guard.interrupt_handle() }))
@@ -230,4 +204,19 @@ impl fmt::Debug for GuardedScope<'_> {
             .field("interrupt_handle", &self.interrupt_handle)
             .finish_non_exhaustive()
     }
+}
+
+/// This thread, prepared for guarded calls.
+#[inline]
+fn current_thread<'thread>() -> Result<&'thread Thread, Error> {
+    Thread::known().map_or_else(prepare_thread, Ok)
+}
+
+/// Prepares this thread for guarded calls, and the process if this is its first thread to make one.
+#[cold]
+fn prepare_thread<'thread>() -> Result<&'thread Thread, Error> {
+    signals::install();
+    let thread = Thread::create()?;
+    signals::unblock();
+    Ok(thread)
 }

@@ -2,91 +2,16 @@
 //! [`Runtime::host_call`](crate::Runtime::host_call), so that generated code can call a host function by
 //! address.
 
-use std::fmt;
-use std::ptr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::address::CodeAddress;
 use crate::arch;
 use crate::error::Error;
+use crate::host_slot::{HostSlotWord, StandaloneFunction};
+use crate::stub_id::HostId;
 use crate::stub_memory::{StubLocation, StubMemory};
 use crate::stub_pages::StubKind;
-
-/// The id of a host stub in its pool: numbers without gaps, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HostId(u32);
-
-impl HostId {
-    /// The id with this number.
-    pub const fn new(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-
-    /// The number as an index.
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// What a host stub passes to the host entry, in the one word of its slot: the stub's id and
-/// arity, or, if the topmost bit is set, the address of a [`StandaloneFunction`], which has both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HostSlotWord(usize);
-
-const IS_STANDALONE: usize = 1 << 63;
-
-impl HostSlotWord {
-    pub(crate) fn new(id: HostId, arity: u32) -> Self {
-        Self((arity as usize) << 32 | id.0 as usize)
-    }
-
-    fn of_standalone(standalone: &Arc<StandaloneFunction>) -> Self {
-        // The topmost bit of a user-space address is clear, and so is that of an arity.
-        Self(Arc::as_ptr(standalone).expose_provenance() | IS_STANDALONE)
-    }
-
-    pub(crate) fn from_raw(word: usize) -> Self {
-        Self(word)
-    }
-
-    /// The function to call without a runtime, if there is one.
-    ///
-    /// # Safety
-    /// The word comes from the slot of a stub that is being called, whose pool exists.
-    pub(crate) unsafe fn standalone<'pool>(self) -> Option<&'pool StandaloneFunction> {
-        let address = (self.0 & IS_STANDALONE != 0).then_some(self.0 & !IS_STANDALONE)?;
-        // SAFETY: the word was made from a reference to a value that the pool keeps as long as its
-        // stubs.
-        Some(unsafe { &*ptr::with_exposed_provenance::<StandaloneFunction>(address) })
-    }
-
-    /// The id and the arity of a stub that needs a runtime.
-    pub(crate) fn id_and_arity(self) -> (HostId, usize) {
-        (HostId(self.0 as u32), self.0 >> 32)
-    }
-}
-
-/// A host function that code can call without a guarded call, and so without a runtime.
-pub(crate) struct StandaloneFunction {
-    pub(crate) id: HostId,
-    pub(crate) arity: usize,
-    pub(crate) call: Box<dyn Fn(&[f64]) -> f64 + Send + Sync>,
-}
-
-impl fmt::Debug for StandaloneFunction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StandaloneFunction")
-            .field("id", &self.id)
-            .field("arity", &self.arity)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A growing pool of host stubs. The addresses of stubs never change. Their memory is freed when
 /// the pool and all its [`HostStub`]s are dropped.
@@ -111,8 +36,8 @@ impl HostPool {
     /// If the system refuses memory, or all ids are used.
     pub fn allocate(&self, arity: u32) -> Result<HostStub, Error> {
         let location = self.memory.allocate()?;
-        let word = HostSlotWord::new(HostId(location.id()), arity);
-        location.slot().store(word.0, Ordering::Release);
+        let word = HostSlotWord::new(HostId::new(location.id()), arity);
+        location.slot().store(word.get(), Ordering::Release);
         Ok(HostStub { location, arity, _standalone: None })
     }
 
@@ -128,10 +53,10 @@ impl HostPool {
         call: impl Fn(&[f64]) -> f64 + Send + Sync + 'static,
     ) -> Result<HostStub, Error> {
         let location = self.memory.allocate()?;
-        let (id, call) = (HostId(location.id()), Box::new(call));
+        let (id, call) = (HostId::new(location.id()), Box::new(call));
         let standalone = Arc::new(StandaloneFunction { id, arity: arity as usize, call });
         self.standalone.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&standalone));
-        location.slot().store(HostSlotWord::of_standalone(&standalone).0, Ordering::Release);
+        location.slot().store(HostSlotWord::of_standalone(&standalone).get(), Ordering::Release);
         Ok(HostStub { location, arity, _standalone: Some(standalone) })
     }
 }
@@ -154,7 +79,7 @@ pub struct HostStub {
 impl HostStub {
     /// The id that [`Runtime::host_call`](crate::Runtime::host_call) receives.
     pub fn id(&self) -> HostId {
-        HostId(self.location.id())
+        HostId::new(self.location.id())
     }
 
     /// The number of parameters.

@@ -7,7 +7,7 @@
 //! ended, the number is in the past and the interrupt has no effect.
 //!
 //! An interrupt writes the serial number to the level, and then sends a signal to the thread
-//! (`signals.rs`). Deadlines use the same way (`deadline.rs`).
+//! (`interrupt_signal.rs`). Deadlines use the same way (`deadline.rs`).
 //!
 //! Everything here is atomic words that are never freed, and one system call. So it can be used
 //! from any thread and from signal handlers.
@@ -28,7 +28,7 @@ use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
-use crate::signals;
+use crate::interrupt_signal;
 
 /// Interrupts guarded calls from elsewhere: from another thread, or from a signal handler.
 ///
@@ -94,7 +94,7 @@ impl InterruptHandle {
         let earlier = word.fetch_max(self.serial, Ordering::SeqCst);
         let is_running = self.level.running.load(Ordering::SeqCst) == self.serial;
         if is_running && earlier < self.serial {
-            signals::send_interrupt_signal(self.level.record.thread_id.load(Ordering::Relaxed));
+            interrupt_signal::send(self.level.record.thread_id.load(Ordering::Relaxed));
         }
         is_running
     }
@@ -218,7 +218,7 @@ impl ThreadRecord {
     }
 
     fn set_thread_id(&self) {
-        self.thread_id.store(signals::thread_id(), Ordering::Relaxed);
+        self.thread_id.store(interrupt_signal::thread_id(), Ordering::Relaxed);
     }
 
     /// Makes the record free for another thread.

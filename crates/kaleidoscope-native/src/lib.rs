@@ -62,11 +62,13 @@
 #![allow(unsafe_code, reason = "this crate is the boundary to machine code")]
 
 mod guarded_call;
+mod runtime;
 
 mod activation;
 mod deadline;
 mod guest_stack;
 mod interrupt;
+mod interrupt_signal;
 mod limits;
 mod signal_stack;
 mod signals;
@@ -75,8 +77,10 @@ mod thread;
 mod trap;
 mod upcall;
 
+mod host_slot;
 mod host_stub;
 mod stub;
+mod stub_id;
 mod stub_memory;
 mod stub_pages;
 
@@ -92,10 +96,12 @@ pub use address::CodeAddress;
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use error::{Error, ErrorKind};
 pub use exit::exit_at_once;
-pub use guarded_call::{GuardedScope, Runtime, call, call_within, enter, in_guarded_call};
-pub use host_stub::{HostId, HostPool, HostStub};
+pub use guarded_call::{GuardedScope, call, call_within, enter, in_guarded_call};
+pub use host_stub::{HostPool, HostStub};
 pub use interrupt::{InterruptHandle, Interrupter};
 pub use limits::Limits;
+pub use runtime::Runtime;
 pub use stack_trace::StackTrace;
-pub use stub::{Stub, StubId, StubPool};
+pub use stub::{Stub, StubPool};
+pub use stub_id::{HostId, StubId};
 pub use trap::Trap;

@@ -10,12 +10,15 @@
 //! The address for generated code is that of a thunk that switches to the host stack, because libm
 //! does not say how much stack its functions need.
 
+pub(crate) mod targets;
+
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::address::CodeAddress;
 use crate::arch;
+use targets::{N_FUNCTIONS, TARGETS};
 
 /// A function of the C maths library.
 ///
@@ -31,12 +34,6 @@ pub struct MathsEntry {
     number: usize,
     thunk: unsafe extern "C" fn(),
 }
-
-/// How many functions there are.
-const N: usize = 36;
-
-/// The addresses of the C functions by number; 0 for a function that was not looked up yet.
-pub(crate) static TARGETS: [AtomicUsize; N] = [const { AtomicUsize::new(0) }; N];
 
 impl MathsEntry {
     /// The name in C.
@@ -133,7 +130,7 @@ const fn entry<const NUMBER: usize>(name: &'static str, arity: u32) -> MathsEntr
     MathsEntry { name, arity, number: NUMBER, thunk: arch::maths_thunk::<NUMBER> }
 }
 
-static ALL: [MathsEntry; N] = [
+static ALL: [MathsEntry; N_FUNCTIONS] = [
     entry::<0>("sin", 1),
     entry::<1>("cos", 1),
     entry::<2>("tan", 1),

@@ -6,9 +6,9 @@
 
 use std::cell::Cell;
 
-use crate::activation::Activation;
 use crate::address::CodeAddress;
-use crate::thread::Thread;
+use crate::arch::{SignalContext, StackSwitch};
+use crate::guest_stack::GuestStack;
 
 /// The largest number of frames in a trace.
 const N_FRAMES: usize = 32;
@@ -22,19 +22,6 @@ const N_FRAMES: usize = 32;
 pub struct StackTrace(Box<[CodeAddress]>);
 
 impl StackTrace {
-    /// Where the generated code is that called
-    /// [`Runtime::materialize`](crate::Runtime::materialize) or
-    /// [`Runtime::host_call`](crate::Runtime::host_call). Meant for these two; empty elsewhere.
-    pub fn capture() -> Self {
-        let Some(thread) = Thread::known() else { return Self::default() };
-        let Some(activation) = thread.innermost() else { return Self::default() };
-        if !activation.stack_switch().is_running() {
-            return Self::default();
-        }
-        thread.trace.record_upcall(activation);
-        thread.trace.take()
-    }
-
     /// The addresses, innermost first.
     pub fn addresses(&self) -> &[CodeAddress] {
         &self.0
@@ -59,17 +46,21 @@ impl StackTraceBuffer {
     }
 
     /// Records the frames of generated code that made an upcall.
-    pub(crate) fn record_upcall(&self, activation: &Activation<'_>) {
+    pub(crate) fn record_upcall(&self, stack: &GuestStack, stack_switch: &StackSwitch) {
         self.n.set(0);
-        let fp = activation.stack_switch().guest_fp();
-        self.walk(activation, activation.stack_switch().guest_sp(), fp);
+        self.walk(stack, stack_switch, stack_switch.guest_sp(), stack_switch.guest_fp());
     }
 
-    /// Records the frames of generated code that a signal interrupted at `pc`.
-    pub(crate) fn record_interrupted(&self, activation: &Activation<'_>, pc: usize, sp: usize, fp: usize) {
+    /// Records the frames of generated code that a signal interrupted with these registers.
+    pub(crate) fn record_interrupted(
+        &self,
+        stack: &GuestStack,
+        stack_switch: &StackSwitch,
+        registers: &SignalContext,
+    ) {
         self.n.set(0);
-        self.push(pc);
-        self.walk(activation, sp, fp);
+        self.push(registers.pc());
+        self.walk(stack, stack_switch, registers.sp(), registers.fp());
     }
 
     /// Takes the recorded trace, and empties the buffer.
@@ -84,16 +75,16 @@ impl StackTraceBuffer {
         self.n.set(n + 1);
     }
 
-    fn walk(&self, activation: &Activation<'_>, sp: usize, mut fp: usize) {
-        let stack = activation.stack();
+    fn walk(&self, stack: &GuestStack, stack_switch: &StackSwitch, sp: usize, mut fp: usize) {
         let mut lowest = sp.max(stack.low());
-        let end = activation.stack_switch().top() - 2 * size_of::<usize>();
+        let end = stack_switch.top() - 2 * size_of::<usize>();
         while self.n.get() < N_FRAMES && (lowest..=end).contains(&fp) && fp.is_multiple_of(size_of::<usize>())
         {
-            // SAFETY: two words inside the guest stack of the activation, which can be read at any
-            // time; no reference to them exists, and only this thread writes them.
+            // SAFETY: two words inside the guest stack, below the top of the running call, which
+            // can be read at any time; no reference to them exists, and only this thread writes
+            // them.
             let [next, pc] = unsafe { (fp as *const [usize; 2]).read_volatile() };
-            if next == activation.stack_switch().frame() {
+            if next == stack_switch.frame() {
                 // The frame of the outermost function, which returns into this crate.
                 break;
             }

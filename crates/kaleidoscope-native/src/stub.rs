@@ -10,29 +10,9 @@ use std::sync::atomic::Ordering;
 use crate::address::CodeAddress;
 use crate::arch;
 use crate::error::Error;
+use crate::stub_id::StubId;
 use crate::stub_memory::{StubLocation, StubMemory};
 use crate::stub_pages::StubKind;
-
-/// The id of a stub in its pool: numbers without gaps, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StubId(u32);
-
-impl StubId {
-    /// The id with this number.
-    pub const fn new(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-
-    /// The number as an index.
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// A growing pool of stubs. The addresses of stubs never change. Their memory is freed when the
 /// pool and all its [`Stub`]s are dropped.
@@ -59,7 +39,7 @@ impl StubPool {
 
     /// The stub with this id, if it has been allocated.
     pub fn get(&self, id: StubId) -> Option<Stub> {
-        self.memory.get(id.0).map(|location| Stub { location })
+        self.memory.get(id.get()).map(|location| Stub { location })
     }
 
     /// The number of allocated stubs. Their ids are less than this number.
@@ -83,7 +63,7 @@ pub struct Stub {
 impl Stub {
     /// The id that [`Runtime::materialize`](crate::Runtime::materialize) receives.
     pub fn id(&self) -> StubId {
-        StubId(self.location.id())
+        StubId::new(self.location.id())
     }
 
     /// The address of the stub: the function's permanent address.

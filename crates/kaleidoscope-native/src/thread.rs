@@ -7,19 +7,18 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
-use std::ptr::{self, null, null_mut};
+use std::ptr::{null, null_mut};
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use crate::activation::Activation;
-use crate::arch::{stack_pointer, thread_block};
+use crate::arch::{StackSwitch, stack_pointer, thread_block};
 use crate::deadline;
 use crate::error::Error;
 use crate::guest_stack::{GuestStack, rounded};
 use crate::interrupt::ThreadRecord;
+use crate::interrupt_signal::RetryTimer;
 use crate::signal_stack::SignalStack;
-use crate::signals::{self, RetryTimer};
 use crate::stack_trace::StackTraceBuffer;
 
 /// How many guest stacks a thread keeps: engines with different limits may alternate on it.
@@ -33,10 +32,11 @@ const RETRY_NANOSECONDS: i64 = 200_000;
 /// Promises:
 /// 1. `ThreadBlock::thread` is null or points to the `Thread` of this thread, which lives until the
 ///    thread's `Owner` is dropped, on the same thread.
-/// 2. `innermost` is null or points to an activation of this thread that has not ended.
+/// 2. `innermost` is null or points to the first field of an activation of this thread that has not
+///    ended, and may be used for the whole activation.
 pub(crate) struct Thread {
     pub(crate) record: &'static ThreadRecord,
-    innermost: Cell<*const Activation<'static>>,
+    innermost: Cell<*const StackSwitch>,
     /// The most recently used first.
     stacks: RefCell<Vec<Rc<GuestStack>>>,
     pub(crate) trace: StackTraceBuffer,
@@ -62,15 +62,11 @@ impl Thread {
         unsafe { thread_block().thread.load(Ordering::Relaxed).cast::<Self>().as_ref() }
     }
 
-    /// This thread.
-    #[inline]
-    pub(crate) fn current<'thread>() -> Result<&'thread Self, Error> {
-        Self::known().map_or_else(Self::make, Ok)
-    }
-
-    #[cold]
-    fn make<'thread>() -> Result<&'thread Self, Error> {
-        signals::install();
+    /// Creates the value of this thread, which has none yet.
+    ///
+    /// # Errors
+    /// If there is no memory for a signal stack, or the thread is ending.
+    pub(crate) fn create<'thread>() -> Result<&'thread Self, Error> {
         register_fork_handler();
         let signal_stack = SignalStack::ensure()?;
         OWNER
@@ -85,27 +81,25 @@ impl Thread {
                     _signal_stack: signal_stack,
                 }));
                 owner.0.set(thread);
-                signals::unblock();
                 thread_block().thread.store(thread.cast(), Ordering::Release);
             })
             .map_err(|_| Error::thread_ending())?;
         Ok(Self::known().expect("it has just been made"))
     }
 
-    /// The innermost activation of this thread.
+    /// The stack switch of the innermost activation of this thread, or null.
     #[inline]
-    pub(crate) fn innermost<'a>(&'a self) -> Option<&'a Activation<'a>> {
-        // SAFETY: promise 2.
-        unsafe { self.innermost.get().as_ref() }
+    pub(crate) fn innermost(&self) -> *const StackSwitch {
+        self.innermost.get()
     }
 
     /// Sets the innermost activation.
     ///
     /// # Safety
-    /// The activation does not end before another one, or none, has been set.
+    /// Promise 2 holds until another one, or none, is set.
     #[inline]
-    pub(crate) unsafe fn set_innermost(&self, activation: Option<&Activation<'_>>) {
-        self.innermost.set(activation.map_or(null(), |activation| ptr::from_ref(activation).cast()));
+    pub(crate) unsafe fn set_innermost(&self, stack_switch: *const StackSwitch) {
+        self.innermost.set(stack_switch);
     }
 
     /// A guest stack of this size. It may be in use by an outer activation.
@@ -199,7 +193,7 @@ impl Drop for Owner {
         let block = thread_block();
         block.thread.store(null_mut(), Ordering::Relaxed);
         block.interrupt_pending.store(0, Ordering::Relaxed);
-        // SAFETY: made by `Thread::make` and dropped only here; no call is running when a thread
+        // SAFETY: made by `Thread::create` and dropped only here; no call is running when a thread
         // ends.
         let thread = unsafe { Box::from_raw(thread) };
         thread.record.release();

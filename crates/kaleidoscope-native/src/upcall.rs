@@ -7,8 +7,8 @@ use std::ptr::null;
 
 use crate::activation::Activation;
 use crate::arch::{N_REGISTER_ARGS, StackSwitch};
-use crate::host_stub::HostSlotWord;
-use crate::stub::StubId;
+use crate::host_slot::HostSlotWord;
+use crate::stub_id::StubId;
 
 /// What the lazy entry does next.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{SIG_DFL, SIG_IGN, sigaction, siginfo_t};
 
-use super::INTERRUPT_SIGNAL;
+use crate::interrupt_signal::INTERRUPT_SIGNAL;
 
 /// A signal handler that takes information about the signal.
 pub(super) type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);

@@ -11,7 +11,8 @@ use std::sync::atomic::AtomicUsize;
 use super::enter::{exit_guest, to_guest, to_host};
 use super::stack_switch::StackSwitch;
 use super::thread_block::{ThreadBlock, thread_offset, thread_symbol};
-use crate::{maths, upcall};
+use crate::maths::targets;
+use crate::upcall;
 
 /// The address of the host entry.
 pub(crate) fn host_entry_address() -> usize {
@@ -89,7 +90,7 @@ unsafe extern "C" fn host_entry() {
 /// guarded call, it runs on the caller's stack.
 ///
 /// # Safety
-/// [`maths::TARGETS`] holds the address of the function, and the arguments are as the function
+/// [`targets::TARGETS`] holds the address of the function, and the arguments are as the function
 /// takes them.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn maths_thunk<const FUNCTION: usize>() {
@@ -121,7 +122,7 @@ pub(crate) unsafe extern "C" fn maths_thunk<const FUNCTION: usize>() {
         "2:",
         "jmp qword ptr [rip + {targets} + {offset}]",
         ".cfi_endproc",
-        targets = sym maths::TARGETS,
+        targets = sym targets::TARGETS,
         offset = const FUNCTION * size_of::<AtomicUsize>(),
         check_interrupts_with_value = sym check_interrupts_with_value,
         host_sp = const offset_of!(StackSwitch, host_sp),
