@@ -120,7 +120,8 @@ fn a_panic_caught_by_the_runtime_itself_disturbs_nothing() {
     assert_eq!(text(script.call(host.address(), &[])), "outer");
 }
 
-/// Stands for generated code that calls a host function through its slot: skipped when that fails.
+/// Generated code that calls a host function through its slot. The frame is skipped when that
+/// fails.
 extern "C" fn calls_host(slot: f64) -> f64 {
     let slot = slot.to_bits() as *const extern "C" fn() -> f64;
     // SAFETY: the test passes the address of the slot of a stub of no parameters.
