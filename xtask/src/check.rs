@@ -10,8 +10,6 @@ mod parts;
 mod process;
 mod table;
 
-pub(crate) use process::{Group, stop_on_interrupt};
-
 use std::time::{Duration, Instant};
 
 use parts::{Action, PARTS, Part};
@@ -62,7 +60,7 @@ pub(crate) fn run(selection: &Selection) -> Result<(), String> {
         }
         Selection::Parts(names) => names,
     };
-    stop_on_interrupt()?;
+    process::stop_on_interrupt()?;
     let began = Instant::now();
     let may_skip = std::env::var("CI").map_or(true, |value| value != "true");
     let selected = PARTS.iter().filter(|part| names.contains(&part.name));

@@ -6,7 +6,9 @@
 //! one loop without recursion, however deeply the source text was nested.
 
 use crate::Op;
-use std::sync::Arc;
+use crate::facts::{Facts, MAX_PHIS};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// A function of one name and one arity. Ids are handed out in order from 0 and never used again; when a name is
 /// defined with another number of parameters it gets another id.
@@ -43,41 +45,109 @@ macro_rules! newtype_over_u32 {
 }
 newtype_over_u32! { FunctionId Local HostVariable OpIdx }
 
-/// A function in resolved form. The operations leave exactly one value, the result.
+/// A function: its name, its variables and its operations, which leave exactly one value, the result.
 ///
-/// Promises, kept by the resolver and relied upon by every reader:
-/// 1. brackets match: each `If` has its `Else` and `End`, each `Loop` its `Next`, properly nested, at the given places;
-/// 2. at each operation the number of values on the stack is fixed and enough, and both branches of an `If` leave one more
-///    than the condition found (or end in a `TailCall`, which leaves nothing and is followed only by `Else`, `End` or the end);
-/// 3. every [`Local`] is below `locals.len()`, and a local that is no parameter is set before it is read.
+/// Functions are immutable once they are shared. Every reader relies on these promises, which a
+/// front end keeps and [`verify`](crate::verify) checks:
+/// 1. **Brackets** match: each `If` has its `Else` and `End`, each `Loop` its `Next`, properly nested,
+///    at the positions that the operations name.
+/// 2. **Stack heights** are fixed: each operation finds its operands. Both branches of an `If` leave
+///    one value more than the stack had behind the condition, or end in a `TailCall`. A `TailCall`
+///    is followed only by `Else`, `End` or the end of the function, and is outside loops. A loop
+///    leaves the stack as it found it. At the end there is one value, and [`max_stack`] is the most
+///    values that the stack has.
+/// 3. **Variables** are below `locals.len()`, which is at least `n_params`. A variable that is no
+///    parameter is set before it is read. Setting it counts up to the end of the innermost bracket,
+///    or up to its `Else`. The variable of a `Next` is set before the `Loop`.
+///
+/// [`max_stack`]: Self::max_stack
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Function {
-    /// The name: of a function as written (`fib`), of an operator `unary!` or `binary|`, of a top-level expression
-    /// `$expr` and a number.
+    /// The name: of a function as written (`fib`), of an operator `unary!` or `binary|`, of a
+    /// top-level expression `$expr` and a number.
     pub name: Arc<str>,
     /// How many of the locals are parameters.
     pub n_params: u32,
     /// The variables' names as written, parameters first. Two may share a name.
     pub locals: Box<[Arc<str>]>,
-    /// What happens, in order.
+    /// The operations, in order.
     pub ops: Box<[Op]>,
     /// The most values that are on the stack at once.
     pub max_stack: u32,
+    /// What the operations say, once someone has asked.
+    #[serde(skip)]
+    facts: FactsCell,
 }
 
 impl Function {
-    /// Bytes that the function holds, allocations included; the names, which are shared, are not counted.
+    /// A function of these parts, which keep the promises above.
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        n_params: u32,
+        locals: impl Into<Box<[Arc<str>]>>,
+        ops: impl Into<Box<[Op]>>,
+        max_stack: u32,
+    ) -> Self {
+        let (name, locals, ops) = (name.into(), locals.into(), ops.into());
+        Self { name, n_params, locals, ops, max_stack, facts: FactsCell::default() }
+    }
+
+    /// The facts about the operations, computed by the first call. They take time and memory, so
+    /// code that runs at most once is better asked by [`has_loops`](Self::has_loops) and
+    /// [`callees_in_order`](Self::callees_in_order).
+    ///
+    /// # Panics
+    /// If the function does not keep promise 1 or 3.
+    pub fn facts(&self) -> &Facts {
+        self.facts.0.get_or_init(|| Box::new(Facts::new(self, MAX_PHIS)))
+    }
+
+    /// Whether an operation may run more than once in a call. Computes no facts.
+    pub fn has_loops(&self) -> bool {
+        match self.facts.0.get() {
+            Some(facts) => facts.has_loops(),
+            None => self.ops.iter().any(|op| op.is_back_edge()),
+        }
+    }
+
+    /// The callee of each call, in order of the operations; tail calls are not among them. Computes
+    /// no facts.
+    pub fn callees_in_order(&self) -> impl Iterator<Item = FunctionId> {
+        self.ops.iter().filter_map(|op| op.callee())
+    }
+
+    /// The number of bytes that the function takes, with what it owns. The names, which are shared,
+    /// and the facts are not counted.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.locals) + size_of_val(&*self.ops)
     }
 
-    /// How many loops it has.
+    /// The number of loops.
     pub fn n_loops(&self) -> usize {
-        self.ops.iter().filter(|op| matches!(op, Op::Loop)).count()
+        self.facts().loops.len()
     }
+}
 
-    /// Whether some of its operations may happen more than once in a call.
-    pub fn has_loops(&self) -> bool {
-        self.ops.iter().any(|op| matches!(op, Op::TailCall | Op::Next { .. }))
+/// The place of a function's facts. It is no part of the function's value: a copy has an empty one,
+/// and all are equal.
+#[derive(Default)]
+struct FactsCell(OnceLock<Box<Facts>>);
+
+impl Clone for FactsCell {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for FactsCell {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for FactsCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
     }
 }

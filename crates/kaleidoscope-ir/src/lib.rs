@@ -23,7 +23,7 @@ pub mod maths;
 pub mod number;
 pub mod text;
 
-pub use facts::{Facts, LoopFacts};
+pub use facts::{CallFacts, Facts, LoopFacts, OpCounts};
 pub use function::{Function, FunctionId, HostVariable, Local, OpIdx};
 pub use maths::MathsFunction;
-pub use op::{Arithmetic, Op};
+pub use op::{Arithmetic, Bracket, Op};

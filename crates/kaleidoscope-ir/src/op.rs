@@ -57,6 +57,135 @@ pub enum Op {
     },
 }
 
+/// What an operation does to the nesting of brackets: an `If` with its `Else` and `End`, or a `Loop`
+/// with its `Next`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bracket {
+    /// Begins a bracket: `If` or `Loop`.
+    Begin,
+    /// Ends the first part of a bracket and begins the second: `Else`.
+    Middle,
+    /// Ends a bracket: `End` or `Next`.
+    End,
+}
+
+impl Op {
+    /// What the operation does to the nesting of brackets; `None` for most operations.
+    pub const fn bracket(self) -> Option<Bracket> {
+        match self {
+            Self::If { .. } | Self::Loop => Some(Bracket::Begin),
+            Self::Else { .. } => Some(Bracket::Middle),
+            Self::End | Self::Next { .. } => Some(Bracket::End),
+            Self::Number(_)
+            | Self::Get(_)
+            | Self::Set(_)
+            | Self::GetHost(_)
+            | Self::SetHost(_)
+            | Self::Drop
+            | Self::Arithmetic(_)
+            | Self::Square
+            | Self::Call { .. }
+            | Self::TailCall => None,
+        }
+    }
+
+    /// The variable that the operation reads or assigns.
+    pub const fn local(self) -> Option<Local> {
+        match self {
+            Self::Get(variable) | Self::Set(variable) | Self::Next { variable, .. } => Some(variable),
+            Self::Number(_)
+            | Self::GetHost(_)
+            | Self::SetHost(_)
+            | Self::Drop
+            | Self::Arithmetic(_)
+            | Self::Square
+            | Self::Call { .. }
+            | Self::TailCall
+            | Self::If { .. }
+            | Self::Else { .. }
+            | Self::End
+            | Self::Loop => None,
+        }
+    }
+
+    /// The variable that the operation assigns. A tail call, which assigns all parameters, is not
+    /// counted.
+    pub const fn assigned_local(self) -> Option<Local> {
+        match self {
+            Self::Set(variable) | Self::Next { variable, .. } => Some(variable),
+            Self::Number(_)
+            | Self::Get(_)
+            | Self::GetHost(_)
+            | Self::SetHost(_)
+            | Self::Drop
+            | Self::Arithmetic(_)
+            | Self::Square
+            | Self::Call { .. }
+            | Self::TailCall
+            | Self::If { .. }
+            | Self::Else { .. }
+            | Self::End
+            | Self::Loop => None,
+        }
+    }
+
+    /// The function that the operation calls. A tail call has none: the caller knows its own id.
+    pub const fn callee(self) -> Option<FunctionId> {
+        match self {
+            Self::Call { callee, .. } => Some(callee),
+            Self::Number(_)
+            | Self::Get(_)
+            | Self::Set(_)
+            | Self::GetHost(_)
+            | Self::SetHost(_)
+            | Self::Drop
+            | Self::Arithmetic(_)
+            | Self::Square
+            | Self::TailCall
+            | Self::If { .. }
+            | Self::Else { .. }
+            | Self::End
+            | Self::Loop
+            | Self::Next { .. } => None,
+        }
+    }
+
+    /// Whether control flow may continue at an earlier operation of the function.
+    pub const fn is_back_edge(self) -> bool {
+        match self {
+            Self::TailCall | Self::Next { .. } => true,
+            Self::Number(_)
+            | Self::Get(_)
+            | Self::Set(_)
+            | Self::GetHost(_)
+            | Self::SetHost(_)
+            | Self::Drop
+            | Self::Arithmetic(_)
+            | Self::Square
+            | Self::Call { .. }
+            | Self::If { .. }
+            | Self::Else { .. }
+            | Self::End
+            | Self::Loop => false,
+        }
+    }
+
+    /// How many values the operation takes from the stack, and how many it leaves there, in a
+    /// function with this number of parameters.
+    pub const fn stack_effect(self, n_params: u32) -> (u32, u32) {
+        match self {
+            Self::Number(_) | Self::Get(_) | Self::GetHost(_) => (0, 1),
+            Self::Set(_) | Self::SetHost(_) | Self::Square => (1, 1),
+            Self::Drop | Self::If { .. } => (1, 0),
+            Self::Arithmetic(_) => (2, 1),
+            Self::Call { n_args, .. } => (n_args, 1),
+            Self::TailCall => (n_params, 0),
+            Self::Else { .. } | Self::End | Self::Loop => (0, 0),
+            Self::Next { .. } => (2, 0),
+        }
+    }
+}
+
 /// The built-in binary operators that are operations of their own (`=` is [`Op::Set`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Arithmetic {

@@ -40,7 +40,7 @@ impl fmt::Display for Function {
 
 impl fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Function { name, n_params, locals, ops, max_stack } = self.function;
+        let Function { name, n_params, locals, ops, max_stack, .. } = self.function;
         writeln!(f, "{name}: {n_params} parameters, {} variables, {max_stack} values at most", locals.len())?;
         let mut n_brackets = 0usize;
         for (idx, &op) in ops.iter().enumerate() {

@@ -3,7 +3,8 @@
 use crate::item::Item;
 use crate::names::Names;
 use crate::reader::Reader;
-use kaleidoscope_ir::{Facts, Function, Local, LoopFacts, Op};
+use kaleidoscope_ir::facts::AssignedSets;
+use kaleidoscope_ir::{Function, Local, Op};
 use std::sync::Arc;
 
 /// The function that a text defines.
@@ -20,11 +21,9 @@ fn function(text: &str) -> Arc<Function> {
 #[track_caller]
 fn check(text: &str, expected: &[&[&str]]) {
     let function = function(text);
-    let shape = Facts::of(&function, usize::MAX).unwrap();
-    let assigned: Vec<Vec<&str>> = shape
-        .assigned
-        .iter()
-        .map(|variables| variables.iter().map(|variable| &*function.locals[variable.index()]).collect())
+    let assigned: &AssignedSets = &function.facts().assigned;
+    let assigned: Vec<Vec<&str>> = (0..assigned.len())
+        .map(|bracket| assigned[bracket].iter().map(|local| &*function.locals[local.index()]).collect())
         .collect();
     assert_eq!(assigned, expected);
 }
@@ -51,30 +50,23 @@ fn a_condition_is_outside() {
     check("def f(x) if x = 1 then 2 else 3", &[&[]]);
 }
 
-#[test]
-fn too_many_phis_end_the_search() {
-    let function = function("def f(x) for i = 0, i < x in x = x + i");
-    assert!(Facts::of(&function, 1).is_none());
-    assert!(Facts::of(&function, 2).is_some());
-}
-
 /// Checks what each loop has to do with variables around it: those it needs, and those it assigns.
 #[track_caller]
 fn check_loops(text: &str, expected: &[(&[&str], &[&str])]) {
     let function = function(text);
-    let shape = Facts::of(&function, usize::MAX).unwrap();
+    let facts = function.facts();
     let names = |variables: &[Local]| -> Vec<_> {
         variables.iter().map(|variable| function.locals[variable.index()].to_string()).collect()
     };
+    assert_eq!(facts.loops.len(), expected.len());
     for (nth, (needed, assigned)) in expected.iter().enumerate() {
-        let found = LoopFacts::of(&function, nth).unwrap();
+        let found = &facts.loops[nth];
         assert_eq!(function.ops[found.header.index()], Op::Loop);
         let Op::Next { header, .. } = function.ops[found.next.index()] else { panic!("no end: {found:?}") };
         assert_eq!(header, found.header);
-        assert_eq!(names(&found.variables), *needed, "loop {nth}");
-        assert_eq!(names(&shape.assigned[found.bracket]), *assigned, "loop {nth}");
+        assert_eq!(names(&found.variables(&function)), *needed, "loop {nth}");
+        assert_eq!(names(&facts.assigned[found.bracket]), *assigned, "loop {nth}");
     }
-    assert_eq!(LoopFacts::of(&function, expected.len()), None);
 }
 
 #[test]

@@ -206,13 +206,9 @@ impl<'r> Resolver<'r> {
         }
         let symbols = &self.tree.symbols;
         let locals = self.workspace.scope.locals().iter().map(|&local| Arc::clone(symbols.name(local)));
-        Some(Arc::new(Function {
-            name,
-            n_params,
-            locals: locals.collect(),
-            ops: self.workspace.emitter.ops().into(),
-            max_stack: self.workspace.emitter.max_height(),
-        }))
+        let locals: Box<[_]> = locals.collect();
+        let emitter = &self.workspace.emitter;
+        Some(Arc::new(Function::new(name, n_params, locals, emitter.ops(), emitter.max_height())))
     }
 
     fn push(&mut self, step: Step) {

@@ -65,13 +65,9 @@ pub(crate) const PROVIDED: u32 = 0;
 fn calling(id: FunctionId, maths: MathsFunction) -> Function {
     let arity = maths.arity();
     let arguments = (0..arity).map(|idx| Op::Get(Local::new(idx)));
-    Function {
-        name: maths.name().into(),
-        n_params: arity,
-        locals: ["x", "y"].into_iter().take(arity as usize).map(Arc::from).collect(),
-        ops: arguments.chain([Op::Call { callee: id, n_args: arity }]).collect(),
-        max_stack: arity,
-    }
+    let locals: Box<[_]> = ["x", "y"].into_iter().take(arity as usize).map(Arc::from).collect();
+    let ops: Box<[_]> = arguments.chain([Op::Call { callee: id, n_args: arity }]).collect();
+    Function::new(maths.name(), arity, locals, ops, arity)
 }
 
 impl Program {

@@ -1,12 +1,11 @@
-// Optimizer for a list of function passes, built by hand: passes that this file does not name are
-// not linked.
+// The optimiser for a few passes over functions, made by hand: what is not named here is not linked.
 //
-// Registers the analyses that PassBuilder would register, as far as these passes use them. LLVM's
-// lib/Passes/PassRegistry.def lists the analyses, and lib/Passes/PassBuilder.cpp their proxies.
-// Analyses that a pass uses only if they are cached are registered only where LLVM asserts it. Each
-// pass has the options of its name in `opt -passes=…`.
+// It registers what PassBuilder would, as far as these passes ask for it: LLVM's lib/Passes/PassRegistry.def lists the
+// analyses, lib/Passes/PassBuilder.cpp their cross references. An analysis that a pass only looks for among the
+// results of others needs none; it is registered all the same where LLVM asserts so. Each pass has the options that
+// its name in `opt -passes=…` gives it.
 //
-// Function passes can run more than once, because LLVM runs them on function after function.
+// Passes over functions can be run again, because LLVM runs them over one function after the other in any case.
 
 #include "optimizer.h"
 
@@ -50,8 +49,8 @@ using namespace llvm;
 
 namespace {
 
-// Same numbers as `FunctionPass` in src/compiler/passes.rs.
-enum class PassId : uint8_t {
+// The numbers of `FunctionPass` in src/compiler/passes.rs.
+enum class Chosen : uint8_t {
   EarlyCse = 0,
   InstCombine = 1,
   Licm = 2,
@@ -96,8 +95,7 @@ public:
     Functions.registerPass([] { return ScopedNoAliasAA(); });
     Functions.registerPass([] { return TypeBasedAA(); });
     Functions.registerPass([&] {
-      // As PassBuilder::buildDefaultAAPipeline, without the analysis of globals, which needs module
-      // passes.
+      // As PassBuilder::buildDefaultAAPipeline, but for what is known of globals: only passes over modules find it.
       AAManager Aliases;
       Aliases.registerFunctionAnalysis<BasicAA>();
       Aliases.registerFunctionAnalysis<ScopedNoAliasAA>();
@@ -110,34 +108,34 @@ public:
     Modules.registerPass([] { return ProfileSummaryAnalysis(); });
   }
 
-  void add(PassId Pass) {
+  void add(Chosen Pass) {
     switch (Pass) {
-    case PassId::EarlyCse:
+    case Chosen::EarlyCse:
       Passes.addPass(EarlyCSEPass());
       break;
-    case PassId::InstCombine:
-      // The verification may end the process when one iteration does not reach the fixpoint.
+    case Chosen::InstCombine:
+      // Verifying may end the process when one round did not finish.
       Passes.addPass(InstCombinePass(InstCombineOptions().setVerifyFixpoint(false)));
       break;
-    case PassId::Licm:
+    case Chosen::Licm:
       Passes.addPass(createFunctionToLoopPassAdaptor(LICMPass(LICMOptions()), /*UseMemorySSA=*/true));
       break;
-    case PassId::SimplifyCfg:
+    case Chosen::SimplifyCfg:
       Passes.addPass(SimplifyCFGPass());
       break;
-    case PassId::Sroa:
+    case Chosen::Sroa:
       Passes.addPass(SROAPass(SROAOptions::ModifyCFG));
       break;
-    case PassId::LoopRotate:
+    case Chosen::LoopRotate:
       Passes.addPass(createFunctionToLoopPassAdaptor(LoopRotatePass()));
       break;
-    case PassId::LoopUnrollFull:
+    case Chosen::LoopUnrollFull:
       Passes.addPass(createFunctionToLoopPassAdaptor(LoopFullUnrollPass()));
       break;
-    case PassId::LoopVectorize:
+    case Chosen::LoopVectorize:
       Passes.addPass(LoopVectorizePass());
       break;
-    case PassId::SlpVectorizer:
+    case Chosen::SlpVectorizer:
       Passes.addPass(SLPVectorizerPass());
       break;
     }
@@ -145,13 +143,13 @@ public:
 
   void run(Module &M) override {
     for (Function &F : M) {
-      // As LLVMRunPasses does. `optnone` functions do not need any of these passes.
+      // As LLVMRunPasses does. None of these passes is one that functions marked `optnone` need.
       if (F.isDeclaration() || F.hasOptNone())
         continue;
       PreservedAnalyses Preserved = Passes.run(F, Functions);
       Functions.invalidate(F, Preserved);
     }
-    // The next module may have the same address, so no result of this module may stay.
+    // What was found out about this module must not be believed of one at the same address.
     Loops.clear();
     Functions.clear();
     Modules.clear();
@@ -160,7 +158,7 @@ public:
 
 } // namespace
 
-extern "C" llvm_orc::Optimizer *llvm_orc_create_function_optimizer(LLVMTargetMachineRef Machine, const PassId *Passes,
+extern "C" llvm_orc::Optimizer *llvm_orc_create_function_optimizer(LLVMTargetMachineRef Machine, const Chosen *Passes,
                                                                 size_t Count) {
   auto *Optimizer = new FunctionOptimizer(*reinterpret_cast<TargetMachine *>(Machine));
   for (size_t Index = 0; Index != Count; ++Index)

@@ -1,8 +1,7 @@
-// Base class of optimizers, which are reused for module after module.
+// An optimiser that is kept between modules: what text.cpp and functions.cpp each make one of.
 //
-// text_pipeline.cpp and function_passes.cpp implement it in files of their own, so a program links
-// only what it uses: text_pipeline.cpp needs LLVM's PassBuilder, which refers to every pass of
-// LLVM.
+// They are files of their own so that a program links what it makes and no more: LLVM's PassBuilder, which text.cpp
+// needs, refers to every pass there is.
 
 #pragma once
 

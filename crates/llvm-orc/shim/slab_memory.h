@@ -1,4 +1,4 @@
-// JITLink memory manager that links objects into slabs.
+// JITLink's memory in slabs.
 
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace llvm_orc {
 
-// Returns null if the system does not support slabs.
+// Null where the system does not give such memory.
 std::unique_ptr<llvm::jitlink::JITLinkMemoryManager> createSlabMemory();
 
 } // namespace llvm_orc

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::InliningBudget;
 use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
-use kaleidoscope_ir::{Function, FunctionId, HostVariable, Op};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_lang::number;
@@ -182,7 +182,7 @@ fn check_root(
     same(value, "as a whole")?;
     tally.n_calls += 1;
 
-    for nth in 0..function.ops.iter().filter(|op| matches!(op, Op::Loop)).count() {
+    for nth in 0..function.n_loops() {
         let code = native.compile_loop(session, id, function, nth);
         for turn in 0..3 {
             let run = turns::evaluate(session, function, args, nth, turn, &code);

@@ -1,8 +1,8 @@
 //! Which bodies a unit of hot code carries: those that are called, nearest first, as far as the limits go.
 
-use crate::{Function, FunctionId, Op};
+use crate::{Function, FunctionId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// How much a unit of hot code may carry.
@@ -69,7 +69,8 @@ impl InliningPlan {
         let mut waiting =
             VecDeque::from([Waiting { instance: 0, inside: id.into_iter().collect(), n_copies: 1 }]);
         while let Some(Waiting { instance, inside, n_copies }) = waiting.pop_front() {
-            for (callee, n_calls) in calls(&planned[instance].function) {
+            let of_instance = Arc::clone(&planned[instance].function);
+            for (callee, n_calls) in of_instance.facts().callees() {
                 if inside.iter().filter(|outer| **outer == callee).count() > limits.recursion {
                     continue;
                 }
@@ -100,15 +101,4 @@ impl InliningPlan {
     pub fn carried(&self) -> BTreeSet<FunctionId> {
         self.planned.iter().flat_map(|planned| &planned.inlined).map(|(id, _)| *id).collect()
     }
-}
-
-/// The functions that a function calls, in order, and how often each stands there.
-fn calls(function: &Function) -> BTreeMap<FunctionId, usize> {
-    let mut calls = BTreeMap::new();
-    for op in &function.ops {
-        if let Op::Call { callee, .. } = op {
-            *calls.entry(*callee).or_default() += 1;
-        }
-    }
-    calls
 }

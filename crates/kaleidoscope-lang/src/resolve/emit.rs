@@ -20,17 +20,8 @@ impl Emitter {
     pub(super) fn emit(&mut self, op: Op) -> OpIdx {
         let idx = OpIdx::new(self.ops.len() as u32);
         self.ops.push(op);
-        let (taken, left) = match op {
-            Op::Number(_) | Op::Get(_) | Op::GetHost(_) => (0, 1),
-            Op::Set(_) | Op::SetHost(_) | Op::Square => (1, 1),
-            Op::Drop | Op::If { .. } => (1, 0),
-            Op::Arithmetic(_) => (2, 1),
-            Op::Call { n_args, .. } => (n_args, 1),
-            // Nothing is reached behind it, and whoever closes the branch sets the height anew.
-            Op::TailCall => (0, 0),
-            Op::Else { .. } | Op::End | Op::Loop => (0, 0),
-            Op::Next { .. } => (2, 0),
-        };
+        // The height behind a tail call does not matter: the end of the branch sets the height.
+        let (taken, left) = op.stack_effect(0);
         self.height = self.height - taken + left;
         self.max_height = self.max_height.max(self.height);
         idx

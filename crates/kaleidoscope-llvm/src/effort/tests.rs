@@ -7,13 +7,7 @@ const X: Local = Local::new(0);
 
 fn function(n_locals: usize, ops: Vec<Op>) -> Function {
     let max_stack = u32::try_from(ops.len()).unwrap();
-    Function {
-        name: "f".into(),
-        n_params: 1,
-        locals: vec!["x".into(); n_locals].into(),
-        ops: ops.into(),
-        max_stack,
-    }
+    Function::new("f", 1, vec!["x".into(); n_locals], ops, max_stack)
 }
 
 fn repeated(first: &[Op], each: &[Op], n: usize) -> Function {

@@ -3,7 +3,7 @@
 
 use super::call::{body_attributes, signature};
 use super::frame::{Frame, shape};
-use super::{CodeKind, HotUnit, Local, LoopFacts, Lowering, built, choices};
+use super::{CodeKind, HotUnit, Local, Lowering, built, choices};
 use inkwell::AddressSpace;
 use inkwell::attributes::AttributeLoc;
 use inkwell::context::Context;
@@ -74,9 +74,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
 
     /// Gets the variables from memory and stands before the loop.
     fn begin_loop(&mut self, nth: usize) {
-        let region = LoopFacts::of(self.frame.function, nth).expect("the root has the loop of the entry");
+        let region = &self.frame.function.facts().loops[nth];
         let activation = self.activation();
-        for variable in &region.variables {
+        for variable in &region.variables(self.frame.function) {
             let name = self.frame.name_of(*variable);
             let value = built(self.builder.build_load(
                 self.cx.f64_type(),
@@ -98,7 +98,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
                 built(self.builder.build_return(Some(&value)));
             }
             CodeKind::Osr(nth) => {
-                let region = LoopFacts::of(self.frame.function, nth).expect("it was there at the beginning");
+                let region = &self.frame.function.facts().loops[nth];
                 let activation = self.activation();
                 for variable in &self.frame.shape.assigned[region.bracket] {
                     let value = self.frame.variables[variable.index()];

@@ -4,9 +4,9 @@
 
 use crate::program::{CONSTRUCTS, Program, compare_ir, oldest_machine, optimize};
 use inkwell::context::Context;
+use kaleidoscope_ir::Function;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{CodeKind, InliningBudget, KernelKind, VectorMaths};
-use kaleidoscope_ir::{Function, Op};
 use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, pipeline_hot, pipeline_rows, symbols};
 
 const LIMITS: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 2 };
@@ -32,7 +32,7 @@ const CALLS: &str = "
 
 /// What a unit can be entered by.
 fn entries(function: &Function) -> Vec<CodeKind> {
-    let n_loops = function.ops.iter().filter(|op| matches!(op, Op::Loop)).count();
+    let n_loops = function.n_loops();
     let rows = [KernelKind::Guarded, KernelKind::Plain].map(CodeKind::Kernel);
     [CodeKind::Function].into_iter().chain((0..n_loops).map(CodeKind::Osr)).chain(rows).collect()
 }

@@ -18,11 +18,11 @@ const LIST: &str = "0201660102017801691000000000000000008001010200030304c8010506
 
 /// Every operation once. What they mean together is nothing.
 fn function() -> Function {
-    Function {
-        name: "f".into(),
-        n_params: 1,
-        locals: ["x".into(), "i".into()].into(),
-        ops: [
+    Function::new(
+        "f",
+        1,
+        ["x".into(), "i".into()],
+        [
             Op::Number(-0.0),
             Op::Get(Local::new(1)),
             Op::Set(Local::new(0)),
@@ -39,10 +39,9 @@ fn function() -> Function {
             Op::End,
             Op::Loop,
             Op::Next { variable: Local::new(1), header: OpIdx::new(12) },
-        ]
-        .into(),
-        max_stack: 3,
-    }
+        ],
+        3,
+    )
 }
 
 fn unit() -> Unit {

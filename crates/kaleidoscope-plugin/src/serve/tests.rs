@@ -89,13 +89,7 @@ fn start(optimization: Optimization) -> Result<Remote, CompileError> {
 }
 
 fn unit(n_params: u32) -> Unit {
-    let function = Function {
-        name: "f".into(),
-        n_params,
-        locals: Box::default(),
-        ops: [Op::Number(1.0)].into(),
-        max_stack: 1,
-    };
+    let function = Function::new("f", n_params, [], [Op::Number(1.0)], 1);
     Unit {
         function: Arc::new(function),
         id: None,

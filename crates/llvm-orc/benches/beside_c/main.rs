@@ -1,10 +1,9 @@
-//! What does this crate cost compared to ORC called from C?
+//! What does the safe layer cost beside ORC used directly from C?
 //!
-//! `cargo bench -p llvm-orc --bench beside_c`. Takes the same steps by this crate in slabs, by this
-//! crate in pages, and by LLVM's C API as a C program calls it, alternating. Prints the median of
-//! each in microseconds, and calls in nanoseconds.
+//! `cargo bench -p llvm-orc --bench beside_c`. Does the same by this crate, in slabs and in pages, and by LLVM's C API
+//! called as a C program would, turn and turn about; prints the median of each in microseconds, calls in nanoseconds.
 #![allow(unsafe_code)] // the C API, and naming the type of a function that is looked up
-#![allow(clippy::multiple_unsafe_ops_per_block)] // in `direct`, as in C
+#![allow(clippy::multiple_unsafe_ops_per_block)] // of the other side
 
 mod direct;
 
@@ -21,54 +20,54 @@ const N_CALLS: u32 = 100_000;
 
 type Nullary = extern "C" fn() -> f64;
 
-/// The measured steps, one per row.
-const STEPS: [&str; 6] = [
+/// What is measured, in the order of the rows.
+const QUESTIONS: [&str; 6] = [
     "add an object and link it",
-    "look up a linked symbol",
-    "remove the object",
-    "define a lazy function and create its stub",
+    "look up what is linked",
+    "remove it",
+    "define a lazy function, make its stub",
     "first call of it, without compiling",
     "call through a stub, ns",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Registers LLVM's native target, also for `Direct`.
+    // Registers LLVM's target, for both.
     Target::host()?;
     let mut compiler = Compiler::builder().opt_level(OptLevel::None).build()?;
-    let dylibs = [Memory::Slabs, Memory::Pages]
+    let ours = [Memory::Slabs, Memory::Pages]
         .map(|memory| Jit::builder().memory(memory).build()?.create_bare_dylib("bench"));
-    let [slabs, pages] = dylibs;
+    let [slabs, pages] = ours;
     let (slabs, pages) = (slabs?, pages?);
     // SAFETY: the target is registered.
     let c = unsafe { Direct::new() };
     let mut times: [[Vec<f64>; 3]; 6] = Default::default();
     for n in 0..N_ROUNDS {
         let object = compile(&mut compiler, &format!("f{n}"))?;
-        let lazy = compile(&mut compiler, &format!("target{n}"))?;
+        let lazy = compile(&mut compiler, &format!("body{n}"))?;
         for side in 0..3 {
             let side = (side + n) % 3;
-            let step_times = match side {
+            let answers = match side {
                 0 => by_crate(&slabs, n, &object, &lazy)?,
                 1 => by_crate(&pages, n, &object, &lazy)?,
                 _ => by_c(&c, n, &object, &lazy)?,
             };
-            for (row, time) in times.iter_mut().zip(step_times) {
+            for (row, time) in times.iter_mut().zip(answers) {
                 row[side].push(time);
             }
         }
     }
-    println!("{:44} {:>8} {:>8} {:>8}", "median of 400", "slabs", "pages", "C");
-    for (step, row) in STEPS.iter().zip(times) {
+    println!("{:38} {:>8} {:>8} {:>8}", "median of 400", "slabs", "pages", "C");
+    for (question, row) in QUESTIONS.iter().zip(times) {
         let [slabs, pages, c] = row.map(median);
-        println!("{step:44} {slabs:>8.2} {pages:>8.2} {c:>8.2}");
+        println!("{question:38} {slabs:>8.2} {pages:>8.2} {c:>8.2}");
     }
-    // SAFETY: the session is not used any more.
+    // SAFETY: nothing of it is used any more.
     unsafe { c.dispose() };
     Ok(())
 }
 
 fn by_crate(dylib: &Dylib, n: usize, object: &Object, lazy: &Object) -> Result<[f64; 6], llvm_orc::Error> {
-    let (name, target, stub) = (format!("f{n}"), format!("target{n}"), format!("stub{n}"));
+    let (name, body, stub) = (format!("f{n}"), format!("body{n}"), format!("stub{n}"));
     let (tracker, add) = timed(|| {
         let tracker = dylib.add_object(object)?;
         tracker.lookup(&name)?;
@@ -85,12 +84,12 @@ fn by_crate(dylib: &Dylib, n: usize, object: &Object, lazy: &Object) -> Result<[
             responsibility.emit_object(&lazy);
             Ok(())
         };
-        dylib.define_lazily([(target.as_str(), SymbolFlags::FUNCTION)], definitions)?;
-        dylib.reexport_lazily(dylib, [(stub.as_str(), target.as_str())])?;
+        dylib.define_lazily([(body.as_str(), SymbolFlags::FUNCTION)], definitions)?;
+        dylib.reexport_lazily(dylib, [(stub.as_str(), body.as_str())])?;
         dylib.lookup(&stub)
     });
     defined?;
-    // SAFETY: the function has that type, and stays.
+    // SAFETY: it is of that type, and stays.
     let f = unsafe { dylib.lookup_fn::<Nullary>(&stub) }?;
     let (value, first) = timed(|| f.call(()));
     assert_eq!(value, 1.0);
@@ -99,10 +98,10 @@ fn by_crate(dylib: &Dylib, n: usize, object: &Object, lazy: &Object) -> Result<[
 }
 
 fn by_c(c: &Direct, n: usize, object: &Object, lazy: &Object) -> Result<[f64; 6], Box<dyn Error>> {
-    let [name, target, stub] = [format!("f{n}"), format!("target{n}"), format!("stub{n}")].map(CString::new);
-    let (name, target, stub) = (name?, target?, stub?);
+    let [name, body, stub] = [format!("f{n}"), format!("body{n}"), format!("stub{n}")].map(CString::new);
+    let (name, body, stub) = (name?, body?, stub?);
     let (tracker, add) = timed(|| {
-        // SAFETY: the object is from the compiler and defines the name.
+        // SAFETY: the object is the compiler's, and defines the name.
         unsafe {
             let tracker = c.add_object(object.bytes());
             c.lookup(&name);
@@ -111,12 +110,12 @@ fn by_c(c: &Direct, n: usize, object: &Object, lazy: &Object) -> Result<[f64; 6]
     });
     // SAFETY: the symbol is linked.
     let (_, lookup) = timed(|| unsafe { c.lookup(&name) });
-    // SAFETY: its code is not called any more.
+    // SAFETY: nothing of it is called.
     let ((), remove) = timed(|| unsafe { c.remove(tracker) });
     let (address, define) = timed(|| {
-        // SAFETY: the object is from the compiler, defines the target, and outlives its first call.
+        // SAFETY: the object is the compiler's, defines the body, and stays until it was called.
         unsafe {
-            c.define_lazily(&stub, &target, lazy.bytes());
+            c.define_lazily(&stub, &body, lazy.bytes());
             c.lookup(&stub)
         }
     });
@@ -128,7 +127,7 @@ fn by_c(c: &Direct, n: usize, object: &Object, lazy: &Object) -> Result<[f64; 6]
     Ok([add, lookup, remove, define, first, calls * 1e3 / f64::from(N_CALLS)])
 }
 
-/// Compiles a function without parameters that returns 1.
+/// A function without parameters that gives 1.
 fn compile(compiler: &mut Compiler, name: &str) -> Result<Object, llvm_orc::Error> {
     compiler.compile(|cx| {
         let module = cx.create_module("m");
@@ -144,11 +143,11 @@ fn compile(compiler: &mut Compiler, name: &str) -> Result<Object, llvm_orc::Erro
     })
 }
 
-/// The result of `f`, and the microseconds it took.
+/// What `f` gives, and the microseconds it took.
 fn timed<T>(f: impl FnOnce() -> T) -> (T, f64) {
     let start = Instant::now();
-    let result = f();
-    (result, start.elapsed().as_secs_f64() * 1e6)
+    let made = f();
+    (made, start.elapsed().as_secs_f64() * 1e6)
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -1,7 +1,7 @@
-//! Stress test: eight threads define, look up, call and remove in one session, in random order.
+//! Eight threads that define, look up, call and remove in one session, each by dice of its own.
 //!
-//! By default each thread takes a fixed number of steps. `LLVM_ORC_STRESS_SECONDS=1800 cargo test
-//! -p llvm-orc --test it stress` runs for half an hour. `LLVM_ORC_STRESS_SEED` sets the seed.
+//! CI takes some hundred steps. `LLVM_ORC_STRESS_SECONDS=1800 cargo test -p llvm-orc --test it stress` goes on for half an
+//! hour; `LLVM_ORC_STRESS_SEED` begins elsewhere.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,20 +14,19 @@ use llvm_orc::{
 };
 
 use crate::test_kit::{Unary, calling, square_plus};
-use crate::time_limit::within_limit;
 
 const N_THREADS: u64 = 8;
 const N_STEPS: u64 = 150;
-const MAX_KEPT: usize = 200;
+const MOST_KEPT: usize = 200;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a whole number"))
 }
 
-/// Random number generator: Marsaglia's xorshift.
-struct Random(u64);
+/// A generator of numbers: Marsaglia's xorshift.
+struct Dice(u64);
 
-impl Random {
+impl Dice {
     fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -46,24 +45,15 @@ fn define_half(dylib: &Dylib, name: &str) -> Result<(), Error> {
 }
 
 #[test]
-fn threads_define_look_up_call_and_remove() {
-    let seed = number("LLVM_ORC_STRESS_SEED").unwrap_or(1);
-    match number("LLVM_ORC_STRESS_SECONDS").map(Duration::from_secs) {
-        Some(duration) => run_threads(seed, Some(duration)),
-        None => within_limit(move || run_threads(seed, None)),
-    }
-}
-
-/// Runs all threads for a duration, or for [`N_STEPS`] steps each.
-fn run_threads(seed: u64, duration: Option<Duration>) {
+fn everything_at_once() {
     let jit = Jit::builder().build().unwrap();
     let dylib = jit.create_bare_dylib("stress").unwrap();
-    // Generates the names `half…` for several threads at once.
+    // Names that nobody has defined come from here, for several threads at once.
     dylib.add_generator(|lookup: &mut PendingLookup<'_>| {
         let names = lookup.names().to_vec();
         let suspended = lookup.suspend();
         for name in names.iter().filter(|name| name.starts_with("half")) {
-            // Another thread may have defined the name first.
+            // Another thread's look-up may have been first.
             if let Err(error) = define_half(suspended.dylib(), name) {
                 assert_eq!(error.kind(), ErrorKind::Duplicate, "{error:?}");
             }
@@ -71,14 +61,16 @@ fn run_threads(seed: u64, duration: Option<Duration>) {
         suspended.resume(Ok(()));
         Ok(())
     });
-    let (start, n_steps) = (Instant::now(), AtomicU64::new(0));
+    let seed = number("LLVM_ORC_STRESS_SEED").unwrap_or(1);
+    let seconds = number("LLVM_ORC_STRESS_SECONDS").map(Duration::from_secs);
+    let (began, n_steps) = (Instant::now(), AtomicU64::new(0));
     thread::scope(|scope| {
         for thread in 0..N_THREADS {
             let (dylib, n_steps) = (dylib.clone(), &n_steps);
             scope.spawn(move || {
                 let mut worker = Worker::new(thread, seed, dylib);
-                while match duration {
-                    Some(duration) => start.elapsed() < duration,
+                while match seconds {
+                    Some(seconds) => began.elapsed() < seconds,
                     None => worker.n_steps < N_STEPS,
                 } {
                     worker.step();
@@ -88,33 +80,33 @@ fn run_threads(seed: u64, duration: Option<Duration>) {
         }
     });
     println!("{} steps", n_steps.load(Ordering::Relaxed));
-    assert_eq!(dylib.lookup("f0_0").unwrap_err().kind(), ErrorKind::NotFound, "all functions were removed");
+    assert_eq!(dylib.lookup("f0_0").unwrap_err().kind(), ErrorKind::NotFound, "all were removed");
 }
 
-/// State of one thread.
+/// One thread's work.
 struct Worker {
     thread: u64,
-    random: Random,
+    dice: Dice,
     dylib: Dylib,
     compiler: Compiler,
     n_steps: u64,
-    /// Functions that are defined and not removed yet: tracker, name, addend.
+    /// What is defined and not removed yet: names, with what to add to a square.
     kept: Vec<(Tracker, String, f64)>,
 }
 
 impl Worker {
     fn new(thread: u64, seed: u64, dylib: Dylib) -> Worker {
         let compiler = Compiler::builder().opt_level(OptLevel::None).build().unwrap();
-        let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (thread + 1));
-        Worker { thread, random, dylib, compiler, n_steps: 0, kept: Vec::new() }
+        let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (thread + 1));
+        Worker { thread, dice, dylib, compiler, n_steps: 0, kept: Vec::new() }
     }
 
     fn step(&mut self) {
         let name = format!("f{}_{}", self.thread, self.n_steps);
         self.n_steps += 1;
-        let addend = self.random.below(1000) as f64;
-        // At the maximum, only remove: long runs need no more memory than short ones.
-        match if self.kept.len() < MAX_KEPT { self.random.below(8) } else { 7 } {
+        let addend = self.dice.below(1000) as f64;
+        // However long it goes on, there is never much at a time.
+        match if self.kept.len() < MOST_KEPT { self.dice.below(8) } else { 7 } {
             0 | 1 => {
                 let object = self.object(&name, addend);
                 let tracker = self.dylib.add_object(&object).unwrap();
@@ -127,17 +119,17 @@ impl Worker {
             }
             3 => self.define_lazily(&name, addend),
             4 => {
-                // The generator defines the callee, if no other thread's look-up was first.
+                // Found by the generator, by whoever is first.
                 let half = format!("half{}", self.n_steps / 3 % 1000);
                 let object = self.compiler.compile(|cx| calling(cx, &name, &half)).unwrap();
                 let tracker = self.dylib.add_object(&object).unwrap();
-                // SAFETY: the function has that type.
+                // SAFETY: it is of that type.
                 let f = unsafe { tracker.lookup_fn::<Unary>(&name) }.unwrap();
                 assert_eq!(f.call((3.0,)), 1.5);
             }
             5 => {
-                // A function of another thread: defined, removed, or removed during the look-up.
-                let other = format!("f{}_{}", self.random.below(N_THREADS), self.random.below(self.n_steps));
+                // What another thread has: there, gone, or lost on the way.
+                let other = format!("f{}_{}", self.dice.below(N_THREADS), self.dice.below(self.n_steps));
                 if let Err(error) = self.dylib.lookup(&other) {
                     let expected = [ErrorKind::NotFound, ErrorKind::Link, ErrorKind::Removed];
                     assert!(expected.contains(&error.kind()), "{error:?}");
@@ -154,7 +146,7 @@ impl Worker {
     #[cfg(feature = "shim")]
     fn define_lazily(&mut self, name: &str, addend: f64) {
         let object = self.object(name, addend);
-        let fails = self.random.below(4) == 0;
+        let fails = self.dice.below(4) == 0;
         let definitions = move |responsibility: Responsibility| {
             if !fails {
                 responsibility.emit_object(&object);
@@ -171,8 +163,7 @@ impl Worker {
         }
     }
 
-    /// Without the shim there is no tracker, so the function stays. Its name differs from those
-    /// that the test expects to be removed.
+    /// Without a tracker, which the shim gives, it stays; under another name, which is not looked for when all is over.
     #[cfg(not(feature = "shim"))]
     fn define_lazily(&mut self, name: &str, addend: f64) {
         let name = format!("lazy_{name}");
@@ -182,7 +173,7 @@ impl Worker {
             Ok(())
         };
         self.dylib.define_lazily([(name.as_str(), SymbolFlags::FUNCTION)], definitions).unwrap();
-        // SAFETY: the function has that type, and stays.
+        // SAFETY: it is of that type, and stays.
         let f = unsafe { self.dylib.lookup_fn::<Unary>(&name) }.unwrap();
         assert_eq!(f.call((3.0,)), 9.0 + addend);
     }
@@ -191,18 +182,18 @@ impl Worker {
         if self.kept.is_empty() {
             return;
         }
-        let idx = self.random.below(self.kept.len() as u64) as usize;
-        let (tracker, name, addend) = self.kept.swap_remove(idx);
-        // SAFETY: the function has that type.
+        let place = self.dice.below(self.kept.len() as u64) as usize;
+        let (tracker, name, addend) = self.kept.swap_remove(place);
+        // SAFETY: it is of that type.
         let f = unsafe { tracker.lookup_fn::<Unary>(&name) };
-        assert_eq!(unwrap(f).call((3.0,)), 9.0 + addend, "{name}");
-        match self.random.below(2) {
-            0 => unwrap(tracker.remove()),
+        assert_eq!(said(f).call((3.0,)), 9.0 + addend, "{name}");
+        match self.dice.below(2) {
+            0 => said(tracker.remove()),
             _ => drop(tracker),
         }
     }
 }
 
-fn unwrap<T, E: Debug>(result: Result<T, E>) -> T {
+fn said<T, E: Debug>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|error| panic!("{error:?}"))
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kaleidoscope_baseline::{Callee, Compiler, Heat, Unit, n_cells};
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::{Function, FunctionId, Op};
+use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::NameState;
 use kaleidoscope_native::{
@@ -43,7 +43,9 @@ impl Way {
         match self {
             Self::Plain | Self::Counting => Arc::clone(function),
             Self::Large | Self::LargeCounting => {
-                Arc::new(Function { max_stack: 100_000, ..(**function).clone() })
+                let mut large = (**function).clone();
+                large.max_stack = 100_000;
+                Arc::new(large)
             }
         }
     }
@@ -225,7 +227,7 @@ impl Machine {
         let inside = &mut *self.inside();
         let counted = &inside.counted[body];
         let cell = if what < 0.0 { 0 } else { 1 + 2 * what as usize };
-        let has_tail_call = counted.function.ops.iter().any(|op| matches!(op, Op::TailCall));
+        let has_tail_call = counted.function.facts().has_tail_call;
         // Tail calls are entries too, and count by themselves.
         let is_tail_call = what < 0.0 && has_tail_call;
         assert!(

@@ -77,11 +77,8 @@ impl Program {
         number: usize,
         variables: &mut [f64],
     ) -> Result<(), Failure> {
-        let mut loops = function.ops.iter().enumerate().filter(|(_, op)| matches!(op, Op::Loop));
-        let start = loops.nth(number).expect("there are as many loops").0;
-        let end = (start..function.ops.len())
-            .find(|&at| matches!(function.ops[at], Op::Next { header, .. } if header.index() == start))
-            .expect("the loop ends");
+        let found = &function.facts().loops[number];
+        let [start, end] = [found.header, found.next].map(OpIdx::index);
         let moved = |idx: OpIdx| OpIdx::new((idx.index() - start) as u32);
         let mut ops: Vec<Op> = function.ops[start..=end]
             .iter()
@@ -97,12 +94,10 @@ impl Program {
             ops.extend([Op::Number(idx as f64), Op::Get(Local::new(idx as u32)), store, Op::Drop]);
         }
         ops.push(Op::Number(0.0));
-        let rest = Function {
-            n_params: variables.len() as u32,
-            ops: ops.into(),
-            max_stack: function.max_stack + 2,
-            ..function.clone()
-        };
+        let n_params = variables.len() as u32;
+        let max_stack = function.max_stack + 2;
+        let rest =
+            Function::new(Arc::clone(&function.name), n_params, function.locals.clone(), ops, max_stack);
         let args = variables.to_vec();
         let finishing = Finishing { program: self, variables: RefCell::new(variables) };
         evaluate(&finishing, &Arc::new(rest), &args, STACK).map(|_| ())

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{CodeKind, InliningPlan};
-use kaleidoscope_ir::{Function, FunctionId, Op};
+use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::names::NameState;
 use kaleidoscope_llvm as llvm;
 use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, lower_hot, pipeline_hot, symbols};
@@ -100,7 +100,7 @@ impl Native {
     /// Puts code behind the slots of all functions that the root may call.
     pub(super) fn link(&mut self, session: &Session, root: &Function) {
         let mut seen = BTreeSet::new();
-        let mut waiting: Vec<_> = called_by(root).collect();
+        let mut waiting: Vec<_> = root.callees_in_order().collect();
         while let Some(id) = waiting.pop() {
             if !seen.insert(id) {
                 continue;
@@ -112,7 +112,7 @@ impl Native {
                 NameState::Host => putchard as *const () as u64,
                 _ => {
                     let Some(function) = session.body_of(id) else { continue };
-                    waiting.extend(called_by(function));
+                    waiting.extend(function.callees_in_order());
                     if self.has_code(id) {
                         continue;
                     }
@@ -195,13 +195,6 @@ impl LoopCode {
         let code = unsafe { self.tracker.lookup_fn::<extern "C" fn(*mut f64)>(&self.symbol) };
         code.expect("the object defines it").call((locals.as_mut_ptr(),));
     }
-}
-
-fn called_by(function: &Function) -> impl Iterator<Item = FunctionId> {
-    function.ops.iter().filter_map(|op| match op {
-        Op::Call { callee, .. } => Some(*callee),
-        _ => None,
-    })
 }
 
 fn passes() -> Passes {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use kaleidoscope_ir::LoopFacts;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::interpreter::{Callee, Environment as _};
 use kaleidoscope_ir::{Arithmetic, Function, Op};
@@ -20,7 +19,7 @@ pub(super) fn evaluate(
     turn: usize,
     code: &LoopCode,
 ) -> Result<f64, Ended> {
-    let of_interest = LoopFacts::of(function, nth).expect("the function has the loop");
+    let of_interest = &function.facts().loops[nth];
     // What code finds where nothing was set must not matter.
     let mut locals = vec![f64::NAN; function.locals.len()];
     locals[..args.len()].copy_from_slice(args);

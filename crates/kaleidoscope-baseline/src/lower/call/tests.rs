@@ -12,8 +12,7 @@ fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
     let n_args = maths.arity();
     let mut ops: Vec<Op> = (0..n_args).map(|_| Op::Number(1.5)).collect();
     ops.push(Op::Call { callee: FunctionId::new(0), n_args });
-    let function =
-        Function { name: "f".into(), n_params: 0, locals: [].into(), ops: ops.into(), max_stack: n_args };
+    let function = Function::new("f", 0, [], ops, n_args);
     let unit = Unit {
         function: &function,
         id: None,

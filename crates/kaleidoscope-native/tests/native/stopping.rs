@@ -1,4 +1,4 @@
-//! Interrupts and deadlines end the call that they are for, wherever it is, and nothing else.
+//! Requests to stop hit what they are aimed at, wherever it is, and nothing else.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -9,51 +9,58 @@ use kaleidoscope_native::{
     CodeAddress, HostPool, InterruptHandle, Interrupter, Limits, StackTrace, StubPool, Trap, enter, maths,
 };
 
-use crate::arch::{DEFAULT_MODES, callee_saved_modes};
 use crate::guest::{self, Guest, bits};
-use crate::support::{
-    OnDrop, PATIENCE, Script, add_one, call_in, child, code, fork, handle, while_interrupting,
-};
+use crate::support::{Script, add_one, call_in, child, code};
 
-/// Calls code on this thread, and interrupts the call from another thread as soon as it runs.
-fn interrupt(script: &Script<'_>, code: CodeAddress, args: &[f64]) -> StackTrace {
+/// Calls code on this thread, and stops it from another as soon as it runs.
+fn stop(script: &Script<'_>, code: CodeAddress, args: &[f64]) -> StackTrace {
     let interrupter = Interrupter::new();
     let limits = Limits::new().interrupter(interrupter);
-    interrupted(while_interrupting(interrupter, || script.call_within(&limits, code, args)))
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while interrupter.interrupt() == 0 && !ended.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+        });
+        let outcome = script.call_within(&limits, code, args);
+        ended.store(true, Ordering::Relaxed);
+        interrupted(outcome)
+    })
 }
 
 fn interrupted(outcome: Result<f64, Trap>) -> StackTrace {
     match outcome {
         Err(Trap::Interrupted(trace)) => trace,
-        other => panic!("{other:?} was not interrupted"),
+        other => panic!("{other:?} is not interrupted"),
     }
 }
 
-/// Calls code with a deadline, which passes.
+/// Calls code with a deadline.
 fn time_out(script: &Script<'_>, code: CodeAddress, args: &[f64], after: Duration) -> StackTrace {
     let limits = Limits::new().deadline(Instant::now() + after);
     match script.call_within(&limits, code, args) {
         Err(Trap::DeadlinePassed(trace)) => trace,
-        other => panic!("{other:?} did not pass its deadline"),
+        other => panic!("{other:?} is not timed out"),
     }
 }
 
-/// Ends calls both ways, many times.
+/// Both ways, and again.
 fn check(script: &Script<'_>, guest: &Guest, args: &[f64]) {
     for _ in 0..20 {
-        interrupt(script, guest.code(), args);
+        stop(script, guest.code(), args);
         time_out(script, guest.code(), args, Duration::from_micros(500));
         assert_eq!(Script::new().call(code(add_one as *const ()), &[1.0]).unwrap(), 2.0);
     }
 }
 
 #[test]
-fn an_endless_loop_is_interrupted() {
-    check(&Script::new(), &guest::endless_loop(), &[]);
+fn an_endless_loop_is_stopped() {
+    check(&Script::new(), &guest::endless(), &[]);
 }
 
 #[test]
-fn a_stack_trace_says_where_the_call_was() {
+fn the_trace_says_where() {
     let host = HostPool::new().allocate(1).unwrap();
     let (caller, looping) = (guest::calls_once(), guest::calls_and_loops());
     let trace = |code: CodeAddress, args: &[f64]| {
@@ -61,13 +68,13 @@ fn a_stack_trace_says_where_the_call_was() {
         let (send, receive) = channel();
         let send = std::sync::Mutex::new(send);
         let script = Script::new().host_call(|_, _| {
-            // Generated code has pushed its frame.
+            // Generated code has made its frame.
             send.lock().unwrap().send(()).unwrap();
             Ok(0.0)
         });
         thread::scope(|scope| {
             scope.spawn(move || {
-                receive.recv_timeout(PATIENCE).unwrap();
+                receive.recv().unwrap();
                 interrupter.interrupt()
             });
             interrupted(script.call_within(&Limits::new().interrupter(interrupter), code, args))
@@ -82,14 +89,14 @@ fn a_stack_trace_says_where_the_call_was() {
 }
 
 #[test]
-fn a_loop_of_host_calls_is_interrupted() {
+fn a_loop_of_host_calls_is_stopped() {
     let host = HostPool::new().allocate(1).unwrap();
     let script = Script::new().host_call(|_, args| Ok(args[0]));
     check(&script, &guest::endless_calls(), &[bits(host.address()), 1.0]);
 }
 
 #[test]
-fn a_loop_of_maths_calls_is_interrupted() {
+fn a_loop_of_maths_is_stopped() {
     for name in ["sin", "tgamma", "fabs"] {
         let address = maths::find(name).unwrap().guest_address();
         check(&Script::new(), &guest::endless_calls(), &[bits(address), 100.1]);
@@ -97,20 +104,20 @@ fn a_loop_of_maths_calls_is_interrupted() {
 }
 
 #[test]
-fn a_loop_of_lazy_entries_is_interrupted() {
+fn a_loop_of_compiling_is_stopped() {
     let stub = StubPool::new().allocate().unwrap();
     let script = Script::new().materialize(|_| Ok(code(add_one as *const ())));
     check(&script, &guest::endless_calls(), &[bits(stub.address()), 1.0]);
 }
 
 #[test]
-fn an_interrupted_host_function_runs_to_its_end() {
+fn a_host_function_is_waited_for() {
     let host = HostPool::new().allocate(1).unwrap();
     let interrupter = Interrupter::new();
     let has_returned = AtomicBool::new(false);
     let script = Script::new().host_call(|_, _| {
         assert_eq!(interrupter.interrupt(), 1);
-        // The host function continues undisturbed.
+        // It goes on undisturbed.
         assert_eq!(StackTrace::capture().addresses().len(), 1);
         has_returned.store(true, Ordering::Relaxed);
         Ok(1.0)
@@ -124,41 +131,56 @@ fn an_interrupted_host_function_runs_to_its_end() {
 }
 
 #[test]
-fn registers_and_modes_are_restored() {
-    let clobbers = guest::clobbers_and_loops();
-    interrupt(&Script::new(), clobbers.code(), &[]);
-    assert_eq!(callee_saved_modes(), DEFAULT_MODES);
+fn registers_and_modes_are_as_they_were() {
+    let spoils = guest::spoils_and_loops();
+    stop(&Script::new(), spoils.code(), &[]);
+    assert_eq!(modes(), (0x1f80, 0x037f, 0));
     assert!(matches!(
-        Script::new().call(guest::clobbers_and_recurses().code(), &[]),
+        Script::new().call(guest::spoils_and_recurses().code(), &[]),
         Err(Trap::StackOverflow(_))
     ));
-    assert_eq!(callee_saved_modes(), DEFAULT_MODES);
+    assert_eq!(modes(), (0x1f80, 0x037f, 0));
+}
+
+/// The control bits of both units of arithmetic, and the direction flag.
+fn modes() -> (u32, u16, u64) {
+    let (mut mxcsr, mut x87, flags) = (0_u32, 0_u16, 0_u64);
+    // SAFETY: stores in variables of the right sizes, and uses its own stack evenly.
+    let flags = unsafe {
+        let mut flags = flags;
+        std::arch::asm!(
+            "stmxcsr [{mxcsr}]", "fnstcw [{x87}]", "pushfq", "pop {flags}",
+            mxcsr = in(reg) &raw mut mxcsr, x87 = in(reg) &raw mut x87, flags = inout(reg) flags,
+        );
+        flags
+    };
+    (mxcsr & 0xffc0, x87, flags & 0x400)
 }
 
 #[test]
-fn a_late_interrupt_has_no_effect() {
+fn a_late_request_hits_nothing() {
     let (send, receive) = channel::<InterruptHandle>();
     thread::scope(|scope| {
         scope.spawn(move || {
-            for handle in receive {
-                handle.interrupt();
-                handle.interrupt();
+            for evaluation in receive {
+                evaluation.interrupt();
+                evaluation.interrupt();
             }
         });
         for _ in 0..20_000 {
-            let handle = enter(&Limits::new(), &Script::new(), |scope| {
+            let evaluation = enter(&Limits::new(), &Script::new(), |scope| {
                 assert_eq!(call_in(scope, code(add_one as *const ()), &[1.0]).unwrap(), 2.0);
                 scope.interrupt_handle()
             });
-            // That scope has ended; the next one takes the same nesting level of the same thread.
-            send.send(handle.unwrap()).unwrap();
+            // It has ended; what comes next has the same level of the same thread.
+            send.send(evaluation.unwrap()).unwrap();
         }
         drop(send);
     });
 }
 
 #[test]
-fn only_calls_under_the_interrupter_are_interrupted() {
+fn only_calls_under_the_interrupter_are_stopped() {
     let (other, own) = (Interrupter::new(), Interrupter::new());
     let host = HostPool::new().allocate(0).unwrap();
     let script = Script::new().host_call(|_, _| {
@@ -170,21 +192,22 @@ fn only_calls_under_the_interrupter_are_interrupted() {
 }
 
 #[test]
-fn an_interrupt_of_the_outer_call_ends_the_nested_one() {
+fn who_stops_the_outer_call_stops_the_inner_one() {
     let host = HostPool::new().allocate(1).unwrap();
-    let (outer, nested) = (Interrupter::new(), Interrupter::new());
-    for (target, ends_outer) in [(outer, true), (nested, false)] {
+    let (outer, inner) = (Interrupter::new(), Interrupter::new());
+    for (aim, stops_outer) in [(outer, true), (inner, false)] {
         let script = Script::new().host_call(|_, _| {
-            let limits = Limits::new().interrupter(nested);
-            interrupted(while_interrupting(target, || {
-                Script::new().call_within(&limits, guest::endless_loop().code(), &[])
-            }));
+            let limits = Limits::new().interrupter(inner);
+            thread::scope(|scope| {
+                scope.spawn(|| while aim.interrupt() == 0 {});
+                interrupted(Script::new().call_within(&limits, guest::endless().code(), &[]));
+            });
             Ok(4.0)
         });
         let limits = Limits::new().interrupter(outer);
         let args = [bits(host.address()), 1.0];
         let outcome = script.call_within(&limits, guest::calls_once().code(), &args);
-        if ends_outer {
+        if stops_outer {
             interrupted(outcome);
         } else {
             assert_eq!(outcome.unwrap(), 4.0);
@@ -193,18 +216,18 @@ fn an_interrupt_of_the_outer_call_ends_the_nested_one() {
 }
 
 #[test]
-fn a_deadline_of_the_outer_call_ends_the_nested_one() {
+fn an_outer_deadline_ends_the_inner_call() {
     let host = HostPool::new().allocate(1).unwrap();
     let script = Script::new().host_call(|_, _| {
-        let nested = Script::new().call(guest::endless_loop().code(), &[]);
-        assert!(matches!(nested, Err(Trap::DeadlinePassed(_))));
-        nested
+        let inner = Script::new().call(guest::endless().code(), &[]);
+        assert!(matches!(inner, Err(Trap::DeadlinePassed(_))));
+        inner
     });
     time_out(&script, guest::calls_once().code(), &[bits(host.address()), 1.0], Duration::from_millis(2));
 }
 
 #[test]
-fn a_deadline_may_be_in_the_past_or_far_in_the_future() {
+fn a_deadline_long_past_or_far_off() {
     let past = Limits::new().deadline(Instant::now());
     let outcome = Script::new().call_within(&past, code(add_one as *const ()), &[1.0]);
     assert!(matches!(outcome, Err(Trap::DeadlinePassed(trace)) if trace.addresses().is_empty()));
@@ -217,9 +240,9 @@ fn many_deadlines_at_once() {
     thread::scope(|scope| {
         for thread in 0..8_u64 {
             scope.spawn(move || {
-                for nth in 0..20 {
-                    let after = Duration::from_micros((thread * 7919 + nth * 104_729) % 3_000);
-                    time_out(&Script::new(), guest::endless_loop().code(), &[], after);
+                for turn in 0..20 {
+                    let after = Duration::from_micros((thread * 7919 + turn * 104_729) % 3_000);
+                    time_out(&Script::new(), guest::endless().code(), &[], after);
                 }
             });
         }
@@ -227,13 +250,13 @@ fn many_deadlines_at_once() {
 }
 
 #[test]
-fn an_interrupted_scope_stays_interrupted() {
-    let endless = guest::endless_loop();
+fn a_stopped_scope_stays_stopped() {
+    let endless = guest::endless();
     let interrupter = Interrupter::new();
     enter(&Limits::new().interrupter(interrupter), &Script::new(), |scope| {
         thread::scope(|threads| {
-            let handle = scope.interrupt_handle();
-            threads.spawn(move || handle.interrupt());
+            let evaluation = scope.interrupt_handle();
+            threads.spawn(move || evaluation.interrupt());
             interrupted(call_in(scope, endless.code(), &[]));
         });
         for _ in 0..3 {
@@ -248,7 +271,7 @@ fn an_interrupted_scope_stays_interrupted() {
 }
 
 #[test]
-fn interrupts_at_any_moment_end_in_a_value_or_a_trap() {
+fn requests_at_any_moment_end_in_a_value_or_a_trap() {
     let interrupter = Interrupter::new();
     let limits = Limits::new().interrupter(interrupter);
     let hosts = HostPool::new();
@@ -261,11 +284,8 @@ fn interrupts_at_any_moment_end_in_a_value_or_a_trap() {
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let _end = OnDrop(|| {
-                    n_running.fetch_sub(1, Ordering::Relaxed);
-                });
                 let (calls, descent) = (guest::calls_once(), guest::descent());
-                let evaluate = || {
+                let turn = || {
                     let one = |code, args: &[f64]| script.call_within(&limits, code, args);
                     let sum = one(descent.code(), &[500.0])?
                         + one(calls.code(), &[bits(host.address()), 1.0])?
@@ -274,15 +294,16 @@ fn interrupts_at_any_moment_end_in_a_value_or_a_trap() {
                     assert_eq!(sum, 503.0);
                     Ok(())
                 };
-                let (mut n_evaluations, mut n_interrupted) = (0, 0);
-                while n_evaluations < 5_000 || n_interrupted < 100 {
-                    n_evaluations += 1;
-                    match evaluate() {
+                let (mut n_turns, mut n_stopped) = (0, 0);
+                while n_turns < 5_000 || n_stopped < 100 {
+                    n_turns += 1;
+                    match turn() {
                         Ok(()) => {}
-                        Err(Trap::Interrupted(_)) => n_interrupted += 1,
+                        Err(Trap::Interrupted(_)) => n_stopped += 1,
                         Err(other) => panic!("{other:?}"),
                     }
                 }
+                n_running.fetch_sub(1, Ordering::Relaxed);
             });
         }
         while n_running.load(Ordering::Relaxed) > 0 {
@@ -298,11 +319,11 @@ fn a_signal_handler_may_interrupt() {
         INTERRUPTER.get().unwrap().interrupt();
     }
     let interrupter = *INTERRUPTER.get_or_init(Interrupter::new);
-    child("interrupts::a_signal_handler_may_interrupt", &["handler"], |_| {
-        handle(libc::SIGINT, handler as *const () as usize, libc::SA_ONSTACK);
+    child("stopping::a_signal_handler_may_interrupt", &["handler"], |_| {
+        crate::support::handle(libc::SIGINT, handler as *const () as usize, libc::SA_ONSTACK);
         for _ in 0..20 {
             let host = HostPool::new().allocate(1).unwrap();
-            // The system chooses the thread on which the handler runs.
+            // The handler runs on whichever thread the system chooses: here, either.
             let script = Script::new().host_call(|_, _| {
                 // SAFETY: signals this process.
                 unsafe { libc::kill(std::process::id() as i32, libc::SIGINT) };
@@ -316,33 +337,47 @@ fn a_signal_handler_may_interrupt() {
 }
 
 #[test]
-fn a_forked_child_makes_guarded_calls() {
-    child("interrupts::a_forked_child_makes_guarded_calls", &["fork"], |_| {
+fn a_forked_child_has_all_of_it() {
+    child("stopping::a_forked_child_has_all_of_it", &["fork"], |_| {
         let check = || {
-            time_out(&Script::new(), guest::endless_loop().code(), &[], Duration::from_millis(2));
-            interrupt(&Script::new(), guest::endless_loop().code(), &[]);
+            time_out(&Script::new(), guest::endless().code(), &[], Duration::from_millis(2));
+            stop(&Script::new(), guest::endless().code(), &[]);
             let sin = maths::find("sin").unwrap().guest_address();
-            interrupt(&Script::new(), guest::endless_calls().code(), &[bits(sin), 1.0]);
+            stop(&Script::new(), guest::endless_calls().code(), &[bits(sin), 1.0]);
             assert!(matches!(
-                Script::new().call(guest::endless_recursion().code(), &[]),
+                Script::new().call(guest::recursion().code(), &[]),
                 Err(Trap::StackOverflow(_))
             ));
         };
         check();
-        fork(check, check);
+        // SAFETY: the child only does what is tested, and exits.
+        match unsafe { libc::fork() } {
+            0 => {
+                check();
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(0) };
+            }
+            process => {
+                check();
+                let mut status = -1;
+                // SAFETY: waits for the child.
+                assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
+                assert_eq!(status, 0);
+            }
+        }
     });
 }
 
 #[test]
-fn a_thread_that_blocks_all_signals_is_interrupted() {
+fn a_thread_that_has_blocked_all_signals_is_stopped() {
     let body = || {
         let mut all = std::mem::MaybeUninit::uninit();
         // SAFETY: fills the set.
         unsafe { libc::sigfillset(all.as_mut_ptr()) };
         // SAFETY: the set has been filled.
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut()) };
-        check(&Script::new(), &guest::endless_loop(), &[]);
-        let overflow = Script::new().call(guest::endless_recursion().code(), &[]);
+        check(&Script::new(), &guest::endless(), &[]);
+        let overflow = Script::new().call(guest::recursion().code(), &[]);
         assert!(matches!(overflow, Err(Trap::StackOverflow(_))));
     };
     thread::spawn(body).join().unwrap();
