@@ -1,4 +1,4 @@
-//! Builds the feature `shim`: a few C++ files, against the LLVM that llvm-sys found.
+//! Builds the feature `shim`: compiles the C++ files against the LLVM that llvm-sys found.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,14 +6,14 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=shim");
-    // A documentation build needs no code, and docs.rs has no LLVM.
+    // Documentation needs no shim, and docs.rs has no LLVM.
     if std::env::var_os("CARGO_FEATURE_SHIM").is_none() || std::env::var_os("DOCS_RS").is_some() {
         return;
     }
-    // The version of LLVM that is asked for.
+    // The requested LLVM version.
     let version = if std::env::var_os("CARGO_FEATURE_LLVM23_1").is_some() { 23 } else { 22 };
     let Some(config) = std::env::var_os(format!("DEP_LLVM_{version}_CONFIG_PATH")) else {
-        // llvm-sys says in its own words that it found no LLVM.
+        // llvm-sys also reports the error.
         println!(
             "cargo::warning=llvm-orc: no llvm-config of LLVM {version} found; on Debian: apt install llvm-{version}-dev"
         );
@@ -25,7 +25,7 @@ fn main() {
         link_statically();
         build.cpp_link_stdlib(None);
     }
-    // One file for each thing a program may do without: the linker takes those it refers to.
+    // One file per part that a program may not need. The linker takes only the files that are used.
     for file in [
         "codegen",
         "features",
@@ -39,7 +39,7 @@ fn main() {
         build.file(format!("shim/{file}.cpp"));
     }
     build.cpp(true).warnings(false).opt_level(2);
-    // As LLVM's own libraries: an assertion would end the process where they go on.
+    // LLVM's own libraries are built without assertions, too.
     build.define("NDEBUG", None);
     for flag in flags.split_whitespace() {
         match flag.strip_prefix("-I") {
@@ -55,8 +55,8 @@ fn main() {
     }
 }
 
-/// Links what LLVM stands on into the program, where the compiler has it as an archive. Named here, the archives come before the
-/// shared libraries that llvm-sys names, and leave them nothing to do.
+/// Links LLVM's dependencies statically where the compiler has an archive. These archives come
+/// before the shared libraries that llvm-sys names, so the linker does not need the latter.
 fn link_statically() {
     let compiler = cc::Build::new().cpp(true).get_compiler();
     for library in ["stdc++", "z", "zstd"] {
@@ -64,7 +64,7 @@ fn link_statically() {
         let found = Command::new(compiler.path()).arg(format!("-print-file-name={file}")).output();
         let path =
             found.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
-        // A compiler that has no such file answers with the bare name.
+        // A compiler without the file prints the bare name.
         if let Some(directory) = Path::new(&path).parent().filter(|directory| directory.is_absolute()) {
             println!("cargo::rustc-link-search=native={}", directory.display());
             println!("cargo::rustc-link-lib=static:-bundle={library}");
@@ -72,13 +72,13 @@ fn link_statically() {
     }
 }
 
-/// The flags LLVM itself was built with: the same exceptions, type information and standard.
+/// The flags that LLVM was built with: same exceptions, type information and C++ standard.
 fn cxxflags(config: &Path) -> String {
     match Command::new(config).arg("--cxxflags").output() {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
         Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            println!("cargo::error=llvm-orc: `{} --cxxflags` failed: {said}", config.display());
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            println!("cargo::error=llvm-orc: `{} --cxxflags` failed: {stderr}", config.display());
             String::new()
         }
         Err(error) => {

@@ -10,6 +10,8 @@ mod parts;
 mod process;
 mod table;
 
+pub(crate) use process::{Group, stop_on_interrupt};
+
 use std::time::{Duration, Instant};
 
 use parts::{Action, PARTS, Part};
@@ -60,7 +62,7 @@ pub(crate) fn run(selection: &Selection) -> Result<(), String> {
         }
         Selection::Parts(names) => names,
     };
-    process::stop_on_interrupt()?;
+    stop_on_interrupt()?;
     let began = Instant::now();
     let may_skip = std::env::var("CI").map_or(true, |value| value != "true");
     let selected = PARTS.iter().filter(|part| names.contains(&part.name));

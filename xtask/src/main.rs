@@ -11,6 +11,7 @@ mod fuzz;
 mod header;
 mod nightly;
 mod sanitize;
+mod soak;
 mod steps;
 mod tidy;
 
@@ -20,6 +21,8 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   check [all | list | NAME…]      format, tidy, clippy, tests, documentation; or all parts, or these parts
+  check soak [--rounds N] [--minutes M] [--seed S] [--only BINARY] [--record]
+                                  every test N times (20) in another order, beside busy processes
   tidy [--strict] [--rule RULE] [PATH]
                                   the rules of the house: crate arrows, module cycles, operations, machine
                                   specifics, words, line widths, file sizes, unsafe blocks, the C header
@@ -37,6 +40,15 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match *arguments.as_slice() {
+        ["check", "soak", ref options @ ..] => match soak::Options::parse(options) {
+            Ok(options) => soak::run(&options),
+            Err(message) => return refuse(&message),
+        },
+        // A process of `check soak`.
+        ["busy"] => {
+            soak::busy();
+            Ok(())
+        }
         ["check", ref arguments @ ..] => match check::Selection::parse(arguments) {
             Ok(selection) => check::run(&selection),
             Err(message) => return refuse(&message),

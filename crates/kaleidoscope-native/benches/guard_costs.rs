@@ -1,9 +1,10 @@
-//! What does guarding cost a call, and what a loop?
+//! What does a guarded call cost, and what does a loop cost in one?
 //!
-//! The same machine code is called by a pointer, through a stub, inside `enter`, and guarded by itself: without anybody who
-//! could stop it, and with an interrupter and a deadline, which takes a reading of the clock. Then a call of it loops a
-//! hundred thousand times, by the pointer and guarded with all armed: it is neither checked nor slowed, so the ratio is 1.
-//! Everything is measured turn and turn about, so that what disturbs the machine disturbs all; printed are medians.
+//! The same machine code is called through a pointer, through a stub, inside `enter`, and by a
+//! guarded call: without limits, and with an interrupter and a deadline, which needs a reading of
+//! the clock. Then one call loops a hundred thousand times, through the pointer and guarded with
+//! both limits. The loop contains no checks, so the ratio is 1. The ways are measured in
+//! alternation, so that a disturbance affects all of them. Prints medians.
 //!
 //! `cargo bench -p kaleidoscope-native --bench guard_costs`
 
@@ -19,14 +20,14 @@ use kaleidoscope_native::{
 
 const N_ROUNDS: usize = 51;
 const N_CALLS: u32 = 50_000;
-/// Loops short enough that most run undisturbed on a busy machine, half a millisecond, and many of them.
-const N_TURNS: f64 = 1e5;
+/// A loop takes half a millisecond, so that most run undisturbed on a busy machine.
+const N_ITERATIONS: f64 = 1e5;
 const N_LOOPS: usize = 1_001;
 
-/// Is asked nothing.
+/// A runtime that is never used.
 struct Nothing;
 
-// SAFETY: it gives no code.
+// SAFETY: it provides no code.
 unsafe impl Runtime for Nothing {
     fn materialize(&self, _: StubId) -> Result<CodeAddress, Trap> {
         Err(Trap::error(()))
@@ -37,7 +38,8 @@ unsafe impl Runtime for Nothing {
     }
 }
 
-/// `squares(n)`: the sum of the squares of 0, 1 … below n, and of 0 in any case; kept on the stack.
+/// `squares(n)`: the sum of the squares of 0, 1, … below n, stored on the stack. Adds 0 in any
+/// case.
 #[unsafe(naked)]
 extern "C" fn squares(n: f64) -> f64 {
     naked_asm!(
@@ -62,15 +64,17 @@ extern "C" fn squares(n: f64) -> f64 {
     )
 }
 
-/// A copy of the function where generated code lies, outside of all loaded objects: there it could be stopped.
+/// A copy of the function outside all loaded objects, where generated code is: there it can be
+/// interrupted.
 fn generated() -> CodeAddress {
     const SIZE: usize = 128;
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: no address is asked for.
+    // SAFETY: no address is given.
     let page = unsafe { libc::mmap(std::ptr::null_mut(), SIZE, protection, flags, -1, 0) };
     assert_ne!(page, libc::MAP_FAILED);
-    // SAFETY: both are that long: the executable goes on after the function, which refers to nothing outside itself.
+    // SAFETY: both ranges are that long: in the executable, more code follows the function, which
+    // refers to nothing outside itself.
     unsafe { (squares as *const u8).copy_to(page.cast(), SIZE) };
     // SAFETY: the mapping is ours.
     assert_eq!(unsafe { libc::mprotect(page, SIZE, libc::PROT_READ | libc::PROT_EXEC) }, 0);
@@ -78,16 +82,16 @@ fn generated() -> CodeAddress {
 }
 
 fn pointer_to(code: CodeAddress) -> extern "C" fn(f64) -> f64 {
-    // SAFETY: only called with the code of `squares` and with a stub that leads there.
+    // SAFETY: called only with the code of `squares` and with a stub that leads there.
     unsafe { std::mem::transmute::<usize, extern "C" fn(f64) -> f64>(code.get()) }
 }
 
 fn guarded(limits: &Limits, code: CodeAddress, n: f64) -> f64 {
     // SAFETY: the code has one parameter, owns nothing and is never freed.
-    unsafe { call_within(limits, &Nothing, code, &[n]) }.expect("nobody stops it")
+    unsafe { call_within(limits, &Nothing, code, &[n]) }.expect("no limit is reached")
 }
 
-/// The nanoseconds that it takes.
+/// The time that `what` takes, in nanoseconds.
 fn time(what: &mut dyn FnMut()) -> f64 {
     let start = Instant::now();
     what();
@@ -100,7 +104,7 @@ fn quartiles(mut figures: Vec<f64>) -> [f64; 3] {
     [1, 2, 3].map(|quarter| figures[(figures.len() - 1) * quarter / 4])
 }
 
-/// The median time of each in nanoseconds, done in turns.
+/// The median time of each way in nanoseconds. The ways alternate.
 fn medians(ways: &mut [&mut dyn FnMut()]) -> Vec<f64> {
     let mut times = vec![Vec::new(); ways.len()];
     for _ in 0..N_ROUNDS {
@@ -138,19 +142,19 @@ fn calls(code: CodeAddress, armed: &Limits) {
         &mut || {
             // SAFETY: as for `guarded`.
             let call = |scope: &kaleidoscope_native::GuardedScope<'_>, n| unsafe { scope.call(code, &[n]) };
-            enter(armed, &Nothing, |scope| repeat(&|n| call(scope, n).expect("nobody stops it")))
+            enter(armed, &Nothing, |scope| repeat(&|n| call(scope, n).expect("no limit is reached")))
                 .expect("a stack");
         },
         &mut || repeat(&|n| guarded(&plain, code, n)),
         &mut || repeat(&|n| guarded(armed, code, n)),
     ]);
-    let [by_pointer, ref others @ ..] = found[..] else { unreachable!("as many as there are ways") };
+    let [by_pointer, ref others @ ..] = found[..] else { unreachable!("there is a figure for each way") };
     println!("{:<46} {:>8}   {:>8}   goal", "one call, in nanoseconds", "", "more");
-    println!("{:<46} {:>8.1}", "  by a function pointer", by_pointer / f64::from(N_CALLS));
+    println!("{:<46} {:>8.1}", "  through a function pointer", by_pointer / f64::from(N_CALLS));
     let names = [
-        ("  by a pointer to its stub", "3"),
+        ("  through a pointer to its stub", "3"),
         ("  inside `enter`, with interrupter and deadline", "10"),
-        ("  guarded, by itself", "50"),
+        ("  guarded, without limits", "50"),
         ("  guarded, with interrupter and deadline", ""),
     ];
     for ((name, goal), &nanoseconds) in names.iter().zip(others) {
@@ -161,20 +165,20 @@ fn calls(code: CodeAddress, armed: &Limits) {
 
 fn loops(code: CodeAddress, armed: &Limits) {
     let pointer = black_box(pointer_to(code));
-    let sum = pointer(N_TURNS);
+    let sum = pointer(N_ITERATIONS);
     let pairs: Vec<[f64; 2]> = (0..N_LOOPS)
         .map(|_| {
             [
-                time(&mut || assert_eq!(black_box(pointer(black_box(N_TURNS))), sum)),
-                time(&mut || assert_eq!(guarded(armed, code, N_TURNS), sum)),
+                time(&mut || assert_eq!(black_box(pointer(black_box(N_ITERATIONS))), sum)),
+                time(&mut || assert_eq!(guarded(armed, code, N_ITERATIONS), sum)),
             ]
         })
         .collect();
     let [by_pointer, guarded] =
-        [0, 1].map(|way| quartiles(pairs.iter().map(|pair| pair[way] / N_TURNS).collect())[1]);
+        [0, 1].map(|way| quartiles(pairs.iter().map(|pair| pair[way] / N_ITERATIONS).collect())[1]);
     let [low, ratio, high] = quartiles(pairs.iter().map(|[plain, guarded]| guarded / plain).collect());
-    println!("one turn of a loop, in nanoseconds");
-    println!("{:<46} {by_pointer:>8.3}", "  called by a function pointer");
+    println!("one iteration of a loop, in nanoseconds");
+    println!("{:<46} {by_pointer:>8.3}", "  called through a function pointer");
     println!("{:<46} {guarded:>8.3}", "  guarded, with interrupter and deadline");
     println!("{:<46} {ratio:>8.3}   ({low:.3} to {high:.3} for the middle half)", "  ratio of the two");
 }

@@ -1,4 +1,5 @@
-//! What do a stub, a first call, a call out of generated code and an early end cost? Prints nanoseconds, the best of several rounds.
+//! What do a stub, a first call, an upcall and an early exit cost? Prints nanoseconds, the best of
+//! several rounds.
 //!
 //! `cargo bench -p kaleidoscope-native --bench stub_costs`
 
@@ -19,7 +20,8 @@ extern "C" fn add_one(x: f64) -> f64 {
     x + 1.0
 }
 
-/// Has `add_one` for every stub, and one host function, which fails when it is given a negative number.
+/// A runtime with `add_one` for every stub, and one host function, which fails for a negative
+/// number.
 struct AddOne;
 
 // SAFETY: every stub here is called with one argument, and `add_one` is never freed.
@@ -33,7 +35,7 @@ unsafe impl Runtime for AddOne {
     }
 }
 
-/// The best time of `n` turns in nanoseconds a turn, over several rounds.
+/// The time of one of `n` repetitions in nanoseconds, the best of several rounds.
 fn best(n: u32, mut round: impl FnMut()) -> f64 {
     let rounds = (0..N_ROUNDS).map(|_| {
         let start = Instant::now();
@@ -75,7 +77,7 @@ extern "C" fn repeat_calls(n: f64, function: f64) -> f64 {
 fn main() {
     stubs_and_calls();
     maths_functions();
-    early_ends();
+    early_exits();
 }
 
 fn stubs_and_calls() {
@@ -107,17 +109,17 @@ fn stubs_and_calls() {
     let direct = calls(plain, 1.0);
     report("a guarded call", direct);
     let lazy = calls(stub.address(), 1.0);
-    report("a guarded call by way of the lazy entry", lazy);
+    report("a guarded call through the lazy entry", lazy);
     // SAFETY: the stub is called with one argument, and `add_one` is never freed.
     unsafe { stub.redirect(plain) };
     let through = calls(stub.address(), 1.0);
     report("a guarded call through a stub with code", through);
-    report("so the lazy entry adds", lazy - through);
+    report("difference: the lazy entry", lazy - through);
 
     let host = HostPool::new().allocate(1).expect("memory");
     let host_call = calls(host.address(), 1.0);
     report("a guarded call of a host function", host_call);
-    report("a guarded call that is left with an error", calls(host.address(), -1.0));
+    report("a guarded call that ends with an error", calls(host.address(), -1.0));
 }
 
 fn maths_functions() {
@@ -131,18 +133,19 @@ fn maths_functions() {
             black_box(sin.call(&[black_box(1.0)]));
         }
     });
-    report("sin by table", by_table);
+    report("sin through the table", by_table);
     for name in ["sin", "fabs"] {
         let entry = maths::find(name).expect("it is in the table");
         let looping = |code: CodeAddress| {
             let args = [f64::from(N), f64::from_bits(code.get() as u64)];
             best(N, || {
-                // SAFETY: `repeat` takes two arguments, the second being the bits of a function of one.
+                // SAFETY: `repeat` takes two arguments, the second being the bits of a function of
+                // one.
                 black_box(unsafe { call(&AddOne, repeat, &args) }.unwrap_or(0.0));
             })
         };
         report(&format!("{name} from generated code, directly"), looping(entry.address()));
-        report(&format!("{name} from generated code, on the host's stack"), looping(entry.guest_address()));
+        report(&format!("{name} from generated code, on the host stack"), looping(entry.guest_address()));
     }
 }
 
@@ -152,12 +155,12 @@ extern "C" fn recursion() {
     std::arch::naked_asm!("2:", "push rbp", "mov rbp, rsp", "call 2b", "pop rbp", "ret")
 }
 
-/// Loops. Moved to where generated code lies: elsewhere it would not be interrupted.
+/// Loops without end. Copied out of the executable, where a loop would not be interrupted.
 fn endless() -> CodeAddress {
     const LOOP: [u8; 2] = [0xeb, 0xfe];
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: no address is asked for.
+    // SAFETY: no address is given.
     let page = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0) };
     assert_ne!(page, libc::MAP_FAILED);
     // SAFETY: the mapping is larger than that.
@@ -167,25 +170,25 @@ fn endless() -> CodeAddress {
     CodeAddress::new(page.addr())
 }
 
-fn early_ends() {
+fn early_exits() {
     let small = Limits::new().stack_bytes(64 << 10);
     let overflow = CodeAddress::new(recursion as *const () as usize);
     let small_overflow = best(1, || {
         // SAFETY: the code takes no arguments and owns nothing.
         let _ = black_box(unsafe { call_within(&small, &AddOne, overflow, &[]) });
     });
-    report("an overflow of 64 KiB, over and done with", small_overflow);
+    report("an overflow of a stack of 64 KiB, until the call has ended", small_overflow);
 
     let endless = endless();
     let interrupter = Interrupter::new();
     let limits = Limits::new().interrupter(interrupter);
-    let asked = std::sync::Mutex::new(Instant::now());
+    let requested_at = std::sync::Mutex::new(Instant::now());
     let mut latencies: Vec<f64> = (0..200)
         .map(|_| {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     loop {
-                        *asked.lock().expect("nobody panics") = Instant::now();
+                        *requested_at.lock().expect("no thread panics with the lock") = Instant::now();
                         if interrupter.interrupt() > 0 {
                             break;
                         }
@@ -194,10 +197,13 @@ fn early_ends() {
                 // SAFETY: as above.
                 let _ = black_box(unsafe { call_within(&limits, &AddOne, endless, &[]) });
                 let ended = Instant::now();
-                ended.duration_since(*asked.lock().expect("nobody panics")).as_secs_f64() * 1e9
+                ended
+                    .duration_since(*requested_at.lock().expect("no thread panics with the lock"))
+                    .as_secs_f64()
+                    * 1e9
             })
         })
         .collect();
     latencies.sort_by(f64::total_cmp);
-    report("a request from another thread until the call ends, median", latencies[latencies.len() / 2]);
+    report("an interrupt from another thread until the call ends, median", latencies[latencies.len() / 2]);
 }

@@ -52,8 +52,10 @@ impl HostSlotWord {
 pub(crate) struct StandaloneFunction {
     pub(crate) id: HostId,
     pub(crate) arity: usize,
-    pub(crate) call: Box<dyn Fn(&[f64]) -> f64 + Send + Sync>,
+    pub(crate) call: StandaloneCall,
 }
+
+type StandaloneCall = Box<dyn Fn(&[f64]) -> f64 + Send + Sync>;
 
 impl fmt::Debug for StandaloneFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@
 //! every call and loop. Instead the kernel interrupts the thread, and a handler decides:
 //!
 //! - SIGSEGV and SIGBUS: generated code touched the guard below its guest stack. The handler ends
-//!   the call with a stack overflow. Any other fault belongs to somebody else.
+//!   the call with a stack overflow. Any other fault does not concern this crate.
 //! - SIGURG: another thread interrupted a call of this thread, or its deadline passed
 //!   (`interrupt.rs`). The handler ends the call if generated code is running. Otherwise it sets
 //!   `interrupt_pending`, which the assembly checks before generated code continues. Go's
@@ -21,8 +21,8 @@
 //!
 //! While `guest` is set and the stack pointer lies in the guest stack, only frames that may be
 //! skipped lie above `enter`: generated code, stubs, and this crate's assembly (the promises in
-//! `arch/x86_64/enter.rs`). There is one exception. A handler of somebody else that does not use
-//! the alternate stack runs on top of generated code, and must not be skipped. Such a handler is
+//! `arch/x86_64/enter.rs`). There is one exception. A handler that the program installed without
+//! an alternate stack runs on top of generated code, and must not be skipped. Such a handler is
 //! part of a loaded object, and generated code is not. So an interrupt does not end the call while
 //! the program counter is in a loaded object; a timer of the thread sends the signal again a
 //! little later. A stack overflow in such a handler does end the call: the alternative is the end

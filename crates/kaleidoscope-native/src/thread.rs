@@ -1,7 +1,7 @@
 //! What a thread keeps from its first guarded call to its end: its record, guest stacks, signal
 //! stack.
 //!
-//! Made at the thread's first guarded call, whoever started the thread, and freed by the
+//! Made at the thread's first guarded call, on any thread of the process, and freed by the
 //! destructors of the thread's locals. After a fork, the child has the thread that forked, with
 //! all of this intact.
 

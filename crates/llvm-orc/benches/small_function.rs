@@ -1,8 +1,11 @@
-//! What does a small function cost, from an empty process to its first call, and each one after that?
+//! What does a small function cost: the first in a process, and each one after that?
 //!
-//! `cargo bench -p llvm-orc`, and the same with `--no-default-features --features llvm22-1,inkwell` for the passes made by the
-//! C API. Prints microseconds: the first of each pipeline, where the first row is the process's
-//! first as well, and the lower tenth of those after it, which other work on the machine disturbs least.
+//! `cargo bench -p llvm-orc`, and with `--no-default-features --features llvm22-1,inkwell` for
+//! passes that LLVM's C API creates.
+//!
+//! Prints microseconds. The first row of a pipeline is its first function, and the very first row
+//! is also the first function of the process. The second row is the 10th percentile of the later
+//! functions, which other load on the machine affects least.
 #![allow(unsafe_code)] // naming the type of a function that is looked up
 
 use std::error::Error;
@@ -21,9 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let target = target?;
     let (jit, session) = timed(|| Jit::builder().target(target.clone()).build());
     let jit = jit?;
-    let (again, session_again) = timed(|| Jit::builder().target(target.clone()).build());
-    drop(again?);
-    println!("target {}   session {}   second session {}", us(host), us(session), us(session_again));
+    let (second_jit, second_session) = timed(|| Jit::builder().target(target.clone()).build());
+    drop(second_jit?);
+    println!("target {}   session {}   second session {}", us(host), us(session), us(second_session));
     let dylib = jit.create_bare_dylib("bench")?;
     println!(
         "{:34} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
@@ -43,24 +46,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         (OptLevel::Default, Passes::text("default<O2>")),
     ] {
         let name = format!("{level:?} {}", passes.as_text());
-        let (compiler, made) =
+        let (compiler, creation) =
             timed(|| Compiler::builder().target(target.clone()).opt_level(level).passes(passes).build());
         let mut compiler = compiler?;
         let first = steps(&mut compiler, &dylib, 0)?;
         let mut later: Vec<_> =
             (1..=N_LATER).map(|n| steps(&mut compiler, &dylib, n)).collect::<Result<_, _>>()?;
-        print_row(&name, made, first);
-        let mut tenths = [Duration::ZERO; 5];
-        for (step, tenth) in tenths.iter_mut().enumerate() {
+        print_row(&name, creation, first);
+        let mut percentiles = [Duration::ZERO; 5];
+        for (step, percentile) in percentiles.iter_mut().enumerate() {
             later.sort_by_key(|steps| steps[step]);
-            *tenth = later[later.len() / 10][step];
+            *percentile = later[later.len() / 10][step];
         }
-        print_row("  later", Duration::ZERO, tenths);
+        print_row("  later", Duration::ZERO, percentiles);
     }
     Ok(())
 }
 
-/// Compiles, links, calls and removes one function. Gives the time of each step.
+/// Compiles, links, calls and removes one function. Returns the time of each step.
 fn steps(compiler: &mut Compiler, dylib: &Dylib, n: u32) -> Result<[Duration; 5], llvm_orc::Error> {
     let object = compiler.compile(|cx| collatz_step(cx, n))?;
     let timings = object.timings();
@@ -78,8 +81,8 @@ fn steps(compiler: &mut Compiler, dylib: &Dylib, n: u32) -> Result<[Duration; 5]
     Ok([timings.fill, timings.optimize, timings.codegen, link, remove])
 }
 
-/// `f(x) = (if x < 9 then x / 2 else x * 3 + 1) + n`, with its variable on the stack: some 25 instructions, as a
-/// simple front end makes them.
+/// `f(x) = (if x < 9 then x / 2 else x * 3 + 1) + n` with `x` on the stack: about 25 instructions,
+/// as a simple front end emits them.
 fn collatz_step(cx: &Context, n: u32) -> Module<'_> {
     let module = cx.create_module("m");
     let f64 = cx.f64_type();
@@ -120,17 +123,17 @@ fn collatz_step(cx: &Context, n: u32) -> Module<'_> {
 
 fn timed<T>(f: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
-    let made = f();
-    (made, start.elapsed())
+    let result = f();
+    (result, start.elapsed())
 }
 
 fn us(duration: Duration) -> String {
     format!("{:.1}", duration.as_secs_f64() * 1e6)
 }
 
-fn print_row(name: &str, made: Duration, steps: [Duration; 5]) {
+fn print_row(name: &str, creation: Duration, steps: [Duration; 5]) {
     let short: String = name.chars().take(34).collect();
-    print!("{short:34} {:>9}", if made.is_zero() { String::new() } else { us(made) });
+    print!("{short:34} {:>9}", if creation.is_zero() { String::new() } else { us(creation) });
     for step in steps {
         print!(" {:>9}", us(step));
     }

@@ -1,7 +1,8 @@
-//! A program that is started twice and compiles once: the second start finds its object in a directory.
+//! Object cache: a program that starts twice and compiles once. The second start finds its object
+//! in a directory.
 //!
-//! Run by `cargo run -p llvm-orc --example object_cache`. It starts itself twice, with a directory of its own, and checks what
-//! each start says.
+//! Run by `cargo run -p llvm-orc --example object_cache`. The program starts itself twice with a
+//! temporary directory and checks the output of each start.
 #![allow(unsafe_code)] // naming the type of a function that is looked up, and trusting the directory
 
 use std::error::Error;
@@ -10,7 +11,7 @@ use std::process::Command;
 
 use llvm_orc::{Compiler, Jit, ObjectCache, OptLevel, Passes};
 
-/// Set for the starts that compile: the directory of the cache.
+/// Environment variable with the directory of the cache, set for the starts that compile.
 const DIRECTORY: &str = "OBJECT_CACHE_EXAMPLE";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -18,17 +19,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         return compile_and_call(directory.as_ref());
     }
     let directory = tempfile::tempdir()?;
-    for said in ["compiled", "found"] {
+    for expected in ["compiled", "found"] {
         let output = Command::new(std::env::current_exe()?).env(DIRECTORY, directory.path()).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         print!("{text}");
-        assert!(output.status.success() && text.starts_with(said), "{said}: {output:?}");
+        assert!(output.status.success() && text.starts_with(expected), "{expected}: {output:?}");
     }
     Ok(())
 }
 
 fn compile_and_call(directory: &Path) -> Result<(), Box<dyn Error>> {
-    // SAFETY: the directory was made for this, and nobody else writes there.
+    // SAFETY: the directory is temporary, and no other program writes to it.
     let cache = unsafe { ObjectCache::open(directory) }?;
     let mut compiler = Compiler::builder()
         .opt_level(OptLevel::Default)
@@ -41,13 +42,13 @@ fn compile_and_call(directory: &Path) -> Result<(), Box<dyn Error>> {
         let square = module.add_function("square", f64.fn_type(&[f64.into()], false), None);
         let builder = cx.create_builder();
         builder.position_at_end(cx.append_basic_block(square, "entry"));
-        let x = square.get_nth_param(0).expect("it has one").into_float_value();
-        let product = builder.build_float_mul(x, x, "product").expect("in a block");
-        builder.build_return(Some(&product)).expect("in a block");
+        let x = square.get_nth_param(0).expect("it has one parameter").into_float_value();
+        let product = builder.build_float_mul(x, x, "product").expect("the builder is in a block");
+        builder.build_return(Some(&product)).expect("the builder is in a block");
         module
     })?;
     let tracker = Jit::builder().build()?.create_bare_dylib("example")?.add_object(&object)?;
-    // SAFETY: `square` is the object's function and takes and gives a double.
+    // SAFETY: `square` belongs to the object and has this type.
     let square = unsafe { tracker.lookup_fn::<extern "C" fn(f64) -> f64>("square") }?;
     assert_eq!(square.call((7.0,)), 49.0);
     let how = if cache.hits() == 1 { "found" } else { "compiled" };

@@ -1,7 +1,7 @@
-//! A language in thirty lines: a function of `x` in reverse Polish notation, made to machine code.
+//! A language in thirty lines: compiles a function of `x` in reverse Polish notation.
 //!
-//! Run by `cargo run -p llvm-orc --example small_language -- "x x * 1 +" 3`. The only `unsafe` is the look-up that names the
-//! function's type.
+//! Run by `cargo run -p llvm-orc --example small_language -- "x x * 1 +" 3`. The only `unsafe`
+//! block is the look-up that names the function's type.
 
 use std::error::Error;
 
@@ -70,9 +70,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     assert_eq!(run("x x * 1 +", 3.0)?, 10.0);
     assert_eq!(run("1 x / 2 -", 0.5)?, 0.0);
-    for (mistake, said) in [("x +", "too few operands"), ("x x", "too many operands"), ("", "empty program")]
+    for (mistake, message) in
+        [("x +", "too few operands"), ("x x", "too many operands"), ("", "empty program")]
     {
-        assert_eq!(run(mistake, 1.0).map_err(|error| error.to_string()), Err(said.to_owned()));
+        assert_eq!(run(mistake, 1.0).map_err(|error| error.to_string()), Err(message.to_owned()));
     }
     println!("x x * 1 + with x = 3: {}", run("x x * 1 +", 3.0)?);
     Ok(())

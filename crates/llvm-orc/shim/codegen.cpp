@@ -1,10 +1,10 @@
-// The code generator, kept between modules, which LLVM's C API makes anew for each.
+// Code generator that is reused for module after module. LLVM's C API creates one per module.
 //
-// Making its passes is a large part of compiling a small function. They can be run again: `llc -compile-twice` tests
-// it, and each resets itself when a module is done.
+// Creating the passes is a large part of compiling a small function. They can run more than once,
+// because each pass resets itself after a module: `llc -compile-twice` tests that.
 //
-// No exception and no panic passes through here: LLVM is built without exceptions, and nothing here calls back into
-// Rust but the diagnostic handler, which does not panic.
+// No exception or panic passes through this file. LLVM is built without exceptions, and the only
+// callback into Rust is the diagnostics handler, which does not panic.
 
 #include "llvm-c/TargetMachine.h"
 #include "llvm/ADT/SmallVector.h"
@@ -20,7 +20,7 @@ using namespace llvm;
 
 namespace {
 
-// One pass manager, from selecting instructions to writing the object file.
+// Pass manager for all passes from instruction selection to writing the object file.
 class ReusableCodegen {
   SmallVector<char, 0> Buffer;
   raw_svector_ostream Stream{Buffer};
@@ -28,10 +28,10 @@ class ReusableCodegen {
 
 public:
   static std::unique_ptr<ReusableCodegen> create(TargetMachine &Machine) {
-    auto Kept = std::make_unique<ReusableCodegen>();
-    if (Machine.addPassesToEmitFile(Kept->Passes, Kept->Stream, nullptr, CodeGenFileType::ObjectFile))
+    auto Created = std::make_unique<ReusableCodegen>();
+    if (Machine.addPassesToEmitFile(Created->Passes, Created->Stream, nullptr, CodeGenFileType::ObjectFile))
       return nullptr;
-    return Kept;
+    return Created;
   }
 
   StringRef run(Module &M) {
@@ -45,12 +45,12 @@ public:
 
 extern "C" {
 
-// Null if the machine cannot write object files.
+// Returns null if the target machine cannot write object files.
 ReusableCodegen *llvm_orc_codegen_create(LLVMTargetMachineRef Machine) {
   return ReusableCodegen::create(*reinterpret_cast<TargetMachine *>(Machine)).release();
 }
 
-// The bytes stay as they are until the next run.
+// The bytes are valid until the next run.
 void llvm_orc_codegen_run(ReusableCodegen *Codegen, LLVMModuleRef M, const char **Bytes, size_t *Length) {
   StringRef Object = Codegen->run(*unwrap(M));
   *Bytes = Object.data();

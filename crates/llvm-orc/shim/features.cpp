@@ -1,8 +1,8 @@
-// The features of a processor, without those that go without saying.
+// Condensed processor features: omits those that the processor's name implies.
 //
-// The host names some two hundred features, most of which its processor's name implies or denies already. LLVM goes
-// through its table of features for each one named, with every target machine and every subtarget: a third of a
-// millisecond at each start.
+// The host names about two hundred features, and its processor's name implies most of them. LLVM
+// searches its feature table for each named feature, for every target machine and every subtarget.
+// That costs a third of a millisecond at startup.
 
 #include "llvm-c/Core.h"
 #include "llvm/ADT/STLExtras.h"
@@ -41,30 +41,32 @@ static const SubtargetFeatureKV *featureNamed(const MCSubtargetInfo &Subtarget, 
 
 extern "C" {
 
-// Gives the text without what changes nothing, to be given back by LLVMDisposeMessage, or null for an unknown target.
+// Returns the features that change the processor, for LLVMDisposeMessage, or null for an unknown
+// target.
 //
-// The sets of features that LLVM makes are closed: what a feature implies is in them, and what implies an absent one is
-// not. So naming a present feature again, or denying an absent one, changes nothing; the others are applied, in order.
+// LLVM's feature sets are closed: a set contains what its features imply, and nothing that implies
+// an absent feature. Therefore enabling a present feature or disabling an absent one has no effect.
+// The other features are applied in order.
 char *llvm_orc_condense_features(const char *TripleText, const char *CPU, const char *Features) {
-  std::unique_ptr<MCSubtargetInfo> State = subtarget(TripleText, CPU, "");
-  if (!State)
+  std::unique_ptr<MCSubtargetInfo> Subtarget = subtarget(TripleText, CPU, "");
+  if (!Subtarget)
     return nullptr;
-  std::string Kept;
+  std::string Condensed;
   SmallVector<StringRef, 0> All;
   StringRef(Features).split(All, ',', -1, /*KeepEmpty=*/false);
   for (StringRef Feature : All) {
-    // A name that is not known is kept, to be complained of.
-    const SubtargetFeatureKV *Known = featureNamed(*State, Feature.drop_front());
-    if (Known && State->getFeatureBits().test(Known->Value) == Feature.starts_with("+"))
+    // An unknown name stays in the text, so that LLVM reports it.
+    const SubtargetFeatureKV *Known = featureNamed(*Subtarget, Feature.drop_front());
+    if (Known && Subtarget->getFeatureBits().test(Known->Value) == Feature.starts_with("+"))
       continue;
-    State->ApplyFeatureFlag(Feature);
-    Kept += Kept.empty() ? "" : ",";
-    Kept += Feature;
+    Subtarget->ApplyFeatureFlag(Feature);
+    Condensed += Condensed.empty() ? "" : ",";
+    Condensed += Feature;
   }
-  return LLVMCreateMessage(Kept.c_str());
+  return LLVMCreateMessage(Condensed.c_str());
 }
 
-// Whether both texts make the same processor of this name.
+// Whether both texts select the same features for the processor.
 bool llvm_orc_same_features(const char *TripleText, const char *CPU, const char *One, const char *Other) {
   std::unique_ptr<MCSubtargetInfo> A = subtarget(TripleText, CPU, One), B = subtarget(TripleText, CPU, Other);
   return A && B && A->getFeatureBits() == B->getFeatureBits();

@@ -1,7 +1,7 @@
-// What is free in a range of addresses: pieces by place and by size. Knows numbers only, no memory.
+// Free ranges of an address range: a best-fit allocator over numbers. Never accesses memory.
 //
-// The smallest piece that is large enough is taken, of several the lowest; neighbours grow together when they are
-// given back. Everything takes time logarithmic in the number of pieces.
+// Allocates from the smallest range that is large enough, and from the lowest address among equals.
+// Freed ranges merge with their neighbors. All operations take logarithmic time.
 
 #pragma once
 
@@ -16,9 +16,9 @@
 namespace llvm_orc {
 
 class FreeRanges {
-  // The length of each piece, by its first address.
+  // Length of each free range, by its start.
   std::map<uint64_t, uint64_t> ByAddress;
-  // The same, shortest first.
+  // The same ranges by length, then by start.
   std::set<std::pair<uint64_t, uint64_t>> BySize;
 
   void insert(uint64_t Start, uint64_t Length) {
@@ -34,19 +34,19 @@ class FreeRanges {
   }
 
 public:
-  // All pieces start and end at multiples of this many bytes, which is how compilers align functions.
-  static constexpr uint64_t Unit = 16;
+  // Ranges start and end at multiples of this many bytes, the usual alignment of functions.
+  static constexpr uint64_t Granularity = 16;
 
-  // The bytes that a block of so many takes: whole units, at least one.
-  static uint64_t rounded(uint64_t Length) { return Length ? llvm::alignTo(Length, Unit) : Unit; }
+  // The length to allocate for a block: a multiple of the granularity, and not zero.
+  static uint64_t rounded(uint64_t Length) { return Length ? llvm::alignTo(Length, Granularity) : Granularity; }
 
-  // The length of the longest piece.
+  // Length of the longest free range.
   uint64_t longest() const { return BySize.empty() ? 0 : BySize.rbegin()->first; }
 
-  // Takes a rounded number of bytes at a multiple of a power of two.
-  std::optional<uint64_t> take(uint64_t Length, uint64_t Alignment) {
-    // Pieces start at units: whatever more is asked for may have to be skipped.
-    uint64_t Padding = Alignment > Unit ? Alignment - Unit : 0;
+  // Allocates a rounded length at a multiple of a power of two.
+  std::optional<uint64_t> allocate(uint64_t Length, uint64_t Alignment) {
+    // Ranges are aligned to the granularity. A larger alignment may skip bytes at the start.
+    uint64_t Padding = Alignment > Granularity ? Alignment - Granularity : 0;
     auto Found = BySize.lower_bound({Length + Padding, 0});
     if (Found == BySize.end())
       return std::nullopt;
@@ -58,8 +58,8 @@ public:
     return Address;
   }
 
-  // Gives back what was taken, or all of a fresh range.
-  void put(uint64_t Start, uint64_t Length) {
+  // Frees an allocated range, or adds a new one.
+  void free(uint64_t Start, uint64_t Length) {
     auto After = ByAddress.lower_bound(Start);
     if (After != ByAddress.begin()) {
       auto [Before, BeforeLength] = *std::prev(After);

@@ -1,11 +1,12 @@
-// The optimiser for a few passes over functions, made by hand: what is not named here is not linked.
+// Optimizer for a list of function passes, built by hand: passes that this file does not name are
+// not linked.
 //
-// It registers what PassBuilder would, as far as these passes ask for it: LLVM's lib/Passes/PassRegistry.def lists the
-// analyses, lib/Passes/PassBuilder.cpp their cross references. An analysis that a pass only looks for among the
-// results of others needs none; it is registered all the same where LLVM asserts so. Each pass has the options that
-// its name in `opt -passes=…` gives it.
+// Registers the analyses that PassBuilder would register, as far as these passes use them. LLVM's
+// lib/Passes/PassRegistry.def lists the analyses, and lib/Passes/PassBuilder.cpp their proxies.
+// Analyses that a pass uses only if they are cached are registered only where LLVM asserts it. Each
+// pass has the options of its name in `opt -passes=…`.
 //
-// Passes over functions can be run again, because LLVM runs them over one function after the other in any case.
+// Function passes can run more than once, because LLVM runs them on function after function.
 
 #include "optimizer.h"
 
@@ -49,8 +50,8 @@ using namespace llvm;
 
 namespace {
 
-// The numbers of `FunctionPass` in src/compiler/passes.rs.
-enum class Chosen : uint8_t {
+// Same numbers as `FunctionPass` in src/compiler/passes.rs.
+enum class PassId : uint8_t {
   EarlyCse = 0,
   InstCombine = 1,
   Licm = 2,
@@ -95,7 +96,8 @@ public:
     Functions.registerPass([] { return ScopedNoAliasAA(); });
     Functions.registerPass([] { return TypeBasedAA(); });
     Functions.registerPass([&] {
-      // As PassBuilder::buildDefaultAAPipeline, but for what is known of globals: only passes over modules find it.
+      // As PassBuilder::buildDefaultAAPipeline, without the analysis of globals, which needs module
+      // passes.
       AAManager Aliases;
       Aliases.registerFunctionAnalysis<BasicAA>();
       Aliases.registerFunctionAnalysis<ScopedNoAliasAA>();
@@ -108,34 +110,34 @@ public:
     Modules.registerPass([] { return ProfileSummaryAnalysis(); });
   }
 
-  void add(Chosen Pass) {
+  void add(PassId Pass) {
     switch (Pass) {
-    case Chosen::EarlyCse:
+    case PassId::EarlyCse:
       Passes.addPass(EarlyCSEPass());
       break;
-    case Chosen::InstCombine:
-      // Verifying may end the process when one round did not finish.
+    case PassId::InstCombine:
+      // The verification may end the process when one iteration does not reach the fixpoint.
       Passes.addPass(InstCombinePass(InstCombineOptions().setVerifyFixpoint(false)));
       break;
-    case Chosen::Licm:
+    case PassId::Licm:
       Passes.addPass(createFunctionToLoopPassAdaptor(LICMPass(LICMOptions()), /*UseMemorySSA=*/true));
       break;
-    case Chosen::SimplifyCfg:
+    case PassId::SimplifyCfg:
       Passes.addPass(SimplifyCFGPass());
       break;
-    case Chosen::Sroa:
+    case PassId::Sroa:
       Passes.addPass(SROAPass(SROAOptions::ModifyCFG));
       break;
-    case Chosen::LoopRotate:
+    case PassId::LoopRotate:
       Passes.addPass(createFunctionToLoopPassAdaptor(LoopRotatePass()));
       break;
-    case Chosen::LoopUnrollFull:
+    case PassId::LoopUnrollFull:
       Passes.addPass(createFunctionToLoopPassAdaptor(LoopFullUnrollPass()));
       break;
-    case Chosen::LoopVectorize:
+    case PassId::LoopVectorize:
       Passes.addPass(LoopVectorizePass());
       break;
-    case Chosen::SlpVectorizer:
+    case PassId::SlpVectorizer:
       Passes.addPass(SLPVectorizerPass());
       break;
     }
@@ -143,13 +145,13 @@ public:
 
   void run(Module &M) override {
     for (Function &F : M) {
-      // As LLVMRunPasses does. None of these passes is one that functions marked `optnone` need.
+      // As LLVMRunPasses does. `optnone` functions do not need any of these passes.
       if (F.isDeclaration() || F.hasOptNone())
         continue;
       PreservedAnalyses Preserved = Passes.run(F, Functions);
       Functions.invalidate(F, Preserved);
     }
-    // What was found out about this module must not be believed of one at the same address.
+    // The next module may have the same address, so no result of this module may stay.
     Loops.clear();
     Functions.clear();
     Modules.clear();
@@ -158,7 +160,7 @@ public:
 
 } // namespace
 
-extern "C" llvm_orc::Optimizer *llvm_orc_create_function_optimizer(LLVMTargetMachineRef Machine, const Chosen *Passes,
+extern "C" llvm_orc::Optimizer *llvm_orc_create_function_optimizer(LLVMTargetMachineRef Machine, const PassId *Passes,
                                                                 size_t Count) {
   auto *Optimizer = new FunctionOptimizer(*reinterpret_cast<TargetMachine *>(Machine));
   for (size_t Index = 0; Index != Count; ++Index)

@@ -1,4 +1,4 @@
-// Running and giving back an optimiser, whichever it is.
+// Runs and deletes an optimizer of any class.
 
 #include "optimizer.h"
 
@@ -8,8 +8,8 @@ using llvm_orc::Optimizer;
 
 extern "C" {
 
-void llvm_orc_optimizer_run(Optimizer *Kept, LLVMModuleRef M) { Kept->run(*llvm::unwrap(M)); }
+void llvm_orc_optimizer_run(Optimizer *O, LLVMModuleRef M) { O->run(*llvm::unwrap(M)); }
 
-void llvm_orc_optimizer_dispose(Optimizer *Kept) { delete Kept; }
+void llvm_orc_optimizer_dispose(Optimizer *O) { delete O; }
 
 } // extern "C"

@@ -1,7 +1,8 @@
-// An optimiser that is kept between modules: what text.cpp and functions.cpp each make one of.
+// Base class of optimizers, which are reused for module after module.
 //
-// They are files of their own so that a program links what it makes and no more: LLVM's PassBuilder, which text.cpp
-// needs, refers to every pass there is.
+// text_pipeline.cpp and function_passes.cpp implement it in files of their own, so a program links
+// only what it uses: text_pipeline.cpp needs LLVM's PassBuilder, which refers to every pass of
+// LLVM.
 
 #pragma once
 

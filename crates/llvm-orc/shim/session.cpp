@@ -1,9 +1,11 @@
-// An LLJIT without what LLVM's C API cannot leave out.
+// Creates an LLJIT without parts that LLVM's C API cannot omit, and changes dylibs in ways that the
+// C API cannot.
 //
-// LLVMOrcCreateLLJIT makes a target machine for the data layout and another for compiling IR, each some hundred
-// microseconds, and sets up a platform with the process's symbols. Here the layout comes from the triple, the machine
-// for IR is made when IR is compiled (one for each module, so that threads do not share it), and no dylib, not even
-// the main one, sees a symbol of the process. The memory for code is our own, unless LLVM's is asked for.
+// LLVMOrcCreateLLJIT creates one target machine for the data layout and one to compile IR, which
+// cost a few hundred microseconds each, and a platform with the process's symbols. This file
+// computes the layout from the triple and creates a target machine for each IR module, so threads
+// do not share one. No dylib sees a symbol of the process, not even the main dylib. Linked code
+// goes to slabs, unless LLVM's memory manager is requested.
 
 #include "slab_memory.h"
 
@@ -27,7 +29,7 @@ namespace {
 
 Expected<std::unique_ptr<ObjectLayer>> withFrames(ExecutionSession &Session,
                                                   std::unique_ptr<ObjectLinkingLayer> Layer) {
-  // Unwinding through code that has frames for it works as with the C API's LLJIT.
+  // As in the C API's LLJIT: exceptions unwind through code that has unwind tables.
   auto Frames = EHFrameRegistrationPlugin::Create(Session);
   if (!Frames)
     return Frames.takeError();
@@ -35,7 +37,7 @@ Expected<std::unique_ptr<ObjectLayer>> withFrames(ExecutionSession &Session,
   return Layer;
 }
 
-// Where what is linked will lie.
+// Sets the memory manager of linked objects.
 void linkInto(LLJITBuilder &Builder, bool InSlabs) {
 #if LLVM_VERSION_MAJOR < 23
   Builder.setObjectLinkingLayerCreator([InSlabs](ExecutionSession &Session) {
@@ -69,7 +71,7 @@ extern "C" LLVMErrorRef llvm_orc_create_lljit(const char *TripleText, const char
   Machine.setCodeModel(CodeModel::Small);
   LLJITBuilder Builder;
   linkInto(Builder, InSlabs);
-  auto Made =
+  auto Created =
       Builder.setJITTargetMachineBuilder(std::move(Machine))
           .setDataLayout(DataLayout(Target.computeDataLayout()))
           .setLinkProcessSymbolsByDefault(false)
@@ -79,20 +81,21 @@ extern "C" LLVMErrorRef llvm_orc_create_lljit(const char *TripleText, const char
               })
           .setPlatformSetUp(setUpInactivePlatform)
           .create();
-  if (!Made)
-    return wrap(Made.takeError());
-  *Result = reinterpret_cast<LLVMOrcLLJITRef>(Made->release());
+  if (!Created)
+    return wrap(Created.takeError());
+  *Result = reinterpret_cast<LLVMOrcLLJITRef>(Created->release());
   return LLVMErrorSuccess;
 }
 
-// Defines what the unit defines, for the tracker to own; LLVM's C API knows only the default tracker.
+// Defines the symbols of a unit with a tracker as owner. LLVM's C API always uses the default
+// tracker.
 extern "C" LLVMErrorRef llvm_orc_define(LLVMOrcResourceTrackerRef Tracker, LLVMOrcMaterializationUnitRef Unit) {
   ResourceTrackerSP Owner(reinterpret_cast<ResourceTracker *>(Tracker));
   std::unique_ptr<MaterializationUnit> Defines(reinterpret_cast<MaterializationUnit *>(Unit));
   return wrap(Owner->getJITDylib().define(std::move(Defines), Owner));
 }
 
-// Where objects of the dylib look for what they refer to: in itself, then in these, in order. LLVM's C API has no such function.
+// Sets the link order of a dylib: itself, then the others. LLVM's C API has no such function.
 extern "C" void llvm_orc_set_link_order(LLVMOrcJITDylibRef Dylib, const LLVMOrcJITDylibRef *Others, size_t Count) {
   JITDylibSearchOrder Order;
   for (size_t Index = 0; Index < Count; ++Index)
@@ -100,8 +103,8 @@ extern "C" void llvm_orc_set_link_order(LLVMOrcJITDylibRef Dylib, const LLVMOrcJ
   reinterpret_cast<JITDylib *>(Dylib)->setLinkOrder(std::move(Order), /*LinkAgainstThisJITDylibFirst=*/true);
 }
 
-// Takes the dylib from its session with all that is defined in it. The dylib itself stays until it is released: others may have
-// it in their link orders, and handles may be left.
+// Removes a dylib and its symbols from its session. The dylib stays in memory until it is released,
+// because link orders and handles may refer to it.
 extern "C" LLVMErrorRef llvm_orc_remove_dylib(LLVMOrcJITDylibRef Dylib) {
   auto *Removed = reinterpret_cast<JITDylib *>(Dylib);
   Removed->Retain();

@@ -1,6 +1,8 @@
-// See slab.h. After a fork, what is there stays where it is in both processes, and what either adds is its own. But
-// room that the parent gives back and uses again changes in the child, too: a child that goes on running code from
-// before is safe as long as the parent removes none of it.
+// Slab allocator, see slab.h.
+//
+// After a fork, both processes keep the existing objects, and new objects of one are invisible to
+// the other. But memory that the parent frees and reuses changes in the child, too: the child may
+// run older code as long as the parent removes none of it.
 
 #ifdef __linux__
 
@@ -26,19 +28,20 @@ namespace llvm_orc {
 
 namespace {
 
-// The size in bytes of each part of a slab, of which only what is used costs memory: small functions take some 200
-// bytes of code and 50 of constants. What does not fit gets a slab of its own size.
-constexpr std::array<uint64_t, NumUses> UsualSizes = {4 << 20, 2 << 20, 2 << 20};
+// Default size in bytes of each part of a slab. Only used pages cost memory. A small function takes
+// about 200 bytes of code and 50 of constants. An object that does not fit gets a slab of its own
+// size.
+constexpr std::array<uint64_t, NumKinds> DefaultSizes = {4 << 20, 2 << 20, 2 << 20};
 
-// Executed, this traps: `int3`, or an undefined instruction where zeros are one.
+// Traps when executed: `int3`, or zeros where they are an undefined instruction.
 #if defined(__x86_64__) || defined(__i386__)
-constexpr int Trap = 0xcc;
+constexpr int TrapByte = 0xcc;
 #else
-constexpr int Trap = 0;
+constexpr int TrapByte = 0;
 #endif
 
-// Variables of so many bytes are given back to the system when they are freed, which zeroes them as well.
-constexpr uint64_t ManyBytes = 1 << 16;
+// Freed variables of at least this size are returned to the system, which also zeroes them.
+constexpr uint64_t MinBytesToReturn = 1 << 16;
 
 uint64_t pageSize() { return sys::Process::getPageSizeEstimate(); }
 
@@ -46,7 +49,7 @@ Error systemError(const char *What) {
   return createStringError(std::error_code(errno, std::generic_category()), "%s: %s", What, std::strerror(errno));
 }
 
-int makeFile() {
+int createAnonymousFile() {
 #ifdef SYS_memfd_create
   return static_cast<int>(syscall(SYS_memfd_create, "llvm-orc", 1u /* MFD_CLOEXEC */));
 #else
@@ -61,28 +64,28 @@ CodeFile::~CodeFile() { close(Descriptor); }
 
 bool CodeFile::isOfThisProcess() const { return Process == getpid(); }
 
-bool slabsCanBeMade() {
-  // A file beyond this limit is not refused but ends the process.
+bool slabsAreSupported() {
+  // The system ends the process when a file exceeds this limit.
   rlimit Limit;
   if (getrlimit(RLIMIT_FSIZE, &Limit) != 0 || Limit.rlim_cur != RLIM_INFINITY)
     return false;
-  int Descriptor = makeFile();
+  int Descriptor = createAnonymousFile();
   if (Descriptor < 0)
     return false;
-  // Whether the system lets a file be executed is seen by trying.
+  // Some systems forbid executable file mappings.
   uint64_t Size = pageSize();
-  bool Works = ftruncate(Descriptor, static_cast<off_t>(Size)) == 0;
-  if (Works) {
+  bool Supported = ftruncate(Descriptor, static_cast<off_t>(Size)) == 0;
+  if (Supported) {
     void *Mapped = mmap(nullptr, Size, PROT_READ | PROT_EXEC, MAP_SHARED, Descriptor, 0);
-    Works = Mapped != MAP_FAILED;
-    if (Works)
+    Supported = Mapped != MAP_FAILED;
+    if (Supported)
       munmap(Mapped, Size);
   }
   close(Descriptor);
-  return Works;
+  return Supported;
 }
 
-Expected<std::unique_ptr<Slab>> Slab::map(std::shared_ptr<CodeFile> File, std::array<uint64_t, NumUses> Sizes) {
+Expected<std::unique_ptr<Slab>> Slab::map(std::shared_ptr<CodeFile> File, std::array<uint64_t, NumKinds> Sizes) {
   auto [CodeSize, ConstantsSize, VariablesSize] = Sizes;
   uint64_t Size = CodeSize + ConstantsSize + VariablesSize;
   uint64_t Offset = File->End;
@@ -90,30 +93,30 @@ Expected<std::unique_ptr<Slab>> Slab::map(std::shared_ptr<CodeFile> File, std::a
     return systemError("memory for code");
   File->End += CodeSize + ConstantsSize;
 
-  std::unique_ptr<Slab> Made(new Slab(File, Sizes));
-  Made->Offset = Offset;
+  std::unique_ptr<Slab> Created(new Slab(File, Sizes));
+  Created->Offset = Offset;
   void *Base = mmap(nullptr, Size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (Base == MAP_FAILED)
     return systemError("memory for code");
-  Made->Base = static_cast<char *>(Base);
-  Made->Size = Size;
+  Created->Base = static_cast<char *>(Base);
+  Created->Size = Size;
   int Fixed = MAP_SHARED | MAP_FIXED;
-  if (mmap(Made->Base, CodeSize, PROT_READ | PROT_EXEC, Fixed, File->Descriptor, static_cast<off_t>(Offset)) ==
+  if (mmap(Created->Base, CodeSize, PROT_READ | PROT_EXEC, Fixed, File->Descriptor, static_cast<off_t>(Offset)) ==
           MAP_FAILED ||
-      mmap(Made->Base + CodeSize, ConstantsSize, PROT_READ, Fixed, File->Descriptor,
+      mmap(Created->Base + CodeSize, ConstantsSize, PROT_READ, Fixed, File->Descriptor,
            static_cast<off_t>(Offset + CodeSize)) == MAP_FAILED)
     return systemError("memory for code");
 
   uint64_t Start = reinterpret_cast<uintptr_t>(Base);
-  for (unsigned For = 0; For != NumUses; Start += Sizes[For], ++For)
-    Made->Free[For].put(Start, Sizes[For]);
-  return Made;
+  for (unsigned Kind = 0; Kind != NumKinds; Start += Sizes[Kind], ++Kind)
+    Created->Free[Kind].free(Start, Sizes[Kind]);
+  return Created;
 }
 
 Slab::~Slab() {
   if (Size)
     munmap(Base, Size);
-  // The hole that is left in the file costs nothing and is not used again.
+  // The hole in the file needs no memory and is not reused.
   if (File->isOfThisProcess())
     fallocate(File->Descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(Offset),
               static_cast<off_t>(Sizes[Code] + Sizes[Constants]));
@@ -134,21 +137,21 @@ Error Slab::write(uint64_t Address, const char *Bytes, size_t Length) const {
   return Error::success();
 }
 
-void Slab::clear(Use For, uint64_t Address, uint64_t Length) const {
-  if (For == Constants || !File->isOfThisProcess())
+void Slab::clear(BlockKind Kind, uint64_t Address, uint64_t Length) const {
+  if (Kind == Constants || !File->isOfThisProcess())
     return;
-  if (For == Code) {
+  if (Kind == Code) {
     char Bytes[4096];
-    std::memset(Bytes, Trap, std::min<uint64_t>(Length, sizeof(Bytes)));
+    std::memset(Bytes, TrapByte, std::min<uint64_t>(Length, sizeof(Bytes)));
     for (uint64_t At = 0; At < Length; At += sizeof(Bytes))
-      // What was written before can be written again, without more memory.
+      // Cannot fail: these bytes of the file were written before and need no new memory.
       consumeError(write(Address + At, Bytes, std::min<uint64_t>(Length - At, sizeof(Bytes))));
     return;
   }
   uint64_t End = Address + Length;
   uint64_t FirstPage = alignTo(Address, pageSize()), LastPage = alignDown(End, pageSize());
   char *Start = reinterpret_cast<char *>(Address);
-  if (Length < ManyBytes || madvise(reinterpret_cast<void *>(FirstPage), LastPage - FirstPage, MADV_DONTNEED) != 0) {
+  if (Length < MinBytesToReturn || madvise(reinterpret_cast<void *>(FirstPage), LastPage - FirstPage, MADV_DONTNEED) != 0) {
     std::memset(Start, 0, Length);
     return;
   }
@@ -156,90 +159,91 @@ void Slab::clear(Use For, uint64_t Address, uint64_t Length) const {
   std::memset(reinterpret_cast<char *>(LastPage), 0, End - LastPage);
 }
 
-// What is free in the parent's slabs is the parent's.
-Error Slabs::leaveParent() {
+// After a fork, the parent owns the free ranges of existing slabs, so the child starts a new file.
+Error Slabs::startFileAfterFork() {
   if (File && File->isOfThisProcess())
     return Error::success();
-  int Descriptor = makeFile();
+  int Descriptor = createAnonymousFile();
   if (Descriptor < 0)
     return systemError("memory for code");
   File = std::make_shared<CodeFile>(Descriptor, getpid());
   std::move(All.begin(), All.end(), std::back_inserter(Inherited));
   All.clear();
-  Spare = nullptr;
+  LastEmptied = nullptr;
   return Error::success();
 }
 
-// A slab with room for all that is asked.
-Expected<Slab *> Slabs::grow(ArrayRef<Wanted> Asked) {
-  std::array<uint64_t, NumUses> Sizes = {0, 0, 0};
-  for (const Wanted &One : Asked)
-    Sizes[One.For] += FreeRanges::rounded(One.Length) + One.Alignment;
-  for (unsigned For = 0; For != NumUses; ++For)
-    Sizes[For] = std::max(UsualSizes[For], alignTo(Sizes[For], pageSize()));
-  auto Made = Slab::map(File, Sizes);
-  if (!Made)
-    return Made.takeError();
-  All.push_back(std::move(*Made));
+// Creates a slab that fits all requests.
+Expected<Slab *> Slabs::grow(ArrayRef<BlockRequest> Requests) {
+  std::array<uint64_t, NumKinds> Sizes = {0, 0, 0};
+  for (const BlockRequest &Request : Requests)
+    Sizes[Request.Kind] += FreeRanges::rounded(Request.Length) + Request.Alignment;
+  for (unsigned Kind = 0; Kind != NumKinds; ++Kind)
+    Sizes[Kind] = std::max(DefaultSizes[Kind], alignTo(Sizes[Kind], pageSize()));
+  auto Created = Slab::map(File, Sizes);
+  if (!Created)
+    return Created.takeError();
+  All.push_back(std::move(*Created));
   return All.back().get();
 }
 
-Expected<std::vector<Block>> Slabs::take(ArrayRef<Wanted> Asked) {
+Expected<std::vector<Block>> Slabs::allocate(ArrayRef<BlockRequest> Requests) {
   std::lock_guard<std::mutex> Lock(Mutex);
-  if (Error Failed = leaveParent())
+  if (Error Failed = startFileAfterFork())
     return Failed;
-  std::vector<Block> Taken;
-  auto TakeFrom = [&](Slab &From) {
-    for (const Wanted &One : Asked) {
-      uint64_t Length = FreeRanges::rounded(One.Length);
+  std::vector<Block> Blocks;
+  auto AllocateFrom = [&](Slab &From) {
+    for (const BlockRequest &Request : Requests) {
+      uint64_t Length = FreeRanges::rounded(Request.Length);
       std::optional<uint64_t> Address;
-      if (From.Free[One.For].longest() >= Length)
-        Address = From.Free[One.For].take(Length, One.Alignment);
+      if (From.Free[Request.Kind].longest() >= Length)
+        Address = From.Free[Request.Kind].allocate(Length, Request.Alignment);
       if (!Address) {
-        for (const Block &Given : Taken)
-          From.Free[Given.For].put(Given.Address, FreeRanges::rounded(Given.Length));
-        Taken.clear();
+        for (const Block &B : Blocks)
+          From.Free[B.Kind].free(B.Address, FreeRanges::rounded(B.Length));
+        Blocks.clear();
         return false;
       }
-      Taken.push_back({&From, One.For, *Address, One.Length});
+      Blocks.push_back({&From, Request.Kind, *Address, Request.Length});
     }
-    From.NumBlocks += Taken.size();
+    From.NumBlocks += Blocks.size();
     return true;
   };
-  // The newest slab is the one with most room.
-  for (const std::unique_ptr<Slab> &Known : reverse(All))
-    if (TakeFrom(*Known))
-      return Taken;
-  auto Fresh = grow(Asked);
-  if (!Fresh)
-    return Fresh.takeError();
-  if (!TakeFrom(**Fresh))
-    return createStringError(inconvertibleErrorCode(), "memory for code: a fresh slab has too little room");
-  return Taken;
+  // The newest slab usually has the most free memory.
+  for (const std::unique_ptr<Slab> &S : reverse(All))
+    if (AllocateFrom(*S))
+      return Blocks;
+  auto New = grow(Requests);
+  if (!New)
+    return New.takeError();
+  if (!AllocateFrom(**New))
+    return createStringError(inconvertibleErrorCode(), "memory for code: a new slab is too small");
+  return Blocks;
 }
 
-void Slabs::put(ArrayRef<Block> Blocks) {
-  if (Blocks.empty() || !Blocks.front().In->File->isOfThisProcess())
+void Slabs::free(ArrayRef<Block> Blocks) {
+  if (Blocks.empty() || !Blocks.front().Owner->File->isOfThisProcess())
     return;
-  // Before anybody else can be given the room.
-  for (const Block &Given : Blocks)
-    Given.In->clear(Given.For, Given.Address, Given.Length);
+  // Cleared before another thread can allocate the memory.
+  for (const Block &B : Blocks)
+    B.Owner->clear(B.Kind, B.Address, B.Length);
   std::lock_guard<std::mutex> Lock(Mutex);
-  Slab *In = Blocks.front().In; // all blocks of an object lie in one
-  for (const Block &Given : Blocks)
-    In->Free[Given.For].put(Given.Address, FreeRanges::rounded(Given.Length));
-  In->NumBlocks -= Blocks.size();
-  if (In->NumBlocks != 0)
+  Slab *Owner = Blocks.front().Owner; // all blocks of an object are in one slab
+  for (const Block &B : Blocks)
+    Owner->Free[B.Kind].free(B.Address, FreeRanges::rounded(B.Length));
+  Owner->NumBlocks -= Blocks.size();
+  if (Owner->NumBlocks != 0)
     return;
-  // One slab that holds nothing is kept, so that a function which comes and goes does not map and unmap one each time.
-  bool HasOther = Spare && Spare != In && Spare->NumBlocks == 0;
-  if (!HasOther && In->Sizes == UsualSizes) {
-    Spare = In;
+  // Keeps one empty slab, so that adding and removing one function does not map and unmap a slab
+  // each time.
+  bool HasOther = LastEmptied && LastEmptied != Owner && LastEmptied->NumBlocks == 0;
+  if (!HasOther && Owner->Sizes == DefaultSizes) {
+    LastEmptied = Owner;
     return;
   }
-  if (Spare == In)
-    Spare = nullptr;
-  erase_if(All, [In](const std::unique_ptr<Slab> &Known) { return Known.get() == In; });
+  if (LastEmptied == Owner)
+    LastEmptied = nullptr;
+  erase_if(All, [Owner](const std::unique_ptr<Slab> &S) { return S.get() == Owner; });
 }
 
 } // namespace llvm_orc

@@ -1,9 +1,10 @@
-// Slabs: ranges of addresses in which many objects lie side by side, each of three mappings.
+// Slabs: address ranges that many objects share. A slab has three mappings: code, constants,
+// variables.
 //
-// Code and constants are mappings of a file without a name that can be read, and the code executed, and are never
-// writable: what comes in is written to the file. So there is no moment and no address at which code could be
-// changed by a stray store, and nothing stands still while a function is added to a page whose other functions are
-// running. Variables are memory as usual. All of an object lies in one slab, near enough for 32-bit distances.
+// Code and constants are mappings of an anonymous file, readable or executable but never writable.
+// The allocator writes to the file instead. Therefore no stray store can change code, and other
+// functions of a page keep running while a function is added. Variables are ordinary memory. All
+// blocks of one object are in one slab, so 32-bit distances reach them.
 
 #pragma once
 
@@ -21,16 +22,16 @@
 
 namespace llvm_orc {
 
-// What a block of memory is for, and with it where in a slab it lies.
-enum Use : unsigned { Code, Constants, Variables };
-constexpr unsigned NumUses = 3;
+// Kind of a memory block, which is also its part of the slab.
+enum BlockKind : unsigned { Code, Constants, Variables };
+constexpr unsigned NumKinds = 3;
 
-// The file that code and constants are written to.
+// Anonymous file for code and constants.
 struct CodeFile {
   int Descriptor;
-  // The process that may write it: a child that was forked shares it with its parent.
+  // The only process that may write. A forked child shares the file with its parent.
   pid_t Process;
-  // Where the next slab starts.
+  // Offset of the next slab.
   uint64_t End = 0;
 
   CodeFile(int Descriptor, pid_t Process) : Descriptor(Descriptor), Process(Process) {}
@@ -39,7 +40,7 @@ struct CodeFile {
   bool isOfThisProcess() const;
 };
 
-// One slab: its mappings, and what is free in each.
+// One slab: its mappings and their free ranges.
 class Slab {
   friend class Slabs;
 
@@ -47,59 +48,59 @@ class Slab {
   uint64_t Offset; // in the file
   char *Base;
   uint64_t Size = 0;
-  std::array<uint64_t, NumUses> Sizes;
-  std::array<FreeRanges, NumUses> Free;
+  std::array<uint64_t, NumKinds> Sizes;
+  std::array<FreeRanges, NumKinds> Free;
   uint64_t NumBlocks = 0;
 
-  Slab(std::shared_ptr<CodeFile> File, std::array<uint64_t, NumUses> Sizes) : File(std::move(File)), Sizes(Sizes) {}
+  Slab(std::shared_ptr<CodeFile> File, std::array<uint64_t, NumKinds> Sizes) : File(std::move(File)), Sizes(Sizes) {}
 
 public:
   static llvm::Expected<std::unique_ptr<Slab>> map(std::shared_ptr<CodeFile> File,
-                                                   std::array<uint64_t, NumUses> Sizes);
+                                                   std::array<uint64_t, NumKinds> Sizes);
   Slab(const Slab &) = delete;
   ~Slab();
 
-  // Puts bytes where a block of code or constants is.
+  // Writes to a block of code or constants.
   llvm::Error write(uint64_t Address, const char *Bytes, size_t Length) const;
-  // Overwrites a block that is given back: code with what traps, variables with zeros.
-  void clear(Use For, uint64_t Address, uint64_t Length) const;
+  // Overwrites a freed block: code with traps, variables with zeros.
+  void clear(BlockKind Kind, uint64_t Address, uint64_t Length) const;
 };
 
-// A block of a slab.
+// Allocated block of a slab.
 struct Block {
-  Slab *In = nullptr;
-  Use For = Code;
+  Slab *Owner = nullptr;
+  BlockKind Kind = Code;
   uint64_t Address = 0;
-  uint64_t Length = 0; // as it was asked for
+  uint64_t Length = 0; // as requested
 };
 
-// What is asked for.
-struct Wanted {
-  Use For;
+// Size and kind of a block to allocate.
+struct BlockRequest {
+  BlockKind Kind;
   uint64_t Length;
   uint64_t Alignment;
 };
 
-// All slabs of a session. May be used from several threads at once.
+// All slabs of a session. Thread-safe.
 class Slabs {
   std::mutex Mutex;
   std::shared_ptr<CodeFile> File;
   std::vector<std::unique_ptr<Slab>> All;
-  // Slabs of the process that this one was forked from. They stay as they are.
+  // Slabs of the process that forked this one. Never changed.
   std::vector<std::unique_ptr<Slab>> Inherited;
-  // The slab that was kept when it held nothing any more. It may hold something again.
-  Slab *Spare = nullptr;
+  // The slab that was empty when it was last freed. It may contain blocks again.
+  Slab *LastEmptied = nullptr;
 
-  llvm::Error leaveParent();
-  llvm::Expected<Slab *> grow(llvm::ArrayRef<Wanted> Asked);
+  llvm::Error startFileAfterFork();
+  llvm::Expected<Slab *> grow(llvm::ArrayRef<BlockRequest> Requests);
 
 public:
-  // Blocks for all that is asked, in one slab. Variables are zero; code and constants are to be written.
-  llvm::Expected<std::vector<Block>> take(llvm::ArrayRef<Wanted> Asked);
-  void put(llvm::ArrayRef<Block> Blocks);
+  // Allocates all blocks in one slab. Variables are zero. The caller must write code and constants.
+  llvm::Expected<std::vector<Block>> allocate(llvm::ArrayRef<BlockRequest> Requests);
+  void free(llvm::ArrayRef<Block> Blocks);
 };
 
-// Whether the system can have such memory.
-bool slabsCanBeMade();
+// Whether this system supports slabs.
+bool slabsAreSupported();
 
 } // namespace llvm_orc

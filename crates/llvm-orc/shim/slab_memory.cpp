@@ -1,7 +1,8 @@
-// JITLink's memory in slabs: many objects side by side, where LLVM's own memory manager maps pages for each.
+// JITLink memory manager that links objects into slabs. LLVM's own maps separate pages per object.
 //
-// An object is laid out in a buffer of ours, for code and constants, and in place, for variables; when it has been
-// linked the buffer is written to the slab. LLVM's InProcessMemoryManager is the model of the steps.
+// Code and constants are laid out in a temporary buffer, which is written to the slab when the
+// object is linked. Variables are laid out in the slab itself. The steps follow LLVM's
+// InProcessMemoryManager.
 
 #include "slab_memory.h"
 
@@ -23,13 +24,13 @@ namespace llvm_orc {
 
 namespace {
 
-// What is linked and in its place. Its address is the handle that JITLink keeps.
-struct Finished {
+// Linked object. JITLink's handle is its address.
+struct FinalizedObject {
   std::vector<Block> Blocks;
   std::vector<shared::WrapperFunctionCall> DeallocActions;
 };
 
-Expected<Use> useOf(MemProt Protection) {
+Expected<BlockKind> kindOf(MemProt Protection) {
   bool Writes = (Protection & MemProt::Write) != MemProt::None;
   bool Executes = (Protection & MemProt::Exec) != MemProt::None;
   if (Writes && Executes)
@@ -37,7 +38,7 @@ Expected<Use> useOf(MemProt Protection) {
   return Executes ? Code : Writes ? Variables : Constants;
 }
 
-// A segment of an object that is being linked.
+// Segment of an object that is being linked.
 struct Segment {
   Block Place;
   MemLifetime Lifetime;
@@ -51,25 +52,25 @@ class InFlight : public JITLinkMemoryManager::InFlightAlloc {
 
   std::vector<Block> blocks(MemLifetime Lifetime) const {
     std::vector<Block> Found;
-    for (const Segment &One : Segments)
-      if (One.Lifetime == Lifetime)
-        Found.push_back(One.Place);
+    for (const Segment &Seg : Segments)
+      if (Seg.Lifetime == Lifetime)
+        Found.push_back(Seg.Place);
     return Found;
   }
 
-  void giveBack() {
-    Memory.put(blocks(MemLifetime::Standard));
-    Memory.put(blocks(MemLifetime::Finalize));
+  void freeBlocks() {
+    Memory.free(blocks(MemLifetime::Standard));
+    Memory.free(blocks(MemLifetime::Finalize));
   }
 
   Error write() const {
-    for (const Segment &One : Segments) {
-      if (!One.Buffer)
+    for (const Segment &Seg : Segments) {
+      if (!Seg.Buffer)
         continue;
-      if (Error Failed = One.Place.In->write(One.Place.Address, One.Buffer.get(), One.Place.Length))
+      if (Error Failed = Seg.Place.Owner->write(Seg.Place.Address, Seg.Buffer.get(), Seg.Place.Length))
         return Failed;
-      if (One.Place.For == Code)
-        sys::Memory::InvalidateInstructionCache(reinterpret_cast<void *>(One.Place.Address), One.Place.Length);
+      if (Seg.Place.Kind == Code)
+        sys::Memory::InvalidateInstructionCache(reinterpret_cast<void *>(Seg.Place.Address), Seg.Place.Length);
     }
     return Error::success();
   }
@@ -80,21 +81,21 @@ public:
 
   void finalize(OnFinalizedFunction OnFinalized) override {
     if (Error Failed = write()) {
-      giveBack();
+      freeBlocks();
       return OnFinalized(std::move(Failed));
     }
     auto DeallocActions = shared::runFinalizeActions(Graph.allocActions());
     if (!DeallocActions) {
-      giveBack();
+      freeBlocks();
       return OnFinalized(DeallocActions.takeError());
     }
-    Memory.put(blocks(MemLifetime::Finalize));
-    auto *Done = new Finished{blocks(MemLifetime::Standard), std::move(*DeallocActions)};
+    Memory.free(blocks(MemLifetime::Finalize));
+    auto *Done = new FinalizedObject{blocks(MemLifetime::Standard), std::move(*DeallocActions)};
     OnFinalized(JITLinkMemoryManager::FinalizedAlloc(ExecutorAddr::fromPtr(Done)));
   }
 
   void abandon(OnAbandonedFunction OnAbandoned) override {
-    giveBack();
+    freeBlocks();
     OnAbandoned(Error::success());
   }
 };
@@ -102,33 +103,33 @@ public:
 class SlabMemory : public JITLinkMemoryManager {
   Slabs Memory;
 
-  Expected<std::unique_ptr<InFlightAlloc>> lay(LinkGraph &Graph) {
+  Expected<std::unique_ptr<InFlightAlloc>> layOut(LinkGraph &Graph) {
     BasicLayout Layout(Graph);
-    std::vector<Wanted> Asked;
+    std::vector<BlockRequest> Requests;
     for (auto &[Group, Part] : Layout.segments()) {
-      auto For = useOf(Group.getMemProt());
-      if (!For)
-        return For.takeError();
-      Asked.push_back({*For, Part.ContentSize + Part.ZeroFillSize, Part.Alignment.value()});
+      auto Kind = kindOf(Group.getMemProt());
+      if (!Kind)
+        return Kind.takeError();
+      Requests.push_back({*Kind, Part.ContentSize + Part.ZeroFillSize, Part.Alignment.value()});
     }
-    auto Places = Memory.take(Asked);
+    auto Places = Memory.allocate(Requests);
     if (!Places)
       return Places.takeError();
     std::vector<Segment> Segments;
     auto Place = Places->begin();
     for (auto &[Group, Part] : Layout.segments()) {
-      Segment One{*Place++, Group.getMemLifetime(), nullptr};
-      if (One.Place.For == Variables) {
-        Part.WorkingMem = reinterpret_cast<char *>(One.Place.Address);
+      Segment Seg{*Place++, Group.getMemLifetime(), nullptr};
+      if (Seg.Place.Kind == Variables) {
+        Part.WorkingMem = reinterpret_cast<char *>(Seg.Place.Address);
       } else {
-        One.Buffer = std::make_unique<char[]>(std::max<uint64_t>(One.Place.Length, 1));
-        Part.WorkingMem = One.Buffer.get();
+        Seg.Buffer = std::make_unique<char[]>(std::max<uint64_t>(Seg.Place.Length, 1));
+        Part.WorkingMem = Seg.Buffer.get();
       }
-      Part.Addr = ExecutorAddr(One.Place.Address);
-      Segments.push_back(std::move(One));
+      Part.Addr = ExecutorAddr(Seg.Place.Address);
+      Segments.push_back(std::move(Seg));
     }
     if (Error Failed = Layout.apply()) {
-      Memory.put(*Places);
+      Memory.free(*Places);
       return Failed;
     }
     return std::make_unique<InFlight>(Memory, Graph, std::move(Segments));
@@ -139,15 +140,15 @@ public:
   using JITLinkMemoryManager::deallocate;
 
   void allocate(const JITLinkDylib *, LinkGraph &Graph, OnAllocatedFunction OnAllocated) override {
-    OnAllocated(lay(Graph));
+    OnAllocated(layOut(Graph));
   }
 
   void deallocate(std::vector<FinalizedAlloc> Allocs, OnDeallocatedFunction OnDeallocated) override {
     Error Failed = Error::success();
     for (FinalizedAlloc &Alloc : reverse(Allocs)) {
-      std::unique_ptr<Finished> Done(Alloc.release().toPtr<Finished *>());
+      std::unique_ptr<FinalizedObject> Done(Alloc.release().toPtr<FinalizedObject *>());
       Failed = joinErrors(std::move(Failed), shared::runDeallocActions(Done->DeallocActions));
-      Memory.put(Done->Blocks);
+      Memory.free(Done->Blocks);
     }
     OnDeallocated(std::move(Failed));
   }
@@ -156,13 +157,13 @@ public:
 } // namespace
 
 std::unique_ptr<JITLinkMemoryManager> createSlabMemory() {
-  static const bool Possible = slabsCanBeMade();
-  return Possible ? std::make_unique<SlabMemory>() : nullptr;
+  static const bool Supported = slabsAreSupported();
+  return Supported ? std::make_unique<SlabMemory>() : nullptr;
 }
 
 } // namespace llvm_orc
 
-#else // Files without a name are Linux's.
+#else // Anonymous files exist on Linux only.
 
 std::unique_ptr<llvm::jitlink::JITLinkMemoryManager> llvm_orc::createSlabMemory() { return nullptr; }
 

@@ -1,4 +1,4 @@
-// JITLink's memory in slabs.
+// JITLink memory manager that links objects into slabs.
 
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace llvm_orc {
 
-// Null where the system does not give such memory.
+// Returns null if the system does not support slabs.
 std::unique_ptr<llvm::jitlink::JITLinkMemoryManager> createSlabMemory();
 
 } // namespace llvm_orc

@@ -1,9 +1,10 @@
-// The optimiser for any pipeline that `opt -passes=…` knows.
+// Optimizer for any pipeline in the syntax of `opt -passes=…`.
 //
-// Its analyses can be kept between modules once they are cleared. Of its passes, those over functions and loops can
-// be run again, because LLVM runs them over one function after the other in any case. Those over modules and call
-// graphs cannot: the inliner's wrapper moves its parts away when it runs, the inliner keeps its adviser, dead argument
-// elimination its notes. A pipeline with any of them is parsed anew for each module.
+// Analyses can be reused after their results were cleared. Function and loop passes can run more
+// than once, because LLVM runs them on function after function. Module and call-graph passes
+// cannot: the inliner's wrapper moves its parts away when it runs, the inliner keeps its advisor,
+// and dead argument elimination keeps its results. A pipeline with such a pass is parsed for each
+// module.
 
 #include "optimizer.h"
 
@@ -24,7 +25,7 @@ namespace {
 
 class TextOptimizer final : public llvm_orc::Optimizer {
   PassInstrumentationCallbacks Callbacks;
-  // Functions marked `optnone` stay as they are, as with LLVMRunPasses.
+  // Skips `optnone` functions, as LLVMRunPasses does.
   OptNoneInstrumentation OptNone{/*DebugLogging=*/false};
   PassBuilder Builder;
   LoopAnalysisManager Loops;
@@ -32,8 +33,8 @@ class TextOptimizer final : public llvm_orc::Optimizer {
   CGSCCAnalysisManager Components;
   ModuleAnalysisManager Modules;
   std::string Text;
-  // Empty if it has to be parsed for each module.
-  std::optional<ModulePassManager> Kept;
+  // Empty if the pipeline must be parsed for each module.
+  std::optional<ModulePassManager> ReusablePasses;
 
 public:
   TextOptimizer(TargetMachine &Machine, StringRef Text)
@@ -51,23 +52,23 @@ public:
     FunctionPassManager OverFunctions;
     if (Error NotOnlyFunctions = Builder.parsePassPipeline(OverFunctions, Text)) {
       consumeError(std::move(NotOnlyFunctions));
-      ModulePassManager Once;
-      return Builder.parsePassPipeline(Once, Text);
+      ModulePassManager ModulePasses;
+      return Builder.parsePassPipeline(ModulePasses, Text);
     }
-    Kept.emplace();
-    Kept->addPass(createModuleToFunctionPassAdaptor(std::move(OverFunctions)));
+    ReusablePasses.emplace();
+    ReusablePasses->addPass(createModuleToFunctionPassAdaptor(std::move(OverFunctions)));
     return Error::success();
   }
 
   void run(Module &M) override {
-    if (Kept) {
-      Kept->run(M, Modules);
+    if (ReusablePasses) {
+      ReusablePasses->run(M, Modules);
     } else {
-      ModulePassManager Once;
-      cantFail(Builder.parsePassPipeline(Once, Text)); // it was parsed before
-      Once.run(M, Modules);
+      ModulePassManager ModulePasses;
+      cantFail(Builder.parsePassPipeline(ModulePasses, Text)); // parsed before
+      ModulePasses.run(M, Modules);
     }
-    // What was found out about this module must not be believed of one at the same address.
+    // The next module may have the same address, so no result of this module may stay.
     Loops.clear();
     Functions.clear();
     Components.clear();
@@ -78,11 +79,11 @@ public:
 } // namespace
 
 extern "C" LLVMErrorRef llvm_orc_create_text_optimizer(LLVMTargetMachineRef Machine, const char *Text, size_t Length,
-                                                   llvm_orc::Optimizer **Made) {
+                                                   llvm_orc::Optimizer **Result) {
   auto Optimizer =
       std::make_unique<TextOptimizer>(*reinterpret_cast<TargetMachine *>(Machine), StringRef(Text, Length));
   if (Error Err = Optimizer->parse())
     return wrap(std::move(Err));
-  *Made = Optimizer.release();
+  *Result = Optimizer.release();
   return LLVMErrorSuccess;
 }

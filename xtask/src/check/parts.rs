@@ -86,7 +86,7 @@ pub(crate) const PARTS: &[Part] = &[
                 name: "tests",
                 action: Action::Cargo(
                     "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
-                     --tests -- --skip corpus:: --skip random::the_same --skip random::others",
+                     --tests --no-fail-fast -- --skip corpus:: --skip random::the_same --skip random::others",
                 ),
             },
             Step {

@@ -35,8 +35,14 @@ const ROWS: &[Row] = &[
         llvm: false,
     },
     Row {
+        name: "kaleidoscope-jit",
+        house: &["kaleidoscope-ir", "kaleidoscope-native", "kaleidoscope-baseline", "kaleidoscope-llvm"],
+        llvm: false,
+    },
+    Row {
         name: "kaleidoscope",
         house: &[
+            "kaleidoscope-jit",
             "kaleidoscope-lang",
             "kaleidoscope-ir",
             "kaleidoscope-baseline",
@@ -51,11 +57,15 @@ const ROWS: &[Row] = &[
         house: &["kaleidoscope", "kaleidoscope-plugin", "kaleidoscope-llvm-plugin"],
         llvm: false,
     },
+    Row { name: "test-process", house: &[], llvm: false },
     Row { name: "xtask", house: &[], llvm: false },
 ];
 
 /// Packages that may depend on every crate of the project, and on which no crate depends.
 const LEAVES: &[&str] = &["kaleidoscope-tests", "kaleidoscope-benches", "kaleidoscope-fuzz"];
+
+/// Packages on which every crate may depend for its tests, and for nothing else.
+const FOR_TESTS: &[&str] = &["test-process"];
 
 /// The crates through which a crate can name LLVM.
 const LLVM: &[&str] = &["llvm-sys", "inkwell"];
@@ -87,7 +97,13 @@ pub(crate) fn check(metadata: &Value) -> Vec<String> {
 fn check_package(package: &Value) -> Vec<String> {
     let name = package["name"].as_str().unwrap_or_default();
     let dependencies = package["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let needed = || dependencies.iter().filter_map(|dependency| dependency["name"].as_str());
+    let needed = || {
+        let dependencies = dependencies.iter().filter(|dependency| {
+            let is_for_tests = FOR_TESTS.iter().any(|name| dependency["name"] == *name);
+            !(is_for_tests && dependency["kind"] == "dev")
+        });
+        dependencies.filter_map(|dependency| dependency["name"].as_str())
+    };
 
     let mut complaints: Vec<String> = needed()
         .filter(|needed| LEAVES.contains(needed))

@@ -1,8 +1,14 @@
 //! The library's files, compilers, and how programs are made of them and run.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::time::Duration;
+
+use test_process::Process;
+
+/// How long cargo may take for the library, also while it waits for another cargo.
+const BUILD_LIMIT: Duration = Duration::from_secs(600);
 
 /// The library in both its forms.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +22,8 @@ fn build() -> Vec<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--quiet", "--lib", "--message-format=json", "--package", "kaleidoscope-capi"]);
-    let output = build.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    build.current_dir(env!("CARGO_MANIFEST_DIR")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = Process::start_within(BUILD_LIMIT, &mut build).output(b"");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
     let messages = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -54,7 +61,7 @@ pub(crate) fn compile(compiler: &[&str], source: &str, form: Form, folder: &Path
 
 /// Runs a command, which must end well.
 pub(crate) fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = test_process::output(command, b"");
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}: {}\n{said}{complained}", output.status);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What came of one run.
 #[derive(Debug)]
@@ -27,16 +27,7 @@ pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_kaleidoscope");
 
 /// Runs a copy of the command.
 pub(crate) fn run_executable(executable: &Path, args: &[&str], input: &[u8]) -> Finished {
-    let mut child = Command::new(executable)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // The command may end without reading everything.
-    drop(child.stdin.take().unwrap().write_all(input));
-    let output = child.wait_with_output().unwrap();
+    let output = test_process::output(Command::new(executable).args(args), input);
     Finished {
         code: output.status.code().expect("the command was not killed"),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -1,8 +1,9 @@
 //! What goes to standard output, and when.
 
-use crate::command::{check, file, path, run, run_with_input};
+use crate::command::{EXECUTABLE, check, file, path, run, run_with_input};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
+use test_process::Process;
 
 #[test]
 fn values_come_one_on_a_line() {
@@ -40,13 +41,9 @@ fn every_mode_and_level_gives_the_same() {
 
 #[test]
 fn items_of_a_pipe_run_as_they_come() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut child = Process::start(Command::new(EXECUTABLE).stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let mut stdin = child.stdin();
+    let mut stdout = BufReader::new(child.stdout());
     let mut answer = |question: &str| {
         stdin.write_all(question.as_bytes()).unwrap();
         let mut line = String::new();
@@ -56,20 +53,17 @@ fn items_of_a_pipe_run_as_they_come() {
     assert_eq!(answer("1+2;\n"), "3\n");
     assert_eq!(answer("def f(x)\n x * 2;\nf(4);\n"), "8\n");
     drop(stdin);
-    assert!(child.wait().unwrap().success());
+    assert!(child.wait().success());
 }
 
 #[test]
 fn a_reader_that_goes_away_ends_the_run_quietly() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
-        .args(["-e", "for i = 0, i < 1e6 in printd(i); 1;"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = Command::new(EXECUTABLE);
+    command.args(["-e", "for i = 0, i < 1e6 in printd(i); 1;"]);
+    let mut child = Process::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let mut first = [0; 2];
-    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-    let output = child.wait_with_output().unwrap();
+    child.stdout().read_exact(&mut first).unwrap();
+    let output = child.output(b"");
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
 }
 
@@ -79,20 +73,16 @@ fn output_that_cannot_be_written_is_an_error() {
     let file = crate::command::file(many.as_bytes());
     for args in [&["-e", "1;"][..], &["-e", "printd(1); 2"], &[path(&file)], &["emit", "ir", path(&file)]] {
         let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_kaleidoscope")).args(args).stdout(full()).output().unwrap();
+        let mut command = Command::new(EXECUTABLE);
+        command.args(args).stdout(full()).stderr(Stdio::piped());
+        let output = Process::start(&mut command).output(b"");
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         assert!(String::from_utf8(output.stderr).unwrap().contains("standard output"), "{args:?}");
     }
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
-        .stdin(Stdio::piped())
-        .stdout(full)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(b"1;2;").unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let mut command = Command::new(EXECUTABLE);
+    let child = Process::start(command.stdin(Stdio::piped()).stdout(full).stderr(Stdio::null()));
+    assert_eq!(child.output(b"1;2;").status.code(), Some(1));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Programs that would not end by themselves.
 
-use crate::command::check;
+use crate::command::{EXECUTABLE, check};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use test_process::Process;
 
 const MODES: [&str; 3] = ["lazy", "eager", "off"];
 
@@ -39,24 +40,20 @@ fn an_item_that_takes_too_long_is_stopped_and_the_next_runs() {
 #[test]
 fn control_c_ends_the_run_with_its_own_code() {
     for mode in MODES {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kaleidoscope"))
-            .args(["--jit", mode, "-", "-e", "6"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut command = Command::new(EXECUTABLE);
+        command.args(["--jit", mode, "-", "-e", "6"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = Process::start(&mut command);
+        let mut stdin = child.stdin();
+        let mut stdout = BufReader::new(child.stdout());
         let mut line = String::new();
         std::io::Write::write_all(&mut stdin, b"5;\n").unwrap();
         stdout.read_line(&mut line).unwrap();
         assert_eq!(line, "5\n");
         std::io::Write::write_all(&mut stdin, b"for i = 0, 1 in 0;\n").unwrap();
         // Whether it comes while the item runs or before it was read: the run ends.
-        let killed = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
-        assert!(killed.success());
-        assert_eq!(child.wait().unwrap().code(), Some(130), "{mode}");
+        child.interrupt();
+        assert_eq!(child.wait().code(), Some(130), "{mode}");
         line.clear();
         stdout.read_line(&mut line).unwrap();
         assert_eq!(line, "", "nothing ran afterwards");

@@ -1,19 +1,22 @@
-//! The tests of this crate from outside, in one binary. Functions in Rust stand for generated code.
+//! Tests of this crate from outside, in one binary. Rust functions and hand-written machine code
+//! stand for generated code.
 
 #![allow(unsafe_code, reason = "entering code by address is what is tested")]
-#![allow(clippy::unwrap_used, reason = "the setting for tests knows only functions marked as one")]
+#![allow(clippy::unwrap_used, reason = "clippy's setting for tests knows only functions marked as one")]
 
-mod arity;
-mod code;
-mod foreign;
-mod guest;
-mod leaving;
-mod maths;
-mod outside;
-mod overflow;
-mod pools;
-mod registers;
+mod arguments;
+mod early_exit;
+mod foreign_signals;
+mod interrupts;
 mod scopes;
-mod stopping;
-mod support;
+mod stack_overflow;
 mod threads;
+mod unguarded;
+
+mod code_memory;
+mod maths;
+mod stub_pools;
+
+mod arch;
+mod guest;
+mod support;

@@ -1,18 +1,18 @@
-//! The maths functions are C's own, all of them.
+//! The maths functions are those of the C library.
 
-use std::arch::x86_64::{__m128d, _mm_set_pd};
 use std::fs::read_to_string;
 
 use kaleidoscope_native::maths;
 
+use crate::arch::call_with_two_lanes;
 use crate::support::Script;
 
-/// The list of the language, complete.
+/// All functions that programs may call.
 const NAMES: &str = "sin cos tan asin acos atan atan2 sinh cosh tanh exp log log10 log2 pow sqrt cbrt floor ceil round \
     trunc fabs fmod fmin fmax hypot asinh acosh atanh exp2 expm1 log1p rint erf erfc tgamma";
 
 #[test]
-fn the_table_is_the_list_of_the_language() {
+fn the_table_is_complete() {
     let mut expected: Vec<_> = NAMES.split_whitespace().collect();
     let mut actual: Vec<_> = maths::all().iter().map(maths::MathsEntry::name).collect();
     expected.sort_unstable();
@@ -36,7 +36,7 @@ fn the_functions_are_those_of_libm() {
 }
 
 #[test]
-fn a_call_by_table_and_by_address_gives_the_same_bits() {
+fn calls_through_the_table_and_by_address_give_the_same_bits() {
     let samples = [0.0, -0.0, 0.5, 1.0, 2.0, -3.5, 1e300, 5e-324, f64::INFINITY, f64::NAN, 10.0, 0.1];
     for entry in maths::all() {
         for x in samples {
@@ -50,7 +50,7 @@ fn a_call_by_table_and_by_address_gives_the_same_bits() {
 }
 
 #[test]
-fn bits_that_tell_c_from_others() {
+fn results_are_those_of_c() {
     let value = |name, args: &[f64]| maths::find(name).unwrap().call(args);
     assert_eq!(value("fmin", &[f64::NAN, 1.0]), 1.0);
     assert_eq!(value("pow", &[2.0, 3.5]).to_bits(), 11.313708498984761_f64.to_bits());
@@ -67,19 +67,11 @@ fn a_wrong_number_of_arguments_panics() {
 }
 
 #[test]
-fn functions_for_two_values_are_near_those_for_one() {
-    // The C library has these four since its version 2.22, for every processor.
+fn vector_functions_are_near_scalar_functions() {
+    // glibc has these four since version 2.22, for every processor.
     for name in ["sin", "cos", "exp", "log"] {
         let entry = maths::find(name).unwrap();
-        let address = entry.vector_address(2).unwrap().get() as *const ();
-        // SAFETY: a function of a vector of two doubles that returns one, in registers that every processor has.
-        let function =
-            unsafe { std::mem::transmute::<*const (), extern "C" fn(__m128d) -> __m128d>(address) };
-        // SAFETY: every processor of this architecture has vectors of two doubles.
-        let values = unsafe { _mm_set_pd(2.5, 0.75) };
-        let results = function(values);
-        // SAFETY: a vector of two doubles is two doubles.
-        let results = unsafe { std::mem::transmute::<__m128d, [f64; 2]>(results) };
+        let results = call_with_two_lanes(entry.vector_address(2).unwrap(), [0.75, 2.5]);
         for (x, result) in [0.75, 2.5].into_iter().zip(results) {
             assert!((entry.call(&[x]) - result).abs() <= 4.0 * f64::EPSILON * result.abs(), "{name}({x})");
         }

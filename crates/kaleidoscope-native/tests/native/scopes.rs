@@ -1,9 +1,10 @@
-//! Many calls by one preparation: each ends by itself, and whatever happens inside leaves the thread in order.
+//! Scopes of guarded calls: each call ends by itself, and no way out of a call harms later calls.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 
 use kaleidoscope_native::{CodeAddress, GuardedScope, HostPool, Limits, StackTrace, Trap, enter};
 
+use crate::arch::{DEFAULT_MODE, FLUSH_TO_ZERO, ROUND_UP, floating_point_mode, set_floating_point_mode};
 use crate::guest::{self, bits};
 use crate::support::{Script, add_one, call_in, code, panic_text, text};
 
@@ -23,7 +24,10 @@ fn each_call_ends_by_itself() {
             sum += call_in(scope, works.address(), &[1.0]).unwrap();
             assert_eq!(text(call_in(scope, fails.address(), &[1.0])), "closed");
             assert_eq!(panic_text(call_in(scope, panics.address(), &[1.0])), "broken");
-            assert!(matches!(call_in(scope, guest::recursion().code(), &[]), Err(Trap::StackOverflow(_))));
+            assert!(matches!(
+                call_in(scope, guest::endless_recursion().code(), &[]),
+                Err(Trap::StackOverflow(_))
+            ));
             sum += call_in(scope, guest::descent().code(), &[10_000.0]).unwrap();
         }
         sum
@@ -96,14 +100,14 @@ fn a_panic_in_the_body_passes_through() {
 }
 
 #[test]
-fn a_host_function_can_say_where_it_was_called() {
+fn a_host_function_can_capture_a_stack_trace() {
     let host = HostPool::new().allocate(1).unwrap();
     let script = Script::new().host_call(|_, _| Err(Trap::error(StackTrace::capture())));
     let (outer, inner) = (guest::calls_once(), guest::calls_once());
-    // `outer` calls `inner` with what is left of its arguments in registers, which is its second one.
+    // `outer` calls `inner` with the arguments that are still in registers: its second one.
     let trace = |code: CodeAddress, args: &[f64]| match script.call(code, args) {
         Err(Trap::Error(error)) => *error.downcast::<StackTrace>().unwrap(),
-        other => panic!("{other:?} is no error"),
+        other => panic!("{other:?} is not an error"),
     };
     inner.is_all_of(&trace(inner.code(), &[bits(host.address()), 1.0]), 1);
     let both = trace(outer.code(), &[inner.bits(), bits(host.address())]);
@@ -112,49 +116,34 @@ fn a_host_function_can_say_where_it_was_called() {
     assert_eq!(StackTrace::capture(), StackTrace::default());
 }
 
-/// The control and status register of SSE.
-fn set_mxcsr(value: u32) {
-    // SAFETY: the tests put the default back.
-    unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const value) };
-}
-
-fn mxcsr() -> u32 {
-    let mut value = 0_u32;
-    // SAFETY: stores four bytes.
-    unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut value) };
-    value & 0xffc0
-}
-
 #[test]
-fn generated_code_has_the_default_mode_and_the_host_its_own() {
-    /// Rounding up; subnormal numbers are zero.
-    const OTHER: u32 = 0xdfc0;
+fn generated_code_has_the_default_floating_point_mode_and_the_host_its_own() {
     let host = HostPool::new().allocate(1).unwrap();
     let script = Script::new().host_call(|_, args| {
-        if args[0] < 0.0 { Err(Trap::error("negative")) } else { Ok(f64::from(mxcsr())) }
+        if args[0] < 0.0 { Err(Trap::error("negative")) } else { Ok(f64::from(floating_point_mode())) }
     });
     let expected = (1.0_f64 / 3.0).to_bits();
     let (division, calls) = (guest::division(), guest::calls_once());
-    set_mxcsr(OTHER);
+    set_floating_point_mode(ROUND_UP);
     let quotient = script.call(division.code(), &[1.0, 3.0]);
     let tiny = script.call(division.code(), &[5e-324, 1.0]);
     let seen = script.call(calls.code(), &[bits(host.address()), 1.0]);
-    let after_values = mxcsr();
+    let after_values = floating_point_mode();
     let failed = script.call(calls.code(), &[bits(host.address()), -1.0]);
-    let after_error = mxcsr();
-    let overflow = script.call(guest::recursion().code(), &[]);
-    let after_overflow = mxcsr();
-    set_mxcsr(0x1f80);
+    let after_error = floating_point_mode();
+    let overflow = script.call(guest::endless_recursion().code(), &[]);
+    let after_overflow = floating_point_mode();
+    set_floating_point_mode(DEFAULT_MODE);
     assert_eq!(quotient.unwrap().to_bits(), expected);
     assert_eq!(tiny.unwrap().to_bits(), 1);
-    assert_eq!(seen.unwrap(), f64::from(OTHER));
+    assert_eq!(seen.unwrap(), f64::from(ROUND_UP));
     assert_eq!(text(failed), "negative");
     assert!(matches!(overflow, Err(Trap::StackOverflow(_))));
-    assert_eq!([after_values, after_error, after_overflow], [OTHER; 3]);
+    assert_eq!([after_values, after_error, after_overflow], [ROUND_UP; 3]);
 }
 
 #[test]
-fn maths_functions_work_outside_of_guarded_calls() {
+fn maths_thunks_work_without_a_guarded_call() {
     for entry in kaleidoscope_native::maths::all().iter().filter(|entry| entry.arity() == 1) {
         let address = entry.guest_address().get();
         // SAFETY: the thunk of a function of one parameter.
@@ -166,7 +155,7 @@ fn maths_functions_work_outside_of_guarded_calls() {
 }
 
 #[test]
-fn what_stops_may_be_sent_and_what_calls_may_not() {
+fn handles_and_limits_are_shared_between_threads() {
     fn check<T: Send + Sync>() {}
     check::<kaleidoscope_native::Interrupter>();
     check::<kaleidoscope_native::InterruptHandle>();
@@ -186,21 +175,21 @@ fn code_may_take_a_pointer() {
     let double_and_set = code(double_and_set as *const ());
     enter(&Limits::new(), &Script::new(), |scope| {
         let mut words = [21.0, 0.0];
-        // SAFETY: the function takes a pointer to two words, which live on.
+        // SAFETY: the function takes a pointer to two words, which outlive the call.
         unsafe { scope.call_with_pointer(double_and_set, &raw mut words) }.unwrap();
         assert_eq!(words, [42.0, 7.0]);
-        // SAFETY: as above; it needs next to no stack.
+        // SAFETY: as above; the function needs next to no stack.
         unsafe { scope.call_unguarded(double_and_set, &raw mut words) }.unwrap();
         assert_eq!(words, [84.0, 7.0]);
-        // Code that takes a pointer may be left like any other: it takes none here, and never ends.
-        // SAFETY: the code takes nothing.
-        let trap = unsafe { scope.call_with_pointer(guest::recursion().code(), &raw const words) };
+        // Code that is called with a pointer can be exited early, too.
+        // SAFETY: the code uses no argument.
+        let trap = unsafe { scope.call_with_pointer(guest::endless_recursion().code(), &raw const words) };
         assert!(matches!(trap, Err(Trap::StackOverflow(_))), "{trap:?}");
     })
     .unwrap();
 }
 
-/// Whether the smallest double is not taken for zero.
+/// Sets the word to 1 if subnormal numbers are not treated as zero, and to 0 otherwise.
 extern "C" fn has_subnormals(words: *mut f64) {
     let smallest = std::hint::black_box(f64::from_bits(1));
     // SAFETY: the test passes one word.
@@ -208,39 +197,30 @@ extern "C" fn has_subnormals(words: *mut f64) {
 }
 
 #[test]
-fn code_on_the_callers_stack_has_the_usual_mode_of_arithmetic() {
-    const FLUSH_TO_ZERO: u32 = 0x8040;
-    let set = |mode: u32| {
-        // SAFETY: the value is the default with some bits more.
-        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const mode, options(nostack)) };
-    };
-    let get = || {
-        let mut mode = 0_u32;
-        // SAFETY: four bytes are written to four bytes.
-        unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut mode, options(nostack)) };
-        mode
-    };
-    set(0x1f80 | FLUSH_TO_ZERO);
+fn unguarded_code_has_the_default_floating_point_mode() {
+    set_floating_point_mode(FLUSH_TO_ZERO);
     let mut word = 0.0;
     let result = enter(&Limits::new(), &Script::new(), |scope| {
-        // SAFETY: the function takes a pointer to a word, which lives on, and needs next to no stack.
+        // SAFETY: the function takes a pointer to a word, which outlives the call, and needs next
+        // to no stack.
         unsafe { scope.call_unguarded(code(has_subnormals as *const ()), &raw mut word) }
     });
-    let after = get();
-    set(0x1f80);
+    let after = floating_point_mode();
+    set_floating_point_mode(DEFAULT_MODE);
     result.unwrap().unwrap();
     assert_eq!(word, 1.0);
-    assert_eq!(after & FLUSH_TO_ZERO, FLUSH_TO_ZERO, "the caller's mode is there again");
+    assert_eq!(after, FLUSH_TO_ZERO, "the caller's mode is restored");
 }
 
 #[test]
-fn a_scope_that_was_stopped_calls_nothing_unguarded() {
+fn an_interrupted_scope_makes_no_unguarded_calls() {
     enter(&Limits::new(), &Script::new(), |scope| {
         scope.interrupt_handle().interrupt();
         let mut words = [21.0, 0.0];
-        // SAFETY: the function takes a pointer to two words, which live on, and needs next to no stack.
-        let stopped = unsafe { scope.call_unguarded(code(double_and_set as *const ()), &raw mut words) };
-        assert!(matches!(stopped, Err(Trap::Interrupted(_))), "{stopped:?}");
+        // SAFETY: the function takes a pointer to two words, which outlive the call, and needs
+        // next to no stack.
+        let outcome = unsafe { scope.call_unguarded(code(double_and_set as *const ()), &raw mut words) };
+        assert!(matches!(outcome, Err(Trap::Interrupted(_))), "{outcome:?}");
         assert_eq!(words, [21.0, 0.0]);
     })
     .unwrap();

@@ -1,10 +1,15 @@
-//! A runtime made of two closures, and functions to stand for generated code.
+//! A runtime made of two closures, functions that stand for generated code, and child processes.
 
-use std::process::{Command, Output};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, Output, Stdio};
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use kaleidoscope_native::{
-    CodeAddress, GuardedScope, HostId, Limits, Runtime, StubId, Trap, call, call_within,
+    CodeAddress, GuardedScope, HostId, Interrupter, Limits, Runtime, StubId, Trap, call, call_within,
 };
 
 type Materialize<'a> = Box<dyn Fn(StubId) -> Result<CodeAddress, Trap> + Sync + 'a>;
@@ -16,7 +21,8 @@ pub(crate) struct Script<'a> {
     host_call: HostCall<'a>,
 }
 
-// SAFETY: each test gives its stubs functions of the arity it calls them with, which are never freed.
+// SAFETY: each test gives its stubs functions of the arity it calls them with, which are never
+// freed.
 unsafe impl Runtime for Script<'_> {
     fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap> {
         (self.materialize)(stub)
@@ -28,7 +34,7 @@ unsafe impl Runtime for Script<'_> {
 }
 
 impl<'a> Script<'a> {
-    /// Has neither code nor host functions.
+    /// A runtime with neither code nor host functions.
     pub(crate) fn new() -> Self {
         Self {
             materialize: Box::new(|_| Err(Trap::error("nothing to materialize"))),
@@ -52,26 +58,27 @@ impl<'a> Script<'a> {
         self
     }
 
-    /// Calls `code`, which each test lets have as many parameters as it gives arguments.
+    /// Calls `code`, which has as many parameters as there are arguments.
     pub(crate) fn call(&self, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
-        // SAFETY: what tests call are functions in Rust that own nothing, and stubs and host stubs they keep alive.
+        // SAFETY: the tests call functions that own nothing, and stubs and host stubs that they
+        // keep alive.
         unsafe { call(self, code, args) }
     }
 
-    /// The same, under limits.
+    /// Calls `code` under limits.
     pub(crate) fn call_within(&self, limits: &Limits, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
-        // SAFETY: as above, and for code made for tests.
+        // SAFETY: as above, and for hand-written code.
         unsafe { call_within(limits, self, code, args) }
     }
 }
 
-/// Calls code, with as many arguments as it has parameters, in a scope.
+/// Calls code in a scope, with as many arguments as the code has parameters.
 pub(crate) fn call_in(scope: &GuardedScope<'_>, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
     // SAFETY: as for `Script::call`.
     unsafe { scope.call(code, args) }
 }
 
-/// The text that a trap carries.
+/// The text of a trap.
 pub(crate) fn text(outcome: Result<f64, Trap>) -> &'static str {
     match outcome {
         Err(Trap::Error(error)) => error.downcast_ref::<&'static str>().expect("a text"),
@@ -99,7 +106,7 @@ pub(crate) extern "C" fn add_two(x: f64) -> f64 {
     x + 2.0
 }
 
-/// Different for every order of arguments, and exact for the small ones used here.
+/// A number that differs for every order of arguments, and is exact for the small ones used here.
 pub(crate) fn digest(args: &[f64]) -> f64 {
     args.iter().fold(1.0, |so_far, arg| 3.0 * so_far + arg)
 }
@@ -109,7 +116,7 @@ pub(crate) fn squares(n: usize) -> Vec<f64> {
     (0..n).map(|i| (i * i) as f64).collect()
 }
 
-/// For each number of parameters from 0 to 20, a function that digests its arguments.
+/// For each number of parameters from 0 to 20, a function that returns the digest of its arguments.
 pub(crate) fn digests() -> Vec<CodeAddress> {
     macro_rules! digests {
         ($all:ident; [$($parameter:ident)*] $($more:ident)*) => {{
@@ -129,31 +136,100 @@ pub(crate) fn digests() -> Vec<CodeAddress> {
     all
 }
 
-/// Says to a test that it is the child process, and what to do.
+/// The environment variable that tells a test to be the child process, and what to do.
 const WAY: &str = "KALEIDOSCOPE_NATIVE_TEST_WAY";
 
-/// Runs `body` in a process of its own, which runs nothing but the test of this name. None in that process.
+/// How long a test waits for a child process or for an event of another thread. Generous: only a
+/// test that would otherwise hang takes that long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs `body` in a process of its own, which runs only the test with this name. Returns `None` in
+/// that process, and kills the process after [`PATIENCE`].
 pub(crate) fn child_output(test: &str, way: &str, body: impl FnOnce(&str)) -> Option<Output> {
     if let Ok(way) = std::env::var(WAY) {
         body(&way);
         return None;
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
-    Some(command.args([test, "--exact", "--nocapture"]).env(WAY, way).output().unwrap())
+    command.args([test, "--exact", "--nocapture"]).env(WAY, way);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let process = child.id() as i32;
+    let (send, receive) = channel();
+    let waiter = thread::spawn(move || {
+        let output = child.wait_with_output().unwrap();
+        // The receiver is gone if the child was killed.
+        let _ = send.send(());
+        output
+    });
+    if receive.recv_timeout(PATIENCE).is_err() {
+        // SAFETY: ends a child process that has not been waited for.
+        unsafe { libc::kill(process, libc::SIGKILL) };
+        panic!("{test}, {way}: did not end in {PATIENCE:?}: {:?}", waiter.join().unwrap());
+    }
+    Some(waiter.join().unwrap())
 }
 
-/// The same for a body that is to succeed, in several ways.
+/// Runs `body`, which succeeds, in a process of its own for each of the ways.
 pub(crate) fn child(test: &str, ways: &[&str], body: impl Fn(&str)) {
     for way in ways {
         let Some(output) = child_output(test, way, &body) else { return };
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{way}: {}: {message}", output.status);
         let report = String::from_utf8_lossy(&output.stdout);
-        assert!(report.contains("1 passed"), "{test} is no test: {report}");
+        assert!(report.contains("1 passed"), "{test} is not a test: {report}");
     }
 }
 
-/// Installs a handler of a signal, as a program around this crate would.
+/// Forks this process: runs `in_child` in the child, and `in_parent` here. Both succeed.
+///
+/// The child ends by itself, or by a signal after [`PATIENCE`].
+pub(crate) fn fork(in_child: impl FnOnce(), in_parent: impl FnOnce()) {
+    // SAFETY: the child runs only what is tested, and exits.
+    match unsafe { libc::fork() } {
+        0 => {
+            // SAFETY: requests SIGALRM, whose default action ends the process.
+            unsafe { libc::alarm(PATIENCE.as_secs() as u32) };
+            let outcome = catch_unwind(AssertUnwindSafe(in_child));
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(i32::from(outcome.is_err())) };
+        }
+        process => {
+            assert!(process > 0, "the process can be forked");
+            in_parent();
+            let mut status = -1;
+            // SAFETY: waits for the child.
+            assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
+            assert_eq!(status, 0);
+        }
+    }
+}
+
+/// Runs `body` while another thread interrupts the first call under the interrupter, as soon as it
+/// runs.
+pub(crate) fn while_interrupting<R>(interrupter: Interrupter, body: impl FnOnce() -> R) -> R {
+    let has_ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while interrupter.interrupt() == 0 && !has_ended.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+        });
+        let _end = OnDrop(|| has_ended.store(true, Ordering::Relaxed));
+        body()
+    })
+}
+
+/// Calls a closure when it is dropped, also by a panic.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Installs a signal handler, as a program that uses this crate would.
 pub(crate) fn handle(signal: i32, handler: usize, flags: i32) {
     // SAFETY: zero is a valid action.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };

@@ -63,7 +63,8 @@ pub(crate) fn alone(name: &str, test: impl FnOnce()) {
         return test();
     }
     let itself = std::env::current_exe().unwrap();
-    let again = Command::new(itself).args(["--exact", name]).env(ALONE, "1").output().unwrap();
+    let mut again = Command::new(itself);
+    let again = test_process::output(again.args(["--exact", name]).env(ALONE, "1"), b"");
     let said = String::from_utf8_lossy(&again.stdout);
     assert!(again.status.success() && said.contains("1 passed"), "{said}");
 }

@@ -1,5 +1,5 @@
-//! ORC as a C program uses it: LLVM's C API, called directly, with nothing checked that need not be.
-#![allow(unsafe_op_in_unsafe_fn)] // C has no other functions; what each promises stands above it
+//! ORC as a C program uses it: direct calls of LLVM's C API, without unnecessary checks.
+#![allow(unsafe_op_in_unsafe_fn)] // every C function is unsafe; see `# Safety`
 
 use std::ffi::{CStr, c_void};
 use std::ptr;
@@ -10,17 +10,17 @@ use inkwell::llvm_sys::orc2::lljit::*;
 use inkwell::llvm_sys::orc2::*;
 use inkwell::llvm_sys::prelude::LLVMMemoryBufferRef;
 
-/// A session with a bare dylib, and what lazy calls need.
+/// A session with a bare dylib, stubs and trampolines.
 pub(crate) struct Direct {
     lljit: LLVMOrcLLJITRef,
     session: LLVMOrcExecutionSessionRef,
     dylib: LLVMOrcJITDylibRef,
-    calls: LLVMOrcLazyCallThroughManagerRef,
+    trampolines: LLVMOrcLazyCallThroughManagerRef,
     stubs: LLVMOrcIndirectStubsManagerRef,
 }
 
-/// What a unit's definitions are made of: an object.
-struct Unit {
+/// Context pointer of a materialization unit: the object that defines its symbol.
+struct UnitContext {
     lljit: LLVMOrcLLJITRef,
     object: *const [u8],
 }
@@ -34,14 +34,14 @@ impl Direct {
         let session = LLVMOrcLLJITGetExecutionSession(lljit);
         let dylib = LLVMOrcExecutionSessionCreateBareJITDylib(session, c"bench".as_ptr());
         let triple = LLVMOrcLLJITGetTripleString(lljit);
-        let mut calls = ptr::null_mut();
-        assert!(LLVMOrcCreateLocalLazyCallThroughManager(triple, session, 0, &mut calls).is_null());
+        let mut trampolines = ptr::null_mut();
+        assert!(LLVMOrcCreateLocalLazyCallThroughManager(triple, session, 0, &mut trampolines).is_null());
         let stubs = LLVMOrcCreateLocalIndirectStubsManager(triple);
-        Direct { lljit, session, dylib, calls, stubs }
+        Direct { lljit, session, dylib, trampolines, stubs }
     }
 
     /// # Safety
-    /// The bytes are an object of the compiler's.
+    /// The bytes are an object from the compiler.
     pub(crate) unsafe fn add_object(&self, object: &[u8]) -> LLVMOrcResourceTrackerRef {
         let tracker = LLVMOrcJITDylibCreateResourceTracker(self.dylib);
         assert!(LLVMOrcLLJITAddObjectFileWithRT(self.lljit, tracker, buffer(object)).is_null());
@@ -49,20 +49,20 @@ impl Direct {
     }
 
     /// # Safety
-    /// The tracker came from `add_object`, and nothing of it is called any more.
+    /// The tracker is from `add_object`, and its code is not called any more.
     pub(crate) unsafe fn remove(&self, tracker: LLVMOrcResourceTrackerRef) {
         assert!(LLVMOrcResourceTrackerRemove(tracker).is_null());
         LLVMOrcReleaseResourceTracker(tracker);
     }
 
     /// # Safety
-    /// The symbol is defined, and made on this thread.
+    /// The symbol is defined, and is materialized on this thread.
     pub(crate) unsafe fn lookup(&self, name: &CStr) -> u64 {
         let mut order = LLVMOrcCJITDylibSearchOrderElement {
             JD: self.dylib,
             JDLookupFlags: LLVMOrcJITDylibLookupFlags::LLVMOrcJITDylibLookupFlagsMatchAllSymbols,
         };
-        let mut wanted = LLVMOrcCLookupSetElement {
+        let mut symbol = LLVMOrcCLookupSetElement {
             Name: LLVMOrcExecutionSessionIntern(self.session, name.as_ptr()),
             LookupFlags: LLVMOrcSymbolLookupFlags::LLVMOrcSymbolLookupFlagsRequiredSymbol,
         };
@@ -72,7 +72,7 @@ impl Direct {
             LLVMOrcLookupKind::LLVMOrcLookupKindStatic,
             &mut order,
             1,
-            &mut wanted,
+            &mut symbol,
             1,
             receive,
             (&raw mut address).cast(),
@@ -80,19 +80,20 @@ impl Direct {
         address
     }
 
-    /// Defines `name` as a stub for `body`, whose definition is the object.
+    /// Defines `name` as a stub for `target`, which the object defines.
     ///
     /// # Safety
-    /// The bytes are an object of the compiler's that defines `body`, and stay.
-    pub(crate) unsafe fn define_lazily(&self, name: &CStr, body: &CStr, object: &[u8]) {
+    /// The bytes are an object from the compiler that defines `target`, and live until it is
+    /// materialized.
+    pub(crate) unsafe fn define_lazily(&self, name: &CStr, target: &CStr, object: &[u8]) {
         let flags = || LLVMJITSymbolFlags { GenericFlags: 5, TargetFlags: 0 };
         let intern = |name: &CStr| LLVMOrcExecutionSessionIntern(self.session, name.as_ptr());
-        let unit = Box::new(Unit { lljit: self.lljit, object });
-        let mut symbol = LLVMOrcCSymbolFlagsMapPair { Name: intern(body), Flags: flags() };
+        let context = Box::new(UnitContext { lljit: self.lljit, object });
+        let mut flags_pair = LLVMOrcCSymbolFlagsMapPair { Name: intern(target), Flags: flags() };
         let unit = LLVMOrcCreateCustomMaterializationUnit(
             c"unit".as_ptr(),
-            Box::into_raw(unit).cast(),
-            &mut symbol,
+            Box::into_raw(context).cast(),
+            &mut flags_pair,
             1,
             ptr::null_mut(),
             materialize,
@@ -100,17 +101,17 @@ impl Direct {
             destroy,
         );
         assert!(LLVMOrcJITDylibDefine(self.dylib, unit).is_null());
-        let entry = LLVMOrcCSymbolAliasMapEntry { Name: intern(body), Flags: flags() };
+        let entry = LLVMOrcCSymbolAliasMapEntry { Name: intern(target), Flags: flags() };
         let mut alias = LLVMOrcCSymbolAliasMapPair { Name: intern(name), Entry: entry };
-        let reexport = LLVMOrcLazyReexports(self.calls, self.stubs, self.dylib, &mut alias, 1);
+        let reexport = LLVMOrcLazyReexports(self.trampolines, self.stubs, self.dylib, &mut alias, 1);
         assert!(LLVMOrcJITDylibDefine(self.dylib, reexport).is_null());
     }
 
     /// # Safety
-    /// Nothing of the session is used any more.
+    /// The session is not used any more.
     pub(crate) unsafe fn dispose(self) {
-        // First, because it holds names of the session's pool.
-        LLVMOrcDisposeLazyCallThroughManager(self.calls);
+        // Before the LLJIT, to whose pool the trampolines' names belong.
+        LLVMOrcDisposeLazyCallThroughManager(self.trampolines);
         assert!(LLVMOrcDisposeLLJIT(self.lljit).is_null());
         LLVMOrcDisposeIndirectStubsManager(self.stubs);
     }
@@ -122,14 +123,14 @@ unsafe fn buffer(object: &[u8]) -> LLVMMemoryBufferRef {
 
 extern "C" fn receive(error: LLVMErrorRef, found: LLVMOrcCSymbolMapPairs, _: usize, context: *mut c_void) {
     assert!(error.is_null());
-    // SAFETY: `lookup` asks for one symbol, and gives a place for its address.
+    // SAFETY: `lookup` requests one symbol and passes a pointer to an address.
     unsafe { *context.cast::<u64>() = (*found).Sym.Address };
 }
 
 extern "C" fn materialize(context: *mut c_void, responsibility: LLVMOrcMaterializationResponsibilityRef) {
-    // SAFETY: what `define_lazily` gave, once.
+    // SAFETY: the box from `define_lazily`, passed once.
     unsafe {
-        let unit = Box::from_raw(context.cast::<Unit>());
+        let unit = Box::from_raw(context.cast::<UnitContext>());
         let layer = LLVMOrcLLJITGetObjLinkingLayer(unit.lljit);
         LLVMOrcObjectLayerEmit(layer, responsibility, buffer(&*unit.object));
     }
@@ -138,6 +139,6 @@ extern "C" fn materialize(context: *mut c_void, responsibility: LLVMOrcMateriali
 extern "C" fn discard(_: *mut c_void, _: LLVMOrcJITDylibRef, _: LLVMOrcSymbolStringPoolEntryRef) {}
 
 extern "C" fn destroy(context: *mut c_void) {
-    // SAFETY: what `define_lazily` gave, once.
-    drop(unsafe { Box::from_raw(context.cast::<Unit>()) });
+    // SAFETY: the box from `define_lazily`, passed once.
+    drop(unsafe { Box::from_raw(context.cast::<UnitContext>()) });
 }

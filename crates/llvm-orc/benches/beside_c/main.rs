@@ -1,9 +1,10 @@
-//! What does the safe layer cost beside ORC used directly from C?
+//! What does this crate cost compared to ORC called from C?
 //!
-//! `cargo bench -p llvm-orc --bench beside_c`. Does the same by this crate, in slabs and in pages, and by LLVM's C API
-//! called as a C program would, turn and turn about; prints the median of each in microseconds, calls in nanoseconds.
+//! `cargo bench -p llvm-orc --bench beside_c`. Takes the same steps by this crate in slabs, by this
+//! crate in pages, and by LLVM's C API as a C program calls it, alternating. Prints the median of
+//! each in microseconds, and calls in nanoseconds.
 #![allow(unsafe_code)] // the C API, and naming the type of a function that is looked up
-#![allow(clippy::multiple_unsafe_ops_per_block)] // of the other side
+#![allow(clippy::multiple_unsafe_ops_per_block)] // in `direct`, as in C
 
 mod direct;
 
@@ -20,54 +21,54 @@ const N_CALLS: u32 = 100_000;
 
 type Nullary = extern "C" fn() -> f64;
 
-/// What is measured, in the order of the rows.
-const QUESTIONS: [&str; 6] = [
+/// The measured steps, one per row.
+const STEPS: [&str; 6] = [
     "add an object and link it",
-    "look up what is linked",
-    "remove it",
-    "define a lazy function, make its stub",
+    "look up a linked symbol",
+    "remove the object",
+    "define a lazy function and create its stub",
     "first call of it, without compiling",
     "call through a stub, ns",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Registers LLVM's target, for both.
+    // Registers LLVM's native target, also for `Direct`.
     Target::host()?;
     let mut compiler = Compiler::builder().opt_level(OptLevel::None).build()?;
-    let ours = [Memory::Slabs, Memory::Pages]
+    let dylibs = [Memory::Slabs, Memory::Pages]
         .map(|memory| Jit::builder().memory(memory).build()?.create_bare_dylib("bench"));
-    let [slabs, pages] = ours;
+    let [slabs, pages] = dylibs;
     let (slabs, pages) = (slabs?, pages?);
     // SAFETY: the target is registered.
     let c = unsafe { Direct::new() };
     let mut times: [[Vec<f64>; 3]; 6] = Default::default();
     for n in 0..N_ROUNDS {
         let object = compile(&mut compiler, &format!("f{n}"))?;
-        let lazy = compile(&mut compiler, &format!("body{n}"))?;
+        let lazy = compile(&mut compiler, &format!("target{n}"))?;
         for side in 0..3 {
             let side = (side + n) % 3;
-            let answers = match side {
+            let step_times = match side {
                 0 => by_crate(&slabs, n, &object, &lazy)?,
                 1 => by_crate(&pages, n, &object, &lazy)?,
                 _ => by_c(&c, n, &object, &lazy)?,
             };
-            for (row, time) in times.iter_mut().zip(answers) {
+            for (row, time) in times.iter_mut().zip(step_times) {
                 row[side].push(time);
             }
         }
     }
-    println!("{:38} {:>8} {:>8} {:>8}", "median of 400", "slabs", "pages", "C");
-    for (question, row) in QUESTIONS.iter().zip(times) {
+    println!("{:44} {:>8} {:>8} {:>8}", "median of 400", "slabs", "pages", "C");
+    for (step, row) in STEPS.iter().zip(times) {
         let [slabs, pages, c] = row.map(median);
-        println!("{question:38} {slabs:>8.2} {pages:>8.2} {c:>8.2}");
+        println!("{step:44} {slabs:>8.2} {pages:>8.2} {c:>8.2}");
     }
-    // SAFETY: nothing of it is used any more.
+    // SAFETY: the session is not used any more.
     unsafe { c.dispose() };
     Ok(())
 }
 
 fn by_crate(dylib: &Dylib, n: usize, object: &Object, lazy: &Object) -> Result<[f64; 6], llvm_orc::Error> {
-    let (name, body, stub) = (format!("f{n}"), format!("body{n}"), format!("stub{n}"));
+    let (name, target, stub) = (format!("f{n}"), format!("target{n}"), format!("stub{n}"));
     let (tracker, add) = timed(|| {
         let tracker = dylib.add_object(object)?;
         tracker.lookup(&name)?;
@@ -84,12 +85,12 @@ fn by_crate(dylib: &Dylib, n: usize, object: &Object, lazy: &Object) -> Result<[
             responsibility.emit_object(&lazy);
             Ok(())
         };
-        dylib.define_lazily([(body.as_str(), SymbolFlags::FUNCTION)], definitions)?;
-        dylib.reexport_lazily(dylib, [(stub.as_str(), body.as_str())])?;
+        dylib.define_lazily([(target.as_str(), SymbolFlags::FUNCTION)], definitions)?;
+        dylib.reexport_lazily(dylib, [(stub.as_str(), target.as_str())])?;
         dylib.lookup(&stub)
     });
     defined?;
-    // SAFETY: it is of that type, and stays.
+    // SAFETY: the function has that type, and stays.
     let f = unsafe { dylib.lookup_fn::<Nullary>(&stub) }?;
     let (value, first) = timed(|| f.call(()));
     assert_eq!(value, 1.0);
@@ -98,10 +99,10 @@ fn by_crate(dylib: &Dylib, n: usize, object: &Object, lazy: &Object) -> Result<[
 }
 
 fn by_c(c: &Direct, n: usize, object: &Object, lazy: &Object) -> Result<[f64; 6], Box<dyn Error>> {
-    let [name, body, stub] = [format!("f{n}"), format!("body{n}"), format!("stub{n}")].map(CString::new);
-    let (name, body, stub) = (name?, body?, stub?);
+    let [name, target, stub] = [format!("f{n}"), format!("target{n}"), format!("stub{n}")].map(CString::new);
+    let (name, target, stub) = (name?, target?, stub?);
     let (tracker, add) = timed(|| {
-        // SAFETY: the object is the compiler's, and defines the name.
+        // SAFETY: the object is from the compiler and defines the name.
         unsafe {
             let tracker = c.add_object(object.bytes());
             c.lookup(&name);
@@ -110,12 +111,12 @@ fn by_c(c: &Direct, n: usize, object: &Object, lazy: &Object) -> Result<[f64; 6]
     });
     // SAFETY: the symbol is linked.
     let (_, lookup) = timed(|| unsafe { c.lookup(&name) });
-    // SAFETY: nothing of it is called.
+    // SAFETY: its code is not called any more.
     let ((), remove) = timed(|| unsafe { c.remove(tracker) });
     let (address, define) = timed(|| {
-        // SAFETY: the object is the compiler's, defines the body, and stays until it was called.
+        // SAFETY: the object is from the compiler, defines the target, and outlives its first call.
         unsafe {
-            c.define_lazily(&stub, &body, lazy.bytes());
+            c.define_lazily(&stub, &target, lazy.bytes());
             c.lookup(&stub)
         }
     });
@@ -127,7 +128,7 @@ fn by_c(c: &Direct, n: usize, object: &Object, lazy: &Object) -> Result<[f64; 6]
     Ok([add, lookup, remove, define, first, calls * 1e3 / f64::from(N_CALLS)])
 }
 
-/// A function without parameters that gives 1.
+/// Compiles a function without parameters that returns 1.
 fn compile(compiler: &mut Compiler, name: &str) -> Result<Object, llvm_orc::Error> {
     compiler.compile(|cx| {
         let module = cx.create_module("m");
@@ -143,11 +144,11 @@ fn compile(compiler: &mut Compiler, name: &str) -> Result<Object, llvm_orc::Erro
     })
 }
 
-/// What `f` gives, and the microseconds it took.
+/// The result of `f`, and the microseconds it took.
 fn timed<T>(f: impl FnOnce() -> T) -> (T, f64) {
     let start = Instant::now();
-    let made = f();
-    (made, start.elapsed().as_secs_f64() * 1e6)
+    let result = f();
+    (result, start.elapsed().as_secs_f64() * 1e6)
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -1,5 +1,6 @@
-//! A language of one line to a function: `name parameters = expression`, with numbers, parameters, `+`, `-`, `*`, calls
-//! and parentheses. Texts become trees here, and trees become IR when somebody asks for it.
+//! A language with one function per line: `name parameters = expression`, with numbers, parameters,
+//! `+`, `-`, `*`, calls and parentheses. Parses lines to syntax trees, and lowers trees to IR on
+//! demand.
 
 use std::iter::Peekable;
 use std::str::SplitWhitespace;
@@ -10,7 +11,7 @@ use inkwell::module::Module;
 use inkwell::types::FunctionType;
 use inkwell::values::FloatValue;
 
-/// One function as it was written.
+/// One function as a syntax tree.
 #[derive(Debug)]
 pub(crate) struct Definition {
     pub(crate) name: String,
@@ -29,18 +30,19 @@ enum Expression {
 type Words<'a> = Peekable<SplitWhitespace<'a>>;
 
 impl Definition {
-    /// Reads a line. Every sign stands between spaces: the language is not what this example is about.
+    /// Parses a line. Spaces must separate all tokens, which keeps the parser short.
     pub(crate) fn parse(line: &str) -> Option<Definition> {
-        let (head, body) = line.split_once(" = ")?;
+        let (head, expression) = line.split_once(" = ")?;
         let mut head = head.split_whitespace().map(str::to_owned);
         let name = head.next()?;
         let parameters: Vec<_> = head.collect();
-        let mut words = body.split_whitespace().peekable();
+        let mut words = expression.split_whitespace().peekable();
         let body = sum(&mut words, &parameters)?;
         words.next().is_none().then_some(Definition { name, parameters, body })
     }
 
-    /// A module with this function, under the linker name `symbol`. Other functions are called by their own names.
+    /// A module with this function under the linker name `symbol`. It calls other functions by
+    /// their own names, which are those of their stubs.
     pub(crate) fn lower<'cx>(
         &self,
         context: &'cx Context,

@@ -1,14 +1,13 @@
-//! LLVM's own lazy way: functions are kept as syntax trees under their names, and become IR, code and an address when they
-//! are first called.
+//! Lazy compilation by ORC: functions are stored as syntax trees, and compiled at their first call.
 //!
 //! ```text
-//!  "square x = x * x" ─parse─► tree ─define_lazily─► square$impl   (not made)
-//!                                     reexport_lazily ► square      (a stub; its address is the function's for ever)
-//!  first call ─► stub ─► trampoline ─► look-up of square$impl ─► materialize: IR ─► passes ─► object ─► linked
+//!  "square x = x * x" ─ parse ─► tree ─ define_lazily ─► square$impl  (not compiled yet)
+//!                                       reexport_lazily ► square       (a stub with a constant address)
+//!  first call ──► stub ─► trampoline ─► look-up of square$impl ─► materialize: IR ─► object ─► linked
 //!  later calls ─► stub ─► code
 //! ```
 //!
-//! Run by `cargo run -p llvm-orc --example lazy_ast`. Every claim is asserted.
+//! Run by `cargo run -p llvm-orc --example lazy_ast`. The program asserts every claim.
 #![allow(unsafe_code)] // naming the type of a function that is looked up
 
 mod language;
@@ -33,35 +32,35 @@ const PROGRAM: &str = "
     never x = nowhere ( x )
 ";
 
-/// The names of the functions that were made, in order.
-type Made = Arc<Mutex<Vec<String>>>;
+/// Names of the materialized functions, in order.
+type MaterializedNames = Arc<Mutex<Vec<String>>>;
 
-/// A function that is still a tree.
-struct Tree {
+/// A function that is stored as a syntax tree.
+struct FunctionTree {
     definition: Definition,
-    made: Made,
+    materialized: MaterializedNames,
 }
 
-impl Materialize for Tree {
+impl Materialize for FunctionTree {
     fn materialize(self: Box<Self>, responsibility: Responsibility) -> Result<(), llvm_orc::Error> {
         let Definition { name, .. } = &self.definition;
-        self.made.lock().expect("no thread panics under the lock").push(name.clone());
-        let symbol = symbols::body(name);
+        self.materialized.lock().expect("no thread panics under the lock").push(name.clone());
+        let symbol = symbols::code(name);
         let module = IrModule::build(|context| {
-            self.definition.lower(context, &symbol).expect("the builder stands in a block")
+            self.definition.lower(context, &symbol).expect("the builder is in a block")
         })?;
         responsibility.emit_module(module);
         Ok(())
     }
 }
 
-fn define(dylib: &Dylib, line: &str, made: &Made) -> Result<(), Box<dyn Error>> {
-    let definition = Definition::parse(line).ok_or_else(|| format!("no definition: {line}"))?;
+fn define(dylib: &Dylib, line: &str, materialized: &MaterializedNames) -> Result<(), Box<dyn Error>> {
+    let definition = Definition::parse(line).ok_or_else(|| format!("not a definition: {line}"))?;
     let name = definition.name.clone();
-    let body = symbols::body(&name);
-    let tree = Tree { definition, made: Arc::clone(made) };
-    dylib.define_lazily([(body.as_str(), SymbolFlags::FUNCTION)], tree)?;
-    dylib.reexport_lazily(dylib, [(name.as_str(), body.as_str())])?;
+    let code = symbols::code(&name);
+    let tree = FunctionTree { definition, materialized: Arc::clone(materialized) };
+    dylib.define_lazily([(code.as_str(), SymbolFlags::FUNCTION)], tree)?;
+    dylib.reexport_lazily(dylib, [(name.as_str(), code.as_str())])?;
     Ok(())
 }
 
@@ -69,26 +68,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     let passes = Passes::functions(&[FunctionPass::EarlyCse, FunctionPass::InstCombine]);
     let jit = Jit::builder().passes(passes, OptLevel::Default).build()?;
     let dylib = jit.create_bare_dylib("program")?;
-    let made = Made::default();
+    let materialized = MaterializedNames::default();
     for line in PROGRAM.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        define(&dylib, line, &made)?;
+        define(&dylib, line, &materialized)?;
     }
-    let made_by_now = || made.lock().expect("no thread panics under the lock").clone();
+    let names = || materialized.lock().expect("no thread panics under the lock").clone();
 
-    // Looking a function up makes its stub, and no code.
+    // Looking up a function creates its stub, but no code.
     let stub = dylib.lookup("shifted")?;
-    assert!(made_by_now().is_empty(), "nothing is made before it is called");
+    assert!(names().is_empty(), "no function is compiled before its first call");
 
-    // The first call makes it and what it calls, each when it is reached.
-    // SAFETY: every function of the language with one parameter has this type, and none is ever removed.
+    // The first call compiles the function, and each callee when it is reached.
+    //
+    // SAFETY: all functions with one parameter have this type, and none is ever removed.
     let shifted = unsafe { dylib.lookup_fn::<Unary>("shifted") }?;
     assert_eq!(shifted.call((2.0,)), 23.0);
-    assert_eq!(made_by_now(), ["shifted", "cube", "square"]);
+    assert_eq!(names(), ["shifted", "cube", "square"]);
     assert_eq!(shifted.call((3.0,)), 55.0);
-    assert_eq!(made_by_now().len(), 3, "a second call makes nothing");
-    assert_eq!(dylib.lookup("shifted")?, stub, "the address is the same before and after");
+    assert_eq!(names().len(), 3, "a second call compiles nothing");
+    assert_eq!(dylib.lookup("shifted")?, stub, "the address never changes");
 
-    // Eight threads call a function that is not made yet: it is made once, and all get its value.
+    // Eight threads call a function that is not compiled yet. It is compiled once, and all threads
+    // get its result.
     let start = Barrier::new(8);
     thread::scope(|scope| {
         let racers: Vec<_> = (0..8)
@@ -106,10 +107,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         Ok::<(), llvm_orc::Error>(())
     })?;
-    assert_eq!(made_by_now(), ["shifted", "cube", "square", "raced"]);
+    assert_eq!(names(), ["shifted", "cube", "square", "raced"]);
 
-    // What is never called is never made, so nobody minds that it calls a function which there is not.
-    assert!(!made_by_now().contains(&"never".to_owned()));
-    println!("made, in this order: {}", made_by_now().join(", "));
+    // A function that is never called is never compiled, so its undefined callee is no error.
+    assert!(!names().contains(&"never".to_owned()));
+    println!("compiled, in this order: {}", names().join(", "));
     Ok(())
 }

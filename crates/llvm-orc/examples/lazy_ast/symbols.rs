@@ -1,6 +1,6 @@
-//! Linker names.
+//! Linker names of the example's functions.
 
-/// The name under which a function's body is defined; the function's own name is that of its stub.
-pub(crate) fn body(name: &str) -> String {
+/// Name of a function's code. The function's own name is that of its stub.
+pub(crate) fn code(name: &str) -> String {
     format!("{name}$impl")
 }

@@ -1,4 +1,4 @@
-//! From IR to object: passes, texts, contexts, the compiler after an error.
+//! Compiler: passes, texts, contexts, and the compiler's state after an error.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,12 +9,12 @@ use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib, functi
 
 fn run(object: &Object, name: &str) -> f64 {
     let tracker = dylib().add_object(object).unwrap();
-    // SAFETY: the tests give functions of that type.
+    // SAFETY: the callers compile functions of that type.
     unsafe { tracker.lookup_fn::<Nullary>(name) }.unwrap().call(())
 }
 
 #[test]
-fn every_level_makes_code_that_works() {
+fn every_optimization_level_gives_working_code() {
     for (level, passes) in [
         (OptLevel::None, "default<O0>"),
         (OptLevel::Less, "default<O1>"),
@@ -31,7 +31,7 @@ fn every_level_makes_code_that_works() {
 }
 
 #[test]
-fn an_object_tells_its_size_and_its_making() {
+fn an_object_has_code_size_and_timings() {
     let object = compiler().compile(|cx| square_plus(cx, "f", 1.0)).unwrap();
     assert!((4..200).contains(&object.code_bytes()), "{}", object.code_bytes());
     assert!(object.bytes().len() as u64 > object.code_bytes());
@@ -56,7 +56,7 @@ fn multiplying_and_adding_are_not_contracted() {
 }
 
 #[test]
-fn texts_show_what_the_passes_did() {
+fn optimized_ir_shows_the_effect_of_passes() {
     let mut compiler =
         Compiler::builder().passes(Passes::functions(&[FunctionPass::InstCombine])).build().unwrap();
     let ir = compiler.optimized_ir(|cx| {
@@ -74,36 +74,36 @@ fn texts_show_what_the_passes_did() {
 }
 
 #[test]
-fn one_module_can_have_passes_of_its_own() {
+fn passes_can_be_chosen_per_module() {
     let mut compiler = Compiler::builder().build().unwrap();
     for _ in 0..2 {
-        let plain = compiler.compile(memory_and_back).unwrap();
+        let plain = compiler.compile(through_stack_variable).unwrap();
         let short =
-            compiler.compile_with(&Passes::functions(&[FunctionPass::Sroa]), memory_and_back).unwrap();
+            compiler.compile_with(&Passes::functions(&[FunctionPass::Sroa]), through_stack_variable).unwrap();
         assert!(short.code_bytes() < plain.code_bytes());
         assert_eq!((run(&plain, "f"), run(&short, "f")), (7.0, 7.0));
     }
-    let error = compiler.compile_with(&Passes::text("no-such-pass"), memory_and_back).unwrap_err();
+    let error = compiler.compile_with(&Passes::text("no-such-pass"), through_stack_variable).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pipeline);
-    assert!(compiler.compile(memory_and_back).is_ok());
+    assert!(compiler.compile(through_stack_variable).is_ok());
 }
 
-/// `f() = 7`, by way of a place on the stack.
-fn memory_and_back(cx: &Context) -> inkwell::module::Module<'_> {
+/// `f() = 7`, stored in a stack variable and loaded again.
+fn through_stack_variable(cx: &Context) -> inkwell::module::Module<'_> {
     let module = cx.create_module("m");
     function(cx, &module, "f", 0, |b, _| {
-        let place = b.build_alloca(cx.f64_type(), "place").unwrap();
-        b.build_store(place, cx.f64_type().const_float(7.0)).unwrap();
-        let value = b.build_load(cx.f64_type(), place, "value").unwrap();
+        let variable = b.build_alloca(cx.f64_type(), "variable").unwrap();
+        b.build_store(variable, cx.f64_type().const_float(7.0)).unwrap();
+        let value = b.build_load(cx.f64_type(), variable, "value").unwrap();
         b.build_return(Some(&value)).unwrap();
     });
     module
 }
 
 #[test]
-fn functions_marked_optnone_stay_as_they_are() {
+fn optnone_functions_are_not_optimized() {
     let ir = compiler().optimized_ir_with(&Passes::text("default<O1>"), |cx| {
-        let module = memory_and_back(cx);
+        let module = through_stack_variable(cx);
         for name in ["optnone", "noinline"] {
             let kind = inkwell::attributes::Attribute::get_named_enum_kind_id(name);
             module.get_function("f").unwrap().add_attribute(
@@ -117,31 +117,31 @@ fn functions_marked_optnone_stay_as_they_are() {
 }
 
 #[test]
-fn a_context_serves_for_a_while_and_is_replaced() {
+fn a_context_is_replaced_after_a_number_of_modules() {
     let mut compiler = Compiler::builder().opt_level(OptLevel::None).build().unwrap();
-    let mut places = std::collections::HashSet::new();
+    let mut addresses = std::collections::HashSet::new();
     for n in 0..2 * MODULES_PER_CONTEXT + 2 {
         let object = compiler.compile(|cx| {
-            places.insert(cx.raw() as usize);
+            addresses.insert(cx.raw() as usize);
             constant(cx, "f", f64::from(n))
         });
         if n % 256 == 1 {
             assert_eq!(run(&object.unwrap(), "f"), f64::from(n));
         }
     }
-    // A new context may lie where the last but one did.
-    assert!((2..=3).contains(&places.len()), "{}", places.len());
+    // The third context may have the address of the first.
+    assert!((2..=3).contains(&addresses.len()), "{}", addresses.len());
 }
 
 #[test]
-fn a_foreign_module_is_refused() {
+fn a_module_of_another_context_is_refused() {
     let mut compiler = compiler();
-    let foreign = Box::into_raw(Box::new(Context::create()));
-    // SAFETY: the context goes below, after the module, which `compile` drops.
-    let error = compiler.compile(|_| constant(unsafe { &*foreign }, "f", 1.0)).unwrap_err();
+    let other_context = Box::into_raw(Box::new(Context::create()));
+    // SAFETY: freed below, after `compile` has dropped the module.
+    let error = compiler.compile(|_| constant(unsafe { &*other_context }, "f", 1.0)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Module);
     // SAFETY: made above, and its only module is gone.
-    drop(unsafe { Box::from_raw(foreign) });
+    drop(unsafe { Box::from_raw(other_context) });
     assert!(compiler.compile(|cx| constant(cx, "f", 1.0)).is_ok());
 }
 
@@ -161,7 +161,7 @@ fn a_malformed_module_is_refused() {
 }
 
 #[test]
-fn what_the_code_generator_refuses_is_an_error() {
+fn a_code_generator_diagnostic_is_an_error() {
     let mut compiler = compiler();
     for _ in 0..2 {
         let error = compiler
@@ -191,16 +191,16 @@ fn a_panic_while_filling_leaves_the_compiler_usable() {
     let mut compiler = compiler();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         compiler.compile(|cx| {
-            let _half_made = calling(cx, "f", "g");
-            panic!("changed my mind")
+            let _unused = calling(cx, "f", "g");
+            panic!("stopped")
         })
     }));
-    assert_eq!(panicked.unwrap_err().downcast_ref::<&str>(), Some(&"changed my mind"));
+    assert_eq!(panicked.unwrap_err().downcast_ref::<&str>(), Some(&"stopped"));
     assert_eq!(run(&compiler.compile(|cx| constant(cx, "f", 2.0)).unwrap(), "f"), 2.0);
 }
 
 #[test]
-fn a_module_may_be_forgotten() {
+fn a_leaked_module_is_harmless() {
     let mut compiler = compiler();
     let object = compiler.compile(|cx| {
         std::mem::forget(calling(cx, "f", "g"));
@@ -210,7 +210,7 @@ fn a_module_may_be_forgotten() {
 }
 
 #[test]
-fn code_can_be_made_for_an_older_machine() {
+fn code_can_be_generated_for_an_older_processor() {
     let target = Target::host().unwrap().with_cpu("x86-64").unwrap().with_features(",").unwrap();
     assert_eq!(target.features(), "");
     let mut compiler = Compiler::builder().target(target).build().unwrap();

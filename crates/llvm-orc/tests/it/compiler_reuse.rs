@@ -1,5 +1,4 @@
-//! A compiler gives the same for a module whatever it compiled before: nothing of one module stays in the passes that
-//! the next one meets.
+//! Compiler reuse: the object of a module does not depend on modules compiled before it.
 
 use inkwell::context::Context;
 use inkwell::module::{Linkage, Module};
@@ -7,7 +6,7 @@ use llvm_orc::{Compiler, FunctionPass, OptLevel, Passes};
 
 use crate::test_kit::{Nullary, calling, constant, dylib, function, square_plus};
 
-fn choices() -> [Passes; 5] {
+fn pipelines() -> [Passes; 5] {
     [
         Passes::none(),
         Passes::functions(&[FunctionPass::Sroa, FunctionPass::InstCombine, FunctionPass::Licm]),
@@ -17,7 +16,7 @@ fn choices() -> [Passes; 5] {
     ]
 }
 
-/// `f() = helper(value)`, where `helper(x) = x * x + 1` is of use to nobody else.
+/// `f() = helper(value)` with an internal `helper(x) = x * x + 1`.
 fn with_helper(cx: &Context, value: f64) -> Module<'_> {
     let module = cx.create_module("m");
     let f64 = cx.f64_type();
@@ -37,8 +36,8 @@ fn with_helper(cx: &Context, value: f64) -> Module<'_> {
 }
 
 #[test]
-fn the_same_module_gives_the_same_object() {
-    for passes in choices() {
+fn the_same_module_always_gives_the_same_object() {
+    for passes in pipelines() {
         let mut compiler =
             Compiler::builder().opt_level(OptLevel::Less).passes(passes.clone()).build().unwrap();
         let first = compiler.compile(|cx| with_helper(cx, 2.0)).unwrap();
@@ -53,9 +52,9 @@ fn the_same_module_gives_the_same_object() {
 }
 
 #[test]
-fn passes_over_modules_run_for_each_module() {
+fn module_passes_run_for_each_module() {
     let dylib = dylib();
-    for passes in choices() {
+    for passes in pipelines() {
         let mut compiler =
             Compiler::builder().opt_level(OptLevel::Less).passes(passes.clone()).build().unwrap();
         for n in 0..20 {

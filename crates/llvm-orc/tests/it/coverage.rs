@@ -1,11 +1,14 @@
-//! `COVERAGE.md` speaks of every function of LLVM's C API for ORC, and says what is.
+//! `COVERAGE.md` lists exactly the functions of LLVM's C API for ORC, and which ones this crate
+//! uses.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The names in llvm-sys's bindings, each with whether this crate uses it.
+use crate::time_limit;
+
+/// Functions of llvm-sys's bindings, and whether this crate's source names them.
 fn functions() -> BTreeMap<String, bool> {
     let mut source = String::new();
     read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
@@ -27,14 +30,14 @@ fn read_all(folder: &Path, text: &mut String) {
     }
 }
 
-/// Where the source of the llvm-sys that this crate is built with lies.
+/// Source folder of the llvm-sys that this crate is built with.
 fn llvm_sys() -> PathBuf {
-    let version = said(Command::new("rustc").arg("-vV"));
+    let version = stdout_of(Command::new("rustc").arg("-vV"));
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let (llvm, folder) =
         if cfg!(feature = "llvm23-1") { ("llvm23-1", "/llvm-sys-23") } else { ("llvm22-1", "/llvm-sys-22") };
-    // What other platforms need may not be there.
-    let text = said(
+    // Dependencies of other platforms may not be downloaded, so the platform is named.
+    let text = stdout_of(
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", host])
             .args(["--no-default-features", "--features", llvm])
@@ -42,34 +45,36 @@ fn llvm_sys() -> PathBuf {
     );
     let manifests = text.split("\"manifest_path\":\"").skip(1).filter_map(|rest| rest.split('"').next());
     let of_llvm_sys = |path: &&str| path.contains(folder);
-    let manifest = manifests.into_iter().find(of_llvm_sys).expect("this crate depends on llvm-sys");
+    let manifest = manifests.into_iter().find(of_llvm_sys).expect("llvm-sys is a dependency");
     Path::new(manifest).parent().unwrap().to_owned()
 }
 
-fn said(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+fn stdout_of(command: &mut Command) -> String {
+    let output = time_limit::output(command).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
-fn the_table_speaks_of_every_function() {
+fn the_tables_list_every_function() {
     let functions = functions();
     assert!(functions.len() > 90, "{functions:?}");
     let table = include_str!("../../COVERAGE.md");
     let mut rows = BTreeMap::new();
     for row in table.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
-        let [_, name, reached, reason, _] = cells[..] else { panic!("{row}") };
-        assert_ne!(reached.is_empty(), reason.is_empty(), "either or: {row}");
-        let former = rows.insert(name.trim_matches('`').to_owned(), !reached.is_empty());
-        assert!(former.is_none(), "twice: {row}");
+        let [_, name, user, reason, _] = cells[..] else { panic!("{row}") };
+        assert_ne!(user.is_empty(), reason.is_empty(), "exactly one cell: {row}");
+        let duplicate = rows.insert(name.trim_matches('`').to_owned(), !user.is_empty());
+        assert!(duplicate.is_none(), "duplicate: {row}");
     }
     for (name, used) in &functions {
         match rows.remove(name) {
-            None => panic!("COVERAGE.md does not speak of {name}"),
-            Some(reached) => assert_eq!(reached, *used, "{name}: COVERAGE.md and the source differ"),
+            None => panic!("COVERAGE.md does not list {name}"),
+            Some(listed_as_used) => {
+                assert_eq!(listed_as_used, *used, "{name}: COVERAGE.md and the source differ")
+            }
         }
     }
-    assert!(rows.is_empty(), "there are no such functions: {rows:?}");
+    assert!(rows.is_empty(), "functions that do not exist: {rows:?}");
 }

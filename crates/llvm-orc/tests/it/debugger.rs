@@ -1,4 +1,4 @@
-//! What debuggers and profilers are told.
+//! Debuggers and profilers: GDB's backtraces, and the files for perf.
 
 use std::io::Write;
 use std::process::Command;
@@ -6,71 +6,72 @@ use std::process::Command;
 use llvm_orc::{Address, JitDump, PerfMap};
 
 use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib};
+use crate::time_limit;
 
 #[test]
 fn gdb_names_generated_functions() {
-    let example = std::env::current_exe().unwrap();
-    let output = Command::new("gdb")
-        .args(["--batch", "--nx"])
-        .args([
-            "-ex",
-            "set confirm off",
-            "-ex",
-            "set debuginfod enabled off",
-            "-ex",
-            "set breakpoint pending on",
-        ])
-        .args(["-ex", "break llvm_orc_test_stops_here", "-ex", "run", "-ex", "backtrace 4", "--args"])
-        .arg(example)
-        .args(["--exact", "debugger::a_program_to_be_debugged"])
-        .output();
-    let Ok(output) = output else {
-        // Whoever has no debugger need not have one for the tests.
-        skipped("there is no gdb");
+    let test_binary = std::env::current_exe().unwrap();
+    let mut gdb = Command::new("gdb");
+    gdb.args(["--batch", "--nx"]);
+    for command in [
+        "set confirm off",
+        "set debuginfod enabled off",
+        "set breakpoint pending on",
+        "break llvm_orc_test_breakpoint",
+        "run",
+        "backtrace 4",
+    ] {
+        gdb.args(["-ex", command]);
+    }
+    gdb.arg("--args").arg(test_binary).args(["--exact", "debugger::debugged_program"]);
+    let Ok(output) = time_limit::output(&mut gdb) else {
+        // The tests do not require gdb.
+        report_skipped("gdb is not installed");
         return;
     };
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    // Nor need a system let processes be debugged.
-    if complained.contains("ptrace") || complained.contains("Could not trace") {
-        skipped("gdb may not trace processes here");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    // Containers may forbid debugging.
+    if stderr.contains("ptrace") || stderr.contains("Could not trace") {
+        report_skipped("gdb is not allowed to trace processes");
         return;
     }
-    let frames: Vec<_> = said.lines().filter(|line| line.starts_with('#')).collect();
-    assert!(frames.iter().any(|frame| frame.contains(" generated_function ")), "{said}{complained}");
-    assert!(frames.len() > 2, "and what called it: {said}");
+    let frames: Vec<_> = stdout.lines().filter(|line| line.starts_with('#')).collect();
+    assert!(frames.iter().any(|frame| frame.contains(" generated_function ")), "{stdout}{stderr}");
+    assert!(frames.len() > 2, "frames of the callers: {stdout}");
 }
 
-/// Says that nothing was tested, past the test harness, which keeps what a test prints unless it fails.
-fn skipped(reason: &str) {
-    let sentence = format!("debugger::gdb_names_generated_functions is skipped: {reason}\n");
+/// Prints that the test was skipped. Writes to the raw stream, because the test harness hides the
+/// output of successful tests.
+fn report_skipped(reason: &str) {
+    let sentence = format!("debugger::gdb_names_generated_functions was skipped: {reason}\n");
     std::io::stderr().write_all(sentence.as_bytes()).unwrap();
 }
 
-/// Called by generated code; a debugger stops here by name.
+/// Called by generated code. The debugger's breakpoint.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn llvm_orc_test_stops_here(x: f64) -> f64 {
+extern "C" fn llvm_orc_test_breakpoint(x: f64) -> f64 {
     std::hint::black_box(x) + 1.0
 }
 
 #[test]
-fn a_program_to_be_debugged() {
+fn debugged_program() {
     let dylib = dylib();
-    let stops = Address::from(llvm_orc_test_stops_here as *const ());
-    // SAFETY: the function has the type that `calling` gives its callee, and stays.
-    unsafe { dylib.define_absolute([("stops", stops)]) }.unwrap();
-    let object = compiler().compile(|cx| calling(cx, "generated_function", "stops")).unwrap();
+    let breakpoint = Address::from(llvm_orc_test_breakpoint as *const ());
+    // SAFETY: the function has the type that `calling` gives its callee, and always exists.
+    unsafe { dylib.define_absolute([("breakpoint", breakpoint)]) }.unwrap();
+    let object = compiler().compile(|cx| calling(cx, "generated_function", "breakpoint")).unwrap();
     let tracker = dylib.add_object(&object).unwrap();
     tracker.show_to_debugger(&object).unwrap();
-    // SAFETY: it is of that type.
+    // SAFETY: the function has that type.
     let f = unsafe { tracker.lookup_fn::<Unary>("generated_function") }.unwrap();
     assert_eq!(f.call((1.0,)), 2.0);
     tracker.remove().unwrap();
 }
 
 #[test]
-fn objects_are_shown_and_hidden_in_any_order() {
+fn objects_are_registered_and_removed_in_any_order() {
     let (dylib, mut compiler) = (dylib(), compiler());
     let mut add = |n: u32| {
         let object = compiler.compile(|cx| constant(cx, &format!("f{n}"), f64::from(n))).unwrap();
@@ -78,32 +79,32 @@ fn objects_are_shown_and_hidden_in_any_order() {
         tracker.show_to_debugger(&object).unwrap();
         (tracker, object)
     };
-    let mut shown: Vec<_> = (0..6).map(&mut add).collect();
-    for place in [3, 0, 2, 1] {
-        drop(shown.remove(place));
+    let mut registered: Vec<_> = (0..6).map(&mut add).collect();
+    for idx in [3, 0, 2, 1] {
+        drop(registered.remove(idx));
     }
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                for (tracker, object) in shown.iter().cycle().take(20) {
+                for (tracker, object) in registered.iter().cycle().take(20) {
                     tracker.show_to_debugger(object).unwrap();
                 }
             });
         }
     });
-    assert_eq!(shown.len(), 2);
-    shown.extend((6..9).map(add));
+    assert_eq!(registered.len(), 2);
+    registered.extend((6..9).map(add));
 }
 
 #[test]
-fn perf_gets_a_line_for_each_function() {
+fn a_perf_map_has_a_line_for_each_function() {
     let directory = tempfile::tempdir().unwrap();
     let map = PerfMap::create_at(directory.path().join("perf.map")).unwrap();
     let dylib = dylib();
     let object = compiler().compile(|cx| constant(cx, "f", 1.0)).unwrap();
     let tracker = dylib.add_object(&object).unwrap();
     map.add(&tracker, &object).unwrap();
-    // SAFETY: it is of that type.
+    // SAFETY: the function has that type.
     assert_eq!(unsafe { tracker.lookup_fn::<Nullary>("f") }.unwrap().call(()), 1.0);
     let lines = std::fs::read_to_string(map.path()).unwrap();
     let parts: Vec<_> = lines.trim_end().split(' ').collect();
@@ -113,12 +114,12 @@ fn perf_gets_a_line_for_each_function() {
 }
 
 #[test]
-fn perf_inject_gets_names_and_code() {
+fn a_jitdump_has_names_and_code() {
     let directory = tempfile::tempdir().unwrap();
     let dump = JitDump::create_in(directory.path()).unwrap();
     let mapped =
         || std::fs::read_to_string("/proc/self/maps").unwrap().contains(dump.path().to_str().unwrap());
-    assert!(mapped(), "this is how perf learns of the file");
+    assert!(mapped(), "perf finds the file by its mapping");
     let dylib = dylib();
     for (n, name) in ["first", "second_function"].into_iter().enumerate() {
         let before = std::fs::metadata(dump.path()).unwrap().len() as usize;

@@ -1,11 +1,11 @@
-//! Dylibs among each other: link order, and removal.
+//! Link order between dylibs, and removal of dylibs.
 
 use llvm_orc::{ErrorKind, Jit};
 
 use crate::test_kit::{Unary, calling, compiler, square_plus};
 
 #[test]
-fn a_dylib_finds_what_it_links_against_in_order_and_itself_first() {
+fn link_order_starts_with_the_dylib_itself() {
     let jit = Jit::builder().build().unwrap();
     let [program, first, second] =
         ["program", "first", "second"].map(|name| jit.create_bare_dylib(name).unwrap());
@@ -21,7 +21,7 @@ fn a_dylib_finds_what_it_links_against_in_order_and_itself_first() {
         let found = unsafe { tracker.lookup_fn::<Unary>(name) };
         found.map(|f| f.call((2.0,)))
     };
-    assert!(call("f0", "g").is_err(), "nobody was named to look in");
+    assert!(call("f0", "g").is_err(), "no link order was set");
     program.link_against(&[&first, &second]);
     assert_eq!(call("f1", "g").unwrap(), 5.0);
     assert_eq!(call("f2", "h").unwrap(), 7.0);
@@ -32,7 +32,7 @@ fn a_dylib_finds_what_it_links_against_in_order_and_itself_first() {
 }
 
 #[test]
-fn a_removed_dylib_is_found_by_nobody_and_its_name_is_free() {
+fn a_removed_dylib_has_no_symbols_and_frees_its_name() {
     let jit = Jit::builder().build().unwrap();
     let program = jit.create_bare_dylib("program").unwrap();
     let mut compiler = compiler();
@@ -51,7 +51,7 @@ fn a_removed_dylib_is_found_by_nobody_and_its_name_is_free() {
         let other_handle = library.clone();
         library.remove().unwrap();
         other_handle.clone().remove().unwrap();
-        // Handles and link orders that are left do no harm.
+        // Remaining handles and link orders stay usable.
         assert!(other_handle.lookup("g").is_err());
         assert!(program.lookup("g").is_err());
         drop(tracker);

@@ -1,10 +1,11 @@
-//! What each failure is called, and panics in the reporter.
+//! Errors: the kind of each failure, and panics in the reporter.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use llvm_orc::{Address, Compiler, ErrorKind, Jit, Object, Passes, Target};
 
 use crate::test_kit::{calling, compiler, constant, dylib};
+use crate::time_limit::within_limit;
 
 #[test]
 fn a_name_is_defined_once() {
@@ -17,12 +18,12 @@ fn a_name_is_defined_once() {
     let error =
         unsafe { dylib.define_absolute([("g", Address::new(8)), ("f", Address::new(8))]) }.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Duplicate, "{error}");
-    assert_eq!(dylib.lookup("g").unwrap_err().kind(), ErrorKind::NotFound, "all or none");
+    assert_eq!(dylib.lookup("g").unwrap_err().kind(), ErrorKind::NotFound, "no name is defined");
     assert!(dylib.lookup("f").is_ok());
 }
 
 #[test]
-fn a_dylib_has_a_name_of_its_own() {
+fn dylib_names_are_unique() {
     let jit = Jit::builder().build().unwrap();
     let first = jit.create_bare_dylib("a").unwrap();
     assert_eq!(jit.create_bare_dylib("a").unwrap_err().kind(), ErrorKind::Duplicate);
@@ -30,7 +31,7 @@ fn a_dylib_has_a_name_of_its_own() {
 }
 
 #[test]
-fn names_hold_no_nul() {
+fn names_with_nul_are_refused() {
     let dylib = dylib();
     assert_eq!(dylib.lookup("a\0b").unwrap_err().kind(), ErrorKind::Name);
     // SAFETY: nothing uses it.
@@ -39,14 +40,14 @@ fn names_hold_no_nul() {
 }
 
 #[test]
-fn a_pipeline_is_checked_when_the_compiler_is_made() {
+fn the_compiler_builder_checks_the_pipeline() {
     let error = Compiler::builder().passes(Passes::text("no-such-pass")).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pipeline);
     assert!(error.to_string().contains("no-such-pass"), "{error}");
 }
 
 #[test]
-fn garbage_is_no_object() {
+fn invalid_bytes_are_not_an_object() {
     // SAFETY: nothing of it is run.
     let error = unsafe { Object::from_bytes(*b"\x7fELF and so on, but not really") }.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Object);
@@ -54,7 +55,7 @@ fn garbage_is_no_object() {
 }
 
 #[test]
-fn an_error_is_shown_shortly_and_in_full() {
+fn display_is_short_and_debug_is_complete() {
     let dylib = dylib();
     let object = compiler().compile(|cx| calling(cx, "f", "missing")).unwrap();
     let tracker = dylib.add_object(&object).unwrap();
@@ -65,8 +66,8 @@ fn an_error_is_shown_shortly_and_in_full() {
 }
 
 #[test]
-fn a_panic_in_the_reporter_is_raised_where_it_was_caused() {
-    let jit = Jit::builder().reporter(|error| panic!("cannot have {error}")).build().unwrap();
+fn a_panic_in_the_reporter_is_raised_by_the_look_up() {
+    let jit = Jit::builder().reporter(|error| panic!("reporter: {error}")).build().unwrap();
     let dylib = jit.create_bare_dylib("test").unwrap();
     let mut compiler = compiler();
     let object = compiler.compile(|cx| calling(cx, "f", "missing")).unwrap();
@@ -80,30 +81,32 @@ fn a_panic_in_the_reporter_is_raised_where_it_was_caused() {
 
 #[test]
 fn the_reporter_may_use_the_session() {
-    use std::sync::{Arc, Mutex};
-    let own: Arc<Mutex<Option<llvm_orc::Dylib>>> = Arc::default();
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let (of, answers) = (Arc::clone(&own), Arc::clone(&asked));
-    let jit = Jit::builder()
-        .reporter(move |_| {
-            let dylib = of.lock().unwrap().clone();
-            let inner = dylib.map(|dylib| dylib.lookup("nothing").unwrap_err().kind());
-            answers.lock().unwrap().push(inner);
-        })
-        .build()
-        .unwrap();
-    let dylib = jit.create_bare_dylib("test").unwrap();
-    *own.lock().unwrap() = Some(dylib.clone());
-    let object = compiler().compile(|cx| calling(cx, "f", "missing")).unwrap();
-    let tracker = dylib.add_object(&object).unwrap();
-    assert_eq!(tracker.lookup("f").unwrap_err().kind(), ErrorKind::Link);
-    assert_eq!(*asked.lock().unwrap(), [Some(ErrorKind::NotFound)]);
-    // Otherwise the session would keep itself.
-    own.lock().unwrap().take();
+    within_limit(|| {
+        use std::sync::{Arc, Mutex};
+        let own: Arc<Mutex<Option<llvm_orc::Dylib>>> = Arc::default();
+        let kinds = Arc::new(Mutex::new(Vec::new()));
+        let (session, answers) = (Arc::clone(&own), Arc::clone(&kinds));
+        let jit = Jit::builder()
+            .reporter(move |_| {
+                let dylib = session.lock().unwrap().clone();
+                let inner = dylib.map(|dylib| dylib.lookup("nothing").unwrap_err().kind());
+                answers.lock().unwrap().push(inner);
+            })
+            .build()
+            .unwrap();
+        let dylib = jit.create_bare_dylib("test").unwrap();
+        *own.lock().unwrap() = Some(dylib.clone());
+        let object = compiler().compile(|cx| calling(cx, "f", "missing")).unwrap();
+        let tracker = dylib.add_object(&object).unwrap();
+        assert_eq!(tracker.lookup("f").unwrap_err().kind(), ErrorKind::Link);
+        assert_eq!(*kinds.lock().unwrap(), [Some(ErrorKind::NotFound)]);
+        // Otherwise session and reporter would own each other and never be freed.
+        own.lock().unwrap().take();
+    });
 }
 
 #[test]
-fn an_unknown_triple_is_refused() {
+fn target_texts_with_nul_are_refused() {
     let target = Target::host().unwrap();
     assert!(target.triple().contains('-'));
     assert!(target.clone().with_cpu("a\0b").is_err());

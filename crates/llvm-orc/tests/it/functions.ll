@@ -1,4 +1,4 @@
-; What passes over functions find something to do in: see passes.rs.
+; Functions that give each function pass something to do. Used by passes.rs.
 
 declare double @cos(double) memory(none) nounwind
 declare double @pow(double, double) nounwind
@@ -6,7 +6,7 @@ declare double @fabs(double)
 declare void @effect(double)
 declare void @llvm.assume(i1)
 
-; A call that does not change in a loop.
+; A loop-invariant call.
 define double @invariant_call(double %x, double %n) nounwind {
 entry:
   br label %loop
@@ -24,7 +24,7 @@ done:
   ret double %more
 }
 
-; Variables on the stack, written in branches and in a loop.
+; Stack variables that are written in branches and in a loop.
 define double @stack(double %x) {
 entry:
   %a = alloca double, align 8
@@ -56,7 +56,7 @@ done:
   ret double %result
 }
 
-; Truth as a number, compared again, as a front end with one type makes it.
+; A comparison converted to a double and compared again, as in languages whose only type is double.
 define double @truth(double %x, double %y) {
 entry:
   %less = fcmp ult double %x, %y
@@ -78,7 +78,7 @@ done:
   ret double %sum
 }
 
-; Nested loops over memory, where types tell that a store changes no bound.
+; Nested loops over memory. Type-based alias analysis shows that no store changes the bound.
 define void @nested(ptr noalias %to, ptr %from, ptr %size) {
 entry:
   br label %outer
@@ -105,7 +105,7 @@ done:
   ret void
 }
 
-; Functions of the C library, known and unknown.
+; Functions of the C library, and the same with `no-builtins`.
 define double @library(double %x) {
   %one = call double @pow(double %x, double 1.0)
   %square = call double @pow(double %one, double 2.0)
@@ -161,7 +161,7 @@ done:
   ret i64 %chosen
 }
 
-; An effect keeps its place.
+; A loop with a side effect, which must not move.
 define double @effects(double %x, double %n) {
 entry:
   br label %loop
@@ -177,7 +177,7 @@ done:
   ret double %same
 }
 
-; Turns that do not depend on each other, in a column that nothing else overlaps.
+; A loop with independent iterations.
 define void @rows(ptr %from, ptr noalias %to, i64 %n) {
 entry:
   br label %row
@@ -195,7 +195,7 @@ done:
   ret void
 }
 
-; The same for two values side by side.
+; The same operation on two adjacent values.
 define void @pair(ptr %from, ptr noalias %to) {
   %second = getelementptr inbounds double, ptr %from, i64 1
   %a = load double, ptr %from, align 8
@@ -208,7 +208,7 @@ define void @pair(ptr %from, ptr noalias %to) {
   ret void
 }
 
-; To be left as it is.
+; A function that no pass may change.
 define double @left_alone(double %x) noinline optnone {
   %place = alloca double, align 8
   store double %x, ptr %place, align 8

@@ -1,4 +1,4 @@
-//! Symbols that a dylib finds elsewhere.
+//! Generators: symbols from the process, from libraries, from archives and from closures.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,20 +8,21 @@ use std::thread;
 use llvm_orc::{Address, Dylib, Error, ErrorKind, Object, PendingLookup, SuspendedLookup};
 
 use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib};
+use crate::time_limit::{self, within_limit};
 
 fn call_unary(dylib: &Dylib, name: &str, argument: f64) -> f64 {
-    // SAFETY: every function that these tests call so has this type, and is not removed meanwhile.
+    // SAFETY: the callers name functions of this type, which are not removed during the call.
     unsafe { dylib.lookup_fn::<Unary>(name) }.unwrap().call((argument,))
 }
 
 #[test]
-fn process_symbols_are_seen_as_far_as_allowed() {
+fn process_symbols_are_filtered() {
     let dylib = dylib();
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let questions = Arc::clone(&asked);
+    let names = Arc::new(Mutex::new(Vec::new()));
+    let filtered = Arc::clone(&names);
     dylib
         .add_process_symbols(move |name| {
-            questions.lock().unwrap().push(name.to_owned());
+            filtered.lock().unwrap().push(name.to_owned());
             name == "exp2"
         })
         .unwrap();
@@ -29,11 +30,11 @@ fn process_symbols_are_seen_as_far_as_allowed() {
     let _f = dylib.add_object(&f).unwrap();
     assert_eq!(call_unary(&dylib, "f", 3.0), 8.0);
     assert_eq!(dylib.lookup("getpid").unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(*asked.lock().unwrap(), ["exp2", "getpid"]);
+    assert_eq!(*names.lock().unwrap(), ["exp2", "getpid"]);
 }
 
 #[test]
-fn a_dynamic_library_is_loaded() {
+fn symbols_of_a_dynamic_library_are_filtered() {
     let dylib = dylib();
     // SAFETY: nothing is loaded.
     let error = unsafe { dylib.add_dynamic_library("/no/such/library.so", |_| true) }.unwrap_err();
@@ -44,7 +45,7 @@ fn a_dynamic_library_is_loaded() {
     assert_eq!(dylib.lookup("exp").unwrap_err().kind(), ErrorKind::NotFound);
 }
 
-/// An archive of objects in a directory of its own, made by `ar`.
+/// Creates a static archive of objects by `ar`.
 fn archive(directory: &std::path::Path, objects: &[(&str, &Object)]) -> std::path::PathBuf {
     let path = directory.join("lib.a");
     let mut ar = std::process::Command::new("ar");
@@ -54,12 +55,12 @@ fn archive(directory: &std::path::Path, objects: &[(&str, &Object)]) -> std::pat
         std::fs::write(&file, object.bytes()).unwrap();
         ar.arg(file);
     }
-    assert!(ar.status().unwrap().success());
+    assert!(time_limit::output(&mut ar).unwrap().status.success());
     path
 }
 
 #[test]
-fn of_an_archive_what_is_needed_is_linked() {
+fn needed_objects_of_an_archive_are_linked() {
     let mut compiler = compiler();
     let outer = compiler.compile(|cx| calling(cx, "outer", "inner")).unwrap();
     let inner = compiler.compile(|cx| crate::test_kit::square_plus(cx, "inner", 1.0)).unwrap();
@@ -72,7 +73,7 @@ fn of_an_archive_what_is_needed_is_linked() {
     assert_eq!(call_unary(&dylib, "outer", 3.0), 10.0);
     assert_eq!(dylib.lookup("missing").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(dylib.lookup("broken").unwrap_err().kind(), ErrorKind::Link);
-    std::fs::write(&path, "no archive").unwrap();
+    std::fs::write(&path, "not an archive").unwrap();
     // SAFETY: nothing of it is linked.
     let error = unsafe { dylib.add_static_archive(&path) }.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Library);
@@ -88,34 +89,36 @@ fn define_five(dylib: &Dylib, name: &str) -> Result<(), Error> {
 }
 
 #[test]
-fn a_generator_defines_what_is_missing() {
-    let (dylib, n_asked) = (dylib(), Arc::new(AtomicU32::new(0)));
-    let counter = Arc::clone(&n_asked);
-    dylib.add_generator(move |lookup: &mut PendingLookup<'_>| {
-        counter.fetch_add(1, Ordering::Relaxed);
-        // It may compile, define and add, but not look up here.
-        let error = lookup.dylib().lookup("anything").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Session);
-        for name in lookup.names().iter().filter(|name| name.starts_with("five")) {
-            define_five(lookup.dylib(), name)?;
+fn a_generator_defines_missing_names() {
+    within_limit(|| {
+        let (dylib, n_calls) = (dylib(), Arc::new(AtomicU32::new(0)));
+        let counter = Arc::clone(&n_calls);
+        dylib.add_generator(move |lookup: &mut PendingLookup<'_>| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            // A generator may compile, define and add, but not look up.
+            let error = lookup.dylib().lookup("anything").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Session);
+            for name in lookup.names().iter().filter(|name| name.starts_with("five")) {
+                define_five(lookup.dylib(), name)?;
+            }
+            if lookup.names().iter().any(|name| name == "refused") {
+                return Err(Error::custom(ErrorKind::Module, "refused name"));
+            }
+            Ok(())
+        });
+        for _ in 0..2 {
+            // SAFETY: the function has that type, and stays.
+            assert_eq!(unsafe { dylib.lookup_fn::<Nullary>("five1") }.unwrap().call(()), 5.0);
         }
-        if lookup.names().iter().any(|name| name == "refused") {
-            return Err(Error::custom(ErrorKind::Module, "this one not"));
-        }
-        Ok(())
+        assert_eq!(n_calls.load(Ordering::Relaxed), 1, "a defined name does not reach the generator");
+        assert_eq!(dylib.lookup("six").unwrap_err().kind(), ErrorKind::NotFound);
+        let error = dylib.lookup("refused").unwrap_err();
+        assert!(error.to_string().contains("refused name"), "{error:?}");
     });
-    for _ in 0..2 {
-        // SAFETY: it is of that type, and stays.
-        assert_eq!(unsafe { dylib.lookup_fn::<Nullary>("five1") }.unwrap().call(()), 5.0);
-    }
-    assert_eq!(n_asked.load(Ordering::Relaxed), 1, "what is defined is not asked for again");
-    assert_eq!(dylib.lookup("six").unwrap_err().kind(), ErrorKind::NotFound);
-    let error = dylib.lookup("refused").unwrap_err();
-    assert!(error.to_string().contains("this one not"), "{error:?}");
 }
 
 #[test]
-fn the_second_generator_gets_what_the_first_leaves() {
+fn the_second_generator_gets_the_remaining_names() {
     let dylib = dylib();
     for prefix in ["a", "b"] {
         dylib.add_generator(move |lookup: &mut PendingLookup<'_>| {
@@ -128,57 +131,56 @@ fn the_second_generator_gets_what_the_first_leaves() {
 }
 
 #[test]
-fn a_look_up_is_suspended_and_goes_on_elsewhere() {
-    let dylib = dylib();
-    let (sender, receiver) = mpsc::channel::<SuspendedLookup>();
-    dylib.add_generator(move |lookup: &mut PendingLookup<'_>| {
-        sender.send(lookup.suspend()).expect("the worker is there");
-        Ok(())
-    });
-    let worker = thread::spawn(move || {
-        for lookup in receiver.iter().take(5) {
-            let name = lookup.names()[0].clone();
-            match name.as_str() {
-                "dropped" => drop(lookup),
-                "failed" => lookup.resume(Err(Error::custom(ErrorKind::Module, "not this"))),
-                _ => {
-                    let object = compiler().compile(|cx| constant(cx, &name, 5.0)).unwrap();
-                    lookup.dylib().add_object(&object).unwrap().keep();
-                    lookup.resume(Ok(()));
+fn another_thread_resumes_a_suspended_look_up() {
+    within_limit(|| {
+        let dylib = dylib();
+        let (sender, receiver) = mpsc::channel::<SuspendedLookup>();
+        dylib.add_generator(move |lookup: &mut PendingLookup<'_>| {
+            sender.send(lookup.suspend()).expect("the worker is running");
+            Ok(())
+        });
+        let worker = thread::spawn(move || {
+            for lookup in receiver.iter().take(5) {
+                let name = lookup.names()[0].clone();
+                match name.as_str() {
+                    "dropped" => drop(lookup),
+                    "failed" => lookup.resume(Err(Error::custom(ErrorKind::Module, "failed name"))),
+                    _ => {
+                        let object = compiler().compile(|cx| constant(cx, &name, 5.0)).unwrap();
+                        lookup.dylib().add_object(&object).unwrap().keep();
+                        lookup.resume(Ok(()));
+                    }
                 }
             }
+        });
+        for name in ["defined1", "defined2"] {
+            // SAFETY: the function has that type, and stays.
+            assert_eq!(unsafe { dylib.lookup_fn::<Nullary>(name) }.unwrap().call(()), 5.0);
         }
+        assert_eq!(dylib.lookup("dropped").unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(dylib.lookup("failed").unwrap_err().to_string().contains("failed name"));
+        let other_thread = thread::spawn(move || dylib.lookup("defined3").is_ok());
+        assert!(other_thread.join().unwrap());
+        worker.join().unwrap();
     });
-    for name in ["made", "made2"] {
-        // SAFETY: it is of that type, and stays.
-        assert_eq!(unsafe { dylib.lookup_fn::<Nullary>(name) }.unwrap().call(()), 5.0);
-    }
-    assert_eq!(dylib.lookup("dropped").unwrap_err().kind(), ErrorKind::NotFound);
-    assert!(dylib.lookup("failed").unwrap_err().to_string().contains("not this"));
-    let waiting: Vec<_> = (0..1)
-        .map(|_| {
-            let dylib = dylib.clone();
-            thread::spawn(move || dylib.lookup("made3").is_ok())
-        })
-        .collect();
-    assert!(waiting.into_iter().all(|thread| thread.join().unwrap()));
-    worker.join().unwrap();
 }
 
 #[test]
-fn a_look_up_may_go_on_at_once() {
-    let dylib = dylib();
-    dylib.add_generator(|lookup: &mut PendingLookup<'_>| {
-        let suspended = lookup.suspend();
-        define_five(suspended.dylib(), &suspended.names()[0])?;
-        suspended.resume(Ok(()));
-        Ok(())
+fn a_generator_may_resume_its_own_look_up() {
+    within_limit(|| {
+        let dylib = dylib();
+        dylib.add_generator(|lookup: &mut PendingLookup<'_>| {
+            let suspended = lookup.suspend();
+            define_five(suspended.dylib(), &suspended.names()[0])?;
+            suspended.resume(Ok(()));
+            Ok(())
+        });
+        assert!(dylib.lookup("f").is_ok());
     });
-    assert!(dylib.lookup("f").is_ok());
 }
 
 #[test]
-fn a_panic_in_a_generator_is_raised_where_it_was_caused() {
+fn a_panic_in_a_generator_is_raised_by_the_look_up() {
     let dylib = dylib();
     dylib.add_generator(|lookup: &mut PendingLookup<'_>| {
         let _suspended = lookup.names()[0].starts_with("suspended").then(|| lookup.suspend());
@@ -193,7 +195,7 @@ fn a_panic_in_a_generator_is_raised_where_it_was_caused() {
 }
 
 #[test]
-fn a_generator_goes_with_its_session() {
+fn a_session_drops_its_generators() {
     let alive = Arc::new(());
     let held = Arc::clone(&alive);
     let dylib = dylib();

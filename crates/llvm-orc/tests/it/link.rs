@@ -1,4 +1,4 @@
-//! From object to address: look-up, absolute symbols, removal.
+//! Linking: look-up, absolute symbols, removal.
 
 use std::error::Error as _;
 use std::sync::{Arc, Mutex};
@@ -34,13 +34,13 @@ fn functions_of_two_objects_call_each_other() {
 }
 
 #[test]
-fn a_far_function_is_called_by_a_private_name() {
+fn a_distant_function_is_called_by_another_name() {
     unsafe extern "C" {
         safe fn sin(x: f64) -> f64;
     }
     let dylib = dylib();
     let far = Address::from(sin as *const ());
-    // SAFETY: libm's `sin` has the type that `calling` gives its callee, and stays.
+    // SAFETY: libm's `sin` has the type that `calling` gives its callee, and always exists.
     unsafe { dylib.define_absolute([("math.sin", far)]) }.unwrap();
     let object = compiler().compile(|cx| calling(cx, "f", "math.sin")).unwrap();
     let tracker = dylib.add_object(&object).unwrap();
@@ -49,18 +49,19 @@ fn a_far_function_is_called_by_a_private_name() {
     assert_eq!(f.call((1.25,)).to_bits(), 1.25_f64.sin().to_bits());
     let distance = dylib.lookup("f").unwrap().get().abs_diff(far.get());
     assert_eq!(dylib.lookup("math.sin").unwrap(), far);
-    // Not what is tested, but what makes the test one: see that the two are apart.
+    // The test is meaningful only if the two functions are far apart.
     assert!(distance > 1 << 16, "{distance:#x}");
 }
 
 #[test]
-fn an_address_further_than_a_call_reaches_is_called() {
+fn an_address_beyond_32_bit_distance_is_linked() {
     let dylib = dylib();
     let mut compiler = compiler();
     let object = compiler.compile(|cx| constant(cx, "near", 1.0)).unwrap();
     let _near = dylib.add_object(&object).unwrap();
     let near = dylib.lookup("near").unwrap().get();
-    // Nothing is there, and it is not called: that it can be linked shows that no 32-bit distance is needed.
+    // No function exists at this address, and it is not called. Linking succeeds only if no 32-bit
+    // distance is needed.
     let nowhere = Address::new(near ^ (1 << 44));
     // SAFETY: the function that uses it is never called.
     unsafe { dylib.define_absolute([("nowhere", nowhere)]) }.unwrap();
@@ -79,7 +80,7 @@ fn a_bare_dylib_sees_nothing_of_the_process() {
 }
 
 #[test]
-fn what_is_removed_is_gone_and_its_name_is_free() {
+fn removal_frees_the_name() {
     let dylib = dylib();
     let mut compiler = compiler();
     for value in [1.0, 2.0, 3.0] {
@@ -97,7 +98,7 @@ fn what_is_removed_is_gone_and_its_name_is_free() {
 }
 
 #[test]
-fn a_failed_link_says_why_and_its_name_can_be_used_again() {
+fn a_failed_link_has_a_cause_and_frees_its_name() {
     let reported = Arc::new(Mutex::new(Vec::new()));
     let reports = Arc::clone(&reported);
     let jit = Jit::builder()
@@ -110,7 +111,7 @@ fn a_failed_link_says_why_and_its_name_can_be_used_again() {
     let tracker = dylib.add_object(&object).unwrap();
     let error = tracker.lookup("f").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Link);
-    let cause = error.source().expect("the session reports why").to_string();
+    let cause = error.source().expect("the session reports the cause").to_string();
     assert!(cause.contains("missing"), "{cause}");
     assert_eq!(*reported.lock().unwrap(), [cause]);
     tracker.remove().unwrap();
@@ -122,7 +123,7 @@ fn a_failed_link_says_why_and_its_name_can_be_used_again() {
 }
 
 #[test]
-fn the_same_object_goes_into_several_dylibs() {
+fn several_dylibs_link_the_same_object() {
     let jit = Jit::builder().build().unwrap();
     let object = compiler().compile(|cx| constant(cx, "f", 6.0)).unwrap();
     let trackers: Vec<_> = ["a", "b"]
@@ -145,13 +146,13 @@ fn trackers_are_merged() {
     linked.merge_into(&owner).unwrap();
     fresh.merge_into(&owner).unwrap();
     for name in ["linked", "fresh", "owner"] {
-        // SAFETY: it is of that type.
+        // SAFETY: the function has that type.
         assert_eq!(unsafe { owner.lookup_fn::<Nullary>(name) }.unwrap().call(()), 1.0);
     }
     let elsewhere = jit.create_bare_dylib("two").unwrap();
     let object = compiler.compile(|cx| constant(cx, "f", 1.0)).unwrap();
-    let stranger = elsewhere.add_object(&object).unwrap();
-    assert_eq!(stranger.merge_into(&owner).unwrap_err().kind(), ErrorKind::Session);
+    let foreign = elsewhere.add_object(&object).unwrap();
+    assert_eq!(foreign.merge_into(&owner).unwrap_err().kind(), ErrorKind::Session);
     owner.remove().unwrap();
     for name in ["linked", "fresh", "owner"] {
         assert_eq!(dylib.lookup(name).unwrap_err().kind(), ErrorKind::NotFound);
@@ -159,7 +160,7 @@ fn trackers_are_merged() {
 }
 
 #[test]
-fn code_can_be_kept_without_its_tracker() {
+fn code_outlives_a_tracker_that_is_kept() {
     let dylib = dylib();
     let mut compiler = compiler();
     for (name, linked) in [("linked", true), ("fresh", false)] {
@@ -168,7 +169,7 @@ fn code_can_be_kept_without_its_tracker() {
             tracker.lookup(name).unwrap();
         }
         tracker.keep();
-        // SAFETY: it is of that type, and is not removed meanwhile.
+        // SAFETY: the function has that type and is not removed during the call.
         assert_eq!(unsafe { dylib.lookup_fn::<Nullary>(name) }.unwrap().call(()), 1.0);
     }
     // SAFETY: nothing that was looked up is called any more.

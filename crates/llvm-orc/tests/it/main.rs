@@ -1,4 +1,4 @@
-//! The crate from outside, through its public API alone.
+//! Tests of the crate through its public API.
 #![allow(unsafe_code)] // naming the type of a function that is looked up
 #![allow(clippy::unwrap_used)] // the tests' own helpers are tests, too
 

@@ -1,4 +1,4 @@
-//! Objects that are kept for the next start.
+//! Object cache: objects are stored in a directory and reused by the next compiler.
 
 use std::fs;
 use std::path::Path;
@@ -6,9 +6,10 @@ use std::path::Path;
 use llvm_orc::{Compiler, FunctionPass, Object, ObjectCache, OptLevel, Passes, Target};
 
 use crate::test_kit::{Unary, dylib, square_plus};
+use crate::time_limit::within_limit;
 
 fn open(directory: &Path) -> ObjectCache {
-    // SAFETY: the tests' own directories, which nobody else writes.
+    // SAFETY: the directory belongs to the test, and no other program writes to it.
     unsafe { ObjectCache::open(directory) }.unwrap()
 }
 
@@ -21,7 +22,7 @@ fn counts(cache: &ObjectCache) -> (u64, u64, u64) {
     (cache.hits(), cache.misses(), cache.failures())
 }
 
-fn only_file(directory: &Path) -> std::path::PathBuf {
+fn single_file(directory: &Path) -> std::path::PathBuf {
     let mut files = fs::read_dir(directory).unwrap();
     let file = files.next().unwrap().unwrap().path();
     assert!(files.next().is_none());
@@ -29,7 +30,7 @@ fn only_file(directory: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_was_compiled_is_found() {
+fn a_compiled_object_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let first = compile(&open(directory.path()), 1.0);
     let cache = open(directory.path());
@@ -37,12 +38,12 @@ fn what_was_compiled_is_found() {
     assert_eq!(first.bytes(), second.bytes());
     assert_eq!(counts(&cache), (1, 0, 0));
     let tracker = dylib().add_object(&second).unwrap();
-    // SAFETY: it is of that type.
+    // SAFETY: the function has that type.
     assert_eq!(unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap().call((3.0,)), 10.0);
 }
 
 #[test]
-fn all_that_an_object_depends_on_is_its_key() {
+fn the_key_contains_everything_an_object_depends_on() {
     let directory = tempfile::tempdir().unwrap();
     let cache = open(directory.path());
     compile(&cache, 1.0);
@@ -64,11 +65,11 @@ fn all_that_an_object_depends_on_is_its_key() {
 }
 
 #[test]
-fn torn_and_foreign_files_are_made_anew() {
+fn damaged_files_are_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let cache = open(directory.path());
     let object = compile(&cache, 1.0);
-    let path = only_file(directory.path());
+    let path = single_file(directory.path());
     let whole = fs::read(&path).unwrap();
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 1;
@@ -77,9 +78,9 @@ fn torn_and_foreign_files_are_made_anew() {
         let misses = cache.misses();
         assert_eq!(compile(&cache, 1.0).bytes(), object.bytes());
         assert_eq!(cache.misses(), misses + 1);
-        assert_eq!(fs::read(&path).unwrap(), whole, "the damage is mended");
+        assert_eq!(fs::read(&path).unwrap(), whole, "the file was replaced");
     }
-    // Another key's file under this name, as of two keys with the same hash.
+    // The file of another key has this name, as if both keys had the same hash.
     compile(&cache, 2.0);
     let other = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
     let other = other.into_iter().find(|other| *other != path).unwrap();
@@ -88,7 +89,7 @@ fn torn_and_foreign_files_are_made_anew() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_counted() {
+fn failed_writes_are_counted() {
     let directory = tempfile::tempdir().unwrap();
     let inner = directory.path().join("cache");
     let cache = open(&inner);
@@ -102,20 +103,22 @@ fn a_cache_that_cannot_be_written_is_counted() {
 
 #[test]
 fn eight_threads_share_a_cache() {
-    let directory = tempfile::tempdir().unwrap();
-    let cache = open(directory.path());
-    let expected: Vec<_> = (0..4).map(|n| compile(&cache, f64::from(n)).bytes().to_vec()).collect();
-    for file in fs::read_dir(directory.path()).unwrap() {
-        fs::remove_file(file.unwrap().path()).unwrap();
-    }
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for n in 0..20 {
-                    assert_eq!(compile(&cache, f64::from(n % 4)).bytes(), expected[n as usize % 4]);
-                }
-            });
+    within_limit(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = open(directory.path());
+        let expected: Vec<_> = (0..4).map(|n| compile(&cache, f64::from(n)).bytes().to_vec()).collect();
+        for file in fs::read_dir(directory.path()).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
         }
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for n in 0..20 {
+                        assert_eq!(compile(&cache, f64::from(n % 4)).bytes(), expected[n as usize % 4]);
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4, "no temporary file is left");
     });
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4, "nothing unfinished is left");
 }

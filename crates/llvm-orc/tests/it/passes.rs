@@ -1,4 +1,4 @@
-//! The two ways to name passes: the same passes give the same code.
+//! Pass pipelines: a list and a text with the same passes give the same code.
 
 use std::ptr::null_mut;
 
@@ -12,7 +12,7 @@ use crate::test_kit::square_plus;
 
 const ALL: &[FunctionPass] = FunctionPass::ALL;
 
-/// Every pass alone, every two in both orders, and longer lists.
+/// Each pass, all pairs of passes in both orders, and longer lists.
 fn lists() -> Vec<Vec<FunctionPass>> {
     use FunctionPass::{EarlyCse, InstCombine, Licm, SimplifyCfg, Sroa};
     let mut lists: Vec<_> = ALL.iter().map(|&pass| vec![pass]).collect();
@@ -28,11 +28,14 @@ fn lists() -> Vec<Vec<FunctionPass>> {
 fn functions(cx: &Context) -> Module<'_> {
     let text = MemoryBuffer::create_from_memory_range_copy(include_bytes!("functions.ll"), "functions.ll");
     let mut module = null_mut();
-    // Not `create_module_from_ir`: inkwell 0.11 forgets the text, as if this function took it over like its predecessor.
-    // SAFETY: context and text are alive, the module is a place of ours, and no message is asked for.
+    // Not `create_module_from_ir`: inkwell 0.11 leaks the text, because LLVM's older function took
+    // it over.
+    //
+    // SAFETY: context and text are alive, the module is our local variable, and no message is
+    // requested.
     let failed = unsafe { LLVMParseIRInContext2(cx.raw(), text.as_mut_ptr(), &mut module, null_mut()) };
     assert_eq!(failed, 0);
-    // SAFETY: the module was just made, in this context, and is ours alone.
+    // SAFETY: the module was just created, in this context, and is owned by us.
     unsafe { Module::new(module) }
 }
 
@@ -44,7 +47,7 @@ fn a_list_gives_the_same_code_as_its_text() {
             let list = Passes::functions(&list);
             let text = Passes::text(&list.as_text());
             assert_ne!(list, text);
-            // The second time by passes that were kept.
+            // The second iteration reuses the passes.
             for _ in 0..2 {
                 let by_list = compiler.optimized_ir_with(&list, functions).unwrap();
                 let by_text = compiler.optimized_ir_with(&text, functions).unwrap();
@@ -58,19 +61,19 @@ fn a_list_gives_the_same_code_as_its_text() {
 }
 
 #[test]
-fn each_pass_does_something() {
+fn each_pass_changes_the_module() {
     let mut compiler = Compiler::builder().build().unwrap();
     let mut all = vec![compiler.optimized_ir(functions).unwrap()];
     for &pass in ALL {
         let ir = compiler.optimized_ir_with(&Passes::functions(&[pass]), functions).unwrap();
         assert!(!all.contains(&ir), "{pass:?}");
-        assert!(ir.contains("%place = alloca double"), "a function marked `optnone` changed: {ir}");
+        assert!(ir.contains("%place = alloca double"), "an `optnone` function changed: {ir}");
         all.push(ir);
     }
 }
 
 #[test]
-fn no_passes_can_be_said_in_three_ways() {
+fn empty_pipelines_are_equal() {
     assert_eq!(Passes::text(""), Passes::none());
     assert_eq!(Passes::functions(&[]), Passes::none());
     assert_eq!(Passes::none().as_text(), "");
@@ -80,7 +83,7 @@ fn no_passes_can_be_said_in_three_ways() {
 }
 
 #[test]
-fn a_list_can_be_read_as_text() {
+fn a_list_converts_to_text() {
     let passes = Passes::functions(&[FunctionPass::EarlyCse, FunctionPass::InstCombine, FunctionPass::Licm]);
     let text = "function(early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm))";
     assert_eq!(passes.as_text(), text);
@@ -96,11 +99,11 @@ fn a_pass_is_found_by_its_name() {
 }
 
 #[test]
-fn a_malformed_module_is_refused_whatever_the_passes() {
+fn a_malformed_module_is_refused_before_the_passes() {
     let mut compiler = Compiler::builder().passes(Passes::functions(ALL)).build().unwrap();
     let error = compiler.compile(|cx| {
         let module = square_plus(cx, "f", 1.0);
-        cx.append_basic_block(module.get_function("f").unwrap(), "without_an_end");
+        cx.append_basic_block(module.get_function("f").unwrap(), "unterminated");
         module
     });
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Module);

@@ -1,8 +1,9 @@
-//! `public-api.txt` lists what the crate offers, so that a change to it is seen in review. `BLESS=1` writes it anew.
+//! `public-api.txt` lists the public API, so that reviews show each change. `BLESS=1` updates the
+//! file.
 //!
-//! Read from the source by its form, which `cargo fmt` sees to: what is `pub` at the beginning of a line, in an `impl` or a
-//! type that is, in a module whose items `lib.rs` gives out; the variants of enums, the members of traits; and what is
-//! derived, and whether more may come.
+//! The list is read from the source text, whose form `cargo fmt` guarantees: `pub` items at the
+//! start of a line, members of public types, variants, trait members, derives and
+//! `#[non_exhaustive]`. Only items of types that `lib.rs` exports are listed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,8 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The types that `lib.rs` gives out.
-fn given_out(root: &str) -> Vec<String> {
+/// The types that `lib.rs` exports.
+fn exported(root: &str) -> Vec<String> {
     let uses = root.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());
     uses.flat_map(|path| {
         let names = path.split("::").last().unwrap_or_default();
@@ -29,11 +30,11 @@ fn given_out(root: &str) -> Vec<String> {
     .collect()
 }
 
-/// The type that an item or an `impl` is about.
+/// The type that an item or `impl` belongs to.
 fn subject(header: &str) -> &str {
     let rest = header.rsplit(" for ").next().unwrap_or_default();
     let rest = rest.strip_prefix("impl").unwrap_or(rest);
-    // `impl<F: Function> Symbol<'_, F>`: what stands behind the parameters.
+    // `impl<F: Function> Symbol<'_, F>`: skips the generic parameters.
     let rest = match rest.strip_prefix('<') {
         Some(rest) => rest.split_once("> ").map_or("", |(_, rest)| rest),
         None => rest,
@@ -45,31 +46,31 @@ fn subject(header: &str) -> &str {
         .unwrap_or("")
 }
 
-/// The item that begins with this line, on one line: up to where its body begins, or its end.
-fn whole<'a>(first: &str, lines: &mut impl Iterator<Item = &'a str>, ends: &[char]) -> String {
-    let mut whole = first.to_owned();
-    while !whole.ends_with(ends) || whole.matches('(').count() > whole.matches(')').count() {
-        whole += " ";
-        whole += lines.next().expect("an item has an end").trim();
+/// Joins the lines of an item, up to the start of its code or its end.
+fn join_lines<'a>(first: &str, lines: &mut impl Iterator<Item = &'a str>, ends: &[char]) -> String {
+    let mut joined = first.to_owned();
+    while !joined.ends_with(ends) || joined.matches('(').count() > joined.matches(')').count() {
+        joined += " ";
+        joined += lines.next().expect("an item has an end").trim();
     }
-    whole
+    joined
 }
 
-/// What an item offers: without its body, its value and its private fields.
-fn offered(whole: &str) -> &str {
+/// The public part of an item: without code, value and private fields.
+fn public_part(item: &str) -> &str {
     let end = match () {
-        () if whole.starts_with("pub struct ") && !whole.contains("(pub ") => whole.find(['(', '{']),
-        () if whole.starts_with("pub const ") && !whole.starts_with("pub const fn ") => whole.find(" = "),
-        () => whole.find(" {"),
+        () if item.starts_with("pub struct ") && !item.contains("(pub ") => item.find(['(', '{']),
+        () if item.starts_with("pub const ") && !item.starts_with("pub const fn ") => item.find(" = "),
+        () => item.find(" {"),
     };
-    whole[..end.unwrap_or(whole.len())].trim_end_matches([';', ',', ' '])
+    item[..end.unwrap_or(item.len())].trim_end_matches([';', ',', ' '])
 }
 
 fn starts(item: &str, prefixes: &[&str]) -> bool {
     prefixes.iter().any(|prefix| item.starts_with(prefix))
 }
 
-/// Whether the line in the body of `owner` begins something that it offers.
+/// Whether a line in `owner` starts a public member.
 fn is_member(owner: &str, item: &str) -> bool {
     match owner.split_once(' ') {
         Some(("enum", _)) => item.starts_with(char::is_uppercase),
@@ -79,9 +80,9 @@ fn is_member(owner: &str, item: &str) -> bool {
     }
 }
 
-/// The public items of one file, a line each.
-fn items(text: &str, given_out: &[String], found: &mut Vec<String>) {
-    // The type whose body or `impl` this is, with the word before it if it is its body.
+/// The public items of one file, one per line.
+fn items(text: &str, exported: &[String], found: &mut Vec<String>) {
+    // The type of the current definition or `impl`. A definition also has its keyword.
     let mut owner: Option<String> = None;
     let mut attributes = Vec::new();
     let mut lines = text.lines();
@@ -92,28 +93,28 @@ fn items(text: &str, given_out: &[String], found: &mut Vec<String>) {
             && let Some(owner) = owner.as_deref().filter(|owner| is_member(owner, item))
         {
             let ends: &[char] = if owner.contains(' ') { &[',', ';', '{', '}'] } else { &['{', ';', '}'] };
-            let mut member = whole(item, &mut lines, ends);
+            let mut member = join_lines(item, &mut lines, ends);
             if member.ends_with('{') && owner.starts_with("enum ") {
                 // The fields of a variant are public.
-                member = whole(&member, &mut lines, &['}']);
+                member = join_lines(&member, &mut lines, &['}']);
                 found.push(format!("{owner}: {member}"));
                 continue;
             }
-            found.push(format!("{owner}: {}", offered(&member)));
+            found.push(format!("{owner}: {}", public_part(&member)));
         } else if depth == 0 && starts(item, &["#[derive(", "#[non_exhaustive]"]) {
-            attributes.push(whole(item, &mut lines, &[']']));
+            attributes.push(join_lines(item, &mut lines, &[']']));
         } else if depth == 0
             && starts(item, &["impl", "pub struct ", "pub enum ", "pub trait ", "pub const "])
         {
-            let header = whole(item, &mut lines, &['{', ';', '}']);
-            let about = subject(offered(&header));
+            let header = join_lines(item, &mut lines, &['{', ';', '}']);
+            let about = subject(public_part(&header));
             let attributes = std::mem::take(&mut attributes);
-            if !given_out.iter().any(|name| name == about) {
+            if !exported.iter().any(|name| name == about) {
                 continue;
             }
             let is_impl = header.starts_with("impl");
             if !is_impl || header.contains(" for ") {
-                found.push(offered(&header).to_owned());
+                found.push(public_part(&header).to_owned());
             }
             found.extend(attributes.iter().map(|attribute| format!("{about}: {attribute}")));
             if header.ends_with('{') && !(is_impl && header.contains(" for ")) {
@@ -128,15 +129,15 @@ fn items(text: &str, given_out: &[String], found: &mut Vec<String>) {
 }
 
 #[test]
-fn the_list_of_what_is_public_is_up_to_date() {
+fn the_list_of_public_items_is_up_to_date() {
     let crate_root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let given_out = given_out(&fs::read_to_string(crate_root.join("src/lib.rs")).unwrap());
-    assert!(given_out.iter().any(|name| name == "Responsibility"), "{given_out:?}");
+    let exported = exported(&fs::read_to_string(crate_root.join("src/lib.rs")).unwrap());
+    assert!(exported.iter().any(|name| name == "Responsibility"), "{exported:?}");
     let mut files = Vec::new();
     rust_files(&crate_root.join("src"), &mut files);
     let mut found = Vec::new();
     for file in files {
-        items(&fs::read_to_string(file).unwrap(), &given_out, &mut found);
+        items(&fs::read_to_string(file).unwrap(), &exported, &mut found);
     }
     found.sort();
     let now = found.join("\n") + "\n";
@@ -146,9 +147,9 @@ fn the_list_of_what_is_public_is_up_to_date() {
     }
     let listed = fs::read_to_string(&list).unwrap_or_default();
     let added: Vec<_> = now.lines().filter(|line| !listed.lines().any(|known| known == *line)).collect();
-    let gone: Vec<_> = listed.lines().filter(|line| !now.lines().any(|known| known == *line)).collect();
+    let removed: Vec<_> = listed.lines().filter(|line| !now.lines().any(|known| known == *line)).collect();
     assert!(
-        added.is_empty() && gone.is_empty(),
-        "public-api.txt differs (BLESS=1 writes it anew)\nnew: {added:#?}\ngone: {gone:#?}"
+        added.is_empty() && removed.is_empty(),
+        "public-api.txt differs (BLESS=1 updates it)\nadded: {added:#?}\nremoved: {removed:#?}"
     );
 }

@@ -1,4 +1,4 @@
-//! Which types may go to other threads.
+//! `Send` and `Sync`: which types other threads may use.
 
 use llvm_orc::{
     Address, Dylib, Error, ErrorKind, FunctionPass, Jit, Memory, Object, OptLevel, Passes, Symbol, Target,
@@ -7,40 +7,41 @@ use llvm_orc::{
 
 use crate::test_kit::Unary;
 
-fn shared<T: Send + Sync>() {}
+fn is_send_and_sync<T: Send + Sync>() {}
 
 #[test]
-fn handles_may_be_shared() {
-    shared::<Jit>();
-    shared::<Dylib>();
-    shared::<Tracker>();
-    shared::<Memory>();
-    shared::<Object>();
-    shared::<Timings>();
-    shared::<Address>();
-    shared::<Symbol<'static, Unary>>();
-    shared::<Target>();
-    shared::<OptLevel>();
-    shared::<Passes>();
-    shared::<FunctionPass>();
-    shared::<Error>();
-    shared::<ErrorKind>();
+fn handles_are_send_and_sync() {
+    is_send_and_sync::<Jit>();
+    is_send_and_sync::<Dylib>();
+    is_send_and_sync::<Tracker>();
+    is_send_and_sync::<Memory>();
+    is_send_and_sync::<Object>();
+    is_send_and_sync::<Timings>();
+    is_send_and_sync::<Address>();
+    is_send_and_sync::<Symbol<'static, Unary>>();
+    is_send_and_sync::<Target>();
+    is_send_and_sync::<OptLevel>();
+    is_send_and_sync::<Passes>();
+    is_send_and_sync::<FunctionPass>();
+    is_send_and_sync::<Error>();
+    is_send_and_sync::<ErrorKind>();
 }
 
-fn sent<T: Send>() {}
+fn is_send<T: Send>() {}
 
 #[test]
-fn what_has_one_owner_may_go_to_another_thread() {
-    sent::<llvm_orc::IrModule>();
-    sent::<llvm_orc::Responsibility>();
-    sent::<llvm_orc::SuspendedLookup>();
-    shared::<llvm_orc::ObjectCache>();
-    shared::<llvm_orc::PerfMap>();
-    shared::<llvm_orc::JitDump>();
-    shared::<llvm_orc::SymbolFlags>();
+fn single_owner_types_are_send() {
+    is_send::<llvm_orc::IrModule>();
+    is_send::<llvm_orc::Responsibility>();
+    is_send::<llvm_orc::SuspendedLookup>();
+    is_send_and_sync::<llvm_orc::ObjectCache>();
+    is_send_and_sync::<llvm_orc::PerfMap>();
+    is_send_and_sync::<llvm_orc::JitDump>();
+    is_send_and_sync::<llvm_orc::SymbolFlags>();
 }
 
-/// Which implementation `marked` means is clear only if the type is neither `Send` nor `Sync`.
+/// The call of `marked` compiles only for types that are neither `Send` nor `Sync`. For others it
+/// is ambiguous.
 trait Marked<Which> {
     fn marked() {}
 }
@@ -49,6 +50,6 @@ impl<T: Send> Marked<[(); 1]> for T {}
 impl<T: Sync> Marked<[(); 2]> for T {}
 
 #[test]
-fn a_compiler_stays_on_its_thread() {
+fn a_compiler_is_neither_send_nor_sync() {
     <llvm_orc::Compiler as Marked<_>>::marked();
 }

@@ -1,5 +1,5 @@
-//! Memory for linked objects: shared by many, never writable where it is executed, given back, and a child's own
-//! after a fork.
+//! Slabs: shared by many objects, never writable and executable at once, freed, and safe after a
+//! fork.
 
 use inkwell::AddressSpace;
 use inkwell::attributes::{Attribute, AttributeLoc};
@@ -7,11 +7,11 @@ use inkwell::context::Context;
 use inkwell::module::{Linkage, Module};
 use llvm_orc::{Address, Compiler, Dylib, ErrorKind, Jit, Memory, Object, OptLevel, Tracker};
 
-use crate::memory::level;
+use crate::memory::uses_constant_memory;
 use crate::own_process::in_own_process;
 use crate::test_kit::{Nullary, constant, function};
 
-fn quick() -> Compiler {
+fn compiler() -> Compiler {
     Compiler::builder().opt_level(OptLevel::None).build().unwrap()
 }
 
@@ -29,9 +29,9 @@ fn call(tracker: &Tracker, name: &str) -> f64 {
     unsafe { tracker.lookup_fn::<Nullary>(name) }.unwrap().call(())
 }
 
-/// Two thousand functions, each an object, and how many mappings they take.
+/// Links two thousand objects of one function each. Returns the number of new mappings.
 fn mappings_of_many(memory: Memory) -> usize {
-    let (dylib, mut compiler) = (dylib_in(memory), quick());
+    let (dylib, mut compiler) = (dylib_in(memory), compiler());
     let before = mappings().len();
     let kept: Vec<_> = (0..2000)
         .map(|n| {
@@ -55,28 +55,30 @@ fn many_objects_share_few_mappings() {
 }
 
 #[test]
-fn objects_can_have_pages_of_their_own() {
-    in_own_process("slabs::objects_can_have_pages_of_their_own", || {
+fn pages_map_each_object_separately() {
+    in_own_process("slabs::pages_map_each_object_separately", || {
         assert!(mappings_of_many(Memory::Pages) > 2000);
     });
 }
 
 #[test]
 fn nothing_is_writable_and_executable_at_once() {
-    let (dylib, mut compiler) = (dylib_in(Memory::Slabs), quick());
-    for n in 0..50 {
-        let object = compiler.compile(|cx| constant(cx, "f", f64::from(n))).unwrap();
-        let tracker = dylib.add_object(&object).unwrap();
-        call(&tracker, "f");
-        for mapping in mappings() {
-            let rights = mapping.split(' ').nth(1).unwrap();
-            assert!(!(rights.contains('w') && rights.contains('x')), "{mapping}");
+    in_own_process("slabs::nothing_is_writable_and_executable_at_once", || {
+        let (dylib, mut compiler) = (dylib_in(Memory::Slabs), compiler());
+        for n in 0..50 {
+            let object = compiler.compile(|cx| constant(cx, "f", f64::from(n))).unwrap();
+            let tracker = dylib.add_object(&object).unwrap();
+            call(&tracker, "f");
+            for mapping in mappings() {
+                let rights = mapping.split(' ').nth(1).unwrap();
+                assert!(!(rights.contains('w') && rights.contains('x')), "{mapping}");
+            }
         }
-    }
+    });
 }
 
-/// `count() = (number = number + 1) + last`, where `number` starts at zero and `last` is the end of an array of
-/// constants that starts with `filling`.
+/// `count() = (number = number + 1) + last`. `number` starts at zero. `last` is the last element of
+/// an array of constants whose other elements are `filling`.
 fn counting(cx: &Context, n_constants: usize, filling: f64) -> Module<'_> {
     let module = cx.create_module("counting");
     let f64 = cx.f64_type();
@@ -103,8 +105,8 @@ fn counting(cx: &Context, n_constants: usize, filling: f64) -> Module<'_> {
 }
 
 #[test]
-fn variables_start_at_zero_in_room_that_is_used_again() {
-    let (dylib, mut compiler) = (dylib_in(Memory::Slabs), quick());
+fn variables_in_reused_memory_start_at_zero() {
+    let (dylib, mut compiler) = (dylib_in(Memory::Slabs), compiler());
     let object = compiler.compile(|cx| counting(cx, 10, 0.5)).unwrap();
     for _ in 0..50 {
         let tracker = dylib.add_object(&object).unwrap();
@@ -114,19 +116,19 @@ fn variables_start_at_zero_in_room_that_is_used_again() {
 }
 
 #[test]
-fn objects_of_all_sizes_come_and_go() {
-    let (jit, mut compiler) = (Jit::builder().build().unwrap(), quick());
-    // The largest needs a slab of its own.
+fn objects_of_all_sizes_are_added_and_removed() {
+    let (jit, mut compiler) = (Jit::builder().build().unwrap(), compiler());
+    // The largest object needs a slab of its own.
     let objects = [1, 30, 700, 9_000, 60_000, 600_000]
         .map(|n| compiler.compile(|cx| counting(cx, n, n as f64)).unwrap());
     let mut kept: Vec<Option<(Tracker, u32)>> = (0..20).map(|_| None).collect();
     let mut state = 1_u32;
     for n in 0..400_u32 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let (place, which) = ((state >> 8) as usize % kept.len(), (state >> 16) as usize);
-        // Small ones more often, and now and then none.
+        let (slot, which) = ((state >> 8) as usize % kept.len(), (state >> 16) as usize);
+        // Small objects are more frequent. The index after the last means no object.
         let which = (which % 7).min(which / 7 % 7).min(which / 49 % 7);
-        kept[place] = objects.get(which).map(|object| {
+        kept[slot] = objects.get(which).map(|object| {
             let dylib = jit.create_bare_dylib(&format!("d{n}")).unwrap();
             (dylib.add_object(object).unwrap(), 0)
         });
@@ -138,10 +140,10 @@ fn objects_of_all_sizes_come_and_go() {
 }
 
 #[test]
-fn adding_and_removing_one_object() {
-    let (dylib, mut compiler) = (dylib_in(Memory::Slabs), quick());
+fn adding_and_removing_one_object_uses_constant_memory() {
+    let (dylib, mut compiler) = (dylib_in(Memory::Slabs), compiler());
     let object = compiler.compile(|cx| counting(cx, 100, 0.5)).unwrap();
-    level("slabs::adding_and_removing_one_object", 4000, 20, |_| {
+    uses_constant_memory("slabs::adding_and_removing_one_object_uses_constant_memory", 4000, 20, |_| {
         let tracker = dylib.add_object(&object).unwrap();
         assert_eq!(call(&tracker, "count"), 1001.0);
         tracker.remove().unwrap();
@@ -152,7 +154,7 @@ extern "C-unwind" fn panicking() {
     std::panic::panic_any("through generated code");
 }
 
-/// `name() = callee()`, with a table for unwinding.
+/// `name() = callee()` with an unwind table.
 fn unwinding<'cx>(cx: &'cx Context, name: &str, callee: &str) -> Module<'cx> {
     let module = cx.create_module(name);
     let nothing = cx.void_type().fn_type(&[], false);
@@ -168,11 +170,11 @@ fn unwinding<'cx>(cx: &'cx Context, name: &str, callee: &str) -> Module<'cx> {
 }
 
 #[test]
-fn unwinding_passes_through_code_that_has_tables() {
+fn panics_unwind_through_code_with_unwind_tables() {
     let dylib = dylib_in(Memory::Slabs);
-    // SAFETY: it has the type that `unwinding` gives its callee, and stays.
+    // SAFETY: the function has the type that `unwinding` gives its callee, and always exists.
     unsafe { dylib.define_absolute([("panicking", Address::from(panicking as *const ()))]) }.unwrap();
-    let object = quick().compile(|cx| unwinding(cx, "f", "panicking")).unwrap();
+    let object = compiler().compile(|cx| unwinding(cx, "f", "panicking")).unwrap();
     for _ in 0..3 {
         let tracker = dylib.add_object(&object).unwrap();
         let address = tracker.lookup("f").unwrap();
@@ -184,8 +186,8 @@ fn unwinding_passes_through_code_that_has_tables() {
     }
 }
 
-/// The object with every writable section made executable as well.
-fn made_executable(object: &Object) -> Vec<u8> {
+/// Sets the executable flag of each writable section.
+fn with_executable_variables(object: &Object) -> Vec<u8> {
     let mut bytes = object.bytes().to_vec();
     let number = |bytes: &[u8], at: usize, n: usize| {
         bytes[at..at + n].iter().rev().fold(0_usize, |sum, &byte| sum << 8 | usize::from(byte))
@@ -202,10 +204,10 @@ fn made_executable(object: &Object) -> Vec<u8> {
 #[test]
 fn a_section_both_writable_and_executable_is_refused() {
     let dylib = dylib_in(Memory::Slabs);
-    let object = quick().compile(|cx| counting(cx, 10, 0.5)).unwrap();
+    let object = compiler().compile(|cx| counting(cx, 10, 0.5)).unwrap();
     // SAFETY: no other bytes than the compiler's, but for the rights of a section.
-    let altered = unsafe { Object::from_bytes(made_executable(&object)) }.unwrap();
-    let tracker = dylib.add_object(&altered).unwrap();
+    let executable = unsafe { Object::from_bytes(with_executable_variables(&object)) }.unwrap();
+    let tracker = dylib.add_object(&executable).unwrap();
     let error = tracker.lookup("count").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Link);
     assert!(format!("{error:?}").contains("both writable and executable"), "{error:?}");
@@ -214,14 +216,15 @@ fn a_section_both_writable_and_executable_is_refused() {
 }
 
 #[test]
-fn a_forked_child_links_beside_its_parent() {
+fn a_forked_child_links_independently_of_its_parent() {
     unsafe extern "C" {
+        safe fn alarm(seconds: u32) -> u32;
         safe fn fork() -> i32;
         safe fn _exit(status: i32) -> !;
         unsafe fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
     }
-    in_own_process("slabs::a_forked_child_links_beside_its_parent", || {
-        let (dylib, mut compiler) = (dylib_in(Memory::Slabs), quick());
+    in_own_process("slabs::a_forked_child_links_independently_of_its_parent", || {
+        let (dylib, mut compiler) = (dylib_in(Memory::Slabs), compiler());
         let objects = [1.0, 2.0].map(|value| {
             let name = format!("f{value}");
             compiler.compile(|cx| constant(cx, &name, value)).unwrap()
@@ -229,6 +232,10 @@ fn a_forked_child_links_beside_its_parent() {
         let first = dylib.add_object(&objects[0]).unwrap();
         assert_eq!(call(&first, "f1"), 1.0);
         let child = fork();
+        if child == 0 {
+            // A child that hangs is ended by SIGALRM.
+            alarm(60);
+        }
         let second = dylib.add_object(&objects[1]).unwrap();
         let sum = call(&first, "f1") + call(&second, "f2");
         drop(second);
@@ -239,17 +246,18 @@ fn a_forked_child_links_beside_its_parent() {
         }
         assert_eq!(sum, 4.0);
         let mut status = 0;
-        // SAFETY: `status` is a place of ours.
+        // SAFETY: `status` is our local variable.
         assert_eq!(unsafe { waitpid(child, &mut status, 0) }, child);
         assert_eq!(status, 7 << 8);
         assert_eq!(call(&first, "f1"), 1.0);
     });
 }
 
-/// An array of a thousand pointers to itself: relocations in variables, at a larger alignment than LLVM's own memory can give.
+/// The object is an array of a thousand pointers to itself: relocations in variables, with a larger
+/// alignment than LLVM's memory manager supports.
 #[test]
-fn data_is_relocated() {
-    let object = quick()
+fn variables_are_relocated() {
+    let object = compiler()
         .compile(|cx| {
             let module = cx.create_module("data");
             let pointer = cx.ptr_type(AddressSpace::default());
@@ -263,7 +271,7 @@ fn data_is_relocated() {
     let _tracker = dylib.add_object(&object).unwrap();
     let array = dylib.lookup("array").unwrap();
     assert_eq!(array.get() % (1 << 16), 0);
-    // SAFETY: the array has that many elements and is not written meanwhile.
+    // SAFETY: the array has that many elements and does not change.
     let found = unsafe { std::slice::from_raw_parts(array.as_ptr::<u64>(), 1000) };
     assert!(found.iter().all(|&element| element == array.get()));
 }

@@ -1,4 +1,4 @@
-//! Small modules to compile, and how much memory the process uses.
+//! Test kit: small modules to compile, and the process's memory.
 
 use inkwell::context::Context;
 use inkwell::module::Module;
@@ -16,13 +16,13 @@ pub(crate) fn dylib() -> Dylib {
     Jit::builder().build().unwrap().create_bare_dylib("test").unwrap()
 }
 
-/// Adds a function of doubles to a module and positions a builder in it.
+/// Adds a function with `arity` parameters of type `double`. `fill` emits its instructions.
 pub(crate) fn function<'cx>(
     cx: &'cx Context,
     module: &Module<'cx>,
     name: &str,
     arity: usize,
-    body: impl FnOnce(&inkwell::builder::Builder<'cx>, FunctionValue<'cx>),
+    fill: impl FnOnce(&inkwell::builder::Builder<'cx>, FunctionValue<'cx>),
 ) {
     let f64 = cx.f64_type();
     let function = module.add_function(name, f64.fn_type(&vec![f64.into(); arity], false), None);
@@ -31,7 +31,7 @@ pub(crate) fn function<'cx>(
         .add_attribute(inkwell::attributes::AttributeLoc::Function, cx.create_enum_attribute(nounwind, 0));
     let builder = cx.create_builder();
     builder.position_at_end(cx.append_basic_block(function, "entry"));
-    body(&builder, function);
+    fill(&builder, function);
 }
 
 /// `name() = value`
@@ -69,7 +69,7 @@ pub(crate) fn calling<'cx>(cx: &'cx Context, name: &str, callee: &str) -> Module
 }
 
 /// Resident memory of the process in bytes.
-pub(crate) fn resident() -> usize {
+pub(crate) fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096

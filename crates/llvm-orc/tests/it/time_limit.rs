@@ -43,7 +43,6 @@ fn read_to_end(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
 ///
 /// A test that waits for other threads runs in this function. If the event that it waits for never
 /// happens, the test fails instead of blocking the test binary.
-#[expect(dead_code)]
 pub(crate) fn within_limit(test: impl FnOnce() + Send + 'static) {
     let (sender, receiver) = channel::<()>();
     let thread = thread::spawn(move || {

@@ -4,7 +4,7 @@
 //! goes through the callee's slot. While a function has no code, its slot points to the second half
 //! of its stub, which pushes the stub's id and jumps to the lazy entry:
 //!
-//! 1. The lazy entry runs in the middle of somebody else's call. The caller has placed arguments
+//! 1. The lazy entry runs in the middle of a call. The caller has placed arguments
 //!    in registers and on the stack, and expects the callee to use them. So it saves every
 //!    register that can hold an argument.
 //! 2. It switches to the host stack: a compiler needs more stack than generated code may have left.

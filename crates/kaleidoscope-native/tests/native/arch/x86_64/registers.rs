@@ -1,4 +1,4 @@
-//! The lazy entry keeps every register that may carry an argument, in full.
+//! The lazy entry keeps every register that can hold an argument, in full.
 
 use std::arch::{asm, naked_asm};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use kaleidoscope_native::StubPool;
 
 use crate::support::{Script, code};
 
-/// Eight general registers, then xmm0–7 in two halves each.
+/// Eight general registers, then xmm0 to xmm7 in two halves each.
 const N: usize = 24;
 
 const fn patterns() -> [u64; N] {
@@ -77,8 +77,8 @@ extern "C" fn store() -> f64 {
     )
 }
 
-/// Leaves nothing in the registers of arguments.
-fn wipe() {
+/// Overwrites all argument registers.
+fn clobber() {
     // SAFETY: registers that are named as outputs may be written.
     unsafe {
         asm!(
@@ -100,7 +100,7 @@ fn the_lazy_entry_keeps_all_argument_registers() {
     let stub = StubPool::new().allocate().unwrap();
     STUB.store(stub.address().get(), Ordering::Relaxed);
     let script = Script::new().materialize(|_| {
-        wipe();
+        clobber();
         Ok(code(store as *const ()))
     });
     script.call(code(fill as *const ()), &[]).unwrap();

@@ -1,5 +1,6 @@
-//! Code that is copied into memory for it, run there, and given back: many functions, many threads, for a long time.
+//! Code memory: code is copied in, run and freed by many threads.
 
+use std::cell::Cell;
 use std::fs::{metadata, read_dir, read_link, read_to_string};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -8,15 +9,13 @@ use std::time::{Duration, Instant};
 
 use kaleidoscope_native::{CodeBlock, CodeMemory, ErrorKind, Limits, Trap};
 
-use crate::pools::permissions;
-use crate::support::{Script, child};
+use crate::arch::{ENDLESS_LOOP, adds_constant};
+use crate::stub_pools::permissions;
+use crate::support::{Script, child, fork};
 
-/// `f(x): x + number`, with traps behind it up to `n_bytes`.
+/// `f(x): x + number`, followed by filler up to `n_bytes`.
 fn adds(number: f64, n_bytes: usize) -> Vec<u8> {
-    let mut code = vec![0x48, 0xb8]; // mov rax, number
-    code.extend(number.to_bits().to_le_bytes());
-    code.extend([0x66, 0x48, 0x0f, 0x6e, 0xc8]); // movq xmm1, rax
-    code.extend([0xf2, 0x0f, 0x58, 0xc1, 0xc3]); // addsd xmm0, xmm1; ret
+    let mut code = adds_constant(number);
     code.resize(n_bytes.max(code.len()), 0xcc);
     code
 }
@@ -33,7 +32,7 @@ fn check(block: &CodeBlock, number: f64) {
     assert_eq!(Script::new().call(block.address(), &[0.5]).unwrap(), number + 0.5);
 }
 
-/// How much memory the files behind code take, in bytes. Whether they are mapped makes no difference.
+/// How many bytes of memory the files of code memory take, whether mapped or not.
 fn bytes_of_code() -> u64 {
     let descriptors = read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
     let is_code =
@@ -43,7 +42,7 @@ fn bytes_of_code() -> u64 {
 
 #[test]
 fn a_hundred_thousand_functions_take_few_mappings() {
-    child("code::a_hundred_thousand_functions_take_few_mappings", &["count"], |_| {
+    child("code_memory::a_hundred_thousand_functions_take_few_mappings", &["count"], |_| {
         const N: usize = 100_000;
         let n_mappings = || read_to_string("/proc/self/maps").unwrap().lines().count();
         let before = n_mappings();
@@ -53,7 +52,8 @@ fn a_hundred_thousand_functions_take_few_mappings() {
         for n in (0..N).step_by(97) {
             check(blocks[n].as_ref().unwrap(), n as f64);
         }
-        // Every second one goes and comes again, larger or smaller: the others stay what they are.
+        // Every second function is freed and allocated again, larger or smaller; the others are
+        // unchanged.
         for n in (0..N).step_by(2) {
             blocks[n] = None;
         }
@@ -78,20 +78,20 @@ fn no_page_is_ever_writable() {
 }
 
 #[test]
-fn threads_come_and_go_with_their_code() {
+fn threads_allocate_run_and_free_code() {
     let memory = CodeMemory::new();
     thread::scope(|scope| {
         for thread in 0..8 {
             let memory = &memory;
             scope.spawn(move || {
                 let mut blocks: Vec<(f64, CodeBlock)> = Vec::new();
-                for turn in 0..3_000_usize {
-                    let number = (thread * 10_000 + turn) as f64;
-                    blocks.push((number, allocate(memory, number, turn * 31 % 700)));
-                    let (number, block) = &blocks[turn * 7 % blocks.len()];
+                for n in 0..3_000_usize {
+                    let number = (thread * 10_000 + n) as f64;
+                    blocks.push((number, allocate(memory, number, n * 31 % 700)));
+                    let (number, block) = &blocks[n * 7 % blocks.len()];
                     check(block, *number);
                     if blocks.len() > 50 {
-                        blocks.swap_remove(turn * 13 % blocks.len());
+                        blocks.swap_remove(n * 13 % blocks.len());
                     }
                 }
             });
@@ -100,18 +100,18 @@ fn threads_come_and_go_with_their_code() {
 }
 
 #[test]
-fn memory_stays_level() {
-    child("code::memory_stays_level", &["cycles"], |_| {
+fn freed_memory_is_released() {
+    child("code_memory::freed_memory_is_released", &["cycles"], |_| {
         let memory = CodeMemory::new();
         let cycle = |n: usize| {
             let blocks: Vec<_> =
                 (0..4_000).map(|k| allocate(&memory, k as f64, 100 + (k * n) % 400)).collect();
             check(&blocks[n % blocks.len()], (n % blocks.len()) as f64);
         };
-        // 36 MiB of code go through it; one slab is kept.
+        // 36 MiB of code are allocated and freed in total; one slab is kept.
         for n in 0..30 {
             cycle(n);
-            assert!(bytes_of_code() <= 1 << 20, "{} bytes are left of none", bytes_of_code());
+            assert!(bytes_of_code() <= 1 << 20, "{} bytes are left", bytes_of_code());
         }
         let kept = allocate(&memory, 1.0, 3 << 20);
         assert!(bytes_of_code() >= 3 << 20);
@@ -121,10 +121,9 @@ fn memory_stays_level() {
 }
 
 #[test]
-fn a_loop_in_it_can_be_stopped() {
+fn an_endless_loop_is_interrupted() {
     let memory = CodeMemory::new();
-    // push rbp; mov rbp, rsp; self: jmp self
-    let endless = memory.allocate(&[0x55, 0x48, 0x89, 0xe5, 0xeb, 0xfe], 16).unwrap();
+    let endless = memory.allocate(ENDLESS_LOOP, 16).unwrap();
     let limits = Limits::new().deadline(Instant::now() + Duration::from_millis(2));
     let outcome = Script::new().call_within(&limits, endless.address(), &[]);
     assert!(matches!(outcome, Err(Trap::DeadlinePassed(_))), "{outcome:?}");
@@ -132,43 +131,32 @@ fn a_loop_in_it_can_be_stopped() {
 
 #[test]
 fn a_forked_child_writes_memory_of_its_own() {
-    child("code::a_forked_child_writes_memory_of_its_own", &["fork"], |_| {
+    child("code_memory::a_forked_child_writes_memory_of_its_own", &["fork"], |_| {
         let memory = CodeMemory::new();
         let old = allocate(&memory, 1.0, 100);
-        let given_up = allocate(&memory, 2.0, 100);
-        // SAFETY: the child only does what is tested, and exits.
-        match unsafe { libc::fork() } {
-            0 => {
-                drop(given_up);
-                let new: Vec<_> = (0..1_000).map(|n| allocate(&memory, f64::from(n), 100)).collect();
-                check(&old, 1.0);
-                (0..1_000).zip(&new).for_each(|(n, block)| check(block, f64::from(n)));
-                drop(new);
-                // SAFETY: ends the child.
-                unsafe { libc::_exit(0) };
-            }
-            process => {
-                let mut status = -1;
-                // SAFETY: waits for the child.
-                assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
-                assert_eq!(status, 0);
-                check(&old, 1.0);
-                check(&given_up, 2.0);
-                check(&allocate(&memory, 3.0, 100), 3.0);
-            }
-        }
+        let freed_by_child = Cell::new(Some(allocate(&memory, 2.0, 100)));
+        let in_child = || {
+            drop(freed_by_child.take());
+            let new: Vec<_> = (0..1_000).map(|n| allocate(&memory, f64::from(n), 100)).collect();
+            check(&old, 1.0);
+            (0..1_000).zip(&new).for_each(|(n, block)| check(block, f64::from(n)));
+        };
+        fork(in_child, || {});
+        check(&old, 1.0);
+        check(&freed_by_child.take().unwrap(), 2.0);
+        check(&allocate(&memory, 3.0, 100), 3.0);
     });
 }
 
 #[test]
-fn without_memory_there_is_an_error_and_no_harm() {
-    child("code::without_memory_there_is_an_error_and_no_harm", &["limit"], |_| {
+fn a_refused_allocation_is_an_error_and_harms_nothing() {
+    child("code_memory::a_refused_allocation_is_an_error_and_harms_nothing", &["limit"], |_| {
         let memory = CodeMemory::new();
         let first = allocate(&memory, 1.0, 100);
         let limit = libc::rlimit { rlim_cur: 4 << 20, rlim_max: 4 << 20 };
-        // SAFETY: the structure is as the system has it.
+        // SAFETY: passes a valid structure.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
-        // SAFETY: without this the signal ends the process.
+        // SAFETY: ignores the signal that would end the process.
         unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
         let large = vec![0xcc; 8 << 20];
         assert_eq!(memory.allocate(&large, 16).unwrap_err().kind(), ErrorKind::CodeMemory);

@@ -1,4 +1,4 @@
-//! Calls that end early end where they should, with what the runtime said, and leave the thread fit for the next.
+//! Early exits: a trap or a panic of the runtime ends the innermost call, and later calls work.
 
 use std::backtrace::Backtrace;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
@@ -8,13 +8,13 @@ use kaleidoscope_native::{HostPool, StubPool, Trap};
 use crate::support::{Script, add_one, code, panic_text, text};
 
 #[test]
-fn what_fails_to_materialize_ends_the_call() {
+fn a_failing_materialization_ends_the_call() {
     let stubs = StubPool::new();
     let stub = stubs.allocate().unwrap();
-    let failing = Script::new().materialize(|_| Err(Trap::error("no body")));
-    assert_eq!(text(failing.call(stub.address(), &[1.0])), "no body");
+    let failing = Script::new().materialize(|_| Err(Trap::error("no code")));
+    assert_eq!(text(failing.call(stub.address(), &[1.0])), "no code");
     assert_eq!(stub.target(), None);
-    // The stub still works, once there is a body.
+    // The stub works when there is code later.
     let working = Script::new().materialize(|_| Ok(code(add_one as *const ())));
     assert_eq!(working.call(stub.address(), &[1.0]).unwrap(), 2.0);
 }
@@ -41,7 +41,7 @@ fn a_failing_or_panicking_host_function_ends_the_call() {
     assert_eq!(panic_text(script.call(panics.address(), &[0.0; 9])), "nine");
 }
 
-/// A host function of one parameter that calls itself `x` deep, then does `at_the_bottom`.
+/// Nests calls of a host function five levels deep, then runs `at_the_bottom`.
 fn nest(
     at_the_bottom: impl Fn() -> Result<f64, Trap> + Sync,
     on_return: fn(Result<f64, Trap>) -> Result<f64, Trap>,
@@ -49,7 +49,7 @@ fn nest(
     let host = HostPool::new().allocate(1).unwrap();
     let stub = StubPool::new().allocate().unwrap();
     let nested = |x: f64| {
-        // A runtime of its own for each level: a mix-up of activations would ask the wrong one.
+        // Each level has a runtime of its own: confused activations would call the wrong one.
         Level { x, host: &host, stub: &stub, at_the_bottom: &at_the_bottom, on_return }.call()
     };
     nested(5.0)
@@ -71,7 +71,7 @@ impl Level<'_> {
                 return (self.at_the_bottom)();
             }
             let nested = (self.on_return)(Self { x: self.x - 1.0, ..*self }.call());
-            // The activation of this level is the innermost again.
+            // This level's activation is the innermost again.
             assert_eq!(Script::new().call(code(add_one as *const ()), &[self.x]).unwrap(), self.x + 1.0);
             nested.map(|value| value + 1.0)
         });
@@ -92,7 +92,7 @@ fn a_trap_ends_only_the_innermost_call() {
 }
 
 #[test]
-fn a_panic_is_handed_on_level_by_level() {
+fn a_panic_passes_level_by_level() {
     let raised = nest(
         || panic_any("deep"),
         |nested| match nested {
@@ -101,7 +101,7 @@ fn a_panic_is_handed_on_level_by_level() {
         },
     );
     assert_eq!(panic_text(raised), "deep");
-    // The chain is as it was before: no activation is left behind.
+    // The chain of activations is empty again.
     assert_eq!(nest(|| Ok(0.0), |nested| nested).unwrap(), 5.0);
 }
 
@@ -120,7 +120,8 @@ fn a_panic_caught_by_the_runtime_itself_disturbs_nothing() {
     assert_eq!(text(script.call(host.address(), &[])), "outer");
 }
 
-/// Stands for generated code that calls a host function through its slot: skipped when that fails.
+/// Generated code that calls a host function through its slot. The frame is skipped when that
+/// fails.
 extern "C" fn calls_host(slot: f64) -> f64 {
     let slot = slot.to_bits() as *const extern "C" fn() -> f64;
     // SAFETY: the test passes the address of the slot of a stub of no parameters.
@@ -129,7 +130,7 @@ extern "C" fn calls_host(slot: f64) -> f64 {
 }
 
 #[test]
-fn a_backtrace_finds_its_way_through_the_entries() {
+fn a_backtrace_walks_through_the_entries() {
     let stub = StubPool::new().allocate().unwrap();
     let host = HostPool::new().allocate(0).unwrap();
     let check = || {

@@ -1,11 +1,11 @@
-//! Arguments reach what they are meant for, however many, on every way in.
+//! Arguments arrive, however many, through every entry.
 
 use kaleidoscope_native::{HostPool, StubPool};
 
 use crate::support::{Script, digest, digests, squares};
 
 #[test]
-fn the_array_thunk_passes_all_arguments() {
+fn a_guarded_call_passes_all_arguments() {
     for (arity, &target) in digests().iter().enumerate() {
         let args = squares(arity);
         assert_eq!(Script::new().call(target, &args).unwrap(), digest(&args), "{arity} arguments");
@@ -19,7 +19,7 @@ fn the_lazy_entry_keeps_all_arguments() {
         let stub = stubs.allocate().unwrap();
         let script = Script::new().materialize(|id| {
             assert_eq!(id, stub.id());
-            // SAFETY: the stub is called with `arity` arguments only, and the target is never freed.
+            // SAFETY: the stub is called with `arity` arguments, and the target is never freed.
             unsafe { stub.redirect(target) };
             Ok(target)
         });
@@ -33,7 +33,7 @@ fn the_lazy_entry_keeps_all_arguments() {
         assert_eq!(
             Script::new().call(stub.address(), &args).unwrap(),
             digest(&args),
-            "{arity} arguments, second"
+            "{arity} arguments, second call"
         );
     }
 }

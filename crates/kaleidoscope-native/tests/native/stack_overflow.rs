@@ -1,4 +1,5 @@
-//! Code that uses up its stack ends its call, as often as it likes, and nothing else.
+//! Stack overflow: code that uses up its guest stack ends its call, any number of times, and
+//! nothing else.
 
 use std::hint::black_box;
 use std::thread;
@@ -8,7 +9,7 @@ use kaleidoscope_native::{HostPool, Limits, StubPool, Trap, maths};
 use crate::guest::{self, Guest, bits};
 use crate::support::{Script, add_one, child, code};
 
-/// A small stack, so that it is used up quickly.
+/// A small stack, which is used up quickly.
 const SMALL: Limits = Limits::new().stack_bytes(64 << 10);
 
 fn overflow(
@@ -19,13 +20,13 @@ fn overflow(
 ) -> kaleidoscope_native::StackTrace {
     match script.call_within(limits, guest.code(), args) {
         Err(Trap::StackOverflow(trace)) => trace,
-        other => panic!("{other:?} is no overflow"),
+        other => panic!("{other:?} is not an overflow"),
     }
 }
 
 #[test]
 fn endless_recursion_ends_twenty_times() {
-    let recursion = guest::recursion();
+    let recursion = guest::endless_recursion();
     for _ in 0..20 {
         recursion.is_all_of(&overflow(&Script::new(), &Limits::new(), &recursion, &[]), 32);
     }
@@ -34,7 +35,7 @@ fn endless_recursion_ends_twenty_times() {
 
 #[test]
 fn endless_recursion_ends_thousands_of_times_on_many_threads() {
-    let recursion = guest::recursion();
+    let recursion = guest::endless_recursion();
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -56,7 +57,7 @@ fn a_million_frames_have_room() {
 }
 
 #[test]
-fn stacks_of_different_sizes_take_turns() {
+fn stacks_of_different_sizes_alternate() {
     let descent = guest::descent();
     for size in (16..26).chain(16..26).map(|log| 1_usize << log) {
         let limits = Limits::new().stack_bytes(size);
@@ -74,8 +75,8 @@ fn use_stack() -> f64 {
 }
 
 #[test]
-fn the_compiler_has_the_hosts_stack_wherever_it_is_called() {
-    let way_down = guest::calls_on_the_way_down();
+fn the_compiler_runs_on_the_host_stack_at_any_depth() {
+    let recursion = guest::calls_and_recurses();
     let stub = StubPool::new().allocate().unwrap();
     let n_calls = std::sync::atomic::AtomicUsize::new(0);
     let script = Script::new().materialize(|_| {
@@ -84,41 +85,41 @@ fn the_compiler_has_the_hosts_stack_wherever_it_is_called() {
         Ok(code(add_one as *const ()))
     });
     for padding in (0..1024).step_by(16) {
-        let trace = overflow(&script, &SMALL, &way_down, &[bits(stub.address()), 1.0, f64::from(padding)]);
+        let trace = overflow(&script, &SMALL, &recursion, &[bits(stub.address()), 1.0, f64::from(padding)]);
         assert_eq!(trace.addresses().len(), 32);
     }
     assert!(n_calls.load(std::sync::atomic::Ordering::Relaxed) > 64 * 1000);
 }
 
 #[test]
-fn host_functions_have_the_hosts_stack_wherever_they_are_called() {
-    let way_down = guest::calls_on_the_way_down();
+fn host_functions_run_on_the_host_stack_at_any_depth() {
+    let recursion = guest::calls_and_recurses();
     let host = HostPool::new().allocate(1).unwrap();
     let script = Script::new().host_call(|_, _| Ok(use_stack()));
     for padding in (0..1024).step_by(16) {
-        overflow(&script, &SMALL, &way_down, &[bits(host.address()), 1.0, f64::from(padding)]);
+        overflow(&script, &SMALL, &recursion, &[bits(host.address()), 1.0, f64::from(padding)]);
     }
 }
 
 #[test]
-fn maths_functions_have_the_hosts_stack_wherever_they_are_called() {
-    let way_down = guest::calls_on_the_way_down();
+fn maths_functions_run_on_the_host_stack_at_any_depth() {
+    let recursion = guest::calls_and_recurses();
     for entry in maths::all().iter().filter(|entry| entry.arity() == 1) {
         for padding in (0..128).step_by(16) {
             let args = [bits(entry.guest_address()), 0.7, f64::from(padding)];
-            overflow(&Script::new(), &SMALL, &way_down, &args);
+            overflow(&Script::new(), &SMALL, &recursion, &args);
         }
     }
 }
 
 #[test]
 fn arguments_that_do_not_fit_are_an_overflow() {
-    let trace = overflow(&Script::new(), &SMALL, &guest::endless(), &[0.0; 10_000]);
+    let trace = overflow(&Script::new(), &SMALL, &guest::endless_loop(), &[0.0; 10_000]);
     assert_eq!(trace.addresses(), []);
 }
 
 #[test]
-fn guest_and_host_calling_each_other_without_end_are_an_overflow() {
+fn endless_mutual_calls_of_guest_and_host_are_an_overflow() {
     fn nest(limits: &Limits) -> Result<f64, Trap> {
         let host = HostPool::new().allocate(1).unwrap();
         let script = Script::new().host_call(|_, _| nest(limits));
@@ -132,13 +133,13 @@ fn guest_and_host_calling_each_other_without_end_are_an_overflow() {
 }
 
 #[test]
-fn an_inner_overflow_leaves_the_outer_call_alone() {
+fn an_overflow_of_a_nested_call_does_not_end_the_outer_call() {
     let host = HostPool::new().allocate(1).unwrap();
     let descent = guest::descent();
     let script = Script::new().host_call(|_, args| {
-        overflow(&Script::new(), &SMALL, &guest::recursion(), &[]);
-        // Further down the same stack.
-        overflow(&Script::new(), &Limits::new(), &guest::recursion(), &[]);
+        overflow(&Script::new(), &SMALL, &guest::endless_recursion(), &[]);
+        // On the outer call's stack, below its frames.
+        overflow(&Script::new(), &Limits::new(), &guest::endless_recursion(), &[]);
         Script::new().call(descent.code(), args)
     });
     let outer = guest::calls_once();
@@ -146,10 +147,10 @@ fn an_inner_overflow_leaves_the_outer_call_alone() {
 }
 
 #[test]
-fn what_was_touched_is_given_back() {
-    child("overflow::what_was_touched_is_given_back", &["deep"], |_| {
+fn touched_pages_are_released() {
+    child("stack_overflow::touched_pages_are_released", &["deep"], |_| {
         for _ in 0..3 {
-            overflow(&Script::new(), &Limits::new(), &guest::recursion(), &[]);
+            overflow(&Script::new(), &Limits::new(), &guest::endless_recursion(), &[]);
             Script::new().call(guest::descent().code(), &[4_000_000.0]).unwrap();
         }
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -157,7 +158,7 @@ fn what_was_touched_is_given_back() {
             let line = status.lines().find(|line| line.starts_with(name)).unwrap();
             line.split_whitespace().nth(1).unwrap().parse::<u32>().unwrap()
         };
-        assert!(line("VmHWM:") > 200 << 10, "it was that deep: {status}");
-        assert!(line("VmRSS:") < 100 << 10, "it was given back: {status}");
+        assert!(line("VmHWM:") > 200 << 10, "the stack was that deep: {status}");
+        assert!(line("VmRSS:") < 100 << 10, "its pages were released: {status}");
     });
 }

@@ -1,4 +1,5 @@
-//! Signals that are not for this crate reach whoever had them before, and handlers of others are not hurt.
+//! Signals that do not concern this crate reach the previous handlers, and handlers of others are
+//! not skipped.
 
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt;
@@ -9,17 +10,20 @@ use std::thread;
 use kaleidoscope_native::{HostPool, Interrupter, Limits, Trap};
 
 use crate::guest::{self, bits};
-use crate::support::{Script, add_one, child, child_output, code, handle};
+use crate::support::{PATIENCE, Script, add_one, child, child_output, code, handle, while_interrupting};
 
-/// Guarded calls and an overflow, so that all handlers are there.
+/// Makes guarded calls, one of which overflows, so that all handlers are installed.
 fn use_guarded_calls() {
     assert_eq!(Script::new().call(code(add_one as *const ()), &[1.0]).unwrap(), 2.0);
-    assert!(matches!(Script::new().call(guest::recursion().code(), &[]), Err(Trap::StackOverflow(_))));
+    assert!(matches!(
+        Script::new().call(guest::endless_recursion().code(), &[]),
+        Err(Trap::StackOverflow(_))
+    ));
 }
 
-/// A fault that has nothing to do with generated code.
+/// Causes a fault that has nothing to do with generated code.
 fn fault() {
-    // SAFETY: not at all; the process is meant to fault.
+    // SAFETY: unsound on purpose; the process is meant to fault.
     unsafe { black_box(std::ptr::without_provenance_mut::<u8>(black_box(64))).write_volatile(1) };
 }
 
@@ -44,10 +48,10 @@ fn overflow_the_host(x: u64) -> u64 {
     overflow_the_host(frame[3] + 1) + frame[5]
 }
 
-const TEST: &str = "foreign::faults_go_to_whoever_had_them";
+const TEST: &str = "foreign_signals::faults_go_to_the_previous_handler";
 
 #[test]
-fn faults_go_to_whoever_had_them() {
+fn faults_go_to_the_previous_handler() {
     let run = |way: &str| {
         child_output(TEST, way, |way| {
             let with_information = libc::SA_SIGINFO | libc::SA_ONSTACK;
@@ -96,23 +100,24 @@ fn faults_go_to_whoever_had_them() {
         let output = run(way).unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
         let is_aborted = output.status.signal() == Some(libc::SIGABRT);
-        let is_told = is_aborted && message.contains("has overflowed its stack");
-        assert!(is_told || is_sanitized(&output), "{way}: {output:?}");
+        let is_reported = is_aborted && message.contains("has overflowed its stack");
+        assert!(is_reported || is_sanitized(&output), "{way}: {output:?}");
     }
 }
 
-/// Whether the handler that was there before is that of a sanitizer.
+/// Whether the previous handler is that of a sanitizer.
 fn is_sanitized(output: &std::process::Output) -> bool {
     String::from_utf8_lossy(&output.stderr).contains("ERROR: AddressSanitizer")
 }
 
 #[test]
-fn a_notice_from_somebody_else_is_handed_on() {
+fn a_signal_of_another_sender_goes_to_the_previous_handler() {
     static N: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn count(_: i32) {
         N.fetch_add(1, Ordering::Relaxed);
     }
-    child("foreign::a_notice_from_somebody_else_is_handed_on", &["urgent"], |_| {
+    let test = "foreign_signals::a_signal_of_another_sender_goes_to_the_previous_handler";
+    child(test, &["urgent"], |_| {
         handle(libc::SIGURG, count as *const () as usize, 0);
         use_guarded_calls();
         for n in 1..10 {
@@ -121,13 +126,12 @@ fn a_notice_from_somebody_else_is_handed_on() {
             assert_eq!(N.load(Ordering::Relaxed), n);
         }
         let interrupter = Interrupter::new();
-        thread::scope(|scope| {
-            scope.spawn(|| while interrupter.interrupt() == 0 {});
-            let limits = Limits::new().interrupter(interrupter);
-            let outcome = Script::new().call_within(&limits, guest::endless().code(), &[]);
-            assert!(matches!(outcome, Err(Trap::Interrupted(_))));
+        let limits = Limits::new().interrupter(interrupter);
+        let outcome = while_interrupting(interrupter, || {
+            Script::new().call_within(&limits, guest::endless_loop().code(), &[])
         });
-        assert_eq!(N.load(Ordering::Relaxed), 9, "notices of this crate are its own");
+        assert!(matches!(outcome, Err(Trap::Interrupted(_))));
+        assert_eq!(N.load(Ordering::Relaxed), 9, "interrupt signals of this crate go nowhere else");
     });
 }
 
@@ -143,28 +147,28 @@ fn a_handler_on_top_of_generated_code_is_not_skipped() {
         }
         ENDED.fetch_add(1, Ordering::SeqCst);
     }
-    let way = "foreign::a_handler_on_top_of_generated_code_is_not_skipped";
+    let way = "foreign_signals::a_handler_on_top_of_generated_code_is_not_skipped";
     child(way, &["its own stack", "the guest's"], |way| {
         let flags = if way == "the guest's" { 0 } else { libc::SA_ONSTACK };
         handle(libc::SIGUSR1, slow as *const () as usize, flags);
-        for turn in 1..=20 {
+        for nth in 1..=20 {
             MAY_END.store(false, Ordering::SeqCst);
             let interrupter = Interrupter::new();
             let (send, receive) = sync_channel(1);
-            // From here on, generated code loops.
+            // Called right before generated code loops.
             let host = HostPool::new().allocate(1).unwrap();
             let script = Script::new().host_call(|_, _| {
                 send.send(()).unwrap();
                 Ok(0.0)
             });
-            // SAFETY: asks for the number of this thread.
+            // SAFETY: returns the id of this thread.
             let caller = unsafe { libc::pthread_self() };
             let outcome = thread::scope(|scope| {
                 scope.spawn(move || {
-                    receive.recv().unwrap();
+                    receive.recv_timeout(PATIENCE).unwrap();
                     // SAFETY: the thread lives as long as this scope.
                     unsafe { libc::pthread_kill(caller, libc::SIGUSR1) };
-                    while BEGUN.load(Ordering::SeqCst) < turn || interrupter.interrupt() == 0 {}
+                    while BEGUN.load(Ordering::SeqCst) < nth || interrupter.interrupt() == 0 {}
                     MAY_END.store(true, Ordering::SeqCst);
                 });
                 let limits = Limits::new().interrupter(interrupter);
@@ -172,7 +176,7 @@ fn a_handler_on_top_of_generated_code_is_not_skipped() {
                 script.call_within(&limits, guest::calls_and_loops().code(), &args)
             });
             assert!(matches!(outcome, Err(Trap::Interrupted(_))));
-            assert_eq!(ENDED.load(Ordering::SeqCst), turn);
+            assert_eq!(ENDED.load(Ordering::SeqCst), nth);
         }
     });
 }
@@ -180,15 +184,15 @@ fn a_handler_on_top_of_generated_code_is_not_skipped() {
 #[test]
 fn a_handler_without_room_is_an_overflow() {
     extern "C" fn nothing(_: i32) {}
-    child("foreign::a_handler_without_room_is_an_overflow", &["no room"], |_| {
+    child("foreign_signals::a_handler_without_room_is_an_overflow", &["no room"], |_| {
         handle(libc::SIGUSR1, nothing as *const () as usize, 0);
-        let guest = guest::signal_near_the_end();
-        // SAFETY: asks for the number of this thread.
+        let guest = guest::signal_near_stack_end();
+        // SAFETY: returns the id of this thread.
         let thread = f64::from(unsafe { libc::gettid() });
         for _ in 0..20 {
             let args = [thread, f64::from(libc::SIGUSR1), f64::from(256 << 20)];
             assert!(matches!(Script::new().call(guest.code(), &args), Err(Trap::StackOverflow(_))));
-            // With room it is nothing.
+            // With room, the handler runs and the call returns.
             let args = [thread, f64::from(libc::SIGUSR1), f64::from(128 << 20)];
             assert!(Script::new().call(guest.code(), &args).is_ok());
         }

@@ -1,0 +1,89 @@
+//! The test binaries of the workspace and the tests in each.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::steps::cargo_command;
+
+/// A test binary.
+#[derive(Debug)]
+pub(super) struct Binary {
+    /// The package and the target.
+    pub(super) name: String,
+    pub(super) executable: PathBuf,
+    /// Where cargo runs it: the package's folder.
+    pub(super) folder: PathBuf,
+    /// The names of its tests. One without a name for a program that has no test harness.
+    pub(super) tests: Vec<String>,
+}
+
+/// Arguments of `cargo test` with which the parts of `./check` test the workspace.
+const SETS: &[&str] = &[
+    "--workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches",
+    "--package kaleidoscope-capi",
+    "--package kaleidoscope-benches --lib",
+];
+
+/// Builds the test binaries whose name contains `only`, and lists their tests.
+///
+/// # Errors
+///
+/// When cargo fails, or a binary does not list its tests.
+pub(super) fn build(only: &str) -> Result<Vec<Binary>, String> {
+    let mut binaries = Vec::new();
+    for set in SETS {
+        let arguments = format!("test {set} --tests --no-run --message-format json-render-diagnostics");
+        let mut command = cargo_command(&arguments.split_whitespace().collect::<Vec<_>>(), &[]);
+        let output = command
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| format!("cargo cannot be started: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("cargo {arguments}: {}", output.status));
+        }
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let message: Value =
+                serde_json::from_str(line).map_err(|error| format!("cargo {arguments}: {error}"))?;
+            if let Some(binary) = of_message(&message).filter(|binary| binary.name.contains(only)) {
+                binaries.push(binary);
+            }
+        }
+    }
+    for binary in &mut binaries {
+        binary.tests = list(binary)?;
+    }
+    Ok(binaries)
+}
+
+/// The binary of which cargo says that it was built.
+fn of_message(message: &Value) -> Option<Binary> {
+    if message["profile"]["test"] != true {
+        return None;
+    }
+    let executable = PathBuf::from(message["executable"].as_str()?);
+    let folder = PathBuf::from(message["manifest_path"].as_str()?).parent()?.to_path_buf();
+    let package = folder.file_name()?.to_string_lossy().into_owned();
+    let target = message["target"]["name"].as_str()?;
+    let kind = message["target"]["kind"][0].as_str()?;
+    let name = if kind == "test" || kind == "example" { target } else { "unit tests" };
+    Some(Binary { name: format!("{package}: {name}"), executable, folder, tests: Vec::new() })
+}
+
+/// Asks the binary for its tests. An example without a harness runs instead, and lists none.
+fn list(binary: &Binary) -> Result<Vec<String>, String> {
+    let output = binary.command(&["--list", "--format", "terse"]).output();
+    let output = output.map_err(|error| format!("{}: {error}", binary.name))?;
+    if !output.status.success() {
+        return Err(format!("{}: {}", binary.name, output.status));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let tests: Vec<String> =
+        text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect();
+    let has_harness = text.lines().all(|line| line.ends_with(": test") || line.ends_with(": benchmark"));
+    Ok(if has_harness { tests } else { vec![String::new()] })
+}
+
+#[cfg(test)]
+mod tests;
