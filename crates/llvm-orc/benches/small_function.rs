@@ -73,7 +73,7 @@ fn steps(compiler: &mut Compiler, dylib: &Dylib, n: u32) -> Result<[Duration; 5]
         Ok::<_, llvm_orc::Error>(tracker)
     });
     let tracker = tracker?;
-    // SAFETY: `f` is of that type.
+    // SAFETY: `f` has that type.
     let f = unsafe { tracker.lookup_fn::<extern "C" fn(f64) -> f64>("f") }?;
     assert_eq!(f.call((8.0,)), 4.0 + f64::from(n));
     let (removed, remove) = timed(|| tracker.remove());

@@ -3,7 +3,7 @@
 //!
 //! Run by `cargo run -p llvm-orc --example object_cache`. The program starts itself twice with a
 //! temporary directory and checks the output of each start.
-#![allow(unsafe_code)] // naming the type of a function that is looked up, and trusting the directory
+#![allow(unsafe_code)] // the look-up names a type, and the cache is trusted
 
 use std::error::Error;
 use std::path::Path;

@@ -174,7 +174,7 @@ impl Dylib {
             // SAFETY: the tracker is alive and belongs to this dylib. The unit is passed with
             // ownership.
             let error = unsafe { llvm_orc_define(tracker.raw(), unit) };
-            // SAFETY: the error is owned by us.
+            // SAFETY: we own the error.
             unsafe { Error::check(error, ErrorKind::Session) }
         })?;
         Ok(tracker)
@@ -192,7 +192,7 @@ impl Dylib {
         boundary::call_llvm(|| {
             // SAFETY: the dylib lives as long as the session.
             let error = unsafe { LLVMOrcJITDylibClear(self.raw.as_ptr()) };
-            // SAFETY: the error is owned by us.
+            // SAFETY: we own the error.
             unsafe { Error::check(error, ErrorKind::Session) }
         })
     }
@@ -205,7 +205,7 @@ impl Dylib {
         boundary::call_llvm(|| {
             // SAFETY: the dylib lives as long as the session. The caller owns the unit.
             let error = unsafe { LLVMOrcJITDylibDefine(self.raw.as_ptr(), unit) };
-            // SAFETY: the error is owned by us.
+            // SAFETY: we own the error.
             let defined = unsafe { Error::check(error, ErrorKind::Session) };
             if defined.is_err() {
                 // SAFETY: LLVM does not take ownership of a unit that it cannot define.
@@ -229,7 +229,7 @@ impl Dylib {
             // SAFETY: LLJIT and tracker are alive. The buffer is passed with ownership.
             let error =
                 unsafe { LLVMOrcLLJITAddObjectFileWithRT(self.session.lljit(), tracker.raw(), buffer) };
-            // SAFETY: the error is owned by us.
+            // SAFETY: we own the error.
             unsafe { Error::check(error, ErrorKind::Object) }
         })?;
         Ok(tracker)

@@ -71,7 +71,7 @@ struct JitDescriptor {
 const REGISTER: u32 = 1;
 const UNREGISTER: u32 = 2;
 
-// SAFETY: GDB's interface, which LLVM defines.
+// SAFETY: GDB's interface, which LLVM implements.
 unsafe extern "C" {
     static mut __jit_debug_descriptor: JitDescriptor;
     safe fn __jit_debug_register_code();
@@ -82,8 +82,8 @@ static LIST: Mutex<()> = Mutex::new(());
 
 /// An object in the debuggers' list.
 ///
-/// 1. The object is in the list from `register` to `drop` and does not move. The list and the links of
-///    all entries are used only under the lock.
+/// 1. The object is in the list from `register` to `drop` and does not move. The list and the links
+///    of all entries are used only under the lock.
 pub(crate) struct RegisteredObject {
     entry: JitCodeEntry,
     /// The bytes that the entry points to.
@@ -107,9 +107,9 @@ impl RegisteredObject {
         let entry = ptr::from_mut(&mut registered.as_mut().get_mut().entry);
         let list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
         let descriptor = &raw mut __jit_debug_descriptor;
-        // SAFETY: LLVM's descriptor, under the lock.
+        // SAFETY: LLVM's descriptor, which we use under the lock.
         let descriptor = unsafe { &mut *descriptor };
-        // SAFETY: our own entry, not in the list yet.
+        // SAFETY: we own the entry, which is not in the list yet.
         unsafe { (*entry).next = descriptor.first };
         if !descriptor.first.is_null() {
             // SAFETY: the list's entries are alive by promise 1, and we hold the lock.
@@ -126,7 +126,7 @@ impl Drop for RegisteredObject {
     fn drop(&mut self) {
         let list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
         let descriptor = &raw mut __jit_debug_descriptor;
-        // SAFETY: LLVM's descriptor, under the lock.
+        // SAFETY: LLVM's descriptor, which we use under the lock.
         let descriptor = unsafe { &mut *descriptor };
         let (next, previous) = (self.entry.next, self.entry.previous);
         if previous.is_null() {

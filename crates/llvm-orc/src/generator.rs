@@ -129,8 +129,7 @@ impl SuspendedLookup {
         // The look-up has left the generator, so code that runs in here may look up again.
         let outer = GENERATING.take();
         boundary::call_llvm_nested(|| {
-            // SAFETY: the look-up was taken from its generator and is passed with ownership, and so
-            // is the error.
+            // SAFETY: look-up and error are passed with ownership.
             unsafe { LLVMOrcLookupStateContinueLookup(raw.as_ptr(), error) };
         });
         GENERATING.set(outer);
@@ -173,7 +172,7 @@ impl Dylib {
                 dispose,
             )
         };
-        // SAFETY: the generator was just created, and is passed with ownership.
+        // SAFETY: the generator is alive and passed with ownership.
         unsafe { self.add_raw_generator(raw) };
     }
 
@@ -233,7 +232,7 @@ extern "C" fn try_to_generate(
     let missing = if n_missing == 0 {
         &[]
     } else {
-        // SAFETY: there are that many elements.
+        // SAFETY: the array has that many elements.
         unsafe { std::slice::from_raw_parts(missing, n_missing) }
     };
     let names = missing
@@ -244,7 +243,7 @@ extern "C" fn try_to_generate(
         // SAFETY: the names are alive during the call.
         .map(|element| unsafe { entry_name(element.Name) })
         .collect();
-    // SAFETY: the generator was added to this dylib of this session, which never removes one.
+    // SAFETY: the generator belongs to this dylib of this session, which frees none.
     let dylib = unsafe { Dylib::new(Arc::clone(&session), context.dylib, &context.dylib_name) };
     let mut lookup = PendingLookup { dylib, names, state, not_send: PhantomData };
     let result = run_generator(context.dylib.addr().get(), || context.generator.generate(&mut lookup));

@@ -84,9 +84,10 @@ impl IrModule {
         let copy = unsafe { LLVMCloneModule(module.as_mut_ptr()) };
         drop(module);
         let context = ManuallyDrop::new(context);
-        // SAFETY: the context is passed with ownership: its owner does not dispose of it.
+        // SAFETY: the context is passed with ownership, and `ManuallyDrop` prevents a second
+        // disposal.
         let shared_context = unsafe { LLVMOrcCreateNewThreadSafeContextFromLLVMContext(context.raw()) };
-        // SAFETY: the copy is passed with ownership, and lives in that context.
+        // SAFETY: the copy belongs to that context and is passed with ownership.
         let raw = unsafe { LLVMOrcCreateNewThreadSafeModule(copy, shared_context) };
         // SAFETY: our reference, not used again. The module has its own.
         unsafe { LLVMOrcDisposeThreadSafeContext(shared_context) };
@@ -99,11 +100,11 @@ impl IrModule {
         with_module(self.raw.as_ptr(), |module| {
             // SAFETY: the LLJIT is alive.
             let triple = unsafe { LLVMOrcLLJITGetTripleString(session.lljit()) };
-            // SAFETY: the module is alive and the text, NUL-terminated, is copied.
+            // SAFETY: the module is alive and the text is NUL-terminated. LLVM copies the text.
             unsafe { LLVMSetTarget(module, triple) };
             // SAFETY: the LLJIT is alive.
             let layout = unsafe { LLVMOrcLLJITGetDataLayoutStr(session.lljit()) };
-            // SAFETY: the module is alive and the text, NUL-terminated, is copied.
+            // SAFETY: the module is alive and the text is NUL-terminated. LLVM copies the text.
             unsafe { LLVMSetDataLayout(module, layout) };
             Ok(())
         })?;
@@ -141,7 +142,7 @@ impl Dylib {
             // SAFETY: LLJIT and tracker are alive. The module is passed with ownership.
             let error =
                 unsafe { LLVMOrcLLJITAddLLVMIRModuleWithRT(self.session().lljit(), tracker.raw(), raw) };
-            // SAFETY: the error is owned by us.
+            // SAFETY: we own the error.
             unsafe { Error::check(error, ErrorKind::Module) }
         })?;
         Ok(tracker)
@@ -161,7 +162,7 @@ impl Responsibility {
         };
         let raw = self.take_raw();
         boundary::call_llvm_nested(|| {
-            // SAFETY: the LLJIT is alive, which keeps the layer.
+            // SAFETY: the LLJIT is alive and owns the layer.
             let layer = unsafe { LLVMOrcLLJITGetIRTransformLayer(session.lljit()) };
             // SAFETY: the layer is alive. Responsibility and module are passed with ownership.
             unsafe { LLVMOrcIRTransformLayerEmit(layer, raw, raw_module) };
@@ -204,7 +205,7 @@ pub(crate) fn with_module(
 
 /// Stores an error of a context. The object transform, which runs next on this thread, returns it.
 extern "C" fn receive_diagnostic(info: LLVMDiagnosticInfoRef, _: *mut c_void) {
-    // SAFETY: LLVM calls this with a diagnostic that is alive during the call.
+    // SAFETY: the diagnostic is alive during the call.
     let severity = unsafe { LLVMGetDiagInfoSeverity(info) };
     if severity != LLVMDiagnosticSeverity::LLVMDSError {
         return;

@@ -43,8 +43,8 @@ pub(crate) struct IrTransforms {
 #[derive(Default)]
 struct MachinePool(Mutex<Vec<TargetMachine>>);
 
-// SAFETY: a target machine belongs to no thread, and each is used by one at a time: by who has
-// taken it from the list.
+// SAFETY: a target machine may be used by any thread, one at a time. A thread takes it from the
+// list to use it.
 unsafe impl Send for MachinePool {}
 // SAFETY: as above. The list has a lock.
 unsafe impl Sync for MachinePool {}
@@ -65,7 +65,7 @@ impl IrTransforms {
 
     fn apply(&self, raw: LLVMModuleRef) -> Result<(), Error> {
         if let Some(transform) = &self.transform {
-            // SAFETY: the module is alive, and is not disposed of by this handle of it.
+            // SAFETY: the module is alive, and `ManuallyDrop` prevents its disposal.
             let module = ManuallyDrop::new(unsafe { Module::new(raw) });
             transform(&module)?;
             verify(raw)?;
@@ -101,9 +101,9 @@ extern "C" fn transform(
         with_module(raw, |module| transforms.apply(module))
     });
     let Err(error) = result else { return ptr::null_mut() };
-    // SAFETY: a transform that fails has to dispose of the module.
+    // SAFETY: we own the module.
     unsafe { LLVMOrcDisposeThreadSafeModule(raw) };
-    // SAFETY: and has to say so.
+    // SAFETY: LLVM passes a valid pointer.
     unsafe { *module_slot = ptr::null_mut() };
     error.into_raw()
 }

@@ -67,7 +67,7 @@ impl Jit {
         let raw = unsafe { LLVMOrcExecutionSessionCreateBareJITDylib(self.session.raw(), c_string.as_ptr()) };
         drop(naming);
         let raw = NonNull::new(raw).expect("LLVM returns the dylib");
-        // SAFETY: `raw` is a dylib of this session, which never removes one.
+        // SAFETY: `raw` is a dylib of this session, which frees none.
         Ok(unsafe { Dylib::new(Arc::clone(&self.session), raw, name) })
     }
 
@@ -76,7 +76,7 @@ impl Jit {
     pub fn triple(&self) -> String {
         // SAFETY: the LLJIT is alive.
         let text = unsafe { LLVMOrcLLJITGetTripleString(self.session.lljit()) };
-        // SAFETY: NUL-terminated, and the LLJIT's as long as it lives.
+        // SAFETY: the text is NUL-terminated and lives as long as the LLJIT.
         unsafe { copy_text(text) }
     }
 
@@ -85,7 +85,7 @@ impl Jit {
     pub fn data_layout(&self) -> String {
         // SAFETY: the LLJIT is alive.
         let text = unsafe { LLVMOrcLLJITGetDataLayoutStr(self.session.lljit()) };
-        // SAFETY: NUL-terminated, and the LLJIT's as long as it lives.
+        // SAFETY: the text is NUL-terminated and lives as long as the LLJIT.
         unsafe { copy_text(text) }
     }
 
@@ -229,7 +229,7 @@ impl JitBuilder {
         };
         let lljit = boundary::call_llvm(|| create_lljit::create_lljit(&target, this.memory))?;
         let lljit = NonNull::new(lljit).expect("LLVM returns the LLJIT unless it fails");
-        // SAFETY: the LLJIT was just created and is known here alone.
+        // SAFETY: the LLJIT was just created and is not shared yet.
         let session = unsafe { Session::new(lljit, this.reporter, this.hooks, this.lazy) };
         Ok(Jit { session })
     }

@@ -30,7 +30,7 @@ const LOAD_SIZE: usize = 56;
 /// Size of the marker mapping in bytes.
 const PAGE: usize = 4096;
 
-// SAFETY: the C library's functions, with its types on 64-bit Linux.
+// SAFETY: the signatures are those of the C library on 64-bit Linux.
 unsafe extern "C" {
     fn mmap(
         address: *mut c_void,
@@ -163,7 +163,7 @@ impl Drop for MarkerMapping {
 fn now() -> io::Result<u64> {
     const MONOTONIC: c_int = 1;
     let mut time = [0; 2];
-    // SAFETY: `time` has the form of a `timespec` on 64-bit Linux, and is our local variable.
+    // SAFETY: `time` is our local variable with the layout of `timespec` on 64-bit Linux.
     if unsafe { clock_gettime(MONOTONIC, &mut time) } != 0 {
         return Err(io::Error::last_os_error());
     }

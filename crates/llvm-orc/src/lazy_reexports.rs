@@ -41,7 +41,7 @@ struct StubsAndTrampolines {
     trampolines: NonNull<LLVMOrcOpaqueLazyCallThroughManager>,
 }
 
-// SAFETY: both lock themselves.
+// SAFETY: both have locks of their own.
 unsafe impl Send for StubsAndTrampolines {}
 
 impl LazyReexports {
@@ -65,10 +65,10 @@ impl LazyReexports {
                 &mut trampolines,
             )
         };
-        // SAFETY: the error is owned by us.
+        // SAFETY: we own the error.
         unsafe { Error::check(error, ErrorKind::Target) }?;
-        // SAFETY: the triple is NUL-terminated. LLVM has stubs for each machine that it has
-        // trampolines for.
+        // SAFETY: the triple is NUL-terminated. LLVM supports stubs for every target with
+        // trampolines.
         let stubs = unsafe { LLVMOrcCreateLocalIndirectStubsManager(triple) };
         let new = StubsAndTrampolines {
             stubs: NonNull::new(stubs).expect("LLVM returns what it created"),
@@ -134,7 +134,7 @@ impl Dylib {
         functions: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), Error> {
         let unit = self.lazy_reexports(source, functions)?;
-        // SAFETY: we own the unit, and its names are free of counts to others.
+        // SAFETY: we own the unit.
         unsafe { self.define(unit) }
     }
 

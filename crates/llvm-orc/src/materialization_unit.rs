@@ -132,7 +132,7 @@ extern "C" fn materialize(context: *mut c_void, raw: LLVMOrcMaterializationRespo
             unsafe { LLVMOrcDisposeMaterializationResponsibility(raw) };
             return;
         };
-        // SAFETY: the unit was defined in this dylib of this session, which never removes one.
+        // SAFETY: the unit belongs to this dylib of this session, which frees none.
         let dylib = unsafe { Dylib::new(Arc::clone(&session), unit.dylib, &unit.dylib_name) };
         let raw = NonNull::new(raw).expect("LLVM passes a responsibility");
         // SAFETY: LLVM passed ownership. The symbols belong to the unit's dylib.

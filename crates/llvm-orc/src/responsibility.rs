@@ -60,9 +60,9 @@ impl Responsibility {
     #[must_use]
     pub fn symbols(&self) -> Vec<(String, SymbolFlags)> {
         let mut n_pairs = 0;
-        // SAFETY: the responsibility is alive, `n_pairs` our local variable.
+        // SAFETY: the responsibility is alive, and `n_pairs` is our local variable.
         let pairs = unsafe { LLVMOrcMaterializationResponsibilityGetSymbols(self.raw, &mut n_pairs) };
-        // SAFETY: there are that many pairs, in an array that is never null.
+        // SAFETY: the array is never null and has that many pairs.
         let found = unsafe { std::slice::from_raw_parts(pairs, n_pairs) };
         let symbols = found
             .iter()
@@ -78,10 +78,10 @@ impl Responsibility {
     #[must_use]
     pub fn requested(&self) -> Vec<String> {
         let mut n_names = 0;
-        // SAFETY: the responsibility is alive, `n_names` our local variable.
+        // SAFETY: the responsibility is alive, and `n_names` is our local variable.
         let names =
             unsafe { LLVMOrcMaterializationResponsibilityGetRequestedSymbols(self.raw, &mut n_names) };
-        // SAFETY: there are that many names, in an array that is never null.
+        // SAFETY: the array is never null and has that many names.
         let found = unsafe { std::slice::from_raw_parts(names, n_names) };
         // SAFETY: the responsibility keeps its names alive.
         let requested = found.iter().map(|&name| unsafe { entry_name(name) }).collect();
@@ -101,7 +101,7 @@ impl Responsibility {
         let raw = self.take_raw();
         let lljit = self.dylib.session().lljit();
         boundary::call_llvm_nested(|| {
-            // SAFETY: the LLJIT is alive, which keeps the layer.
+            // SAFETY: the LLJIT is alive and owns the layer.
             let layer = unsafe { LLVMOrcLLJITGetObjLinkingLayer(lljit) };
             // SAFETY: the layer is alive. Responsibility and buffer are passed with ownership.
             unsafe { LLVMOrcObjectLayerEmit(layer, raw, buffer) };
@@ -140,8 +140,8 @@ impl Responsibility {
             .collect();
         boundary::call_llvm(|| {
             let (symbols, n_symbols) = (pairs.as_mut_ptr(), pairs.len());
-            // SAFETY: the responsibility is alive, the array has `len` pairs, their names are
-            // passed with ownership.
+            // SAFETY: the responsibility is alive. The array has `len` pairs, and each name is
+            // passed with one reference count.
             let error =
                 unsafe { LLVMOrcMaterializationResponsibilityNotifyResolved(self.raw, symbols, n_symbols) };
             check(error)?;
@@ -217,8 +217,8 @@ impl Responsibility {
         let mut pairs = flag_pairs(self.dylib.session(), symbols)?;
         boundary::call_llvm(|| {
             let (symbols, n_symbols) = (pairs.as_mut_ptr(), pairs.len());
-            // SAFETY: the responsibility is alive, the array has `len` pairs, their names are
-            // passed with ownership.
+            // SAFETY: the responsibility is alive. The array has `len` pairs, and each name is
+            // passed with one reference count.
             let error = unsafe {
                 LLVMOrcMaterializationResponsibilityDefineMaterializing(self.raw, symbols, n_symbols)
             };

@@ -174,7 +174,7 @@ impl Session {
     }
 
     pub(crate) fn clear_dead_names(&self) {
-        // SAFETY: the execution session is alive, by promise 2.
+        // SAFETY: the execution session is alive by promise 2.
         let pool = unsafe { LLVMOrcExecutionSessionGetSymbolStringPool(self.raw()) };
         // SAFETY: the pool is alive by promise 2 and locks itself by promise 3.
         unsafe { LLVMOrcSymbolStringPoolClearDeadEntries(pool) };
@@ -209,7 +209,7 @@ impl fmt::Debug for Session {
 /// LLVM's error reporter: receives each error that no caller receives.
 extern "C" fn receive_report(context: *mut c_void, error: LLVMErrorRef) {
     boundary::catch_panic(|| {
-        // SAFETY: an error reporter owns the error it is given.
+        // SAFETY: an error reporter owns the error that it receives.
         let Err(error) = (unsafe { Error::check(error, ErrorKind::Session) }) else { return };
         // SAFETY: `context` is null or the reporter's address, by promise 4.
         let reporter = unsafe { context.cast::<Reporter>().as_ref() };

@@ -89,7 +89,7 @@ fn find_registered(target: &Target) -> Result<LLVMTargetRef, Error> {
     // SAFETY: the triple is NUL-terminated and both results are our local variables.
     let failed = unsafe { LLVMGetTargetFromTriple(target.c_strings().0.as_ptr(), &mut found, &mut message) };
     if failed != 0 {
-        // SAFETY: on failure LLVM leaves a text here that is ours to dispose of.
+        // SAFETY: on failure LLVM stores a text here, and we own the text.
         return Err(Error::new(ErrorKind::Target, unsafe { take_message(message) }));
     }
     Ok(found)

@@ -116,7 +116,7 @@ impl Tracker {
         self.registered.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
         // SAFETY: tracker and session are alive, and each tracker is removed once.
         let error = unsafe { LLVMOrcResourceTrackerRemove(self.raw()) };
-        // SAFETY: the error is owned by us.
+        // SAFETY: we own the error.
         unsafe { Error::check(error, ErrorKind::Session) }
     }
 

@@ -90,7 +90,7 @@ fn by_crate(dylib: &Dylib, n: usize, object: &Object, lazy: &Object) -> Result<[
         dylib.lookup(&stub)
     });
     defined?;
-    // SAFETY: the function has that type, and stays.
+    // SAFETY: the function has that type and is never removed.
     let f = unsafe { dylib.lookup_fn::<Nullary>(&stub) }?;
     let (value, first) = timed(|| f.call(()));
     assert_eq!(value, 1.0);

@@ -36,9 +36,9 @@ impl Optimize for PerModulePipeline {
             LLVMCreatePassBuilderOptions, LLVMDisposePassBuilderOptions, LLVMRunPasses,
         };
 
-        // SAFETY: creates a value of ours.
+        // SAFETY: creates a value that we own.
         let options = unsafe { LLVMCreatePassBuilderOptions() };
-        // SAFETY: module, machine and options are alive, the text is NUL-terminated.
+        // SAFETY: module, machine and options are alive. The text is NUL-terminated.
         let error = unsafe { LLVMRunPasses(module, self.0.as_ptr(), machine.raw(), options) };
         // SAFETY: created above and not used again.
         unsafe { LLVMDisposePassBuilderOptions(options) };
@@ -92,7 +92,7 @@ impl OutputBuffer {
     ) -> Result<OutputBuffer, Error> {
         let mut message = std::ptr::null_mut();
         let mut buffer = std::ptr::null_mut();
-        // SAFETY: machine and module are alive, both results are our local variables.
+        // SAFETY: machine and module are alive. Both results are our local variables.
         let failed = unsafe {
             LLVMTargetMachineEmitToMemoryBuffer(machine.raw(), module, file, &mut message, &mut buffer)
         };
@@ -109,8 +109,7 @@ impl OutputBuffer {
         let start = unsafe { LLVMGetBufferStart(self.0) };
         // SAFETY: the buffer is alive.
         let length = unsafe { LLVMGetBufferSize(self.0) };
-        // SAFETY: the buffer has that many bytes, never null, and keeps them as long as `self`
-        // lives.
+        // SAFETY: the buffer is never null, has that many bytes, and lives as long as `self`.
         unsafe { std::slice::from_raw_parts(start.cast(), length) }
     }
 }

@@ -84,9 +84,9 @@ impl Dylib {
             removed.0.push(self.raw);
         }
         boundary::call_llvm(|| {
-            // SAFETY: the dylib is one of a session that is alive, and is taken away once.
+            // SAFETY: the dylib's session is alive, and the dylib is removed once.
             let error = unsafe { llvm_orc_remove_dylib(self.raw.as_ptr()) };
-            // SAFETY: the error is owned by us.
+            // SAFETY: we own the error.
             unsafe { Error::check(error, ErrorKind::Session) }
         })
     }

@@ -109,10 +109,10 @@ impl Dylib {
     pub unsafe fn add_static_archive(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = c_path(path.as_ref())?;
         self.create_and_add(ErrorKind::Library, |generator| {
-            // SAFETY: the LLJIT is alive, which keeps the layer.
+            // SAFETY: the LLJIT is alive and owns the layer.
             let layer = unsafe { LLVMOrcLLJITGetObjLinkingLayer(self.session().lljit()) };
-            // SAFETY: `made` is our local variable, the layer alive as long as the session, the
-            // path NUL-terminated.
+            // SAFETY: `generator` is our local variable, the layer lives as long as the session,
+            // and the path is NUL-terminated.
             unsafe { LLVMOrcCreateStaticLibrarySearchGeneratorForPath(generator, layer, path.as_ptr()) }
         })
     }
@@ -123,9 +123,9 @@ impl Dylib {
         create: impl FnOnce(*mut LLVMOrcDefinitionGeneratorRef) -> LLVMErrorRef,
     ) -> Result<(), Error> {
         let mut generator = ptr::null_mut();
-        // SAFETY: the error is owned by us.
+        // SAFETY: we own the error.
         boundary::call_llvm(|| unsafe { Error::check(create(&mut generator), kind) })?;
-        // SAFETY: the generator was just created, and is passed with ownership.
+        // SAFETY: the generator is alive and passed with ownership.
         unsafe { self.add_raw_generator(generator) };
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Dylib {
 const ALLOW: LLVMOrcSymbolPredicate = Some(allow);
 
 extern "C" fn allow(context: *mut c_void, symbol: LLVMOrcSymbolStringPoolEntryRef) -> c_int {
-    // SAFETY: a filter that the session keeps as long as its generators.
+    // SAFETY: the session owns the filter as long as the generators.
     let filter = unsafe { &*context.cast_const().cast::<NameFilter>() };
     let allowed = run_generator(filter.dylib, || {
         // SAFETY: the name is alive during the call.

@@ -33,7 +33,7 @@ struct LockedContext {
     anchor: LLVMOrcThreadSafeModuleRef,
 }
 
-// SAFETY: the context is used under its lock only, which `with_module` takes by the anchor.
+// SAFETY: the context is used only under its lock, which `with_module` takes by the anchor.
 unsafe impl Send for LockedContext {}
 // SAFETY: as above.
 unsafe impl Sync for LockedContext {}
@@ -46,9 +46,9 @@ impl SharedContext {
         let mut name = Vec::new();
         with_module(module.raw.as_ptr(), |module| {
             let mut length = 0;
-            // SAFETY: the module is alive, `length` our local variable.
+            // SAFETY: the module is alive, and `length` is our local variable.
             let text = unsafe { LLVMGetModuleIdentifier(module, &mut length) };
-            // SAFETY: the module's name has that many bytes, never null.
+            // SAFETY: the name is never null and has that many bytes.
             name = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) }.to_vec();
             // SAFETY: the module is alive.
             bitcode = unsafe { LLVMWriteBitcodeToMemoryBuffer(module) };
@@ -67,7 +67,7 @@ impl SharedContext {
         read?;
         // SAFETY: the copy is alive, and the text has that length.
         unsafe { LLVMSetModuleIdentifier(copy, name.as_ptr().cast(), name.len()) };
-        // SAFETY: the copy is passed with ownership, and lives in that context.
+        // SAFETY: the copy belongs to that context and is passed with ownership.
         let raw = unsafe { LLVMOrcCreateNewThreadSafeModule(copy, context.context) };
         Ok(IrModule { raw: NonNull::new(raw).expect("LLVM returns the module") })
     }
@@ -79,11 +79,11 @@ impl LockedContext {
         let context = unsafe { LLVMContextCreate() };
         // SAFETY: the context is alive. The handler needs no context pointer.
         unsafe { LLVMContextSetDiagnosticHandler(context, Some(receive_diagnostic), ptr::null_mut()) };
-        // SAFETY: the context is alive and the name NUL-terminated.
+        // SAFETY: the context is alive and the name is NUL-terminated.
         let anchor = unsafe { LLVMModuleCreateWithNameInContext(c"anchor".as_ptr(), context) };
         // SAFETY: the context is passed with ownership.
         let context = unsafe { LLVMOrcCreateNewThreadSafeContextFromLLVMContext(context) };
-        // SAFETY: the module is passed with ownership, and lives in that context.
+        // SAFETY: the module belongs to that context and is passed with ownership.
         let anchor = unsafe { LLVMOrcCreateNewThreadSafeModule(anchor, context) };
         LockedContext { context, anchor }
     }
@@ -91,7 +91,7 @@ impl LockedContext {
 
 impl Drop for LockedContext {
     fn drop(&mut self) {
-        // SAFETY: ours, disposed of once.
+        // SAFETY: we own it and dispose of it once.
         unsafe { LLVMOrcDisposeThreadSafeModule(self.anchor) };
         // SAFETY: we own this reference and dispose of it once. Modules have their own.
         unsafe { LLVMOrcDisposeThreadSafeContext(self.context) };

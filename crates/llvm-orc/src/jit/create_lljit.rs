@@ -32,7 +32,7 @@ pub(super) fn create_lljit(target: &Target, _memory: Memory) -> Result<*mut LLVM
     let mut lljit = ptr::null_mut();
     // SAFETY: `lljit` is our local variable. LLVM takes ownership of the builder.
     let error = unsafe { LLVMOrcCreateLLJIT(&mut lljit, builder) };
-    // SAFETY: the error is owned by us.
+    // SAFETY: we own the error.
     unsafe { Error::check(error, ErrorKind::Session) }?;
     Ok(lljit)
 }
@@ -57,7 +57,7 @@ pub(super) fn create_lljit(target: &Target, memory: Memory) -> Result<*mut LLVMO
 
     let (triple, cpu, features) = target.c_strings();
     let mut lljit = ptr::null_mut();
-    // SAFETY: the texts are NUL-terminated, `lljit` is our local variable.
+    // SAFETY: the texts are NUL-terminated, and `lljit` is our local variable.
     let error = unsafe {
         llvm_orc_create_lljit(
             triple.as_ptr(),
@@ -67,7 +67,7 @@ pub(super) fn create_lljit(target: &Target, memory: Memory) -> Result<*mut LLVMO
             &mut lljit,
         )
     };
-    // SAFETY: the error is owned by us.
+    // SAFETY: we own the error.
     unsafe { Error::check(error, ErrorKind::Session) }?;
     Ok(lljit)
 }

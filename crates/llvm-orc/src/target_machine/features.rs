@@ -23,7 +23,7 @@ pub(super) fn condense<'a>(triple: &CStr, cpu: &CStr, features: &'a CStr) -> Cow
     if text.is_null() {
         return Cow::Borrowed(features);
     }
-    // SAFETY: a text of LLVM's that is ours to dispose of.
+    // SAFETY: we own the text.
     let text = unsafe { take_message(text) };
     CString::new(text).map_or(Cow::Borrowed(features), Cow::Owned)
 }

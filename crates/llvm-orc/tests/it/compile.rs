@@ -38,7 +38,7 @@ fn an_object_has_code_size_and_timings() {
     let timings = object.timings();
     assert!(!timings.codegen.is_zero());
     assert_eq!(timings.total(), timings.fill + timings.optimize + timings.codegen);
-    // SAFETY: the bytes are what the compiler made.
+    // SAFETY: the bytes are from the compiler.
     let again = unsafe { Object::from_bytes(object.bytes()) }.unwrap();
     assert_eq!(again.code_bytes(), object.code_bytes());
 }
@@ -140,7 +140,7 @@ fn a_module_of_another_context_is_refused() {
     // SAFETY: freed below, after `compile` has dropped the module.
     let error = compiler.compile(|_| constant(unsafe { &*other_context }, "f", 1.0)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Module);
-    // SAFETY: made above, and its only module is gone.
+    // SAFETY: created above, and its only module was dropped.
     drop(unsafe { Box::from_raw(other_context) });
     assert!(compiler.compile(|cx| constant(cx, "f", 1.0)).is_ok());
 }
@@ -218,6 +218,6 @@ fn code_can_be_generated_for_an_older_processor() {
     assert!(!text.contains("vmulsd"), "{text}");
     let object = compiler.compile(|cx| square_plus(cx, "f", 1.0)).unwrap();
     let tracker = dylib().add_object(&object).unwrap();
-    // SAFETY: `f` is of that type.
+    // SAFETY: `f` has that type.
     assert_eq!(unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap().call((2.0,)), 5.0);
 }

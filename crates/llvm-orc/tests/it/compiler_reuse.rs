@@ -60,7 +60,7 @@ fn module_passes_run_for_each_module() {
         for n in 0..20 {
             let object = compiler.compile(|cx| with_helper(cx, f64::from(n))).unwrap();
             let tracker = dylib.add_object(&object).unwrap();
-            // SAFETY: `f` is of that type.
+            // SAFETY: `f` has that type.
             let f = unsafe { tracker.lookup_fn::<Nullary>("f") }.unwrap();
             assert_eq!(f.call(()), f64::from(n * n) + 1.0, "{passes:?}");
         }

@@ -29,7 +29,7 @@ fn jit_dylib_and_tracker_drop_in_any_order() {
                     _ => tracker = None,
                 }
                 if let (true, Some(tracker)) = (linked, &tracker) {
-                    // SAFETY: `f` is of that type.
+                    // SAFETY: `f` has that type.
                     assert_eq!(unsafe { tracker.lookup_fn::<Nullary>("f") }.unwrap().call(()), 4.0);
                 }
             }

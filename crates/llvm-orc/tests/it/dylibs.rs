@@ -17,7 +17,7 @@ fn link_order_starts_with_the_dylib_itself() {
     let call = |name: &str, callee: &str| {
         let caller = crate::test_kit::compiler().compile(|cx| calling(cx, name, callee)).unwrap();
         let tracker = program.add_object(&caller).unwrap();
-        // SAFETY: the function is of that type, and what it calls is there to the end.
+        // SAFETY: the function has that type, and its callee lives until the end of the test.
         let found = unsafe { tracker.lookup_fn::<Unary>(name) };
         found.map(|f| f.call((2.0,)))
     };
@@ -45,7 +45,7 @@ fn a_removed_dylib_has_no_symbols_and_frees_its_name() {
         program.link_against(&[&library]);
         let caller = compiler.compile(|cx| calling(cx, "f", "g")).unwrap();
         let caller = program.add_object(&caller).unwrap();
-        // SAFETY: the function is of that type, and what it calls is still there.
+        // SAFETY: the function has that type, and its callee was not removed.
         assert_eq!(unsafe { caller.lookup_fn::<Unary>("f") }.unwrap().call((1.0,)), 1.0 + f64::from(round));
         drop(caller);
         let other_handle = library.clone();

@@ -14,7 +14,7 @@ fn a_name_is_defined_once() {
     let _first = dylib.add_object(&object).unwrap();
     let error = dylib.add_object(&object).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Duplicate, "{error}");
-    // SAFETY: nothing uses it.
+    // SAFETY: no code uses the address.
     let error =
         unsafe { dylib.define_absolute([("g", Address::new(8)), ("f", Address::new(8))]) }.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Duplicate, "{error}");
@@ -34,7 +34,7 @@ fn dylib_names_are_unique() {
 fn names_with_nul_are_refused() {
     let dylib = dylib();
     assert_eq!(dylib.lookup("a\0b").unwrap_err().kind(), ErrorKind::Name);
-    // SAFETY: nothing uses it.
+    // SAFETY: no code uses the address.
     let error = unsafe { dylib.define_absolute([("a\0b", Address::new(8))]) }.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Name);
 }
@@ -48,7 +48,7 @@ fn the_compiler_builder_checks_the_pipeline() {
 
 #[test]
 fn invalid_bytes_are_not_an_object() {
-    // SAFETY: nothing of it is run.
+    // SAFETY: no code is run.
     let error = unsafe { Object::from_bytes(*b"\x7fELF and so on, but not really") }.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Object);
     assert!(error.to_string().starts_with("not an object file"), "{error}");

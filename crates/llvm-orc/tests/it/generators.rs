@@ -36,10 +36,10 @@ fn process_symbols_are_filtered() {
 #[test]
 fn symbols_of_a_dynamic_library_are_filtered() {
     let dylib = dylib();
-    // SAFETY: nothing is loaded.
+    // SAFETY: no library is loaded.
     let error = unsafe { dylib.add_dynamic_library("/no/such/library.so", |_| true) }.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Library);
-    // SAFETY: the C library's maths functions.
+    // SAFETY: the library is the C library's.
     unsafe { dylib.add_dynamic_library("libm.so.6", |name| name == "exp2") }.unwrap();
     assert_eq!(call_unary(&dylib, "exp2", 3.0), 8.0);
     assert_eq!(dylib.lookup("exp").unwrap_err().kind(), ErrorKind::NotFound);
@@ -68,13 +68,13 @@ fn needed_objects_of_an_archive_are_linked() {
     let directory = tempfile::tempdir().unwrap();
     let path = archive(directory.path(), &[("outer", &outer), ("inner", &inner), ("broken", &broken)]);
     let dylib = dylib();
-    // SAFETY: the objects are the compiler's.
+    // SAFETY: the objects are from the compiler.
     unsafe { dylib.add_static_archive(&path) }.unwrap();
     assert_eq!(call_unary(&dylib, "outer", 3.0), 10.0);
     assert_eq!(dylib.lookup("missing").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(dylib.lookup("broken").unwrap_err().kind(), ErrorKind::Link);
     std::fs::write(&path, "not an archive").unwrap();
-    // SAFETY: nothing of it is linked.
+    // SAFETY: no object is linked.
     let error = unsafe { dylib.add_static_archive(&path) }.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Library);
 }
@@ -84,7 +84,7 @@ extern "C" fn five() -> f64 {
 }
 
 fn define_five(dylib: &Dylib, name: &str) -> Result<(), Error> {
-    // SAFETY: the function is of the type that it is looked up with, and stays.
+    // SAFETY: the function has the type that it is looked up with, and always exists.
     unsafe { dylib.define_absolute([(name, Address::from(five as *const ()))]) }
 }
 
@@ -107,7 +107,7 @@ fn a_generator_defines_missing_names() {
             Ok(())
         });
         for _ in 0..2 {
-            // SAFETY: the function has that type, and stays.
+            // SAFETY: the function has that type and is never removed.
             assert_eq!(unsafe { dylib.lookup_fn::<Nullary>("five1") }.unwrap().call(()), 5.0);
         }
         assert_eq!(n_calls.load(Ordering::Relaxed), 1, "a defined name does not reach the generator");
@@ -154,7 +154,7 @@ fn another_thread_resumes_a_suspended_look_up() {
             }
         });
         for name in ["defined1", "defined2"] {
-            // SAFETY: the function has that type, and stays.
+            // SAFETY: the function has that type and is never removed.
             assert_eq!(unsafe { dylib.lookup_fn::<Nullary>(name) }.unwrap().call(()), 5.0);
         }
         assert_eq!(dylib.lookup("dropped").unwrap_err().kind(), ErrorKind::NotFound);

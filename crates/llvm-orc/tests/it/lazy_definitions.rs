@@ -183,7 +183,7 @@ fn a_responsibility_is_ended_by_addresses() {
         [("a", vec!["a"], true), ("b", vec!["c"], false), ("d", vec![], false), ("e", vec!["e", "e"], false)]
     {
         let end = move |responsibility: Responsibility| {
-            // SAFETY: the function is of the type that it is looked up with, and stays.
+            // SAFETY: the function has the type that it is looked up with, and always exists.
             unsafe { responsibility.emit_absolute(given.iter().map(|&name| (name, address))) }
         };
         dylib.define_lazily([(name, FUNCTION)], end).unwrap();
@@ -288,7 +288,7 @@ fn a_tracker_removes_lazy_definitions() {
     let (dylib, n_materialized, events) = (dylib(), Arc::default(), Arc::default());
     for round in 1..=3 {
         let f = dylib.define_lazily_tracked([("f", FUNCTION)], defining("f", 4.0, &n_materialized)).unwrap();
-        // SAFETY: `f` is of that type.
+        // SAFETY: `f` has that type.
         assert_eq!(unsafe { f.lookup_fn::<Nullary>("f") }.unwrap().call(()), 4.0);
         assert_eq!(n_materialized.load(Ordering::Relaxed), round);
         let g = dylib.define_lazily_tracked([("g", FUNCTION)], Recorder(Arc::clone(&events))).unwrap();
@@ -311,7 +311,7 @@ fn clear_removes_all_symbols() {
     for _ in 0..3 {
         dylib.define_lazily([("f", FUNCTION)], defining("f", 4.0, &n_materialized)).unwrap();
         assert_eq!(call(&dylib, "f").unwrap(), 4.0);
-        // SAFETY: nothing that was looked up is called any more.
+        // SAFETY: no function of the dylib is called any more.
         unsafe { dylib.clear() }.unwrap();
         assert_eq!(dylib.lookup("f").unwrap_err().kind(), ErrorKind::NotFound);
     }
@@ -402,7 +402,7 @@ fn without_a_failure_function_a_failed_lazy_call_aborts() {
         || {
             let dylib = dylib();
             dylib.reexport_lazily(&dylib, [("f", "nowhere")]).unwrap();
-            // SAFETY: it is not defined, so that its type does not matter.
+            // SAFETY: the call aborts before the type matters.
             unsafe { dylib.lookup_fn::<Unary>("f") }.unwrap().call((1.0,));
         },
     );

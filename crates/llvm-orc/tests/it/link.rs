@@ -12,10 +12,10 @@ fn a_function_is_found_and_called() {
     let dylib = dylib();
     let object = compiler().compile(|cx| square_plus(cx, "f", 0.5)).unwrap();
     let tracker = dylib.add_object(&object).unwrap();
-    // SAFETY: `f` is of that type.
+    // SAFETY: `f` has that type.
     let f = unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap();
     assert_eq!(f.call((3.0,)), 9.5);
-    // SAFETY: as above, and the tracker lives to the end.
+    // SAFETY: as above. The tracker lives until the end of the test.
     let same = unsafe { dylib.lookup_fn::<Unary>("f") }.unwrap();
     assert_eq!(same.call((2.0,)), 4.5);
     assert_eq!(tracker.lookup("f").unwrap(), dylib.lookup("f").unwrap());
@@ -29,7 +29,7 @@ fn functions_of_two_objects_call_each_other() {
     let inner = compiler.compile(|cx| square_plus(cx, "inner", 1.0)).unwrap();
     let outer = dylib.add_object(&outer).unwrap();
     let _inner = dylib.add_object(&inner).unwrap();
-    // SAFETY: `outer` is of that type.
+    // SAFETY: `outer` has that type.
     assert_eq!(unsafe { outer.lookup_fn::<Unary>("outer") }.unwrap().call((2.0,)), 5.0);
 }
 
@@ -44,7 +44,7 @@ fn a_distant_function_is_called_by_another_name() {
     unsafe { dylib.define_absolute([("math.sin", far)]) }.unwrap();
     let object = compiler().compile(|cx| calling(cx, "f", "math.sin")).unwrap();
     let tracker = dylib.add_object(&object).unwrap();
-    // SAFETY: `f` is of that type.
+    // SAFETY: `f` has that type.
     let f = unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap();
     assert_eq!(f.call((1.25,)).to_bits(), 1.25_f64.sin().to_bits());
     let distance = dylib.lookup("f").unwrap().get().abs_diff(far.get());
@@ -86,7 +86,7 @@ fn removal_frees_the_name() {
     for value in [1.0, 2.0, 3.0] {
         let object = compiler.compile(|cx| constant(cx, "f", value)).unwrap();
         let tracker = dylib.add_object(&object).unwrap();
-        // SAFETY: `f` is of that type.
+        // SAFETY: `f` has that type.
         assert_eq!(unsafe { tracker.lookup_fn::<Nullary>("f") }.unwrap().call(()), value);
         if value == 2.0 {
             drop(tracker);
@@ -118,7 +118,7 @@ fn a_failed_link_has_a_cause_and_frees_its_name() {
 
     let object = compiler.compile(|cx| square_plus(cx, "f", 0.0)).unwrap();
     let tracker = dylib.add_object(&object).unwrap();
-    // SAFETY: `f` is of that type.
+    // SAFETY: `f` has that type.
     assert_eq!(unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap().call((4.0,)), 16.0);
 }
 
@@ -172,7 +172,7 @@ fn code_outlives_a_tracker_that_is_kept() {
         // SAFETY: the function has that type and is not removed during the call.
         assert_eq!(unsafe { dylib.lookup_fn::<Nullary>(name) }.unwrap().call(()), 1.0);
     }
-    // SAFETY: nothing that was looked up is called any more.
+    // SAFETY: no function of the dylib is called any more.
     unsafe { dylib.clear() }.unwrap();
     assert_eq!(dylib.lookup("linked").unwrap_err().kind(), ErrorKind::NotFound);
 }

@@ -97,7 +97,7 @@ fn failed_writes_are_counted() {
     compile(&cache, 1.0);
     assert_eq!(counts(&cache), (0, 1, 1));
     fs::write(&inner, "no directory").unwrap();
-    // SAFETY: nothing is read.
+    // SAFETY: no file is read.
     assert!(unsafe { ObjectCache::open(&inner) }.is_err());
 }
 

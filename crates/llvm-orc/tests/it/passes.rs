@@ -35,7 +35,7 @@ fn functions(cx: &Context) -> Module<'_> {
     // requested.
     let failed = unsafe { LLVMParseIRInContext2(cx.raw(), text.as_mut_ptr(), &mut module, null_mut()) };
     assert_eq!(failed, 0);
-    // SAFETY: the module was just created, in this context, and is owned by us.
+    // SAFETY: the module was just created in this context, and we own it.
     unsafe { Module::new(module) }
 }
 

@@ -25,7 +25,7 @@ fn mappings() -> Vec<String> {
 }
 
 fn call(tracker: &Tracker, name: &str) -> f64 {
-    // SAFETY: every function that these tests call so has this type.
+    // SAFETY: the callers name functions of this type.
     unsafe { tracker.lookup_fn::<Nullary>(name) }.unwrap().call(())
 }
 
@@ -178,7 +178,7 @@ fn panics_unwind_through_code_with_unwind_tables() {
     for _ in 0..3 {
         let tracker = dylib.add_object(&object).unwrap();
         let address = tracker.lookup("f").unwrap();
-        // SAFETY: `f` is of that type, and its tables let a panic pass.
+        // SAFETY: `f` has that type, and a panic can unwind through it.
         let f = unsafe { std::mem::transmute::<*const (), extern "C-unwind" fn()>(address.as_ptr()) };
         let raised = std::panic::catch_unwind(|| f()).unwrap_err();
         assert_eq!(*raised.downcast::<&str>().unwrap(), "through generated code");
@@ -205,7 +205,7 @@ fn with_executable_variables(object: &Object) -> Vec<u8> {
 fn a_section_both_writable_and_executable_is_refused() {
     let dylib = dylib_in(Memory::Slabs);
     let object = compiler().compile(|cx| counting(cx, 10, 0.5)).unwrap();
-    // SAFETY: no other bytes than the compiler's, but for the rights of a section.
+    // SAFETY: bytes from the compiler, with other section flags.
     let executable = unsafe { Object::from_bytes(with_executable_variables(&object)) }.unwrap();
     let tracker = dylib.add_object(&executable).unwrap();
     let error = tracker.lookup("count").unwrap_err();

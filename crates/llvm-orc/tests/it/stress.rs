@@ -41,7 +41,7 @@ extern "C" fn half(x: f64) -> f64 {
 }
 
 fn define_half(dylib: &Dylib, name: &str) -> Result<(), Error> {
-    // SAFETY: `half` has the type that it is called with, and stays.
+    // SAFETY: `half` has the type that it is called with, and always exists.
     unsafe { dylib.define_absolute([(name, Address::from(half as *const ()))]) }
 }
 
@@ -182,7 +182,7 @@ impl Worker {
             Ok(())
         };
         self.dylib.define_lazily([(name.as_str(), SymbolFlags::FUNCTION)], definitions).unwrap();
-        // SAFETY: the function has that type, and stays.
+        // SAFETY: the function has that type and is never removed.
         let f = unsafe { self.dylib.lookup_fn::<Unary>(&name) }.unwrap();
         assert_eq!(f.call((3.0,)), 9.0 + addend);
     }
