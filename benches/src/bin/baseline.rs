@@ -4,16 +4,18 @@
 //! engine has it, and without. Beside it LLVM without optimisation, from the resolved function to linked code, turn
 //! and turn about. Goals: 30 µs for 3 operations and 150 µs for some 25, which a first call can afford.
 
-use kaleidoscope_baseline::{Callee, Compiler, Heat, Unit, n_cells};
+use kaleidoscope_baseline::{Compiler, Counters, counter_table_len};
 use kaleidoscope_benches::record;
 use kaleidoscope_benches::timing::Pairs;
 use kaleidoscope_ir::Function;
+use kaleidoscope_ir::compile::{CallTarget, Unit};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::Names;
 use kaleidoscope_lang::reader::Reader;
-use kaleidoscope_llvm::{lower, symbols};
+use kaleidoscope_llvm::{References, lower, symbols};
 use kaleidoscope_native::{CodeMemory, maths};
 use llvm_orc::{Jit, Passes};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const N_PAIRS: usize = 100;
@@ -59,29 +61,24 @@ fn function(n_parts: usize) -> Arc<Function> {
     }
 }
 
-fn measure(function: &Function, counts: bool) -> Pairs {
+fn measure(function: &Arc<Function>, counts: bool) -> Pairs {
     let memory = CodeMemory::new();
     let address = |maths: kaleidoscope_ir::MathsFunction| {
         maths::find(maths.name()).expect("both lists are the same").guest_address().get()
     };
     let mut compiler = Compiler::new(address).expect("Cranelift can be set up");
-    let cells = vec![i64::MAX; n_cells(function)];
-    let heat = counts.then_some(Heat {
-        cells: cells.as_ptr().addr(),
-        hot: SLOT,
-        thunk: Some(SLOT),
-        body: 0,
+    let table = vec![i64::MAX; counter_table_len(function)];
+    let counters = counts.then_some(Counters {
+        table: table.as_ptr().addr(),
+        on_trip: SLOT,
+        trip_thunk: Some(SLOT),
+        code_number: 0,
         tail_calls: 10_000,
     });
-    let unit = Unit {
-        function,
-        id: None,
-        callees: &|_| Callee::Slot { address: SLOT },
-        variables: &|_| unreachable!("there are no variables of the host"),
-        heat,
-    };
+    let call_targets = function.callees_in_order().map(|callee| (callee, CallTarget::Slot { address: SLOT }));
+    let unit = Unit::new(Arc::clone(function), None, 1, call_targets.collect(), BTreeMap::new());
     let ours = || {
-        let code = compiler.compile(&unit).expect("the function is small");
+        let code = compiler.compile(&unit, counters.as_ref()).expect("the function is small");
         drop(memory.allocate(&code.bytes, code.align).expect("there is memory"));
     };
 
@@ -96,11 +93,8 @@ fn measure(function: &Function, counts: bool) -> Pairs {
     let theirs = || {
         version += 1;
         let symbol = symbols::body("f", version);
-        let callees = |_| kaleidoscope_llvm::Callee::Slot { address: SLOT as u64 };
-        let variables = |_| unreachable!("there are no variables of the host");
-        let unit =
-            kaleidoscope_llvm::Unit { function, symbol: &symbol, callees: &callees, variables: &variables };
-        let object = llvm.compile_with(&passes, |cx| lower(cx, &unit)).expect("the function is small");
+        let object = llvm.compile_with(&passes, |cx| lower(cx, &unit, &symbol, References::Addresses));
+        let object = object.expect("the function is small");
         let tracker = dylib.add_object(&object).expect("the name is new");
         tracker.lookup(&symbol).expect("the object has it");
         tracker.remove().expect("nobody runs it");

@@ -1,4 +1,4 @@
-//! The compiler: what Cranelift needs for a function, kept from one to the next.
+//! The compiler: Cranelift's state, reused from one function to the next.
 
 use std::fmt;
 
@@ -7,16 +7,18 @@ use cranelift_codegen::ir::ExternalName;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::{Context, FinalizedRelocTarget};
 use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{CallTarget, CompileError, Unit};
 
 use crate::counter_code::{CounterCode, CounterReference};
 use crate::effort::{Effort, effort};
-use crate::lower::{Maths, lower, lower_thunk};
-use crate::{Error, Unit, arch, target};
+use crate::lower::{Maths, lower, lower_trip_thunk};
+use crate::{Counters, arch, target};
 
 /// Compiles one function after the other.
 ///
-/// What a function takes is used again for the next, or given back if the function was large. Of the stack it needs
-/// less than 128 KiB, however large the function is; without optimisation of Cranelift itself, less than 1 MiB.
+/// Memory is reused for the next function, or freed if the function was large. A compile uses less
+/// than 128 KiB of stack, however large the function is; without optimization of Cranelift itself,
+/// less than 1 MiB.
 pub struct Compiler {
     full: OwnedTargetIsa,
     quick: OwnedTargetIsa,
@@ -27,12 +29,13 @@ pub struct Compiler {
 impl Compiler {
     /// A compiler for this machine.
     ///
-    /// `maths` gives the addresses by which generated code calls the functions of the C maths library, with the C ABI
-    /// of doubles; they are valid as long as the code is. Asked for those that code calls, when it is made.
+    /// `maths` returns the address at which generated code calls a function of the C maths library,
+    /// with the C ABI of doubles. It must stay valid as long as the code. The compiler asks only for
+    /// functions that the code calls.
     ///
     /// # Errors
-    /// If Cranelift cannot be set up: a mistake in this crate.
-    pub fn new(maths: fn(MathsFunction) -> usize) -> Result<Self, Error> {
+    /// If Cranelift cannot be set up, which is a bug in this crate.
+    pub fn new(maths: fn(MathsFunction) -> usize) -> Result<Self, CompileError> {
         Ok(Self {
             full: target::host(Effort::Full)?,
             quick: target::host(Effort::Quick)?,
@@ -41,52 +44,58 @@ impl Compiler {
         })
     }
 
-    /// Compiles a function.
+    /// Compiles the unit's function. Baseline code inlines nothing and is entered by calls only, so
+    /// the unit is first code. Without `counters` the code does not count.
     ///
     /// # Errors
-    /// If the function is too large to be compiled in about two seconds, or Cranelift fails. One that counts weighs
-    /// more: it may do without [`Unit::heat`].
-    pub fn compile(&mut self, unit: &Unit<'_>) -> Result<Code, Error> {
+    /// [`CompileError::TooLarge`] if compiling the function would take more than about two seconds.
+    /// The limit is lower with counters: a function that is too large may compile without them.
+    pub fn compile(&mut self, unit: &Unit, counters: Option<&Counters>) -> Result<MachineCode, CompileError> {
+        debug_assert!(unit.inlining.is_none(), "the baseline compiler inlines nothing");
         let name = &unit.function.name;
-        let found = effort(unit.function, unit.heat.is_some());
-        let (effort, shape) = found.ok_or_else(|| Error::too_large(name))?;
+        let found = effort(&unit.function, counters.is_some());
+        let (effort, shape) = found.ok_or(CompileError::TooLarge)?;
         self.context.clear();
-        lower(&mut self.context.func, unit, &shape, &self.maths);
+        lower(&mut self.context.func, unit, counters, &shape, &self.maths);
         let code = self.generate(name, effort);
         if effort == Effort::Quick {
             self.context = Context::new();
         }
         let (mut code, references) = code?;
-        if let Some(heat) = &unit.heat {
-            let slot = if shape.has_tail_call { unit.own_slot() } else { None };
+        if let Some(counters) = counters {
+            let slot = if shape.has_tail_call { own_slot(unit) } else { None };
             let n_params = unit.function.n_params as usize;
             (code.bytes, code.entry) =
-                arch::add_counters(&code.bytes, code.align, n_params, heat, &references, slot)
-                    .ok_or_else(|| Error::failed(name, &"its frame is not what Cranelift makes"))?;
+                arch::add_counters(&code.bytes, code.align, n_params, counters, &references, slot)
+                    .ok_or_else(|| failed(name, &"Cranelift's prologue is not the expected one"))?;
         }
         Ok(code)
     }
 
-    /// Code by which counting code calls `hot`: what [`Heat::thunk`](crate::Heat::thunk) wants. `hot` is the address of a
-    /// function with the C ABI of doubles and two parameters.
+    /// The trip thunk: the code through which loops call `on_trip`, the address of a function with
+    /// the C ABI of doubles and two parameters. [`Counters::trip_thunk`] wants its address.
     ///
     /// # Errors
     /// If Cranelift fails.
-    pub fn hot_thunk(&mut self, hot: usize) -> Result<Code, Error> {
+    pub fn trip_thunk(&mut self, on_trip: usize) -> Result<MachineCode, CompileError> {
         self.context.clear();
-        lower_thunk(&mut self.context.func, hot);
-        self.generate("hot", Effort::Full).map(|(code, _)| code)
+        lower_trip_thunk(&mut self.context.func, on_trip);
+        self.generate("the trip thunk", Effort::Full).map(|(code, _)| code)
     }
 
     /// The code, and its references to counter code.
-    fn generate(&mut self, name: &str, effort: Effort) -> Result<(Code, Vec<CounterReference>), Error> {
+    fn generate(
+        &mut self,
+        name: &str,
+        effort: Effort,
+    ) -> Result<(MachineCode, Vec<CounterReference>), CompileError> {
         let isa = match effort {
             Effort::Full => &self.full,
             Effort::Quick => &self.quick,
         };
         self.context
             .compile(&**isa, &mut ControlPlane::default())
-            .map_err(|error| Error::failed(name, &error.inner))?;
+            .map_err(|error| failed(name, &error.inner))?;
         let names = self.context.func.params.user_named_funcs();
         let compiled = self.context.compiled_code().expect("it has just been compiled");
         let references = compiled.buffer.relocs().iter().map(|reloc| {
@@ -98,7 +107,7 @@ impl Compiler {
         });
         let references = references.collect();
         let align = compiled.buffer.alignment as usize;
-        Ok((Code { bytes: compiled.code_buffer().to_vec(), align, entry: 0 }, references))
+        Ok((MachineCode { bytes: compiled.code_buffer().to_vec(), align, entry: 0 }, references))
     }
 }
 
@@ -108,14 +117,26 @@ impl fmt::Debug for Compiler {
     }
 }
 
-/// Finished code: it can be copied anywhere and be run there, with the C ABI of doubles and as many parameters as the
-/// function has.
+/// Position-independent machine code: a function with the C ABI of doubles, wherever the bytes are
+/// copied to.
 #[derive(Clone, Debug)]
-pub struct Code {
+pub struct MachineCode {
     /// The machine code, its constants included.
     pub bytes: Vec<u8>,
-    /// Where in the bytes it is to be called.
+    /// The offset of the entry.
     pub entry: usize,
-    /// The bytes of which its address must be a multiple, a power of two.
+    /// The alignment that the bytes need, a power of two.
     pub align: usize,
+}
+
+/// The slot by which the function calls itself. `None` if the function has no id.
+pub(crate) fn own_slot(unit: &Unit) -> Option<usize> {
+    match unit.call_targets.get(&unit.id?)? {
+        CallTarget::Slot { address } => Some(*address),
+        CallTarget::Maths(_) => None,
+    }
+}
+
+pub(crate) fn failed(what: &str, why: &dyn fmt::Display) -> CompileError {
+    CompileError::Failed(format!("{what}: {why}"))
 }

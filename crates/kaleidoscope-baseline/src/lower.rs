@@ -12,11 +12,11 @@ mod call;
 mod counting;
 mod frame;
 mod scope;
-mod thunk;
+mod trip_thunk;
 mod variable;
 
 pub(crate) use call::Maths;
-pub(crate) use thunk::lower_thunk;
+pub(crate) use trip_thunk::lower_trip_thunk;
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::FloatCC;
@@ -24,9 +24,10 @@ use cranelift_codegen::ir::{self, Block, BlockArg, FuncRef, InsertBuilder, InstB
 use cranelift_codegen::packed_option::ReservedValue;
 use kaleidoscope_ir::Facts;
 use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::Unit;
 use kaleidoscope_ir::{Arithmetic, Local, Op};
 
-use crate::Unit;
+use crate::Counters;
 use crate::arch::N_REGISTER_PARAMS;
 use call::{Signatures, signature};
 use counting::{Counting, Turning, anew_signature};
@@ -34,8 +35,14 @@ use frame::Frame;
 use scope::Scope;
 
 /// Makes the body of `func`, which is empty.
-pub(crate) fn lower(func: &mut ir::Function, unit: &Unit<'_>, shape: &Facts, maths: &Maths) {
-    Lowering::new(func, unit, shape, maths).run();
+pub(crate) fn lower(
+    func: &mut ir::Function,
+    unit: &Unit,
+    counters: Option<&Counters>,
+    shape: &Facts,
+    maths: &Maths,
+) {
+    Lowering::new(func, unit, counters, shape, maths).run();
 }
 
 /// What an operation takes and leaves.
@@ -78,7 +85,8 @@ enum Open {
 
 struct Lowering<'a> {
     cursor: FuncCursor<'a>,
-    unit: &'a Unit<'a>,
+    unit: &'a Unit,
+    counters: Option<&'a Counters>,
     shape: &'a Facts,
     maths: &'a Maths,
     signatures: Signatures,
@@ -112,15 +120,22 @@ enum TailCalls {
 }
 
 impl<'a> Lowering<'a> {
-    fn new(func: &'a mut ir::Function, unit: &'a Unit<'a>, shape: &'a Facts, maths: &'a Maths) -> Self {
-        let function = unit.function;
+    fn new(
+        func: &'a mut ir::Function,
+        unit: &'a Unit,
+        counters: Option<&'a Counters>,
+        shape: &'a Facts,
+        maths: &'a Maths,
+    ) -> Self {
+        let function = &*unit.function;
         func.signature = signature(function.n_params as usize);
-        if enters_anew(unit, shape) {
+        if enters_anew(unit, counters, shape) {
             func.signature = anew_signature(function.n_params as usize);
         }
         let mut lowering = Self {
             cursor: FuncCursor::new(func),
             unit,
+            counters,
             shape,
             maths,
             signatures: Signatures::default(),
@@ -134,7 +149,7 @@ impl<'a> Lowering<'a> {
             open: Vec::new(),
             n_brackets: 0,
             n_loops: 0,
-            counting: unit.heat.map(|heat| Counting::new(heat, function)),
+            counting: counters.map(|counters| Counting::new(counters, function)),
         };
         lowering.begin();
         lowering
@@ -147,7 +162,7 @@ impl<'a> Lowering<'a> {
         let n_params = self.unit.function.n_params as usize;
         let args: Vec<_> = (0..n_params).map(|_| self.parameter(entry)).collect();
         self.make_frame();
-        if enters_anew(self.unit, self.shape) {
+        if enters_anew(self.unit, self.counters, self.shape) {
             let left = self.cursor.func.dfg.append_block_param(entry, types::I64);
             self.tail_calls = Some(TailCalls::Anew { again: self.again(), left });
         }
@@ -175,7 +190,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn run(mut self) {
-        for (at, op) in self.unit.function.ops.iter().enumerate() {
+        let unit = self.unit;
+        for (at, op) in unit.function.ops.iter().enumerate() {
             match *op {
                 Op::Number(number) => {
                     let value = self.ins().f64const(number);
@@ -458,8 +474,8 @@ impl<'a> Lowering<'a> {
 }
 
 /// Whether tail calls are counted around the code: as long as all parameters are in registers.
-fn enters_anew(unit: &Unit<'_>, shape: &Facts) -> bool {
-    unit.heat.is_some() && shape.has_tail_call && unit.function.n_params as usize <= N_REGISTER_PARAMS
+fn enters_anew(unit: &Unit, counters: Option<&Counters>, shape: &Facts) -> bool {
+    counters.is_some() && shape.has_tail_call && unit.function.n_params as usize <= N_REGISTER_PARAMS
 }
 
 /// Values as arguments of a jump.

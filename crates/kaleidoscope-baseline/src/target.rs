@@ -3,8 +3,10 @@
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable, SetError};
 
+use crate::arch;
+use crate::compiler::failed;
 use crate::effort::Effort;
-use crate::{Error, arch};
+use kaleidoscope_ir::compile::CompileError;
 
 /// The settings that differ from Cranelift's defaults.
 const SETTINGS: &[(&str, &str)] = &[
@@ -27,7 +29,7 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// Cranelift's code generator for this machine, with the register allocator that `effort` asks for.
-pub(crate) fn host(effort: Effort) -> Result<OwnedTargetIsa, Error> {
+pub(crate) fn host(effort: Effort) -> Result<OwnedTargetIsa, CompileError> {
     let algorithm = match effort {
         Effort::Full => "backtracking",
         Effort::Quick => "single_pass",
@@ -38,15 +40,15 @@ pub(crate) fn host(effort: Effort) -> Result<OwnedTargetIsa, Error> {
         flags.set(name, value).map_err(|error| unknown(name, &error))?;
     }
     let mut builder = isa::lookup_by_name(arch::TRIPLE)
-        .map_err(|error| Error::failed(&format!("no code generator for {}", arch::TRIPLE), &error))?;
+        .map_err(|error| failed(&format!("no code generator for {}", arch::TRIPLE), &error))?;
     for name in arch::features() {
         builder.enable(name).map_err(|error| unknown(name, &error))?;
     }
     builder
         .finish(settings::Flags::new(flags))
-        .map_err(|error| Error::failed("the code generator cannot be set up", &error))
+        .map_err(|error| failed("the code generator cannot be set up", &error))
 }
 
-fn unknown(name: &str, error: &SetError) -> Error {
-    Error::failed(&format!("setting `{name}` of the code generator"), error)
+fn unknown(name: &str, error: &SetError) -> CompileError {
+    failed(&format!("setting `{name}` of the code generator"), error)
 }

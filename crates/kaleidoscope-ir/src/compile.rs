@@ -1,12 +1,12 @@
-//! What an engine and a code generator say to each other.
+//! The contract between an engine and its code generators.
 //!
 //! ```text
-//!  engine ── Unit, HotUnit ──► CodeGenerator ── Code: an address, and a handle that keeps it ──► engine
+//!  engine ── Unit ──► CodeGenerator ── Code: an address, and a handle that keeps it ──► engine
 //! ```
-//! What goes to a code generator is plain data that can be written as bytes, so that the code generator may be linked into
-//! the program or live in a shared object that is loaded when it is needed. What comes back is an address.
+//! A request is plain data that can be serialized, so a code generator may be linked into the
+//! program or live in a shared object that is loaded when needed. The answer is an address.
 //!
-//! Nothing here makes code, and nothing runs it.
+//! This module neither generates nor runs code.
 
 mod code;
 mod inlining;
@@ -14,7 +14,7 @@ mod unit;
 
 pub use code::{Code, CompileError, CompileTimes};
 pub use inlining::{InliningBudget, InliningPlan, Instance};
-pub use unit::{Callee, CodeKind, HotUnit, KernelKind, KernelTable, Unit, Variable, VectorMaths};
+pub use unit::{CallTarget, CodeKind, HostVariableAddress, KernelKind, KernelTable, Unit, VectorMaths};
 
 use crate::FunctionId;
 use crate::maths::MathsFunction;
@@ -22,43 +22,42 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Where code generators come from.
+/// Creates code generators.
 pub trait Backend: fmt::Debug + Send + Sync {
-    /// Makes a code generator. Called on the thread that will use it, when the first code is needed.
+    /// Creates a code generator for the calling thread. Called when the thread needs its first
+    /// code.
     ///
     /// # Errors
-    /// [`CompileError::Failed`] if there is none to be had.
+    /// [`CompileError::Failed`] if the code generator cannot be created.
     fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError>;
 }
 
-/// Makes good machine code, in its own time. It stays on the thread that it was made on.
+/// The optimizing compiler, on one compile thread. It stays on the thread that created it.
 ///
 /// # Safety
-/// Who uses a code generator calls what it makes. So the address in a [`Code`] must be that of code
-/// 1. which follows the C calling convention: for [`Unit`]s, and for [`HotUnit`]s of [`CodeKind::Function`], a function of as many doubles
-///    as the unit's function has parameters, returning a double; for those of [`CodeKind::Osr`] a function of a pointer to as many
-///    doubles as the function has variables, returning nothing; for those of [`CodeKind::Kernel`] a function of a pointer to a [`KernelTable`]
-///    with as many columns as the function has parameters, returning nothing;
-/// 2. which does what the function says, calls by the slots and addresses that it was given, touches no other memory than
-///    its stack, those doubles, of which it does not write to columns, and the variables of the host that it was given, these
-///    atomically, and does not unwind;
-/// 3. which stays where it is until the `keep` of the `Code` is dropped, on whichever thread that happens, the code generator
-///    itself being gone or not.
-#[allow(unsafe_code, reason = "who makes code vouches for it")]
+/// The engine calls the code at the address in each [`Code`], so this code must
+/// 1. follow the C calling convention of the unit's [`CodeKind`]:
+///    - [`CodeKind::Function`]: a function of as many doubles as the unit's function has
+///      parameters, returning a double;
+///    - [`CodeKind::Osr`]: a function of a pointer to as many doubles as the function has locals,
+///      returning nothing;
+///    - [`CodeKind::Kernel`]: a function of a pointer to a [`KernelTable`] with as many columns as
+///      the function has parameters, returning nothing;
+/// 2. compute what the IR says, call only the slots and addresses that it was given, not unwind,
+///    and access no memory but its stack, the memory passed to it (columns only for reading) and
+///    the host variables that it was given (atomically);
+/// 3. stay in place until the [`Code::keep`] is dropped, on any thread and also after the code
+///    generator is gone.
+#[allow(unsafe_code, reason = "implementations vouch for the code that they generate")]
 pub unsafe trait CodeGenerator {
-    /// Makes and links code for the unit.
+    /// Compiles and links the unit.
     ///
     /// # Errors
-    /// [`CompileError`] says why there is none.
+    /// [`CompileError`] says why there is no code.
     fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError>;
 
-    /// Makes and links code for a unit of hot code.
-    ///
-    /// # Errors
-    /// As [`generate`](Self::generate).
-    fn generate_hot(&mut self, unit: &HotUnit) -> Result<Code, CompileError>;
-
-    /// The text of what would be made of the unit, with names where the code has addresses.
+    /// The text of what [`generate`](Self::generate) would compile, with function names instead of
+    /// addresses.
     ///
     /// # Errors
     /// As [`generate`](Self::generate).
@@ -70,48 +69,49 @@ pub unsafe trait CodeGenerator {
     ) -> Result<String, CompileError>;
 }
 
-/// What a code generator has to know once.
+/// The settings of a code generator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// How much it optimises.
+    /// The optimization level of first code. Optimized code has its own pipeline.
     pub optimization: Optimization,
-    /// Where each function of C's maths library is, in the order of [`MathsFunction::ALL`]: valid as long as the process.
+    /// The address of each function of C's maths library for generated code on a guest stack, in
+    /// the order of [`MathsFunction::ALL`]. Valid as long as the process.
     pub maths: Vec<usize>,
-    /// The same for code that does not run on a guest stack: [`KernelKind::Plain`].
+    /// The same for generated code on a host stack: [`KernelKind::Plain`].
     pub host_maths: Vec<usize>,
 }
 
 impl Settings {
-    /// Where this function is.
+    /// The function's address for code on a guest stack.
     pub fn maths(&self, function: MathsFunction) -> usize {
         self.maths[function as usize]
     }
 
-    /// Where this function is for code that does not run on a guest stack.
+    /// The function's address for code on a host stack.
     pub fn host_maths(&self, function: MathsFunction) -> usize {
         self.host_maths[function as usize]
     }
 }
 
-/// How much LLVM's optimiser does. The results have the same bits at every level.
+/// LLVM's optimization level. Results have the same bits at every level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Optimization {
-    /// Nothing: the quickest to make.
+    /// `-O0`: compiles fastest.
     None,
-    /// What pays nearly always.
+    /// `-O1`
     Less,
-    /// The usual level.
+    /// `-O2`
     #[default]
     Default,
-    /// Everything.
+    /// `-O3`
     Aggressive,
 }
 
-/// What to show of a function's code.
+/// What a listing shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Listing {
-    /// LLVM's IR, after its optimiser.
+    /// LLVM IR after the optimization passes.
     Llvm,
-    /// The machine's assembly.
+    /// Assembly of the machine.
     Assembly,
 }

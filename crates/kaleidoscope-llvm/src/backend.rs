@@ -1,26 +1,27 @@
-//! LLVM as a code generator: a module for each unit, compiled with a context and a target machine of the thread's own, and
-//! the object linked by ORC into a dylib that sees nothing of the process but C's maths functions.
+//! LLVM as a code generator: compiles each unit with the thread's own context and target machine,
+//! and links the object by ORC.
 //!
-//! Passes are never named by text: that alone would link every pass of LLVM's into the program.
+//! The dylib sees nothing of the process but C's maths functions. Passes are never named by text:
+//! that alone would link all passes of LLVM into the program.
 //!
-//! What makes the code what [`CodeGenerator`] promises: the unit says how many parameters a function has, for the code as for its
-//! callers; code refers to slots, maths functions and variables of the host by the addresses it was given, and to nothing else; a tracker
-//! keeps each body, and the session as long as there is a tracker.
+//! Why the code keeps the promises of [`CodeGenerator`]:
+//! 1. The unit says how code is entered, to the compiler as to the callers.
+//! 2. Code refers to slots, maths functions and host variables by the addresses it was given, and to
+//!    nothing else.
+//! 3. A tracker keeps each object, and the session as long as there is a tracker.
 
-use crate::{
-    Effort, Pass, effort, effort_hot, lower, lower_hot, pipeline, pipeline_hot, pipeline_rows, symbols,
-};
-use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
-    Backend, Callee, Code, CodeGenerator, CodeKind, CompileError, CompileTimes, HotUnit, Listing,
-    Optimization, Settings, Unit, Variable, VectorMaths,
+    Backend, Code, CodeGenerator, CompileError, CompileTimes, Listing, Optimization, Settings, Unit,
+    VectorMaths,
 };
-use kaleidoscope_ir::{FunctionId, HostVariable};
-use llvm_orc::{Address, Compiler, Dylib, FunctionPass, Jit, Object, Passes};
+use kaleidoscope_ir::{FunctionId, MathsFunction};
+use llvm_orc::{Address, Compiler, Dylib, Jit, Object, OptLevel, Passes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// LLVM, linked into the program.
+use crate::{Effort, References, effort, lower, pipeline, symbols};
+
+/// The optimizing compiler, linked into the program.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Llvm;
 
@@ -30,11 +31,11 @@ impl Backend for Llvm {
         let full = compiler_for(optimization)?;
         let dylib = start_linker(settings).map_err(|error| describe(&error))?;
         let vector_maths = BTreeSet::new();
-        Ok(Box::new(Generator { optimization, full, quick: None, dylib, vector_maths, n_bodies: 0 }))
+        Ok(Box::new(Generator { optimization, full, quick: None, dylib, vector_maths, n_symbols: 0 }))
     }
 }
 
-/// A dylib in which C's functions stand, each under a name that stands for exactly it in every module.
+/// A dylib that defines C's maths functions, each under a name that modules use for nothing else.
 fn start_linker(settings: &Settings) -> Result<Dylib, llvm_orc::Error> {
     let dylib = Jit::builder().build()?.create_bare_dylib("kaleidoscope")?;
     let mut listed: Vec<(String, Address)> = Vec::new();
@@ -47,8 +48,9 @@ fn start_linker(settings: &Settings) -> Result<Dylib, llvm_orc::Error> {
         }
     }
     let listed = listed.iter().map(|(name, address)| (name.as_str(), *address));
-    // SAFETY: the settings say that C's functions live as long as the process; code calls them with the arity that C gives them.
-    #[allow(unsafe_code, reason = "an address says nothing of what is there")]
+    // SAFETY: the settings say that the addresses are those of C's functions, valid as long as the
+    // process. Code calls them with the arity that C gives them.
+    #[allow(unsafe_code, reason = "an address says nothing about the function there")]
     unsafe {
         dylib.define_absolute(listed)?;
     }
@@ -60,59 +62,30 @@ fn compiler_for(optimization: Optimization) -> Result<Compiler, CompileError> {
     builder.build().map_err(|error| describe(&error))
 }
 
-/// LLVM, on a compile thread.
+/// The code generator of one compile thread.
 struct Generator {
     optimization: Optimization,
-    /// Optimises as it was told.
+    /// Compiles at the level of the settings.
     full: Compiler,
-    /// For functions so large that LLVM's time would grow out of bounds; made when the first comes.
+    /// Compiles large functions without optimization. Created for the first one.
     quick: Option<Compiler>,
     /// Where objects are linked.
     dylib: Dylib,
-    /// The symbols of vector maths functions that the dylib has so far.
+    /// The symbols of the vector maths functions that the dylib defines so far.
     vector_maths: BTreeSet<String>,
-    /// How many bodies were made.
-    n_bodies: u32,
+    /// The number of symbols so far.
+    n_symbols: u32,
 }
 
 // SAFETY: see the head of this file.
-#[allow(unsafe_code, reason = "who makes code vouches for it")]
+#[allow(unsafe_code, reason = "this file vouches for the code that LLVM generates")]
 unsafe impl CodeGenerator for Generator {
     fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError> {
         let symbol = self.new_symbol(unit);
+        self.define_vector_maths(&unit.vector_maths)?;
         let (compiler, passes) = self.compiler(unit)?;
         let object = compiler
-            .compile_with(&passes, |context| {
-                let variables = |id| place(unit.variable(id));
-                lower(context, &lowering(unit, &symbol, &|id| callee(unit, id), &variables))
-            })
-            .map_err(|error| describe(&error))?;
-        self.link(&symbol, &object)
-    }
-
-    fn generate_hot(&mut self, unit: &HotUnit) -> Result<Code, CompileError> {
-        let symbol = self.new_symbol(&unit.root);
-        let instances = unit.plan.instances();
-        let callees = |id| lowered_callee(unit.callee(id));
-        let hot = crate::HotUnit {
-            symbol: &symbol,
-            instances: &instances,
-            callees: &callees,
-            variables: &|id| place(unit.variable(id)),
-            part: unit.part,
-            vector_maths: &unit.vector_maths,
-        };
-        if effort_hot(&hot) != Effort::Full {
-            return Err(CompileError::TooLarge);
-        }
-        let pipeline = match unit.part {
-            CodeKind::Kernel(_) => pipeline_rows(),
-            CodeKind::Function | CodeKind::Osr(_) => pipeline_hot(),
-        };
-        self.define_vector_maths(&unit.vector_maths)?;
-        let object = self
-            .full
-            .compile_with(&passes(pipeline), |context| lower_hot(context, &hot))
+            .compile_with(&passes, |cx| lower(cx, unit, &symbol, References::Addresses))
             .map_err(|error| describe(&error))?;
         self.link(&symbol, &object)
     }
@@ -124,16 +97,11 @@ unsafe impl CodeGenerator for Generator {
         names: &BTreeMap<FunctionId, String>,
     ) -> Result<String, CompileError> {
         let symbol = symbols::body(&unit.function.name, unit.version);
-        let by_name = |id| match callee(unit, id) {
-            crate::Callee::Slot { .. } => crate::Callee::SlotSymbol(symbols::slot(&names[&id])),
-            maths => maths,
-        };
-        let variables = |id| crate::Variable::Symbol(symbols::variable(&unit.variable(id).name));
         let (compiler, passes) = self.compiler(unit)?;
-        let lowering = lowering(unit, &symbol, &by_name, &variables);
+        let references = References::Symbols(names);
         let text = match listing {
-            Listing::Llvm => compiler.optimized_ir_with(&passes, |context| lower(context, &lowering)),
-            Listing::Assembly => compiler.assembly_with(&passes, |context| lower(context, &lowering)),
+            Listing::Llvm => compiler.optimized_ir_with(&passes, |cx| lower(cx, unit, &symbol, references)),
+            Listing::Assembly => compiler.assembly_with(&passes, |cx| lower(cx, unit, &symbol, references)),
         };
         text.map_err(|error| describe(&error))
     }
@@ -159,7 +127,7 @@ impl Generator {
         })
     }
 
-    /// Makes the dylib know functions of the vector maths library, which few programs need.
+    /// Defines vector maths functions in the dylib. Few programs need any.
     fn define_vector_maths(&mut self, functions: &[VectorMaths]) -> Result<(), CompileError> {
         for &VectorMaths { function, lanes, address } in functions {
             let symbol = symbols::vector_maths(function, lanes);
@@ -167,82 +135,45 @@ impl Generator {
                 continue;
             }
             let listed = [(symbol.as_str(), Address::new(address as u64))];
-            // SAFETY: who asks says that the functions live as long as the process; code calls them by the ABI that goes with the
-            // number of lanes.
-            #[allow(unsafe_code, reason = "an address says nothing of what is there")]
+            // SAFETY: the unit says that the functions are valid as long as the process. Code calls
+            // them by the vector ABI for this number of lanes.
+            #[allow(unsafe_code, reason = "an address says nothing about the function there")]
             unsafe { self.dylib.define_absolute(listed) }.map_err(|error| describe(&error))?;
             self.vector_maths.insert(symbol);
         }
         Ok(())
     }
 
-    /// A linker name that no body has yet. A version can be compiled more than once, when a function that it carries is defined
-    /// or when it becomes hot, while the first body is still linked: so the body is numbered, and not the definition.
+    /// A linker name that is not used yet. It numbers the code, not the definition: one version can be
+    /// compiled more than once, when it tiers up or an inlinee is redefined, while its earlier code
+    /// is still linked.
     fn new_symbol(&mut self, unit: &Unit) -> String {
-        self.n_bodies += 1;
-        symbols::body(&unit.function.name, self.n_bodies)
+        self.n_symbols += 1;
+        symbols::body(&unit.function.name, self.n_symbols)
     }
 
-    /// The compiler for this unit, and its passes.
+    /// The compiler and the passes for this unit.
+    ///
+    /// # Errors
+    /// [`CompileError::TooLarge`]. Optimized code is compiled in full or not at all: unoptimized, it
+    /// would be no faster than the baseline code that it replaces.
     fn compiler(&mut self, unit: &Unit) -> Result<(&mut Compiler, Passes), CompileError> {
-        let (compiler, level) = match effort(&unit.function) {
+        let (compiler, optimization) = match effort(unit) {
             Effort::Full => (&mut self.full, self.optimization),
-            Effort::Quick => {
+            Effort::Quick if unit.inlining.is_none() => {
                 let quick = match &mut self.quick {
                     Some(quick) => quick,
-                    place => place.insert(compiler_for(Optimization::None)?),
+                    none => none.insert(compiler_for(Optimization::None)?),
                 };
                 (quick, Optimization::None)
             }
-            Effort::Refuse => return Err(CompileError::TooLarge),
+            Effort::Quick | Effort::Refuse => return Err(CompileError::TooLarge),
         };
-        Ok((compiler, passes(pipeline(pass_level(level), &unit.function))))
+        Ok((compiler, Passes::functions(pipeline(unit, optimization))))
     }
 }
 
-fn lowering<'a>(
-    unit: &'a Unit,
-    symbol: &'a str,
-    callees: &'a dyn Fn(FunctionId) -> crate::Callee,
-    variables: &'a dyn Fn(HostVariable) -> crate::Variable,
-) -> crate::Unit<'a> {
-    crate::Unit { function: &unit.function, symbol, callees, variables }
-}
-
-fn place(variable: &Variable) -> crate::Variable {
-    crate::Variable::Address(variable.address as u64)
-}
-
-fn callee(unit: &Unit, id: FunctionId) -> crate::Callee {
-    lowered_callee(unit.callee(id))
-}
-
-fn lowered_callee(callee: Callee) -> crate::Callee {
-    match callee {
-        Callee::Slot { address } => crate::Callee::Slot { address: address as u64 },
-        Callee::Maths(maths) => crate::Callee::Maths(maths),
-    }
-}
-
-fn passes(pipeline: &[Pass]) -> Passes {
-    let passes = pipeline.iter().map(|pass| FunctionPass::named(pass.as_text()));
-    Passes::functions(
-        &passes.map(|pass| pass.expect("llvm-orc knows the passes of pipelines")).collect::<Vec<_>>(),
-    )
-}
-
-fn pass_level(optimization: Optimization) -> crate::OptLevel {
-    use crate::OptLevel;
-    match optimization {
-        Optimization::None => OptLevel::None,
-        Optimization::Less => OptLevel::Less,
-        Optimization::Default => OptLevel::Default,
-        Optimization::Aggressive => OptLevel::Aggressive,
-    }
-}
-
-fn code_generation(optimization: Optimization) -> llvm_orc::OptLevel {
-    use llvm_orc::OptLevel;
+fn code_generation(optimization: Optimization) -> OptLevel {
     match optimization {
         Optimization::None => OptLevel::None,
         Optimization::Less => OptLevel::Less,

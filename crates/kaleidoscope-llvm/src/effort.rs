@@ -10,49 +10,43 @@
 #[cfg(test)]
 mod tests;
 
-use crate::HotUnit;
 use kaleidoscope_ir::Facts;
+use kaleidoscope_ir::compile::Unit;
 use kaleidoscope_ir::{Arithmetic, Function, Op};
 
-/// How a function can be compiled.
+/// How a unit can be compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effort {
-    /// At any [`OptLevel`](crate::OptLevel).
+    /// At any [`Optimization`](kaleidoscope_ir::compile::Optimization).
     Full,
-    /// Only at [`OptLevel::None`](crate::OptLevel::None), passes and code generator alike.
+    /// Only without optimization, by passes and by the code generator.
     Quick,
     /// Not at all.
     Refuse,
 }
 
-/// The weight up to which a function is compiled at any level.
+/// The weight up to which a unit is compiled at any level.
 const MOST_FOR_FULL: usize = 12_000;
 
-/// The weight up to which it is compiled at all.
+/// The weight up to which a unit is compiled at all.
 const MOST_FOR_QUICK: usize = 100_000;
 
-/// The depth of loops up to which it is compiled at any level: 200 take 0.15 s, 1,000 take 4 to 7 s.
+/// The depth of loops up to which a unit is compiled at any level: 200 take 0.15 s, 1,000 take 4 to
+/// 7 s.
 const DEEPEST_FOR_FULL: usize = 200;
 
-/// How a function can be compiled, found in time proportional to its size.
+/// How a unit can be compiled, all copies of all instances counted. Takes time proportional to the
+/// unit's size.
 ///
-/// LLVM needs less than 1 MiB of stack for every function that is not refused; a thread with 8 is safe.
-pub fn effort(function: &Function) -> Effort {
-    match Load::of(function) {
-        Some(load) => load.effort(),
-        None => Effort::Refuse,
-    }
-}
-
-/// How a unit of hot code can be compiled, all copies of all bodies counted.
-///
-/// Code that may not be compiled at any level is better not made hot, or with fewer bodies.
-pub fn effort_hot(unit: &HotUnit<'_>) -> Effort {
-    // How often each instance is copied, and inside how many loops at most.
-    let mut copies = vec![(0_usize, 0_usize); unit.instances.len()];
+/// LLVM needs less than 1 MiB of stack for every unit that is not refused. A thread with 8 MiB is
+/// safe.
+pub fn effort(unit: &Unit) -> Effort {
+    let instances = unit.instances();
+    // For each instance, the number of copies, and the deepest nesting of loops around one.
+    let mut copies = vec![(0_usize, 0_usize); instances.len()];
     copies[0] = (1, 0);
     let mut all = Load { weight: 0, loop_depth: 0 };
-    for (idx, instance) in unit.instances.iter().enumerate() {
+    for (idx, instance) in instances.iter().enumerate() {
         let (n_copies, depth) = copies[idx];
         if n_copies == 0 {
             continue;
@@ -62,10 +56,10 @@ pub fn effort_hot(unit: &HotUnit<'_>) -> Effort {
         all.loop_depth = all.loop_depth.max(depth + load.loop_depth);
         for op in &instance.function.ops {
             if let Op::Call { callee, .. } = op
-                && let Some(called) = instance.inlined(*callee)
+                && let Some(inlinee) = instance.inlined(*callee)
             {
-                copies[called].0 = copies[called].0.saturating_add(n_copies);
-                copies[called].1 = copies[called].1.max(depth + load.loop_depth);
+                copies[inlinee].0 = copies[inlinee].0.saturating_add(n_copies);
+                copies[inlinee].1 = copies[inlinee].1.max(depth + load.loop_depth);
             }
         }
     }

@@ -20,7 +20,6 @@ mod frame;
 mod rows;
 mod variable;
 
-use crate::{CodeKind, HotUnit, Instance, Unit};
 use choice::{Choices, choices};
 use frame::Frame;
 use inkwell::FloatPredicate;
@@ -31,34 +30,34 @@ use inkwell::module::Module;
 use inkwell::values::{FloatValue, FunctionValue, IntValue};
 use kaleidoscope_ir::Facts;
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::{Arithmetic, HostVariable, Local, Op};
+use kaleidoscope_ir::compile::{CodeKind, Instance, Unit};
+use kaleidoscope_ir::{Arithmetic, FunctionId, HostVariable, Local, Op};
 use rows::RowLoop;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// The module of one function: its body under `unit.symbol`, and declarations of what it uses.
-///
-/// Ask [`effort`](crate::effort) first whether LLVM will cope with the function. The module has neither data layout nor
-/// target: they are the compiler's.
-pub fn lower<'cx>(cx: &'cx Context, unit: &Unit<'_>) -> Module<'cx> {
-    let Unit { function, symbol, callees, variables } = *unit;
-    let instances = &[Instance { function, inlined: &[] }];
-    let unit = HotUnit { symbol, instances, callees, variables, part: CodeKind::Function, vector_maths: &[] };
-    let module = cx.create_module(&function.name);
-    Lowering::new(cx, &module, &unit, false).run();
-    module
+/// How a module refers to slots and host variables.
+#[derive(Clone, Copy, Debug)]
+pub enum References<'a> {
+    /// By address, for code that this process runs.
+    Addresses,
+    /// By symbol, for listings and for objects that another linker links. Slots need the names of
+    /// the functions.
+    Symbols(&'a BTreeMap<FunctionId, String>),
 }
 
-/// The module of hot code: one function under `unit.symbol`, and declarations of what it uses.
+/// The module of a unit: one function named `symbol`, and declarations of what it uses.
 ///
-/// Ask [`effort_hot`](crate::effort_hot) first whether LLVM will cope with the unit.
+/// Ask [`effort`](crate::effort) first whether LLVM will cope with the unit. The module has neither
+/// data layout nor target: the compiler sets them.
 ///
 /// # Panics
-/// If the root has no such loop, or an instance that a call names is none that may be named there.
-pub fn lower_hot<'cx>(cx: &'cx Context, unit: &HotUnit<'_>) -> Module<'cx> {
-    let root = unit.instances.first().expect("the first instance is the root");
-    let module = cx.create_module(&root.function.name);
-    Lowering::new(cx, &module, unit, true).run();
+/// If the unit is an OSR entry for a loop that its function does not have, or [`References::Symbols`]
+/// lack the name of a callee.
+pub fn lower<'cx>(cx: &'cx Context, unit: &Unit, symbol: &str, references: References<'_>) -> Module<'cx> {
+    let module = cx.create_module(&unit.function.name);
+    let instances = unit.instances();
+    Lowering::new(cx, &module, unit, &instances, symbol, references).run();
     module
 }
 
@@ -74,9 +73,9 @@ struct Lowering<'cx, 'a> {
     cx: &'cx Context,
     module: &'a Module<'cx>,
     builder: Builder<'cx>,
-    unit: &'a HotUnit<'a>,
-    /// Whether loops that count do so in whole numbers: that takes passes that remove what is not used.
-    counts: bool,
+    unit: &'a Unit,
+    instances: &'a [Instance<'a>],
+    references: References<'a>,
     choices: Vec<Choices>,
     /// For each instance, once it has been asked for.
     shapes: Vec<Option<Rc<Facts>>>,

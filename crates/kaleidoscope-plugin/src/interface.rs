@@ -7,7 +7,7 @@ use std::slice;
 pub(crate) const NAME: &[u8] = b"KALEIDOSCOPE_CODE_GENERATOR\0";
 
 /// Counts the changes to the interface and to the encoding of messages.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// The functions of a shared object. Made by [`interface()`](crate::interface()), and called by [`Plugin`](crate::Plugin).
 ///

@@ -2,7 +2,7 @@
 
 use crate::interface::VERSION;
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{CompileError, CompileTimes, HotUnit, Listing, Unit};
+use kaleidoscope_ir::compile::{CompileError, CompileTimes, Listing, Unit};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<'a> {
     Generate(Cow<'a, Unit>),
-    GenerateHot(Cow<'a, HotUnit>),
     List(Cow<'a, Unit>, Listing, Cow<'a, BTreeMap<FunctionId, String>>),
 }
 

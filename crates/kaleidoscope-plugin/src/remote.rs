@@ -3,7 +3,7 @@
 use crate::interface::{Buffer, Bytes, Interface};
 use crate::message::{self, Answer, Request, Result};
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{Code, CodeGenerator, CompileError, HotUnit, Listing, Settings, Unit};
+use kaleidoscope_ir::compile::{Code, CodeGenerator, CompileError, Listing, Settings, Unit};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -61,10 +61,6 @@ impl Remote {
 unsafe impl CodeGenerator for Remote {
     fn generate(&mut self, unit: &Unit) -> Result<Code> {
         self.code(&Request::Generate(Cow::Borrowed(unit)))
-    }
-
-    fn generate_hot(&mut self, unit: &HotUnit) -> Result<Code> {
-        self.code(&Request::GenerateHot(Cow::Borrowed(unit)))
     }
 
     fn list(

@@ -84,7 +84,6 @@ unsafe extern "C" fn free_buffer(buffer: Buffer) {
 fn serve(generator: &mut dyn CodeGenerator, request: Request<'_>) -> Result<Answer> {
     match request {
         Request::Generate(unit) => generator.generate(&unit).map(hand_out),
-        Request::GenerateHot(unit) => generator.generate_hot(&unit).map(hand_out),
         Request::List(unit, listing, names) => generator.list(&unit, listing, &names).map(Answer::Text),
     }
 }

@@ -9,7 +9,7 @@ use crate::policy;
 use crate::program::Program;
 use crate::shared::{Shared, provided_in, stub_of};
 use kaleidoscope_ir::compile::{
-    Callee, CodeGenerator, CodeKind, CompileError, HotUnit, InliningBudget, InliningPlan, Unit,
+    CallTarget, CodeGenerator, CodeKind, CompileError, InliningBudget, InliningPlan, Unit,
 };
 use kaleidoscope_ir::{FunctionId, Op};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,7 +55,7 @@ fn make(
     shared.check_code()?;
     let planned = plan(&shared.program(), root, hot.part, policy::LIMITS);
     let Some(Carrying { unit, carries, inlined }) = planned else { return Ok(None) };
-    let code = shared.charge(generator.generate_hot(&unit).map_err(failed)?)?;
+    let code = shared.charge(generator.generate(&unit).map_err(failed)?)?;
     count_left_out(jit, &unit);
     let facts = BodyFacts {
         function: root.id.map(stub_of),
@@ -67,13 +67,13 @@ fn make(
 }
 
 /// Has those functions count that the code calls somewhere, even if it carries them elsewhere: it does not count.
-pub(crate) fn count_left_out(jit: &Jit<Shared>, unit: &HotUnit) {
+pub(crate) fn count_left_out(jit: &Jit<Shared>, unit: &Unit) {
     let mut left_out = BTreeSet::new();
-    for instance in unit.plan.instances() {
+    for instance in unit.instances() {
         for op in &instance.function.ops {
             if let Op::Call { callee, .. } = *op
                 && instance.inlined(callee).is_none()
-                && matches!(unit.callees.get(&callee), Some(Callee::Slot { .. }))
+                && matches!(unit.call_targets.get(&callee), Some(CallTarget::Slot { .. }))
             {
                 left_out.insert(callee);
             }
@@ -102,7 +102,7 @@ fn finish(jit: &Jit<Shared>, hot: &Hot, made: Result<Option<Body>, Failure>) {
 
 /// What hot code is made of.
 pub(crate) struct Carrying {
-    pub(crate) unit: HotUnit,
+    pub(crate) unit: Unit,
     /// The functions that the code stands for, with their versions.
     pub(crate) carries: Box<[(StubId, u32)]>,
     pub(crate) inlined: Arc<[Arc<str>]>,
@@ -121,7 +121,7 @@ pub(crate) fn plan(
     let plan = InliningPlan::new(root.id, Arc::clone(&root.function), limits, |id| {
         program.definition(id).map(|definition| Arc::clone(&definition.function))
     });
-    let mut callees: BTreeMap<FunctionId, Callee> = BTreeMap::new();
+    let mut callees: BTreeMap<FunctionId, CallTarget> = BTreeMap::new();
     let mut variables = BTreeMap::new();
     for instance in plan.instances() {
         variables.extend(program.variables_of(instance.function));
@@ -132,11 +132,12 @@ pub(crate) fn plan(
         }
     }
     // The function itself need not be named: its better code goes with its definition.
-    let carried = plan.carried();
+    let carried = plan.inlinees();
     let others = carried.iter().filter(|&&id| Some(id) != root.id);
     let versions = others.clone().filter_map(|&id| Some((stub_of(id), program.definition(id)?.version)));
     let carries = versions.chain(provided_in(&callees)).collect();
     let inlined = others.map(|&id| Arc::clone(&program.names.signature(id).name)).collect();
-    let unit = HotUnit { root: Arc::clone(root), callees, variables, plan, part, vector_maths: Vec::new() };
+    let unit = Unit::new(Arc::clone(&root.function), root.id, root.version, callees, variables);
+    let unit = Unit { kind: part, inlining: Some(plan), ..unit };
     Some(Carrying { unit, carries, inlined })
 }

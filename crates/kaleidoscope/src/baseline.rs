@@ -2,10 +2,8 @@
 
 use crate::host::maths_entry;
 use crate::jit::Heat;
-use kaleidoscope_baseline as baseline;
-use kaleidoscope_baseline::{Compiler, ErrorKind};
-use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{Callee, Code, CompileError, CompileTimes, Unit};
+use kaleidoscope_baseline::{Compiler, Counters, MachineCode};
+use kaleidoscope_ir::compile::{Code, CompileError, CompileTimes, Unit};
 use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -40,8 +38,7 @@ impl Baseline {
         let idle = self.idle().pop();
         let mut compiler = match idle {
             Some(compiler) => compiler,
-            None => Compiler::new(|maths| maths_entry(maths).guest_address().get())
-                .map_err(|error| describe(&error))?,
+            None => Compiler::new(|maths| maths_entry(maths).guest_address().get())?,
         };
         let placed = self.compile(&mut compiler, unit, heat);
         self.idle().push(compiler);
@@ -60,31 +57,23 @@ impl Baseline {
         unit: &Unit,
         heat: Option<&Heat>,
     ) -> Result<Placed, CompileError> {
-        let heat = match heat {
-            Some(heat) => Some(baseline::Heat {
-                cells: heat.cells_address(),
-                hot: self.hot.get(),
-                thunk: if unit.function.n_loops() > 0 { Some(self.thunk(compiler)?) } else { None },
-                body: heat.number(),
+        let counters = match heat {
+            Some(heat) => Some(Counters {
+                table: heat.cells_address(),
+                on_trip: self.hot.get(),
+                trip_thunk: if unit.function.n_loops() > 0 { Some(self.thunk(compiler)?) } else { None },
+                code_number: heat.number(),
                 tail_calls: heat.tail_calls_at_once(),
             }),
             None => None,
         };
-        let callees = |id| callee(unit, id);
-        let unit = baseline::Unit {
-            function: &unit.function,
-            id: unit.id,
-            callees: &callees,
-            variables: &|id| unit.variable(id).address,
-            heat,
-        };
-        self.place(compiler.compile(&unit))
+        self.place(compiler.compile(unit, counters.as_ref())?)
     }
 
     /// Where the thunk is.
     fn thunk(&self, compiler: &mut Compiler) -> Result<usize, CompileError> {
         if self.thunk.get().is_none() {
-            let made = self.place(compiler.hot_thunk(self.hot.get()))?;
+            let made = self.place(compiler.trip_thunk(self.hot.get())?)?;
             // Another thread may have been quicker.
             drop(self.thunk.set(made.block));
         }
@@ -92,8 +81,7 @@ impl Baseline {
     }
 
     /// Puts code where it can run.
-    fn place(&self, code: Result<baseline::Code, baseline::Error>) -> Result<Placed, CompileError> {
-        let code = code.map_err(|error| describe(&error))?;
+    fn place(&self, code: MachineCode) -> Result<Placed, CompileError> {
         let block = self.memory.allocate(&code.bytes, code.align);
         let block = block.map_err(|error| CompileError::Failed(error.to_string()))?;
         Ok(Placed { block, entry: code.entry })
@@ -101,20 +89,6 @@ impl Baseline {
 
     fn idle(&self) -> MutexGuard<'_, Vec<Compiler>> {
         self.compilers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn callee(unit: &Unit, id: FunctionId) -> baseline::Callee {
-    match unit.callee(id) {
-        Callee::Slot { address } => baseline::Callee::Slot { address },
-        Callee::Maths(maths) => baseline::Callee::Maths(maths),
-    }
-}
-
-fn describe(error: &baseline::Error) -> CompileError {
-    match error.kind() {
-        ErrorKind::TooLarge => CompileError::TooLarge,
-        _ => CompileError::Failed(error.to_string()),
     }
 }
 

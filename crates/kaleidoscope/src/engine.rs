@@ -236,7 +236,7 @@ impl Engine {
             _ => return Ok(None),
         };
         let name_of = |&id: &FunctionId| (id, program.names.signature(id).name.to_string());
-        let names = unit.callees.keys().map(name_of).collect();
+        let names = unit.call_targets.keys().map(name_of).collect();
         drop(program);
         shared.list(unit, listing, names).map(Some).map_err(|reason| reason.to_string())
     }

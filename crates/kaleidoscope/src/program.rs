@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::host::{HostEntry, HostTable, PROVIDED_FUNCTIONS};
 use crate::{Error, Variable};
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::{Callee, Unit};
+use kaleidoscope_ir::compile::{CallTarget, HostVariableAddress, Unit};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, Op};
 use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_native::HostStub;
@@ -310,14 +310,14 @@ impl Program {
             }
         }
         let variables = self.variables_of(&function).collect();
-        Unit { function, id, version, callees, variables }
+        Unit::new(function, id, version, callees, variables)
     }
 
     /// Where the variables of the host are that a function uses.
     pub(crate) fn variables_of(
         &self,
         function: &Function,
-    ) -> impl Iterator<Item = (HostVariable, kaleidoscope_ir::compile::Variable)> {
+    ) -> impl Iterator<Item = (HostVariable, HostVariableAddress)> {
         let used = function.ops.iter().filter_map(|op| match *op {
             Op::GetHost(id) | Op::SetHost(id) => Some(id),
             _ => None,
@@ -325,7 +325,7 @@ impl Program {
         used.map(|id| {
             let name = Arc::clone(self.names.variable_name(id));
             let address = self.variable(id).address();
-            (id, kaleidoscope_ir::compile::Variable { name, address })
+            (id, HostVariableAddress { name, address })
         })
     }
 
@@ -346,10 +346,10 @@ impl Program {
     }
 
     /// What stands behind a function that code calls.
-    pub(crate) fn callee(&self, id: FunctionId) -> Callee {
+    pub(crate) fn callee(&self, id: FunctionId) -> CallTarget {
         match self.names.state(id) {
-            NameState::Maths(maths) => Callee::Maths(maths),
-            _ => Callee::Slot { address: self.slots[id.index()] },
+            NameState::Maths(maths) => CallTarget::Maths(maths),
+            _ => CallTarget::Slot { address: self.slots[id.index()] },
         }
     }
 

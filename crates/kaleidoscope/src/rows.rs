@@ -13,7 +13,7 @@ use crate::policy::{self, RowsAdvice};
 use crate::shared::{Shared, stub_of};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
-    Callee, CodeGenerator, CodeKind, CompileError, HotUnit, KernelKind, VectorMaths,
+    CallTarget, CodeGenerator, CodeKind, CompileError, KernelKind, Unit, VectorMaths,
 };
 use kaleidoscope_ir::{Arithmetic, FunctionId, Op};
 use kaleidoscope_native::maths::VECTOR_LANES;
@@ -81,19 +81,19 @@ impl Making {
         drop(program);
         let Some(Carrying { mut unit, carries, inlined }) = planned else { return Ok(None) };
         if is_plain(&unit) {
-            unit.part = CodeKind::Kernel(KernelKind::Plain);
+            unit.kind = CodeKind::Kernel(KernelKind::Plain);
             if self.key.precision == Precision::Fast {
                 unit.vector_maths = vector_maths(&unit);
             }
         }
-        let code = generator.and_then(|generator| generator.generate_hot(&unit));
+        let code = generator.and_then(|generator| generator.generate(&unit));
         let code = code.map_err(|reason| Failure::Compile { body: BodyName::of(&root), reason })?;
         let code = shared.charge(code)?;
         count_left_out(&self.jit, &unit);
         let facts = BodyFacts {
             function: Some(stub_of(self.id)),
             name: BodyName::of(&root),
-            made: Made::Compiled { tier: Tier::Rows, part: unit.part, times: code.times, bytes: code.bytes },
+            made: Made::Compiled { tier: Tier::Rows, part: unit.kind, times: code.times, bytes: code.bytes },
             inlined,
         };
         Ok(Some(Body::new(facts, root.function.n_params, carries, code)))
@@ -117,14 +117,15 @@ impl Making {
 }
 
 /// Whether the function, with all that it carries, soon ends, by returning and in no other way.
-fn is_plain(unit: &HotUnit) -> bool {
-    let is_small = unit.root.function.ops.len() <= policy::ROW_LIMITS.unit_ops;
+fn is_plain(unit: &Unit) -> bool {
+    let is_small = unit.function.ops.len() <= policy::ROW_LIMITS.unit_ops;
     is_small
-        && unit.plan.instances().iter().all(|instance| {
+        && unit.instances().iter().all(|instance| {
             instance.function.ops.iter().all(|op| match op {
                 Op::Loop | Op::Next { .. } | Op::TailCall => false,
                 Op::Call { callee, .. } => {
-                    instance.inlined(*callee).is_some() || matches!(unit.callee(*callee), Callee::Maths(_))
+                    instance.inlined(*callee).is_some()
+                        || matches!(unit.call_target(*callee), CallTarget::Maths(_))
                 }
                 _ => true,
             })
@@ -132,16 +133,16 @@ fn is_plain(unit: &HotUnit) -> bool {
 }
 
 /// What the vector maths library has of the functions that the unit calls.
-fn vector_maths(unit: &HotUnit) -> Vec<VectorMaths> {
+fn vector_maths(unit: &Unit) -> Vec<VectorMaths> {
     let mut functions = BTreeSet::new();
-    for instance in unit.plan.instances() {
+    for instance in unit.instances() {
         for op in &instance.function.ops {
             match op {
                 Op::Arithmetic(Arithmetic::Power) => {
                     functions.insert(MathsFunction::Pow);
                 }
                 Op::Call { callee, .. } => {
-                    if let Callee::Maths(maths) = unit.callee(*callee) {
+                    if let CallTarget::Maths(maths) = unit.call_target(*callee) {
                         functions.insert(maths);
                     }
                 }

@@ -12,7 +12,7 @@ use crate::jit::{Body, BodyFacts, Heat, HostId, Hot, Jit, Made, Occasion, Source
 use crate::program::{PROVIDED, Program};
 use crate::{Mode, background, policy};
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{Callee, Code, CodeKind, CompileError, Listing, Optimization, Unit};
+use kaleidoscope_ir::compile::{CallTarget, Code, CodeKind, CompileError, Listing, Optimization, Unit};
 use kaleidoscope_lang::names::NameState;
 use kaleidoscope_native::HostStub;
 use std::any::Any;
@@ -141,7 +141,7 @@ impl Shared {
             made: Made::Compiled { tier, part: CodeKind::Function, times: code.times, bytes: code.bytes },
             inlined: Arc::default(),
         };
-        let body = Body::new(facts, unit.function.n_params, provided_in(&unit.callees).collect(), code);
+        let body = Body::new(facts, unit.function.n_params, provided_in(&unit.call_targets).collect(), code);
         Ok(match heat {
             Some(heat) => body.with_heat(heat),
             None => body,
@@ -184,7 +184,8 @@ impl Shared {
         if function.has_loops() || !policy::can_be_carried(function) {
             return None;
         }
-        let callees = unit.callees.iter().filter(|(_, callee)| matches!(callee, Callee::Slot { .. }));
+        let callees =
+            unit.call_targets.iter().filter(|(_, callee)| matches!(callee, CallTarget::Slot { .. }));
         self.jit()?.weight_of_uncounted(stub_of(unit.id?), callees.map(|(&id, _)| stub_of(id)))
     }
 
@@ -331,11 +332,11 @@ impl Source for Shared {
 
 /// The functions of the maths library that code of these callees stands for, with their version.
 pub(crate) fn provided_in(
-    callees: &BTreeMap<FunctionId, Callee>,
+    callees: &BTreeMap<FunctionId, CallTarget>,
 ) -> impl Iterator<Item = (StubId, u32)> + '_ {
     callees.iter().filter_map(|(&id, callee)| match callee {
-        Callee::Maths(_) => Some((stub_of(id), PROVIDED)),
-        Callee::Slot { .. } => None,
+        CallTarget::Maths(_) => Some((stub_of(id), PROVIDED)),
+        CallTarget::Slot { .. } => None,
     })
 }
 

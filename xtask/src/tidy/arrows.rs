@@ -19,16 +19,18 @@ struct Row {
 
 const ROWS: &[Row] = &[
     Row { name: "kaleidoscope-lang", house: &["kaleidoscope-ir"], llvm: false },
-    Row { name: "kaleidoscope-baseline", house: &["kaleidoscope-ir", "kaleidoscope-lang"], llvm: false },
+    Row { name: "kaleidoscope-baseline", house: &["kaleidoscope-ir", "kaleidoscope-testkit"], llvm: false },
     Row { name: "kaleidoscope-native", house: &[], llvm: false },
     Row { name: "llvm-orc", house: &[], llvm: true },
     Row { name: "kaleidoscope-ir", house: &[], llvm: false },
     Row {
         name: "kaleidoscope-llvm",
-        house: &["kaleidoscope-lang", "kaleidoscope-ir", "llvm-orc"],
+        house: &["kaleidoscope-ir", "llvm-orc", "kaleidoscope-testkit"],
         llvm: true,
     },
-    Row { name: "kaleidoscope-plugin", house: &["kaleidoscope-lang", "kaleidoscope-ir"], llvm: false },
+    Row { name: "kaleidoscope-plugin", house: &["kaleidoscope-ir"], llvm: false },
+    // For tests only.
+    Row { name: "kaleidoscope-testkit", house: &["kaleidoscope-lang", "kaleidoscope-ir"], llvm: false },
     Row {
         name: "kaleidoscope-llvm-plugin",
         house: &["kaleidoscope-llvm", "kaleidoscope-plugin"],

@@ -1,19 +1,14 @@
 //! The limits, at shapes that Cranelift is slow for.
 
 use super::*;
-use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::Names;
-use kaleidoscope_lang::reader::Reader;
+use kaleidoscope_testkit::Program;
 
-/// How the function that the text defines first is compiled, without counting and with.
+/// How the function that the text defines is compiled, without counters and with.
 #[track_caller]
 fn check(text: &str, plain: Option<Effort>, counting: Option<Effort>) {
-    let mut reader = Reader::new("test");
-    reader.push(text);
-    reader.finish();
-    let read = reader.read(&Names::new()).unwrap();
-    let Some(Item::Definition { function, .. }) = read.item else { panic!("{:?}", read.diagnostics) };
-    let found = |counts| effort(&function, counts).map(|(effort, _)| effort);
+    let program = Program::read(text);
+    let function = program.last();
+    let found = |counts| effort(function, counts).map(|(effort, _)| effort);
     assert_eq!((found(false), found(true)), (plain, counting), "{} operations", function.ops.len());
 }
 

@@ -7,9 +7,9 @@ use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, SigRef, Signatu
 use cranelift_codegen::isa::CallConv;
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::CallTarget;
 
 use super::Lowering;
-use crate::Callee;
 
 /// How the functions of the maths library are called.
 pub(crate) struct Maths {
@@ -42,9 +42,9 @@ impl Lowering<'_> {
     /// well: a definition that comes while it runs holds for its inner activations.
     pub(super) fn call(&mut self, callee: FunctionId, n_args: usize) {
         let args = self.pop_numbers(n_args);
-        let value = match (self.unit.callees)(callee) {
-            Callee::Maths(function) => self.call_maths(function, &args),
-            Callee::Slot { address } => self.call_slot(address, &args),
+        let value = match self.unit.call_target(callee) {
+            CallTarget::Maths(function) => self.call_maths(function, &args),
+            CallTarget::Slot { address } => self.call_slot(address, &args),
         };
         self.push(value);
     }

@@ -1,4 +1,4 @@
-//! What is added to code that counts ([`Heat`]): countdowns where loops turn, and out of the way the calls for when one has
+//! What is added to code that counts ([`Counters`]): countdowns where loops turn, and out of the way the calls for when one has
 //! run out. What can be is counted around the code (`counter_code.rs`): entries, tail calls of functions whose parameters are all in registers,
 //! and turns of loops whose variables are in the frame.
 
@@ -12,14 +12,15 @@ use kaleidoscope_ir::{Function, Local};
 
 use super::call::signature;
 use super::frame::Frame;
-use super::thunk::{exchange, offset, report, thunk_signature};
+use super::trip_thunk::{exchange, offset, report, thunk_signature};
 use super::{Lowering, arguments};
+use crate::Counters;
+use crate::compiler::own_slot;
 use crate::counter_code::{CounterCode, ENTRY};
-use crate::heat::Heat;
 
 /// What code that counts needs to know.
 pub(super) struct Counting {
-    heat: Heat,
+    counters: Counters,
     /// How many variables are handed over, if a loop is left.
     n_variables: usize,
     /// How the thunk is called, and where it leaves its answer; made for the first call.
@@ -27,8 +28,8 @@ pub(super) struct Counting {
 }
 
 impl Counting {
-    pub(super) fn new(heat: Heat, function: &Function) -> Self {
-        Self { heat, n_variables: function.locals.len(), thunk: None }
+    pub(super) fn new(counters: &Counters, function: &Function) -> Self {
+        Self { counters: *counters, n_variables: function.locals.len(), thunk: None }
     }
 }
 
@@ -45,8 +46,8 @@ pub(super) struct Turning {
 impl Lowering<'_> {
     /// As many tail calls as there are before one is reported, if they are counted.
     pub(super) fn all_tail_calls(&mut self) -> Option<Value> {
-        let heat = self.unit.heat.filter(|_| self.shape.has_tail_call)?;
-        Some(self.ins().iconst(types::I64, i64::from(heat.tail_calls)))
+        let counters = self.counters.filter(|_| self.shape.has_tail_call)?;
+        Some(self.ins().iconst(types::I64, i64::from(counters.tail_calls)))
     }
 
     /// Where tail calls enter the function anew.
@@ -68,11 +69,11 @@ impl Lowering<'_> {
         self.ins().brif(left, start, &arguments(&to_start), report, &[]);
         self.enter(report);
         to_start.truncate(n_variables);
-        let heat = self.counting().heat;
-        let entry = [f64::from(heat.body), ENTRY].map(|number| self.ins().f64const(number));
-        let answer = self.call_address(heat.hot, &entry);
+        let counters = self.counting().counters;
+        let entry = [f64::from(counters.code_number), ENTRY].map(|number| self.ins().f64const(number));
+        let answer = self.call_address(counters.on_trip, &entry);
         to_start.extend(self.all_tail_calls());
-        let Some(slot) = self.unit.own_slot() else {
+        let Some(slot) = own_slot(self.unit) else {
             self.jump(start, &to_start);
             return;
         };
@@ -95,7 +96,7 @@ impl Lowering<'_> {
             self.ins().brif(is_left, after, &[], turning.header, &[]);
         } else {
             let out = self.append_cold();
-            let cell = self.counting().heat.turns(turning.number);
+            let cell = self.counting().counters.back_edges(turning.number);
             let has_run_out = self.count(cell);
             self.ins().brif(has_run_out, out, &[], turning.header, &args);
             self.enter(out);
@@ -157,13 +158,13 @@ impl Lowering<'_> {
     /// that what loops have in registers stays there: no code generator knows how seldom it is made.
     fn report(&mut self, number: usize) -> Value {
         let (signature, exchange) = self.thunk();
-        let heat = self.counting().heat;
+        let counters = self.counting().counters;
         let args = [
-            self.ins().iconst(types::I64, report(heat.body, number as i32)),
-            self.address(heat.rest(number)),
+            self.ins().iconst(types::I64, report(counters.code_number, number as i32)),
+            self.address(counters.osr_entry(number)),
             self.ins().stack_addr(types::I64, exchange, 0),
         ];
-        let thunk = heat.thunk.expect("who has code with loops made gives the thunk");
+        let thunk = counters.trip_thunk.expect("who has code with loops made gives the thunk");
         let thunk = self.address(thunk);
         self.ins().call_indirect(signature, thunk, &args);
         self.ins().stack_load(types::I64, types::I64, exchange, 0)

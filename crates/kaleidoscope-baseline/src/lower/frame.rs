@@ -5,11 +5,11 @@
 //! nothing that blocks pass on: code that counts takes a fifth less time to make, and runs as fast.
 
 use cranelift_codegen::ir::{InstBuilder, StackSlot, Value, types};
+use kaleidoscope_ir::compile::{CallTarget, Unit};
 use kaleidoscope_ir::{Local, Op};
 
 use super::Lowering;
-use super::thunk::{exchange, offset};
-use crate::{Callee, Unit};
+use super::trip_thunk::{exchange, offset};
 
 /// Where the variables are.
 pub(super) struct Frame(StackSlot);
@@ -61,7 +61,7 @@ impl Lowering<'_> {
 }
 
 /// Whether the function has loops, and each of them calls a function of the program in every turn.
-fn loops_call(unit: &Unit<'_>) -> bool {
+fn loops_call(unit: &Unit) -> bool {
     // Of each bracket that is open, whether it is a loop that calls; none for an `if`.
     let mut open = Vec::new();
     let mut has_loops = false;
@@ -85,7 +85,7 @@ fn loops_call(unit: &Unit<'_>) -> bool {
                 has_loops = true;
                 true
             }
-            Op::Call { callee, .. } => matches!((unit.callees)(callee), Callee::Slot { .. }),
+            Op::Call { callee, .. } => matches!(unit.call_target(callee), CallTarget::Slot { .. }),
             _ => false,
         };
         if calls && let Some(Some(calls)) = open.last_mut() {

@@ -9,7 +9,7 @@ impl Lowering<'_> {
     /// An atomic load, which Cranelift makes anew each time: after a plain one, a loop that waits for another thread would
     /// never look again. Here it is an ordinary instruction.
     pub(super) fn get_host(&mut self, variable: HostVariable) {
-        let address = self.address((self.unit.variables)(variable));
+        let address = self.address(self.unit.host_variable(variable).address);
         let bits = self.ins().atomic_load(types::I64, MemFlagsData::trusted(), address);
         let value = self.ins().bitcast(types::F64, MemFlagsData::new(), bits);
         self.push(value);
@@ -19,7 +19,7 @@ impl Lowering<'_> {
     /// bring order as well, which takes some twenty times as long.
     pub(super) fn set_host(&mut self, variable: HostVariable) {
         let value = self.pop_number();
-        let address = self.address((self.unit.variables)(variable));
+        let address = self.address(self.unit.host_variable(variable).address);
         self.ins().store(MemFlagsData::trusted(), value, address, 0);
         self.push(value);
     }

@@ -1,4 +1,4 @@
-//! What a code generator gives back.
+//! What a code generator returns: code with its compile times, or an error.
 
 use serde::{Deserialize, Serialize};
 use std::any::Any;
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 /// Linked code.
 pub struct Code {
-    /// Where it begins: see the promises of [`CodeGenerator`](crate::compile::CodeGenerator).
+    /// The entry address. [`CodeGenerator`](crate::compile::CodeGenerator) lists what holds for it.
     pub address: usize,
-    /// Bytes of machine code.
+    /// The size of the machine code in bytes.
     pub bytes: usize,
-    /// How long the stages took.
+    /// The times of the compile stages.
     pub times: CompileTimes,
-    /// Keeps the code in memory; dropping it frees the code.
+    /// Keeps the code in memory. Dropping it frees the code.
     pub keep: Box<dyn Any + Send>,
 }
 
@@ -27,16 +27,16 @@ impl fmt::Debug for Code {
     }
 }
 
-/// How long the stages of compiling one body took.
+/// The times that the stages of a compile took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompileTimes {
-    /// Resolved form to callable quick code, all at once; the others are LLVM's.
+    /// Baseline compiler: IR to callable code. The other stages are LLVM's.
     pub baseline: Duration,
-    /// Resolved form to LLVM IR.
+    /// IR to LLVM IR.
     pub ir: Duration,
-    /// LLVM's optimiser.
+    /// LLVM's optimization passes.
     pub optimize: Duration,
-    /// IR to object.
+    /// LLVM IR to object.
     pub codegen: Duration,
     /// Object to callable code.
     pub link: Duration,
@@ -53,18 +53,18 @@ impl AddAssign for CompileTimes {
 }
 
 impl CompileTimes {
-    /// All stages together.
+    /// The sum of all stages.
     pub fn total(&self) -> Duration {
         self.baseline + self.ir + self.optimize + self.codegen + self.link
     }
 }
 
-/// Why no code was made.
+/// Why a unit was not compiled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CompileError {
-    /// The function is larger than the code generator can take in reasonable time.
+    /// Compiling the function would take too long.
     TooLarge,
-    /// Something went wrong, in a sentence.
+    /// The code generator failed. The text says why, in one sentence.
     Failed(String),
 }
 

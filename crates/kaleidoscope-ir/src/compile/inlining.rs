@@ -1,40 +1,45 @@
-//! Which bodies a unit of hot code carries: those that are called, nearest first, as far as the limits go.
+//! Inlining plans: which callees optimized code contains, chosen breadth first within a budget.
 
 use crate::{Function, FunctionId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// How much a unit of hot code may carry.
+/// How much optimized code may inline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InliningBudget {
-    /// Operations of one body that is carried.
+    /// The most operations of one inlinee.
     pub callee_ops: usize,
-    /// Operations of all copies together, the root's included.
+    /// The most operations of all copies together, the root's included.
     pub unit_ops: usize,
-    /// How often a function may stand inside itself.
+    /// How often a function may be inlined into itself.
     pub recursion: usize,
 }
 
-/// The bodies of a unit.
+/// The instances that optimized code consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InliningPlan {
-    planned: Vec<Planned>,
+    /// The root first.
+    instances: Vec<PlannedInstance>,
 }
 
-/// A body in a unit of hot code. One function may have several, which differ in what they have inlined: a function
-/// that calls itself is unrolled by a chain of instances, each calling the next, the last one the slot.
+/// A function body in a plan, with a fixed choice of which of its calls are inlined.
+///
+/// One function may have several instances with different choices. A recursive function is unrolled
+/// into a chain of instances, each inlined into the one before. The last one calls the slot.
 #[derive(Clone, Copy, Debug)]
 pub struct Instance<'a> {
-    /// What it does.
+    /// The function.
     pub function: &'a Function,
-    /// The functions whose calls go on in a copy of another instance, in order, with the number of that instance. It
-    /// is greater than the number of this one, so that no body carries itself, and has as many parameters.
+    /// The callees that are inlined, in order of their ids, each with the index of its instance.
+    /// The index is greater than this instance's own, so no instance contains itself. The callee's
+    /// arity equals the number of arguments.
     pub inlined: &'a [(FunctionId, usize)],
 }
 
 impl Instance<'_> {
-    /// The instance that a call of the function goes on in.
+    /// The index of the instance that replaces calls of the function. `None` if they are not
+    /// inlined.
     pub fn inlined(&self, callee: FunctionId) -> Option<usize> {
         let at = self.inlined.binary_search_by_key(&callee, |(id, _)| *id).ok()?;
         Some(self.inlined[at].1)
@@ -42,63 +47,66 @@ impl Instance<'_> {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Planned {
+struct PlannedInstance {
     function: Arc<Function>,
     inlined: Vec<(FunctionId, usize)>,
 }
 
-/// An instance whose calls have not been looked at.
-struct Waiting {
-    instance: usize,
-    /// The functions that it stands inside, itself included.
-    inside: Vec<FunctionId>,
+/// An instance whose calls have not been considered yet.
+struct PendingInstance {
+    index: usize,
+    /// The functions that the instance is inlined into, itself included.
+    enclosing: Vec<FunctionId>,
+    /// How many copies of the instance the code has.
     n_copies: usize,
 }
 
 impl InliningPlan {
-    /// The bodies for a root, which has no id if it is an expression. `body_of` gives the body of a function, or nothing
-    /// if calls of it must stay calls.
+    /// Plans the inlining into `root`.
+    ///
+    /// `id` is the root's id, `None` for an expression. `function_of` returns a callee's
+    /// definition, or `None` if its calls must go through the slot.
     pub fn new(
         id: Option<FunctionId>,
         root: Arc<Function>,
-        limits: InliningBudget,
-        mut body_of: impl FnMut(FunctionId) -> Option<Arc<Function>>,
+        budget: InliningBudget,
+        mut function_of: impl FnMut(FunctionId) -> Option<Arc<Function>>,
     ) -> Self {
         let mut n_ops = root.ops.len();
-        let mut planned = vec![Planned { function: root, inlined: Vec::new() }];
-        let mut waiting =
-            VecDeque::from([Waiting { instance: 0, inside: id.into_iter().collect(), n_copies: 1 }]);
-        while let Some(Waiting { instance, inside, n_copies }) = waiting.pop_front() {
-            let of_instance = Arc::clone(&planned[instance].function);
-            for (callee, n_calls) in of_instance.facts().callees() {
-                if inside.iter().filter(|outer| **outer == callee).count() > limits.recursion {
+        let mut instances = vec![PlannedInstance { function: root, inlined: Vec::new() }];
+        let root = PendingInstance { index: 0, enclosing: id.into_iter().collect(), n_copies: 1 };
+        let mut pending = VecDeque::from([root]);
+        while let Some(PendingInstance { index, enclosing, n_copies }) = pending.pop_front() {
+            let function = Arc::clone(&instances[index].function);
+            for (callee, n_calls) in function.facts().callees() {
+                if enclosing.iter().filter(|outer| **outer == callee).count() > budget.recursion {
                     continue;
                 }
-                let Some(function) = body_of(callee) else { continue };
+                let Some(function) = function_of(callee) else { continue };
                 let n_copies = n_copies.saturating_mul(n_calls);
-                let more = n_copies.saturating_mul(function.ops.len());
-                if function.ops.len() > limits.callee_ops || n_ops.saturating_add(more) > limits.unit_ops {
+                let added = n_copies.saturating_mul(function.ops.len());
+                if function.ops.len() > budget.callee_ops || n_ops.saturating_add(added) > budget.unit_ops {
                     continue;
                 }
-                n_ops = n_ops.saturating_add(more);
-                let called = planned.len();
-                planned.push(Planned { function, inlined: Vec::new() });
-                planned[instance].inlined.push((callee, called));
-                let inside = inside.iter().copied().chain([callee]).collect();
-                waiting.push_back(Waiting { instance: called, inside, n_copies });
+                n_ops = n_ops.saturating_add(added);
+                let inlinee = instances.len();
+                instances.push(PlannedInstance { function, inlined: Vec::new() });
+                instances[index].inlined.push((callee, inlinee));
+                let enclosing = enclosing.iter().copied().chain([callee]).collect();
+                pending.push_back(PendingInstance { index: inlinee, enclosing, n_copies });
             }
         }
-        Self { planned }
+        Self { instances }
     }
 
-    /// The instances, the root first, as a unit has them.
+    /// The instances, the root first.
     pub fn instances(&self) -> Vec<Instance<'_>> {
-        let planned = self.planned.iter();
-        planned.map(|Planned { function, inlined }| Instance { function, inlined }).collect()
+        let planned = self.instances.iter();
+        planned.map(|PlannedInstance { function, inlined }| Instance { function, inlined }).collect()
     }
 
-    /// The functions whose bodies are carried inside the root.
-    pub fn carried(&self) -> BTreeSet<FunctionId> {
-        self.planned.iter().flat_map(|planned| &planned.inlined).map(|(id, _)| *id).collect()
+    /// The functions that are inlined somewhere in the code.
+    pub fn inlinees(&self) -> BTreeSet<FunctionId> {
+        self.instances.iter().flat_map(|instance| &instance.inlined).map(|(id, _)| *id).collect()
     }
 }

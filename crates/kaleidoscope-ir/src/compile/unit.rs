@@ -1,153 +1,163 @@
-//! What to make code of: a function, or hot code with the bodies of others in it.
+//! A unit: what a code generator compiles at once.
 
-use super::InliningPlan;
+use super::{InliningPlan, Instance};
 use crate::maths::MathsFunction;
 use crate::{Function, FunctionId, HostVariable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A function or a top-level expression.
+/// One function or top-level expression to compile, with everything that its code refers to.
+///
+/// A unit without an [`inlining`](Self::inlining) plan is first code: it is compiled by itself, and
+/// all its calls go through slots. A unit with a plan is optimized code: a tier-up, an OSR entry or
+/// a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unit {
-    /// What it does.
+    /// The operations.
     pub function: Arc<Function>,
-    /// The function's own id, by which it calls itself; none for an expression.
+    /// The id by which the function calls itself. `None` for an expression.
     pub id: Option<FunctionId>,
-    /// Counts the definitions of the name, from 1.
+    /// The version of the definition, from 1.
     pub version: u32,
-    /// What stands behind each function that it calls.
-    pub callees: BTreeMap<FunctionId, Callee>,
-    /// Where each variable of the host is that it uses.
-    pub variables: BTreeMap<HostVariable, Variable>,
-}
-
-impl Unit {
-    /// What stands behind a function that this one calls.
-    ///
-    /// # Panics
-    /// If it calls no such function.
-    pub fn callee(&self, id: FunctionId) -> Callee {
-        *self.callees.get(&id).expect("the unit was made of the function's own calls")
-    }
-
-    /// A variable of the host that this function uses.
-    ///
-    /// # Panics
-    /// If it uses no such variable.
-    pub fn variable(&self, id: HostVariable) -> &Variable {
-        self.variables.get(&id).expect("the unit was made of the function's own operations")
-    }
-}
-
-/// A variable of the host: a double that code reads and writes where it is, each time anew, as an atomic without order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Variable {
-    /// Its name, for listings.
-    pub name: Arc<str>,
-    /// Where it is: aligned to 8, and valid as long as the code.
-    pub address: usize,
-}
-
-/// What a call is made into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Callee {
-    /// A call of whatever the slot at this address points to; the slot is aligned to 8, and valid as long as the code.
-    Slot {
-        /// Where the slot is.
-        address: usize,
-    },
-    /// An instruction, or a direct call of the C library.
-    Maths(MathsFunction),
-}
-
-/// A function that has become hot, or a loop of it, with the bodies that are to be part of its code.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HotUnit {
-    /// The function itself first.
-    pub root: Arc<Unit>,
-    /// What stands behind functions that are called and not carried, whichever body calls them.
-    pub callees: BTreeMap<FunctionId, Callee>,
-    /// Where the variables of the host are, whichever body uses them.
-    pub variables: BTreeMap<HostVariable, Variable>,
-    /// The bodies.
-    pub plan: InliningPlan,
-    /// What the code is.
-    pub part: CodeKind,
-    /// What may stand for calls of C's maths functions where several rows are computed at once. Only for
-    /// [`KernelKind::Plain`]; without any the bits are those of single calls.
+    /// How the code is entered.
+    pub kind: CodeKind,
+    /// The target of each call that the code may make.
+    pub call_targets: BTreeMap<FunctionId, CallTarget>,
+    /// The address of each host variable that the code uses.
+    pub host_variables: BTreeMap<HostVariable, HostVariableAddress>,
+    /// The callee bodies that the code contains. `None` for first code.
+    pub inlining: Option<InliningPlan>,
+    /// The vector functions that may replace calls of C's maths functions. Only for
+    /// [`KernelKind::Plain`]. Without them the results have the same bits as single calls.
     pub vector_maths: Vec<VectorMaths>,
 }
 
-impl HotUnit {
-    /// What stands behind a function that is called and whose body is not carried there.
-    ///
-    /// # Panics
-    /// If none calls it.
-    pub fn callee(&self, id: FunctionId) -> Callee {
-        *self.callees.get(&id).expect("the unit was made of all calls in it")
+impl Unit {
+    /// First code for the whole function, without inlining.
+    pub fn new(
+        function: Arc<Function>,
+        id: Option<FunctionId>,
+        version: u32,
+        call_targets: BTreeMap<FunctionId, CallTarget>,
+        host_variables: BTreeMap<HostVariable, HostVariableAddress>,
+    ) -> Self {
+        let kind = CodeKind::Function;
+        Self {
+            function,
+            id,
+            version,
+            kind,
+            call_targets,
+            host_variables,
+            inlining: None,
+            vector_maths: Vec::new(),
+        }
     }
 
-    /// A variable of the host that one of the bodies uses.
+    /// The target of a call that is not inlined.
     ///
     /// # Panics
-    /// If none uses it.
-    pub fn variable(&self, id: HostVariable) -> &Variable {
-        self.variables.get(&id).expect("the unit was made of all operations in it")
+    /// If no operation of the unit calls the function.
+    pub fn call_target(&self, id: FunctionId) -> CallTarget {
+        *self.call_targets.get(&id).expect("the unit lists all calls")
+    }
+
+    /// The address of a host variable.
+    ///
+    /// # Panics
+    /// If no operation of the unit uses the variable.
+    pub fn host_variable(&self, id: HostVariable) -> &HostVariableAddress {
+        self.host_variables.get(&id).expect("the unit lists all host variables")
+    }
+
+    /// The instances that the code consists of, the unit's own function first.
+    pub fn instances(&self) -> Vec<Instance<'_>> {
+        match &self.inlining {
+            Some(plan) => plan.instances(),
+            None => vec![Instance { function: &self.function, inlined: &[] }],
+        }
     }
 }
 
-/// How much of a function some code is.
+/// A host variable's place in memory: a double that generated code loads and stores at each use, as
+/// an atomic without order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostVariableAddress {
+    /// The name, for listings.
+    pub name: Arc<str>,
+    /// The address, a multiple of 8 and valid as long as the code.
+    pub address: usize,
+}
+
+/// The target of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallTarget {
+    /// The code whose address is in the slot at the time of the call.
+    Slot {
+        /// The slot's address, a multiple of 8 and valid as long as the code.
+        address: usize,
+    },
+    /// An instruction, or a function of the C library.
+    Maths(MathsFunction),
+}
+
+/// How code is entered, and how much of a function it executes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CodeKind {
-    /// All of it: takes as many doubles as the function has parameters and returns one.
+    /// A call: takes as many doubles as the function has parameters and returns one.
     Function,
-    /// What remains of the loop of this number, in order of appearance from 0, from the beginning of any of its turns until the
-    /// loop has ended. It takes the address of as many doubles as the function has variables, each at its place, and
-    /// returns nothing. The variables that were set before the loop hold their values there; when the code
-    /// returns, those of them that the loop assigns hold their last.
+    /// An OSR entry: continues the loop with this number (in order of appearance, from 0) at the
+    /// beginning of any iteration, until the loop ends.
+    ///
+    /// Takes the address of as many doubles as the function has locals, indexed by local, and
+    /// returns nothing. On entry the locals that were set before the loop have their values there.
+    /// On return those that the loop assigns have their final values there.
     Osr(usize),
-    /// All of it, for many calls in one: it takes the address of a [`KernelTable`] and returns nothing. The result of each row has the
-    /// bits that a call with its values has.
+    /// A kernel: the function applied to each row of a [`KernelTable`]. Takes the table's address
+    /// and returns nothing. Each result has the same bits as a call.
     Kernel(KernelKind),
 }
 
-/// How the rows of a table are computed.
+/// How a kernel computes the rows of its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KernelKind {
-    /// As calls are made: on a guest stack, in order, and left wherever a row ends in an error.
+    /// Runs in a guarded call, in order. A trap in any row ends the kernel.
     Guarded,
-    /// On the stack of whoever asks, in any order, many at once where the processor can. The function with all that it carries has no
-    /// loops and calls nothing but C's maths functions, for which [`Settings::host_maths`](crate::compile::Settings::host_maths) has the
-    /// addresses: so it soon ends, and in no other way than by returning.
+    /// Runs on the caller's stack, in any order, several rows at once where the processor can.
+    ///
+    /// The function with everything inlined has no loops and calls only C's maths functions, whose
+    /// addresses are in [`Settings::host_maths`](crate::compile::Settings::host_maths). So a plain
+    /// kernel always returns, and soon.
     Plain,
 }
 
-/// Columns of doubles and where the results go. The layout is C's.
+/// The columns that a kernel reads and writes. The layout is C's.
 #[derive(Debug)]
 #[repr(C)]
 pub struct KernelTable {
-    /// A pointer for each parameter, to as many doubles as there are rows. Columns may overlap.
+    /// One pointer for each parameter, each to `n_rows` doubles. Columns may overlap.
     pub columns: *const *const f64,
-    /// To as many doubles as there are rows, which no column overlaps.
+    /// `n_rows` doubles for the results. No column overlaps them.
     pub out: *mut f64,
-    /// At least one.
+    /// The number of rows, at least 1.
     pub n_rows: usize,
 }
 
-/// A function of C's maths library for several values at once, within 4 units in the last place of the exact result.
+/// A function of the vector maths library: one of C's maths functions applied to several values,
+/// within 4 units in the last place of the exact results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VectorMaths {
     /// The function for one value.
     pub function: MathsFunction,
-    /// How many values: 2, 4 or 8, in vector registers of as many doubles, as x86-64's vector function ABI has it.
+    /// The number of values: 2, 4 or 8, passed as x86-64's vector function ABI prescribes.
     pub lanes: u32,
-    /// Where it is: valid as long as the process.
+    /// The address, valid as long as the process.
     pub address: usize,
 }
 
 impl CodeKind {
-    /// The loop's number, if it is the rest of a loop.
+    /// The number of the loop that an OSR entry continues.
     pub fn of_loop(self) -> Option<usize> {
         match self {
             Self::Function | Self::Kernel(_) => None,

@@ -135,7 +135,7 @@ impl<'cx> Lowering<'cx, '_> {
     }
 
     pub(super) fn open_loop(&mut self) {
-        let turns = if self.counts { self.turns() } else { None };
+        let turns = if self.unit.inlining.is_some() { self.turns() } else { None };
         let from = self.current();
         let header = self.append("loop");
         self.jump(header);

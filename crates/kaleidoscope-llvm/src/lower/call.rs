@@ -1,31 +1,28 @@
 //! Calls, and what LLVM is told about the functions on both ends.
 
+use super::References;
 use super::{CodeKind, Lowering, Operand, built};
-use crate::{Callee, KernelKind, symbols};
+use crate::symbols;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
 use inkwell::module::Linkage;
-use inkwell::types::FunctionType;
+use inkwell::types::{BasicType, FunctionType};
 use inkwell::values::{BasicMetadataValueEnum, BasicValue, FloatValue, FunctionValue, PointerValue};
 use inkwell::{AddressSpace, AtomicOrdering};
-use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{CallTarget, KernelKind};
+use kaleidoscope_ir::{FunctionId, MathsFunction};
 
 impl<'cx> Lowering<'cx, '_> {
     /// A call: through the slot of the function, of a maths function, or one that goes on right here in a copy of the body. A function
     /// calls itself through its slot as well: a definition that comes while it runs holds for its inner activations.
     pub(super) fn call(&mut self, callee: FunctionId, n_args: usize) {
         let args = self.pop_numbers(n_args);
-        if let Some(instance) = self.unit.instances[self.frame.instance].inlined(callee) {
+        if let Some(instance) = self.instances[self.frame.instance].inlined(callee) {
             return self.enter_callee(instance, &args);
         }
-        let value = match (self.unit.callees)(callee) {
-            Callee::Maths(function) => self.call_maths(function, &args),
-            Callee::Slot { address } => {
-                let slot = self.cx.i64_type().const_int(address, false);
-                self.call_slot(slot.const_to_pointer(self.cx.ptr_type(AddressSpace::default())), &args)
-            }
-            Callee::SlotSymbol(symbol) => self.call_slot(self.slot_symbol(&symbol), &args),
+        let value = match self.unit.call_target(callee) {
+            CallTarget::Maths(function) => self.call_maths(function, &args),
+            CallTarget::Slot { address } => self.call_slot(self.slot(callee, address), &args),
         };
         self.stack.push(Operand::Number(value));
     }
@@ -43,13 +40,28 @@ impl<'cx> Lowering<'cx, '_> {
         call.try_as_basic_value().unwrap_basic().into_float_value()
     }
 
-    fn slot_symbol(&self, symbol: &str) -> PointerValue<'cx> {
-        let slot = self.module.get_global(symbol).unwrap_or_else(|| {
-            let slot = self.module.add_global(self.cx.ptr_type(AddressSpace::default()), None, symbol);
-            slot.set_linkage(Linkage::External);
-            slot
+    fn slot(&self, callee: FunctionId, address: usize) -> PointerValue<'cx> {
+        let pointer = self.cx.ptr_type(AddressSpace::default());
+        match self.references {
+            References::Addresses => self.address(address),
+            References::Symbols(names) => self.external(pointer, &symbols::slot(&names[&callee])),
+        }
+    }
+
+    /// A pointer to a fixed address.
+    pub(super) fn address(&self, address: usize) -> PointerValue<'cx> {
+        let address = self.cx.i64_type().const_int(address as u64, false);
+        address.const_to_pointer(self.cx.ptr_type(AddressSpace::default()))
+    }
+
+    /// A pointer to an external symbol for memory of this type.
+    pub(super) fn external(&self, of: impl BasicType<'cx>, symbol: &str) -> PointerValue<'cx> {
+        let global = self.module.get_global(symbol).unwrap_or_else(|| {
+            let global = self.module.add_global(of, None, symbol);
+            global.set_linkage(Linkage::External);
+            global
         });
-        slot.as_pointer_value()
+        global.as_pointer_value()
     }
 
     /// A call of a maths function: an intrinsic where that becomes an instruction and every processor rounds it alike.
@@ -62,7 +74,7 @@ impl<'cx> Lowering<'cx, '_> {
         {
             return self.remainder(args[0], divisor);
         }
-        if self.unit.part == CodeKind::Kernel(KernelKind::Plain) {
+        if self.unit.kind == CodeKind::Kernel(KernelKind::Plain) {
             return self.call_host_maths(function, args);
         }
         let declared = self.maths_function(&symbols::maths(function), args.len());

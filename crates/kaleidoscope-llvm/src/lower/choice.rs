@@ -5,7 +5,7 @@
 //! maximum and minimum; as selects they take a seventh of the time less. An `if` that computes something in a branch
 //! stays one: where a select takes its place both sides are computed, which costs Collatz's sequence 60 %.
 
-use super::{HotUnit, Op};
+use super::{Instance, Op};
 use kaleidoscope_ir::Arithmetic;
 
 /// The most comparisons and choices that a branch of a select may hold.
@@ -28,17 +28,16 @@ struct Open {
 }
 
 /// Looks at all instances of a unit.
-pub(super) fn choices(unit: &HotUnit<'_>) -> Vec<Choices> {
-    let mut found = vec![Choices::default(); unit.instances.len()];
+pub(super) fn choices(instances: &[Instance<'_>]) -> Vec<Choices> {
+    let mut found = vec![Choices::default(); instances.len()];
     // An instance carries only instances behind its own.
-    for at in (0..unit.instances.len()).rev() {
-        found[at] = choices_of(unit, at, &found);
+    for at in (0..instances.len()).rev() {
+        found[at] = choices_of(&instances[at], &found);
     }
     found
 }
 
-fn choices_of(unit: &HotUnit<'_>, at: usize, carried: &[Choices]) -> Choices {
-    let instance = unit.instances[at];
+fn choices_of(instance: &Instance<'_>, carried: &[Choices]) -> Choices {
     let mut is_choice = Vec::new();
     let mut open = vec![Open { bracket: usize::MAX, weight: Some(0) }];
     for op in &instance.function.ops {

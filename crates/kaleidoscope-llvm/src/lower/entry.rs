@@ -3,7 +3,7 @@
 
 use super::call::{body_attributes, signature};
 use super::frame::{Frame, shape};
-use super::{CodeKind, HotUnit, Local, Lowering, built, choices};
+use super::{CodeKind, Instance, Local, Lowering, References, Unit, built, choices};
 use inkwell::AddressSpace;
 use inkwell::attributes::AttributeLoc;
 use inkwell::context::Context;
@@ -17,32 +17,35 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     pub(super) fn new(
         cx: &'cx Context,
         module: &'a Module<'cx>,
-        unit: &'a HotUnit<'a>,
-        counts: bool,
+        unit: &'a Unit,
+        instances: &'a [Instance<'a>],
+        symbol: &str,
+        references: References<'a>,
     ) -> Self {
-        let root = unit.instances[0].function;
-        let signature = match unit.part {
+        let root = instances[0].function;
+        let signature = match unit.kind {
             CodeKind::Function => signature(cx, root.n_params as usize),
             CodeKind::Osr(_) | CodeKind::Kernel(_) => {
                 cx.void_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false)
             }
         };
-        let body = module.add_function(unit.symbol, signature, None);
+        let body = module.add_function(symbol, signature, None);
         for attribute in body_attributes(cx) {
             body.add_attribute(AttributeLoc::Function, attribute);
         }
         let zero = cx.f64_type().const_zero();
         let root_shape = shape(root);
         let frame = Frame::new(0, root, root_shape.clone(), zero);
-        let mut shapes = vec![None; unit.instances.len()];
+        let mut shapes = vec![None; instances.len()];
         shapes[0] = Some(root_shape);
         let mut lowering = Self {
             cx,
             module,
             builder: cx.create_builder(),
             unit,
-            counts,
-            choices: choices(unit),
+            instances,
+            references,
+            choices: choices(instances),
             shapes,
             body,
             zero,
@@ -55,7 +58,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         };
         let entry = lowering.append("entry");
         lowering.enter(entry);
-        match unit.part {
+        match unit.kind {
             CodeKind::Function => lowering.begin_function(),
             CodeKind::Osr(nth) => lowering.begin_loop(nth),
             CodeKind::Kernel(_) => lowering.begin_rows(),
@@ -91,7 +94,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
 
     /// Ends the function behind the last operation.
     pub(super) fn end(mut self) {
-        match self.unit.part {
+        match self.unit.kind {
             CodeKind::Function | CodeKind::Kernel(_) if self.block.is_none() => {}
             CodeKind::Function => {
                 let value = self.pop_number();

@@ -55,7 +55,7 @@ impl<'cx> Lowering<'cx, '_> {
     /// Goes on in a copy of the instance; [`leave_callee`](Self::leave_callee) comes back.
     pub(super) fn enter_callee(&mut self, instance: usize, args: &[FloatValue<'cx>]) {
         assert!(instance > self.frame.instance, "a body carries only instances behind its own");
-        let function = self.unit.instances[instance].function;
+        let function = self.instances[instance].function;
         assert_eq!(args.len(), function.n_params as usize, "a call has as many arguments as its instance");
         let mut frame = Frame::new(instance, function, self.shape_of(instance), self.zero);
         frame.variables[..args.len()].copy_from_slice(args);
@@ -99,7 +99,7 @@ impl<'cx> Lowering<'cx, '_> {
     }
 
     pub(super) fn shape_of(&mut self, instance: usize) -> Rc<Facts> {
-        let function = self.unit.instances[instance].function;
+        let function = self.instances[instance].function;
         let shape = self.shapes[instance].get_or_insert_with(|| shape(function));
         Rc::clone(shape)
     }

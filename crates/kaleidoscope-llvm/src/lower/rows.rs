@@ -14,7 +14,7 @@ use inkwell::{AddressSpace, IntPredicate};
 use kaleidoscope_ir::MathsFunction;
 
 #[cfg(doc)]
-use crate::KernelKind;
+use kaleidoscope_ir::compile::KernelKind;
 
 /// The loop that all operations lie in.
 #[derive(Clone, Copy)]

@@ -4,11 +4,11 @@
 //! LLVM moves none of these out of a loop, so that one which waits for another thread sees what that does. Where nothing can wait,
 //! in plain rows, lowering itself does.
 
-use super::{Lowering, Operand, built};
-use crate::{CodeKind, KernelKind, Variable};
-use inkwell::module::Linkage;
+use super::{CodeKind, Lowering, Operand, References, built};
+use crate::symbols;
+use inkwell::AtomicOrdering;
 use inkwell::values::{BasicValue, FloatValue, InstructionValue, PointerValue};
-use inkwell::{AddressSpace, AtomicOrdering};
+use kaleidoscope_ir::compile::KernelKind;
 use kaleidoscope_ir::{HostVariable, Op};
 
 impl<'cx> Lowering<'cx, '_> {
@@ -23,9 +23,9 @@ impl<'cx> Lowering<'cx, '_> {
     /// Reads the variables once for all plain rows, if these assign none: what others do meanwhile need not be seen, since none waits
     /// for it. An atomic load in each row would keep rows from being computed several at once.
     pub(super) fn read_ahead(&mut self) {
-        let ops = self.unit.instances.iter().flat_map(|instance| &*instance.function.ops);
+        let ops = self.instances.iter().flat_map(|instance| &*instance.function.ops);
         let assigns_any = ops.clone().any(|op| matches!(op, Op::SetHost(_)));
-        if self.unit.part != CodeKind::Kernel(KernelKind::Plain) || assigns_any {
+        if self.unit.kind != CodeKind::Kernel(KernelKind::Plain) || assigns_any {
             return;
         }
         for op in ops {
@@ -52,19 +52,10 @@ impl<'cx> Lowering<'cx, '_> {
     }
 
     fn place_of_host(&self, variable: HostVariable) -> PointerValue<'cx> {
-        match (self.unit.variables)(variable) {
-            Variable::Address(address) => {
-                let address = self.cx.i64_type().const_int(address, false);
-                address.const_to_pointer(self.cx.ptr_type(AddressSpace::default()))
-            }
-            Variable::Symbol(symbol) => {
-                let global = self.module.get_global(&symbol).unwrap_or_else(|| {
-                    let global = self.module.add_global(self.cx.f64_type(), None, &symbol);
-                    global.set_linkage(Linkage::External);
-                    global
-                });
-                global.as_pointer_value()
-            }
+        let place = self.unit.host_variable(variable);
+        match self.references {
+            References::Addresses => self.address(place.address),
+            References::Symbols(_) => self.external(self.cx.f64_type(), &symbols::variable(&place.name)),
         }
     }
 }

@@ -1,21 +1,20 @@
-//! Modules of one function.
+//! First code: modules of one function.
 //!
 //! `BLESS=1` rewrites the files `ir/*.ll`.
 
-use crate::program::{CONSTRUCTS, LEVELS, Program, compare_ir, oldest_machine, optimize};
+use crate::program::{CONSTRUCTS, LEVELS, compare_ir, last_module, lower_unit, oldest_machine, optimize};
 use inkwell::context::Context;
 use inkwell::targets::FileType;
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_llvm::{
-    Callee, Effort, OptLevel, Unit, Variable, effort, lower, pipeline, pipeline_hot, symbols,
-};
+use kaleidoscope_ir::compile::{CodeKind, InliningBudget, Optimization};
+use kaleidoscope_llvm::{Effort, References, effort, lower, pipeline, symbols};
+use kaleidoscope_testkit::{HOST_VARIABLE, Program, slot};
 use object::{Object, ObjectSymbol};
 
 /// The IR of the function defined last, without the header.
 fn ir(text: &str) -> String {
     let cx = Context::create();
-    let module = Program::read(text).module(&cx);
-    module.to_string()
+    last_module(&cx, &Program::read(text)).to_string()
 }
 
 /// What the code of all functions of the program needs from elsewhere, and what it brings, on the oldest machine.
@@ -24,10 +23,11 @@ fn linked(text: &str) -> (Vec<String>, Vec<String>) {
     let program = Program::read(text);
     let (mut needed, mut brought) = (Vec::new(), Vec::new());
     for function in &program.functions {
+        let unit = program.unit(function);
         for level in LEVELS {
             let cx = Context::create();
-            let module = program.lower(&cx, function);
-            optimize(&module, pipeline(level, function), &machine);
+            let module = lower_unit(&cx, &program, &unit);
+            optimize(&module, pipeline(&unit, level), &machine);
             let object = machine.write_to_memory_buffer(&module, FileType::Object).unwrap();
             let object = object::File::parse(object.as_slice()).unwrap();
             for symbol in object.symbols().filter(ObjectSymbol::is_global) {
@@ -54,10 +54,11 @@ fn every_construct_is_well_formed_at_every_level() {
     let program = Program::read(CONSTRUCTS);
     assert_eq!(program.functions.len(), 21);
     for function in &program.functions {
-        assert_eq!(effort(function), Effort::Full);
+        let unit = program.unit(function);
+        assert_eq!(effort(&unit), Effort::Full);
         for level in LEVELS {
             let cx = Context::create();
-            optimize(&program.lower(&cx, function), pipeline(level, function), &machine);
+            optimize(&lower_unit(&cx, &program, &unit), pipeline(&unit, level), &machine);
         }
     }
 }
@@ -68,7 +69,7 @@ fn a_tail_call_is_a_jump() {
         let program = Program::read(CONSTRUCTS);
         let function = program.functions.iter().find(|function| &*function.name == name).unwrap();
         let cx = Context::create();
-        let ir = program.lower(&cx, function).to_string();
+        let ir = lower_unit(&cx, &program, &program.unit(function)).to_string();
         assert!(!ir.contains("call double"), "{ir}");
     }
 }
@@ -83,16 +84,13 @@ fn functions_are_called_through_their_slots_by_themselves_as_well() {
 
 #[test]
 fn an_address_of_a_slot_is_a_constant() {
-    let program = Program::read("def f(x) g(x)");
-    let function = &program.functions[0];
+    let program = Program::read("def g(x) x; def f(x) g(x)");
     let cx = Context::create();
-    let callees = |_| Callee::Slot { address: 0x7fff_1234_5678 };
-    let unit =
-        Unit { function, symbol: "f$impl7", callees: &callees, variables: &|_| unreachable!("it uses none") };
-    let module = lower(&cx, &unit);
+    let module = lower(&cx, &program.unit(program.last()), "f$impl7", References::Addresses);
     module.verify().unwrap();
     let ir = module.to_string();
-    assert!(ir.contains("load atomic ptr, ptr inttoptr (i64 140733498807928 to ptr) monotonic"), "{ir}");
+    let slot = slot(program.names.current("g").unwrap());
+    assert!(ir.contains(&format!("load atomic ptr, ptr inttoptr (i64 {slot} to ptr) monotonic")), "{ir}");
 }
 
 #[test]
@@ -103,14 +101,11 @@ fn variables_of_the_host_are_read_and_written_where_they_are() {
 
     let program = Program::read("def f(x) t");
     let cx = Context::create();
-    let variables = |_| Variable::Address(0x7fff_1234_5678);
-    let callees = |_| unreachable!("it calls nothing");
-    let unit =
-        Unit { function: &program.functions[0], symbol: "f$impl7", callees: &callees, variables: &variables };
-    let module = lower(&cx, &unit);
+    let module = lower(&cx, &program.unit(program.last()), "f$impl7", References::Addresses);
     module.verify().unwrap();
     let ir = module.to_string();
-    assert!(ir.contains("load atomic double, ptr inttoptr (i64 140733498807928 to ptr) monotonic"), "{ir}");
+    let address = format!("load atomic double, ptr inttoptr (i64 {HOST_VARIABLE} to ptr) monotonic");
+    assert!(ir.contains(&address), "{ir}");
 }
 
 /// What another thread does between two accesses is seen at every level: nothing moves out of a loop, or is left out.
@@ -118,10 +113,13 @@ fn variables_of_the_host_are_read_and_written_where_they_are() {
 fn each_access_of_a_variable_of_the_host_stays_in_its_loop() {
     let machine = oldest_machine();
     let program = Program::read("def f(x) for i = 0, t in (t = x) + (t = x)");
-    let function = program.functions.last().unwrap();
-    for passes in LEVELS.map(|level| pipeline(level, function)).into_iter().chain([pipeline_hot()]) {
+    let unit = program.unit(program.last());
+    let budget = InliningBudget { callee_ops: 0, unit_ops: 0, recursion: 0 };
+    let optimized = program.optimized_unit(program.last(), CodeKind::Function, budget);
+    let optimized = pipeline(&optimized, Optimization::Default);
+    for passes in LEVELS.map(|level| pipeline(&unit, level)).into_iter().chain([optimized]) {
         let cx = Context::create();
-        let module = program.module(&cx);
+        let module = last_module(&cx, &program);
         optimize(&module, passes, &machine);
         let ir = module.to_string();
         let (_, in_loop) = ir.split_once("loop:").unwrap();
@@ -148,9 +146,9 @@ fn an_endless_loop_stays() {
     let machine = oldest_machine();
     let cx = Context::create();
     let program = Program::read("def f(x) (for i = 0, 1 in 0) + 1");
-    let function = program.functions.last().unwrap();
-    let module = program.module(&cx);
-    optimize(&module, pipeline(OptLevel::Aggressive, function), &machine);
+    let module = last_module(&cx, &program);
+    let passes = pipeline(&program.unit(program.last()), Optimization::Aggressive);
+    optimize(&module, passes, &machine);
     assert!(module.to_string().contains("label %loop"));
 }
 
@@ -211,9 +209,9 @@ fn depth_of_nesting_takes_no_stack() {
         .stack_size(256 << 10)
         .spawn(move || {
             let cx = Context::create();
-            let function = &program.functions[0];
-            assert_eq!(effort(function), Effort::Quick);
-            program.lower(&cx, function);
+            let unit = program.unit(program.last());
+            assert_eq!(effort(&unit), Effort::Quick);
+            lower_unit(&cx, &program, &unit);
         })
         .unwrap()
         .join()

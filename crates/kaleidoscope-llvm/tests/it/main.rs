@@ -3,6 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
-mod hot;
 mod lowering;
+mod optimized;
 mod program;

@@ -1,124 +1,43 @@
-//! Programs read from text, a machine to make code for, and IR compared with files.
+//! Modules of program text, a machine to compile for, and IR compared with files.
 
 use inkwell::OptimizationLevel;
 use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
-use kaleidoscope_ir::compile::{CodeKind, InliningBudget, InliningPlan, VectorMaths};
-use kaleidoscope_ir::{Function, FunctionId, HostVariable};
-use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::{NameState, Names, Signature};
-use kaleidoscope_lang::reader::Reader;
-use kaleidoscope_llvm::{
-    Callee, Effort, HotUnit, OptLevel, Pass, Unit, Variable, effort_hot, lower, lower_hot, symbols,
-};
+use kaleidoscope_ir::Function;
+use kaleidoscope_ir::compile::{CodeKind, InliningBudget, Optimization, Unit};
+use kaleidoscope_llvm::{Effort, References, effort, lower, symbols};
+use kaleidoscope_testkit::Program;
+use llvm_orc::{FunctionPass, Passes};
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) const LEVELS: [OptLevel; 4] =
-    [OptLevel::None, OptLevel::Less, OptLevel::Default, OptLevel::Aggressive];
+pub(crate) const LEVELS: [Optimization; 4] =
+    [Optimization::None, Optimization::Less, Optimization::Default, Optimization::Aggressive];
 
-/// A program, read to its end.
-pub(crate) struct Program {
-    pub(crate) names: Names,
-    pub(crate) functions: Vec<Arc<Function>>,
+/// First code of the function defined last.
+pub(crate) fn last_module<'cx>(cx: &'cx Context, program: &Program) -> Module<'cx> {
+    lower_unit(cx, program, &program.unit(program.last()))
 }
 
-impl Program {
-    pub(crate) fn read(text: &str) -> Self {
-        let mut names = Names::new();
-        names.add_variable("t");
-        let mut functions = Vec::new();
-        let mut reader = Reader::new("test");
-        reader.push(text);
-        reader.finish();
-        while let Some(read) = reader.read(&names) {
-            let item = read.item.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
-            names.commit(&item);
-            match item {
-                Item::Definition { function, .. } | Item::Expression { function } => functions.push(function),
-                _ => {}
-            }
-        }
-        Self { names, functions }
-    }
-
-    /// The function that was defined last.
-    pub(crate) fn module<'cx>(&self, cx: &'cx Context) -> Module<'cx> {
-        self.lower(cx, self.functions.last().expect("the program defines a function"))
-    }
-
-    pub(crate) fn lower<'cx>(&self, cx: &'cx Context, function: &Function) -> Module<'cx> {
-        let symbol = symbols::body(&function.name, 1);
-        let unit = Unit {
-            function,
-            symbol: &symbol,
-            callees: &|callee| self.callee(callee),
-            variables: &|variable| self.variable(variable),
-        };
-        verified(lower(cx, &unit))
-    }
-
-    /// A module of hot code, with the bodies that these limits allow.
-    pub(crate) fn lower_hot<'cx>(
-        &self,
-        cx: &'cx Context,
-        function: &Arc<Function>,
-        part: CodeKind,
-        limits: InliningBudget,
-    ) -> Module<'cx> {
-        self.lower_unit(cx, function, part, limits, &[])
-    }
-
-    /// The same with functions for several values at once.
-    pub(crate) fn lower_unit<'cx>(
-        &self,
-        cx: &'cx Context,
-        function: &Arc<Function>,
-        part: CodeKind,
-        limits: InliningBudget,
-        vector_maths: &[VectorMaths],
-    ) -> Module<'cx> {
-        let plan = self.plan(function, limits);
-        let symbol = symbols::body(&function.name, 1);
-        let instances = plan.instances();
-        let callees = |callee| self.callee(callee);
-        let variables = |variable| self.variable(variable);
-        let unit = HotUnit {
-            symbol: &symbol,
-            instances: &instances,
-            callees: &callees,
-            variables: &variables,
-            part,
-            vector_maths,
-        };
-        assert_eq!(effort_hot(&unit), Effort::Full);
-        verified(lower_hot(cx, &unit))
-    }
-
-    pub(crate) fn plan(&self, function: &Arc<Function>, limits: InliningBudget) -> InliningPlan {
-        let id = self.names.current(&function.name);
-        InliningPlan::new(id, Arc::clone(function), limits, |id| {
-            let Signature { name, arity } = self.names.signature(id);
-            let has_body = |function: &&Arc<Function>| function.name == *name && function.n_params == *arity;
-            self.functions.iter().find(has_body).cloned()
-        })
-    }
-
-    fn variable(&self, variable: HostVariable) -> Variable {
-        Variable::Symbol(symbols::variable(self.names.variable_name(variable)))
-    }
-
-    fn callee(&self, callee: FunctionId) -> Callee {
-        match self.names.state(callee) {
-            NameState::Maths(maths) => Callee::Maths(maths),
-            _ => Callee::SlotSymbol(symbols::slot(&self.names.signature(callee).name)),
-        }
-    }
+/// Optimized code of a function, with everything inlined that the budget allows.
+pub(crate) fn lower_optimized<'cx>(
+    cx: &'cx Context,
+    program: &Program,
+    function: &Arc<Function>,
+    kind: CodeKind,
+    budget: InliningBudget,
+) -> Module<'cx> {
+    let unit = program.optimized_unit(function, kind, budget);
+    assert_eq!(effort(&unit), Effort::Full);
+    lower_unit(cx, program, &unit)
 }
 
-fn verified(module: Module<'_>) -> Module<'_> {
+/// The verified module of a unit, with symbols instead of addresses.
+pub(crate) fn lower_unit<'cx>(cx: &'cx Context, program: &Program, unit: &Unit) -> Module<'cx> {
+    let symbol = symbols::body(&unit.function.name, 1);
+    let module = lower(cx, unit, &symbol, References::Symbols(&program.function_names()));
     module.verify().unwrap_or_else(|error| panic!("{error}\n{}", module.to_string()));
     module
 }
@@ -132,10 +51,9 @@ pub(crate) fn oldest_machine() -> TargetMachine {
     target.create_target_machine(&triple, "x86-64", "", level, RelocMode::PIC, CodeModel::Small).unwrap()
 }
 
-pub(crate) fn optimize(module: &Module<'_>, passes: &[Pass], machine: &TargetMachine) {
+pub(crate) fn optimize(module: &Module<'_>, passes: &[FunctionPass], machine: &TargetMachine) {
     if !passes.is_empty() {
-        let names: Vec<_> = passes.iter().map(|pass| pass.as_text()).collect();
-        let text = format!("function({})", names.join(","));
+        let text = Passes::functions(passes).as_text().into_owned();
         module.run_passes(&text, machine, PassBuilderOptions::create()).unwrap();
         module.verify().unwrap();
     }

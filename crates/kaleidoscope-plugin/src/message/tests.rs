@@ -3,8 +3,8 @@
 use super::{Answer, Request, read, write};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
-    Callee, CodeKind, CompileError, CompileTimes, HotUnit, InliningBudget, InliningPlan, KernelKind, Listing,
-    Optimization, Settings, Unit, Variable, VectorMaths,
+    CallTarget, CodeKind, CompileError, CompileTimes, HostVariableAddress, InliningBudget, InliningPlan,
+    KernelKind, Listing, Optimization, Settings, Unit, VectorMaths,
 };
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use std::borrow::Cow;
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const GENERATE: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c03010205020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc801017508";
-const GENERATE_HOT: &str = "0101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c03010205020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc801017508020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc8010175080301660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020201660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0300010101000824";
-const LIST: &str = "0201660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c03010205020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc8010175080101070167";
+const GENERATE: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301020500020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc8010175080000";
+const GENERATE_OPTIMIZED: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c030102050101020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc801017508010301660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020201660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c030001000824";
+const LIST: &str = "0101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301020500020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc80101750800000101070167";
 
 /// Every operation once. What they mean together is nothing.
 fn function() -> Function {
@@ -45,21 +45,15 @@ fn function() -> Function {
 }
 
 fn unit() -> Unit {
-    let callees = [
-        (FunctionId::new(7), Callee::Slot { address: 0x7fff_0000_1234 }),
-        (FunctionId::new(300), Callee::Maths(MathsFunction::Tgamma)),
+    let targets = [
+        (FunctionId::new(7), CallTarget::Slot { address: 0x7fff_0000_1234 }),
+        (FunctionId::new(300), CallTarget::Maths(MathsFunction::Tgamma)),
     ];
     let variables = [
-        (HostVariable::new(3), Variable { name: "t".into(), address: 0x7fff_0000_4321 }),
-        (HostVariable::new(200), Variable { name: "u".into(), address: 8 }),
+        (HostVariable::new(3), HostVariableAddress { name: "t".into(), address: 0x7fff_0000_4321 }),
+        (HostVariable::new(200), HostVariableAddress { name: "u".into(), address: 8 }),
     ];
-    Unit {
-        function: Arc::new(function()),
-        id: Some(FunctionId::new(2)),
-        version: 5,
-        callees: callees.into(),
-        variables: variables.into(),
-    }
+    Unit::new(Arc::new(function()), Some(FunctionId::new(2)), 5, targets.into(), variables.into())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -72,18 +66,16 @@ fn requests_are_written_as_ever_and_read_back() {
     let limits = InliningBudget { callee_ops: 100, unit_ops: 100, recursion: 1 };
     let plan =
         InliningPlan::new(None, Arc::clone(&unit.function), limits, |_| Some(Arc::clone(&unit.function)));
-    let hot = HotUnit {
-        root: Arc::new(unit.clone()),
-        callees: unit.callees.clone(),
-        variables: unit.variables.clone(),
-        plan,
-        part: CodeKind::Osr(1),
+    let optimized = Unit {
+        kind: CodeKind::Osr(1),
+        inlining: Some(plan),
         vector_maths: vec![VectorMaths { function: MathsFunction::Sin, lanes: 8, address: 0x24 }],
+        ..unit.clone()
     };
     let names = BTreeMap::from([(FunctionId::new(7), "g".to_owned())]);
     let requests = [
         (Request::Generate(Cow::Borrowed(&unit)), GENERATE),
-        (Request::GenerateHot(Cow::Borrowed(&hot)), GENERATE_HOT),
+        (Request::Generate(Cow::Borrowed(&optimized)), GENERATE_OPTIMIZED),
         (Request::List(Cow::Borrowed(&unit), Listing::Assembly, Cow::Borrowed(&names)), LIST),
     ];
     for (request, expected) in &requests {

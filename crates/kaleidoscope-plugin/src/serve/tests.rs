@@ -4,7 +4,7 @@ use super::interface;
 use crate::interface::Interface;
 use crate::remote::Remote;
 use kaleidoscope_ir::compile::{
-    Backend, Code, CodeGenerator, CompileError, CompileTimes, HotUnit, Listing, Optimization, Settings, Unit,
+    Backend, Code, CodeGenerator, CompileError, CompileTimes, Listing, Optimization, Settings, Unit,
 };
 use kaleidoscope_ir::{Function, FunctionId, Op};
 use std::collections::BTreeMap;
@@ -67,10 +67,6 @@ unsafe impl CodeGenerator for Generator {
         })
     }
 
-    fn generate_hot(&mut self, _: &HotUnit) -> Result<Code, CompileError> {
-        Err(CompileError::TooLarge)
-    }
-
     fn list(
         &mut self,
         unit: &Unit,
@@ -90,13 +86,7 @@ fn start(optimization: Optimization) -> Result<Remote, CompileError> {
 
 fn unit(n_params: u32) -> Unit {
     let function = Function::new("f", n_params, [], [Op::Number(1.0)], 1);
-    Unit {
-        function: Arc::new(function),
-        id: None,
-        version: 1,
-        callees: BTreeMap::new(),
-        variables: BTreeMap::new(),
-    }
+    Unit::new(Arc::new(function), None, 1, BTreeMap::new(), BTreeMap::new())
 }
 
 #[track_caller]

@@ -4,7 +4,7 @@ use super::CompileThreads;
 use crate::{Engine, Mode};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::{
-    Backend, Code, CodeGenerator, CompileError, HotUnit, Listing, Optimization, Settings, Unit,
+    Backend, Code, CodeGenerator, CompileError, Listing, Optimization, Settings, Unit,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -108,10 +108,6 @@ struct Nothing;
 #[allow(unsafe_code, reason = "who makes code vouches for it")]
 unsafe impl CodeGenerator for Nothing {
     fn generate(&mut self, _: &Unit) -> Result<Code, CompileError> {
-        Err(CompileError::TooLarge)
-    }
-
-    fn generate_hot(&mut self, _: &HotUnit) -> Result<Code, CompileError> {
         Err(CompileError::TooLarge)
     }
 

@@ -5,8 +5,8 @@
 
 use super::{Body, StubId};
 use crate::policy::{TAIL_CALLS_AT_ONCE, TURNS_BETWEEN_LOOKS, Thresholds, Trip};
-use kaleidoscope_baseline::n_cells;
-use kaleidoscope_ir::compile::{Callee, CodeKind, Unit};
+use kaleidoscope_baseline::counter_table_len;
+use kaleidoscope_ir::compile::{CallTarget, CodeKind, Unit};
 use kaleidoscope_ir::{Function, FunctionId, Op};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, Ordering};
@@ -27,7 +27,7 @@ pub(crate) struct Heat {
     tail_calls_at_once: u32,
     /// After how many turns to look again whether there is better code.
     n_between_looks: u32,
-    /// As [`kaleidoscope_baseline::Heat`] lays them out; none for code that does not count.
+    /// As [`kaleidoscope_baseline::Counters`] lays them out; none for code that does not count.
     cells: Box<[AtomicI64]>,
     /// For better code of the whole.
     request: Request,
@@ -109,7 +109,7 @@ impl Heat {
         thresholds: Thresholds,
         stub_of: fn(FunctionId) -> StubId,
     ) -> Self {
-        let n_cells = n_cells(&unit.function);
+        let n_cells = counter_table_len(&unit.function);
         let heat = Self::with_cells(number, unit, n_cells, thresholds, 1, stub_of);
         heat.count_anew();
         heat
@@ -143,7 +143,8 @@ impl Heat {
             request: Request::default(),
             better: Mutex::default(),
         });
-        let slots = calls.into_iter().filter(|&(id, _)| matches!(unit.callee(id), Callee::Slot { .. }));
+        let slots =
+            calls.into_iter().filter(|&(id, _)| matches!(unit.call_target(id), CallTarget::Slot { .. }));
         let mut calls: Vec<_> = slots.map(|(id, inside)| (stub_of(id), inside)).collect();
         calls.sort_unstable();
         let calls = calls.chunk_by(|one, next| one == next).map(|same| Calls {

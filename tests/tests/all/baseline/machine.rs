@@ -6,11 +6,13 @@
 #![allow(unsafe_code, reason = "running what the compiler has made is what is tested")]
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kaleidoscope_baseline::{Callee, Compiler, Heat, Unit, n_cells};
+use kaleidoscope_baseline::{Compiler, Counters, counter_table_len};
 use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::Unit;
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::NameState;
@@ -18,6 +20,8 @@ use kaleidoscope_native::{
     CodeAddress, CodeBlock, CodeMemory, HostId, HostPool, HostStub, Runtime, Stub, StubId, StubPool, Trap,
     call, maths,
 };
+
+use kaleidoscope_testkit::call_target;
 
 use super::program::{Failure, Program};
 
@@ -101,7 +105,7 @@ impl Machine {
             maths::find(function.name()).expect("both lists are the same").guest_address().get()
         };
         let mut compiler = Compiler::new(maths).expect("Cranelift knows its settings");
-        let thunk = compiler.hot_thunk(hosts[HOT].address().get()).expect("Cranelift compiles it");
+        let thunk = compiler.trip_thunk(hosts[HOT].address().get()).expect("Cranelift compiles it");
         let memory = CodeMemory::new();
         let thunk = memory.allocate(&thunk.bytes, thunk.align).expect("there is memory");
         let inside = Inside {
@@ -191,29 +195,28 @@ impl Machine {
 
     fn compile(&self, function: &Arc<Function>, id: Option<FunctionId>) -> Result<CodeAddress, Failure> {
         let inside = &mut *self.inside();
-        let heat = self.way.counts().then(|| {
-            let cells: Arc<[AtomicI64]> = (0..n_cells(function))
+        let counters = self.way.counts().then(|| {
+            let cells: Arc<[AtomicI64]> = (0..counter_table_len(function))
                 .map(|cell| AtomicI64::new(if cell > 0 && cell % 2 == 0 { 0 } else { 2 }))
                 .collect();
             let counted = Counted { function: Arc::clone(function), cells: Arc::clone(&cells) };
             inside.counted.push(counted);
-            Heat {
-                cells: cells.as_ptr() as usize,
-                hot: self.hosts[HOT].address().get(),
-                thunk: Some(inside.blocks[0].address().get()),
-                body: inside.counted.len() as u32 - 1,
+            Counters {
+                table: cells.as_ptr() as usize,
+                on_trip: self.hosts[HOT].address().get(),
+                trip_thunk: Some(inside.blocks[0].address().get()),
+                code_number: inside.counted.len() as u32 - 1,
                 tail_calls: 1 + inside.counted.len() as u32 % 3,
             }
         });
         let (names, slots) = (&inside.program.names, &inside.slots);
-        let callees = |callee: FunctionId| match names.state(callee) {
-            NameState::Maths(function) => Callee::Maths(function),
-            _ => Callee::Slot { address: slots[callee.index()].slot_address() },
-        };
-        let function = &*self.way.prepare(function);
-        let variables = |_| unreachable!("there are no variables of the host");
-        let unit = Unit { function, id, callees: &callees, variables: &variables, heat };
-        let code = inside.compiler.compile(&unit).map_err(|error| Failure(error.to_string()))?;
+        let function = self.way.prepare(function);
+        let calls = function.callees_in_order();
+        let slot = |id: FunctionId| slots[id.index()].slot_address();
+        let targets = calls.chain(id).map(|id| (id, call_target(names, id, slot))).collect();
+        let unit = Unit::new(function, id, 1, targets, BTreeMap::new());
+        let code = inside.compiler.compile(&unit, counters.as_ref());
+        let code = code.map_err(|error| Failure(error.to_string()))?;
         let block = self.memory.allocate(&code.bytes, code.align).expect("there is memory");
         let address = CodeAddress::new(block.address().get() + code.entry);
         inside.blocks.push(block);

@@ -6,18 +6,18 @@
 //! 2. Code is removed only when all slots lead elsewhere, or when it has no slot and is called no more.
 #![allow(unsafe_code)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::{CodeKind, InliningPlan};
+use kaleidoscope_ir::compile::{CodeKind, InliningPlan, Optimization, Unit};
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::names::NameState;
-use kaleidoscope_llvm as llvm;
-use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, lower_hot, pipeline_hot, symbols};
+use kaleidoscope_llvm::{Effort, References, effort, lower, pipeline, symbols};
 use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap, maths};
-use llvm_orc::{Address, Compiler, Dylib, FunctionPass, Jit, OptLevel, Passes, Tracker};
+use kaleidoscope_testkit::call_target;
+use llvm_orc::{Address, Compiler, Dylib, Jit, OptLevel, Passes, Tracker};
 
 use super::{LIMITS, Session, write};
 
@@ -164,25 +164,23 @@ impl Native {
         session: &Session,
         id: Option<FunctionId>,
         root: &Arc<Function>,
-        part: CodeKind,
+        kind: CodeKind,
     ) -> (Tracker, String) {
         self.n_bodies += 1;
         let symbol = symbols::body(&root.name, self.n_bodies);
         let plan = InliningPlan::new(id, Arc::clone(root), LIMITS, |id| session.body_of(id).cloned());
-        let callees = |id: FunctionId| match session.names.state(id) {
-            NameState::Maths(function) => llvm::Callee::Maths(function),
-            _ => llvm::Callee::Slot { address: self.slots[id.index()].as_ptr() as u64 },
-        };
-        let unit = HotUnit {
-            symbol: &symbol,
-            instances: &plan.instances(),
-            callees: &callees,
-            variables: &|_| unreachable!("there are no variables of the host"),
-            part,
-            vector_maths: &[],
-        };
-        assert_eq!(effort_hot(&unit), Effort::Full);
-        let object = self.compiler.compile_with(&passes(), |cx| lower_hot(cx, &unit));
+        let instances = plan.instances();
+        let callees = instances.iter().flat_map(|instance| instance.function.callees_in_order());
+        let targets = callees.map(|id| {
+            let slot = |id: FunctionId| self.slots[id.index()].as_ptr().addr();
+            (id, call_target(&session.names, id, slot))
+        });
+        let unit = Unit::new(Arc::clone(root), id, 1, targets.collect(), BTreeMap::new());
+        let unit = Unit { kind, inlining: Some(plan.clone()), ..unit };
+        assert_eq!(effort(&unit), Effort::Full);
+        let passes = Passes::functions(pipeline(&unit, Optimization::Aggressive));
+        let object =
+            self.compiler.compile_with(&passes, |cx| lower(cx, &unit, &symbol, References::Addresses));
         let object = object.expect("a unit is well formed");
         (self.dylib.add_object(&object).expect("the object can be linked"), symbol)
     }
@@ -195,11 +193,4 @@ impl LoopCode {
         let code = unsafe { self.tracker.lookup_fn::<extern "C" fn(*mut f64)>(&self.symbol) };
         code.expect("the object defines it").call((locals.as_mut_ptr(),));
     }
-}
-
-fn passes() -> Passes {
-    let passes = pipeline_hot().iter().map(|pass| FunctionPass::named(pass.as_text()));
-    Passes::functions(
-        &passes.map(|pass| pass.expect("llvm-orc knows the passes of pipelines")).collect::<Vec<_>>(),
-    )
 }

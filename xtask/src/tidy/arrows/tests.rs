@@ -10,7 +10,7 @@ fn complaints(name: &str, needed: &[&str]) -> usize {
 #[test]
 fn arrows() {
     assert_eq!(complaints("kaleidoscope-lang", &["stacker"]), 0);
-    assert_eq!(complaints("kaleidoscope-llvm", &["kaleidoscope-lang", "inkwell"]), 0);
+    assert_eq!(complaints("kaleidoscope-llvm", &["kaleidoscope-ir", "inkwell"]), 0);
     assert_eq!(complaints("kaleidoscope-tests", &["kaleidoscope", "kaleidoscope-lang"]), 0);
 
     assert_eq!(complaints("kaleidoscope-lang", &["llvm-sys"]), 1, "the language knows no LLVM");

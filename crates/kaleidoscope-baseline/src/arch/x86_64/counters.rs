@@ -15,8 +15,8 @@
 //!            ; a back edge of a loop whose variables are in the frame:
 //!            ;     call back_edge(variables), which returns whether the loop was replaced (OSR)
 //! leave:     pop rbp
-//! tripped:   ; save the register parameters, call hot(number, -1), restore the parameters
-//!            ; if the function calls itself in tail position, and hot returned not 0: jmp [slot]
+//! tripped:   ; save the register parameters, call on_trip(number, -1), restore the parameters
+//!            ; if the function calls itself in tail position, and on_trip returned not 0: jmp [slot]
 //!            jmp restart, or body if there are no tail calls
 //!
 //! back_edge: mov rax, address of the loop's counter
@@ -24,7 +24,7 @@
 //!            jle offer
 //! stay:      xor eax, eax
 //!            ret
-//! offer:     ; call hot(number, loop); if it returned 0 or NaN, or there is no OSR entry: jmp stay
+//! offer:     ; call on_trip(number, loop); if it returned 0 or NaN, or there is no OSR entry: jmp stay
 //!            ; call the OSR entry with the variables
 //!            mov eax, 1
 //!            ret
@@ -33,8 +33,8 @@
 //! At a function's entry all parameters are doubles, and so is the result. So rax is free there,
 //! and so is every register that the C ABI lets a callee change.
 
+use crate::Counters;
 use crate::counter_code::{CounterCode, CounterReference, ENTRY};
-use crate::heat::Heat;
 
 /// How many parameters are in registers, xmm0 to xmm7.
 pub(crate) const N_REGISTER_PARAMS: usize = 8;
@@ -69,7 +69,7 @@ pub(crate) fn add_counters(
     code: &[u8],
     align: usize,
     n_params: usize,
-    heat: &Heat,
+    counters: &Counters,
     references: &[CounterReference],
     slot: Option<usize>,
 ) -> Option<(Vec<u8>, usize)> {
@@ -80,7 +80,7 @@ pub(crate) fn add_counters(
     // The filler goes in front of the entry, so that nothing runs between the counter and the code.
     let entry = n_before_code.next_multiple_of(align) - n_before_code;
     bytes.resize(entry, FILLER);
-    decrement(&mut bytes, heat.entries());
+    decrement(&mut bytes, counters.entry());
     bytes.extend([0x0f, 0x8e]); // jle tripped
     let to_tripped = reserve_displacement(&mut bytes);
     let restart = bytes.len();
@@ -88,14 +88,14 @@ pub(crate) fn add_counters(
     if tail_calls.is_empty() {
         bytes.extend_from_slice(code);
     } else {
-        let to_leave = count_tail_calls(&mut bytes, code, &tail_calls, heat)?;
+        let to_leave = count_tail_calls(&mut bytes, code, &tail_calls, counters)?;
         let leave = bytes.len();
         set_displacement(&mut bytes, to_leave, leave);
         bytes.push(0x5d); // pop rbp
     }
     let tripped = bytes.len();
     set_displacement(&mut bytes, to_tripped, tripped);
-    report_entry(&mut bytes, n_params.min(N_REGISTER_PARAMS), heat);
+    trip_entry(&mut bytes, n_params.min(N_REGISTER_PARAMS), counters);
     if let Some(slot) = slot {
         jump_through_slot(&mut bytes, slot);
     }
@@ -104,7 +104,7 @@ pub(crate) fn add_counters(
     set_displacement(&mut bytes, to_restart, restart);
     for &CounterReference { offset, target } in references {
         if let CounterCode::BackEdge(number) = target {
-            let back_edge = back_edge(&mut bytes, heat, number);
+            let back_edge = back_edge(&mut bytes, counters, number);
             set_displacement(&mut bytes, body + offset, back_edge);
         }
     }
@@ -119,10 +119,10 @@ fn count_tail_calls(
     bytes: &mut Vec<u8>,
     code: &[u8],
     tail_calls: &[&CounterReference],
-    heat: &Heat,
+    counters: &Counters,
 ) -> Option<usize> {
     bytes.push(0xbf); // mov edi, …
-    bytes.extend(heat.tail_calls.saturating_add(1).to_le_bytes());
+    bytes.extend(counters.tail_calls.saturating_add(1).to_le_bytes());
     bytes.extend(PROLOGUE);
     let tail_call = bytes.len();
     bytes.extend([0xff, 0xcf]); // dec edi
@@ -146,22 +146,22 @@ fn count_tail_calls(
 ///
 /// The code has the C ABI: the address of the variables in rdi; 1 in rax if the loop was replaced,
 /// and 0 if not.
-fn back_edge(bytes: &mut Vec<u8>, heat: &Heat, number: usize) -> usize {
+fn back_edge(bytes: &mut Vec<u8>, counters: &Counters, number: usize) -> usize {
     let start = bytes.len();
-    decrement(bytes, heat.turns(number));
+    decrement(bytes, counters.back_edges(number));
     bytes.extend([0x7e, 3]); // jle over the next two
     let stay = bytes.len();
     bytes.extend([0x31, 0xc0]); // xor eax, eax
     bytes.push(0xc3); // ret
     bytes.push(0x57); // push rdi, which also aligns the stack to 16 bytes
-    call_hot(bytes, heat, number as f64);
+    call_on_trip(bytes, counters, number as f64);
     bytes.push(0x5f); // pop rdi
     bytes.extend([0x0f, 0x57, 0xc9]); // xorps xmm1, xmm1
     bytes.extend([0x66, 0x0f, 0x2e, 0xc1]); // ucomisd xmm0, xmm1: a NaN compares as equal too
     jump_if_zero(bytes, stay);
-    load_rax(bytes, heat.rest(number) as u64);
+    load_rax(bytes, counters.osr_entry(number) as u64);
     bytes.extend([0x48, 0x8b, 0x00]); // mov rax, [rax]
-    // The OSR entry may have been invalidated since `hot` returned.
+    // The OSR entry may have been invalidated since `on_trip` returned.
     bytes.extend([0x48, 0x85, 0xc0]); // test rax, rax
     jump_if_zero(bytes, stay);
     bytes.push(0x57); // push rdi
@@ -191,28 +191,28 @@ fn set_displacement(bytes: &mut [u8], at: usize, target: usize) {
     bytes[at..at + DISPLACEMENT_BYTES].copy_from_slice(&displacement.to_le_bytes());
 }
 
-/// Calls `hot` for an entry, with the parameters saved around the call. Leaves the result in rax.
-fn report_entry(bytes: &mut Vec<u8>, n_saved: usize, heat: &Heat) {
+/// Calls `on_trip` for an entry, with the parameters saved around the call. Leaves the result in rax.
+fn trip_entry(bytes: &mut Vec<u8>, n_saved: usize, counters: &Counters) {
     // The return address takes 8 bytes; an odd number of words more aligns the stack to 16 bytes.
     let n_words = (n_saved | 1) as u8;
     bytes.extend([0x48, 0x83, 0xec, 8 * n_words]); // sub rsp, …
     for register in 0..n_saved as u8 {
         bytes.extend([0xf2, 0x0f, 0x11, 0x44 | register << 3, 0x24, 8 * register]); // movsd [rsp + …], xmm…
     }
-    call_hot(bytes, heat, ENTRY);
+    call_on_trip(bytes, counters, ENTRY);
     for register in 0..n_saved as u8 {
         bytes.extend([0xf2, 0x0f, 0x10, 0x44 | register << 3, 0x24, 8 * register]); // movsd xmm…, [rsp + …]
     }
     bytes.extend([0x48, 0x83, 0xc4, 8 * n_words]); // add rsp, …
 }
 
-/// Calls `hot`. Leaves the result in xmm0, and the same bits in rax.
-fn call_hot(bytes: &mut Vec<u8>, heat: &Heat, counter: f64) {
-    load_rax(bytes, f64::from(heat.body).to_bits());
+/// Calls `on_trip`. Leaves the result in xmm0, and the same bits in rax.
+fn call_on_trip(bytes: &mut Vec<u8>, counters: &Counters, counter: f64) {
+    load_rax(bytes, f64::from(counters.code_number).to_bits());
     bytes.extend([0x66, 0x48, 0x0f, 0x6e, 0xc0]); // movq xmm0, rax
     load_rax(bytes, counter.to_bits());
     bytes.extend([0x66, 0x48, 0x0f, 0x6e, 0xc8]); // movq xmm1, rax
-    load_rax(bytes, heat.hot as u64);
+    load_rax(bytes, counters.on_trip as u64);
     bytes.extend([0xff, 0xd0]); // call rax
     bytes.extend([0x66, 0x48, 0x0f, 0x7e, 0xc0]); // movq rax, xmm0
 }

@@ -1,11 +1,13 @@
 //! Which functions of the maths library become instructions, on processors of either sort.
 
 use cranelift_codegen::ir;
-use kaleidoscope_ir::Facts;
-use kaleidoscope_ir::{Function, Op};
+use kaleidoscope_ir::compile::Unit;
+use kaleidoscope_ir::{Facts, Function, Op};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::*;
-use crate::{Unit, lower};
+use crate::lower;
 
 /// Whether a call of the function is one in the code as well.
 fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
@@ -13,16 +15,11 @@ fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
     let mut ops: Vec<Op> = (0..n_args).map(|_| Op::Number(1.5)).collect();
     ops.push(Op::Call { callee: FunctionId::new(0), n_args });
     let function = Function::new("f", 0, [], ops, n_args);
-    let unit = Unit {
-        function: &function,
-        id: None,
-        callees: &|_| Callee::Maths(maths),
-        variables: &|_| unreachable!("there are no variables of the host"),
-        heat: None,
-    };
-    let shape = Facts::of(&function, usize::MAX).unwrap();
+    let targets = BTreeMap::from([(FunctionId::new(0), CallTarget::Maths(maths))]);
+    let unit = Unit::new(Arc::new(function), None, 1, targets, BTreeMap::new());
+    let shape = Facts::of(&unit.function, usize::MAX).unwrap();
     let mut func = ir::Function::new();
-    lower::lower(&mut func, &unit, &shape, &Maths::new(|_| 16, has_roundings));
+    lower::lower(&mut func, &unit, None, &shape, &Maths::new(|_| 16, has_roundings));
     func.to_string().contains("call_indirect")
 }
 

@@ -43,7 +43,7 @@ pub(super) fn offset(variable: Local) -> i32 {
 }
 
 /// Makes the thunk for a function with the C ABI of doubles.
-pub(crate) fn lower_thunk(func: &mut ir::Function, hot: usize) {
+pub(crate) fn lower_trip_thunk(func: &mut ir::Function, on_trip: usize) {
     func.signature = thunk_signature();
     let mut thunk = Thunk { cursor: FuncCursor::new(func) };
     let [entry, asked_to, run, stays] = [(); 4].map(|()| thunk.append());
@@ -54,7 +54,7 @@ pub(crate) fn lower_thunk(func: &mut ir::Function, hot: usize) {
     let body = thunk.cursor.ins().ushr_imm_u(report, 32);
     let number = thunk.cursor.ins().ireduce(types::I32, report);
     let args = [body, number].map(|number| thunk.cursor.ins().fcvt_from_sint(types::F64, number));
-    let answer = thunk.call(hot, &args);
+    let answer = thunk.call(on_trip, &args);
     let zero = thunk.cursor.ins().f64const(0.0);
     let holds = thunk.cursor.ins().fcmp(FloatCC::OrderedNotEqual, answer, zero);
     thunk.cursor.ins().brif(holds, asked_to, &[], stays, &[]);

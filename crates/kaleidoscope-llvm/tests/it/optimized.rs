@@ -1,13 +1,16 @@
-//! Modules of hot code.
+//! Optimized code: tier-ups, OSR entries and kernels.
 //!
-//! `BLESS=1` rewrites the files `ir/hot/*.ll`: of each program the function defined last, and each of its loops.
+//! `BLESS=1` rewrites the files `ir/optimized/*.ll`: of each program the function defined last, and
+//! each of its loops.
 
-use crate::program::{CONSTRUCTS, Program, compare_ir, oldest_machine, optimize};
+use crate::program::{CONSTRUCTS, compare_ir, lower_optimized, lower_unit, oldest_machine, optimize};
 use inkwell::context::Context;
 use kaleidoscope_ir::Function;
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::{CodeKind, InliningBudget, KernelKind, VectorMaths};
-use kaleidoscope_llvm::{Effort, HotUnit, effort_hot, pipeline_hot, pipeline_rows, symbols};
+use kaleidoscope_ir::compile::{CodeKind, InliningBudget, KernelKind, Optimization, Unit, VectorMaths};
+use kaleidoscope_llvm::{Effort, effort, pipeline, symbols};
+use kaleidoscope_testkit::Program;
+use llvm_orc::FunctionPass;
 
 const LIMITS: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 2 };
 
@@ -30,6 +33,12 @@ const CALLS: &str = "
     values(1) + even(3) | fib(4);
 ";
 
+/// The passes of optimized code.
+fn passes(kind: CodeKind) -> &'static [FunctionPass] {
+    let program = Program::read("def f(x) x");
+    pipeline(&program.optimized_unit(program.last(), kind, LIMITS), Optimization::Default)
+}
+
 /// What a unit can be entered by.
 fn entries(function: &Function) -> Vec<CodeKind> {
     let n_loops = function.n_loops();
@@ -39,7 +48,7 @@ fn entries(function: &Function) -> Vec<CodeKind> {
 
 #[test]
 fn ir_is_as_expected() {
-    compare_ir("tests/ir/hot", |text| {
+    compare_ir("tests/ir/optimized", |text| {
         let program = Program::read(text);
         let function = program.functions.last().unwrap();
         let ir = |entry| {
@@ -47,9 +56,9 @@ fn ir_is_as_expected() {
             let extension = match entry {
                 CodeKind::Function => "ll".to_owned(),
                 CodeKind::Osr(nth) => format!("loop{nth}.ll"),
-                CodeKind::Kernel(_) => "rows.ll".to_owned(),
+                CodeKind::Kernel(_) => "kernel.ll".to_owned(),
             };
-            (extension, program.lower_hot(&cx, function, entry, LIMITS).to_string())
+            (extension, lower_optimized(&cx, &program, function, entry, LIMITS).to_string())
         };
         // Rows differ in the names of maths functions only, and only those without loops and calls may be plain.
         entries(function)
@@ -69,11 +78,8 @@ fn every_construct_is_well_formed_at_every_entry() {
         for function in &program.functions {
             for entry in entries(function) {
                 let cx = Context::create();
-                let passes = match entry {
-                    CodeKind::Kernel(_) => pipeline_rows(),
-                    _ => pipeline_hot(),
-                };
-                optimize(&program.lower_hot(&cx, function, entry, LIMITS), passes, &machine);
+                let module = lower_optimized(&cx, &program, function, entry, LIMITS);
+                optimize(&module, passes(entry), &machine);
                 n_loops += usize::from(entry.of_loop().is_some());
             }
         }
@@ -86,10 +92,10 @@ fn only_what_is_not_carried_is_called() {
     let cx = Context::create();
     let program = Program::read("def g(x) h(x) + x; def h(x) k(x); def f(x) g(x) * sqrt(x)");
     let function = program.functions.last().unwrap();
-    let ir = program.lower_hot(&cx, function, CodeKind::Function, LIMITS).to_string();
+    let ir = lower_optimized(&cx, &program, function, CodeKind::Function, LIMITS).to_string();
     assert!(ir.contains("k$slot") && !ir.contains("g$slot") && !ir.contains("h$slot"), "{ir}");
-    let carried = program.plan(function, LIMITS).carried();
-    let names: Vec<_> = carried.iter().map(|id| &*program.names.signature(*id).name).collect();
+    let inlinees = program.plan(function, LIMITS).inlinees();
+    let names: Vec<_> = inlinees.iter().map(|id| &*program.names.signature(*id).name).collect();
     assert_eq!(names, ["g", "h"]);
 }
 
@@ -99,8 +105,8 @@ fn an_endless_loop_stays() {
     for turns in ["i < 1 / 0", "i < 0 / 0", "i < 1e300", "1"] {
         let cx = Context::create();
         let program = Program::read(&format!("def f(x) (for i = 0, {turns} in 0) + 1"));
-        let module = program.lower_hot(&cx, &program.functions[0], CodeKind::Function, LIMITS);
-        optimize(&module, pipeline_hot(), &machine);
+        let module = lower_optimized(&cx, &program, program.last(), CodeKind::Function, LIMITS);
+        optimize(&module, passes(CodeKind::Function), &machine);
         assert!(module.to_string().contains("label %loop"), "{turns}: {}", module.to_string());
     }
 }
@@ -123,8 +129,8 @@ fn what_only_chooses_does_not_branch() {
         let cx = Context::create();
         let program = Program::read(&text(body));
         let function = program.functions.last().unwrap();
-        let module = program.lower_hot(&cx, function, CodeKind::Function, LIMITS);
-        optimize(&module, pipeline_hot(), &machine);
+        let module = lower_optimized(&cx, &program, function, CodeKind::Function, LIMITS);
+        optimize(&module, passes(CodeKind::Function), &machine);
         let ir = module.to_string();
         assert_eq!(ir.matches("  br ").count(), n_branches, "{ir}");
     }
@@ -135,8 +141,11 @@ fn rows(text: &str, rows: KernelKind, vector_maths: &[VectorMaths]) -> String {
     let cx = Context::create();
     let program = Program::read(text);
     let function = program.functions.last().unwrap();
-    let module = program.lower_unit(&cx, function, CodeKind::Kernel(rows), LIMITS, vector_maths);
-    optimize(&module, pipeline_rows(), &oldest_machine());
+    let kind = CodeKind::Kernel(rows);
+    let unit = program.optimized_unit(function, kind, LIMITS);
+    let unit = Unit { vector_maths: vector_maths.to_vec(), ..unit };
+    let module = lower_unit(&cx, &program, &unit);
+    optimize(&module, passes(kind), &oldest_machine());
     module.to_string()
 }
 
@@ -187,7 +196,7 @@ fn check_copies(text: &str, limits: InliningBudget, body: &str, expected: usize)
     let cx = Context::create();
     let program = Program::read(text);
     let function = program.functions.last().unwrap();
-    let ir = program.lower_hot(&cx, function, CodeKind::Function, limits).to_string();
+    let ir = lower_optimized(&cx, &program, function, CodeKind::Function, limits).to_string();
     assert_eq!(ir.matches(body).count(), expected, "{ir}");
 }
 
@@ -210,18 +219,8 @@ fn effort_counts_every_copy() {
     let program = Program::read("def f(x) f(x) + f(x) + f(x) + f(x)");
     let limits = |recursion| InliningBudget { callee_ops: usize::MAX, unit_ops: usize::MAX, recursion };
     let effort = |recursion| {
-        let plan = program.plan(&program.functions[0], limits(recursion));
-        let callees = |_| unreachable!("nothing is lowered");
-        let instances = plan.instances();
-        let part = CodeKind::Function;
-        effort_hot(&HotUnit {
-            symbol: "f",
-            instances: &instances,
-            callees: &callees,
-            variables: &|_| unreachable!("nothing is lowered"),
-            part,
-            vector_maths: &[],
-        })
+        let kind = CodeKind::Function;
+        effort(&program.optimized_unit(program.last(), kind, limits(recursion)))
     };
     assert_eq!([4, 5, 6, 200].map(effort), [Effort::Full, Effort::Quick, Effort::Refuse, Effort::Refuse]);
 }

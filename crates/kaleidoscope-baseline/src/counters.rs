@@ -1,0 +1,73 @@
+//! Counters in baseline code: the memory layout, and the protocol for a counter that trips.
+
+use kaleidoscope_ir::Function;
+
+/// The counters of one piece of baseline code, and what the code calls when one trips.
+///
+/// The counter table at `table` belongs to the code as long as it can run: an array of `i64`, as
+/// many as [`counter_table_len`] says.
+/// - Word 0 is the entry counter.
+/// - The loop with number `k` (from 0, in order of the loops' `Op::Loop`) has its back-edge counter
+///   in word `1 + 2 * k`, and the address of its OSR entry in the next word, 0 while there is none.
+///
+/// Counters count down. At each entry, and at each back edge, the code subtracts 1 in memory; when
+/// the result is 0 or less, the counter trips and the code calls `on_trip`. Counting uses neither
+/// locks nor atomic instructions: when two threads count at once, a count may be lost. Self tail
+/// calls are counted in a register by each activation. After every `tail_calls` of them the
+/// activation reports an entry trip.
+///
+/// `on_trip` is a function with the C ABI of doubles and two parameters: `code_number`, and -1 for
+/// an entry or the loop's number. It resets the counter. Its result means:
+/// - for an entry: if it is not 0 and the function has self tail calls, the call continues in the
+///   code behind the function's own slot;
+/// - for a loop: if it is neither 0 nor NaN, and the word of the OSR entry is not 0, the loop is
+///   replaced on the stack (OSR). The code stores its locals in an array of as many doubles as the
+///   function has locals, by index, and calls the OSR entry with a pointer to the array. It then
+///   reads back the locals that the loop assigns, and continues behind the loop. The OSR entry runs
+///   the remaining iterations, beginning with the one that was about to start. The array contains
+///   the locals from before the loop that the loop reads or assigns; its other elements are
+///   undefined.
+///
+/// A loop calls `on_trip` through the trip thunk, which preserves all registers
+/// ([`Compiler::trip_thunk`](crate::Compiler::trip_thunk) makes it). An ordinary call in a loop,
+/// even one that hardly ever runs, makes the register allocator spill nearly everything: loops ran
+/// four times as long. Loops that call a function of the program in every iteration keep nothing in
+/// registers anyway. They count in counter code around the function, by an ordinary call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// The address of the counter table, a multiple of 8.
+    pub table: usize,
+    /// The address of the function that is called when a counter trips.
+    pub on_trip: usize,
+    /// The address of the trip thunk. Not needed by code without loops.
+    pub trip_thunk: Option<usize>,
+    /// The first argument of `on_trip`.
+    pub code_number: u32,
+    /// The number of self tail calls after which an activation reports a trip. Not 0.
+    pub tail_calls: u32,
+}
+
+/// The size of a word of the counter table in bytes.
+const WORD: usize = size_of::<i64>();
+
+impl Counters {
+    /// The address of the entry counter.
+    pub(crate) fn entry(&self) -> usize {
+        self.table
+    }
+
+    /// The address of a loop's back-edge counter.
+    pub(crate) fn back_edges(&self, loop_number: usize) -> usize {
+        self.table + WORD * (1 + 2 * loop_number)
+    }
+
+    /// The address of the word with a loop's OSR entry.
+    pub(crate) fn osr_entry(&self, loop_number: usize) -> usize {
+        self.back_edges(loop_number) + WORD
+    }
+}
+
+/// The length of a function's counter table in words.
+pub fn counter_table_len(function: &Function) -> usize {
+    1 + 2 * function.n_loops()
+}
