@@ -5,7 +5,9 @@
 
 mod c_api;
 mod diagnostics;
+mod function_pass;
 mod object_cache;
+mod optimize;
 mod optimizers;
 mod passes;
 #[cfg(feature = "shim")]
@@ -33,8 +35,9 @@ use optimizers::Optimizers;
 #[cfg(feature = "shim")]
 use shim::Codegen;
 
+pub use function_pass::FunctionPass;
 pub use object_cache::ObjectCache;
-pub use passes::{FunctionPass, Passes};
+pub use passes::Passes;
 
 /// Number of modules after which a compiler replaces its context. A context frees constants, types
 /// and names only when it is destroyed itself.

@@ -10,20 +10,26 @@ use llvm_sys::prelude::{LLVMMemoryBufferRef, LLVMModuleRef};
 use llvm_sys::target_machine::{LLVMCodeGenFileType, LLVMTargetMachineEmitToMemoryBuffer};
 
 #[cfg(not(feature = "shim"))]
-use super::optimizers::Optimize;
+use super::function_pass::FunctionPass;
 #[cfg(not(feature = "shim"))]
-use super::passes::Passes;
+use super::optimize::Optimize;
 use crate::error::{Error, ErrorKind, take_message};
 use crate::target_machine::TargetMachine;
 
-/// Creates the optimizer for a pipeline. Its passes are created for each module.
+/// Creates the optimizer for a pipeline given as text. Its passes are created for each module.
 #[cfg(not(feature = "shim"))]
-pub(super) fn text_optimizer(_machine: &TargetMachine, passes: &Passes) -> Result<Box<dyn Optimize>, Error> {
-    Ok(Box::new(PerModulePipeline(crate::error::c_name(&passes.as_text())?)))
+pub(super) fn text_optimizer(_machine: &TargetMachine, text: &str) -> Result<Box<dyn Optimize>, Error> {
+    Ok(Box::new(PerModulePipeline(crate::error::c_name(text)?)))
 }
 
+/// Creates the optimizer for a list of function passes, by their text.
 #[cfg(not(feature = "shim"))]
-pub(super) use text_optimizer as function_optimizer;
+pub(super) fn function_optimizer(
+    machine: &TargetMachine,
+    passes: &[FunctionPass],
+) -> Result<Box<dyn Optimize>, Error> {
+    text_optimizer(machine, &FunctionPass::list_as_text(passes))
+}
 
 /// The text of a pipeline, parsed for each module.
 #[cfg(not(feature = "shim"))]

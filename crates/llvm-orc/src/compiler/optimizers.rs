@@ -2,18 +2,10 @@
 
 use llvm_sys::prelude::LLVMModuleRef;
 
+use super::optimize::Optimize;
 use super::passes::Passes;
 use crate::error::Error;
 use crate::target_machine::TargetMachine;
-
-/// Creates the optimizer for a pipeline. The machine must outlive the optimizer.
-pub(super) type CreateOptimizer = fn(&TargetMachine, &Passes) -> Result<Box<dyn Optimize>, Error>;
-
-/// Runs one pipeline on module after module.
-pub(super) trait Optimize {
-    /// Optimizes a module that is alive. `machine` is the one that the optimizer was created for.
-    fn optimize(&mut self, machine: &TargetMachine, module: LLVMModuleRef) -> Result<(), Error>;
-}
 
 /// Optimizers for one target machine, reused for the modules of one context.
 ///
@@ -29,10 +21,12 @@ impl Optimizers {
         module: LLVMModuleRef,
         passes: &Passes,
     ) -> Result<(), Error> {
-        let Some(create) = passes.create_optimizer() else { return Ok(()) };
         let idx = match self.0.iter().position(|(known, _)| known == passes) {
             Some(idx) => idx,
-            None => self.add(passes.clone(), create(machine, passes)?),
+            None => match passes.create_optimizer(machine) {
+                Some(optimizer) => self.add(passes.clone(), optimizer?),
+                None => return Ok(()),
+            },
         };
         self.0[idx].1.optimize(machine, module)
     }

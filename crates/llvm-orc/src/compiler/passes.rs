@@ -10,9 +10,15 @@ use std::fmt;
 
 #[cfg(not(feature = "shim"))]
 use super::c_api as backend;
-use super::optimizers::CreateOptimizer;
+use super::function_pass::FunctionPass;
+use super::optimize::Optimize;
 #[cfg(feature = "shim")]
 use super::shim as backend;
+use crate::error::Error;
+use crate::target_machine::TargetMachine;
+
+/// Creates the optimizer for a pipeline. The machine must outlive the optimizer.
+type CreateOptimizer = fn(&TargetMachine, &Passes) -> Result<Box<dyn Optimize>, Error>;
 
 /// Passes that optimize a module.
 ///
@@ -49,7 +55,7 @@ impl Passes {
         Passes {
             text: pipeline.into(),
             functions: Box::default(),
-            create_optimizer: Some(backend::text_optimizer),
+            create_optimizer: Some(|machine, passes| backend::text_optimizer(machine, &passes.text)),
         }
     }
 
@@ -64,28 +70,25 @@ impl Passes {
         Passes {
             text: Box::default(),
             functions: passes.into(),
-            create_optimizer: Some(backend::function_optimizer),
+            create_optimizer: Some(|machine, passes| backend::function_optimizer(machine, &passes.functions)),
         }
     }
 
     /// The pipeline in the syntax of `opt -passes=…`. Empty if there are no passes.
     #[must_use]
     pub fn as_text(&self) -> Cow<'_, str> {
-        if self.functions.is_empty() {
-            return Cow::Borrowed(&self.text);
+        match &*self.functions {
+            [] => Cow::Borrowed(&self.text),
+            passes => Cow::Owned(FunctionPass::list_as_text(passes)),
         }
-        let names: Vec<_> = self.functions.iter().map(|pass| pass.as_text()).collect();
-        Cow::Owned(format!("function({})", names.join(",")))
     }
 
-    /// The passes of a pipeline that `functions` created.
-    #[cfg(feature = "shim")]
-    pub(super) fn list(&self) -> &[FunctionPass] {
-        &self.functions
-    }
-
-    pub(super) fn create_optimizer(&self) -> Option<CreateOptimizer> {
-        self.create_optimizer
+    /// Creates the optimizer, which the machine must outlive. `None` if there are no passes.
+    pub(super) fn create_optimizer(
+        &self,
+        machine: &TargetMachine,
+    ) -> Option<Result<Box<dyn Optimize>, Error>> {
+        self.create_optimizer.map(|create| create(machine, self))
     }
 }
 
@@ -101,72 +104,5 @@ impl Eq for Passes {}
 impl fmt::Debug for Passes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Passes").field(&self.as_text()).finish()
-    }
-}
-
-/// A function pass for [`Passes::functions`].
-///
-/// There are few, because using one links all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum FunctionPass {
-    // shim/function_passes.cpp has the same numbers.
-    /// `early-cse`: eliminates common subexpressions.
-    EarlyCse = 0,
-    /// `instcombine<no-verify-fixpoint>`: combines and simplifies instructions. Without the option
-    /// LLVM may end the process when one iteration does not reach the fixpoint.
-    InstCombine = 1,
-    /// `loop-mssa(licm)`: hoists loop-invariant code out of loops.
-    Licm = 2,
-    /// `simplifycfg`: merges blocks and replaces small branches by selects.
-    SimplifyCfg = 3,
-    /// `sroa`: replaces stack variables by values.
-    Sroa = 4,
-    /// `loop(loop-rotate)`: moves a loop's test to its end, behind one initial test.
-    LoopRotate = 5,
-    /// `loop(loop-unroll-full)`: unrolls loops with a small, known number of iterations.
-    LoopUnrollFull = 6,
-    /// `loop-vectorize`: combines independent loop iterations into vector operations.
-    LoopVectorize = 7,
-    /// `slp-vectorizer`: combines equal operations on several values into vector operations.
-    SlpVectorizer = 8,
-}
-
-impl FunctionPass {
-    /// All function passes.
-    pub const ALL: &[FunctionPass] = &[
-        FunctionPass::EarlyCse,
-        FunctionPass::InstCombine,
-        FunctionPass::Licm,
-        FunctionPass::SimplifyCfg,
-        FunctionPass::Sroa,
-        FunctionPass::LoopRotate,
-        FunctionPass::LoopUnrollFull,
-        FunctionPass::LoopVectorize,
-        FunctionPass::SlpVectorizer,
-    ];
-
-    /// The pass with this text in the syntax of `opt -passes=…`. The options must be those of
-    /// [`as_text`](FunctionPass::as_text).
-    #[must_use]
-    pub fn named(text: &str) -> Option<FunctionPass> {
-        FunctionPass::ALL.iter().copied().find(|pass| pass.as_text() == text)
-    }
-
-    /// The pass in the syntax of `opt -passes=…`.
-    #[must_use]
-    pub fn as_text(self) -> &'static str {
-        match self {
-            FunctionPass::EarlyCse => "early-cse",
-            FunctionPass::InstCombine => "instcombine<no-verify-fixpoint>",
-            FunctionPass::Licm => "loop-mssa(licm)",
-            FunctionPass::SimplifyCfg => "simplifycfg",
-            FunctionPass::Sroa => "sroa",
-            FunctionPass::LoopRotate => "loop(loop-rotate)",
-            FunctionPass::LoopUnrollFull => "loop(loop-unroll-full)",
-            FunctionPass::LoopVectorize => "loop-vectorize",
-            FunctionPass::SlpVectorizer => "slp-vectorizer",
-        }
     }
 }

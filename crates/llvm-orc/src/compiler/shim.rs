@@ -1,7 +1,7 @@
 //! Optimizer and code generator by the shim, which reuses passes for module after module.
 //!
 //! Rust side of shim/codegen.cpp, optimizer.cpp, text_pipeline.cpp and function_passes.cpp. Only
-//! [`Passes`] names [`text_optimizer`] and [`function_optimizer`], and only these call their C++
+//! `Passes` names [`text_optimizer`] and [`function_optimizer`], and only these call their C++
 //! functions: that decides what is linked.
 
 use std::ffi::c_char;
@@ -12,8 +12,8 @@ use llvm_sys::error::LLVMErrorRef;
 use llvm_sys::prelude::LLVMModuleRef;
 use llvm_sys::target_machine::LLVMTargetMachineRef;
 
-use super::optimizers::Optimize;
-use super::passes::{FunctionPass, Passes};
+use super::function_pass::FunctionPass;
+use super::optimize::Optimize;
 use crate::error::{Error, ErrorKind};
 use crate::target_machine::TargetMachine;
 
@@ -53,8 +53,7 @@ unsafe extern "C" {
 }
 
 /// Creates the optimizer for a pipeline given as text.
-pub(super) fn text_optimizer(machine: &TargetMachine, passes: &Passes) -> Result<Box<dyn Optimize>, Error> {
-    let text = passes.as_text();
+pub(super) fn text_optimizer(machine: &TargetMachine, text: &str) -> Result<Box<dyn Optimize>, Error> {
     let mut optimizer = ptr::null_mut();
     // SAFETY: the machine is alive and outlives the result by promise 1 of `Optimizers`. The text
     // has that length, and the result is our local variable.
@@ -69,12 +68,12 @@ pub(super) fn text_optimizer(machine: &TargetMachine, passes: &Passes) -> Result
 /// Creates the optimizer for a list of function passes.
 pub(super) fn function_optimizer(
     machine: &TargetMachine,
-    passes: &Passes,
+    passes: &[FunctionPass],
 ) -> Result<Box<dyn Optimize>, Error> {
-    let list = passes.list();
     // SAFETY: the machine is alive and outlives the result by promise 1 of `Optimizers`. The list
     // has that length, and its elements are bytes as in C++.
-    let optimizer = unsafe { llvm_orc_create_function_optimizer(machine.raw(), list.as_ptr(), list.len()) };
+    let optimizer =
+        unsafe { llvm_orc_create_function_optimizer(machine.raw(), passes.as_ptr(), passes.len()) };
     Ok(Box::new(ShimOptimizer(NonNull::new(optimizer).expect("the shim returns the optimizer"))))
 }
 
