@@ -15,10 +15,9 @@ use crate::support::{PATIENCE, Script, add_one, child, child_output, code, handl
 /// Makes guarded calls, one of which overflows, so that all handlers are installed.
 fn use_guarded_calls() {
     assert_eq!(Script::new().call(code(add_one as *const ()), &[1.0]).unwrap(), 2.0);
-    assert!(matches!(
-        Script::new().call(guest::endless_recursion().code(), &[]),
-        Err(Trap::StackOverflow(_))
-    ));
+    let small = Limits::new().stack_bytes(64 << 10);
+    let overflow = Script::new().call_within(&small, guest::endless_recursion().code(), &[]);
+    assert!(matches!(overflow, Err(Trap::StackOverflow(_))));
 }
 
 /// Causes a fault that has nothing to do with generated code.
