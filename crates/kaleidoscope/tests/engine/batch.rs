@@ -375,9 +375,11 @@ mod code {
     //! When there is code for rows.
 
     use super::spread;
+    use crate::until;
     use kaleidoscope::{
         DiagnosticCode, Engine, Event, Interrupter, Mode, Observer, Precision, Thresholds, Tier,
     };
+    use std::cell::RefCell;
     use std::sync::{Arc, Mutex, OnceLock};
     use std::time::Duration;
 
@@ -481,12 +483,15 @@ mod code {
         let mut out = vec![0.0; 4_000];
         f.map(&[&xs], &mut out).unwrap();
         assert_eq!(seen.take(), "", "not as many rows as make a function hot");
-        let mut events = String::new();
-        while !events.contains("made f;") {
-            f.map(&[&xs], &mut out).unwrap();
-            assert!(xs.iter().zip(&out).all(|(x, y)| x * x + 1.0 == *y));
-            events += &seen.take();
-        }
+        let events = RefCell::new(String::new());
+        until(
+            || events.borrow().contains("made f;"),
+            || {
+                f.map(&[&xs], &mut out).unwrap();
+                assert!(xs.iter().zip(&out).all(|(x, y)| x * x + 1.0 == *y));
+                *events.borrow_mut() += &seen.take();
+            },
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Functions as Rust values: guarded, inside a scope, raw.
 
-use crate::{check, engine};
+use crate::{check, engine, until};
 use kaleidoscope::{DiagnosticCode, Engine, ErrorKind, Function, Mode};
 use std::thread;
 use std::time::Duration;
@@ -95,10 +95,7 @@ fn calls_are_stopped_by_a_deadline_and_by_an_interrupter() {
         check(&engine, FAILING, &[], &[]);
         let endless = engine.function::<(f64,)>("endless").unwrap();
         let running = thread::spawn(move || endless.call((0.0,)));
-        while !running.is_finished() {
-            engine.interrupter().interrupt();
-            thread::yield_now();
-        }
+        until(|| running.is_finished(), || engine.interrupter().interrupt());
         assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
     }
 }
@@ -184,7 +181,8 @@ fn a_limit_holds_for_one_handle() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         check(&engine, "def endless(x) for i = 0, x in x;", &[], &[]);
-        let limited = engine.within(Duration::from_millis(20));
+        // Long enough for `1;` beside busy processes.
+        let limited = engine.within(Duration::from_millis(200));
         let codes: Vec<_> =
             limited.run("endless(1); 1;").diagnostics().map(|diagnostic| diagnostic.code).collect();
         assert_eq!(codes, [DiagnosticCode::TimedOut], "{mode:?}");
@@ -209,6 +207,6 @@ fn a_function_that_is_often_called_raw_is_made_better() {
     let expected = f.call((3.0,)).unwrap();
     // SAFETY: nothing is defined meanwhile, and all that `f` reaches is of the maths library.
     let call_raw = || assert_eq!(unsafe { f.call_raw((3.0,)) }, expected);
-    crate::tiers::until(|| statistics.totals().optimized.contains("f"), call_raw);
+    until(|| statistics.totals().optimized.contains("f"), call_raw);
     call_raw();
 }

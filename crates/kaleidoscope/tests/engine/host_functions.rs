@@ -450,15 +450,14 @@ fn provided_functions_keep_their_output() {
 #[cfg(feature = "llvm")]
 mod promoted {
     use super::*;
+    use crate::until;
     use kaleidoscope::{Statistics, Thresholds};
 
     /// Calls the function until it has been made better, and beyond.
     fn until_better(engine: &Engine, statistics: &Statistics, name: &str, expected: f64) {
         let f = engine.function::<(f64,)>(name).unwrap();
-        while !statistics.totals().optimized.contains(name) {
-            assert_eq!(f.call((3.0,)).unwrap(), expected);
-            thread::yield_now();
-        }
+        let call = || assert_eq!(f.call((3.0,)).unwrap(), expected);
+        until(|| statistics.totals().optimized.contains(name), call);
         assert_eq!(f.call((3.0,)).unwrap(), expected);
     }
 

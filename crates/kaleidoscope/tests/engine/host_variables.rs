@@ -1,6 +1,6 @@
 //! Variables of the host in programs, in every mode.
 
-use crate::{check, engine};
+use crate::{check, engine, until};
 use kaleidoscope::{Engine, ErrorKind, Mode, Variable};
 use std::thread;
 
@@ -276,9 +276,7 @@ fn the_host_ends_a_loop() {
         check(&engine, "def spin() for i = 0, t in 0; def turn() (t = 2) + spin();", &[], &[]);
         let turn = engine.function::<()>("turn").unwrap();
         let running = thread::spawn(move || turn.call(()));
-        while t.get() != 2.0 {
-            thread::yield_now();
-        }
+        until(|| t.get() == 2.0, || ());
         t.set(0.0);
         assert_eq!(running.join().unwrap().unwrap(), 2.0, "{mode:?}");
     }
@@ -313,10 +311,7 @@ mod promoted {
             assert_eq!(f.call((10.0,)).unwrap(), expected);
             assert_eq!(t.get(), expected);
         };
-        while !statistics.totals().optimized.contains("f") {
-            call();
-            thread::yield_now();
-        }
+        until(|| statistics.totals().optimized.contains("f"), &mut call);
         call();
         call();
         // A loop that is left for better code while it runs.
@@ -324,10 +319,10 @@ mod promoted {
             statistics.totals().compiled.iter().any(|body| body.of_loop == Some(0) && &*body.body.name == "g")
         };
         check(&engine, "def g(n) var s = 0 in (for i = 1, i < n in s = s + (t = i)) + s;", &[], &[]);
-        while !is_better() {
+        until(is_better, || {
             check(&engine, "g(20000);", &[200_010_000.0], &[]);
             assert_eq!(t.get(), 20_000.0);
-        }
+        });
         // Bound again, code that exists keeps what it has.
         let other = Variable::new(0.0);
         engine.bind("t", &other).unwrap();
@@ -349,17 +344,16 @@ mod promoted {
             done.store(true, Ordering::SeqCst);
             result
         });
-        while !statistics.totals().compiled.iter().any(|body| body.of_loop == Some(0)) {
-            assert!(!is_done.load(Ordering::SeqCst));
-            thread::yield_now();
-        }
+        until(
+            || statistics.totals().compiled.iter().any(|body| body.of_loop == Some(0)),
+            || assert!(!is_done.load(Ordering::SeqCst)),
+        );
         t.set(0.0);
         assert_eq!(running.join().unwrap().unwrap(), 0.0);
         // All of it in better code, entered anew.
-        while !statistics.totals().optimized.contains("spin") {
-            engine.function::<()>("spin").unwrap().call(()).unwrap();
-            thread::yield_now();
-        }
+        let spin = engine.function::<()>("spin").unwrap();
+        let call = || assert_eq!(spin.call(()).unwrap(), 0.0);
+        until(|| statistics.totals().optimized.contains("spin"), call);
         t.set(1.0);
         let spin = engine.function::<()>("spin").unwrap();
         let running = thread::spawn(move || spin.call(()));

@@ -24,10 +24,30 @@ mod threads;
 mod tiers;
 
 use kaleidoscope::{Engine, Mode};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// An engine in this mode whose output goes nowhere that matters.
 fn engine(mode: Mode) -> Engine {
     Engine::builder().mode(mode).output(kaleidoscope::OutputBuffer::default()).build().unwrap()
+}
+
+/// How long a test waits for what a background thread does. Takes milliseconds on a quiet machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Does something again and again until a condition holds.
+///
+/// # Panics
+///
+/// When the condition does not hold after [`PATIENCE`].
+#[track_caller]
+fn until(condition: impl Fn() -> bool, mut meanwhile: impl FnMut()) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < PATIENCE, "the condition does not hold after {PATIENCE:?}");
+        meanwhile();
+        thread::yield_now();
+    }
 }
 
 /// Runs the text and expects these values and these codes of errors and warnings.

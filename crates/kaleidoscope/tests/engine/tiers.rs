@@ -1,7 +1,7 @@
 //! Code that becomes hot, is made better, and goes back when what it carries is defined again.
 
-use crate::check;
 use crate::memory::{alone, expect_level, functions};
+use crate::{check, until};
 use kaleidoscope::{
     DiagnosticCode, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier,
 };
@@ -17,15 +17,6 @@ pub(crate) fn tiered() -> (Engine, Statistics) {
     let statistics = Statistics::new();
     let builder = Engine::builder().mode(Mode::Tiered).thresholds(LOW).compile_threads(1);
     (builder.observer(statistics.clone()).build().unwrap(), statistics)
-}
-
-/// Does something again and again until what is awaited has come in the background. On a machine where it never comes, the test
-/// does not end, and says by that what is missing.
-pub(crate) fn until(mut has_come: impl FnMut() -> bool, mut meanwhile: impl FnMut()) {
-    while !has_come() {
-        meanwhile();
-        thread::yield_now();
-    }
 }
 
 #[test]
@@ -111,10 +102,7 @@ fn an_endless_loop_in_better_code_is_stopped() {
     let endless = engine.function::<(f64,)>("endless").unwrap();
     let running = thread::spawn(move || endless.call((0.0,)));
     until(|| statistics.totals().compiled.iter().any(|body| body.of_loop.is_some()), || ());
-    while !running.is_finished() {
-        engine.interrupter().interrupt();
-        thread::yield_now();
-    }
+    until(|| running.is_finished(), || engine.interrupter().interrupt());
     assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
 }
 
@@ -146,10 +134,7 @@ fn tail_calls_under_way_ask_for_better_code(n_more: usize) {
     let endless = engine.dyn_function("endless").unwrap();
     let running = thread::spawn(move || endless.call(&vec![0.0; 2 + n_more]));
     until(|| statistics.totals().optimized.contains("endless"), || ());
-    while !running.is_finished() {
-        engine.interrupter().interrupt();
-        thread::yield_now();
-    }
+    until(|| running.is_finished(), || engine.interrupter().interrupt());
     assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
 }
 
@@ -320,10 +305,8 @@ fn promotions_and_invalidations_leave_memory_level() {
         expect_level(N_PROMOTIONS, |n| {
             engine.run(&format!("def f(x) x * x + {n}.25;"));
             assert_eq!(of(&seen.n_invalidated), n);
-            while of(&seen.n_promoted) <= n {
-                assert_eq!(caller.call((3.0,)).unwrap(), 2.0 * (9.25 + n as f64));
-                thread::yield_now();
-            }
+            let expected = 2.0 * (9.25 + n as f64);
+            until(|| of(&seen.n_promoted) > n, || assert_eq!(caller.call((3.0,)).unwrap(), expected));
         });
     });
 }
