@@ -1,12 +1,14 @@
 //! Random programs: the same values, output and diagnostics in every mode; and the same values while several threads call,
 //! functions are promoted, and others are defined again.
 //!
-//! `RANDOM_PROGRAMS` and `RANDOM_SEED` choose another run: `cargo xtask random` sets them.
+//! `RANDOM_PROGRAMS`, `RANDOM_SECONDS` and `RANDOM_SEED` choose another run: `cargo xtask random` and
+//! `./check random` set them.
 
 use std::env;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use kaleidoscope_tests::compare::check_seed;
 use kaleidoscope_tests::promotion::Promotions;
@@ -24,10 +26,13 @@ struct Tally {
     promotions: Promotions,
 }
 
-/// Compares the programs of the seeds from `first` on, on all processors. The first that fails is shown.
-fn check(first: u64, n_programs: u64) {
-    eprintln!("{n_programs} random programs from seed {first}");
-    let next = AtomicU64::new(0);
+/// Compares the programs of the seeds from `first` on, on all processors, until the time is over if
+/// there is a limit. Shows the first program that fails.
+fn check(first: u64, n_programs: u64, limit: Option<Duration>) {
+    eprintln!("random programs from seed {first}");
+    let began = Instant::now();
+    let is_late = || limit.is_some_and(|limit| began.elapsed() >= limit);
+    let (next, n_checked) = (AtomicU64::new(0), AtomicU64::new(0));
     let tally = Mutex::new(Tally::default());
     let failure = Mutex::new(None);
     let n_threads = thread::available_parallelism().map_or(1, usize::from);
@@ -36,9 +41,10 @@ fn check(first: u64, n_programs: u64) {
             scope.spawn(|| {
                 while failure.lock().expect(NO_PANIC).is_none() {
                     let idx = next.fetch_add(1, Ordering::Relaxed);
-                    if idx >= n_programs {
+                    if idx >= n_programs || is_late() {
                         break;
                     }
+                    n_checked.fetch_add(1, Ordering::Relaxed);
                     match check_seed(first.wrapping_add(idx)) {
                         Ok((run, promotions)) => {
                             let mut tally = tally.lock().expect(NO_PANIC);
@@ -60,6 +66,7 @@ fn check(first: u64, n_programs: u64) {
     if let Some(report) = failure.into_inner().expect(NO_PANIC) {
         panic!("{report}");
     }
+    let n_programs = n_checked.into_inner();
     let Tally { n_values, n_errors, promotions } = tally.into_inner().expect(NO_PANIC);
     let Promotions { n_hot, n_promoted, n_invalidated } = promotions;
     eprintln!("{n_programs} programs agree: {n_values} values, {n_errors} errors");
@@ -79,11 +86,13 @@ fn asked(name: &str) -> Option<u64> {
 #[test]
 fn the_same_every_time() {
     if asked("RANDOM_PROGRAMS").is_none() {
-        check(0, 1000);
+        check(0, 1000, None);
     }
 }
 
 #[test]
 fn others_every_time() {
-    check(asked("RANDOM_SEED").unwrap_or_else(fresh_seed), asked("RANDOM_PROGRAMS").unwrap_or(200));
+    let seconds = asked("RANDOM_SECONDS").map(Duration::from_secs);
+    let n_programs = asked("RANDOM_PROGRAMS").unwrap_or(if seconds.is_some() { u64::MAX } else { 200 });
+    check(asked("RANDOM_SEED").unwrap_or_else(fresh_seed), n_programs, seconds);
 }

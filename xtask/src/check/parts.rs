@@ -133,14 +133,15 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "random",
-        about: "random programs from a fixed seed, then others from a fresh one",
+        about: "1000 random programs from a fixed seed, and others from a fresh seed for 2 minutes",
         needs: &[],
         limit: LIMIT,
         steps: &[Step {
             name: "programs",
-            action: Action::Cargo(
+            action: Action::CargoWith(
                 "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
                  --test all -- random::the_same random::others --nocapture",
+                &[("RANDOM_SECONDS", "120")],
             ),
         }],
     },

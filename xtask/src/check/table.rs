@@ -68,6 +68,10 @@ pub(crate) fn list(parts: &[Part]) -> String {
             if needs.is_empty() { String::new() } else { format!(" (installs {})", needs.join(", ")) };
         format!("{:name$}  {}{needs}", part.name, part.about)
     });
+    let lines = lines.chain([
+        format!("{:name$}  all of these, as CI runs them", "all"),
+        format!("{:name$}  every test 20 times beside busy processes; no part of `all`", "soak"),
+    ]);
     lines.collect::<Vec<_>>().join("\n")
 }
 
