@@ -104,8 +104,8 @@ impl Process {
         status
     }
 
-    /// Writes to the child's standard input, and waits until the child ends. What it writes meanwhile
-    /// is read, so that neither waits for the other.
+    /// Writes to the child's standard input, and waits until the child ends. What it writes
+    /// meanwhile is read, so that neither waits for the other.
     ///
     /// # Panics
     ///

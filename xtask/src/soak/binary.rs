@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::steps::cargo_command;
+use crate::steps::{cargo, cargo_command};
 
 /// A test binary.
 #[derive(Debug)]
@@ -25,6 +25,9 @@ const SETS: &[&str] = &[
     "--package kaleidoscope-capi",
     "--package kaleidoscope-benches --lib",
 ];
+
+/// What the tests of the C library build themselves. Done before, so that no test takes that long.
+const C_LIBRARY: &[&str] = &["build", "--quiet", "--lib", "--package", "kaleidoscope-capi"];
 
 /// Builds the test binaries whose name contains `only`, and lists their tests.
 ///
@@ -50,6 +53,9 @@ pub(super) fn build(only: &str) -> Result<Vec<Binary>, String> {
                 binaries.push(binary);
             }
         }
+    }
+    if binaries.iter().any(|binary| binary.name.starts_with("kaleidoscope-capi")) {
+        cargo(C_LIBRARY, &[])?;
     }
     for binary in &mut binaries {
         binary.tests = list(binary)?;
