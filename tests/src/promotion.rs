@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use kaleidoscope::lang::number;
 use kaleidoscope::{
-    BodyName, Engine, Event, Function, Mode, Observer, Optimization, OutputBuffer, Thresholds, Tier,
+    CodeName, Engine, Event, Function, Mode, Observer, Optimization, OutputBuffer, Thresholds, Tier,
 };
 
 use crate::generate::Program;
@@ -32,7 +32,7 @@ const MAX_ROUNDS: usize = 20_000;
 const N_REDEFINED: usize = 2;
 
 /// So low that whatever is called is hot.
-const THRESHOLDS: Thresholds = Thresholds { calls: 0, turns: 0, delay: Duration::ZERO };
+const THRESHOLDS: Thresholds = Thresholds { calls: 0, back_edges: 0, delay: Duration::ZERO };
 
 /// How much happened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -222,8 +222,8 @@ struct Seen {
 struct Known {
     /// Names, as often as they are defined.
     defined: Vec<Arc<str>>,
-    hot: HashSet<BodyName>,
-    promoted: HashSet<BodyName>,
+    hot: HashSet<CodeName>,
+    promoted: HashSet<CodeName>,
     n_invalidated: usize,
     /// Rounds of calls made, of all threads together.
     n_rounds: usize,
@@ -254,24 +254,24 @@ impl Known {
 
     fn note(&mut self, event: &Event) {
         match event {
-            Event::Defined { body, .. } => {
-                self.defined.push(Arc::clone(&body.name));
+            Event::Defined { code, .. } => {
+                self.defined.push(Arc::clone(&code.name));
                 // What came of the definition before counts no more.
-                self.hot.retain(|hot| hot.name != body.name);
-                self.promoted.retain(|promoted| promoted.name != body.name);
+                self.hot.retain(|hot| hot.name != code.name);
+                self.promoted.retain(|promoted| promoted.name != code.name);
             }
-            Event::Hot { body, of_loop: None } if !body.is_expression() => {
-                self.hot.insert(body.clone());
+            Event::Hot { code, osr_loop: None } if !code.is_expression() => {
+                self.hot.insert(code.clone());
             }
-            Event::Compiled { body, tier: Tier::Optimized, of_loop: None, .. } => {
-                self.promoted.insert(body.clone());
+            Event::Compiled { code, tier: Tier::Optimized, osr_loop: None, .. } => {
+                self.promoted.insert(code.clone());
             }
-            Event::Failed { body, .. } => {
-                self.hot.remove(body);
+            Event::CompileFailed { code, .. } => {
+                self.hot.remove(code);
             }
-            Event::Invalidated { body, .. } => {
-                self.promoted.remove(body);
-                self.hot.remove(body);
+            Event::Invalidated { code, .. } => {
+                self.promoted.remove(code);
+                self.hot.remove(code);
                 self.n_invalidated += 1;
             }
             _ => {}

@@ -56,7 +56,7 @@ pub struct Setting {
 }
 
 /// So low that the code of small programs becomes hot in the midst of running.
-const THRESHOLDS: Thresholds = Thresholds { calls: 1, turns: 1, delay: Duration::ZERO };
+const THRESHOLDS: Thresholds = Thresholds { calls: 1, back_edges: 1, delay: Duration::ZERO };
 
 impl Setting {
     /// Every mode at its usual level.
@@ -82,10 +82,10 @@ impl Compilations {
 
 impl Observer for Compilations {
     fn observe(&self, event: &Event) {
-        if let Event::Compiled { body, .. } = event
-            && !body.is_expression()
+        if let Event::Compiled { code, .. } = event
+            && !code.is_expression()
         {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(body.name.to_string());
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(code.name.to_string());
         }
     }
 }

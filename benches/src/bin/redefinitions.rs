@@ -1,7 +1,7 @@
 //! Does memory level off when a function is defined again and again?
 //!
 //! Defines a function 100,000 times in one engine, each time otherwise, and calls it after each: directly, and through a caller
-//! compiled before the first of them. So each turn compiles, links and frees a body of the function and the expression that
+//! compiled before the first of them. So each turn compiles, links and frees a code of the function and the expression that
 //! calls, in lazy mode by LLVM, in tiered mode quickly.
 //!
 //! Then 10,000 times in tiered mode with thresholds so low that the caller is promoted after each definition, with the function
@@ -46,7 +46,7 @@ fn promote() -> String {
     let seen = Arc::new(Seen::default());
     let builder = Engine::builder().mode(Mode::Tiered).thresholds(Thresholds {
         calls: 5,
-        turns: 5,
+        back_edges: 5,
         delay: Duration::ZERO,
     });
     let engine = builder.observer(Arc::clone(&seen)).build().expect("an engine can be made");
@@ -83,13 +83,13 @@ impl Seen {
 
 impl Observer for Seen {
     fn observe(&self, event: &Event) {
-        let (body, counter) = match event {
-            Event::Hot { body, .. } => (body, &self.hot),
-            Event::Compiled { body, tier: Tier::Optimized, .. } => (body, &self.promoted),
-            Event::Invalidated { body, .. } => (body, &self.invalidated),
+        let (code, counter) = match event {
+            Event::Hot { code, .. } => (code, &self.hot),
+            Event::Compiled { code, tier: Tier::Optimized, .. } => (code, &self.promoted),
+            Event::Invalidated { code, .. } => (code, &self.invalidated),
             _ => return,
         };
-        if &*body.name == "caller" {
+        if &*code.name == "caller" {
             counter.fetch_add(1, Ordering::SeqCst);
         }
     }

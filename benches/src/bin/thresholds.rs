@@ -2,7 +2,7 @@
 //!
 //! Programs of several sizes in tiered mode, with one threshold after the other while the other is as it is: how often a
 //! function is called, on recursive Fibonacci and the mixed program of `cargo xtask compare`; how often loops turn, on the mixed
-//! program and on one loop. Whole processes in turns: each is this program again, with an engine of its own. A threshold
+//! program and on one loop. Whole processes in alternation: each is this program again, with an engine of its own. A threshold
 //! is judged by what each size takes over the least that it takes with any: the geometric mean, and the worst. The numbers in
 //! `crates/kaleidoscope/src/policy.rs` were chosen by this.
 //!
@@ -24,7 +24,7 @@ use std::{env, fs};
 
 const TRIED: &[u32] = &[100, 1_000, 10_000, 30_000, 60_000, 100_000, 200_000, 600_000, 1_000_000, 3_000_000];
 
-const NEVER: Thresholds = Thresholds { calls: u32::MAX, turns: u32::MAX, delay: Duration::ZERO };
+const NEVER: Thresholds = Thresholds { calls: u32::MAX, back_edges: u32::MAX, delay: Duration::ZERO };
 
 fn main() {
     if let Some(file) = arguments::option("--file") {
@@ -36,7 +36,7 @@ fn main() {
     let count = cases("loop", &[1e4, 1e5, 1e6, 1e7, 1e8], count);
     let usual = Thresholds::default();
     let mut lines = sweep("calls", &[&fib, &mixed], |calls| Thresholds { calls, ..usual });
-    lines.extend(sweep("turns", &[&count, &mixed], |turns| Thresholds { turns, ..usual }));
+    lines.extend(sweep("back_edges", &[&count, &mixed], |back_edges| Thresholds { back_edges, ..usual }));
     lines.extend(counting(&[&fib, &mixed, &count]));
     record::add(
         "thresholds",
@@ -75,7 +75,7 @@ fn count(n: f64) -> String {
 fn run_alone(file: &Path) {
     let number = |name| arguments::number(name).expect("the parent gives both thresholds");
     let thresholds =
-        Thresholds { calls: number("--calls"), turns: number("--turns"), ..Thresholds::default() };
+        Thresholds { calls: number("--calls"), back_edges: number("--back-edges"), ..Thresholds::default() };
     let name = arguments::option("--mode").expect("the parent gives a mode");
     let mode = mode(&name).expect("the parent names a mode that there is");
     let text = fs::read_to_string(file).expect("the parent has written it");
@@ -88,7 +88,7 @@ fn mode(name: &str) -> Option<Mode> {
     Mode::ALL.iter().copied().find(|mode| mode.name() == name)
 }
 
-/// Runs each setting in turns, and gives for each what its runs took.
+/// Runs each setting in alternation, and returns the cost of its runs.
 fn measure(case: &Case, settings: &[(Mode, Thresholds)]) -> Vec<Vec<Cost>> {
     let itself = env::current_exe().expect("Linux tells where this program is");
     let mut runs = vec![Vec::new(); settings.len()];
@@ -100,8 +100,8 @@ fn measure(case: &Case, settings: &[(Mode, Thresholds)]) -> Vec<Vec<Cost>> {
             command.args([
                 "--calls",
                 &thresholds.calls.to_string(),
-                "--turns",
-                &thresholds.turns.to_string(),
+                "--back-edges",
+                &thresholds.back_edges.to_string(),
             ]);
             let (cost, status) = process::run(&mut command).expect("this program can be started");
             assert!(status.success(), "{}: {status}", case.file.display());

@@ -99,7 +99,7 @@ fn show(kind: EmitKind, engine: &Engine, script: &mut Script, item: Option<&Item
             let outline = script.reader().syntax().map(|(tree, item)| syntax::outline(item, tree));
             return Ok(outline.unwrap_or_default());
         }
-        EmitKind::Ir => return Ok(item.and_then(|item| engine.resolved(item)).unwrap_or_default()),
+        EmitKind::Ir => return Ok(item.and_then(|item| engine.ir_text(item)).unwrap_or_default()),
         EmitKind::Llvm => Listing::Llvm,
         EmitKind::Asm => Listing::Assembly,
     };

@@ -20,12 +20,12 @@ pub(crate) fn print(format: StatsFormat, totals: &Totals) {
 fn as_json(totals: &Totals) -> Value {
     let compiled = totals.compiled.iter().map(|compiled| {
         json!({
-            "name": &*compiled.body.name,
+            "name": &*compiled.code.name,
             "tier": compiled.tier.name(),
-            "version": compiled.body.version,
+            "version": compiled.code.version,
             "micros": micros(compiled.times.total()),
             "bytes": compiled.bytes,
-            "loop": compiled.of_loop,
+            "loop": compiled.osr_loop,
             "inlined": compiled.inlined.iter().map(|name| &**name).collect::<Vec<_>>(),
         })
     });
@@ -40,7 +40,7 @@ fn as_json(totals: &Totals) -> Value {
         },
         "expressions": totals.n_expressions,
         "ir_functions": totals.ir_functions.len(),
-        "bytes": { "code": totals.code_bytes, "resolved": totals.resolved_bytes },
+        "bytes": { "code": totals.code_bytes, "resolved": totals.ir_bytes },
         "micros": {
             "parse": micros(totals.parse),
             "baseline": micros(totals.compile.baseline),
@@ -69,7 +69,7 @@ fn as_text(totals: &Totals) -> String {
         totals.compiled_functions.len(),
         totals.optimized.len(),
         totals.failed.len(),
-        totals.resolved_bytes,
+        totals.ir_bytes,
         totals.code_bytes,
         totals.n_expressions,
         millis(totals.total),
@@ -90,9 +90,9 @@ fn as_text(totals: &Totals) -> String {
     for compiled in &totals.compiled {
         text.push_str(&format!(
             "compiled    {:<24} {:>9}  version {:<3} {:>10}  {:>6} bytes{}\n",
-            &*compiled.body.name,
+            &*compiled.code.name,
             compiled.tier.name(),
-            compiled.body.version,
+            compiled.code.version,
             millis(compiled.times.total()),
             compiled.bytes,
             particulars(compiled),
@@ -103,10 +103,10 @@ fn as_text(totals: &Totals) -> String {
 
 /// Which loop it is, and what is part of it, where there is something to say.
 fn particulars(compiled: &Compiled) -> String {
-    let of_loop = compiled.of_loop.map_or(String::new(), |nth| format!(", loop {nth}"));
+    let osr_loop = compiled.osr_loop.map_or(String::new(), |nth| format!(", loop {nth}"));
     match compiled.inlined.is_empty() {
-        true => of_loop,
-        false => format!("{of_loop}, with {}", compiled.inlined.join(", ")),
+        true => osr_loop,
+        false => format!("{osr_loop}, with {}", compiled.inlined.join(", ")),
     }
 }
 

@@ -3,7 +3,7 @@
 //! The format is described in "Trace Event Format" by the Chromium project: a JSON array of objects, of which we use
 //! complete events (`X`, with a duration) and instants (`i`). The file is whole as soon as `finish` has returned.
 
-use kaleidoscope::{BodyName, Event, Observer};
+use kaleidoscope::{CodeName, Event, Observer};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -84,58 +84,58 @@ fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
-fn version(body: &BodyName) -> Value {
-    json!({ "version": body.version })
+fn version(code: &CodeName) -> Value {
+    json!({ "version": code.version })
 }
 
 impl Observer for Trace {
     fn observe(&self, event: &Event) {
         match event {
             Event::Read { took } => self.complete("read", "read", *took, &json!({})),
-            Event::Defined { body, resolved_bytes } => {
-                let args = json!({ "version": body.version, "resolved_bytes": resolved_bytes });
-                self.instant(&format!("define {}", body.name), "define", &args);
+            Event::Defined { code, ir_bytes } => {
+                let args = json!({ "version": code.version, "ir_bytes": ir_bytes });
+                self.instant(&format!("define {}", code.name), "define", &args);
             }
-            Event::FirstCalled { body } => {
-                self.instant(&format!("first call {}", body.name), "call", &version(body));
+            Event::FirstCalled { code } => {
+                self.instant(&format!("first call {}", code.name), "call", &version(code));
             }
             Event::GeneratorStarted { took } => {
                 let args = json!({ "micros": micros(*took) });
                 self.instant("code generator started", "compile", &args);
             }
-            Event::IrMade { body, took } => {
-                let args = json!({ "version": body.version, "micros": micros(*took) });
-                self.instant(&format!("IR {}", body.name), "compile", &args);
+            Event::IrGenerated { code, took } => {
+                let args = json!({ "version": code.version, "micros": micros(*took) });
+                self.instant(&format!("IR {}", code.name), "compile", &args);
             }
-            Event::Compiled { body, tier, of_loop, inlined, times, bytes } => {
+            Event::Compiled { code, tier, osr_loop, inlined, times, bytes } => {
                 let inlined: Vec<&str> = inlined.iter().map(|name| &**name).collect();
                 let args = json!({
-                    "version": body.version, "tier": tier.name(), "bytes": bytes,
-                    "loop": of_loop, "inlined": inlined, "micros": {
+                    "version": code.version, "tier": tier.name(), "bytes": bytes,
+                    "loop": osr_loop, "inlined": inlined, "micros": {
                         "baseline": micros(times.baseline), "ir": micros(times.ir), "optimize": micros(times.optimize),
                         "codegen": micros(times.codegen), "link": micros(times.link),
                     },
                 });
-                self.complete(&format!("compile {}", body.name), "compile", times.total(), &args);
+                self.complete(&format!("compile {}", code.name), "compile", times.total(), &args);
             }
-            Event::Hot { body, of_loop } => {
-                let args = json!({ "version": body.version, "loop": of_loop });
-                self.instant(&format!("hot {}", body.name), "tier", &args);
+            Event::Hot { code, osr_loop } => {
+                let args = json!({ "version": code.version, "loop": osr_loop });
+                self.instant(&format!("hot {}", code.name), "tier", &args);
             }
-            Event::Invalidated { body, of_loop } => {
-                let args = json!({ "version": body.version, "loop": of_loop });
-                self.instant(&format!("invalidate {}", body.name), "tier", &args);
+            Event::Invalidated { code, osr_loop } => {
+                let args = json!({ "version": code.version, "loop": osr_loop });
+                self.instant(&format!("invalidate {}", code.name), "tier", &args);
             }
-            Event::Freed { body, tier, bytes } => {
-                let args = json!({ "version": body.version, "tier": tier.name(), "bytes": bytes });
-                self.instant(&format!("free {}", body.name), "free", &args);
+            Event::Reclaimed { code, tier, bytes } => {
+                let args = json!({ "version": code.version, "tier": tier.name(), "bytes": bytes });
+                self.instant(&format!("free {}", code.name), "free", &args);
             }
-            Event::Failed { body, reason } => {
-                let args = json!({ "version": body.version, "reason": reason });
-                self.instant(&format!("fail {}", body.name), "compile", &args);
+            Event::CompileFailed { code, reason } => {
+                let args = json!({ "version": code.version, "reason": reason });
+                self.instant(&format!("fail {}", code.name), "compile", &args);
             }
-            Event::Evaluated { body, took } => {
-                self.complete(&format!("run {}", body.name), "run", *took, &json!({}));
+            Event::Evaluated { code, took } => {
+                self.complete(&format!("run {}", code.name), "run", *took, &json!({}));
             }
             // Kinds of events that this command does not know are named as the library prints them.
             other => self.instant(&format!("{other:?}"), "other", &json!({})),

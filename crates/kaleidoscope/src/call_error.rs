@@ -1,15 +1,16 @@
-//! Why a call from Rust has no value: the same codes and sentences as in a program's diagnostics, without a place.
+//! Call errors: the failures of calls from Rust, with the codes and sentences of diagnostics.
 
 use crate::DiagnosticCode;
 use crate::failure::Failure;
+use kaleidoscope_jit::Trap;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 /// Why a call of a function ended early.
 ///
-/// Where a function of the host gave an error back, that is its [`source`](Error::source). Two are equal when they say the
-/// same.
+/// The [`source`](Error::source) is the error of a host function, if one returned it. Two errors are
+/// equal if their codes and messages are.
 ///
 /// ```
 /// use kaleidoscope::{DiagnosticCode, Engine};
@@ -24,7 +25,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallError(Box<Inner>);
 
-// Behind a pointer, so that results are small: they are on the way of every call.
+// Behind a pointer, so that the result of every call is small.
 #[derive(Clone, Debug)]
 struct Inner {
     code: DiagnosticCode,
@@ -50,9 +51,15 @@ impl CallError {
 impl From<Failure> for CallError {
     #[cold]
     fn from(failure: Failure) -> Self {
-        let source = failure.source();
         let (code, message) = failure.describe();
-        Self(Box::new(Inner { code, message, source }))
+        Self(Box::new(Inner { code, message, source: failure.into_source() }))
+    }
+}
+
+impl From<Trap> for CallError {
+    #[cold]
+    fn from(trap: Trap) -> Self {
+        Failure::from(trap).into()
     }
 }
 

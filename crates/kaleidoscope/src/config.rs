@@ -1,59 +1,11 @@
 //! How an engine is set up.
 
 use crate::host::Registration;
-use crate::policy::Thresholds;
 use crate::{Engine, Error, Observer, Output, StandardOutput, Variable};
-use kaleidoscope_ir::compile::{Backend, Optimization};
+use kaleidoscope_jit::{Backend, Mode, Optimization, Thresholds};
 use std::fmt;
-use std::num::NonZero;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
-
-/// When code is made.
-///
-/// ```
-/// use kaleidoscope::{Engine, Mode};
-///
-/// // The bits are the same in every mode.
-/// let values = |mode| -> Result<Vec<f64>, kaleidoscope::Error> {
-///     let engine = Engine::builder().mode(mode).build()?;
-///     Ok(engine.run("def f(x) sin(x) * 3; f(2);").values().collect())
-/// };
-/// assert_eq!(values(Mode::Baseline)?, values(Mode::Off)?);
-/// # Ok::<(), kaleidoscope::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Mode {
-    /// Quickly at a function's first call; again and better, in the background, when it has become hot.
-    #[default]
-    Tiered,
-    /// Well at a function's first call: a function that is never called costs no code.
-    Lazy,
-    /// When a function is defined. To compare with.
-    Eager,
-    /// Quickly at a function's first call, and never again.
-    Baseline,
-    /// Never: the reference evaluator runs everything.
-    Off,
-}
-
-impl Mode {
-    /// All modes.
-    pub const ALL: &[Self] = &[Self::Tiered, Self::Lazy, Self::Eager, Self::Baseline, Self::Off];
-
-    /// The word for it, as the command takes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tiered => "tiered",
-            Self::Lazy => "lazy",
-            Self::Eager => "eager",
-            Self::Baseline => "baseline",
-            Self::Off => "off",
-        }
-    }
-}
 
 /// Settings of an engine to be made. From [`Engine::builder`].
 ///
@@ -78,46 +30,26 @@ impl Mode {
 /// ```
 #[derive(Default)]
 pub struct Builder {
-    pub(crate) settings: Settings,
+    pub(crate) jit: kaleidoscope_jit::Builder,
+    pub(crate) settings: ProgramSettings,
+    pub(crate) time_limit: Option<Duration>,
     pub(crate) provided: Option<Vec<String>>,
     pub(crate) registrations: Vec<Registration>,
     pub(crate) variables: Vec<(String, Variable)>,
     pub(crate) definitions_of: Option<Engine>,
 }
 
-/// What holds for an engine as long as it is.
+/// What holds for the programs of an engine for its whole life. Settings of compilation are the JIT's.
 #[derive(Clone)]
-pub(crate) struct Settings {
-    pub(crate) mode: Mode,
-    pub(crate) backend: Option<Arc<dyn Backend>>,
-    pub(crate) optimization: Option<Optimization>,
-    pub(crate) thresholds: Thresholds,
-    pub(crate) compile_threads: usize,
-    pub(crate) stack_bytes: usize,
-    pub(crate) time_limit: Option<Duration>,
+pub(crate) struct ProgramSettings {
     pub(crate) max_functions: usize,
-    pub(crate) max_code_bytes: usize,
     pub(crate) max_item_bytes: usize,
     pub(crate) output: Arc<dyn Output>,
-    pub(crate) observers: Vec<Arc<dyn Observer>>,
 }
 
-impl Default for Settings {
+impl Default for ProgramSettings {
     fn default() -> Self {
-        Self {
-            mode: Mode::default(),
-            backend: linked_backend(),
-            optimization: None,
-            thresholds: Thresholds::default(),
-            compile_threads: usual_compile_threads(),
-            stack_bytes: 256 << 20,
-            time_limit: None,
-            max_functions: usize::MAX,
-            max_code_bytes: usize::MAX,
-            max_item_bytes: usize::MAX,
-            output: Arc::new(StandardOutput),
-            observers: Vec::new(),
-        }
+        Self { max_functions: usize::MAX, max_item_bytes: usize::MAX, output: Arc::new(StandardOutput) }
     }
 }
 
@@ -125,7 +57,7 @@ impl Builder {
     /// When code is made; [`Mode::Tiered`] if not set.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
-        self.settings.mode = mode;
+        self.jit = self.jit.mode(mode);
         self
     }
 
@@ -133,7 +65,7 @@ impl Builder {
     /// does, and nowhere else.
     #[must_use]
     pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
-        self.settings.backend = Some(Arc::new(backend));
+        self.jit = self.jit.backend(backend);
         self
     }
 
@@ -141,7 +73,7 @@ impl Builder {
     /// the feature `llvm`.
     #[must_use]
     pub fn without_backend(mut self) -> Self {
-        self.settings.backend = None;
+        self.jit = self.jit.without_backend();
         self
     }
 
@@ -149,14 +81,14 @@ impl Builder {
     /// [`Optimization::Default`] elsewhere.
     #[must_use]
     pub fn optimization(mut self, optimization: Optimization) -> Self {
-        self.settings.optimization = Some(optimization);
+        self.jit = self.jit.optimization(optimization);
         self
     }
 
     /// How often code runs in [`Mode::Tiered`] before it is made again.
     #[must_use]
     pub fn thresholds(mut self, thresholds: Thresholds) -> Self {
-        self.settings.thresholds = thresholds;
+        self.jit = self.jit.thresholds(thresholds);
         self
     }
 
@@ -164,7 +96,7 @@ impl Builder {
     /// set, half as many as the machine has processors, and at most four.
     #[must_use]
     pub fn compile_threads(mut self, n: usize) -> Self {
-        self.settings.compile_threads = n;
+        self.jit = self.jit.compile_threads(n);
         self
     }
 
@@ -172,7 +104,7 @@ impl Builder {
     /// with an error. It is address space: what is not used takes no memory.
     #[must_use]
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
-        self.settings.stack_bytes = bytes;
+        self.jit = self.jit.stack_bytes(bytes);
         self
     }
 
@@ -190,7 +122,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.settings.time_limit = Some(limit);
+        self.time_limit = Some(limit);
         self
     }
 
@@ -207,7 +139,7 @@ impl Builder {
     /// set. A call that would need more fails with [`crate::DiagnosticCode::CodeMemoryFull`].
     #[must_use]
     pub fn max_code_bytes(mut self, n: usize) -> Self {
-        self.settings.max_code_bytes = n;
+        self.jit = self.jit.max_code_bytes(n);
         self
     }
 
@@ -267,7 +199,7 @@ impl Builder {
     /// Adds an observer, which is told of every event. For handles that it owns the same holds as for an [output](Self::output).
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.settings.observers.push(Arc::new(observer));
+        self.jit = self.jit.observer(observer);
         self
     }
 
@@ -282,22 +214,10 @@ impl Builder {
     }
 }
 
-/// What is linked into this crate.
-fn linked_backend() -> Option<Arc<dyn Backend>> {
-    #[cfg(feature = "llvm")]
-    return Some(Arc::new(kaleidoscope_llvm::Llvm));
-    #[cfg(not(feature = "llvm"))]
-    None
-}
-
-fn usual_compile_threads() -> usize {
-    let n_processors = thread::available_parallelism().map_or(1, NonZero::get);
-    (n_processors / 2).clamp(1, 4)
-}
-
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
+            .field("jit", &self.jit)
             .field("settings", &self.settings)
             .field("provided", &self.provided)
             .field("registrations", &self.registrations)
@@ -306,15 +226,11 @@ impl fmt::Debug for Builder {
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for ProgramSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("mode", &self.mode)
-            .field("backend", &self.backend)
-            .field("optimization", &self.optimization)
-            .field("stack_bytes", &self.stack_bytes)
-            .field("time_limit", &self.time_limit)
-            .field("observers", &self.observers.len())
+        f.debug_struct("ProgramSettings")
+            .field("max_functions", &self.max_functions)
+            .field("max_item_bytes", &self.max_item_bytes)
             .finish_non_exhaustive()
     }
 }

@@ -1,17 +1,16 @@
 //! The engine: what an application holds.
 
-use crate::compile_threads::CompileThreads;
-use crate::config::{Builder, Settings};
+use crate::config::{Builder, ProgramSettings};
 use crate::failure::Failure;
-use crate::interrupt::Interrupter;
-use crate::jit::{Jit, Replaced};
+use crate::host::built_in;
 use crate::program::Program;
 use crate::script::{Outcome, Script};
-use crate::shared::{Shared, stub_of};
-use crate::{Error, Mode};
+use crate::shared::Shared;
+use crate::{Error, Interrupter, Mode};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::Listing;
-use kaleidoscope_ir::text as resolved;
+use kaleidoscope_ir::text as ir_text;
+use kaleidoscope_jit::{CallLimits, Change, Definition, Embedder, Jit, Superseded, Trap};
 use kaleidoscope_lang::item::Item;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -32,37 +31,23 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Engine {
-    pub(crate) jit: Arc<Jit<Shared>>,
-    /// What an evaluation by this handle may take.
-    pub(crate) time_limit: Option<Duration>,
-    /// Comes last: when it goes, the compile threads end, which may be the last to hold the functions.
-    _compiling: Arc<Compiling>,
+    pub(crate) jit: Jit,
+    pub(crate) shared: Arc<Shared>,
+    /// What an evaluation by this handle may use.
+    pub(crate) limits: CallLimits,
 }
 
-/// Ends the compile threads when nobody has the engine any more.
-#[derive(Debug)]
-struct Compiling(Option<CompileThreads>);
-
-impl Drop for Compiling {
-    fn drop(&mut self) {
-        if let Some(threads) = &self.0 {
-            threads.close();
-        }
-    }
-}
-
-// A panic of the host's code (an observer, an output, the body of a scope) leaves every table of the engine whole.
-impl UnwindSafe for Engine {}
-impl RefUnwindSafe for Engine {}
-
-/// What an item that was made part of the program left to do, once no lock is held.
+/// What an item left to do after it became part of the program, when no lock is held.
 #[derive(Default)]
 pub(crate) struct Commit {
-    /// The version that a definition begins.
-    pub(crate) version: u32,
-    /// What becomes of the code that was there.
-    pub(crate) replaced: Replaced,
+    /// Code and events of the definitions that it replaced.
+    pub(crate) superseded: Superseded,
 }
+
+// A panic of the host's code (an observer, an output, the body of a scope) leaves every table
+// whole.
+impl UnwindSafe for Engine {}
+impl RefUnwindSafe for Engine {}
 
 impl Engine {
     /// An engine as it is without any setting changed.
@@ -79,39 +64,94 @@ impl Engine {
     }
 
     pub(crate) fn from_builder(builder: Builder) -> Result<Self, Error> {
-        let Builder { settings, provided, registrations, variables, definitions_of } = builder;
-        let time_limit = settings.time_limit;
-        let definitions_of = definitions_of.as_ref().map(|engine| &engine.jit.source);
-        let jit = Arc::new(Jit::new(Shared::new(settings, definitions_of).map_err(Error::memory)?));
-        jit.source.set_jit(&jit);
-        let compiling = Compiling(jit.source.compile_threads.clone());
-        let engine = Self { jit, time_limit, _compiling: Arc::new(compiling) };
-        let mut program = engine.jit.source.program();
-        if let Some(provided) = provided {
-            program.keep_only(&provided)?;
-        }
-        let n_functions = program.names.n_functions();
-        engine.declare(&mut program, n_functions).map_err(Error::memory)?;
-        for (id, version) in program.versions() {
-            // Nothing has code yet that this could have replaced.
-            let _: Replaced = engine.jit.define(stub_of(id), version);
-        }
-        drop(program);
+        let Builder { jit, settings, time_limit, provided, registrations, variables, definitions_of } =
+            builder;
+        let engine = match definitions_of {
+            Some(other) => Self::with_definitions_of(&other, jit, settings, provided.as_deref())?,
+            None => Self::with_built_ins(jit, settings, provided.as_deref())?,
+        };
         for registration in registrations {
             engine.provide(registration)?;
         }
         for (name, variable) in &variables {
             engine.bind(name, variable)?;
         }
+        Ok(Self { limits: CallLimits { time: time_limit }, ..engine })
+    }
+
+    /// An engine with the functions that the language and the engine provide, or those with these
+    /// names.
+    fn with_built_ins(
+        jit: kaleidoscope_jit::Builder,
+        settings: ProgramSettings,
+        provided: Option<&[String]>,
+    ) -> Result<Self, Error> {
+        let mut program = Program::new();
+        if let Some(provided) = provided {
+            program.keep_only(provided)?;
+        }
+        let declarations: Vec<_> = program.declarations(0).collect();
+        let shared = Arc::new(Shared::new(settings, program));
+        let jit = jit.embedder(Arc::clone(&shared) as Arc<dyn Embedder>).build().map_err(Error::memory)?;
+        jit.declare_all(declarations).map_err(Error::memory)?;
+        let engine = Self { jit, shared, limits: CallLimits::new() };
+        engine.define_built_in_hosts()?;
         Ok(engine)
     }
 
-    /// A new engine that begins with what is defined in this one: functions and operators of programs, what they have declared,
-    /// the host's functions and variables, and what was removed. From then on the two know nothing of each other, but that they share the
-    /// host's closures and variables, the [output](Builder::output) and the [observers](Builder::observer).
+    /// An engine that begins with the definitions of another one, without its formulas.
+    fn with_definitions_of(
+        other: &Self,
+        jit: kaleidoscope_jit::Builder,
+        settings: ProgramSettings,
+        provided: Option<&[String]>,
+    ) -> Result<Self, Error> {
+        // Held until the definitions are copied, so that names and definitions agree.
+        let other_program = other.shared.program();
+        let (mut program, mut withdrawn) = other_program.fork();
+        if let Some(provided) = provided {
+            let hidden = program.keep_only(provided)?;
+            withdrawn.extend(hidden.into_iter().map(|id| (id, program.remove(id))));
+        }
+        let shared = Arc::new(Shared::new(settings, program));
+        let jit = jit.embedder(Arc::clone(&shared) as Arc<dyn Embedder>);
+        let jit = jit.build_with_definitions_of(&other.jit).map_err(Error::memory)?;
+        drop(other_program);
+        let engine = Self { jit, shared, limits: CallLimits::new() };
+        let withdraw = |(id, version)| Change::new(id, Definition::Unavailable).version(version);
+        // The new engine has no code that this could supersede.
+        let _: Superseded = engine.apply(withdrawn.into_iter().map(withdraw).collect())?;
+        engine.define_built_in_hosts()?;
+        Ok(engine)
+    }
+
+    /// Defines `putchard` and `printd` for this engine's output.
+    fn define_built_in_hosts(&self) -> Result<(), Error> {
+        let program = self.shared.program();
+        let output = &self.shared.settings.output;
+        let define = |id| {
+            let host = built_in(&program.names.signature(id).name, output);
+            // They are version 0 of their names.
+            Change::new(id, Definition::Host(host)).version(0)
+        };
+        let changes = program.built_in_hosts().map(define).collect();
+        let _: Superseded = self.apply(changes)?;
+        Ok(())
+    }
+
+    fn apply(&self, changes: Vec<Change>) -> Result<Superseded, Error> {
+        self.jit.apply(changes).map_err(Error::of_trap)
+    }
+
+    /// A new engine that begins with what is defined in this one: functions and operators of
+    /// programs, what they have declared, the host's functions and variables, and what was
+    /// removed. From then on the two know nothing of each other, but that they share the host's
+    /// closures and variables, the [output](Builder::output) and the
+    /// [observers](Builder::observer).
     ///
-    /// It has the settings of this one. No code is copied: what is called in the new engine is compiled there. Formulas stay with
-    /// the engine that made them. For other settings there is [`Builder::definitions_of`].
+    /// It has the settings of this one. No code is copied: what is called in the new engine is
+    /// compiled there. Formulas stay with the engine that made them. For other settings there is
+    /// [`Builder::definitions_of`].
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -128,17 +168,19 @@ impl Engine {
     /// # Errors
     /// As [`Builder::build`].
     pub fn fork(&self) -> Result<Self, Error> {
-        let settings = Settings { time_limit: self.time_limit, ..self.jit.source.settings.clone() };
-        Builder { settings, ..Builder::default() }.definitions_of(self).build()
+        let (jit, settings) = (self.jit.settings(), self.shared.settings.clone());
+        let builder = Builder { jit, settings, time_limit: self.limits.time, ..Builder::default() };
+        builder.definitions_of(self).build()
     }
 
     /// When this engine makes code.
     pub fn mode(&self) -> Mode {
-        self.jit.source.settings.mode
+        self.jit.mode()
     }
 
-    /// Another handle of this engine: what is evaluated by it, or by handles of functions made by it, may take so long,
-    /// compiling included. [`crate::Builder::time_limit`] says what holds for a handle of which nothing is said.
+    /// Another handle of this engine: what is evaluated by it, or by handles of functions made by
+    /// it, may take so long, compiling included. [`crate::Builder::time_limit`] says what holds
+    /// for a handle of which nothing is said.
     ///
     /// ```
     /// use kaleidoscope::{DiagnosticCode, Engine};
@@ -151,7 +193,7 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
-        Self { time_limit: Some(limit), ..self.clone() }
+        Self { limits: self.limits.time(limit), ..self.clone() }
     }
 
     /// What stops the evaluations of this engine from another thread.
@@ -172,7 +214,7 @@ impl Engine {
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     pub fn interrupter(&self) -> Interrupter {
-        self.jit.source.interrupter.clone()
+        self.jit.interrupter()
     }
 
     /// Runs the text: every item, going on after errors.
@@ -210,76 +252,83 @@ impl Engine {
         Script::new(self.clone(), name)
     }
 
-    /// The resolved form of an item, as text; nothing for an `extern`.
-    pub fn resolved(&self, item: &Item) -> Option<String> {
+    /// The IR of an item, as text; nothing for an `extern`.
+    pub fn ir_text(&self, item: &Item) -> Option<String> {
         match item {
             Item::Definition { function, .. } | Item::Expression { function, .. } => {
-                Some(format!("{}", resolved::Listing::new(function, &self.jit.source.program().names)))
+                Some(ir_text::Listing::new(function, &self.shared.program().names).to_string())
             }
             _ => None,
         }
     }
 
-    /// The code that would be made of an item, as text; nothing for an `extern`. It is not run.
+    /// The code that the optimizing compiler generates for an item, as text; nothing for an
+    /// `extern`. It is not run.
     ///
     /// # Errors
-    /// Why no code can be made, in a sentence.
+    /// Why it cannot be compiled, in a sentence.
     pub fn list(&self, item: &Item, listing: Listing) -> Result<Option<String>, String> {
-        let shared = &self.jit.source;
-        let program = shared.program();
-        let unit = match item {
-            Item::Definition { id, .. } => {
-                let Some(unit) = program.unit_of(*id) else { return Ok(None) };
-                unit
+        let name_of = |id| self.shared.program().names.signature(id).name.to_string();
+        let listed = match item {
+            Item::Definition { id, .. } => self.jit.list(*id, listing, name_of),
+            Item::Expression { function, .. } => {
+                self.jit.list_expression(function, listing, name_of).map(Some)
             }
-            Item::Expression { function, .. } => program.unit(Arc::clone(function), None, 1),
-            _ => return Ok(None),
+            _ => Ok(None),
         };
-        let name_of = |&id: &FunctionId| (id, program.names.signature(id).name.to_string());
-        let names = unit.call_targets.keys().map(name_of).collect();
-        drop(program);
-        shared.list(unit, listing, names).map(Some).map_err(|reason| reason.to_string())
+        listed.map_err(|reason| reason.to_string())
     }
 
-    /// Gives stubs to the functions that have none yet, up to this number of functions.
-    pub(crate) fn declare(
+    /// Declares the functions that a program is about to name, up to this number of functions. Ids
+    /// that an earlier failure left without a name are used first.
+    pub(crate) fn declare_up_to(
         &self,
-        program: &mut Program,
         n_functions: usize,
-    ) -> Result<(), kaleidoscope_native::Error> {
-        let slots = self.jit.declare(n_functions)?;
-        program.add_slots(slots);
+        arities: impl ExactSizeIterator<Item = u32>,
+    ) -> Result<(), kaleidoscope_jit::Error> {
+        if self.jit.n_functions() < n_functions {
+            self.jit.declare_all(arities.map(|arity| (arity, None)))?;
+        }
         Ok(())
     }
 
-    /// Takes away what stands behind the function, and its name.
-    pub(crate) fn withdraw(&self, program: &mut Program, id: FunctionId) -> Replaced {
-        let version = program.remove(id);
-        self.jit.define(stub_of(id), version)
-    }
-
-    /// Makes the item part of the program, which this is the text of. On an error nothing has changed.
+    /// Makes the item part of the program; `source` is its text. On an error, nothing has changed.
     pub(crate) fn commit(&self, program: &mut Program, item: &Item, source: &str) -> Result<Commit, Failure> {
         let n_functions = program.names.n_functions() + item.new_functions().len();
-        self.jit.source.check_functions(n_functions - program.n_provided())?;
-        self.declare(program, n_functions).map_err(|error| Failure::Memory { reason: error.to_string() })?;
+        self.shared.check_functions(n_functions - program.n_provided())?;
+        let arities = item.new_functions().iter().map(|signature| signature.arity);
+        self.declare_up_to(n_functions, arities)
+            .map_err(|error| Failure::Memory { reason: error.to_string() })?;
         let before = match item {
             Item::Definition { function, .. } => program.names.current(&function.name),
             _ => None,
         };
         program.names.commit(item);
         let Item::Definition { id, function, .. } = item else { return Ok(Commit::default()) };
-        let version = program.define(*id, Arc::clone(function), source);
-        Ok(Commit { version, replaced: self.supersede(before, *id, version) })
+        let version = program.define(*id, source);
+        let definition = Definition::Ir(Arc::clone(function));
+        let superseded = self.supersede(before, *id, definition, version)?;
+        Ok(Commit { superseded })
     }
 
-    /// The function of this id has a new version, and its name, which meant `before`, means it.
-    pub(crate) fn supersede(&self, before: Option<FunctionId>, id: FunctionId, version: u32) -> Replaced {
-        let replaced = self.jit.define(stub_of(id), version);
-        match before.filter(|before| *before != id) {
-            // The name has another arity now: the old function is withdrawn.
-            Some(before) => replaced.and(self.jit.define(stub_of(before), version)),
-            None => replaced,
-        }
+    /// Defines the function as this version of its name, which meant `before`.
+    pub(crate) fn supersede(
+        &self,
+        before: Option<FunctionId>,
+        id: FunctionId,
+        definition: Definition,
+        version: u32,
+    ) -> Result<Superseded, Trap> {
+        let mut changes = vec![Change::new(id, definition).version(version)];
+        // The name has another arity now: the old function becomes unavailable.
+        let old = before.filter(|before| *before != id);
+        changes.extend(old.map(|old| Change::new(old, Definition::Unavailable).version(version)));
+        self.jit.apply(changes)
+    }
+
+    /// Withdraws a function, and its name.
+    pub(crate) fn withdraw(&self, program: &mut Program, id: FunctionId) -> Result<Superseded, Trap> {
+        let version = program.remove(id);
+        self.jit.apply(vec![Change::new(id, Definition::Unavailable).version(version)])
     }
 }

@@ -4,6 +4,7 @@
 //! [`crate::CallError`]s.
 
 use crate::failure::{Failure, quoted};
+use kaleidoscope_jit::Trap;
 use kaleidoscope_lang::MAX_PARAMETERS;
 use std::fmt;
 
@@ -59,9 +60,15 @@ impl Error {
         Self { kind: ErrorKind::WrongArity, message, source: None }
     }
 
-    pub(crate) fn observer(failure: Failure) -> Self {
-        let (_, message) = failure.describe();
-        Self { kind: ErrorKind::Observer, message, source: None }
+    /// A trap of a change of definitions: an observer panicked, or the system refused memory.
+    pub(crate) fn of_trap(trap: Trap) -> Self {
+        match trap {
+            Trap::OutOfMemory { reason } => Self::memory(reason),
+            trap => {
+                let (_, message) = Failure::from(trap).describe();
+                Self { kind: ErrorKind::Observer, message, source: None }
+            }
+        }
     }
 
     pub(crate) fn invalid_name(name: &str) -> Self {

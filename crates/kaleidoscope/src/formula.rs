@@ -4,12 +4,11 @@
 //! next formula with as many parameters takes its place and its stub: however many formulas come and go, memory stays
 //! level.
 
-use crate::event::{BodyName, Event};
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::{
-    Arguments, CallError, Color, Diagnostic, DiagnosticCode, DynFunction, Engine, Error, Function, Source,
-    render,
+    Arguments, CallError, Color, Diagnostic, DiagnosticCode, DynFunction, Engine, Error, Event, Function,
+    Source, render,
 };
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_lang::formula::read_formula;
@@ -48,12 +47,12 @@ pub(crate) struct Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        let mut program = self.engine.jit.source.program();
-        let replaced = self.engine.withdraw(&mut program, self.id);
-        program.give_back_formula(self.id);
+        let mut program = self.engine.shared.program();
+        let superseded = self.engine.withdraw(&mut program, self.id);
+        program.free_formula(self.id);
         drop(program);
-        // An observer that panics has nobody to be told to: the formula goes all the same.
-        drop(self.engine.jit.settle(replaced));
+        // No caller could receive the error of an observer.
+        drop(superseded.and_then(|superseded| self.engine.jit.settle(superseded)));
     }
 }
 
@@ -90,7 +89,7 @@ impl Engine {
 
     fn make_formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, Vec<Diagnostic>> {
         let start = Instant::now();
-        let shared = &self.jit.source;
+        let shared = &self.shared;
         if text.len() > shared.settings.max_item_bytes {
             let message =
                 format!("the formula is too long: more than {} bytes", shared.settings.max_item_bytes);
@@ -102,21 +101,17 @@ impl Engine {
         let Some(item) = item else { return Err(diagnostics) };
         let refuse = |failure: Failure| vec![failure.into_diagnostic(span)];
         let commit = self.commit(&mut program, &item, text).map_err(refuse)?;
-        let Item::Definition { id, function, .. } = item else {
-            unreachable!("a formula is read as a definition")
-        };
+        let Item::Definition { id, .. } = item else { unreachable!("a formula is read as a definition") };
         program.take_formula(id);
         drop(program);
-        // From here on the formula is withdrawn when something goes wrong.
+        // From here on, an error withdraws the formula.
         let life = Arc::new(Life { engine: self.clone(), id });
-        let body = BodyName { name: Arc::clone(&function.name), version: commit.version };
         self.jit
-            .settle(commit.replaced)
-            .and_then(|()| shared.tell(|| Event::Read { took: start.elapsed() }))
-            .and_then(|()| shared.tell(|| Event::Defined { body, resolved_bytes: function.bytes() }))
-            .map_err(refuse)?;
+            .emit(|| Event::Read { took: start.elapsed() })
+            .and_then(|()| self.jit.settle(commit.superseded))
+            .map_err(|trap| refuse(trap.into()))?;
         Ok(Formula {
-            function: DynFunction::new(Handle::new(self, id, function.n_params).keeping(life)),
+            function: DynFunction::new(Handle::new(self, id).keeping(life)),
             text: text.into(),
             parameters: parameters.iter().map(|&parameter| parameter.into()).collect(),
             warnings: diagnostics.into(),

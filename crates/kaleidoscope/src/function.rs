@@ -2,11 +2,9 @@
 
 use crate::call_error::CallError;
 use crate::handle::Handle;
-use crate::interrupt::Watch;
-use crate::jit::Inside;
 use crate::raw::sealed;
-use crate::shared::Shared;
-use crate::{Engine, Error, Mode};
+use crate::{Engine, Error};
+use kaleidoscope_jit::CallScope;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -117,16 +115,8 @@ impl Engine {
     /// When there is no memory for a stack, or this is inside so many other evaluations that a stack is full.
     #[inline]
     pub fn enter<R>(&self, body: impl FnOnce(&Scope<'_>) -> R) -> Result<R, CallError> {
-        let shared = &self.jit.source;
-        let watch = Watch::begin(&shared.interrupter, self.time_limit);
-        if shared.settings.mode == Mode::Off {
-            return Ok(body(&Scope { engine: self, way: Way::Reference(&watch) }));
-        }
-        self.jit
-            .enter(&watch, shared.settings.stack_bytes, |inside| {
-                body(&Scope { engine: self, way: Way::Code(inside) })
-            })
-            .map_err(CallError::from)
+        let enter = |scope: &CallScope<'_>| body(&Scope { engine: self, calls: scope });
+        self.jit.enter(self.limits, enter).map_err(CallError::from)
     }
 }
 
@@ -144,12 +134,7 @@ impl Engine {
 /// ```
 pub struct Scope<'scope> {
     pub(crate) engine: &'scope Engine,
-    pub(crate) way: Way<'scope>,
-}
-
-pub(crate) enum Way<'scope> {
-    Code(&'scope Inside<'scope, Shared>),
-    Reference(&'scope Watch<'scope>),
+    pub(crate) calls: &'scope CallScope<'scope>,
 }
 
 impl Scope<'_> {

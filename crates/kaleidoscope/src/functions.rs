@@ -1,6 +1,5 @@
 //! What functions there are, and taking them away.
 
-use crate::host::HostEntry;
 use crate::program::Program;
 use crate::{Engine, Error};
 use kaleidoscope_ir::FunctionId;
@@ -56,8 +55,8 @@ impl Engine {
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     pub fn functions(&self) -> Vec<FunctionInfo> {
-        let program = self.jit.source.program();
-        program.names.known().filter_map(|id| program.info(id)).collect()
+        let program = self.shared.program();
+        program.names.known().filter_map(|id| self.info(&program, id)).collect()
     }
 
     /// The function of this name, if there is one.
@@ -71,9 +70,9 @@ impl Engine {
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     pub fn function_info(&self, name: &str) -> Option<FunctionInfo> {
-        let program = self.jit.source.program();
+        let program = self.shared.program();
         let id = program.names.current(name)?;
-        program.info(id)
+        self.info(&program, id)
     }
 
     /// Takes a function away: one of the program, of the maths library or of the host; an operator by the name of its function, as
@@ -95,39 +94,31 @@ impl Engine {
     /// [`crate::ErrorKind::UnknownFunction`] when the name means nothing, and [`crate::ErrorKind::Observer`] when the function is gone,
     /// but an observer that was told panicked.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
-        let mut program = self.jit.source.program();
+        let mut program = self.shared.program();
         let Some(id) = program.names.current(name).filter(|&id| !program.is_formula(id)) else {
             return Err(Error::unknown_function(name));
         };
-        let replaced = self.withdraw(&mut program, id);
-        let closure = program.host(id).and_then(|host| {
-            let removed = HostEntry::withdrawn(name.into(), None);
-            self.jit.source.hosts.set(host.stub.id(), removed)
-        });
+        let superseded = self.withdraw(&mut program, id).map_err(Error::of_trap)?;
         drop(program);
-        drop(closure);
-        self.jit.settle(replaced).map_err(Error::observer)
+        self.jit.settle(superseded).map_err(Error::of_trap)
     }
-}
 
-impl Program {
-    /// What there is to say of a function that has a name; nothing of a formula's.
-    fn info(&self, id: FunctionId) -> Option<FunctionInfo> {
-        if self.is_formula(id) {
+    /// What is known of a function that has a name; nothing for a formula.
+    fn info(&self, program: &Program, id: FunctionId) -> Option<FunctionInfo> {
+        if program.is_formula(id) {
             return None;
         }
-        let signature = self.names.signature(id).clone();
-        let origin = match self.names.state(id) {
+        let signature = program.names.signature(id).clone();
+        let origin = match program.names.state(id) {
             NameState::Maths(_) => Origin::Maths,
             NameState::Host => Origin::Host,
             NameState::Declared => Origin::Declared,
             _ => {
-                let definition = self.definition(id)?;
-                let function = &definition.function;
+                let function = self.jit.ir(id)?;
                 Origin::Program {
-                    version: definition.version,
+                    version: self.jit.version(id),
                     parameters: function.locals[..function.n_params as usize].to_vec(),
-                    source: Arc::clone(&definition.source),
+                    source: Arc::clone(program.source(id)?),
                 }
             }
         };

@@ -1,15 +1,12 @@
 //! What every handle of a function is made of: which function of which engine, and how long a call may take.
 
 use crate::call_error::CallError;
-use crate::evaluation::call_in_reference;
 use crate::failure::Failure;
 use crate::formula::Life;
-use crate::function::{Scope, Way};
-use crate::interrupt::Watch;
-use crate::jit::Callable;
-use crate::shared::stub_of;
-use crate::{Engine, Error, Mode};
+use crate::function::Scope;
+use crate::{Engine, Error};
 use kaleidoscope_ir::FunctionId;
+use kaleidoscope_jit::Callable;
 use kaleidoscope_lang::names::Signature;
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +16,6 @@ use std::time::Duration;
 #[derive(Clone)]
 pub(crate) struct Handle {
     pub(crate) engine: Engine,
-    pub(crate) id: FunctionId,
     pub(crate) callable: Callable,
     /// Keeps a formula's definition as long as somebody can call it.
     _formula: Option<Arc<Life>>,
@@ -28,19 +24,17 @@ pub(crate) struct Handle {
 impl Handle {
     /// What the name means now.
     pub(crate) fn of_name(engine: &Engine, name: &str) -> Result<Self, Error> {
-        let program = engine.jit.source.program();
+        let program = engine.shared.program();
         let Some(id) = program.names.current(name) else { return Err(Error::unknown_function(name)) };
-        let arity = program.names.signature(id).arity;
         drop(program);
-        Ok(Self::new(engine, id, arity))
+        Ok(Self::new(engine, id))
     }
 
-    /// The function of this id, which has this arity.
-    pub(crate) fn new(engine: &Engine, id: FunctionId, arity: u32) -> Self {
-        // Nobody knows how often it will be called.
-        engine.jit.have_counted(stub_of(id));
-        let callable = engine.jit.callable(stub_of(id), arity);
-        Self { engine: engine.clone(), id, callable, _formula: None }
+    /// The function of this id.
+    pub(crate) fn new(engine: &Engine, id: FunctionId) -> Self {
+        // The host may call it often.
+        engine.jit.count_entries(id);
+        Self { engine: engine.clone(), callable: engine.jit.callable(id), _formula: None }
     }
 
     /// The same, which keeps the formula that it is the function of.
@@ -63,7 +57,7 @@ impl Handle {
 
     /// Name and number of arguments.
     pub(crate) fn signature(&self) -> Signature {
-        self.engine.jit.source.program().names.signature(self.id).clone()
+        self.engine.shared.program().names.signature(self.callable.function()).clone()
     }
 
     /// Calls the function by itself: what [`Engine::enter`] and [`Self::call_in`] do, without a scope between them.
@@ -71,16 +65,7 @@ impl Handle {
         if args.len() != self.callable.arity() as usize {
             return Err(self.wrong_count(args.len()));
         }
-        let shared = &self.engine.jit.source;
-        let watch = Watch::begin(&shared.interrupter, self.engine.time_limit);
-        if shared.settings.mode == Mode::Off {
-            return call_in_reference(shared, &watch, self.id, args).map_err(CallError::from);
-        }
-        self.engine
-            .jit
-            .enter(&watch, shared.settings.stack_bytes, |inside| inside.call(self.callable, args))
-            .flatten()
-            .map_err(CallError::from)
+        self.engine.jit.call(self.callable, args, self.engine.limits).map_err(CallError::from)
     }
 
     /// Calls the function.
@@ -90,31 +75,24 @@ impl Handle {
     #[inline]
     pub(crate) fn call_in(&self, scope: &Scope<'_>, args: &[f64]) -> Result<f64, CallError> {
         assert!(
-            Arc::ptr_eq(&scope.engine.jit, &self.engine.jit),
+            Arc::ptr_eq(&scope.engine.shared, &self.engine.shared),
             "a scope calls functions of its own engine"
         );
         if args.len() != self.callable.arity() as usize {
             return Err(self.wrong_count(args.len()));
         }
-        match scope.way {
-            Way::Code(inside) => inside.call(self.callable, args),
-            Way::Reference(watch) => call_in_reference(&self.engine.jit.source, watch, self.id, args),
-        }
-        .map_err(CallError::from)
+        scope.calls.call(self.callable, args).map_err(CallError::from)
     }
 
     #[cold]
-    fn wrong_count(&self, given: usize) -> CallError {
+    pub(crate) fn wrong_count(&self, given: usize) -> CallError {
         let Signature { name, arity } = self.signature();
         CallError::from(Failure::ArgumentCount { name, given, takes: arity })
     }
 
     /// Makes the code now that the first call would make.
     pub(crate) fn prepare(&self) -> Result<(), CallError> {
-        match self.engine.mode() {
-            Mode::Off => Ok(()),
-            _ => self.engine.jit.prepare(stub_of(self.id)).map_err(CallError::from),
-        }
+        self.engine.jit.compile(self.callable.function()).map_err(CallError::from)
     }
 }
 

@@ -1,29 +1,28 @@
-//! Functions of the host: what a closure must be to become a function of programs.
+//! Host functions: which closures of the host can be functions of programs.
 //!
-//! A closure is kept behind a number (`host/table.rs`), and code reaches it through a stub of that number, on the host's
-//! stack and with no lock held. [`crate::Engine::register`] is in `host/register.rs`, what every program knows from the
-//! start in `host/provided.rs`.
+//! The engine keeps the closure, and code calls it on the host stack, with no lock held.
+//! [`crate::Engine::register`] is in `host/register.rs`; what every program finds is in
+//! `host/built_in.rs`.
 //!
-//! That a closure's parameters are found by a parameter of the trait, which nobody names, is an idea of web frameworks'
-//! handlers (axum, `axum/src/handler/mod.rs`).
+//! A type parameter of the trait, which callers never name, finds the closure's parameters. The
+//! idea is that of web frameworks' handlers (axum, `axum/src/handler/mod.rs`).
 
-mod provided;
+mod built_in;
 mod register;
-mod table;
 
-pub(crate) use provided::{PROVIDED_FUNCTIONS, maths_entry};
+pub(crate) use built_in::{BUILT_IN_HOSTS, OutputError, built_in};
 pub(crate) use register::Registration;
-pub(crate) use table::{HostEntry, HostTable};
 
 use crate::raw::f64_for;
 use crate::raw::sealed::Arguments;
-use std::error::Error;
+use kaleidoscope_jit::{HostClosure, HostError};
 
-/// A closure that programs can call: of none to eight `f64`, giving a [`HostValue`]; callable from several threads
-/// at once. Implemented for all these and nothing else; `Args` is the tuple of the parameters, and found by the compiler.
+/// A closure that programs can call: from zero to eight `f64` to a [`HostValue`], callable from
+/// several threads at once.
 ///
-/// The parameters of a closure need their types written down: `|x: f64| x + 1.0`. For more than eight there is
-/// [`Engine::register_slice`](crate::Engine::register_slice).
+/// The trait is implemented for these closures and for nothing else. `Args` is the tuple of the
+/// parameters; the compiler infers it. The parameters need explicit types: `|x: f64| x + 1.0`. For
+/// more than eight, use [`Engine::register_slice`](crate::Engine::register_slice).
 ///
 /// ```
 /// use kaleidoscope::{Engine, Error, HostFunction};
@@ -43,8 +42,8 @@ pub trait HostFunction<Args>: sealed::HostFunction<Args> {}
 
 impl<Args, F: sealed::HostFunction<Args>> HostFunction<Args> for F {}
 
-/// What a function of the host gives back: a value, or an error, which ends the evaluation. Implemented for `f64` and
-/// `Result<f64, E>`, where `E` is any error, or text.
+/// The result of a host function: a value, or an error, which ends the evaluation. Implemented for
+/// `f64` and `Result<f64, E>`, where `E` is any error, or text.
 ///
 /// ```
 /// use kaleidoscope::{DiagnosticCode, Engine};
@@ -62,19 +61,13 @@ pub trait HostValue: sealed::HostValue {}
 
 impl<R: sealed::HostValue> HostValue for R {}
 
-/// An error of the host's.
-pub(crate) type HostError = Box<dyn Error + Send + Sync>;
-
-/// A function of the host, which takes as many arguments as it was registered for.
-pub(crate) type HostCall = Box<dyn Fn(&[f64]) -> Result<f64, HostError> + Send + Sync>;
-
 mod sealed {
-    use super::{HostCall, HostError};
+    use super::{HostClosure, HostError};
 
     pub trait HostFunction<Args>: Send + Sync + 'static {
         const ARITY: u32;
 
-        fn into_call(self) -> HostCall;
+        fn into_closure(self) -> HostClosure;
     }
 
     pub trait HostValue {
@@ -103,7 +96,7 @@ macro_rules! host_function {
         {
             const ARITY: u32 = <($(f64_for!($arg),)*) as Arguments>::ARITY;
 
-            fn into_call(self) -> HostCall {
+            fn into_closure(self) -> HostClosure {
                 Box::new(move |args| {
                     let &[$($arg),*] = args else { unreachable!("its stub has its arity") };
                     self($($arg),*).into_result()

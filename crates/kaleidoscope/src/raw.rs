@@ -6,7 +6,6 @@
 #![allow(unsafe_code)]
 
 use crate::function::{Arguments, DynFunction, Function};
-use kaleidoscope_native::CodeAddress;
 use std::mem::transmute;
 
 impl<A: Arguments> Function<A> {
@@ -66,12 +65,11 @@ impl DynFunction {
     /// The function's address for ever, as [`Function::pointer`] gives it: of a C function with as many doubles as
     /// [`Self::arity`] says. It is valid as long.
     pub fn address(&self) -> *const () {
-        self.handle().callable.address().get() as *const ()
+        self.handle().callable.address() as *const ()
     }
 }
 
 pub(crate) mod sealed {
-    use kaleidoscope_native::CodeAddress;
 
     /// A tuple of doubles as the arguments of a C function.
     pub trait Arguments: Copy {
@@ -82,13 +80,13 @@ pub(crate) mod sealed {
         fn into_array(self) -> Self::Array;
 
         /// The address as a pointer to a C function.
-        fn pointer(address: CodeAddress) -> Self::Pointer;
+        fn pointer(address: usize) -> Self::Pointer;
 
         /// Calls the C function.
         ///
         /// # Safety
         /// As [`crate::Function::call_raw`].
-        unsafe fn call_raw(self, address: CodeAddress) -> f64;
+        unsafe fn call_raw(self, address: usize) -> f64;
     }
 }
 
@@ -114,14 +112,14 @@ macro_rules! arguments {
             }
 
             #[inline]
-            fn pointer(address: CodeAddress) -> Self::Pointer {
+            fn pointer(address: usize) -> Self::Pointer {
                 // SAFETY: both are addresses of the same size, of a stub of this arity; whether it may be called is promised
                 // by whoever calls it.
-                unsafe { transmute::<usize, Self::Pointer>(address.get()) }
+                unsafe { transmute::<usize, Self::Pointer>(address) }
             }
 
             #[inline]
-            unsafe fn call_raw(self, address: CodeAddress) -> f64 {
+            unsafe fn call_raw(self, address: usize) -> f64 {
                 let ($($arg,)*) = self;
                 let function = Self::pointer(address);
                 // SAFETY: the caller's promises.

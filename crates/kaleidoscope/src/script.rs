@@ -1,12 +1,9 @@
 //! Text being run: item after item, each with the names as the ones before have left them.
 
 use crate::engine::{Commit, Engine};
-use crate::evaluation::evaluate;
-use crate::event::{BodyName, Event};
 use crate::failure::Failure;
-use crate::jit::Occasion;
-use crate::shared::stub_of;
-use crate::{Diagnostic, Mode, Severity, Source, Span};
+use crate::{Diagnostic, Event, Mode, Severity, Source, Span};
+use kaleidoscope_jit::Trap;
 use kaleidoscope_lang::item::{Item, Read};
 use kaleidoscope_lang::names::Names;
 use kaleidoscope_lang::reader::Reader;
@@ -87,7 +84,7 @@ impl Outcome {
 impl Script {
     pub(crate) fn new(engine: Engine, name: &str) -> Self {
         let mut reader = Reader::new(name);
-        reader.limit_items(engine.jit.source.settings.max_item_bytes);
+        reader.limit_items(engine.shared.settings.max_item_bytes);
         Self { engine, reader }
     }
 
@@ -145,7 +142,7 @@ impl Script {
     }
 
     fn read(&mut self, read: ReadItem) -> Option<(Read, Result<Commit, Failure>)> {
-        let mut program = self.engine.jit.source.program();
+        let mut program = self.engine.shared.program();
         let read = read(&mut self.reader, &program.names)?;
         let commit = match &read.item {
             Some(item) => self.engine.commit(&mut program, item, self.reader.slice(read.span)),
@@ -159,42 +156,40 @@ impl Script {
         let (read, commit) = self.read(read)?;
         let took = start.elapsed();
         let Read { item, mut diagnostics, span, .. } = read;
-        // An observer that panics makes the item an error, but takes nothing back: what the item did stands.
-        let mut told = self.engine.jit.source.tell(|| Event::Read { took });
-        let result = commit.and_then(|commit| self.run_item(item, commit, &mut told));
-        let value = result.and_then(|value| told.map(|()| value)).unwrap_or_else(|failure| {
+        // A panic of an observer makes the item an error, but takes nothing back.
+        let mut observed = self.engine.jit.emit(|| Event::Read { took });
+        let result = commit.and_then(|commit| self.run_item(item, commit, &mut observed));
+        let result = result.and_then(|value| Ok(observed.map(|()| value)?));
+        let value = result.unwrap_or_else(|failure| {
             diagnostics.push(failure.into_diagnostic(span));
             None
         });
         Some(ItemOutcome { value, diagnostics, span })
     }
 
-    /// Does what the item asks for. What goes wrong in telling observers of a definition is noted in `told`.
+    /// Finishes a definition, or runs an expression. The first panic of an observer of a definition is
+    /// noted in `observed`.
     fn run_item(
         &self,
         item: Option<Item>,
         commit: Commit,
-        told: &mut Result<(), Failure>,
+        observed: &mut Result<(), Trap>,
     ) -> Result<Option<f64>, Failure> {
         let jit = &self.engine.jit;
-        let mut note = |news: Result<(), Failure>| {
-            if told.is_ok() {
-                *told = news;
+        let mut note = |result: Result<(), Trap>| {
+            if observed.is_ok() {
+                *observed = result;
             }
         };
-        note(jit.settle(commit.replaced));
+        note(jit.settle(commit.superseded));
         match item {
-            Some(Item::Expression { function, .. }) => evaluate(&self.engine, &function).map(Some),
-            Some(Item::Definition { id, function, .. }) => {
-                note(jit.source.tell(|| Event::Defined {
-                    body: BodyName { name: function.name.clone(), version: commit.version },
-                    resolved_bytes: function.bytes(),
-                }));
-                if jit.source.settings.mode == Mode::Eager {
-                    match jit.materialize(stub_of(id), Occasion::Ahead) {
-                        // Fails again when the function is called, and is reported there.
-                        Ok(_) | Err(Failure::Compile { .. } | Failure::CodeMemory { .. }) => {}
-                        Err(failure) => note(Err(failure)),
+            Some(Item::Expression { function, .. }) => Ok(Some(jit.run_once(&function, self.engine.limits)?)),
+            Some(Item::Definition { id, .. }) => {
+                if jit.mode() == Mode::Eager {
+                    match jit.compile_eagerly(id) {
+                        // The first call fails again, and reports it.
+                        Ok(()) | Err(Trap::Compile { .. } | Trap::CodeMemoryFull { .. }) => {}
+                        Err(trap) => note(Err(trap)),
                     }
                 }
                 Ok(None)

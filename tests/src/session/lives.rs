@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kaleidoscope::{BodyName, Event, Observer, Tier};
+use kaleidoscope::{CodeName, Event, Observer, Tier};
 
 /// Listens to an engine. Clones are the same listener.
 #[derive(Clone, Debug, Default)]
@@ -16,11 +16,11 @@ pub(super) struct Lives(Arc<Mutex<Known>>);
 struct Known {
     /// The version of each name that a call reaches now.
     current: HashMap<Arc<str>, u32>,
-    called: HashSet<BodyName>,
+    called: HashSet<CodeName>,
     /// What was compiled as if it had been called.
-    compiled_lazily: HashSet<BodyName>,
-    /// How many pieces of code there are of each body.
-    live: HashMap<BodyName, usize>,
+    compiled_lazily: HashSet<CodeName>,
+    /// How many pieces of code there are of each code.
+    live: HashMap<CodeName, usize>,
     /// Promises broken.
     complaint: Option<String>,
 }
@@ -38,12 +38,12 @@ impl Lives {
             return Err(complaint.clone());
         }
         // One thread may have told of the call after another had told of the code.
-        if let Some(body) = known.compiled_lazily.difference(&known.called).next() {
-            return Err(format!("{body:?} was compiled, and was not called"));
+        if let Some(code) = known.compiled_lazily.difference(&known.called).next() {
+            return Err(format!("{code:?} was compiled, and was not called"));
         }
         let mut live = known.live.iter().filter(|&(_, &n)| n > 0);
-        let left = live.find(|(body, n)| known.current.get(&body.name) != Some(&body.version) || **n > 1);
-        left.map_or(Ok(()), |(body, n)| Err(format!("{n} pieces of code are left of {body:?}")))
+        let left = live.find(|(code, n)| known.current.get(&code.name) != Some(&code.version) || **n > 1);
+        left.map_or(Ok(()), |(code, n)| Err(format!("{n} pieces of code are left of {code:?}")))
     }
 }
 
@@ -56,24 +56,25 @@ impl Observer for Lives {
 impl Known {
     fn note(&mut self, event: &Event) {
         match event {
-            Event::Defined { body, .. } => {
-                self.current.insert(Arc::clone(&body.name), body.version);
+            Event::Defined { code, .. } => {
+                self.current.insert(Arc::clone(&code.name), code.version);
             }
-            Event::FirstCalled { body } => {
-                let is_first = self.called.insert(body.clone());
-                self.expect(is_first, || format!("{body:?} is called for the first time again"));
+            Event::FirstCalled { code } => {
+                let is_first = self.called.insert(code.clone());
+                self.expect(is_first, || format!("{code:?} is called for the first time again"));
             }
-            Event::Compiled { tier: Tier::Optimized, .. } | Event::Freed { tier: Tier::Optimized, .. } => {}
-            Event::Compiled { body, tier, .. } => {
-                if matches!(tier, Tier::Lazy | Tier::Baseline) && !body.is_expression() {
-                    self.compiled_lazily.insert(body.clone());
+            Event::Compiled { tier: Tier::Optimized, .. }
+            | Event::Reclaimed { tier: Tier::Optimized, .. } => {}
+            Event::Compiled { code, tier, .. } => {
+                if matches!(tier, Tier::Lazy | Tier::Baseline) && !code.is_expression() {
+                    self.compiled_lazily.insert(code.clone());
                 }
-                *self.live.entry(body.clone()).or_default() += 1;
+                *self.live.entry(code.clone()).or_default() += 1;
             }
-            Event::Freed { body, .. } => {
-                let n_live = self.live.get(body).copied().unwrap_or(0);
-                self.expect(n_live > 0, || format!("{body:?} is freed, but was not there"));
-                self.live.insert(body.clone(), n_live.saturating_sub(1));
+            Event::Reclaimed { code, .. } => {
+                let n_live = self.live.get(code).copied().unwrap_or(0);
+                self.expect(n_live > 0, || format!("{code:?} is freed, but was not there"));
+                self.live.insert(code.clone(), n_live.saturating_sub(1));
             }
             _ => {}
         }

@@ -43,14 +43,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "kaleidoscope",
-        house: &[
-            "kaleidoscope-jit",
-            "kaleidoscope-lang",
-            "kaleidoscope-ir",
-            "kaleidoscope-baseline",
-            "kaleidoscope-native",
-            "kaleidoscope-llvm",
-        ],
+        house: &["kaleidoscope-jit", "kaleidoscope-lang", "kaleidoscope-ir"],
         llvm: false,
     },
     Row { name: "kaleidoscope-capi", house: &["kaleidoscope"], llvm: false },

@@ -158,7 +158,7 @@ pub struct VectorMaths {
 
 impl CodeKind {
     /// The number of the loop that an OSR entry continues.
-    pub fn of_loop(self) -> Option<usize> {
+    pub fn osr_loop(self) -> Option<usize> {
         match self {
             Self::Function | Self::Kernel(_) => None,
             Self::Osr(nth) => Some(nth),

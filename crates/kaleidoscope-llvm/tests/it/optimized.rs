@@ -80,7 +80,7 @@ fn every_construct_is_well_formed_at_every_entry() {
                 let cx = Context::create();
                 let module = lower_optimized(&cx, &program, function, entry, LIMITS);
                 optimize(&module, passes(entry), &machine);
-                n_loops += usize::from(entry.of_loop().is_some());
+                n_loops += usize::from(entry.osr_loop().is_some());
             }
         }
     }

@@ -1,11 +1,11 @@
 //! Columns of Apache Arrow: a row in which any column is null has no result, and the function does not see it.
 
-use super::{MapOptions, map};
-use crate::failure::Failure;
+use super::map;
 use crate::handle::Handle;
-use crate::{Arguments, CallError, DynFunction, Formula, Function};
+use crate::{Arguments, CallError, DynFunction, Formula, Function, MapOptions};
 use arrow_array::{Array, Float64Array};
 use arrow_buffer::NullBuffer;
+use kaleidoscope_jit::Trap;
 
 impl<A: Arguments> Function<A> {
     /// Calls the function with each row of columns of Apache Arrow, as [`map`](Self::map). Where a column is null, so is the result, and
@@ -95,8 +95,7 @@ fn map_arrow(
 ) -> Result<Float64Array, CallError> {
     let n_rows = columns.first().map_or(0, Array::len);
     if let Some(column) = columns.iter().position(|column| column.len() != n_rows) {
-        let failure = Failure::ColumnLength { column, given: columns[column].len(), takes: n_rows };
-        return Err(failure.into());
+        return Err(Trap::ColumnLength { column, given: columns[column].len(), takes: n_rows }.into());
     }
     let values: Vec<&[f64]> = columns.iter().map(|column| &**column.values()).collect();
     let nulls = columns

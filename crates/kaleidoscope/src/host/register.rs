@@ -1,10 +1,10 @@
-//! Registering functions of the host: the name means the closure from then on, as if the host had a `def` of its own.
+//! Registration of host functions: the name means the closure from then on, as after a `def`.
 
-use super::{HostCall, HostEntry, HostFunction, HostValue, sealed};
+use super::{HostFunction as HostClosureOf, HostValue, sealed};
 use crate::config::Builder;
-use crate::jit::Replaced;
 use crate::program::Program;
 use crate::{Engine, Error};
+use kaleidoscope_jit::{Change, Definition, HostClosure, HostFunction, Superseded};
 use kaleidoscope_lang::MAX_PARAMETERS;
 use kaleidoscope_lang::names::NameState;
 use kaleidoscope_lang::token::is_name;
@@ -15,13 +15,13 @@ use std::sync::Arc;
 pub(crate) struct Registration {
     name: String,
     arity: u32,
-    call: HostCall,
+    closure: HostClosure,
 }
 
 impl Registration {
-    fn of_closure<Args, F: HostFunction<Args>>(name: &str, function: F) -> Self {
+    fn of_closure<Args, F: HostClosureOf<Args>>(name: &str, function: F) -> Self {
         let arity = <F as sealed::HostFunction<Args>>::ARITY;
-        Self { name: name.to_owned(), arity, call: function.into_call() }
+        Self { name: name.to_owned(), arity, closure: function.into_closure() }
     }
 
     fn of_slice<R: HostValue>(
@@ -29,7 +29,7 @@ impl Registration {
         arity: u32,
         function: impl Fn(&[f64]) -> R + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.to_owned(), arity, call: Box::new(move |args| function(args).into_result()) }
+        Self { name: name.to_owned(), arity, closure: Box::new(move |args| function(args).into_result()) }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -43,27 +43,25 @@ impl Registration {
     }
 }
 
-/// What a registration has left to do, once no lock is held.
-struct Provision {
-    replaced: Replaced,
-    /// What the host had registered before, to be dropped.
-    old: [Option<Arc<HostEntry>>; 2],
-}
-
 impl Engine {
-    /// Lets programs call a closure by this name: of none to eight `f64`, giving an `f64` or a `Result<f64, E>`.
+    /// Lets programs call a closure by this name: of none to eight `f64`, giving an `f64` or a
+    /// `Result<f64, E>`.
     ///
-    /// It is as if the host had a `def` of its own. A function that had the name is replaced for every call that begins
-    /// after this has returned, also in code that exists, and handles made before reach the closure; with another number of parameters,
-    /// calls that were written for the old number get an error. A program's `def` of the name replaces the closure in its turn, which is
-    /// then kept until the engine goes or the name is registered again with as many parameters. A closure that was replaced by another one, or
+    /// It is as if the host had a `def` of its own. A function that had the name is replaced for
+    /// every call that begins after this has returned, also in code that exists, and handles made
+    /// before reach the closure; with another number of parameters, calls that were written for
+    /// the old number get an error. A program's `def` of the name replaces the closure in its
+    /// turn, which is then kept until the engine goes or the name is registered again with as many
+    /// parameters. A closure that was replaced by another one, or
     /// [removed](Self::remove), is dropped when no call is inside.
     ///
-    /// The closure runs on the thread and the stack of whoever evaluates, with no lock held: it may call the engine, and
-    /// several threads may be inside at once. An error that it gives back ends the evaluation with
+    /// The closure runs on the thread and the stack of whoever evaluates, with no lock held: it
+    /// may call the engine, and several threads may be inside at once. An error that it gives back
+    /// ends the evaluation with
     /// [`DiagnosticCode::HostError`](crate::DiagnosticCode::HostError), a panic with [`DiagnosticCode::HostPanic`](crate::DiagnosticCode::HostPanic); to a caller in
-    /// Rust [`CallError`](crate::CallError) hands the error itself. It cannot be stopped: requests and deadlines wait for
-    /// its return. A handle of the engine that it owns keeps the engine, and that the closure, for ever.
+    /// Rust [`CallError`](crate::CallError) hands the error itself. It cannot be stopped: requests
+    /// and deadlines wait for its return. A handle of the engine that it owns keeps the engine,
+    /// and that the closure, for ever.
     ///
     /// It is not counted by [`Builder::max_functions`]. Observers are not told of it.
     ///
@@ -92,11 +90,12 @@ impl Engine {
     /// [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName) when the language has no such name,
     /// [`ErrorKind::Memory`](crate::ErrorKind::Memory) when the operating system gives no memory for a stub, and
     /// [`ErrorKind::Observer`](crate::ErrorKind::Observer).
-    pub fn register<Args, F: HostFunction<Args>>(&self, name: &str, function: F) -> Result<(), Error> {
+    pub fn register<Args, F: HostClosureOf<Args>>(&self, name: &str, function: F) -> Result<(), Error> {
         self.provide(Registration::of_closure(name, function))
     }
 
-    /// As [`Self::register`], for a closure that takes its arguments as a slice: always as many as `arity` says.
+    /// As [`Self::register`], for a closure that takes its arguments as a slice: always as many as
+    /// `arity` says.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -108,7 +107,8 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register`], and [`ErrorKind::TooManyParameters`](crate::ErrorKind::TooManyParameters) for more than
+    /// As [`Self::register`], and
+    /// [`ErrorKind::TooManyParameters`](crate::ErrorKind::TooManyParameters) for more than
     /// [`MAX_PARAMETERS`](crate::lang::MAX_PARAMETERS), which is 10,000.
     pub fn register_slice<R: HostValue>(
         &self,
@@ -121,53 +121,36 @@ impl Engine {
 
     pub(crate) fn provide(&self, registration: Registration) -> Result<(), Error> {
         registration.check()?;
-        let mut program = self.jit.source.program();
-        let provided = self.provide_in(&mut program, registration);
-        drop(program);
-        let Provision { replaced, old } = provided.map_err(Error::memory)?;
-        drop(old);
-        self.jit.settle(replaced).map_err(Error::observer)
+        let superseded = self.provide_in(&mut self.shared.program(), registration)?;
+        self.jit.settle(superseded).map_err(Error::of_trap)
     }
 
-    /// On an error nothing has changed.
-    fn provide_in(
-        &self,
-        program: &mut Program,
-        registration: Registration,
-    ) -> Result<Provision, kaleidoscope_native::Error> {
-        let Registration { name, arity, call } = registration;
-        let hosts = &self.jit.source.hosts;
+    fn provide_in(&self, program: &mut Program, registration: Registration) -> Result<Superseded, Error> {
+        let Registration { name, arity, closure } = registration;
         let name: Arc<str> = name.into();
-        let entry = HostEntry::registered(Arc::clone(&name), call);
+        let definition = Definition::Host(HostFunction::new(Arc::clone(&name), closure));
         let before = program.names.current(&name);
         let known = program.names.find(&name, arity);
-        let host = known.and_then(|id| program.host(id)).cloned();
-        if let (Some(id), Some(host)) = (known, &host)
-            && program.names.state(id) == NameState::Host
-        {
-            // Its stub is what calls reach.
-            let old = hosts.set(host.stub.id(), entry);
-            return Ok(Provision { replaced: Replaced::default(), old: [old, None] });
+        if let Some(id) = known.filter(|&id| program.names.state(id) == NameState::Host) {
+            // Calls reach the new closure by the function's host stub: no new version.
+            program.keep_host(id);
+            return self.jit.apply(vec![Change::new(id, definition)]).map_err(Error::of_trap);
         }
-        let stub = match host {
-            Some(host) => host.stub,
-            None => hosts.allocate(arity)?,
-        };
-        self.declare(program, program.names.n_functions() + usize::from(known.is_none()))?;
-        let old = hosts.set(stub.id(), entry);
-        let (id, version) = program.provide(&name, stub);
-        let replaced = self.supersede(before, id, version);
-        let withdrawn = before.filter(|before| *before != id).and_then(|before| {
-            let stub = program.host(before)?.stub.id();
-            hosts.set(stub, HostEntry::withdrawn(name, Some(arity)))
-        });
-        Ok(Provision { replaced, old: [old, withdrawn] })
+        let n_functions = program.names.n_functions() + usize::from(known.is_none());
+        self.declare_up_to(n_functions, [arity].into_iter()).map_err(Error::memory)?;
+        let (id, version) = program.provide(&name, arity);
+        let superseded = self.supersede(before, id, definition, version);
+        superseded.map_err(|trap| {
+            // There is no memory for the host stub: the name means nothing.
+            program.remove(id);
+            Error::of_trap(trap)
+        })
     }
 }
 
 impl Builder {
-    /// Lets programs call a closure by this name, as [`Engine::register`] does. What is wrong with the name,
-    /// [`Self::build`] says.
+    /// Lets programs call a closure by this name, as [`Engine::register`] does. What is wrong with
+    /// the name, [`Self::build`] says.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -177,12 +160,13 @@ impl Builder {
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     #[must_use]
-    pub fn register<Args, F: HostFunction<Args>>(mut self, name: &str, function: F) -> Self {
+    pub fn register<Args, F: HostClosureOf<Args>>(mut self, name: &str, function: F) -> Self {
         self.registrations.push(Registration::of_closure(name, function));
         self
     }
 
-    /// As [`Self::register`], for a closure that takes its arguments as a slice: [`Engine::register_slice`].
+    /// As [`Self::register`], for a closure that takes its arguments as a slice:
+    /// [`Engine::register_slice`].
     ///
     /// ```
     /// use kaleidoscope::Engine;

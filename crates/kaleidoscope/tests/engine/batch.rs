@@ -50,7 +50,7 @@ fn is_same(a: f64, b: f64) -> bool {
 /// Engines of all modes, and one that makes everything hot at once.
 fn engines() -> Vec<Engine> {
     let mut engines: Vec<_> = Mode::ALL.iter().map(|&mode| engine(mode)).collect();
-    let thresholds = Thresholds { calls: 1, turns: 1, delay: Duration::ZERO };
+    let thresholds = Thresholds { calls: 1, back_edges: 1, delay: Duration::ZERO };
     let hot = Engine::builder().mode(Mode::Tiered).thresholds(thresholds);
     engines.push(hot.output(OutputBuffer::default()).build().unwrap());
     engines
@@ -389,13 +389,13 @@ mod code {
 
     impl Observer for Seen {
         fn observe(&self, event: &Event) {
-            let (what, body) = match event {
-                Event::Compiled { body, tier: Tier::Rows, .. } => ("made", body),
-                Event::Freed { body, tier: Tier::Rows, .. } => ("freed", body),
-                Event::Invalidated { body, .. } => ("invalidated", body),
+            let (what, code) = match event {
+                Event::Compiled { code, tier: Tier::Kernel, .. } => ("made", code),
+                Event::Reclaimed { code, tier: Tier::Kernel, .. } => ("freed", code),
+                Event::Invalidated { code, .. } => ("invalidated", code),
                 _ => return,
             };
-            self.0.lock().unwrap().push((what, body.name.to_string()));
+            self.0.lock().unwrap().push((what, code.name.to_string()));
         }
     }
 
@@ -474,7 +474,7 @@ mod code {
     #[test]
     fn comes_while_rows_are_made_by_calls() {
         let seen = Arc::new(Seen::default());
-        let thresholds = Thresholds { calls: 5_000, turns: 300_000, delay: Duration::ZERO };
+        let thresholds = Thresholds { calls: 5_000, back_edges: 300_000, delay: Duration::ZERO };
         let builder = Engine::builder().mode(Mode::Tiered).thresholds(thresholds);
         let engine = builder.observer(Arc::clone(&seen)).build().unwrap();
         engine.run("def f(x) x * x + 1;");

@@ -101,9 +101,9 @@ fn a_panicking_observer_is_an_error_of_the_item() {
     let kinds: &[fn(&Event) -> bool] = &[
         |event| matches!(event, Event::FirstCalled { .. }),
         #[cfg(feature = "llvm")]
-        |event| matches!(event, Event::IrMade { body, .. } if !body.is_expression()),
-        |event| matches!(event, Event::Compiled { body, .. } if body.is_expression()),
-        |event| matches!(event, Event::Freed { .. }),
+        |event| matches!(event, Event::IrGenerated { code, .. } if !code.is_expression()),
+        |event| matches!(event, Event::Compiled { code, .. } if code.is_expression()),
+        |event| matches!(event, Event::Reclaimed { .. }),
         |event| matches!(event, Event::Evaluated { .. }),
     ];
     for &kind in kinds {
@@ -121,8 +121,8 @@ struct CallingObserver(Arc<OnceLock<Engine>>);
 
 impl Observer for CallingObserver {
     fn observe(&self, event: &Event) {
-        if let Event::FirstCalled { body } | Event::Compiled { body, .. } = event
-            && &*body.name == "f"
+        if let Event::FirstCalled { code } | Event::Compiled { code, .. } = event
+            && &*code.name == "f"
         {
             let outcome = self.0.get().unwrap().run("f(20);");
             assert_eq!(outcome.values().collect::<Vec<_>>(), [21.0]);
@@ -148,13 +148,13 @@ struct DefiningObserver {
 
 impl Observer for DefiningObserver {
     fn observe(&self, event: &Event) {
-        let (what, body) = match event {
-            Event::FirstCalled { body } => ("called", body),
-            Event::Compiled { body, .. } if !body.is_expression() => ("compiled", body),
+        let (what, code) = match event {
+            Event::FirstCalled { code } => ("called", code),
+            Event::Compiled { code, .. } if !code.is_expression() => ("compiled", code),
             _ => return,
         };
-        self.noted.lock().unwrap().push(format!("{what} {}@{}", body.name, body.version));
-        if body.version == 1 {
+        self.noted.lock().unwrap().push(format!("{what} {}@{}", code.name, code.version));
+        if code.version == 1 {
             check(self.engine.get().unwrap(), "def f(x) x + 1;", &[], &[]);
         }
     }

@@ -1,6 +1,6 @@
 //! The events of functions' lives, and what is counted of them.
 
-use kaleidoscope::{BodyName, CompileTimes, Engine, Event, Mode, Observer, Statistics, Tier};
+use kaleidoscope::{CodeName, CompileTimes, Engine, Event, Mode, Observer, Statistics, Tier};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Observer for Log {
     fn observe(&self, event: &Event) {
-        let (what, body) = match event {
-            Event::Defined { body, .. } => ("defined", body),
-            Event::FirstCalled { body } => ("called", body),
-            Event::IrMade { body, .. } => ("ir", body),
-            Event::Compiled { body, .. } => ("compiled", body),
-            Event::Freed { body, .. } => ("freed", body),
-            Event::Failed { body, .. } => ("failed", body),
-            Event::Evaluated { body, .. } => ("evaluated", body),
+        let (what, code) = match event {
+            Event::Defined { code, .. } => ("defined", code),
+            Event::FirstCalled { code } => ("called", code),
+            Event::IrGenerated { code, .. } => ("ir", code),
+            Event::Compiled { code, .. } => ("compiled", code),
+            Event::Reclaimed { code, .. } => ("freed", code),
+            Event::CompileFailed { code, .. } => ("failed", code),
+            Event::Evaluated { code, .. } => ("evaluated", code),
             _ => return,
         };
-        self.0.lock().unwrap().push(format!("{what} {}@{}", body.name, body.version));
+        self.0.lock().unwrap().push(format!("{what} {}@{}", code.name, code.version));
     }
 }
 
@@ -94,20 +94,20 @@ fn statistics_count_what_happened() {
     let ir_functions: &[&str] = if cfg!(feature = "llvm") { &["f", "g"] } else { &[] };
     assert_eq!(names(&totals.ir_functions), ir_functions);
     assert_eq!(totals.n_expressions, 3);
-    assert_eq!(totals.compiled.iter().filter(|body| &*body.body.name == "f").count(), 2);
-    assert!(totals.code_bytes > 0 && totals.resolved_bytes > 0);
+    assert_eq!(totals.compiled.iter().filter(|compiled| &*compiled.code.name == "f").count(), 2);
+    assert!(totals.code_bytes > 0 && totals.ir_bytes > 0);
 }
 
 #[test]
 fn the_time_of_running_is_without_that_of_compiling() {
     let statistics = Statistics::new();
-    let body = |name: &str| BodyName { name: name.into(), version: 1 };
+    let code = |name: &str| CodeName { name: name.into(), version: 1 };
     let millis = Duration::from_millis;
     let times = CompileTimes { codegen: millis(5), ..CompileTimes::default() };
     let compiled = |name, tier| Event::Compiled {
-        body: body(name),
+        code: code(name),
         tier,
-        of_loop: None,
+        osr_loop: None,
         inlined: Arc::default(),
         times,
         bytes: 1,
@@ -115,7 +115,7 @@ fn the_time_of_running_is_without_that_of_compiling() {
     // The expression is compiled before it runs, the function while it runs.
     statistics.observe(&compiled("$expr1", Tier::Eager));
     statistics.observe(&compiled("f", Tier::Lazy));
-    statistics.observe(&Event::Evaluated { body: body("$expr1"), took: millis(7) });
+    statistics.observe(&Event::Evaluated { code: code("$expr1"), took: millis(7) });
     assert_eq!(statistics.totals().run, millis(2));
     assert_eq!(statistics.totals().compile.codegen, millis(10));
 }

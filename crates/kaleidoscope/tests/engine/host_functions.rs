@@ -466,7 +466,7 @@ mod promoted {
         let statistics = Statistics::new();
         // Loops do not tier up: whether the loop of `f` has code of its own would depend on the time
         // that the first code for `f` takes, and that code would be one more to invalidate.
-        let thresholds = Thresholds { calls: 5, turns: u32::MAX, delay: std::time::Duration::ZERO };
+        let thresholds = Thresholds { calls: 5, back_edges: u32::MAX, delay: std::time::Duration::ZERO };
         let builder = Engine::builder().thresholds(thresholds).compile_threads(1);
         let engine = builder.observer(statistics.clone()).build().unwrap();
         engine.register("h", |x: f64| x * 2.0).unwrap();

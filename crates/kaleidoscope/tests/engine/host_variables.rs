@@ -292,7 +292,7 @@ mod promoted {
     fn tiered(t: &Variable) -> (Engine, Statistics) {
         let statistics = Statistics::new();
         let builder = Engine::builder()
-            .thresholds(Thresholds { calls: 5, turns: 10, delay: std::time::Duration::ZERO })
+            .thresholds(Thresholds { calls: 5, back_edges: 10, delay: std::time::Duration::ZERO })
             .compile_threads(1);
         (builder.observer(statistics.clone()).bind("t", t).build().unwrap(), statistics)
     }
@@ -316,7 +316,11 @@ mod promoted {
         call();
         // A loop that is left for better code while it runs.
         let is_better = || {
-            statistics.totals().compiled.iter().any(|body| body.of_loop == Some(0) && &*body.body.name == "g")
+            statistics
+                .totals()
+                .compiled
+                .iter()
+                .any(|compiled| compiled.osr_loop == Some(0) && &*compiled.code.name == "g")
         };
         check(&engine, "def g(n) var s = 0 in (for i = 1, i < n in s = s + (t = i)) + s;", &[], &[]);
         until(is_better, || {
@@ -345,7 +349,7 @@ mod promoted {
             result
         });
         until(
-            || statistics.totals().compiled.iter().any(|body| body.of_loop == Some(0)),
+            || statistics.totals().compiled.iter().any(|compiled| compiled.osr_loop == Some(0)),
             || assert!(!is_done.load(Ordering::SeqCst)),
         );
         t.set(0.0);

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "arrow")]
 mod arrow;
+mod backend;
 mod batch;
 mod callbacks;
 mod events;

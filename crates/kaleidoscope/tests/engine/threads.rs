@@ -11,10 +11,10 @@ struct Compiled(Arc<Mutex<Vec<String>>>);
 
 impl Observer for Compiled {
     fn observe(&self, event: &Event) {
-        if let Event::Compiled { body, .. } = event
-            && !body.is_expression()
+        if let Event::Compiled { code, .. } = event
+            && !code.is_expression()
         {
-            self.0.lock().unwrap().push(body.name.to_string());
+            self.0.lock().unwrap().push(code.name.to_string());
         }
     }
 }

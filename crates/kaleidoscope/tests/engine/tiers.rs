@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-const LOW: Thresholds = Thresholds { calls: 5, turns: 10, delay: Duration::ZERO };
+const LOW: Thresholds = Thresholds { calls: 5, back_edges: 10, delay: Duration::ZERO };
 
 pub(crate) fn tiered() -> (Engine, Statistics) {
     let statistics = Statistics::new();
@@ -29,7 +29,10 @@ fn a_function_that_is_called_often_is_made_better() {
     until(|| statistics.totals().optimized.contains("f"), || assert_eq!(f.call((3.0,)).unwrap(), 10.0));
     assert_eq!(f.call((4.0,)).unwrap(), 17.0);
     let totals = statistics.totals();
-    let better = totals.compiled.iter().find(|body| body.tier == Tier::Optimized && &*body.body.name == "f");
+    let better = totals
+        .compiled
+        .iter()
+        .find(|compiled| compiled.tier == Tier::Optimized && &*compiled.code.name == "f");
     assert_eq!(better.unwrap().inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["square"]);
 }
 
@@ -72,7 +75,7 @@ fn a_definition_reaches_what_carries_the_old_one() {
             totals
                 .compiled
                 .iter()
-                .filter(|body| body.tier == Tier::Optimized && &*body.body.name == "f")
+                .filter(|compiled| compiled.tier == Tier::Optimized && &*compiled.code.name == "f")
                 .count()
         };
         until(|| n_better() >= n as usize, || assert_eq!(f.call((5.0,)).unwrap(), expected));
@@ -86,7 +89,7 @@ fn a_definition_reaches_what_carries_the_old_one() {
 #[test]
 fn a_loop_that_runs_is_left_for_better_code() {
     let (engine, statistics) = tiered();
-    let has_better_loop = || statistics.totals().compiled.iter().any(|body| body.of_loop == Some(1));
+    let has_better_loop = || statistics.totals().compiled.iter().any(|compiled| compiled.osr_loop == Some(1));
     // The second loop, in the position of an argument, with a value waiting on the stack and one variable from outside.
     let text = "def binary: 1 (a b) b; def add(a b c) a + b + c;
         def f(n) var s = 0 in (for i = 0, i < 2 in s = s + 1)
@@ -101,7 +104,7 @@ fn an_endless_loop_in_better_code_is_stopped() {
     check(&engine, "def endless(x) for i = 0, 1 in x = x + i;", &[], &[]);
     let endless = engine.function::<(f64,)>("endless").unwrap();
     let running = thread::spawn(move || endless.call((0.0,)));
-    until(|| statistics.totals().compiled.iter().any(|body| body.of_loop.is_some()), || ());
+    until(|| statistics.totals().compiled.iter().any(|compiled| compiled.osr_loop.is_some()), || ());
     until(|| running.is_finished(), || engine.interrupter().interrupt());
     assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
 }
@@ -151,7 +154,7 @@ fn tail_calls_that_look_for_better_code_take_no_stack() {
 fn a_loop_is_made_better_in_place_of_what_it_calls() {
     let statistics = Statistics::new();
     // So high that one call of a function says nothing of it.
-    let thresholds = Thresholds { calls: 5_000, turns: 5_000, delay: Duration::ZERO };
+    let thresholds = Thresholds { calls: 5_000, back_edges: 5_000, delay: Duration::ZERO };
     let builder = Engine::builder().mode(Mode::Tiered).thresholds(thresholds).observer(statistics.clone());
     let engine = builder.build().unwrap();
     let text = "def line(x) 2 * x + 1; def bend(x) line(line(x)); def tail(x n) if n < 1 then x else tail(x / 2, n - 1);
@@ -159,11 +162,11 @@ fn a_loop_is_made_better_in_place_of_what_it_calls() {
     check(&engine, text, &[], &[]);
     let better = || -> Vec<_> {
         let totals = statistics.totals();
-        totals.compiled.into_iter().filter(|body| body.tier == Tier::Optimized).collect()
+        totals.compiled.into_iter().filter(|compiled| compiled.tier == Tier::Optimized).collect()
     };
     until(|| !better().is_empty(), || assert_eq!(engine.run("run(10000);").values().count(), 1));
     let first = &better()[0];
-    assert_eq!((&*first.body.name, first.of_loop), ("run", Some(0)));
+    assert_eq!((&*first.code.name, first.osr_loop), ("run", Some(0)));
     assert_eq!(first.inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["line", "bend", "tail"]);
 }
 
@@ -229,9 +232,10 @@ fn what_better_code_leaves_out_is_made_better_by_itself() {
     check(&engine, &format!("def run(n) var s = 0 in (for i = 1, i < n in s = s {calls}) + s;"), &[], &[]);
     let is_better = || {
         let totals = statistics.totals();
-        let better = totals.compiled.iter().filter(|body| body.tier == Tier::Optimized);
-        let names: HashSet<_> =
-            better.flat_map(|body| body.inlined.iter().cloned().chain([body.body.name.clone()])).collect();
+        let better = totals.compiled.iter().filter(|compiled| compiled.tier == Tier::Optimized);
+        let names: HashSet<_> = better
+            .flat_map(|compiled| compiled.inlined.iter().cloned().chain([compiled.code.name.clone()]))
+            .collect();
         (0..20).all(|k| names.contains(&*format!("f{k}")))
     };
     until(is_better, || assert_eq!(engine.run("run(100);").values().count(), 1));
@@ -246,7 +250,7 @@ impl Observer for Balance {
     fn observe(&self, event: &Event) {
         match event {
             Event::Compiled { tier: Tier::Optimized, .. } => self.0[0].fetch_add(1, Ordering::SeqCst),
-            Event::Freed { tier: Tier::Optimized, .. } => self.0[1].fetch_add(1, Ordering::SeqCst),
+            Event::Reclaimed { tier: Tier::Optimized, .. } => self.0[1].fetch_add(1, Ordering::SeqCst),
             _ => 0,
         };
     }
@@ -280,10 +284,10 @@ struct Seen {
 impl Observer for Seen {
     fn observe(&self, event: &Event) {
         match event {
-            Event::Compiled { body, tier: Tier::Optimized, .. } if &*body.name == "caller" => {
+            Event::Compiled { code, tier: Tier::Optimized, .. } if &*code.name == "caller" => {
                 self.n_promoted.fetch_add(1, Ordering::SeqCst);
             }
-            Event::Invalidated { body, .. } if &*body.name == "caller" => {
+            Event::Invalidated { code, .. } if &*code.name == "caller" => {
                 self.n_invalidated.fetch_add(1, Ordering::SeqCst);
             }
             _ => {}

@@ -1,0 +1,99 @@
+//! Baseline tier: compiles with Cranelift, on the calling thread, and puts the code into memory.
+
+use crate::maths::maths_entry;
+use crate::profile::Profile;
+use kaleidoscope_baseline::{Compiler, Counters, MachineCode};
+use kaleidoscope_ir::compile::{Code, CompileError, CompileTimes, Unit};
+use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+/// The baseline compiler of one engine, for any thread.
+pub(crate) struct BaselineTier {
+    /// The host stub that code calls when a counter trips.
+    trip: CodeAddress,
+    memory: CodeMemory,
+    /// Idle compilers: as many as ever compiled at the same time.
+    compilers: Mutex<Vec<Compiler>>,
+    /// The thunk by which loops call `trip`. Compiled with the first loop.
+    thunk: OnceLock<CodeBlock>,
+}
+
+/// Executable code, and the offset of its entry.
+struct PlacedCode {
+    block: CodeBlock,
+    entry: usize,
+}
+
+impl BaselineTier {
+    /// A tier without code. Nothing is allocated before the first compilation.
+    pub(crate) fn new(trip: CodeAddress) -> Self {
+        Self { trip, memory: CodeMemory::new(), compilers: Mutex::default(), thunk: OnceLock::new() }
+    }
+
+    /// Compiles the unit, with the profile's counters if there is one.
+    pub(crate) fn compile(&self, unit: &Unit, profile: Option<&Profile>) -> Result<Code, CompileError> {
+        let start = Instant::now();
+        let idle = self.idle().pop();
+        let mut compiler = match idle {
+            Some(compiler) => compiler,
+            None => Compiler::new(|maths| maths_entry(maths).guest_address().get())?,
+        };
+        let placed = self.compile_with(&mut compiler, unit, profile);
+        self.idle().push(compiler);
+        let PlacedCode { block, entry } = placed?;
+        Ok(Code {
+            address: block.address().get() + entry,
+            bytes: block.n_bytes() - entry,
+            times: CompileTimes { baseline: start.elapsed(), ..CompileTimes::default() },
+            keep: Box::new(block),
+        })
+    }
+
+    fn compile_with(
+        &self,
+        compiler: &mut Compiler,
+        unit: &Unit,
+        profile: Option<&Profile>,
+    ) -> Result<PlacedCode, CompileError> {
+        let counters = match profile {
+            Some(profile) => Some(Counters {
+                table: profile.cells_address(),
+                on_trip: self.trip.get(),
+                trip_thunk: if unit.function.n_loops() > 0 { Some(self.thunk(compiler)?) } else { None },
+                code_number: profile.number(),
+                tail_calls: profile.tail_calls_per_report(),
+            }),
+            None => None,
+        };
+        self.place(compiler.compile(unit, counters.as_ref())?)
+    }
+
+    /// The address of the thunk.
+    fn thunk(&self, compiler: &mut Compiler) -> Result<usize, CompileError> {
+        if self.thunk.get().is_none() {
+            let made = self.place(compiler.trip_thunk(self.trip.get())?)?;
+            // Another thread may have been faster.
+            drop(self.thunk.set(made.block));
+        }
+        Ok(self.thunk.get().expect("set just now").address().get())
+    }
+
+    /// Copies code into executable memory.
+    fn place(&self, code: MachineCode) -> Result<PlacedCode, CompileError> {
+        let block = self.memory.allocate(&code.bytes, code.align);
+        let block = block.map_err(|error| CompileError::Failed(error.to_string()))?;
+        Ok(PlacedCode { block, entry: code.entry })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Compiler>> {
+        self.compilers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for BaselineTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BaselineTier").field("memory", &self.memory).finish_non_exhaustive()
+    }
+}

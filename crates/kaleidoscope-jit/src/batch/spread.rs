@@ -1,0 +1,95 @@
+//! Spreading: computes the rows of a batch on the threads of rayon's pool.
+//!
+//! Each task takes some thousand rows. The first task that traps ends the batch: running tasks are
+//! interrupted, and no other starts.
+
+use super::Batch;
+use crate::interrupt::Watch;
+use crate::policy::ROWS_PER_TASK;
+use crate::trap::Trap;
+use kaleidoscope_native::InterruptHandle;
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::ParallelSliceMut;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The tasks of one batch.
+#[derive(Default)]
+struct Tasks(Mutex<Progress>);
+
+#[derive(Default)]
+struct Progress {
+    running: Vec<InterruptHandle>,
+    /// The trap of the task that failed first.
+    trap: Option<Trap>,
+}
+
+/// A task trapped, and its trap is noted.
+struct TaskFailed;
+
+/// Computes the rows on all threads of the pool.
+pub(super) fn run(
+    batch: Batch<'_>,
+    watch: &Watch<'_>,
+    columns: &[&[f64]],
+    out: &mut [f64],
+) -> Result<(), Trap> {
+    let tasks = Tasks::default();
+    let done = out.par_chunks_mut(ROWS_PER_TASK).enumerate().try_for_each(|(nth, out)| {
+        let rows = nth * ROWS_PER_TASK..nth * ROWS_PER_TASK + out.len();
+        let columns: Vec<&[f64]> = columns.iter().map(|column| &column[rows.clone()]).collect();
+        tasks.run(batch, watch, &columns, out)
+    });
+    match (done, tasks.progress().trap.take()) {
+        (Err(TaskFailed), Some(trap)) => Err(trap),
+        _ => Ok(()),
+    }
+}
+
+impl Tasks {
+    fn run(
+        &self,
+        batch: Batch<'_>,
+        watch: &Watch<'_>,
+        columns: &[&[f64]],
+        out: &mut [f64],
+    ) -> Result<(), TaskFailed> {
+        let result = batch.enter(watch, |scope| {
+            let handle = scope.interrupt_handle();
+            if !self.begin(handle) {
+                return Ok(());
+            }
+            let result = batch.run_inside(scope, columns, out);
+            self.end(handle);
+            result
+        });
+        result.map_err(|trap| self.fail(trap))
+    }
+
+    /// Whether a task may begin.
+    fn begin(&self, handle: InterruptHandle) -> bool {
+        let mut progress = self.progress();
+        progress.running.push(handle);
+        progress.trap.is_none()
+    }
+
+    fn end(&self, handle: InterruptHandle) {
+        self.progress().running.retain(|other| *other != handle);
+    }
+
+    /// Interrupts the other tasks, unless one of them failed first.
+    fn fail(&self, trap: Trap) -> TaskFailed {
+        let mut progress = self.progress();
+        if progress.trap.is_none() {
+            progress.trap = Some(trap);
+            for other in &progress.running {
+                other.interrupt();
+            }
+        }
+        TaskFailed
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        // Nothing that could panic runs under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

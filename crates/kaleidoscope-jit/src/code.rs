@@ -1,0 +1,315 @@
+//! Compiled code and slots: the place where this crate tells the machine "this address is a
+//! function of n doubles".
+//!
+//! An address says nothing about what lies behind it, so this file is unsafe. The promises:
+//!
+//! 1. The code of a [`CompiledCode`] follows the C calling convention for its kind and arity,
+//!    keeps callee-saved registers, and stays at its address until the `CompiledCode` is dropped.
+//!    The producers vouch for that: code generators ([`kaleidoscope_ir::compile::CodeGenerator`]),
+//!    which get the arity from the same IR function, and host stubs.
+//! 2. A slot points only to code of its own function, and a function has one arity for its whole
+//!    life.
+//! 3. Code is dropped only when its slot points elsewhere and no evaluation is inside
+//!    ([`crate::reclaim`]), or when it never had a slot and its single call has returned.
+//! 4. The slot address that a code generator gets for a function id is the address of that
+//!    function's slot, and the arity it gets is the function's.
+//! 5. Generated code calls functions only through stubs and slots.
+//! 6. A [`Callable`] is called only inside the engine that made it: there its stub is valid, and
+//!    the runtime is its own.
+//! 7. The OSR cell of a loop contains only the address of OSR code for that loop, compiled from
+//!    the same IR function as the code that contains the loop: code for `fn(*mut f64)`, over as
+//!    many doubles as the function has variables. It is retired like other code, and the cells
+//!    live as long as the code that reads them.
+//! 8. A [`KernelCode`] is obtained inside the engine and run before that scope is left, so its
+//!    code is not freed. It is code for `fn(*const KernelTable)`, over as many columns as the
+//!    function has parameters.
+//! 9. The address that a code generator gets for a host variable is that of the double of a
+//!    [`crate::Variable`], which the table keeps as long as the engine exists, and every access to
+//!    it is atomic.
+#![allow(unsafe_code)]
+
+use crate::code_state::Versioned;
+use crate::event::{CodeName, Tier};
+use crate::policy::ROWS_PER_KERNEL_CALL;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::compile::{Code, CodeKind, CompileTimes, KernelKind, KernelTable};
+use kaleidoscope_native::{CodeAddress, GuardedScope, Stub, StubId, Trap};
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A function that compiled code has inside, and the version it has of it.
+pub(crate) type Dependency = (FunctionId, u32);
+
+/// The stub of a function: the two have the same number.
+pub(crate) fn stub_id(function: FunctionId) -> StubId {
+    StubId::new(u32::try_from(function.index()).expect("ids are 32 bits wide"))
+}
+
+/// The function of a stub.
+pub(crate) fn function_id(stub: StubId) -> FunctionId {
+    FunctionId::new(u32::try_from(stub.index()).expect("stubs are numbered in 32 bits"))
+}
+
+/// Compiled code of one version of a function, or of a top-level expression.
+pub(crate) struct CompiledCode {
+    address: CodeAddress,
+    arity: u32,
+    pub(crate) info: CodeInfo,
+    /// The functions that the code has inside besides its own: inlined ones, and maths functions
+    /// that it calls directly. Redefining one of them invalidates the code.
+    pub(crate) dependencies: Box<[Dependency]>,
+    /// Keeps the code in memory; dropping it frees the code.
+    _keep: Box<dyn Any + Send>,
+}
+
+/// What is known about compiled code, for events and traces.
+#[derive(Clone, Debug)]
+pub(crate) struct CodeInfo {
+    /// The function; none for a top-level expression.
+    pub(crate) function: Option<FunctionId>,
+    pub(crate) name: CodeName,
+    pub(crate) origin: CodeOrigin,
+    /// The names of the functions inlined into it.
+    pub(crate) inlined: Arc<[Arc<str>]>,
+}
+
+/// Where code comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CodeOrigin {
+    /// A code generator.
+    Compiled { tier: Tier, kind: CodeKind, times: CompileTimes, bytes: usize },
+    /// It existed: a host function, or a function of the maths library.
+    Provided,
+}
+
+impl CodeInfo {
+    pub(crate) fn version(&self) -> u32 {
+        self.name.version
+    }
+
+    /// A whole function, OSR code, or a kernel.
+    pub(crate) fn kind(&self) -> CodeKind {
+        match self.origin {
+            CodeOrigin::Compiled { kind, .. } => kind,
+            CodeOrigin::Provided => CodeKind::Function,
+        }
+    }
+}
+
+impl CompiledCode {
+    /// Code of this arity from a code generator.
+    pub(crate) fn new(info: CodeInfo, arity: u32, dependencies: Box<[Dependency]>, code: Code) -> Self {
+        let address = CodeAddress::new(code.address);
+        Self { address, arity, info, dependencies, _keep: code.keep }
+    }
+
+    /// Code that exists as long as the engine: a host function, or a function of the maths library.
+    pub(crate) fn provided(function: FunctionId, name: CodeName, arity: u32, address: CodeAddress) -> Self {
+        let info = CodeInfo {
+            function: Some(function),
+            name,
+            origin: CodeOrigin::Provided,
+            inlined: Arc::default(),
+        };
+        Self { address, arity, info, dependencies: Box::default(), _keep: Box::new(()) }
+    }
+
+    /// Where the code begins.
+    pub(crate) fn address(&self) -> CodeAddress {
+        self.address
+    }
+
+    /// A whole function, OSR code, or a kernel.
+    pub(crate) fn kind(&self) -> CodeKind {
+        self.info.kind()
+    }
+
+    /// Whether this code depends on the function.
+    pub(crate) fn depends_on(&self, function: FunctionId) -> bool {
+        self.dependencies.iter().any(|&(id, _)| id == function)
+    }
+
+    /// Calls the code, guarded; it must be a whole function. Nothing frees it meanwhile, because
+    /// the caller borrows it.
+    pub(crate) fn call(&self, scope: &GuardedScope<'_>, args: &[f64]) -> Result<f64, Trap> {
+        assert_eq!(self.kind(), CodeKind::Function, "only a whole function takes and returns doubles");
+        assert!(args.len() == self.arity as usize, "a function is called with its own arity");
+        // SAFETY: promise 1, for the kind and arity just checked; `self` keeps the code.
+        unsafe { scope.call(self.address, args) }
+    }
+
+    /// The code as a kernel (promise 8).
+    pub(crate) fn kernel(&self) -> KernelCode {
+        let CodeKind::Kernel(kind) = self.kind() else { unreachable!("only kernels are kept as such") };
+        KernelCode { address: self.address, arity: self.arity, version: self.info.version(), kind }
+    }
+
+    /// Whether the address is in this code.
+    pub(crate) fn contains(&self, address: CodeAddress) -> bool {
+        let CodeOrigin::Compiled { bytes, .. } = self.info.origin else { return false };
+        // A return address may be the one right behind the code.
+        (self.address.get()..=self.address.get() + bytes).contains(&address.get())
+    }
+}
+
+impl Versioned for CompiledCode {
+    fn address(&self) -> CodeAddress {
+        self.address
+    }
+
+    fn version(&self) -> u32 {
+        self.info.version()
+    }
+}
+
+impl fmt::Debug for CompiledCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompiledCode")
+            .field("info", &self.info)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A function to call: its id, its address for its whole life, and its arity. From
+/// [`crate::Jit::callable`].
+#[derive(Clone, Copy, Debug)]
+pub struct Callable {
+    engine: EngineId,
+    function: FunctionId,
+    address: CodeAddress,
+    arity: u32,
+}
+
+/// Distinguishes the engines of a process, dropped ones included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EngineId(u64);
+
+impl EngineId {
+    /// An id that no other engine has.
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Callable {
+    /// The function.
+    pub fn function(self) -> FunctionId {
+        self.function
+    }
+
+    /// The number of arguments.
+    pub fn arity(self) -> u32 {
+        self.arity
+    }
+
+    /// The address of the function's stub: a C function of [`arity`](Self::arity) doubles, valid
+    /// as long as the engine. A call of it is a *raw call*, without guard: it runs on the caller's
+    /// stack, cannot be interrupted, and ends the process when it reaches a function without code.
+    pub fn address(self) -> usize {
+        self.address.get()
+    }
+
+    /// Calls the function, guarded, inside the engine with this id.
+    ///
+    /// # Panics
+    /// If the function belongs to another engine (promise 6), or takes another number of arguments.
+    ///
+    /// Inline, because each call from Rust passes here and should cost little more than the
+    /// crossing.
+    #[inline]
+    pub(crate) fn call(self, engine: EngineId, scope: &GuardedScope<'_>, args: &[f64]) -> Result<f64, Trap> {
+        assert!(self.engine == engine, "a scope calls functions of its own engine");
+        assert!(args.len() == self.arity as usize, "a function is called with its own arity");
+        // SAFETY: promises 1, 2 and 6, for the arity just checked.
+        unsafe { scope.call(self.address, args) }
+    }
+}
+
+/// A function's slot and stub. The slot points to the lazy-compile entry or to code of the
+/// function.
+#[derive(Debug)]
+pub(crate) struct Slot(Stub);
+
+impl Slot {
+    pub(crate) fn new(stub: Stub) -> Self {
+        Self(stub)
+    }
+
+    /// The function of this slot, to be called; it has this arity (promise 4).
+    pub(crate) fn callable(&self, engine: EngineId, arity: u32) -> Callable {
+        Callable { engine, function: function_id(self.0.id()), address: self.0.address(), arity }
+    }
+
+    /// The address of the slot, where generated code finds the function's current entry.
+    pub(crate) fn address(&self) -> usize {
+        self.0.slot_address()
+    }
+
+    /// Points the slot to code of its function. The caller keeps the code until the slot points
+    /// elsewhere (promise 3).
+    ///
+    /// # Panics
+    /// If the code belongs to another function (promise 2) or is no whole function.
+    pub(crate) fn point_to(&self, code: &CompiledCode) {
+        let of_code = (code.info.function, code.kind());
+        let expected = (Some(function_id(self.0.id())), CodeKind::Function);
+        assert_eq!(of_code, expected, "promise 2: a slot points to code of its own function");
+        // SAFETY: promises 1, 2 and 3.
+        unsafe { self.0.redirect(code.address) };
+    }
+
+    /// Points the slot to the lazy-compile entry.
+    pub(crate) fn reset(&self) {
+        self.0.redirect_to_lazy_entry();
+    }
+}
+
+/// A kernel: its address, its number of columns, and how it is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KernelCode {
+    address: CodeAddress,
+    arity: u32,
+    version: u32,
+    kind: KernelKind,
+}
+
+impl KernelCode {
+    /// The version of the function that it was compiled from.
+    pub(crate) fn version(self) -> u32 {
+        self.version
+    }
+
+    /// Computes the rows. After a trap, some results are written.
+    pub(crate) fn run(
+        self,
+        scope: &GuardedScope<'_>,
+        columns: &[&[f64]],
+        out: &mut [f64],
+    ) -> Result<(), Trap> {
+        assert!(columns.len() == self.arity as usize, "there is a column for each parameter");
+        assert!(columns.iter().all(|column| column.len() == out.len()), "columns are as long as the results");
+        // Nothing interrupts a plain kernel, so it gets few rows at a time.
+        let most = match self.kind {
+            KernelKind::Plain => ROWS_PER_KERNEL_CALL,
+            KernelKind::Guarded => out.len().max(1),
+        };
+        let mut starts: Vec<*const f64> = Vec::with_capacity(columns.len());
+        for (nth, out) in out.chunks_mut(most).enumerate() {
+            starts.clear();
+            starts.extend(columns.iter().map(|column| column[nth * most..].as_ptr()));
+            let table = KernelTable { columns: starts.as_ptr(), out: out.as_mut_ptr(), n_rows: out.len() };
+            match self.kind {
+                // SAFETY: promise 8. The columns are checked above, there is a row, and the
+                // results are borrowed for writing.
+                KernelKind::Guarded => unsafe { scope.call_with_pointer(self.address, &raw const table) },
+                // SAFETY: as above; `KernelKind::Plain` promises what this call requires.
+                KernelKind::Plain => unsafe { scope.call_unguarded(self.address, &raw const table) },
+            }?;
+        }
+        Ok(())
+    }
+}

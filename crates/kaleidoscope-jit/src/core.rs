@@ -1,0 +1,388 @@
+//! The engine's core: the state that all handles of one engine share, and its simple operations.
+//!
+//! The larger operations are in files of their own: a first call in [`crate::lazy`], optimization
+//! of hot code in `tier_up.rs`, redefinition in [`crate::dependents`], batches in
+//! [`crate::batch`], the interpreter tier in `interpreter_tier.rs`.
+//!
+//! No lock is held while an observer, a host function, a compiler or generated code runs.
+
+use crate::baseline_tier::BaselineTier;
+use crate::code::{Callable, CodeInfo, CodeOrigin, EngineId, KernelCode, Slot, stub_id};
+use crate::code_budget::CodeBudget;
+use crate::compile_queue::CompileQueue;
+use crate::embedder::{Embedder, NoEmbedder};
+use crate::error::Error;
+use crate::event::{Event, Tier};
+use crate::host::HostTable;
+use crate::interrupt::{Interrupter, Watch};
+use crate::profile::ProfiledCode;
+use crate::reclaim::Epochs;
+use crate::settings::{Builder, Settings};
+use crate::table::{Entry, StoredDefinition, Table};
+use crate::trap::Trap;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_native::{self as native, GuardedScope, HostId, HostStub, StackTrace, StubPool};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Instant;
+
+/// The shared state of one engine.
+pub(crate) struct Core {
+    id: EngineId,
+    pub(crate) settings: Settings,
+    embedder: Arc<dyn Embedder>,
+    pub(crate) interrupter: Interrupter,
+    pub(crate) code_budget: CodeBudget,
+    /// The compile threads of the optimizing tier; none if the baseline tier compiles everything.
+    pub(crate) compile_queue: Option<CompileQueue>,
+    pub(crate) baseline: BaselineTier,
+    pub(crate) hosts: HostTable,
+    stubs: StubPool,
+    table: Mutex<Table>,
+    /// Notified when a function leaves the state `Compiling`.
+    pub(crate) compiled: Condvar,
+    pub(crate) epochs: Epochs,
+    /// Whether the table has retired code, so that leaving generated code checks only then.
+    has_retired: AtomicBool,
+    /// The number of profiles so far.
+    pub(crate) n_profiles: AtomicU32,
+    /// The host function that counting code calls when a counter trips.
+    trip_stub: HostStub,
+    /// The time of the first trip, and whether the tier-up delay has ended.
+    pub(crate) first_trip: OnceLock<Instant>,
+    pub(crate) delay_has_ended: AtomicBool,
+    /// The core itself, for compile jobs and raw calls.
+    this: Arc<OnceLock<Weak<Core>>>,
+}
+
+impl Core {
+    /// An engine, with the definitions of another one if it is given.
+    pub(crate) fn new(builder: Builder, definitions_of: Option<&Self>) -> Result<Arc<Self>, Error> {
+        let Builder { settings, embedder } = builder;
+        let hosts = HostTable::default();
+        let this = Arc::<OnceLock<Weak<Self>>>::default();
+        let of_raw_calls = Arc::clone(&this);
+        let trip_stub = hosts.allocate_standalone(2, move |args| {
+            let core = of_raw_calls.get().and_then(Weak::upgrade);
+            // A raw call has no evaluation that could report an observer's panic.
+            core.and_then(|core| core.on_trip(args[0], args[1]).ok()).unwrap_or_default()
+        });
+        let trip_stub = trip_stub.map_err(Error::stubs)?;
+        let backend = settings.backend.clone().filter(|_| settings.mode.optimizes());
+        let compile_queue = backend
+            .map(|backend| CompileQueue::new(backend, settings.optimization(), settings.compile_threads));
+        let core = Arc::new(Self {
+            id: EngineId::next(),
+            embedder: embedder.unwrap_or_else(|| Arc::new(NoEmbedder)),
+            interrupter: Interrupter::new(),
+            code_budget: CodeBudget::new(settings.max_code_bytes),
+            compile_queue,
+            baseline: BaselineTier::new(trip_stub.address()),
+            hosts,
+            stubs: StubPool::new(),
+            table: Mutex::default(),
+            compiled: Condvar::new(),
+            epochs: Epochs::default(),
+            has_retired: AtomicBool::new(false),
+            n_profiles: AtomicU32::new(0),
+            trip_stub,
+            first_trip: OnceLock::new(),
+            delay_has_ended: AtomicBool::new(false),
+            settings,
+            this,
+        });
+        core.this.set(Arc::downgrade(&core)).expect("set once");
+        if let Some(other) = definitions_of {
+            core.copy_definitions(other)?;
+        }
+        Ok(core)
+    }
+
+    /// The core as a shared pointer, for jobs that outlive a borrow; none while it is dropped.
+    pub(crate) fn shared(&self) -> Option<Arc<Self>> {
+        self.this.get()?.upgrade()
+    }
+
+    pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
+        // A panic under the lock is a mistake of this crate (an unknown id, code at the wrong
+        // slot). Each step leaves the table consistent before it could panic.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Declares functions: their slots and stubs exist from then on. On an error, none is declared.
+    pub(crate) fn declare(
+        &self,
+        functions: impl ExactSizeIterator<Item = (u32, StoredDefinition)>,
+    ) -> Result<Vec<FunctionId>, Error> {
+        let mut table = self.table();
+        let first = table.n_functions();
+        let mut ids = Vec::with_capacity(functions.len());
+        let mut slots = Vec::with_capacity(functions.len());
+        for nth in 0..functions.len() {
+            let number = u32::try_from(first + nth).expect("functions are numbered in 32 bits");
+            let id = FunctionId::new(number);
+            // An earlier call that failed half-way has left stubs without a function.
+            let stub = self.stubs.get(stub_id(id)).map_or_else(|| self.stubs.allocate(), Ok);
+            slots.push(Slot::new(stub.map_err(Error::stubs)?));
+            ids.push(id);
+        }
+        for (slot, (arity, definition)) in slots.into_iter().zip(functions) {
+            table.push(Entry::new(slot, arity, definition));
+        }
+        Ok(ids)
+    }
+
+    /// Takes over the functions and host variables of another engine, without their code.
+    fn copy_definitions(&self, other: &Self) -> Result<(), Error> {
+        let (functions, variables): (Vec<_>, _) = {
+            let table = other.table();
+            let copy = |entry: &Entry| {
+                let host = entry.host.as_ref().map(|stub| (stub.arity(), other.hosts.entry(stub.id())));
+                (entry.arity(), entry.definition.clone(), entry.version(), host)
+            };
+            (table.entries().iter().map(copy).collect(), table.variables().to_vec())
+        };
+        let declared = functions.iter().map(|(arity, definition, ..)| (*arity, definition.clone()));
+        let ids = self.declare(declared)?;
+        let mut table = self.table();
+        table.set_variables(variables);
+        for (id, (_, definition, version, host)) in ids.into_iter().zip(functions) {
+            if let Some((arity, host_entry)) = host {
+                let stub = self.hosts.allocate(arity).map_err(Error::stubs)?;
+                // Nothing was set there before.
+                drop(self.hosts.set(stub.id(), host_entry));
+                table.entry_mut(id).host = Some(stub);
+            }
+            // No code exists yet.
+            drop(table.entry_mut(id).define(definition, version));
+        }
+        Ok(())
+    }
+
+    /// Emits an event to the observers. A panic of an observer becomes a trap.
+    pub(crate) fn emit(&self, event: impl FnOnce() -> Event) -> Result<(), Trap> {
+        if self.settings.observers.is_empty() {
+            return Ok(());
+        }
+        let event = event();
+        let observed = catch_unwind(AssertUnwindSafe(|| {
+            for observer in &self.settings.observers {
+                observer.observe(&event);
+            }
+        }));
+        observed.map_err(|panic| Trap::of_panic(&*panic))
+    }
+
+    /// Emits that code was installed.
+    pub(crate) fn emit_compiled(&self, info: &CodeInfo) -> Result<(), Trap> {
+        let CodeOrigin::Compiled { tier, kind, times, bytes } = info.origin else { return Ok(()) };
+        let code = || info.name.clone();
+        if tier != Tier::Baseline {
+            if let Some(took) = self.compile_queue.as_ref().and_then(CompileQueue::take_start_time) {
+                self.emit(|| Event::GeneratorStarted { took })?;
+            }
+            self.emit(|| Event::IrGenerated { code: code(), took: times.ir })?;
+        }
+        self.emit(|| Event::Compiled {
+            code: code(),
+            tier,
+            osr_loop: kind.osr_loop(),
+            inlined: Arc::clone(&info.inlined),
+            times,
+            bytes,
+        })
+    }
+
+    /// Emits that a compilation failed. Returns the trap for the caller.
+    pub(crate) fn emit_failed(&self, trap: Trap) -> Trap {
+        if let Trap::Compile { code, reason } = &trap
+            && let Err(panic) =
+                self.emit(|| Event::CompileFailed { code: code.clone(), reason: reason.to_string() })
+        {
+            return panic;
+        }
+        trap
+    }
+
+    /// Why the function cannot be called: the embedding language's answer.
+    pub(crate) fn unavailable(&self, function: FunctionId) -> Trap {
+        let reason = catch_unwind(AssertUnwindSafe(|| self.embedder.unavailable(function)));
+        match reason {
+            Ok(reason) => Trap::Unavailable { function, reason },
+            Err(panic) => Trap::of_panic(&*panic),
+        }
+    }
+
+    /// Calls a host function, with no lock held.
+    pub(crate) fn call_host(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
+        let called = self.hosts.get(host).call(args);
+        called.unwrap_or_else(|function| Err(self.unavailable(function)))
+    }
+
+    /// The function as something to call.
+    pub(crate) fn callable(&self, function: FunctionId) -> Callable {
+        let table = self.table();
+        let entry = table.entry(function);
+        entry.slot.callable(self.id, entry.arity())
+    }
+
+    /// Calls a function, guarded.
+    pub(crate) fn call(&self, function: Callable, args: &[f64], watch: &Watch<'_>) -> Result<f64, Trap> {
+        self.enter(watch, |scope| scope.call(function, args)).flatten()
+    }
+
+    /// Prepares any number of guarded calls. At the end, frees retired code that no thread is
+    /// inside any more.
+    #[inline]
+    pub(crate) fn enter<R>(
+        &self,
+        watch: &Watch<'_>,
+        body: impl FnOnce(&CoreScope<'_>) -> R,
+    ) -> Result<R, Trap> {
+        let inside = self.epochs.enter();
+        let limits = watch.native_limits(self.settings.stack_bytes);
+        let result = native::enter(&limits, self, |scope| {
+            // Interrupts from here on find the scope; an earlier one is handed to it now.
+            if watch.is_interrupted() {
+                scope.interrupt_handle().interrupt();
+            }
+            body(&CoreScope { core: self, scope })
+        });
+        drop(inside);
+        let freed = match self.has_retired.load(Ordering::Acquire) {
+            true => self.free_retired(),
+            false => Ok(()),
+        };
+        match result {
+            Ok(result) => freed.map(|()| result),
+            Err(trap) => Err(self.trap(trap, None)),
+        }
+    }
+
+    #[cold]
+    fn free_retired(&self) -> Result<(), Trap> {
+        let free = self.take_free(&mut self.table());
+        self.free(free)
+    }
+
+    /// Retires code that no new call can reach.
+    pub(crate) fn retire(&self, table: &mut Table, code: impl IntoIterator<Item = ProfiledCode>) {
+        let mut code = code.into_iter().peekable();
+        if code.peek().is_some() {
+            let epoch = self.epochs.retire();
+            table.retired.extend(code.map(|code| (epoch, code)));
+            self.has_retired.store(true, Ordering::Release);
+        }
+    }
+
+    /// Takes the retired code that no thread is inside any more.
+    pub(crate) fn take_free(&self, table: &mut Table) -> Vec<ProfiledCode> {
+        let oldest = self.epochs.oldest_inside();
+        let n_free = table.retired.partition_point(|&(epoch, _)| epoch < oldest);
+        let free = table.retired.drain(..n_free).map(|(_, code)| code).collect();
+        self.has_retired.store(!table.retired.is_empty(), Ordering::Release);
+        free
+    }
+
+    /// Frees code and emits that. Returns the first error of an observer.
+    pub(crate) fn free(&self, code: Vec<ProfiledCode>) -> Result<(), Trap> {
+        let mut result = Ok(());
+        for ProfiledCode { code, profile } in code {
+            let info = code.info.clone();
+            let mut osr_code = Vec::new();
+            if let Some(profile) = profile {
+                let mut table = self.table();
+                table.profiles.remove(&profile.number());
+                osr_code = profile.take_osr_code();
+                table.forget_osr_dependents(profile.number(), &osr_code);
+            }
+            drop(code);
+            result = result.and(self.emit_reclaimed(&info));
+            result = result.and(self.free(osr_code.into_iter().map(ProfiledCode::from).collect()));
+        }
+        result
+    }
+
+    fn emit_reclaimed(&self, info: &CodeInfo) -> Result<(), Trap> {
+        let CodeOrigin::Compiled { tier, bytes, .. } = info.origin else { return Ok(()) };
+        self.emit(|| Event::Reclaimed { code: info.name.clone(), tier, bytes })
+    }
+
+    /// Translates a trap of the machine layer. `outermost` is the code that the call began in, if
+    /// it belongs to no function.
+    #[cold]
+    pub(crate) fn trap(&self, trap: native::Trap, outermost: Option<&ProfiledCode>) -> Trap {
+        let names = |trace: &StackTrace| {
+            let table = self.table();
+            let name_at = |&address| {
+                let outermost = outermost.filter(|code| code.contains(address));
+                let outermost = outermost.map(|code| Arc::clone(&code.code.info.name.name));
+                outermost.or_else(|| table.name_at(address))
+            };
+            trace.addresses().iter().filter_map(name_at).collect()
+        };
+        match trap {
+            native::Trap::Panic(payload) => Trap::of_panic(&*payload),
+            native::Trap::Error(error) => match error.downcast::<Trap>() {
+                Ok(trap) => *trap,
+                Err(payload) => Trap::of_panic(&*payload),
+            },
+            native::Trap::StackOverflow(trace) => Trap::StackOverflow { inside: names(&trace) },
+            native::Trap::Interrupted(trace) => Trap::Interrupted { inside: names(&trace) },
+            native::Trap::DeadlinePassed(trace) => Trap::DeadlinePassed { inside: names(&trace) },
+            native::Trap::Unavailable(error) => Trap::OutOfMemory { reason: error.to_string() },
+            _ => Trap::ObserverPanic { text: "an unknown kind of trap".to_owned() },
+        }
+    }
+
+    /// Whether this host function is the one that reports trips.
+    pub(crate) fn reports_trips(&self, host: HostId) -> bool {
+        self.trip_stub.id() == host
+    }
+}
+
+/// Guarded calls that [`Core::enter`] has prepared.
+pub(crate) struct CoreScope<'a> {
+    core: &'a Core,
+    scope: &'a GuardedScope<'a>,
+}
+
+impl CoreScope<'_> {
+    /// Calls a function of this engine.
+    #[inline]
+    pub(crate) fn call(&self, function: Callable, args: &[f64]) -> Result<f64, Trap> {
+        function.call(self.core.id, self.scope, args).map_err(|trap| self.core.trap(trap, None))
+    }
+
+    /// Calls code that belongs to no function.
+    pub(crate) fn call_code(&self, code: &ProfiledCode) -> Result<f64, Trap> {
+        code.code.call(self.scope, &[]).map_err(|trap| self.core.trap(trap, Some(code)))
+    }
+
+    /// Computes rows by a kernel, which was looked up inside this scope.
+    pub(crate) fn run_kernel(
+        &self,
+        kernel: KernelCode,
+        columns: &[&[f64]],
+        out: &mut [f64],
+    ) -> Result<(), Trap> {
+        kernel.run(self.scope, columns, out).map_err(|trap| self.core.trap(trap, None))
+    }
+
+    /// The handle by which another thread interrupts this scope alone.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn interrupt_handle(&self) -> native::InterruptHandle {
+        self.scope.interrupt_handle()
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("mode", &self.settings.mode)
+            .field("n_functions", &self.table().n_functions())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,28 @@
+//! Errors of the engine's own interface, before any call is made.
+
+use std::fmt;
+
+/// Why the engine could not do what it was asked to: the operating system refused memory.
+#[derive(Debug)]
+pub struct Error {
+    message: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Error {
+    pub(crate) fn stubs(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { message: "no memory for the stubs of functions", source: source.into() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,89 @@
+//! Inlining: which bodies become part of optimized code, and what that code then depends on.
+//!
+//! The planner takes a snapshot of one function after another, and never holds the table's lock
+//! while it decides. The versions of the snapshots are checked when the code is installed.
+
+use crate::code::Dependency;
+use crate::core::Core;
+use crate::table::Table;
+use kaleidoscope_ir::compile::{CallTarget, CodeKind, InliningBudget, InliningPlan, Unit};
+use kaleidoscope_ir::{Function, FunctionId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A unit of optimized code, with its inlinees.
+pub(crate) struct Planned {
+    pub(crate) unit: Unit,
+    pub(crate) dependencies: Box<[Dependency]>,
+    /// The names of the inlined functions.
+    pub(crate) inlined: Arc<[Arc<str>]>,
+}
+
+impl Core {
+    /// Chooses the inlinees of a unit. Returns nothing if the root was redefined.
+    pub(crate) fn plan(&self, root: &Arc<Unit>, kind: CodeKind, budget: InliningBudget) -> Option<Planned> {
+        if root.id.is_some_and(|id| self.table().version(id) != root.version) {
+            return None;
+        }
+        let mut bodies: BTreeMap<FunctionId, (Arc<Function>, u32)> = BTreeMap::new();
+        let plan = InliningPlan::new(root.id, Arc::clone(&root.function), budget, |id| {
+            let table = self.table();
+            let entry = table.entry(id);
+            let function = entry.ir()?;
+            // The first snapshot of a function counts, so that all its copies are of one version.
+            let (function, _) = bodies.entry(id).or_insert_with(|| (Arc::clone(function), entry.version()));
+            Some(Arc::clone(function))
+        });
+        let table = self.table();
+        let (callees, variables) = table.surroundings(&plan);
+        // The root is not among its own dependencies: its code is retired with its definition.
+        let inlined: Vec<_> = plan.inlinees().into_iter().filter(|&id| Some(id) != root.id).collect();
+        let bodies: Vec<_> = inlined.iter().map(|id| (id, &bodies[id])).collect();
+        let versions = bodies.iter().map(|&(&id, &(_, version))| (id, version));
+        let dependencies = versions.chain(table.maths_dependencies(&callees)).collect();
+        let inlined = bodies.iter().map(|(_, (function, _))| Arc::clone(&function.name)).collect();
+        drop(table);
+        let unit = Unit::new(Arc::clone(&root.function), root.id, root.version, callees, variables);
+        let unit = Unit { kind, inlining: Some(plan), ..unit };
+        Some(Planned { unit, dependencies, inlined })
+    }
+}
+
+/// Call targets and host variables by id.
+type Surroundings = (
+    BTreeMap<FunctionId, CallTarget>,
+    BTreeMap<kaleidoscope_ir::HostVariable, kaleidoscope_ir::compile::HostVariableAddress>,
+);
+
+impl Table {
+    /// The call targets and host variables of all bodies of a plan.
+    fn surroundings(&self, plan: &InliningPlan) -> Surroundings {
+        let mut callees = BTreeMap::new();
+        let mut variables = BTreeMap::new();
+        for instance in plan.instances() {
+            variables.extend(self.variables_of(instance.function));
+            for (callee, _) in instance.function.facts().callees() {
+                callees.entry(callee).or_insert_with(|| self.call_target(callee));
+            }
+        }
+        (callees, variables)
+    }
+}
+
+/// Gives a counter to each function that optimized code calls anywhere, even if it is inlined
+/// elsewhere: optimized code does not count.
+pub(crate) fn count_calls_left(core: &Core, unit: &Unit) {
+    let mut called = BTreeSet::new();
+    for instance in unit.instances() {
+        for (callee, _) in instance.function.facts().callees() {
+            if instance.inlined(callee).is_none()
+                && matches!(unit.call_targets.get(&callee), Some(CallTarget::Slot { .. }))
+            {
+                called.insert(callee);
+            }
+        }
+    }
+    for callee in called {
+        core.count_entries(callee);
+    }
+}

@@ -1,0 +1,222 @@
+//! Interpreter tier: runs IR without machine code.
+//!
+//! Loop-free top-level expressions run in the interpreter, and so does the first call of a
+//! loop-free function from such an expression. Most code never runs twice, so compiling it would
+//! waste some 20 µs. With [`Mode::Off`] the interpreter runs everything.
+
+use crate::core::Core;
+use crate::event::{CodeName, Event};
+use crate::interrupt::{CallLimits, StopCause, Watch};
+use crate::lazy::{CompileReason, UnitToCompile};
+use crate::maths::maths_entry;
+use crate::mode::Mode;
+use crate::table::StoredDefinition;
+use crate::trap::Trap;
+use kaleidoscope_ir::interpreter::{self, Callee, Environment, StackLimit};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// How an expression runs.
+enum Plan {
+    /// In the interpreter, with all functions that it calls.
+    Interpret,
+    /// In the interpreter. Functions that it calls for the second time run as machine code.
+    InterpretOnce,
+    /// As machine code.
+    Compile(UnitToCompile),
+}
+
+impl Core {
+    /// Runs a top-level expression to its value.
+    pub(crate) fn run_once(&self, expression: &Arc<Function>, limits: CallLimits) -> Result<f64, Trap> {
+        let watch = Watch::begin(&self.interrupter, limits);
+        let plan = {
+            let table = self.table();
+            if self.settings.mode == Mode::Off || table.needs_no_code(expression) {
+                Plan::Interpret
+            } else if self.settings.mode.has_interpreter_tier() && !expression.has_loops() {
+                Plan::InterpretOnce
+            } else {
+                Plan::Compile(table.unit_to_compile(Arc::clone(expression), None, 1))
+            }
+        };
+        let code = CodeName { name: Arc::clone(&expression.name), version: 1 };
+        let start;
+        let result = match plan {
+            Plan::Interpret => {
+                start = Instant::now();
+                let interpreter = Interpreter { core: self, watch: &watch };
+                interpreter.run(&interpreter, expression, &[])
+            }
+            Plan::InterpretOnce => {
+                start = Instant::now();
+                let interpreter = Interpreter { core: self, watch: &watch };
+                interpreter.run(&OnceInterpreter(interpreter), expression, &[])
+            }
+            Plan::Compile(unit) => {
+                let compiled = self.compile_first(unit, CompileReason::Eager);
+                let compiled = compiled.map_err(|trap| self.emit_failed(trap))?;
+                start = Instant::now();
+                let emitted = self.emit_compiled(&compiled.code.info);
+                if let Some(profile) = &compiled.profile {
+                    self.table().note_profile(profile);
+                }
+                let result =
+                    emitted.and_then(|()| self.enter(&watch, |scope| scope.call_code(&compiled)).flatten());
+                // Nothing else knows the code's address, so no thread is inside after the call.
+                let freed = self.free(vec![compiled]);
+                result.and_then(|value| freed.map(|()| value))
+            }
+        };
+        let emitted = self.emit(|| Event::Evaluated { code, took: start.elapsed() });
+        result.and_then(|value| emitted.map(|()| value))
+    }
+
+    /// Calls a function in the interpreter.
+    pub(crate) fn interpret(
+        &self,
+        function: FunctionId,
+        args: &[f64],
+        watch: &Watch<'_>,
+    ) -> Result<f64, Trap> {
+        let interpreter = Interpreter { core: self, watch };
+        match interpreter.callee(function)? {
+            Callee::Function(ir) => interpreter.run(&interpreter, &ir, args),
+            Callee::Maths(maths) => Ok(interpreter.maths(maths, args)),
+            Callee::Host => interpreter.host(function, args),
+        }
+    }
+}
+
+/// The interpreter's view of the engine.
+#[derive(Clone, Copy)]
+struct Interpreter<'a> {
+    core: &'a Core,
+    watch: &'a Watch<'a>,
+}
+
+impl Interpreter<'_> {
+    /// Runs a function in this environment.
+    fn run(
+        &self,
+        environment: &impl Environment<Trap = Trap>,
+        function: &Arc<Function>,
+        args: &[f64],
+    ) -> Result<f64, Trap> {
+        let limit = StackLimit { bytes: self.core.settings.stack_bytes };
+        interpreter::evaluate(environment, function, args, limit).map_err(|trap| {
+            match (trap, self.watch.cause()) {
+                (Trap::Interrupted { inside }, StopCause::DeadlinePassed) => Trap::DeadlinePassed { inside },
+                (trap, _) => trap,
+            }
+        })
+    }
+}
+
+impl Environment for Interpreter<'_> {
+    type Trap = Trap;
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
+        let mut table = self.core.table();
+        let entry = table.entry_mut(id);
+        let first_call = entry.note_call();
+        match &entry.definition {
+            StoredDefinition::Ir(ir) => {
+                let ir = Arc::clone(ir);
+                drop(table);
+                if let Some(code) = first_call {
+                    self.core.emit(|| Event::FirstCalled { code })?;
+                }
+                Ok(Callee::Function(ir))
+            }
+            StoredDefinition::Maths(maths) => Ok(Callee::Maths(*maths)),
+            StoredDefinition::Host { .. } => Ok(Callee::Host),
+            StoredDefinition::Unavailable => {
+                drop(table);
+                Err(self.core.unavailable(id))
+            }
+        }
+    }
+
+    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
+        maths_entry(function).call(args)
+    }
+
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
+        let stub = self.core.table().entry(id).host.as_ref().map(|stub| stub.id());
+        let value = self.core.call_host(stub.expect("a host function has a stub"), args)?;
+        // Generated code checks when the host function returns, too.
+        match self.watch.check() {
+            None => Ok(value),
+            Some(cause) => Err(cause.into_trap()),
+        }
+    }
+
+    fn variable(&self, variable: HostVariable) -> f64 {
+        self.core.table().variable(variable).get()
+    }
+
+    fn set_variable(&self, variable: HostVariable, value: f64) {
+        self.core.table().variable(variable).set(value);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.watch.check_often().is_some()
+    }
+}
+
+/// The interpreter's view for an expression whose callees have machine code, or may get it.
+#[derive(Clone, Copy)]
+struct OnceInterpreter<'a>(Interpreter<'a>);
+
+impl Environment for OnceInterpreter<'_> {
+    type Trap = Trap;
+
+    /// A loop-free function that was never called runs in the interpreter. Its second call finds
+    /// that it needs code. To the interpreter, everything with code is a host function.
+    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
+        let core = self.0.core;
+        loop {
+            let mut table = core.table();
+            let entry = table.entry_mut(id);
+            let ir = match &entry.definition {
+                StoredDefinition::Maths(maths) => return Ok(Callee::Maths(*maths)),
+                StoredDefinition::Ir(ir) if !ir.has_loops() => Arc::clone(ir),
+                StoredDefinition::Ir(_) | StoredDefinition::Host { .. } | StoredDefinition::Unavailable => {
+                    return Ok(Callee::Host);
+                }
+            };
+            let Some(first_call) = entry.note_call() else { return Ok(Callee::Host) };
+            let version = first_call.version;
+            drop(table);
+            core.emit(|| Event::FirstCalled { code: first_call })?;
+            // An observer may have redefined the function.
+            if core.table().version(id) == version {
+                return Ok(Callee::Function(ir));
+            }
+        }
+    }
+
+    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
+        self.0.maths(function, args)
+    }
+
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
+        let Interpreter { core, watch } = self.0;
+        let is_host = matches!(core.table().entry(id).definition, StoredDefinition::Host { .. });
+        if is_host { self.0.host(id, args) } else { core.call(core.callable(id), args, watch) }
+    }
+
+    fn variable(&self, variable: HostVariable) -> f64 {
+        self.0.variable(variable)
+    }
+
+    fn set_variable(&self, variable: HostVariable, value: f64) {
+        self.0.set_variable(variable, value);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.0.stop_requested()
+    }
+}

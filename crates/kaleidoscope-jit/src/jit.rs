@@ -1,0 +1,467 @@
+//! The engine as an embedding language sees it: [`Jit`].
+
+use crate::batch::MapOptions;
+use crate::code::Callable;
+use crate::compile_queue::CompileQueue;
+use crate::core::{Core, CoreScope};
+use crate::dependents::{Change, Definition, Superseded};
+use crate::error::Error;
+use crate::event::Event;
+use crate::host::HostFunction;
+use crate::interrupt::{CallLimits, Interrupter, Watch};
+use crate::kernel::caller_of;
+use crate::lazy::CompileReason;
+use crate::mode::Mode;
+use crate::settings::Builder;
+use crate::table::StoredDefinition;
+use crate::trap::Trap;
+use crate::variable::Variable;
+use kaleidoscope_ir::compile::{CompileError, Listing};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
+use std::collections::BTreeMap;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+
+/// A lazy, tiered, guarded engine over the IR.
+///
+/// A `Jit` is a handle: clones are the same engine, for any thread.
+///
+/// ```
+/// use kaleidoscope_jit::ir::{Arithmetic, Function, Local, Op};
+/// use kaleidoscope_jit::{CallLimits, Jit};
+/// use std::sync::Arc;
+///
+/// let jit = Jit::new()?;
+/// let square = jit.declare(1)?;
+/// let ops = [Op::Get(Local::new(0)), Op::Get(Local::new(0)), Op::Arithmetic(Arithmetic::Multiply)];
+/// let function = Function::new("square", 1, ["x".into()], ops, 2);
+/// jit.define(square, Arc::new(function))?; // no code yet
+/// let value = jit.call(jit.callable(square), &[12.0], CallLimits::new())?; // compiles, then runs
+/// assert_eq!(value, 144.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Jit {
+    core: Arc<Core>,
+    /// Dropped last: the end of the compile threads may drop the last job's core.
+    _closer: Arc<QueueCloser>,
+}
+
+/// Ends the compile threads when the last handle is dropped.
+#[derive(Debug)]
+struct QueueCloser(Option<CompileQueue>);
+
+impl Drop for QueueCloser {
+    fn drop(&mut self) {
+        if let Some(queue) = &self.0 {
+            queue.close();
+        }
+    }
+}
+
+// A panic of the host's code (an observer, a host function, the body of a scope) leaves every
+// table of the engine whole.
+impl UnwindSafe for Jit {}
+impl RefUnwindSafe for Jit {}
+
+impl Builder {
+    /// Builds the engine. No code generator starts before there is a function to compile.
+    ///
+    /// # Errors
+    /// If the operating system refuses memory.
+    pub fn build(self) -> Result<Jit, Error> {
+        Core::new(self, None).map(Jit::of_core)
+    }
+
+    /// Builds an engine that begins with the functions and host variables of another one, under the
+    /// same ids. No code is copied: what is called in the new engine is compiled there. The engines
+    /// share host functions and variables, and nothing else.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_with_definitions_of(self, other: &Jit) -> Result<Jit, Error> {
+        Core::new(self, Some(&other.core)).map(Jit::of_core)
+    }
+}
+
+impl Jit {
+    fn of_core(core: Arc<Core>) -> Self {
+        let closer = QueueCloser(core.compile_queue.clone());
+        Self { core, _closer: Arc::new(closer) }
+    }
+
+    /// An engine with default settings.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// Settings for a new engine.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The settings of this engine, for a new one. The embedder is not among them.
+    pub fn settings(&self) -> Builder {
+        Builder { settings: self.core.settings.clone(), embedder: None }
+    }
+
+    /// When this engine compiles.
+    pub fn mode(&self) -> Mode {
+        self.core.settings.mode
+    }
+
+    /// Whether two handles are the same engine.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.core, &other.core)
+    }
+
+    /// What stops the evaluations of this engine from another thread.
+    pub fn interrupter(&self) -> Interrupter {
+        self.core.interrupter.clone()
+    }
+
+    /// Emits an event of the embedding language to the observers.
+    ///
+    /// # Errors
+    /// [`Trap::ObserverPanic`].
+    pub fn emit(&self, event: impl FnOnce() -> Event) -> Result<(), Trap> {
+        self.core.emit(event)
+    }
+
+    // --- functions ---
+
+    /// Declares a function with this number of parameters. Its slot and stub exist from now on;
+    /// calls trap until it is defined. Ids count up from 0.
+    ///
+    /// # Errors
+    /// If the operating system refuses memory.
+    pub fn declare(&self, arity: u32) -> Result<FunctionId, Error> {
+        let ids = self.declare_all([(arity, None)])?;
+        Ok(ids[0])
+    }
+
+    /// Declares several functions, each perhaps as a function of the maths library. On an error,
+    /// none is declared.
+    ///
+    /// # Errors
+    /// As [`declare`](Self::declare).
+    pub fn declare_all<I>(&self, functions: I) -> Result<Vec<FunctionId>, Error>
+    where
+        I: IntoIterator<Item = (u32, Option<MathsFunction>)>,
+        I::IntoIter: ExactSizeIterator,
+    {
+        let functions = functions.into_iter().map(|(arity, maths)| {
+            (arity, maths.map_or(StoredDefinition::Unavailable, StoredDefinition::Maths))
+        });
+        self.core.declare(functions)
+    }
+
+    /// The number of declared functions.
+    pub fn n_functions(&self) -> usize {
+        self.core.table().n_functions()
+    }
+
+    /// Defines a function, or redefines it. No code is generated. Calls that begin after `define`
+    /// has returned run the new definition, whoever makes them: existing code, optimized code that
+    /// had inlined the old definition, running loops. Running activations finish as what they are.
+    ///
+    /// # Errors
+    /// [`Trap::ObserverPanic`]; the function is defined all the same.
+    ///
+    /// # Panics
+    /// If the IR function has another arity than was declared, or the id is unknown.
+    pub fn define(&self, function: FunctionId, ir: Arc<Function>) -> Result<(), Trap> {
+        self.redefine(function, Definition::Ir(ir))
+    }
+
+    /// Makes the function a host function.
+    ///
+    /// The closure runs on the thread and stack of the evaluation's host, with no lock held: it
+    /// may call the engine. Its error or panic ends the evaluation with a trap. It cannot be
+    /// interrupted. A closure that owns a handle of the engine keeps the engine alive forever.
+    ///
+    /// # Errors
+    /// [`Trap::OutOfMemory`], and [`Trap::ObserverPanic`] as for [`define`](Self::define).
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn define_host(&self, function: FunctionId, host: HostFunction) -> Result<(), Trap> {
+        self.redefine(function, Definition::Host(host))
+    }
+
+    /// Withdraws a definition: calls that begin from now on end in [`Trap::Unavailable`]. The id
+    /// can be defined again, as a version of its own.
+    ///
+    /// # Errors
+    /// As [`define`](Self::define).
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn withdraw(&self, function: FunctionId) -> Result<(), Trap> {
+        self.redefine(function, Definition::Unavailable)
+    }
+
+    fn redefine(&self, function: FunctionId, definition: Definition) -> Result<(), Trap> {
+        let superseded = self.apply(vec![Change::new(function, definition)])?;
+        self.settle(superseded)
+    }
+
+    /// Makes several changes in one step: no call sees only some of them. May run under locks of
+    /// the embedder; the result must go to [`settle`](Self::settle) afterwards.
+    ///
+    /// # Errors
+    /// [`Trap::OutOfMemory`]; nothing has changed then.
+    ///
+    /// # Panics
+    /// If an IR function has another arity than was declared, if versions of one function do not
+    /// increase, or if an id is unknown.
+    pub fn apply(&self, changes: Vec<Change>) -> Result<Superseded, Trap> {
+        self.core.apply(changes).map_err(|error| Trap::OutOfMemory { reason: error.to_string() })
+    }
+
+    /// Emits the events of changes, and frees code that no thread is inside any more. No lock of
+    /// the embedder may be held: observers run here.
+    ///
+    /// # Errors
+    /// [`Trap::ObserverPanic`]; the changes hold all the same.
+    pub fn settle(&self, superseded: Superseded) -> Result<(), Trap> {
+        self.core.settle(superseded)
+    }
+
+    /// The version of a function's definition: 0 as declared, then as [`Change::version`] says.
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn version(&self, function: FunctionId) -> u32 {
+        self.core.table().version(function)
+    }
+
+    /// The IR of a function, if it is defined by IR.
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn ir(&self, function: FunctionId) -> Option<Arc<Function>> {
+        self.core.table().entry(function).ir().cloned()
+    }
+
+    // --- host variables ---
+
+    /// Adds a host variable under an id of its own, which IR refers to. Ids count up from 0. The
+    /// engine keeps the variable as long as it exists. The name is for listings.
+    pub fn bind(&self, name: &str, variable: &Variable) -> HostVariable {
+        self.core.table().add_variable(name, variable)
+    }
+
+    /// The host variable of this id.
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn variable(&self, id: HostVariable) -> Variable {
+        self.core.table().variable(id).clone()
+    }
+
+    // --- calls ---
+
+    /// The function as something to call, for its whole life.
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn callable(&self, function: FunctionId) -> Callable {
+        self.core.callable(function)
+    }
+
+    /// Expects calls from outside of the engine's code: the function's baseline code counts its
+    /// entries, so that it tiers up although no caller counts.
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn count_entries(&self, function: FunctionId) {
+        self.core.count_entries(function);
+    }
+
+    /// Compiles a function now, as its first call would. Functions that it calls are compiled at
+    /// their own first call.
+    ///
+    /// # Errors
+    /// The trap that a call would end in because no code can be had.
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn compile(&self, function: FunctionId) -> Result<(), Trap> {
+        match self.mode() {
+            Mode::Off => Ok(()),
+            _ => self.core.first_call(function).map(drop),
+        }
+    }
+
+    /// Compiles a function now although nothing calls it: what eager mode does at a definition.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile).
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn compile_eagerly(&self, function: FunctionId) -> Result<(), Trap> {
+        self.core.materialize(function, CompileReason::Eager).map(drop)
+    }
+
+    /// Calls a function, guarded: whatever it does, the host continues.
+    ///
+    /// # Errors
+    /// Why the call ended without a value.
+    pub fn call(&self, function: Callable, args: &[f64], limits: CallLimits) -> Result<f64, Trap> {
+        if args.len() != function.arity() as usize {
+            return Err(wrong_count(function, args.len()));
+        }
+        let watch = Watch::begin(&self.core.interrupter, limits);
+        match self.core.settings.mode {
+            Mode::Off => self.core.interpret(function.function(), args, &watch),
+            _ => self.core.call(function, args, &watch),
+        }
+    }
+
+    /// Runs a top-level expression, a function of the IR without parameters, once.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn run_once(&self, expression: &Arc<Function>, limits: CallLimits) -> Result<f64, Trap> {
+        self.core.run_once(expression, limits)
+    }
+
+    /// Prepares many guarded calls, each of which then costs a fraction of a single one. The
+    /// limits hold for all of them together. Code that is redefined meanwhile stays in memory
+    /// until the body returns.
+    ///
+    /// # Errors
+    /// [`Trap::OutOfMemory`] if there is no memory for a guest stack; [`Trap::StackOverflow`] if
+    /// evaluations nest too deeply.
+    #[inline]
+    pub fn enter<R>(&self, limits: CallLimits, body: impl FnOnce(&CallScope<'_>) -> R) -> Result<R, Trap> {
+        let watch = Watch::begin(&self.core.interrupter, limits);
+        if self.core.settings.mode == Mode::Off {
+            return Ok(body(&CallScope(ScopeKind::Interpreter(&self.core, &watch))));
+        }
+        self.core.enter(&watch, |scope| body(&CallScope(ScopeKind::Code(scope))))
+    }
+
+    /// Applies a function to each row of the columns, one column for each parameter, and writes the
+    /// results to `out`.
+    ///
+    /// With an optimizing tier, many rows run in a kernel: a compiled loop with the function
+    /// inside, vectorized where the function has no loop and calls only maths functions. In
+    /// [`Mode::Lazy`] and [`Mode::Eager`] the first thousand rows wait for the kernel. In
+    /// [`Mode::Tiered`] it is compiled in the background when as many rows were requested as make
+    /// a function hot by calls.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), and [`Trap::ArgumentCount`] or [`Trap::ColumnLength`] for columns
+    /// that do not fit. After an error, the results of some rows are written.
+    pub fn map(
+        &self,
+        function: Callable,
+        options: MapOptions,
+        columns: &[&[f64]],
+        out: &mut [f64],
+        limits: CallLimits,
+    ) -> Result<(), Trap> {
+        self.core.map(function, options, columns, out, limits)
+    }
+
+    // --- listings ---
+
+    /// The optimizing compiler's IR or assembly of a defined function, as text, with `name_of` for
+    /// the functions it calls. Nothing for a host function. It is not run.
+    ///
+    /// # Errors
+    /// Why the function cannot be compiled.
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn list(
+        &self,
+        function: FunctionId,
+        listing: Listing,
+        name_of: impl Fn(FunctionId) -> String,
+    ) -> Result<Option<String>, CompileError> {
+        let (ir, version) = {
+            let table = self.core.table();
+            let entry = table.entry(function);
+            let ir = match &entry.definition {
+                StoredDefinition::Ir(ir) => Arc::clone(ir),
+                StoredDefinition::Maths(maths) => Arc::new(caller_of(function, *maths)),
+                StoredDefinition::Host { .. } | StoredDefinition::Unavailable => return Ok(None),
+            };
+            (ir, entry.version())
+        };
+        self.list_unit(ir, Some(function), version, listing, name_of).map(Some)
+    }
+
+    /// The same for a top-level expression.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn list_expression(
+        &self,
+        expression: &Arc<Function>,
+        listing: Listing,
+        name_of: impl Fn(FunctionId) -> String,
+    ) -> Result<String, CompileError> {
+        self.list_unit(Arc::clone(expression), None, 1, listing, name_of)
+    }
+
+    fn list_unit(
+        &self,
+        ir: Arc<Function>,
+        id: Option<FunctionId>,
+        version: u32,
+        listing: Listing,
+        name_of: impl Fn(FunctionId) -> String,
+    ) -> Result<String, CompileError> {
+        let Some(queue) = &self.core.compile_queue else {
+            let reason = "there is no optimizing compiler here to list code of";
+            return Err(CompileError::Failed(reason.to_owned()));
+        };
+        let unit = self.core.table().unit(ir, id, version);
+        let names: BTreeMap<_, _> = unit.call_targets.keys().map(|&id| (id, name_of(id))).collect();
+        queue.run(move |generator| generator.list(&unit, listing, &names))
+    }
+}
+
+/// Guarded calls that [`Jit::enter`] has prepared. It stays on its thread.
+pub struct CallScope<'scope>(ScopeKind<'scope>);
+
+enum ScopeKind<'scope> {
+    Code(&'scope CoreScope<'scope>),
+    Interpreter(&'scope Core, &'scope Watch<'scope>),
+}
+
+impl CallScope<'_> {
+    /// Calls a function of the engine that made the scope.
+    ///
+    /// # Errors
+    /// As [`Jit::call`]. The next call can be made after an error.
+    #[inline]
+    pub fn call(&self, function: Callable, args: &[f64]) -> Result<f64, Trap> {
+        if args.len() != function.arity() as usize {
+            return Err(wrong_count(function, args.len()));
+        }
+        match &self.0 {
+            ScopeKind::Code(scope) => scope.call(function, args),
+            ScopeKind::Interpreter(core, watch) => core.interpret(function.function(), args, watch),
+        }
+    }
+}
+
+impl std::fmt::Debug for CallScope<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallScope").finish_non_exhaustive()
+    }
+}
+
+#[cold]
+fn wrong_count(function: Callable, given: usize) -> Trap {
+    Trap::ArgumentCount { function: function.function(), given, takes: function.arity() }
+}

@@ -1,0 +1,237 @@
+//! Kernels: compiled loops over the rows of a batch.
+//!
+//! A compile thread compiles a kernel when enough rows were requested ([`policy::advise_kernel`]).
+//! Its inlinees are looked up when the job runs, and checked again when the kernel is installed.
+
+use crate::code::{CodeInfo, CodeOrigin, CompiledCode, KernelCode};
+use crate::code_state::Versioned;
+use crate::core::Core;
+use crate::event::{CodeName, Event, Tier};
+use crate::inlining::{Planned, count_calls_left};
+use crate::kernel_state::{KernelKey, KernelRequest, KernelState};
+use crate::maths::maths_entry;
+use crate::policy::{self, KernelAdvice};
+use crate::precision::Precision;
+use crate::table::{Dependent, StoredDefinition, Table};
+use crate::trap::Trap;
+use kaleidoscope_ir::compile::{
+    CallTarget, CodeGenerator, CodeKind, CompileError, KernelKind, Unit, VectorMaths,
+};
+use kaleidoscope_ir::{Function, FunctionId, Local, MathsFunction, Op};
+use kaleidoscope_native::maths::VECTOR_LANES;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Core {
+    /// Gets a kernel compiled, if this many more rows justify it.
+    pub(crate) fn prepare_kernel(&self, key: KernelKey, n_rows: usize) -> Result<(), Trap> {
+        let (Some(core), Some(queue)) = (self.shared(), &self.compile_queue) else { return Ok(()) };
+        let (mode, thresholds) = (self.settings.mode, self.settings.thresholds);
+        let request = {
+            let mut table = self.table();
+            let version = table.version(key.function);
+            let state = table.kernels.entry(key).or_insert(KernelState::Counting { n_rows: 0 });
+            state.note_rows(version, n_rows, |n_rows| policy::advise_kernel(mode, n_rows, thresholds))
+        };
+        let Some(KernelRequest { version, advice }) = request else { return Ok(()) };
+        let job = KernelJob { core, key, version, is_done: Cell::new(false) };
+        if advice == KernelAdvice::Wait {
+            let compiled = queue.run(move |generator| {
+                let compiled = job.compile(Ok(generator));
+                Ok((job, compiled))
+            });
+            // Without compile threads, single calls have to do.
+            let Ok((job, compiled)) = compiled else { return Ok(()) };
+            return job.finish(compiled);
+        }
+        drop(queue.submit(move |generator| {
+            // Observer panics are ignored here: no evaluation is waiting for the result.
+            drop(job.finish(job.compile(generator)));
+        }));
+        Ok(())
+    }
+
+    /// The kernel, if it exists. Looked up inside the engine, and used before that scope is left.
+    pub(crate) fn kernel(&self, key: KernelKey) -> Option<KernelCode> {
+        self.table().kernels.get(&key).and_then(KernelState::code).map(CompiledCode::kernel)
+    }
+
+    /// Notes a call of the function by a kernel of this version.
+    pub(crate) fn note_kernel_call(&self, function: FunctionId, version: u32) -> Result<(), Trap> {
+        let mut table = self.table();
+        let entry = table.entry_mut(function);
+        let first_call = if entry.version() == version { entry.note_call() } else { None };
+        drop(table);
+        first_call.map_or(Ok(()), |code| self.emit(|| Event::FirstCalled { code }))
+    }
+}
+
+/// A kernel to compile. However the job ends, the table learns of it: another batch may request the
+/// kernel again, or knows that there is none.
+struct KernelJob {
+    core: Arc<Core>,
+    key: KernelKey,
+    version: u32,
+    /// Whether the kernel was installed or came too late; another job may be running by now.
+    is_done: Cell<bool>,
+}
+
+impl Drop for KernelJob {
+    fn drop(&mut self) {
+        if !self.is_done.get() {
+            self.core.table().end_kernel(self.key, self.version, KernelState::Refused);
+        }
+    }
+}
+
+impl KernelJob {
+    /// Compiles the kernel. Returns nothing if the function has no body, or was redefined.
+    fn compile(
+        &self,
+        generator: Result<&mut dyn CodeGenerator, CompileError>,
+    ) -> Result<Option<CompiledCode>, Trap> {
+        let core = &self.core;
+        core.code_budget.check()?;
+        let unit = core.table().kernel_unit(self.key.function);
+        let Some(root) = unit.filter(|unit| unit.version == self.version).map(Arc::new) else {
+            return Ok(None);
+        };
+        let guarded = CodeKind::Kernel(KernelKind::Guarded);
+        let Some(planned) = core.plan(&root, guarded, policy::KERNEL_INLINING) else { return Ok(None) };
+        let Planned { mut unit, dependencies, inlined } = planned;
+        if is_plain(&unit) {
+            unit.kind = CodeKind::Kernel(KernelKind::Plain);
+            if self.key.precision == Precision::Fast {
+                unit.vector_maths = vector_maths(&unit);
+            }
+        }
+        let code = generator.and_then(|generator| generator.generate(&unit));
+        let code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&root), reason })?;
+        let code = core.code_budget.charge(code)?;
+        count_calls_left(core, &unit);
+        let info = CodeInfo {
+            function: Some(self.key.function),
+            name: CodeName::of(&root),
+            origin: CodeOrigin::Compiled {
+                tier: Tier::Kernel,
+                kind: unit.kind,
+                times: code.times,
+                bytes: code.bytes,
+            },
+            inlined,
+        };
+        Ok(Some(CompiledCode::new(info, root.function.n_params, dependencies, code)))
+    }
+
+    /// Installs the kernel, or emits why there is none; then single calls have to do.
+    fn finish(&self, compiled: Result<Option<CompiledCode>, Trap>) -> Result<(), Trap> {
+        match compiled {
+            Ok(Some(code)) => {
+                self.is_done.set(true);
+                let info = code.info.clone();
+                let installed = self.core.table().install_kernel(self.key, code);
+                match installed {
+                    Ok(()) => self.core.emit_compiled(&info),
+                    // Out of date: dropped without an event.
+                    Err(_stale) => Ok(()),
+                }
+            }
+            Ok(None) => Ok(()),
+            Err(Trap::Compile { code, reason }) => {
+                self.core.emit(|| Event::CompileFailed { code, reason: reason.to_string() })
+            }
+            // A limit on code, which single calls respect by themselves.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Table {
+    /// The unit of a kernel. A maths function gets a function that calls it; a host function has
+    /// none.
+    fn kernel_unit(&self, function: FunctionId) -> Option<Unit> {
+        let entry = self.entry(function);
+        let ir = match &entry.definition {
+            StoredDefinition::Ir(ir) => Arc::clone(ir),
+            StoredDefinition::Maths(maths) => Arc::new(caller_of(function, *maths)),
+            StoredDefinition::Host { .. } | StoredDefinition::Unavailable => return None,
+        };
+        Some(self.unit(ir, Some(function), entry.version()))
+    }
+
+    fn install_kernel(&mut self, key: KernelKey, code: CompiledCode) -> Result<(), Box<CompiledCode>> {
+        let code = Box::new(code);
+        let version = code.version();
+        if !self.is_current(&code) {
+            self.end_kernel(key, version, KernelState::Counting { n_rows: 0 });
+            return Err(code);
+        }
+        let dependencies = code.dependencies.clone();
+        let Some(state) = self.compiling_kernel(key, version) else { return Err(code) };
+        *state = KernelState::Ready(code);
+        self.note_dependent(Dependent::Kernel(key), &dependencies);
+        Ok(())
+    }
+
+    fn end_kernel(&mut self, key: KernelKey, version: u32, state: KernelState) {
+        if let Some(compiling) = self.compiling_kernel(key, version) {
+            *compiling = state;
+        }
+    }
+
+    /// The state, if a thread compiles this version of the kernel, and it is the current one.
+    fn compiling_kernel(&mut self, key: KernelKey, version: u32) -> Option<&mut KernelState> {
+        let is_current = self.version(key.function) == version;
+        let state = self.kernels.get_mut(&key)?;
+        (is_current && matches!(state, KernelState::Compiling)).then_some(state)
+    }
+}
+
+/// A function that only calls this maths function.
+pub(crate) fn caller_of(id: FunctionId, maths: MathsFunction) -> Function {
+    let arity = maths.arity();
+    let arguments = (0..arity).map(|idx| Op::Get(Local::new(idx)));
+    let parameters: Vec<_> = ["x", "y"].into_iter().take(arity as usize).map(Arc::from).collect();
+    let ops: Vec<_> = arguments.chain([Op::Call { callee: id, n_args: arity }]).collect();
+    Function::new(maths.name(), arity, parameters, ops, arity)
+}
+
+/// Whether the function, with all inlinees, ends soon and only by returning: it has no loop, and
+/// calls only maths functions.
+fn is_plain(unit: &Unit) -> bool {
+    let is_small = unit.function.ops.len() <= policy::KERNEL_INLINING.unit_ops;
+    is_small
+        && unit.instances().iter().all(|instance| {
+            let facts = instance.function.facts();
+            let is_plain = |callee| {
+                instance.inlined(callee).is_some() || matches!(unit.call_target(callee), CallTarget::Maths(_))
+            };
+            !facts.has_loops() && facts.callees().all(|(callee, _)| is_plain(callee))
+        })
+}
+
+/// The vector maths library's variants of the functions that the unit calls.
+fn vector_maths(unit: &Unit) -> Vec<VectorMaths> {
+    let mut functions = BTreeSet::new();
+    for instance in unit.instances() {
+        let facts = instance.function.facts();
+        if facts.counts.powers > 0 {
+            functions.insert(MathsFunction::Pow);
+        }
+        for (callee, _) in facts.callees() {
+            if instance.inlined(callee).is_none()
+                && let CallTarget::Maths(maths) = unit.call_target(callee)
+            {
+                functions.insert(maths);
+            }
+        }
+    }
+    let variants = functions.into_iter().flat_map(|function| {
+        VECTOR_LANES.iter().filter_map(move |&lanes| {
+            let address = maths_entry(function).vector_address(lanes)?.get();
+            Some(VectorMaths { function, lanes, address })
+        })
+    });
+    variants.collect()
+}

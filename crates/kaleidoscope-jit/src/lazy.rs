@@ -1,0 +1,291 @@
+//! Lazy compilation: what a function's first call does.
+//!
+//! A call of a function without code enters the lazy-compile entry, which asks for code here. One
+//! thread compiles; others that call the function meanwhile wait. The code is installed in the
+//! slot, unless the function was redefined during the compilation.
+
+use crate::code::{CodeInfo, CodeOrigin, CompiledCode, Dependency};
+use crate::code_state::CallAction;
+use crate::core::Core;
+use crate::event::{CodeName, Event, Tier};
+use crate::maths::maths_entry;
+use crate::mode::Mode;
+use crate::policy;
+use crate::profile::{Profile, ProfiledCode};
+use crate::table::{Dependent, StoredDefinition, Table};
+use crate::trap::Trap;
+use kaleidoscope_ir::compile::{CallTarget, Code, CodeKind, CompileError, Unit};
+use kaleidoscope_ir::{Function, FunctionId};
+use kaleidoscope_native::CodeAddress;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+/// Why a function is compiled before it is hot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CompileReason {
+    /// A call reached the function and found no code.
+    FirstCall,
+    /// The code is compiled before a call: of a new definition in eager mode, or of an expression.
+    Eager,
+}
+
+/// A unit, and the functions that its code will depend on.
+pub(crate) struct UnitToCompile {
+    pub(crate) unit: Unit,
+    dependencies: Box<[Dependency]>,
+}
+
+/// What a function's initial code is made from.
+enum InitialCode {
+    Compile(UnitToCompile),
+    Provided(CompiledCode),
+}
+
+impl Core {
+    /// A call reached the function's slot and found no code. Returns the address to continue at.
+    pub(crate) fn first_call(&self, function: FunctionId) -> Result<CodeAddress, Trap> {
+        self.materialize(function, CompileReason::FirstCall)
+    }
+
+    /// The address of the function's code, compiled now if there is none. Waits for another thread
+    /// that compiles it. A first call is emitted before the version that it reached is compiled.
+    pub(crate) fn materialize(
+        &self,
+        function: FunctionId,
+        reason: CompileReason,
+    ) -> Result<CodeAddress, Trap> {
+        loop {
+            let mut table = self.table();
+            let version = table.version(function);
+            if reason == CompileReason::FirstCall
+                && let Some(code) = table.entry_mut(function).note_call()
+            {
+                drop(table);
+                self.emit(|| Event::FirstCalled { code })?;
+                table = self.table();
+                // An observer may have redefined the function.
+                if table.version(function) != version {
+                    continue;
+                }
+            }
+            if matches!(table.entry(function).definition, StoredDefinition::Unavailable) {
+                drop(table);
+                let trap = self.unavailable(function);
+                if self.table().version(function) == version {
+                    return Err(trap);
+                }
+                continue;
+            }
+            match table.entry_mut(function).state.on_call() {
+                CallAction::Jump(address) => return Ok(address),
+                CallAction::Wait => {
+                    drop(self.compiled.wait(table).unwrap_or_else(PoisonError::into_inner));
+                }
+                CallAction::Compile { version } => {
+                    let initial = table.initial_code(function, version);
+                    drop(table);
+                    if let Some(address) = self.compile_and_install(function, version, initial, reason)? {
+                        return Ok(address);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Compiles the code and installs it. Returns nothing if the function, or a dependency of the
+    /// code, was redefined in the meantime; the code is dropped then.
+    fn compile_and_install(
+        &self,
+        function: FunctionId,
+        version: u32,
+        initial: InitialCode,
+        reason: CompileReason,
+    ) -> Result<Option<CodeAddress>, Trap> {
+        let compiling = CompilingGuard { core: self, function, version };
+        let code = match initial {
+            InitialCode::Provided(code) => code.into(),
+            InitialCode::Compile(unit) => match self.compile_first(unit, reason) {
+                Ok(code) => code,
+                Err(trap) => {
+                    drop(compiling);
+                    return Err(self.emit_failed(trap));
+                }
+            },
+        };
+        let info = code.code.info.clone();
+        let installed = self.table().install(function, Box::new(code));
+        // No observer knows the code yet, so a refused one is dropped without an event.
+        let Ok(address) = installed else { return Ok(None) };
+        compiling.succeed();
+        self.emit_compiled(&info)?;
+        Ok(Some(address))
+    }
+
+    /// Compiles the initial code of a unit, by the tier that the mode asks for.
+    pub(crate) fn compile_first(
+        &self,
+        unit: UnitToCompile,
+        reason: CompileReason,
+    ) -> Result<ProfiledCode, Trap> {
+        self.code_budget.check()?;
+        let UnitToCompile { unit, dependencies } = unit;
+        let unit = Arc::new(unit);
+        let (tier, profile, code) = match (self.settings.mode, &self.compile_queue) {
+            (Mode::Lazy | Mode::Eager, Some(queue)) => {
+                let sent = Arc::clone(&unit);
+                let code = queue.run(move |generator| generator.generate(&sent));
+                let tier = match reason {
+                    CompileReason::FirstCall => Tier::Lazy,
+                    CompileReason::Eager => Tier::Eager,
+                };
+                (tier, None, code)
+            }
+            (_, queue) => {
+                let profile = queue.as_ref().map(|_| Arc::new(self.new_profile(&unit)));
+                let (profile, code) = self.compile_baseline(&unit, profile);
+                (Tier::Baseline, profile, code)
+            }
+        };
+        let code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&unit), reason })?;
+        let code = self.code_budget.charge(code)?;
+        let info = CodeInfo {
+            function: unit.id,
+            name: CodeName::of(&unit),
+            origin: CodeOrigin::Compiled {
+                tier,
+                kind: CodeKind::Function,
+                times: code.times,
+                bytes: code.bytes,
+            },
+            inlined: Arc::default(),
+        };
+        let code = CompiledCode::new(info, unit.function.n_params, dependencies, code);
+        Ok(ProfiledCode { code, profile })
+    }
+
+    /// Compiles baseline code, with counters if the profile has any. A function that is too large
+    /// to count is compiled without.
+    fn compile_baseline(
+        &self,
+        unit: &Unit,
+        profile: Option<Arc<Profile>>,
+    ) -> (Option<Arc<Profile>>, Result<Code, CompileError>) {
+        let counting = profile.as_deref().filter(|profile| profile.counts());
+        match self.baseline.compile(unit, counting) {
+            Err(_) if profile.is_some() => (None, self.baseline.compile(unit, None)),
+            code => (profile, code),
+        }
+    }
+
+    fn new_profile(&self, unit: &Arc<Unit>) -> Profile {
+        let number = self.n_profiles.fetch_add(1, Ordering::Relaxed);
+        match self.calls_per_count_of(unit) {
+            Some(calls_per_count) => Profile::uncounted(number, Arc::clone(unit), calls_per_count),
+            None => Profile::counting(number, Arc::clone(unit), self.settings.thresholds),
+        }
+    }
+
+    /// Calls of the unit's code per counted event, if it need not count itself.
+    fn calls_per_count_of(&self, unit: &Unit) -> Option<u32> {
+        let function = &unit.function;
+        if function.has_loops() || !policy::can_be_inlined(function) {
+            return None;
+        }
+        let callees =
+            unit.call_targets.iter().filter(|(_, callee)| matches!(callee, CallTarget::Slot { .. }));
+        self.table().calls_per_count(unit.id?, callees.map(|(&id, _)| id))
+    }
+}
+
+impl Table {
+    /// The unit of an IR function, with the dependencies of plain code: the maths functions that it
+    /// calls directly.
+    pub(crate) fn unit_to_compile(
+        &self,
+        function: Arc<Function>,
+        id: Option<FunctionId>,
+        version: u32,
+    ) -> UnitToCompile {
+        let unit = self.unit(function, id, version);
+        let dependencies = self.maths_dependencies(&unit.call_targets).collect();
+        UnitToCompile { unit, dependencies }
+    }
+
+    /// The maths functions among call targets, with their versions.
+    pub(crate) fn maths_dependencies<'a>(
+        &'a self,
+        callees: &'a BTreeMap<FunctionId, CallTarget>,
+    ) -> impl Iterator<Item = Dependency> + 'a {
+        callees.iter().filter_map(|(&id, callee)| match callee {
+            CallTarget::Maths(_) => Some((id, self.version(id))),
+            CallTarget::Slot { .. } => None,
+        })
+    }
+
+    /// A snapshot of what the function's initial code is made from.
+    fn initial_code(&self, function: FunctionId, version: u32) -> InitialCode {
+        let entry = self.entry(function);
+        let provided = |name: &str, address| {
+            let name = CodeName { name: name.into(), version };
+            InitialCode::Provided(CompiledCode::provided(function, name, entry.arity(), address))
+        };
+        match &entry.definition {
+            StoredDefinition::Ir(ir) => {
+                InitialCode::Compile(self.unit_to_compile(Arc::clone(ir), Some(function), version))
+            }
+            StoredDefinition::Maths(maths) => provided(maths.name(), maths_entry(*maths).guest_address()),
+            StoredDefinition::Host { name } => {
+                let stub = entry.host.as_ref().expect("a host function has a stub");
+                provided(name, stub.address())
+            }
+            StoredDefinition::Unavailable => unreachable!("a function without a definition is not compiled"),
+        }
+    }
+
+    /// Installs a function's initial code, unless it is out of date.
+    fn install(
+        &mut self,
+        function: FunctionId,
+        code: Box<ProfiledCode>,
+    ) -> Result<CodeAddress, Box<ProfiledCode>> {
+        if !self.is_current(&code.code) {
+            return Err(code);
+        }
+        let (dependencies, profile) = (code.code.dependencies.clone(), code.profile.clone());
+        let entry = self.entry_mut(function);
+        if entry.must_count && profile.as_ref().is_some_and(|profile| !profile.counts()) {
+            // That became known after the compilation began.
+            return Err(code);
+        }
+        let address = entry.install(code)?;
+        self.note_dependent(Dependent::Function(function), &dependencies);
+        if let Some(profile) = profile {
+            self.note_profile(&profile);
+        }
+        Ok(address)
+    }
+}
+
+/// Ends a compilation: returns the function from `Compiling` if no code was installed, even after a
+/// panic, and wakes the waiting threads.
+struct CompilingGuard<'a> {
+    core: &'a Core,
+    function: FunctionId,
+    version: u32,
+}
+
+impl CompilingGuard<'_> {
+    /// The code is installed.
+    fn succeed(self) {
+        self.core.compiled.notify_all();
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for CompilingGuard<'_> {
+    fn drop(&mut self) {
+        self.core.table().entry_mut(self.function).state.on_failure(self.version);
+        self.core.compiled.notify_all();
+    }
+}

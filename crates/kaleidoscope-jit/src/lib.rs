@@ -1,0 +1,68 @@
+//! A lazy, tiered, guarded JIT engine for any language over doubles.
+//!
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code, missing_docs)]
+
+// In reading order: the interface, the function table, the life of a function, the tiers, batches.
+mod embedder;
+mod error;
+mod event;
+mod jit;
+mod mode;
+mod settings;
+mod trap;
+
+mod code;
+mod code_state;
+mod core;
+mod table;
+
+mod lazy;
+mod runtime;
+
+mod call_graph;
+mod inlining;
+mod osr;
+mod policy;
+mod profile;
+mod tier_up;
+mod tier_up_state;
+
+mod dependents;
+mod reclaim;
+
+mod baseline_tier;
+mod code_budget;
+mod compile_queue;
+mod interpreter_tier;
+
+mod batch;
+mod kernel;
+mod kernel_state;
+mod precision;
+
+mod host;
+mod interrupt;
+mod maths;
+mod statistics;
+mod variable;
+
+pub use batch::MapOptions;
+pub use code::Callable;
+pub use dependents::{Change, Definition, Superseded};
+pub use embedder::Embedder;
+pub use error::Error;
+pub use event::{CodeName, Event, Observer, Tier};
+pub use host::{HostClosure, HostFunction};
+pub use interrupt::{CallLimits, Interrupter};
+pub use jit::{CallScope, Jit};
+pub use kaleidoscope_ir as ir;
+pub use kaleidoscope_ir::compile::{Backend, CompileError, CompileTimes, Listing, Optimization};
+pub use kaleidoscope_native::exit_at_once;
+pub use mode::Mode;
+pub use policy::Thresholds;
+pub use precision::Precision;
+pub use settings::Builder;
+pub use statistics::{Compiled, Statistics, Totals};
+pub use trap::{HostError, Trap};
+pub use variable::Variable;

@@ -1,0 +1,183 @@
+//! Tier-up policy: pure decisions from counter values to compile jobs.
+//!
+//! Baseline code counts function entries and loop back edges. This module decides when a count
+//! justifies an optimizing compile, what to compile (the hot function, or a caller that inlines
+//! it), and how much to inline.
+//!
+//! An optimizing compile takes a few milliseconds. Baseline code executes about a million calls or
+//! iterations in that time, so lower thresholds slow short programs down more than they speed long
+//! ones up. The defaults come from the benchmark `thresholds` (benches/record/thresholds.csv); the
+//! benchmark `envelope` shows their effect over program length.
+
+use crate::mode::Mode;
+use kaleidoscope_ir::Function;
+use kaleidoscope_ir::compile::InliningBudget;
+use std::time::Duration;
+
+/// How often code must run before it tiers up.
+///
+/// Thresholds hold for 16 IR operations and scale inversely with size: larger code takes longer per
+/// execution, so it tiers up after fewer executions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Calls of a function.
+    pub calls: u32,
+    /// Back edges of a loop, summed over all calls. A self tail call counts as a back edge.
+    pub back_edges: u32,
+    /// Tier-up delay: time from the first counter trip to the first compile job. Counters reset
+    /// when the delay ends, so older code is not mistaken for hotter code. Starting LLVM costs
+    /// several milliseconds, and one more at exit; programs that finish within the delay never pay
+    /// it. `Duration::ZERO` compiles at the first trip.
+    pub delay: Duration,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { calls: 100_000, back_edges: 600_000, delay: Duration::from_millis(8) }
+    }
+}
+
+/// Self tail calls assumed per entry of a function that makes any. Tail calls of one activation are
+/// reported only in large numbers, so entries stand for the short ones.
+const TAIL_CALLS_PER_ENTRY: i64 = 4;
+
+/// The size in operations that [`Thresholds`] are given for: that of recursive Fibonacci.
+const REFERENCE_OPS: u64 = 16;
+
+impl Thresholds {
+    /// Entries of a function before it tiers up.
+    pub(crate) fn entries(&self, function: &Function) -> i64 {
+        let n_entries = scaled(self.calls, function.ops.len());
+        if function.facts().has_tail_call { (n_entries / TAIL_CALLS_PER_ENTRY).max(1) } else { n_entries }
+    }
+
+    /// Back edges before a loop of this size tiers up.
+    pub(crate) fn back_edges_of(&self, n_ops: usize) -> i64 {
+        scaled(self.back_edges, n_ops)
+    }
+}
+
+fn scaled(threshold: u32, n_ops: usize) -> i64 {
+    let n_times = u64::from(threshold) * REFERENCE_OPS / (n_ops.max(1) as u64);
+    n_times.max(1) as i64
+}
+
+/// Self tail calls of one activation between two reports, at most. A report takes as long as some
+/// hundred tail calls.
+pub(crate) const TAIL_CALLS_PER_REPORT: u32 = 10_000;
+
+/// Back edges after which a loop that waits for optimized code checks whether it exists. Installing
+/// the code also sets the counter; but counting is not atomic, and that store may be lost.
+pub(crate) const BACK_EDGES_PER_CHECK: u32 = 1_000;
+
+/// How much optimized code inlines.
+pub(crate) const INLINING: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 3 };
+
+/// A counter that reached its threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trip {
+    /// The entry counter: calls, or self tail calls.
+    Entry,
+    /// A back-edge counter, which tripped `n_before` times before at `n_back_edges` each, while the
+    /// function was entered `n_entries` times.
+    Loop { n_before: u32, n_back_edges: i64, n_entries: i64 },
+}
+
+/// What to optimize.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advice {
+    /// The function: its next call enters optimized code.
+    Function,
+    /// The loop: the running activation enters optimized code by OSR.
+    Loop,
+}
+
+/// What to optimize after a trip, in code of a function (`is_callable`) or of a top-level
+/// expression.
+///
+/// A short loop in a function that is called often tiers up with the function. A loop that runs
+/// long, or keeps running in baseline code, needs OSR.
+pub(crate) fn advise(trip: Trip, is_callable: bool) -> Advice {
+    match trip {
+        Trip::Loop { n_before, n_back_edges, n_entries }
+            if n_before > 0 || !is_callable || !explains(n_entries, n_back_edges) =>
+        {
+            Advice::Loop
+        }
+        Trip::Loop { .. } | Trip::Entry => Advice::Function,
+    }
+}
+
+/// Callee runs per caller run, up to which the caller explains the callee's count. More calls than
+/// one activation makes without a loop, and fewer than a loop that is worth OSR makes.
+const RUNS_PER_CALLER_RUN: i64 = 64;
+
+/// Whether code that ran `n_caller` times explains that its callee ran `n_callee` times. Then the
+/// caller is optimized, with the callee inlined: one compilation instead of many, and no calls.
+pub(crate) fn explains(n_caller: i64, n_callee: i64) -> bool {
+    n_caller > 0 && n_caller.saturating_mul(RUNS_PER_CALLER_RUN) >= n_callee
+}
+
+/// Whether optimized code of a caller can inline the function, as far as the function's size goes.
+pub(crate) fn can_be_inlined(function: &Function) -> bool {
+    function.ops.len() <= INLINING.callee_ops
+}
+
+/// Calls per counted event from which a function gets a counter of its own. Below it, the work
+/// between two counted events is smaller than what makes the counting code hot.
+pub(crate) const MAX_UNCOUNTED_CALLS: u32 = 64;
+
+/// Callers considered for one function. A library's function may have tens of thousands.
+pub(crate) const MAX_CALLERS: usize = 1_000;
+
+/// How much a kernel inlines. The rows of a fully inlined kernel are vectorized, so large callees
+/// pay.
+pub(crate) const KERNEL_INLINING: InliningBudget =
+    InliningBudget { callee_ops: 1_000, unit_ops: 1_000, recursion: 3 };
+
+/// Rows that a plain kernel computes between two checks for interrupts: less than a millisecond for
+/// most functions, some milliseconds for those that call the slowest maths functions.
+pub(crate) const ROWS_PER_KERNEL_CALL: usize = 8_192;
+
+/// Rows computed by single calls between two checks for a kernel.
+pub(crate) const ROWS_PER_KERNEL_CHECK: usize = 1_000;
+
+/// Rows that one thread takes at a time: enough to hide the cost of entering generated code.
+#[cfg(feature = "rayon")]
+pub(crate) const ROWS_PER_TASK: usize = 16_384;
+
+/// Rows from which a batch uses several threads. Waking a thread takes as long as some ten thousand
+/// rows of the simplest functions.
+#[cfg(feature = "rayon")]
+pub(crate) const MIN_ROWS_FOR_THREADS: usize = 4 * ROWS_PER_TASK;
+
+/// Rows from which a batch waits for a kernel, in the modes that compile with the optimizing
+/// compiler at the first call.
+const MIN_ROWS_TO_WAIT: u64 = 1_000;
+
+/// How to get a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KernelAdvice {
+    /// Not now: single calls suffice.
+    UseCalls,
+    /// In the background, with single calls meanwhile.
+    InBackground,
+    /// Now: the batch waits.
+    Wait,
+}
+
+/// What to do about a function without a kernel, given the rows requested so far, this batch
+/// included.
+///
+/// In tiered mode, rows count like calls. The modes that optimize at the first call get a kernel
+/// for the first thousand rows.
+pub(crate) fn advise_kernel(mode: Mode, n_rows: u64, thresholds: Thresholds) -> KernelAdvice {
+    match mode {
+        Mode::Lazy | Mode::Eager if n_rows >= MIN_ROWS_TO_WAIT => KernelAdvice::Wait,
+        Mode::Tiered if n_rows >= u64::from(thresholds.calls) => KernelAdvice::InBackground,
+        _ => KernelAdvice::UseCalls,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Advice by counter values.
+
+use super::{Advice, KernelAdvice, Thresholds, Trip, advise, advise_kernel, explains, scaled};
+use crate::mode::Mode;
+use std::time::Duration;
+
+#[test]
+fn a_function_that_is_called_often_tiers_up() {
+    assert_eq!(advise(Trip::Entry, true), Advice::Function);
+}
+
+#[test]
+fn only_a_long_loop_needs_osr() {
+    let short = |n_before| Trip::Loop { n_before, n_back_edges: 6_400, n_entries: 100 };
+    assert_eq!(advise(short(0), true), Advice::Function);
+    assert_eq!(advise(short(1), true), Advice::Loop);
+    assert_eq!(advise(Trip::Loop { n_before: 0, n_back_edges: 6_400, n_entries: 99 }, true), Advice::Loop);
+}
+
+#[test]
+fn a_loop_of_an_expression_needs_osr() {
+    let short = Trip::Loop { n_before: 0, n_back_edges: 100, n_entries: 100 };
+    assert_eq!(advise(short, false), Advice::Loop);
+}
+
+#[test]
+fn rows_wait_for_a_kernel_where_calls_wait_for_code() {
+    let thresholds = Thresholds::default();
+    for mode in [Mode::Lazy, Mode::Eager] {
+        assert_eq!(advise_kernel(mode, 999, thresholds), KernelAdvice::UseCalls);
+        assert_eq!(advise_kernel(mode, 1_000, thresholds), KernelAdvice::Wait);
+    }
+}
+
+#[test]
+fn many_rows_get_a_kernel_in_the_background() {
+    let thresholds = Thresholds { calls: 5_000, back_edges: 1, delay: Duration::ZERO };
+    assert_eq!(advise_kernel(Mode::Tiered, 4_999, thresholds), KernelAdvice::UseCalls);
+    assert_eq!(advise_kernel(Mode::Tiered, 5_000, thresholds), KernelAdvice::InBackground);
+}
+
+#[test]
+fn modes_without_an_optimizing_tier_have_no_kernels() {
+    for mode in [Mode::Baseline, Mode::Off] {
+        assert_eq!(
+            advise_kernel(mode, u64::MAX, Thresholds { calls: 1, back_edges: 1, delay: Duration::ZERO }),
+            KernelAdvice::UseCalls
+        );
+    }
+}
+
+#[test]
+fn larger_code_tiers_up_after_fewer_executions() {
+    let thresholds = Thresholds { calls: 1_000, back_edges: 3_000, delay: Duration::ZERO };
+    assert_eq!([4, 16, 64].map(|n_ops| scaled(thresholds.calls, n_ops)), [4_000, 1_000, 250]);
+    assert_eq!([0, 16, 1_000_000].map(|n_ops| thresholds.back_edges_of(n_ops)), [48_000, 3_000, 1]);
+}
+
+#[test]
+fn a_caller_that_runs_often_enough_explains_the_count() {
+    assert!(explains(10, 640));
+    assert!(!explains(10, 641));
+    assert!(!explains(0, 0), "it did not run since its counter was reset");
+    assert!(!explains(-5, 0), "its counter was set beyond its threshold");
+}

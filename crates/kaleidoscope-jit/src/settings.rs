@@ -1,0 +1,181 @@
+//! Settings of an engine, and the builder that collects them.
+
+use crate::embedder::Embedder;
+use crate::event::Observer;
+use crate::mode::Mode;
+use crate::policy::Thresholds;
+use kaleidoscope_ir::compile::{Backend, Optimization};
+use std::fmt;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread;
+
+/// The settings of an engine, which hold for its whole life.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    pub(crate) backend: Option<Arc<dyn Backend>>,
+    pub(crate) optimization: Option<Optimization>,
+    pub(crate) thresholds: Thresholds,
+    pub(crate) compile_threads: usize,
+    pub(crate) stack_bytes: usize,
+    pub(crate) max_code_bytes: usize,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            backend: linked_backend(),
+            optimization: None,
+            thresholds: Thresholds::default(),
+            compile_threads: default_compile_threads(),
+            stack_bytes: 256 << 20,
+            max_code_bytes: usize::MAX,
+            observers: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The optimization level, by mode where none was set.
+    pub(crate) fn optimization(&self) -> Optimization {
+        self.optimization.unwrap_or(match self.mode {
+            Mode::Tiered => Optimization::Aggressive,
+            _ => Optimization::Default,
+        })
+    }
+}
+
+/// Collects the settings of an engine. From [`crate::Jit::builder`].
+///
+/// ```
+/// use kaleidoscope_jit::{Jit, Mode};
+///
+/// let jit = Jit::builder().mode(Mode::Baseline).stack_bytes(1 << 20).build()?;
+/// assert_eq!(jit.mode(), Mode::Baseline);
+/// # Ok::<(), kaleidoscope_jit::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Builder {
+    pub(crate) settings: Settings,
+    pub(crate) embedder: Option<Arc<dyn Embedder>>,
+}
+
+impl Builder {
+    /// When functions are compiled; [`Mode::Tiered`] if not set.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.settings.mode = mode;
+        self
+    }
+
+    /// The mode so far.
+    pub fn current_mode(&self) -> Mode {
+        self.settings.mode
+    }
+
+    /// The source of code generators for the optimizing tier. If not set: LLVM where the feature
+    /// `llvm` links it in, and none otherwise.
+    #[must_use]
+    pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
+        self.settings.backend = Some(Arc::new(backend));
+        self
+    }
+
+    /// No optimizing tier: in [`Mode::Tiered`], [`Mode::Lazy`] and [`Mode::Eager`] the baseline
+    /// tier compiles everything, as it does without the feature `llvm`.
+    #[must_use]
+    pub fn without_backend(mut self) -> Self {
+        self.settings.backend = None;
+        self
+    }
+
+    /// The optimizing compiler's level; if not set, [`Optimization::Aggressive`] in
+    /// [`Mode::Tiered`] and [`Optimization::Default`] in the other modes.
+    #[must_use]
+    pub fn optimization(mut self, optimization: Optimization) -> Self {
+        self.settings.optimization = Some(optimization);
+        self
+    }
+
+    /// How often code runs in [`Mode::Tiered`] before it tiers up.
+    #[must_use]
+    pub fn thresholds(mut self, thresholds: Thresholds) -> Self {
+        self.settings.thresholds = thresholds;
+        self
+    }
+
+    /// The maximum number of compile threads; at least one. If not set: half the machine's
+    /// processors, at most four.
+    #[must_use]
+    pub fn compile_threads(mut self, n: usize) -> Self {
+        self.settings.compile_threads = n;
+        self
+    }
+
+    /// The size of the guest stack in bytes, for the nested calls of one evaluation; 256 MiB if
+    /// not set. Deeper recursion ends in [`crate::Trap::StackOverflow`]. Unused stack takes
+    /// address space and no memory.
+    #[must_use]
+    pub fn stack_bytes(mut self, bytes: usize) -> Self {
+        self.settings.stack_bytes = bytes;
+        self
+    }
+
+    /// The maximum bytes of machine code in memory, code that waits to be reclaimed included;
+    /// unlimited if not set. A call that needs more ends in [`crate::Trap::CodeMemoryFull`].
+    #[must_use]
+    pub fn max_code_bytes(mut self, n: usize) -> Self {
+        self.settings.max_code_bytes = n;
+        self
+    }
+
+    /// Adds an observer, which receives every event. An observer that owns a handle of the engine
+    /// keeps the engine alive forever.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.settings.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// What the embedding language answers; without one, calls of undefined functions say so by
+    /// number.
+    #[must_use]
+    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedder = Some(embedder);
+        self
+    }
+}
+
+/// The backend that is linked into this crate.
+fn linked_backend() -> Option<Arc<dyn Backend>> {
+    #[cfg(feature = "llvm")]
+    return Some(Arc::new(kaleidoscope_llvm::Llvm));
+    #[cfg(not(feature = "llvm"))]
+    None
+}
+
+fn default_compile_threads() -> usize {
+    let n_processors = thread::available_parallelism().map_or(1, NonZero::get);
+    (n_processors / 2).clamp(1, 4)
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("mode", &self.mode)
+            .field("backend", &self.backend)
+            .field("optimization", &self.optimization)
+            .field("stack_bytes", &self.stack_bytes)
+            .field("observers", &self.observers.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,302 @@
+//! The function table: everything the engine knows of each function, under one lock.
+//!
+//! An entry has the function's definition and version, its slot, the state of its code, and its
+//! callers. Beside the entries, the table has what refers to several functions: dependents,
+//! profiles, kernels, and retired code. The lock is never held while the engine compiles, runs
+//! generated code, or calls the host.
+
+use crate::code::{CompiledCode, Dependency, Slot};
+use crate::code_state::CodeState;
+use crate::event::CodeName;
+use crate::kernel_state::{KernelKey, KernelState};
+use crate::profile::{Profile, ProfiledCode};
+use crate::reclaim::Epoch;
+use crate::variable::Variable;
+use kaleidoscope_ir::compile::{self, CallTarget, Unit};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_native::{CodeAddress, HostStub};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// All functions of one engine.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    entries: Vec<Entry>,
+    /// The host variables, by id. Code contains their addresses, so none is ever removed.
+    variables: Vec<(Arc<str>, Variable)>,
+    /// For each function, the code that depends on it, or once did.
+    pub(crate) dependents: HashMap<FunctionId, HashSet<Dependent>>,
+    /// The profiles of all baseline code that may still run, by number.
+    pub(crate) profiles: HashMap<u32, Arc<Profile>>,
+    /// The kernels of functions for which batches were requested.
+    pub(crate) kernels: HashMap<KernelKey, KernelState>,
+    /// Code that no new call can reach, kept while a thread may still be inside; oldest first.
+    pub(crate) retired: VecDeque<(Epoch, ProfiledCode)>,
+}
+
+/// Code that depends on a function: redefining the function invalidates it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Dependent {
+    /// Code of a function.
+    Function(FunctionId),
+    /// OSR code of a loop in baseline code with this profile number.
+    Loop { profile: u32, nth: usize },
+    /// A kernel.
+    Kernel(KernelKey),
+}
+
+/// One function.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) slot: Slot,
+    arity: u32,
+    pub(crate) definition: StoredDefinition,
+    /// The stub of the host function that the function is, or once was.
+    pub(crate) host: Option<HostStub>,
+    /// Whether a call reached this version.
+    was_called: bool,
+    pub(crate) state: CodeState<ProfiledCode>,
+    /// Whether baseline code must count its entries, whatever its shape.
+    pub(crate) must_count: bool,
+    /// The profile numbers of baseline code that calls the function, some of it freed by now.
+    pub(crate) callers: Vec<u32>,
+}
+
+/// What a function is.
+#[derive(Clone, Debug)]
+pub(crate) enum StoredDefinition {
+    /// A function of the IR.
+    Ir(Arc<Function>),
+    /// A host function, behind [`Entry::host`].
+    Host { name: Arc<str> },
+    /// A function of the C maths library.
+    Maths(MathsFunction),
+    /// Nothing: calls trap.
+    Unavailable,
+}
+
+impl Entry {
+    /// A function at version 0.
+    pub(crate) fn new(slot: Slot, arity: u32, definition: StoredDefinition) -> Self {
+        Self {
+            slot,
+            arity,
+            definition,
+            host: None,
+            was_called: false,
+            state: CodeState::Lazy { version: 0 },
+            must_count: false,
+            callers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn arity(&self) -> u32 {
+        self.arity
+    }
+
+    pub(crate) fn version(&self) -> u32 {
+        self.state.version()
+    }
+
+    /// Begins a version. Returns the code of the old one, to be retired.
+    ///
+    /// # Panics
+    /// If an IR function has another arity.
+    pub(crate) fn define(&mut self, definition: StoredDefinition, version: u32) -> Vec<ProfiledCode> {
+        if let StoredDefinition::Ir(function) = &definition {
+            assert_eq!(function.n_params, self.arity, "a function has one arity for its whole life");
+        }
+        self.definition = definition;
+        self.was_called = false;
+        self.discard_code(version)
+    }
+
+    /// Points the slot to the lazy-compile entry. Returns all code, to be retired (promise 3 of
+    /// `code.rs`).
+    pub(crate) fn discard_code(&mut self, version: u32) -> Vec<ProfiledCode> {
+        self.slot.reset();
+        self.state.on_redefined(version).map(|code| *code).collect()
+    }
+
+    /// Installs the initial code, if the state waits for its version. Returns its address.
+    pub(crate) fn install(&mut self, code: Box<ProfiledCode>) -> Result<CodeAddress, Box<ProfiledCode>> {
+        let address = self.state.on_compiled(code)?;
+        self.point_slot_to_current();
+        Ok(address)
+    }
+
+    /// Installs optimized code, if its version is the current one.
+    pub(crate) fn install_optimized(&mut self, code: Box<ProfiledCode>) -> Result<(), Box<ProfiledCode>> {
+        self.state.on_optimized(code)?;
+        self.point_slot_to_current();
+        Ok(())
+    }
+
+    /// Returns calls to the initial code. Returns the optimized code, to be retired.
+    pub(crate) fn deoptimize(&mut self) -> Option<ProfiledCode> {
+        let (optimized, _) = self.state.on_invalidated()?;
+        self.point_slot_to_current();
+        Some(*optimized)
+    }
+
+    fn point_slot_to_current(&self) {
+        if let Some(current) = self.state.optimized().or_else(|| self.state.first()) {
+            self.slot.point_to(&current.code);
+        }
+    }
+
+    /// The IR of the function, if it has any.
+    pub(crate) fn ir(&self) -> Option<&Arc<Function>> {
+        match &self.definition {
+            StoredDefinition::Ir(function) => Some(function),
+            StoredDefinition::Host { .. } | StoredDefinition::Maths(_) | StoredDefinition::Unavailable => {
+                None
+            }
+        }
+    }
+
+    /// Notes a call. Returns the function's name and version if the version was never called
+    /// before.
+    pub(crate) fn note_call(&mut self) -> Option<CodeName> {
+        if self.was_called {
+            return None;
+        }
+        let name = Arc::clone(&self.ir()?.name);
+        self.was_called = true;
+        Some(CodeName { name, version: self.version() })
+    }
+}
+
+impl Table {
+    pub(crate) fn n_functions(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entry of a function.
+    ///
+    /// # Panics
+    /// If the function was not declared here.
+    pub(crate) fn entry(&self, function: FunctionId) -> &Entry {
+        &self.entries[function.index()]
+    }
+
+    /// As [`entry`](Self::entry).
+    pub(crate) fn entry_mut(&mut self, function: FunctionId) -> &mut Entry {
+        &mut self.entries[function.index()]
+    }
+
+    pub(crate) fn version(&self, function: FunctionId) -> u32 {
+        self.entry(function).version()
+    }
+
+    /// Adds a host variable. Returns its id.
+    pub(crate) fn add_variable(&mut self, name: &str, variable: &Variable) -> HostVariable {
+        let id = HostVariable::new(u32::try_from(self.variables.len()).expect("ids are 32 bits wide"));
+        self.variables.push((name.into(), variable.clone()));
+        id
+    }
+
+    /// The host variable of this id.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(crate) fn variable(&self, id: HostVariable) -> &Variable {
+        &self.variables[id.index()].1
+    }
+
+    /// All host variables, in the order of their ids.
+    pub(crate) fn variables(&self) -> &[(Arc<str>, Variable)] {
+        &self.variables
+    }
+
+    /// Takes over the host variables of another engine.
+    pub(crate) fn set_variables(&mut self, variables: Vec<(Arc<str>, Variable)>) {
+        self.variables = variables;
+    }
+
+    /// The compilation unit of an IR function; `id` is none for a top-level expression.
+    pub(crate) fn unit(&self, function: Arc<Function>, id: Option<FunctionId>, version: u32) -> Unit {
+        let facts = function.facts();
+        // Counting code leaves for its own optimized code by the slot.
+        let itself = id.filter(|_| facts.has_tail_call);
+        let called = facts.callees().map(|(callee, _)| callee).chain(itself);
+        let call_targets = called.map(|callee| (callee, self.call_target(callee))).collect();
+        let host_variables = self.variables_of(&function).collect();
+        Unit::new(function, id, version, call_targets, host_variables)
+    }
+
+    /// The addresses of the host variables that a function uses.
+    pub(crate) fn variables_of(
+        &self,
+        function: &Function,
+    ) -> impl Iterator<Item = (HostVariable, compile::HostVariableAddress)> {
+        function.facts().host_variables().map(|id| {
+            let (name, variable) = &self.variables[id.index()];
+            (id, compile::HostVariableAddress { name: Arc::clone(name), address: variable.address() })
+        })
+    }
+
+    /// What a call of the function compiles to: a call through the slot, or of the maths library.
+    pub(crate) fn call_target(&self, function: FunctionId) -> CallTarget {
+        let entry = self.entry(function);
+        match entry.definition {
+            StoredDefinition::Maths(maths) => CallTarget::Maths(maths),
+            _ => CallTarget::Slot { address: entry.slot.address() },
+        }
+    }
+
+    /// Whether the function can run once without machine code of the program: it has no loop, and
+    /// calls only what the host provides.
+    pub(crate) fn needs_no_code(&self, function: &Function) -> bool {
+        let is_provided = |callee| {
+            let definition = &self.entry(callee).definition;
+            matches!(definition, StoredDefinition::Maths(_) | StoredDefinition::Host { .. })
+        };
+        !function.has_loops() && function.callees_in_order().all(is_provided)
+    }
+
+    /// Whether a call of the function may assign a host variable, as far as IR functions go.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn may_assign(&self, function: FunctionId) -> bool {
+        let mut seen = HashSet::from([function]);
+        let mut waiting = vec![function];
+        while let Some(ir) = waiting.pop().map(|id| self.entry(id).ir()) {
+            let Some(ir) = ir else { continue };
+            if !ir.facts().host_variables_assigned.is_empty() {
+                return true;
+            }
+            waiting.extend(ir.facts().callees().map(|(id, _)| id).filter(|id| seen.insert(*id)));
+        }
+        false
+    }
+
+    /// Whether every dependency of the code is the current version.
+    pub(crate) fn is_current(&self, code: &CompiledCode) -> bool {
+        code.dependencies.iter().all(|&(function, version)| self.version(function) == version)
+    }
+
+    /// Notes that code depends on functions.
+    pub(crate) fn note_dependent(&mut self, dependent: Dependent, dependencies: &[Dependency]) {
+        for &(function, _) in dependencies {
+            self.dependents.entry(function).or_default().insert(dependent);
+        }
+    }
+
+    /// All code that may run, with the names for a stack trace.
+    pub(crate) fn name_at(&self, address: CodeAddress) -> Option<Arc<str>> {
+        let current = self.entries.iter().flat_map(|entry| entry.state.code());
+        let retired = self.retired.iter().map(|(_, code)| code);
+        let kernels = self.kernels.values().filter_map(KernelState::code);
+        let profiled = current.chain(retired).find(|code| code.contains(address)).map(|code| &code.code);
+        let code = profiled.or_else(|| kernels.into_iter().find(|code| code.contains(address)))?;
+        Some(Arc::clone(&code.info.name.name))
+    }
+}

@@ -1,0 +1,167 @@
+//! Traps: why a call ended without a value.
+
+use crate::event::CodeName;
+use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::compile::CompileError;
+use kaleidoscope_ir::interpreter::Fault;
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// An error of the host: of a host function, or of the embedding language.
+pub type HostError = Box<dyn Error + Send + Sync>;
+
+/// Why a call ended without a value. The engine stays usable after every trap.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Trap {
+    /// A call reached a function without a definition. The embedding language gives the reason
+    /// ([`crate::Embedder::unavailable`]).
+    Unavailable {
+        /// The function that was called.
+        function: FunctionId,
+        /// Why it cannot be called.
+        reason: HostError,
+    },
+    /// The host called a function with another number of arguments, or columns, than it takes.
+    ArgumentCount {
+        /// The function.
+        function: FunctionId,
+        /// The number of arguments given.
+        given: usize,
+        /// The function's number of parameters.
+        takes: u32,
+    },
+    /// The host passed a column that is not as long as the results.
+    ColumnLength {
+        /// The column's index.
+        column: usize,
+        /// Its length.
+        given: usize,
+        /// The number of results.
+        takes: usize,
+    },
+    /// Calls nested deeper than the guest stack allows.
+    StackOverflow {
+        /// The names of the functions on the stack, innermost first, as far as they are known.
+        inside: Vec<Arc<str>>,
+    },
+    /// An [`crate::Interrupter`] stopped the evaluation.
+    Interrupted {
+        /// As for [`Trap::StackOverflow`].
+        inside: Vec<Arc<str>>,
+    },
+    /// The evaluation exceeded its time limit.
+    DeadlinePassed {
+        /// As for [`Trap::StackOverflow`].
+        inside: Vec<Arc<str>>,
+    },
+    /// A host function returned an error.
+    Host {
+        /// The host function's name.
+        name: Arc<str>,
+        /// Its error.
+        error: HostError,
+    },
+    /// A host function panicked.
+    HostPanic {
+        /// The host function's name.
+        name: Arc<str>,
+        /// The panic's message.
+        text: String,
+    },
+    /// A code generator failed.
+    Compile {
+        /// The function that was to be compiled.
+        code: CodeName,
+        /// Why it failed.
+        reason: CompileError,
+    },
+    /// The engine's machine code exceeded its limit ([`crate::Builder::max_code_bytes`]).
+    CodeMemoryFull {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The operating system refused memory for a stub or a stack.
+    OutOfMemory {
+        /// What it said.
+        reason: String,
+    },
+    /// An observer panicked.
+    ObserverPanic {
+        /// The panic's message.
+        text: String,
+    },
+}
+
+impl Trap {
+    /// A panic that the engine caught outside of host functions.
+    pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {
+        Self::ObserverPanic { text: panic_text(payload) }
+    }
+}
+
+impl From<Fault> for Trap {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::StackOverflow { function } => Self::StackOverflow { inside: vec![function] },
+            // Whoever set a deadline turns this into `DeadlinePassed`.
+            Fault::Interrupted => Self::Interrupted { inside: Vec::new() },
+        }
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable { reason, .. } => write!(f, "{reason}"),
+            Self::ArgumentCount { function, given, takes } => {
+                write!(f, "function {} takes {takes} arguments, not {given}", function.index())
+            }
+            Self::ColumnLength { column, given, takes } => {
+                write!(f, "column {column} has {given} values, and there is room for {takes} results")
+            }
+            Self::StackOverflow { .. } => f.write_str("stack overflow"),
+            Self::Interrupted { .. } => f.write_str("interrupted"),
+            Self::DeadlinePassed { .. } => f.write_str("out of time"),
+            Self::Host { name, error } => write!(f, "`{name}` failed: {error}"),
+            Self::HostPanic { name, text } => write!(f, "`{name}` panicked: {text}"),
+            Self::Compile { code, reason } => write!(f, "`{}` cannot be compiled: {reason}", code.name),
+            Self::CodeMemoryFull { limit } => {
+                write!(f, "machine code would exceed its limit of {limit} bytes")
+            }
+            Self::OutOfMemory { reason } => write!(f, "out of memory: {reason}"),
+            Self::ObserverPanic { text } => write!(f, "an observer panicked: {text}"),
+        }
+    }
+}
+
+impl Error for Trap {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Host { error, .. } | Self::Unavailable { reason: error, .. } => Some(&**error),
+            Self::ArgumentCount { .. }
+            | Self::ColumnLength { .. }
+            | Self::StackOverflow { .. }
+            | Self::Interrupted { .. }
+            | Self::DeadlinePassed { .. }
+            | Self::HostPanic { .. }
+            | Self::Compile { .. }
+            | Self::CodeMemoryFull { .. }
+            | Self::OutOfMemory { .. }
+            | Self::ObserverPanic { .. } => None,
+        }
+    }
+}
+
+/// The message of a panic.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "(no message)".to_owned()
+    }
+}
