@@ -32,8 +32,8 @@ pub(crate) struct Profile {
     tail_calls_per_report: u32,
     /// Back edges after which a loop checks again for OSR code.
     n_to_check: u32,
-    /// The words that the code reads and writes, as [`kaleidoscope_baseline::Counters`] lays them out;
-    /// none for code that does not count.
+    /// The words that the code reads and writes, as [`kaleidoscope_baseline::Counters`] lays them
+    /// out; none for code that does not count.
     cells: Box<[AtomicI64]>,
     /// The tier-up of the whole function.
     tier_up: TierUp,
