@@ -20,7 +20,7 @@ pub(crate) enum CounterCode {
 }
 
 impl CounterCode {
-    /// The name that stands for this piece in Cranelift's IR.
+    /// The name of this piece in Cranelift's IR.
     pub(crate) fn name(self) -> UserExternalName {
         let (namespace, index) = match self {
             Self::SelfTailCall => (0, 0),

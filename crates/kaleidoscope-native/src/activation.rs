@@ -303,9 +303,8 @@ impl<'call> Activation<'call> {
 }
 
 impl StackTrace {
-    /// Where the generated code is that called
-    /// [`Runtime::materialize`](crate::Runtime::materialize) or
-    /// [`Runtime::host_call`](crate::Runtime::host_call). Meant for these two; empty elsewhere.
+    /// Where the generated code is that called [`Runtime::materialize`] or [`Runtime::host_call`].
+    /// Meant for these two; empty elsewhere.
     pub fn capture() -> Self {
         let Some(thread) = Thread::known() else { return Self::default() };
         let Some(activation) = Activation::innermost(thread) else { return Self::default() };

@@ -193,15 +193,18 @@ fn set_displacement(bytes: &mut [u8], at: usize, target: usize) {
 
 /// Calls `on_trip` for an entry, with the parameters saved around the call. Leaves the result in rax.
 fn trip_entry(bytes: &mut Vec<u8>, n_saved: usize, counters: &Counters) {
-    // The return address takes 8 bytes; an odd number of words more aligns the stack to 16 bytes.
+    // The return address takes 8 bytes; an odd number of words more aligns the stack to
+    // 16 bytes.
     let n_words = (n_saved | 1) as u8;
     bytes.extend([0x48, 0x83, 0xec, 8 * n_words]); // sub rsp, …
     for register in 0..n_saved as u8 {
-        bytes.extend([0xf2, 0x0f, 0x11, 0x44 | register << 3, 0x24, 8 * register]); // movsd [rsp + …], xmm…
+        // movsd [rsp + …], xmm…
+        bytes.extend([0xf2, 0x0f, 0x11, 0x44 | register << 3, 0x24, 8 * register]);
     }
     call_on_trip(bytes, counters, ENTRY);
     for register in 0..n_saved as u8 {
-        bytes.extend([0xf2, 0x0f, 0x10, 0x44 | register << 3, 0x24, 8 * register]); // movsd xmm…, [rsp + …]
+        // movsd xmm…, [rsp + …]
+        bytes.extend([0xf2, 0x0f, 0x10, 0x44 | register << 3, 0x24, 8 * register]);
     }
     bytes.extend([0x48, 0x83, 0xc4, 8 * n_words]); // add rsp, …
 }
