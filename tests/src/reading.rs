@@ -3,18 +3,21 @@
 //! - Reading ends: each item takes some of the text, and is either there or has an error.
 //! - An item printed and read again, with the names as they were, is the same tree and means the same.
 //! - A text that comes in pieces reads as it does in one, also where the length of an item is limited.
+//! - Each function keeps the promises of the IR, and its text form parses to the same function.
 //! - Diagnostics can be shown, and tokens stand where the text has them.
 
 #[cfg(test)]
 mod tests;
 
 use kaleidoscope::lang::diagnostic::{Color, render};
-use kaleidoscope::lang::item::Read;
+use kaleidoscope::lang::item::{Item, Read};
 use kaleidoscope::lang::names::Names;
 use kaleidoscope::lang::print;
 use kaleidoscope::lang::reader::Reader;
 use kaleidoscope::lang::syntax::{outline, same_structure};
 use kaleidoscope::{Diagnostic, Span};
+use kaleidoscope_ir::Function;
+use kaleidoscope_ir::verify::verify;
 
 use crate::random::Random;
 
@@ -80,6 +83,7 @@ impl Course {
         }
         if let Some(item) = &read.item {
             self.names.commit(item);
+            check_function(item)?;
         }
         let item = read.item.map(|item| format!("{item:?}"));
         self.readings.push(Reading { span: read.span, item, diagnostics: read.diagnostics });
@@ -100,6 +104,16 @@ impl Course {
         self.read()?;
         if self.reader.pending() { Err("text is left over".to_owned()) } else { Ok(self.readings) }
     }
+}
+
+/// Checks that the item's function keeps the promises of the IR, and that its text form gives back the
+/// same function.
+fn check_function(item: &Item) -> Result<(), String> {
+    let (Item::Definition { function, .. } | Item::Expression { function, .. }) = item else { return Ok(()) };
+    let text = function.to_string();
+    verify(function).map_err(|error| format!("{error}\n{text}"))?;
+    let again: Function = text.parse().map_err(|error| format!("{error}\n{text}"))?;
+    if again == **function { Ok(()) } else { Err(format!("{text}\nparses as\n{again}")) }
 }
 
 fn read_pieces(pieces: &[&str], longest_item: usize) -> Result<Vec<Reading>, String> {

@@ -22,6 +22,7 @@ pub mod interpreter;
 pub mod maths;
 pub mod number;
 pub mod text;
+pub mod verify;
 
 pub use facts::{CallFacts, Facts, LoopFacts, OpCounts};
 pub use function::{Function, FunctionId, HostVariable, Local, OpIdx};

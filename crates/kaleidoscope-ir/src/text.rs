@@ -1,12 +1,41 @@
-//! A resolved function as text for people: one operation a line, brackets indented.
+//! Text form of the IR: what `emit ir`, IR tests, bug reports and the book show, and a parser for it.
+//!
+//! [`Display`](std::fmt::Display) of [`Function`] prints a function. [`WithNames`] prints it with the
+//! names of the functions and host variables that it refers to. [`parse`] reads either form, and gives
+//! back exactly the function that was printed, down to the bits of its numbers.
+//!
+//! ```text
+//! function f(x.0), locals n.1, stack 3   ; name, parameters, other variables, max_stack
+//!     0  get x.0                         ; the position is optional
+//!     1  number 1
+//!     2  less
+//!     3  if (else 6)                     ; targets are optional as well: they follow from the nesting
+//!     4    get x.0
+//!     5    call sqrt#15/1                ; name (optional), id and number of arguments
+//!     6  else (end 8)
+//!     7    get_host time#0
+//!     8  end
+//! ```
+//!
+//! A variable is written with its name and number, because two may share a name. For a callee or a
+//! host variable the number decides; the name is for the reader. A name with other characters than
+//! usual is in quotes: `"a b".0`. A NaN with other bits than usual has them behind it:
+//! `nan:7ff8000000000001`. Without `stack`, the parser computes the height.
 
-use std::fmt;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+pub use parse::{ParseError, parse};
+
+use std::fmt::{self, Write as _};
 
 use crate::number::Shown;
+use crate::op::Bracket;
 use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op};
 
-/// Names for what the IR refers to by id.
-pub trait Symbols {
+/// The names of what the IR refers to by id.
+pub trait IdNames {
     /// The name of a function.
     fn function(&self, id: FunctionId) -> Option<&str>;
 
@@ -14,95 +43,144 @@ pub trait Symbols {
     fn host_variable(&self, id: HostVariable) -> Option<&str>;
 }
 
-/// Deeper brackets are not indented further, or a listing of deep ones would be mostly space.
-const MAX_INDENT: usize = 20;
-
-/// A function that displays as its listing, with the names of the functions it calls.
+/// Displays as the text form of a function, with names from a table.
 #[derive(Clone, Copy)]
-pub struct Listing<'a> {
+pub struct WithNames<'a> {
     function: &'a Function,
-    symbols: Option<&'a dyn Symbols>,
+    names: Option<&'a dyn IdNames>,
 }
 
-impl<'a> Listing<'a> {
-    /// The listing of a function whose ids are from `names`.
-    pub fn new(function: &'a Function, symbols: &'a dyn Symbols) -> Self {
-        Self { function, symbols: Some(symbols) }
+impl<'a> WithNames<'a> {
+    /// The text form of a function whose ids are those of `names`.
+    pub fn new(function: &'a Function, names: &'a dyn IdNames) -> Self {
+        Self { function, names: Some(names) }
     }
 }
 
-/// The listing, with the functions that it calls and the variables of the host by number.
+/// The text form, with callees and host variables by number.
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Listing { function: self, symbols: None }.fmt(f)
+        WithNames { function: self, names: None }.fmt(f)
     }
 }
 
-impl fmt::Display for Listing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Function { name, n_params, locals, ops, max_stack, .. } = self.function;
-        writeln!(f, "{name}: {n_params} parameters, {} variables, {max_stack} values at most", locals.len())?;
-        let mut n_brackets = 0usize;
-        for (idx, &op) in ops.iter().enumerate() {
-            if matches!(op, Op::Else { .. } | Op::End | Op::Next { .. }) {
-                n_brackets = n_brackets.saturating_sub(1);
-            }
-            let indent = 2 * n_brackets.min(MAX_INDENT);
-            write!(f, "{idx:>5}  {:indent$}", "")?;
-            self.write_op(f, op)?;
-            if matches!(op, Op::Else { .. } | Op::If { .. } | Op::Loop) {
-                n_brackets += 1;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Listing<'_> {
+impl fmt::Debug for WithNames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.function, f)
     }
 }
 
-impl Listing<'_> {
+/// The deepest indentation in brackets: text of deeper ones would be mostly space.
+const MAX_INDENT: usize = 20;
+
+impl fmt::Display for WithNames<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_header(f)?;
+        let mut n_open = 0usize;
+        for (idx, &op) in self.function.ops.iter().enumerate() {
+            let (ends, begins) = match op.bracket() {
+                Some(Bracket::Begin) => (0, 1),
+                Some(Bracket::Middle) => (1, 1),
+                Some(Bracket::End) => (1, 0),
+                None => (0, 0),
+            };
+            n_open = n_open.saturating_sub(ends);
+            let indent = 2 * n_open.min(MAX_INDENT);
+            write!(f, "{idx:>5}  {:indent$}", "")?;
+            self.write_op(f, op)?;
+            f.write_char('\n')?;
+            n_open += begins;
+        }
+        Ok(())
+    }
+}
+
+impl WithNames<'_> {
+    fn write_header(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Function { name, n_params, locals, max_stack, .. } = self.function;
+        write!(f, "function {}(", Name(name))?;
+        let n_params = (*n_params as usize).min(locals.len());
+        for idx in 0..locals.len() {
+            match idx {
+                _ if idx == n_params => f.write_str("), locals ")?,
+                0 => {}
+                _ => f.write_char(' ')?,
+            }
+            self.write_local(f, Local::new(idx as u32))?;
+        }
+        if n_params == locals.len() {
+            f.write_char(')')?;
+        }
+        writeln!(f, ", stack {max_stack}")
+    }
+
     fn write_op(&self, f: &mut fmt::Formatter<'_>, op: Op) -> fmt::Result {
         match op {
-            Op::Number(value) => writeln!(f, "number {}", Shown(value)),
-            Op::Get(local) => writeln!(f, "get {}", self.local(local)),
-            Op::Set(local) => writeln!(f, "set {}", self.local(local)),
-            Op::GetHost(variable) => writeln!(f, "get host {}", self.host_variable(variable)),
-            Op::SetHost(variable) => writeln!(f, "set host {}", self.host_variable(variable)),
-            Op::Drop => writeln!(f, "drop"),
-            Op::Arithmetic(arithmetic) => writeln!(f, "{}", arithmetic_name(arithmetic)),
-            Op::Square => writeln!(f, "square"),
-            Op::Call { callee, n_args } => writeln!(f, "call {}/{n_args}", self.callee(callee)),
-            Op::TailCall => writeln!(f, "tail call"),
-            Op::If { otherwise } => writeln!(f, "if (else at {})", otherwise.index()),
-            Op::Else { end } => writeln!(f, "else (end at {})", end.index()),
-            Op::End => writeln!(f, "end"),
-            Op::Loop => writeln!(f, "loop"),
+            Op::Number(value) => write_number(f, value),
+            Op::Get(local) => {
+                f.write_str("get ")?;
+                self.write_local(f, local)
+            }
+            Op::Set(local) => {
+                f.write_str("set ")?;
+                self.write_local(f, local)
+            }
+            Op::GetHost(variable) => {
+                f.write_str("get_host ")?;
+                self.write_host_variable(f, variable)
+            }
+            Op::SetHost(variable) => {
+                f.write_str("set_host ")?;
+                self.write_host_variable(f, variable)
+            }
+            Op::Drop => f.write_str("drop"),
+            Op::Arithmetic(arithmetic) => f.write_str(arithmetic_name(arithmetic)),
+            Op::Square => f.write_str("square"),
+            Op::Call { callee, n_args } => {
+                let name = self.names.and_then(|names| names.function(callee));
+                write!(f, "call {}#{}/{n_args}", Name(name.unwrap_or_default()), callee.index())
+            }
+            Op::TailCall => f.write_str("tail_call"),
+            Op::If { otherwise } => write!(f, "if (else {})", otherwise.index()),
+            Op::Else { end } => write!(f, "else (end {})", end.index()),
+            Op::End => f.write_str("end"),
+            Op::Loop => f.write_str("loop"),
             Op::Next { variable, header } => {
-                writeln!(f, "next {} (loop at {})", self.local(variable), header.index())
+                f.write_str("next ")?;
+                self.write_local(f, variable)?;
+                write!(f, " (loop {})", header.index())
             }
         }
     }
 
-    /// Variables may share a name, so each carries its number.
-    fn local(&self, local: Local) -> impl fmt::Display {
-        let name = self.function.locals.get(local.index()).map_or("?", |name| &**name);
-        format!("{name}.{}", local.index())
+    fn write_local(&self, f: &mut fmt::Formatter<'_>, local: Local) -> fmt::Result {
+        let name = self.function.locals.get(local.index()).map_or("", |name| &**name);
+        write!(f, "{}.{}", Name(name), local.index())
     }
 
-    fn host_variable(&self, variable: HostVariable) -> String {
-        let name = self.symbols.and_then(|symbols| symbols.host_variable(variable));
-        name.map_or_else(|| format!("#{}", variable.index()), str::to_owned)
-    }
-
-    fn callee(&self, id: FunctionId) -> String {
-        let name = self.symbols.and_then(|symbols| symbols.function(id));
-        name.map_or_else(|| format!("#{}", id.index()), str::to_owned)
+    fn write_host_variable(&self, f: &mut fmt::Formatter<'_>, variable: HostVariable) -> fmt::Result {
+        let name = self.names.and_then(|names| names.host_variable(variable));
+        write!(f, "{}#{}", Name(name.unwrap_or_default()), variable.index())
     }
 }
+
+fn write_number(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
+    write!(f, "number {}", Shown(value))?;
+    if value.is_nan() && value.to_bits() != f64::NAN.to_bits() {
+        write!(f, ":{:016x}", value.to_bits())?;
+    }
+    Ok(())
+}
+
+/// The operation's word for each arithmetic operator.
+const ARITHMETIC: [Arithmetic; 6] = [
+    Arithmetic::Add,
+    Arithmetic::Subtract,
+    Arithmetic::Multiply,
+    Arithmetic::Divide,
+    Arithmetic::Power,
+    Arithmetic::Less,
+];
 
 fn arithmetic_name(arithmetic: Arithmetic) -> &'static str {
     match arithmetic {
@@ -113,4 +191,32 @@ fn arithmetic_name(arithmetic: Arithmetic) -> &'static str {
         Arithmetic::Power => "power",
         Arithmetic::Less => "less",
     }
+}
+
+/// A name that displays bare where that is unambiguous, otherwise in quotes. The empty name displays
+/// as nothing.
+struct Name<'a>(&'a str);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.chars().all(is_bare) {
+            return f.write_str(self.0);
+        }
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                c if c.is_control() => write!(f, "\\u{{{:x}}}", c as u32)?,
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// Whether a name with this character can be written without quotes.
+fn is_bare(c: char) -> bool {
+    !c.is_whitespace()
+        && !c.is_control()
+        && !matches!(c, '"' | '\\' | '(' | ')' | ',' | '.' | ';' | '#' | '/')
 }

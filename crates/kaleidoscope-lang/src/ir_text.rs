@@ -1,9 +1,9 @@
-//! The listing of a function with every kind of operation.
+//! The text form of a function that is read from text, with the names of its callees and host variables.
 
 use crate::item::Item;
 use crate::names::Names;
 use crate::reader::Reader;
-use kaleidoscope_ir::text::Listing;
+use kaleidoscope_ir::text::WithNames;
 
 #[test]
 fn a_function_with_everything() {
@@ -17,14 +17,15 @@ fn a_function_with_everything() {
     let Some(Item::Definition { function, .. }) = reader.read(&names).and_then(|read| read.item) else {
         panic!("it is a definition");
     };
-    let expected = "f: 1 parameters, 3 variables, 3 values at most
+    let expected = "\
+function f(x.0), locals x.1 i.2, stack 3
     0  get x.0
     1  number 1
     2  less
-    3  if (else at 6)
+    3  if (else 6)
     4    get x.0
-    5    call sqrt/1
-    6  else (end at 32)
+    5    call sqrt#15/1
+    6  else (end 32)
     7    get x.0
     8    square
     9    set x.1
@@ -42,16 +43,16 @@ fn a_function_with_everything() {
    21      get i.2
    22      get x.1
    23      less
-   24    next i.2 (loop at 14)
+   24    next i.2 (loop 14)
    25    number 0
    26    get x.1
-   27    get host t
-   28    set host t
+   27    get_host t#0
+   28    set_host t#0
    29    add
    30    call #36/1
    31    add
    32  end
 ";
-    assert_eq!(Listing::new(&function, &names).to_string(), expected);
-    assert_eq!(function.to_string(), expected.replace("sqrt", "#15").replace("host t", "host #0"));
+    assert_eq!(WithNames::new(&function, &names).to_string(), expected);
+    assert_eq!(expected.parse(), Ok((*function).clone()));
 }

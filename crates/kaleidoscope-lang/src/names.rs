@@ -90,7 +90,7 @@ impl Default for Names {
     }
 }
 
-impl kaleidoscope_ir::text::Symbols for Names {
+impl kaleidoscope_ir::text::IdNames for Names {
     fn function(&self, id: FunctionId) -> Option<&str> {
         (id.index() < self.n_functions()).then(|| &*self.signature(id).name)
     }

@@ -22,6 +22,7 @@ use crate::parser;
 use crate::source::Span;
 use crate::syntax::{self, For, Node, NodeId, Symbol, Tree, clear};
 use emit::Emitter;
+use kaleidoscope_ir::verify::verify_calls;
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use scope::Scope;
 
@@ -208,7 +209,17 @@ impl<'r> Resolver<'r> {
         let locals = self.workspace.scope.locals().iter().map(|&local| Arc::clone(symbols.name(local)));
         let locals: Box<[_]> = locals.collect();
         let emitter = &self.workspace.emitter;
-        Some(Arc::new(Function::new(name, n_params, locals, emitter.ops(), emitter.max_height())))
+        let function = Function::new(name, n_params, locals, emitter.ops(), emitter.max_height());
+        debug_assert_eq!(verify_calls(&function, |id| Some(self.arity(id))), Ok(()), "{function}");
+        Some(Arc::new(function))
+    }
+
+    /// The number of parameters of a function that exists or will exist with this item.
+    fn arity(&self, id: FunctionId) -> u32 {
+        match id.index().checked_sub(self.names.n_functions()) {
+            None => self.names.signature(id).arity,
+            Some(nth) => self.new_functions[nth].arity,
+        }
     }
 
     fn push(&mut self, step: Step) {

@@ -9,7 +9,7 @@ use crate::shared::Shared;
 use crate::{Error, Interrupter, Mode};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::Listing;
-use kaleidoscope_ir::text as ir_text;
+use kaleidoscope_ir::text::WithNames;
 use kaleidoscope_jit::{CallLimits, Change, Definition, Embedder, Jit, Superseded, Trap};
 use kaleidoscope_lang::item::Item;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -252,11 +252,11 @@ impl Engine {
         Script::new(self.clone(), name)
     }
 
-    /// The IR of an item, as text; nothing for an `extern`.
+    /// The IR of an item in its text form; nothing for an `extern`.
     pub fn ir_text(&self, item: &Item) -> Option<String> {
         match item {
             Item::Definition { function, .. } | Item::Expression { function, .. } => {
-                Some(ir_text::Listing::new(function, &self.shared.program().names).to_string())
+                Some(WithNames::new(function, &self.shared.program().names).to_string())
             }
             _ => None,
         }

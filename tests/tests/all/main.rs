@@ -9,6 +9,7 @@ mod corpus;
 mod deep;
 mod examples;
 mod hot;
+mod ir_text;
 mod laziness;
 mod random;
 mod sessions;

@@ -1,0 +1,33 @@
+//! The text form of the IR: what `emit ir` prints for the functions of all case files and examples
+//! parses to the same functions, and they keep the promises of the IR.
+
+use std::fs;
+
+use kaleidoscope::lang::item::Item;
+use kaleidoscope::{Engine, Mode};
+use kaleidoscope_ir::verify::verify;
+use kaleidoscope_tests::{folder, programs};
+
+#[test]
+fn the_text_form_parses_to_the_same_function() {
+    let mut n_functions = 0;
+    for path in programs(folder("tests/cases")).into_iter().chain(programs(folder("examples"))) {
+        let text = fs::read_to_string(&path).expect("a program is readable text");
+        let engine = Engine::builder().mode(Mode::Off).build().expect("an engine can be made");
+        let mut script = engine.script("program");
+        script.push(&text);
+        script.finish();
+        while let Some(read) = script.read_next() {
+            let Some(item) = read.item else { continue };
+            let Some(printed) = engine.ir_text(&item) else { continue };
+            let (Item::Definition { function, .. } | Item::Expression { function, .. }) = &item else {
+                panic!("{}: an item without a function has a text form", path.display());
+            };
+            let parsed = printed.parse();
+            assert_eq!(parsed.as_ref(), Ok(&**function), "{}:\n{printed}", path.display());
+            assert_eq!(verify(function), Ok(()), "{}:\n{printed}", path.display());
+            n_functions += 1;
+        }
+    }
+    assert!(n_functions > 500, "the programs have only {n_functions} functions");
+}
