@@ -19,17 +19,12 @@ struct Row {
 
 const ROWS: &[Row] = &[
     Row { name: "kaleidoscope-lang", house: &["kaleidoscope-ir"], llvm: false },
-    Row { name: "kaleidoscope-baseline", house: &["kaleidoscope-ir", "kaleidoscope-testkit"], llvm: false },
+    Row { name: "kaleidoscope-baseline", house: &["kaleidoscope-ir"], llvm: false },
     Row { name: "kaleidoscope-native", house: &[], llvm: false },
     Row { name: "llvm-orc", house: &[], llvm: true },
     Row { name: "kaleidoscope-ir", house: &[], llvm: false },
-    Row {
-        name: "kaleidoscope-llvm",
-        house: &["kaleidoscope-ir", "llvm-orc", "kaleidoscope-testkit"],
-        llvm: true,
-    },
+    Row { name: "kaleidoscope-llvm", house: &["kaleidoscope-ir", "llvm-orc"], llvm: true },
     Row { name: "kaleidoscope-plugin", house: &["kaleidoscope-ir"], llvm: false },
-    // For tests only.
     Row { name: "kaleidoscope-testkit", house: &["kaleidoscope-lang", "kaleidoscope-ir"], llvm: false },
     Row {
         name: "kaleidoscope-llvm-plugin",
@@ -43,7 +38,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "kaleidoscope",
-        house: &["kaleidoscope-jit", "kaleidoscope-lang", "kaleidoscope-ir"],
+        house: &["kaleidoscope-lang", "kaleidoscope-ir", "kaleidoscope-jit"],
         llvm: false,
     },
     Row { name: "kaleidoscope-capi", house: &["kaleidoscope"], llvm: false },
@@ -60,7 +55,7 @@ const ROWS: &[Row] = &[
 const LEAVES: &[&str] = &["kaleidoscope-tests", "kaleidoscope-benches", "kaleidoscope-fuzz"];
 
 /// Packages on which every crate may depend for its tests, and for nothing else.
-const FOR_TESTS: &[&str] = &["test-process"];
+const FOR_TESTS: &[&str] = &["kaleidoscope-testkit", "test-process"];
 
 /// The crates through which a crate can name LLVM.
 const LLVM: &[&str] = &["llvm-sys", "inkwell"];
