@@ -8,9 +8,7 @@ use std::fmt;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use llvm_sys::core::LLVMCreateMemoryBufferWithMemoryRangeCopy;
 use llvm_sys::error::LLVMErrorRef;
-use llvm_sys::orc2::lljit::LLVMOrcLLJITAddObjectFileWithRT;
 use llvm_sys::orc2::{
     LLVMJITEvaluatedSymbol, LLVMJITSymbolFlags, LLVMJITSymbolGenericFlags, LLVMOrcAbsoluteSymbols,
     LLVMOrcCJITDylibSearchOrderElement, LLVMOrcCLookupSetElement, LLVMOrcCSymbolMapPair,
@@ -18,20 +16,13 @@ use llvm_sys::orc2::{
     LLVMOrcJITDylibClear, LLVMOrcJITDylibDefine, LLVMOrcJITDylibLookupFlags, LLVMOrcLookupKind,
     LLVMOrcMaterializationUnitRef, LLVMOrcOpaqueJITDylib, LLVMOrcSymbolLookupFlags,
 };
-use llvm_sys::prelude::LLVMMemoryBufferRef;
-
-#[cfg(feature = "shim")]
-pub(crate) use link_order::RemovedDylibs;
 
 use crate::address::{Address, Function, Symbol};
 use crate::boundary;
 use crate::error::{Error, ErrorKind, c_name};
-use crate::generator;
-use crate::materialization_unit::{self, Materialize};
-use crate::object::Object;
+use crate::reentrancy;
 use crate::session::Session;
-use crate::symbols::{SymbolFlags, intern};
-use crate::tracker::Tracker;
+use crate::symbols::intern;
 
 /// Namespace of a session: symbols are defined in a dylib and looked up by name.
 ///
@@ -101,85 +92,6 @@ impl Dylib {
         unsafe { self.define(unit) }
     }
 
-    /// Defines symbols whose definitions are materialized when one of them is first looked up.
-    ///
-    /// LLVM's C API can remove these symbols only together with all others, by
-    /// [`clear`](Dylib::clear). With the feature `shim`,
-    #[cfg_attr(feature = "shim", doc = "[`define_lazily_tracked`](Dylib::define_lazily_tracked)")]
-    #[cfg_attr(not(feature = "shim"), doc = "`define_lazily_tracked`")]
-    /// returns a tracker for them. After a failure the names stay defined, and every look-up fails.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Duplicate`] if a name is already defined, and then no name is;
-    /// [`ErrorKind::Name`] if a name contains a NUL character, or if there is no name.
-    ///
-    /// # Example
-    #[cfg_attr(feature = "inkwell", doc = "```")]
-    #[cfg_attr(not(feature = "inkwell"), doc = "```ignore")]
-    /// # use llvm_orc::{Compiler, Jit, Responsibility, SymbolFlags};
-    /// let dylib = Jit::builder().build()?.create_bare_dylib("lazy")?;
-    /// let four = |responsibility: Responsibility| {
-    ///     let object = Compiler::builder().build()?.compile(|cx| {
-    ///         let module = cx.create_module("four");
-    ///         let function = module.add_function("four", cx.i32_type().fn_type(&[], false), None);
-    ///         let builder = cx.create_builder();
-    ///         builder.position_at_end(cx.append_basic_block(function, "entry"));
-    ///         builder.build_return(Some(&cx.i32_type().const_int(4, false))).expect("in a block");
-    ///         module
-    ///     })?;
-    ///     responsibility.emit_object(&object);
-    ///     Ok(())
-    /// };
-    /// dylib.define_lazily([("four", SymbolFlags::FUNCTION)], four)?; // nothing is compiled yet
-    /// // SAFETY: `four` has this type and is never removed.
-    /// let four = unsafe { dylib.lookup_fn::<extern "C" fn() -> i32>("four") }?;
-    /// assert_eq!(four.call(()), 4);
-    /// # Ok::<(), llvm_orc::Error>(())
-    /// ```
-    pub fn define_lazily<'a>(
-        &self,
-        symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
-        definitions: impl Materialize,
-    ) -> Result<(), Error> {
-        let unit = materialization_unit::create(self, symbols, Box::new(definitions))?;
-        // SAFETY: we own the unit.
-        unsafe { self.define(unit) }
-    }
-
-    /// Like [`define_lazily`](Dylib::define_lazily), with a tracker that owns the symbols. Removing
-    /// the tracker drops definitions that were not materialized, and removes the code of the
-    /// others.
-    ///
-    /// # Errors
-    /// As [`define_lazily`](Dylib::define_lazily).
-    #[cfg(feature = "shim")]
-    pub fn define_lazily_tracked<'a>(
-        &self,
-        symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
-        definitions: impl Materialize,
-    ) -> Result<Tracker, Error> {
-        use llvm_sys::orc2::{LLVMOrcMaterializationUnitRef, LLVMOrcResourceTrackerRef};
-
-        // SAFETY: the signature is that of `shim/session.cpp`.
-        unsafe extern "C" {
-            fn llvm_orc_define(
-                tracker: LLVMOrcResourceTrackerRef,
-                unit: LLVMOrcMaterializationUnitRef,
-            ) -> LLVMErrorRef;
-        }
-
-        let unit = materialization_unit::create(self, symbols, Box::new(definitions))?;
-        let tracker = Tracker::new(self.clone());
-        boundary::call_llvm(|| {
-            // SAFETY: the tracker is alive and belongs to this dylib. The unit is passed with
-            // ownership.
-            let error = unsafe { llvm_orc_define(tracker.raw(), unit) };
-            // SAFETY: we own the error.
-            unsafe { Error::check(error, ErrorKind::Session) }
-        })?;
-        Ok(tracker)
-    }
-
     /// Removes all symbols of this dylib, including those that trackers own.
     ///
     /// # Errors
@@ -215,26 +127,6 @@ impl Dylib {
         })
     }
 
-    /// Adds an object's symbols. The object is linked when one of them is first looked up.
-    ///
-    /// The returned tracker owns the symbols, code and memory.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Duplicate`] if a symbol is already defined, [`ErrorKind::Object`] if the object
-    /// cannot be read.
-    pub fn add_object(&self, object: &Object) -> Result<Tracker, Error> {
-        let tracker = Tracker::new(self.clone());
-        let buffer = copy_to_buffer(object.bytes());
-        boundary::call_llvm(|| {
-            // SAFETY: LLJIT and tracker are alive. The buffer is passed with ownership.
-            let error =
-                unsafe { LLVMOrcLLJITAddObjectFileWithRT(self.session.lljit(), tracker.raw(), buffer) };
-            // SAFETY: we own the error.
-            unsafe { Error::check(error, ErrorKind::Object) }
-        })?;
-        Ok(tracker)
-    }
-
     /// Looks up a symbol's address. A symbol that is not linked yet is linked on this thread,
     /// unless another thread is already linking it. Then this thread waits.
     ///
@@ -248,14 +140,7 @@ impl Dylib {
     /// - [`ErrorKind::Session`] if this thread is materializing the symbol, or is generating
     ///   symbols for this dylib: the look-up would wait for itself.
     pub fn lookup(&self, name: &str) -> Result<Address, Error> {
-        if materialization_unit::is_materializing(self.raw.as_ptr(), name) {
-            let text = format!("look-up of {name} by its own materialization would wait for itself");
-            return Err(Error::new(ErrorKind::Session, text));
-        }
-        if generator::is_generating(self.raw.as_ptr()) {
-            let text = format!("look-up of {name} by a generator of its dylib would wait for itself");
-            return Err(Error::new(ErrorKind::Session, text));
-        }
+        reentrancy::check_look_up(self.raw.as_ptr(), name)?;
         let name = c_name(name)?;
         let mut order = LLVMOrcCJITDylibSearchOrderElement {
             JD: self.raw.as_ptr(),
@@ -287,7 +172,7 @@ impl Dylib {
     }
 
     /// Looks up a function by name and type, for code that is never removed. For other code, use
-    /// [`Tracker::lookup_fn`], which asks less of its caller.
+    /// [`Tracker::lookup_fn`](crate::Tracker::lookup_fn), which asks less of its caller.
     ///
     /// # Errors
     /// As [`lookup`](Dylib::lookup).
@@ -323,14 +208,6 @@ impl Dylib {
 impl fmt::Debug for Dylib {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dylib").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// An LLVM memory buffer with a copy of the bytes. The caller owns the buffer.
-pub(crate) fn copy_to_buffer(bytes: &[u8]) -> LLVMMemoryBufferRef {
-    // SAFETY: LLVM copies the bytes, of which there are `len`. The name is NUL-terminated.
-    unsafe {
-        LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes.as_ptr().cast(), bytes.len(), c"object".as_ptr())
     }
 }
 

@@ -6,7 +6,6 @@
 
 mod libraries;
 
-use std::cell::RefCell;
 use std::ffi::c_void;
 use std::fmt;
 use std::marker::PhantomData;
@@ -24,6 +23,7 @@ use llvm_sys::orc2::{
 use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::Error;
+use crate::reentrancy;
 use crate::session::Session;
 use crate::symbols::entry_name;
 
@@ -126,13 +126,12 @@ impl SuspendedLookup {
 
     fn continue_lookup(&mut self, error: LLVMErrorRef) {
         let Some(raw) = self.raw.take() else { return };
-        // The look-up has left the generator, so code that runs in here may look up again.
-        let outer = GENERATING.take();
-        boundary::call_llvm_nested(|| {
-            // SAFETY: look-up and error are passed with ownership.
-            unsafe { LLVMOrcLookupStateContinueLookup(raw.as_ptr(), error) };
+        reentrancy::outside_generators(|| {
+            boundary::call_llvm_nested(|| {
+                // SAFETY: look-up and error are passed with ownership.
+                unsafe { LLVMOrcLookupStateContinueLookup(raw.as_ptr(), error) };
+            });
         });
-        GENERATING.set(outer);
     }
 }
 
@@ -195,25 +194,6 @@ struct GeneratorContext {
     generator: Box<dyn Generate>,
 }
 
-thread_local! {
-    /// Dylibs for which this thread is generating symbols, innermost last.
-    static GENERATING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Whether this thread is generating symbols for the dylib, so that a look-up in it would never
-/// end.
-pub(crate) fn is_generating(dylib: *mut LLVMOrcOpaqueJITDylib) -> bool {
-    GENERATING.with_borrow(|generating| generating.contains(&dylib.addr()))
-}
-
-/// Runs a generator or filter. Until it returns, this thread cannot look up in the dylib.
-fn run_generator<T>(dylib: usize, run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    GENERATING.with_borrow_mut(|generating| generating.push(dylib));
-    let result = boundary::catch_panic_as_error(run);
-    GENERATING.with_borrow_mut(Vec::pop);
-    result
-}
-
 extern "C" fn try_to_generate(
     _generator: LLVMOrcDefinitionGeneratorRef,
     context: *mut c_void,
@@ -246,7 +226,9 @@ extern "C" fn try_to_generate(
     // SAFETY: the generator belongs to this dylib of this session, which frees none.
     let dylib = unsafe { Dylib::new(Arc::clone(&session), context.dylib, &context.dylib_name) };
     let mut lookup = PendingLookup { dylib, names, state, not_send: PhantomData };
-    let result = run_generator(context.dylib.addr().get(), || context.generator.generate(&mut lookup));
+    let result = reentrancy::generating(context.dylib.addr().get(), || {
+        boundary::catch_panic_as_error(|| context.generator.generate(&mut lookup))
+    });
     let suspended = lookup.state.is_null();
     match result {
         Ok(()) => ptr::null_mut(),

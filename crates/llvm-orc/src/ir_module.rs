@@ -9,19 +9,15 @@
 //! then copied to one shared context, whose lock prevents two modules from being compiled at the
 //! same time.
 
-use std::ffi::c_void;
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
 use inkwell::context::Context;
 use inkwell::module::Module;
-use llvm_sys::LLVMDiagnosticSeverity;
 use llvm_sys::core::{
-    LLVMCloneModule, LLVMContextSetDiagnosticHandler, LLVMGetDiagInfoDescription, LLVMGetDiagInfoSeverity,
-    LLVMGetModuleContext, LLVMSetDataLayout, LLVMSetTarget,
+    LLVMCloneModule, LLVMContextSetDiagnosticHandler, LLVMGetModuleContext, LLVMSetDataLayout, LLVMSetTarget,
 };
-use llvm_sys::error::LLVMErrorRef;
 use llvm_sys::orc2::lljit::{
     LLVMOrcLLJITAddLLVMIRModuleWithRT, LLVMOrcLLJITGetDataLayoutStr, LLVMOrcLLJITGetIRTransformLayer,
     LLVMOrcLLJITGetTripleString,
@@ -29,23 +25,17 @@ use llvm_sys::orc2::lljit::{
 use llvm_sys::orc2::{
     LLVMOrcCreateNewThreadSafeContextFromLLVMContext, LLVMOrcCreateNewThreadSafeModule,
     LLVMOrcDisposeThreadSafeContext, LLVMOrcDisposeThreadSafeModule, LLVMOrcIRTransformLayerEmit,
-    LLVMOrcOpaqueThreadSafeModule, LLVMOrcThreadSafeModuleRef, LLVMOrcThreadSafeModuleWithModuleDo,
+    LLVMOrcOpaqueThreadSafeModule, LLVMOrcThreadSafeModuleRef,
 };
-use llvm_sys::prelude::{LLVMDiagnosticInfoRef, LLVMModuleRef};
 
 use crate::boundary;
 use crate::compiler::verify;
 use crate::dylib::Dylib;
-use crate::error::{Error, ErrorKind, take_message};
+use crate::error::{Error, ErrorKind};
 use crate::responsibility::Responsibility;
 use crate::session::Session;
+use crate::thread_safe_module::{receive_diagnostic, with_module};
 use crate::tracker::Tracker;
-
-#[cfg(not(feature = "shim"))]
-mod shared_context;
-
-#[cfg(not(feature = "shim"))]
-pub(crate) use shared_context::SharedContext;
 
 /// A verified module with its own context. A session can compile it on any thread.
 pub struct IrModule {
@@ -109,7 +99,7 @@ impl IrModule {
             Ok(())
         })?;
         #[cfg(not(feature = "shim"))]
-        let this = session.ir_transforms().shared_context.copy_in(&self)?;
+        let this = IrModule { raw: session.ir_transforms().shared_context.copy_in(self.raw.as_ptr())? };
         #[cfg(feature = "shim")]
         let this = self;
         Ok(ManuallyDrop::new(this).raw.as_ptr())
@@ -168,50 +158,4 @@ impl Responsibility {
             unsafe { LLVMOrcIRTransformLayerEmit(layer, raw, raw_module) };
         });
     }
-}
-
-/// Runs `work` on the module, under the lock of its context.
-pub(crate) fn with_module(
-    module: LLVMOrcThreadSafeModuleRef,
-    work: impl FnOnce(LLVMModuleRef) -> Result<(), Error>,
-) -> Result<(), Error> {
-    struct WorkState<F> {
-        work: Option<F>,
-        result: Result<(), Error>,
-    }
-    extern "C" fn run<F: FnOnce(LLVMModuleRef) -> Result<(), Error>>(
-        context: *mut c_void,
-        module: LLVMModuleRef,
-    ) -> LLVMErrorRef {
-        // SAFETY: the local variable below, which only this call uses.
-        let state = unsafe { &mut *context.cast::<WorkState<F>>() };
-        if let Some(work) = state.work.take() {
-            state.result = boundary::catch_panic_as_error(|| work(module));
-        }
-        ptr::null_mut()
-    }
-    fn callback_for<F: FnOnce(LLVMModuleRef) -> Result<(), Error>>(
-        _: &WorkState<F>,
-    ) -> llvm_sys::orc2::LLVMOrcGenericIRModuleOperationFunction {
-        run::<F>
-    }
-    let mut state = WorkState { work: Some(work), result: Ok(()) };
-    let function = callback_for(&state);
-    // SAFETY: the module is alive. The function gets the context pointer that it expects and
-    // returns no error.
-    unsafe { LLVMOrcThreadSafeModuleWithModuleDo(module, function, ptr::from_mut(&mut state).cast()) };
-    state.result
-}
-
-/// Stores an error of a context. The object transform, which runs next on this thread, returns it.
-extern "C" fn receive_diagnostic(info: LLVMDiagnosticInfoRef, _: *mut c_void) {
-    // SAFETY: the diagnostic is alive during the call.
-    let severity = unsafe { LLVMGetDiagInfoSeverity(info) };
-    if severity != LLVMDiagnosticSeverity::LLVMDSError {
-        return;
-    }
-    // SAFETY: as above.
-    let text = unsafe { LLVMGetDiagInfoDescription(info) };
-    // SAFETY: we own the text.
-    boundary::add_diagnostic(unsafe { take_message(text) });
 }

@@ -21,10 +21,10 @@ use crate::boundary;
 use crate::compiler::{Passes, optimize_once, verify};
 use crate::error::Error;
 #[cfg(not(feature = "shim"))]
-use crate::ir_module::SharedContext;
-use crate::ir_module::with_module;
+use crate::shared_context::SharedContext;
 use crate::target::{OptLevel, Target};
 use crate::target_machine::TargetMachine;
+use crate::thread_safe_module::with_module;
 
 type Transform = Box<dyn Fn(&Module<'_>) -> Result<(), Error> + Send + Sync>;
 

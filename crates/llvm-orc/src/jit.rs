@@ -19,9 +19,9 @@ use crate::boundary;
 use crate::compiler::Passes;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
-use crate::lazy_reexports::LazyReexports;
 use crate::object::Object;
 use crate::session::{Hooks, Reporter, Session};
+use crate::stubs::Stubs;
 #[cfg(feature = "inkwell")]
 use crate::target::OptLevel;
 use crate::target::Target;
@@ -44,7 +44,7 @@ impl Jit {
             memory: Memory::default(),
             reporter: None,
             hooks: Hooks::default(),
-            lazy: LazyReexports::default(),
+            stubs: Stubs::default(),
         }
     }
 
@@ -108,7 +108,7 @@ pub struct JitBuilder {
     memory: Memory,
     reporter: Option<Reporter>,
     hooks: Hooks,
-    lazy: LazyReexports,
+    stubs: Stubs,
 }
 
 /// Memory layout of linked objects.
@@ -205,7 +205,7 @@ impl JitBuilder {
     /// parameters and same result type.
     #[must_use]
     pub unsafe fn on_lazy_failure(mut self, function: Address) -> JitBuilder {
-        self.lazy.on_failure = Some(function);
+        self.stubs.on_failure = Some(function);
         self
     }
 
@@ -230,7 +230,7 @@ impl JitBuilder {
         let lljit = boundary::call_llvm(|| create_lljit::create_lljit(&target, this.memory))?;
         let lljit = NonNull::new(lljit).expect("LLVM returns the LLJIT unless it fails");
         // SAFETY: the LLJIT was just created and is not shared yet.
-        let session = unsafe { Session::new(lljit, this.reporter, this.hooks, this.lazy) };
+        let session = unsafe { Session::new(lljit, this.reporter, this.hooks, this.stubs) };
         Ok(Jit { session })
     }
 }

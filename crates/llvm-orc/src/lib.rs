@@ -152,16 +152,26 @@ mod tracker;
 
 // Definitions that a session creates on demand.
 mod generator;
+mod lazy_definitions;
+mod lazy_reexports;
+mod materialization_unit;
+mod reentrancy;
+mod responsibility;
+mod stubs;
+
+// Modules that a session compiles.
 #[cfg(feature = "inkwell")]
 mod ir_module;
 #[cfg(feature = "inkwell")]
 mod ir_transforms;
-mod lazy_reexports;
-mod materialization_unit;
-mod responsibility;
+#[cfg(all(feature = "inkwell", not(feature = "shim")))]
+mod shared_context;
+#[cfg(feature = "inkwell")]
+mod thread_safe_module;
 
 // Debuggers and profilers.
 mod gdb;
+mod jit_code_list;
 #[cfg(target_os = "linux")]
 mod jitdump;
 mod linked_functions;

@@ -6,7 +6,6 @@
 //! the call that destroyed the unit has left LLVM, and a unit learns of overridden symbols just
 //! before it is materialized.
 
-use std::cell::RefCell;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
@@ -15,12 +14,14 @@ use std::sync::{Arc, Weak};
 use llvm_sys::orc2::{
     LLVMOrcCreateCustomMaterializationUnit, LLVMOrcDisposeMaterializationResponsibility, LLVMOrcJITDylibRef,
     LLVMOrcMaterializationResponsibilityFailMaterialization, LLVMOrcMaterializationResponsibilityRef,
-    LLVMOrcMaterializationUnitRef, LLVMOrcOpaqueJITDylib, LLVMOrcSymbolStringPoolEntryRef,
+    LLVMOrcMaterializationResponsibilityReplace, LLVMOrcMaterializationUnitRef, LLVMOrcOpaqueJITDylib,
+    LLVMOrcSymbolStringPoolEntryRef,
 };
 
 use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
+use crate::reentrancy;
 use crate::responsibility::Responsibility;
 use crate::session::Session;
 use crate::symbols::{SymbolFlags, entry_name, flag_pairs};
@@ -105,18 +106,25 @@ pub(crate) fn create<'a>(
     Ok(raw)
 }
 
-thread_local! {
-    /// Dylibs and names that this thread is materializing, innermost last.
-    static MATERIALIZING: RefCell<Vec<(usize, Vec<String>)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Whether this thread is materializing the symbol, so that a look-up would wait for itself.
-pub(crate) fn is_materializing(dylib: *mut LLVMOrcOpaqueJITDylib, name: &str) -> bool {
-    MATERIALIZING.with_borrow(|materializing| {
-        materializing.iter().any(|(known_dylib, names)| {
-            *known_dylib == dylib.addr() && names.iter().any(|known| known == name)
-        })
-    })
+impl Responsibility {
+    /// Returns the symbols to their dylib, defined by another unit. Symbols that look-ups have
+    /// requested are materialized by the new unit at once, the others when they are looked up.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Session`] if LLVM refuses. The symbols fail then.
+    pub fn replace(self, definitions: impl Materialize) -> Result<(), Error> {
+        let symbols = self.symbols();
+        let named = symbols.iter().map(|(name, flags)| (name.as_str(), *flags));
+        let unit = create(self.dylib(), named, Box::new(definitions))?;
+        boundary::call_llvm(|| {
+            // SAFETY: the responsibility is alive. The unit is passed with ownership.
+            let error = unsafe { LLVMOrcMaterializationResponsibilityReplace(self.raw(), unit) };
+            // SAFETY: we own the error.
+            unsafe { Error::check(error, ErrorKind::Session) }
+        })?;
+        self.dispose();
+        Ok(())
+    }
 }
 
 extern "C" fn materialize(context: *mut c_void, raw: LLVMOrcMaterializationResponsibilityRef) {
@@ -138,14 +146,14 @@ extern "C" fn materialize(context: *mut c_void, raw: LLVMOrcMaterializationRespo
         // SAFETY: LLVM passed ownership. The symbols belong to the unit's dylib.
         let responsibility = unsafe { Responsibility::new(raw, dylib) };
         let names = responsibility.symbols().into_iter().map(|(name, _)| name).collect();
-        MATERIALIZING.with_borrow_mut(|materializing| materializing.push((unit.dylib.addr().get(), names)));
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            for name in &unit.discarded {
-                unit.definitions.discard(name);
-            }
-            unit.definitions.materialize(responsibility)
-        }));
-        MATERIALIZING.with_borrow_mut(Vec::pop);
+        let result = reentrancy::materializing(unit.dylib.addr().get(), names, || {
+            catch_unwind(AssertUnwindSafe(|| {
+                for name in &unit.discarded {
+                    unit.definitions.discard(name);
+                }
+                unit.definitions.materialize(responsibility)
+            }))
+        });
         match result {
             Ok(Ok(())) => {}
             Ok(Err(error)) => session.report_cause(error),

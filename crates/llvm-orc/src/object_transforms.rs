@@ -10,7 +10,6 @@ use llvm_sys::orc2::lljit::{LLVMOrcLLJITGetObjTransformLayer, LLVMOrcOpaqueLLJIT
 use llvm_sys::prelude::LLVMMemoryBufferRef;
 
 use crate::boundary;
-use crate::dylib::copy_to_buffer;
 use crate::error::{Error, ErrorKind};
 use crate::object::Object;
 
@@ -69,7 +68,7 @@ extern "C" fn transform(context: *mut c_void, buffer_slot: *mut LLVMMemoryBuffer
             // SAFETY: we own the buffer and replace it below.
             unsafe { LLVMDisposeMemoryBuffer(buffer) };
             // SAFETY: LLVM takes ownership of the buffer that is stored here.
-            unsafe { *buffer_slot = copy_to_buffer(object.bytes()) };
+            unsafe { *buffer_slot = object.copy_to_buffer() };
             ptr::null_mut()
         }
         Err(error) => {

@@ -13,19 +13,19 @@ use llvm_sys::orc2::{
     LLVMOrcMaterializationResponsibilityFailMaterialization,
     LLVMOrcMaterializationResponsibilityGetRequestedSymbols, LLVMOrcMaterializationResponsibilityGetSymbols,
     LLVMOrcMaterializationResponsibilityNotifyEmitted, LLVMOrcMaterializationResponsibilityNotifyResolved,
-    LLVMOrcMaterializationResponsibilityRef, LLVMOrcMaterializationResponsibilityReplace,
-    LLVMOrcObjectLayerEmit, LLVMOrcOpaqueMaterializationResponsibility,
+    LLVMOrcMaterializationResponsibilityRef, LLVMOrcObjectLayerEmit,
+    LLVMOrcOpaqueMaterializationResponsibility,
 };
 
 use crate::address::Address;
 use crate::boundary;
-use crate::dylib::{Dylib, copy_to_buffer};
+use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
-use crate::materialization_unit::{self, Materialize};
 use crate::object::Object;
 use crate::symbols::{SymbolFlags, entry_name, flag_pairs, intern};
 
-/// The duty to define symbols that look-ups wait for, passed to [`Materialize::materialize`].
+/// The duty to define symbols that look-ups wait for, passed to
+/// [`Materialize::materialize`](crate::Materialize::materialize).
 ///
 /// A responsibility ends in one of three ways, on any thread: its symbols are emitted, it fails, or
 /// it is dropped, which fails it. Therefore every look-up gets an answer.
@@ -97,7 +97,7 @@ impl Responsibility {
             Ok(object) => object,
             Err(error) => return self.fail(error),
         };
-        let buffer = copy_to_buffer(object.bytes());
+        let buffer = object.copy_to_buffer();
         let raw = self.take_raw();
         let lljit = self.dylib.session().lljit();
         boundary::call_llvm_nested(|| {
@@ -161,24 +161,6 @@ impl Responsibility {
         self.fail_silently();
     }
 
-    /// Returns the symbols to their dylib, defined by another unit. Symbols that look-ups have
-    /// requested are materialized by the new unit at once, the others when they are looked up.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Session`] if LLVM refuses. The symbols fail then.
-    pub fn replace(self, definitions: impl Materialize) -> Result<(), Error> {
-        let symbols = self.symbols();
-        let named = symbols.iter().map(|(name, flags)| (name.as_str(), *flags));
-        let unit = materialization_unit::create(&self.dylib, named, Box::new(definitions))?;
-        boundary::call_llvm(|| {
-            // SAFETY: the responsibility is alive. The unit is passed with ownership.
-            let error = unsafe { LLVMOrcMaterializationResponsibilityReplace(self.raw, unit) };
-            check(error)
-        })?;
-        self.dispose();
-        Ok(())
-    }
-
     /// Splits off a responsibility for some of the symbols, which ends separately.
     ///
     /// # Errors
@@ -226,13 +208,17 @@ impl Responsibility {
         })
     }
 
+    pub(crate) fn raw(&self) -> LLVMOrcMaterializationResponsibilityRef {
+        self.raw
+    }
+
     /// Takes LLVM's responsibility. The caller must end it.
     pub(crate) fn take_raw(&mut self) -> LLVMOrcMaterializationResponsibilityRef {
         std::mem::replace(&mut self.raw, ptr::null_mut())
     }
 
     /// Disposes of a responsibility that has no symbols left.
-    fn dispose(mut self) {
+    pub(crate) fn dispose(mut self) {
         let raw = self.take_raw();
         // SAFETY: we own the responsibility, which is not used again.
         unsafe { LLVMOrcDisposeMaterializationResponsibility(raw) };

@@ -12,6 +12,9 @@
 //! 4. The session owns reporter, hooks, filters and stubs at stable addresses and drops them after
 //!    the LLJIT, so LLVM's pointers to them are valid whenever LLVM uses them.
 
+#[cfg(feature = "shim")]
+mod removed_dylibs;
+
 use std::any::Any;
 use std::ffi::c_void;
 use std::fmt;
@@ -27,14 +30,14 @@ use llvm_sys::orc2::{
 };
 
 use crate::boundary;
-#[cfg(feature = "shim")]
-use crate::dylib::RemovedDylibs;
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "inkwell")]
 use crate::ir_transforms::IrTransforms;
-use crate::lazy_reexports::LazyReexports;
 use crate::object::Object;
 use crate::object_transforms::ObjectTransforms;
+use crate::stubs::{Stubs, StubsAndTrampolines};
+#[cfg(feature = "shim")]
+use removed_dylibs::RemovedDylibs;
 
 /// Minimum number of removed trackers after which dead names are removed from the string pool. With
 /// more live trackers than that, their number is the limit: then the cost of a scan is a constant
@@ -53,7 +56,7 @@ pub(crate) struct Session {
     n_trackers: AtomicUsize,
     n_removed: AtomicUsize,
     // Dropped after the LLJIT, which refers to them, by promise 4.
-    lazy_reexports: LazyReexports,
+    stubs: Stubs,
     hooks: Arc<Hooks>,
     /// Released before the LLJIT.
     #[cfg(feature = "shim")]
@@ -84,7 +87,7 @@ impl Session {
         lljit: NonNull<LLVMOrcOpaqueLLJIT>,
         reporter: Option<Reporter>,
         hooks: Hooks,
-        lazy_reexports: LazyReexports,
+        stubs: Stubs,
     ) -> Arc<Session> {
         let session = Arc::new(Session {
             lljit,
@@ -92,7 +95,7 @@ impl Session {
             dylib_naming: Mutex::new(()),
             n_trackers: AtomicUsize::new(0),
             n_removed: AtomicUsize::new(0),
-            lazy_reexports,
+            stubs,
             hooks: Arc::new(hooks),
             #[cfg(feature = "shim")]
             removed_dylibs: Mutex::default(),
@@ -134,8 +137,10 @@ impl Session {
         &self.removed_dylibs
     }
 
-    pub(crate) fn lazy_reexports(&self) -> &LazyReexports {
-        &self.lazy_reexports
+    /// The session's stubs and trampolines, which are created at the first call.
+    pub(crate) fn stubs(&self) -> Result<StubsAndTrampolines, Error> {
+        // SAFETY: the LLJIT is alive, and `drop` disposes of it between trampolines and stubs.
+        unsafe { self.stubs.get_or_create(self.lljit()) }
     }
 
     #[cfg(all(feature = "inkwell", not(feature = "shim")))]
@@ -183,7 +188,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.lazy_reexports.dispose_of_trampolines();
+        self.stubs.dispose_of_trampolines();
         #[cfg(feature = "shim")]
         drop(std::mem::take(self.removed_dylibs.get_mut().unwrap_or_else(PoisonError::into_inner)));
         boundary::call_llvm_in_drop(|| {

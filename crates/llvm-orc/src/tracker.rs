@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use llvm_sys::orc2::lljit::LLVMOrcLLJITAddObjectFileWithRT;
 use llvm_sys::orc2::{
     LLVMOrcJITDylibCreateResourceTracker, LLVMOrcOpaqueResourceTracker, LLVMOrcReleaseResourceTracker,
     LLVMOrcResourceTrackerRef, LLVMOrcResourceTrackerRemove, LLVMOrcResourceTrackerTransferTo,
@@ -14,7 +15,8 @@ use crate::address::{Address, Function, Symbol};
 use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
-use crate::gdb::RegisteredObject;
+use crate::jit_code_list::RegisteredObject;
+use crate::object::Object;
 
 /// Owns what one [`Dylib::add_object`] added: symbols, code and memory.
 ///
@@ -126,6 +128,28 @@ impl Tracker {
 
     pub(crate) fn raw(&self) -> LLVMOrcResourceTrackerRef {
         self.raw.as_ptr()
+    }
+}
+
+impl Dylib {
+    /// Adds an object's symbols. The object is linked when one of them is first looked up.
+    ///
+    /// The returned tracker owns the symbols, code and memory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Duplicate`] if a symbol is already defined, [`ErrorKind::Object`] if the object
+    /// cannot be read.
+    pub fn add_object(&self, object: &Object) -> Result<Tracker, Error> {
+        let tracker = Tracker::new(self.clone());
+        let buffer = object.copy_to_buffer();
+        boundary::call_llvm(|| {
+            // SAFETY: LLJIT and tracker are alive. The buffer is passed with ownership.
+            let error =
+                unsafe { LLVMOrcLLJITAddObjectFileWithRT(self.session().lljit(), tracker.raw(), buffer) };
+            // SAFETY: we own the error.
+            unsafe { Error::check(error, ErrorKind::Object) }
+        })?;
+        Ok(tracker)
     }
 }
 

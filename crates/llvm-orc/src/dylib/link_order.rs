@@ -1,10 +1,9 @@
 //! Link order between dylibs, and removal of dylibs. LLVM's C API supports neither.
 
-use std::ptr::NonNull;
 use std::sync::{Arc, PoisonError};
 
 use llvm_sys::error::LLVMErrorRef;
-use llvm_sys::orc2::{LLVMOrcJITDylibRef, LLVMOrcOpaqueJITDylib};
+use llvm_sys::orc2::LLVMOrcJITDylibRef;
 
 use super::Dylib;
 use crate::boundary;
@@ -14,24 +13,6 @@ use crate::error::{Error, ErrorKind};
 unsafe extern "C" {
     fn llvm_orc_set_link_order(dylib: LLVMOrcJITDylibRef, others: *const LLVMOrcJITDylibRef, count: usize);
     fn llvm_orc_remove_dylib(dylib: LLVMOrcJITDylibRef) -> LLVMErrorRef;
-    fn llvm_orc_release_dylib(dylib: LLVMOrcJITDylibRef);
-}
-
-/// Dylibs that were removed from a session. They stay in memory as long as the session, because
-/// link orders of other dylibs and handles may refer to them.
-#[derive(Debug, Default)]
-pub(crate) struct RemovedDylibs(Vec<NonNull<LLVMOrcOpaqueJITDylib>>);
-
-// SAFETY: the only use is the release, by the last user of the session.
-unsafe impl Send for RemovedDylibs {}
-
-impl Drop for RemovedDylibs {
-    fn drop(&mut self) {
-        for dylib in &self.0 {
-            // SAFETY: retained at removal, and the session is still alive.
-            unsafe { llvm_orc_release_dylib(dylib.as_ptr()) };
-        }
-    }
 }
 
 impl Dylib {
@@ -76,12 +57,12 @@ impl Dylib {
     /// # Errors
     /// [`ErrorKind::Session`] if a symbol cannot be removed.
     pub fn remove(self) -> Result<(), Error> {
-        {
-            let mut removed = self.session.removed_dylibs().lock().unwrap_or_else(PoisonError::into_inner);
-            if removed.0.contains(&self.raw) {
-                return Ok(());
-            }
-            removed.0.push(self.raw);
+        let removed_dylibs = self.session.removed_dylibs();
+        // SAFETY: the dylib is removed below if it is new, and the session owns the list.
+        let is_new =
+            unsafe { removed_dylibs.lock().unwrap_or_else(PoisonError::into_inner).insert(self.raw) };
+        if !is_new {
+            return Ok(());
         }
         boundary::call_llvm(|| {
             // SAFETY: the dylib's session is alive, and the dylib is removed once.

@@ -14,10 +14,10 @@ use llvm_sys::orc2::{
     LLVMOrcSymbolStringPoolEntryRef,
 };
 
-use super::run_generator;
 use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
+use crate::reentrancy;
 use crate::symbols::entry_name;
 
 /// The names that a dylib may see. The session owns it, because LLVM's C API does not.
@@ -147,10 +147,12 @@ const ALLOW: LLVMOrcSymbolPredicate = Some(allow);
 extern "C" fn allow(context: *mut c_void, symbol: LLVMOrcSymbolStringPoolEntryRef) -> c_int {
     // SAFETY: the session owns the filter as long as the generators.
     let filter = unsafe { &*context.cast_const().cast::<NameFilter>() };
-    let allowed = run_generator(filter.dylib, || {
-        // SAFETY: the name is alive during the call.
-        let name = unsafe { entry_name(symbol) };
-        Ok((filter.allows)(&name))
+    let allowed = reentrancy::generating(filter.dylib, || {
+        boundary::catch_panic_as_error(|| {
+            // SAFETY: the name is alive during the call.
+            let name = unsafe { entry_name(symbol) };
+            Ok((filter.allows)(&name))
+        })
     });
     c_int::from(allowed.unwrap_or(false))
 }

@@ -72,7 +72,7 @@ fn the_tables_list_every_function() {
         match rows.remove(name) {
             None => panic!("COVERAGE.md does not list {name}"),
             Some(listed_as_used) => {
-                assert_eq!(listed_as_used, *used, "{name}: COVERAGE.md and the source differ")
+                assert_eq!(listed_as_used, *used, "{name}: COVERAGE.md and the source differ");
             }
         }
     }

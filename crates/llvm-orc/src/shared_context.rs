@@ -17,12 +17,12 @@ use llvm_sys::core::{
 };
 use llvm_sys::orc2::{
     LLVMOrcCreateNewThreadSafeContextFromLLVMContext, LLVMOrcCreateNewThreadSafeModule,
-    LLVMOrcDisposeThreadSafeContext, LLVMOrcDisposeThreadSafeModule, LLVMOrcThreadSafeContextRef,
-    LLVMOrcThreadSafeModuleRef,
+    LLVMOrcDisposeThreadSafeContext, LLVMOrcDisposeThreadSafeModule, LLVMOrcOpaqueThreadSafeModule,
+    LLVMOrcThreadSafeContextRef, LLVMOrcThreadSafeModuleRef,
 };
 
-use super::{IrModule, receive_diagnostic, with_module};
 use crate::error::{Error, ErrorKind};
+use crate::thread_safe_module::{receive_diagnostic, with_module};
 
 #[derive(Default)]
 pub(crate) struct SharedContext(OnceLock<LockedContext>);
@@ -39,12 +39,15 @@ unsafe impl Send for LockedContext {}
 unsafe impl Sync for LockedContext {}
 
 impl SharedContext {
-    /// Copies a module to the shared context.
-    pub(super) fn copy_in(&self, module: &IrModule) -> Result<IrModule, Error> {
+    /// Copies a module to the shared context. The caller owns the copy.
+    pub(crate) fn copy_in(
+        &self,
+        module: LLVMOrcThreadSafeModuleRef,
+    ) -> Result<NonNull<LLVMOrcOpaqueThreadSafeModule>, Error> {
         let context = self.0.get_or_init(LockedContext::new);
         let mut bitcode = ptr::null_mut();
         let mut name = Vec::new();
-        with_module(module.raw.as_ptr(), |module| {
+        with_module(module, |module| {
             let mut length = 0;
             // SAFETY: the module is alive, and `length` is our local variable.
             let text = unsafe { LLVMGetModuleIdentifier(module, &mut length) };
@@ -69,7 +72,7 @@ impl SharedContext {
         unsafe { LLVMSetModuleIdentifier(copy, name.as_ptr().cast(), name.len()) };
         // SAFETY: the copy belongs to that context and is passed with ownership.
         let raw = unsafe { LLVMOrcCreateNewThreadSafeModule(copy, context.context) };
-        Ok(IrModule { raw: NonNull::new(raw).expect("LLVM returns the module") })
+        Ok(NonNull::new(raw).expect("LLVM returns the module"))
     }
 }
 
