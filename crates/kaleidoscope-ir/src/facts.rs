@@ -9,6 +9,9 @@
 //! inside a bracket is out of scope behind it. Such a variable has no value to keep from one
 //! iteration to the next or from a branch to the code behind it, so no bracket assigns it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::op::Bracket;
 use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use std::ops::Index;

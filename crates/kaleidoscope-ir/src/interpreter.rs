@@ -1,82 +1,89 @@
-//! The reference evaluator: slow, obviously right, the oracle of every other way to run a program.
+//! Interpreter: runs the IR directly, as the engine's tier 0 and as the oracle of all other tiers.
 //!
-//! One loop over the operations, with the values, variables and calls on stacks of its own; so the depth of calls is
-//! limited by [`StackLimit`] and never by the thread. What a function id means is asked at each call, since a `def` may
-//! have changed it. The maths functions come from the host, so that all modes call the same ones.
+//! The interpreter is one loop over the operations. Values, variables and active calls are on stacks of
+//! its own, so [`StackLimit`] limits the depth of calls, never the thread's stack. The interpreter asks
+//! its [`Environment`] at each call what a function id means, because a function may be redefined
+//! between two calls. The environment also calls the maths functions, so that all tiers call the same.
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use crate::maths::MathsFunction;
-use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
+use crate::op::holds;
+use crate::{Function, FunctionId, HostVariable, Local, Op, OpIdx};
 
-/// What stands behind a function id at the moment of a call.
+/// What a call of a function id means at the moment of the call.
 #[derive(Clone, Debug)]
 pub enum Callee {
-    /// A function of the program.
+    /// A function with a definition in the IR. The interpreter runs it.
     Function(Arc<Function>),
-    /// A function of the C maths library.
+    /// A function of the C maths library: [`Environment::maths`] calls it.
     Maths(MathsFunction),
-    /// A function of the host.
+    /// Any other function: [`Environment::host`] calls it.
     Host,
 }
 
-/// Why the evaluator itself stops.
+/// Why the interpreter itself ends a run early.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The next call would exceed the stack.
+pub enum InterpreterTrap {
+    /// A call would exceed the [`StackLimit`].
     StackOverflow {
         /// The function that was called.
         function: Arc<str>,
     },
-    /// [`Environment::stop_requested`] said so.
+    /// [`Environment::is_interrupted`] returned true.
     Interrupted,
 }
 
-/// What the evaluator asks of its host.
+/// What the interpreter asks for while it runs.
 pub trait Environment {
-    /// Why an evaluation ends early.
-    type Trap: From<Fault>;
+    /// Why a run ends early.
+    type Trap: From<InterpreterTrap>;
 
-    /// What the id means now.
+    /// What a call of a function means now.
     ///
     /// # Errors
-    /// When nothing can be called there: undefined, replaced, not provided.
+    /// The function cannot be called: it is undefined, replaced or not provided.
     fn callee(&self, id: FunctionId) -> Result<Callee, Self::Trap>;
 
-    /// Calls a maths function; `args` are as many as it takes.
+    /// Calls a maths function with as many arguments as it has parameters.
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64;
 
-    /// Calls a function of the host.
+    /// Calls a function whose target is [`Callee::Host`].
     ///
     /// # Errors
-    /// Whatever ends the evaluation.
+    /// Whatever ends the run.
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Self::Trap>;
 
-    /// The value of a variable of the host.
+    /// Reads a host variable.
     fn variable(&self, variable: HostVariable) -> f64;
 
-    /// Gives a variable of the host another value.
+    /// Assigns a host variable.
     fn set_variable(&self, variable: HostVariable, value: f64);
 
-    /// Whether the evaluation is to stop; asked at every call and every turn of a loop.
-    fn stop_requested(&self) -> bool;
+    /// Whether the run must stop. The interpreter asks at every call and every back edge.
+    fn is_interrupted(&self) -> bool;
 }
 
-/// How much memory the calls that are active at once may take.
+/// How much memory the active calls may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StackLimit {
-    /// Bytes: of each call its variables, the most values it has at once, and where it returns to.
+    /// Bytes. Each active call counts with its variables, its [`max_stack`](Function::max_stack) values
+    /// and its return position.
     pub bytes: usize,
 }
 
-/// The value of a call of `function`.
+/// Calls a function and returns its result.
 ///
 /// # Errors
-/// When the environment or the limit ends it early.
+/// A trap of the environment, of the stack limit or of an interrupt.
 ///
 /// # Panics
-/// When `args` are not as many as the function has parameters, or the function does not keep its promises.
-pub fn evaluate<E: Environment + ?Sized>(
+/// If `args` are not as many as the function has parameters, or the function breaks a promise of
+/// [`Function`].
+pub fn interpret<E: Environment + ?Sized>(
     env: &E,
     function: &Arc<Function>,
     args: &[f64],
@@ -87,13 +94,14 @@ pub fn evaluate<E: Environment + ?Sized>(
     values.extend_from_slice(args);
     let frame = Frame { function: Arc::clone(function), next: 0, base: 0 };
     let mut machine = Machine { env, limit, n_bytes: 0, callers: Vec::new(), frame, values };
-    machine.make_room()?;
+    machine.allocate_variables()?;
     machine.run()
 }
 
-/// An active call. Its variables lie in `Machine::values` from `base`, its values above them.
+/// An active call. Its variables are in `Machine::values` from `base` on, its stack is above them.
 struct Frame {
     function: Arc<Function>,
+    /// The position of the next operation.
     next: usize,
     base: usize,
 }
@@ -101,6 +109,7 @@ struct Frame {
 struct Machine<'e, E: ?Sized> {
     env: &'e E,
     limit: StackLimit,
+    /// What the active calls take.
     n_bytes: usize,
     /// The calls that wait for the one in `frame`, outermost first.
     callers: Vec<Frame>,
@@ -146,7 +155,8 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
             Op::Arithmetic(arithmetic) => {
                 let right = self.pop();
                 let left = self.pop();
-                let value = self.arithmetic(arithmetic, left, right);
+                let pow = |x, y| self.env.maths(MathsFunction::Pow, &[x, y]);
+                let value = arithmetic.apply(left, right, pow);
                 self.values.push(value);
             }
             Op::Square => {
@@ -155,7 +165,7 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
             }
             Op::Call { callee, n_args } => self.call(callee, n_args as usize)?,
             Op::TailCall => {
-                self.check_stop()?;
+                self.check_interrupt()?;
                 let n_params = self.frame.function.n_params as usize;
                 let first = self.values.len() - n_params;
                 self.values.copy_within(first.., self.frame.base);
@@ -164,47 +174,32 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
             }
             Op::If { otherwise } => {
                 if !holds(self.pop()) {
-                    self.go_behind(otherwise);
+                    self.continue_behind(otherwise);
                 }
             }
-            Op::Else { end } => self.go_behind(end),
+            Op::Else { end } => self.continue_behind(end),
             Op::End | Op::Loop => {}
             Op::Next { variable, header } => {
                 let condition = self.pop();
                 let step = self.pop();
                 *self.local(variable) += step;
                 if holds(condition) {
-                    self.check_stop()?;
-                    self.go_behind(header);
+                    self.check_interrupt()?;
+                    self.continue_behind(header);
                 }
             }
         }
         Ok(())
     }
 
-    fn arithmetic(&self, arithmetic: Arithmetic, left: f64, right: f64) -> f64 {
-        match arithmetic {
-            Arithmetic::Add => left + right,
-            Arithmetic::Subtract => left - right,
-            Arithmetic::Multiply => left * right,
-            Arithmetic::Divide => left / right,
-            Arithmetic::Power => self.env.maths(MathsFunction::Pow, &[left, right]),
-            // Unordered or less: exactly when it is not greater or equal.
-            Arithmetic::Less => f64::from(u8::from(!matches!(
-                left.partial_cmp(&right),
-                Some(std::cmp::Ordering::Greater | std::cmp::Ordering::Equal)
-            ))),
-        }
-    }
-
     fn call(&mut self, callee: FunctionId, n_args: usize) -> Result<(), E::Trap> {
-        self.check_stop()?;
+        self.check_interrupt()?;
         let first = self.values.len() - n_args;
         let result = match self.env.callee(callee)? {
             Callee::Function(function) => {
                 let frame = Frame { function, next: 0, base: first };
                 self.callers.push(std::mem::replace(&mut self.frame, frame));
-                return self.make_room();
+                return self.allocate_variables();
             }
             Callee::Maths(function) => self.env.maths(function, &self.values[first..]),
             Callee::Host => self.env.host(callee, &self.values[first..])?,
@@ -214,22 +209,24 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
         Ok(())
     }
 
-    /// Makes room for the variables of the call that begins; the arguments, which lie there, are the first of them.
-    fn make_room(&mut self) -> Result<(), E::Trap> {
+    /// Begins the call of `frame`: allocates its variables, of which the arguments on top of the stack
+    /// become the first.
+    fn allocate_variables(&mut self) -> Result<(), E::Trap> {
         let function = &self.frame.function;
         self.n_bytes += frame_bytes(function);
         if self.n_bytes > self.limit.bytes {
-            return Err(Fault::StackOverflow { function: Arc::clone(&function.name) }.into());
+            return Err(InterpreterTrap::StackOverflow { function: Arc::clone(&function.name) }.into());
         }
         self.values.resize(self.frame.base + function.locals.len(), 0.0);
         Ok(())
     }
 
-    fn check_stop(&self) -> Result<(), E::Trap> {
-        if self.env.stop_requested() { Err(Fault::Interrupted.into()) } else { Ok(()) }
+    fn check_interrupt(&self) -> Result<(), E::Trap> {
+        if self.env.is_interrupted() { Err(InterpreterTrap::Interrupted.into()) } else { Ok(()) }
     }
 
-    fn go_behind(&mut self, idx: OpIdx) {
+    /// Continues behind the operation at this position.
+    fn continue_behind(&mut self, idx: OpIdx) {
         self.frame.next = idx.index() + 1;
     }
 
@@ -238,20 +235,15 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
     }
 
     fn top(&self) -> f64 {
-        *self.values.last().expect("operations find their operands")
+        *self.values.last().expect("operations find their operands (promise 2)")
     }
 
     fn pop(&mut self) -> f64 {
-        self.values.pop().expect("operations find their operands")
+        self.values.pop().expect("operations find their operands (promise 2)")
     }
 }
 
-/// Bytes that an active call of this function takes.
+/// The number of bytes by which an active call of a function counts.
 fn frame_bytes(function: &Function) -> usize {
     size_of::<Frame>() + (function.locals.len() + function.max_stack as usize) * size_of::<f64>()
-}
-
-/// Whether a condition holds: it is ordered and not zero.
-fn holds(condition: f64) -> bool {
-    condition != 0.0 && !condition.is_nan()
 }

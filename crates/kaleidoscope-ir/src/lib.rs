@@ -16,13 +16,13 @@
 
 mod builder;
 mod function;
-mod op;
 
 pub mod compile;
 pub mod facts;
 pub mod interpreter;
 pub mod maths;
 pub mod number;
+pub mod op;
 pub mod text;
 pub mod verify;
 

@@ -202,3 +202,22 @@ pub enum Arithmetic {
     /// `<`: 1 when less or unordered, otherwise 0.
     Less,
 }
+
+impl Arithmetic {
+    /// The result of the operator. `pow` is C's function: each tier must call the same one.
+    pub fn apply(self, left: f64, right: f64, pow: impl FnOnce(f64, f64) -> f64) -> f64 {
+        match self {
+            Self::Add => left + right,
+            Self::Subtract => left - right,
+            Self::Multiply => left * right,
+            Self::Divide => left / right,
+            Self::Power => pow(left, right),
+            Self::Less => f64::from(u8::from(left < right || left.is_nan() || right.is_nan())),
+        }
+    }
+}
+
+/// Whether a condition holds: it is not zero and not NaN.
+pub fn holds(condition: f64) -> bool {
+    condition != 0.0 && !condition.is_nan()
+}

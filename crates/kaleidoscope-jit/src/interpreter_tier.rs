@@ -105,7 +105,7 @@ impl Interpreter<'_> {
         args: &[f64],
     ) -> Result<f64, Trap> {
         let limit = StackLimit { bytes: self.core.settings.stack_bytes };
-        interpreter::evaluate(environment, function, args, limit).map_err(|trap| {
+        interpreter::interpret(environment, function, args, limit).map_err(|trap| {
             match (trap, self.watch.cause()) {
                 (Trap::Interrupted { inside }, StopCause::DeadlinePassed) => Trap::DeadlinePassed { inside },
                 (trap, _) => trap,
@@ -161,7 +161,7 @@ impl Environment for Interpreter<'_> {
         self.core.table().variable(variable).set(value);
     }
 
-    fn stop_requested(&self) -> bool {
+    fn is_interrupted(&self) -> bool {
         self.watch.check_often().is_some()
     }
 }
@@ -216,7 +216,7 @@ impl Environment for OnceInterpreter<'_> {
         self.0.set_variable(variable, value);
     }
 
-    fn stop_requested(&self) -> bool {
-        self.0.stop_requested()
+    fn is_interrupted(&self) -> bool {
+        self.0.is_interrupted()
     }
 }

@@ -3,7 +3,7 @@
 use crate::event::CodeName;
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::CompileError;
-use kaleidoscope_ir::interpreter::Fault;
+use kaleidoscope_ir::interpreter::InterpreterTrap;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -102,12 +102,12 @@ impl Trap {
     }
 }
 
-impl From<Fault> for Trap {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::StackOverflow { function } => Self::StackOverflow { inside: vec![function] },
+impl From<InterpreterTrap> for Trap {
+    fn from(trap: InterpreterTrap) -> Self {
+        match trap {
+            InterpreterTrap::StackOverflow { function } => Self::StackOverflow { inside: vec![function] },
             // Whoever set a deadline turns this into `DeadlinePassed`.
-            Fault::Interrupted => Self::Interrupted { inside: Vec::new() },
+            InterpreterTrap::Interrupted => Self::Interrupted { inside: Vec::new() },
         }
     }
 }

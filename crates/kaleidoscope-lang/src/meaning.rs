@@ -7,7 +7,7 @@ use crate::item::Item;
 use crate::names::Names;
 use crate::reader::Reader;
 use crate::testing::{Session, check};
-use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
 
 #[test]
@@ -152,14 +152,14 @@ fn the_limit_counts_frames() {
 struct Stopping(Cell<u32>, Arc<Function>);
 
 impl Environment for Stopping {
-    type Trap = Fault;
-    fn callee(&self, _: FunctionId) -> Result<Callee, Fault> {
+    type Trap = InterpreterTrap;
+    fn callee(&self, _: FunctionId) -> Result<Callee, InterpreterTrap> {
         Ok(Callee::Function(Arc::clone(&self.1)))
     }
     fn maths(&self, _: MathsFunction, _: &[f64]) -> f64 {
         0.0
     }
-    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, Fault> {
+    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, InterpreterTrap> {
         Ok(0.0)
     }
     fn variable(&self, _: HostVariable) -> f64 {
@@ -168,7 +168,7 @@ impl Environment for Stopping {
     fn set_variable(&self, _: HostVariable, _: f64) {
         unreachable!("there are no variables of the host")
     }
-    fn stop_requested(&self) -> bool {
+    fn is_interrupted(&self) -> bool {
         self.0.set(self.0.get() + 1);
         self.0.get() > 100
     }
@@ -183,7 +183,7 @@ fn endless_programs_are_stopped() {
         let read = reader.read(&Names::new()).expect("there is an item");
         let Some(Item::Definition { function, .. }) = read.item else { panic!("{text} is a definition") };
         let env = Stopping(Cell::new(0), Arc::clone(&function));
-        let result = evaluate(&env, &function, &[1.0], StackLimit { bytes: 1 << 20 });
-        assert_eq!(result, Err(Fault::Interrupted), "{text}");
+        let result = interpret(&env, &function, &[1.0], StackLimit { bytes: 1 << 20 });
+        assert_eq!(result, Err(InterpreterTrap::Interrupted), "{text}");
     }
 }

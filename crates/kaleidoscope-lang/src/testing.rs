@@ -9,7 +9,7 @@ use crate::names::{NameState, Names};
 use crate::number;
 use crate::reader::Reader;
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 
 /// The names and bodies of a program that runs in the reference evaluator.
@@ -70,7 +70,7 @@ impl Session {
                 self.bodies[id.index()] = Some(function);
             }
             Item::Extern { .. } => {}
-            Item::Expression { function } => words.push(match evaluate(self, &function, &[], self.limit) {
+            Item::Expression { function } => words.push(match interpret(self, &function, &[], self.limit) {
                 Ok(value) => number::format(value),
                 Err(code) => code.0.to_string(),
             }),
@@ -81,11 +81,11 @@ impl Session {
 /// The code of what ended an evaluation.
 pub(crate) struct Trap(pub(crate) DiagnosticCode);
 
-impl From<Fault> for Trap {
-    fn from(fault: Fault) -> Self {
-        Self(match fault {
-            Fault::StackOverflow { .. } => DiagnosticCode::StackOverflow,
-            Fault::Interrupted => DiagnosticCode::Interrupted,
+impl From<InterpreterTrap> for Trap {
+    fn from(trap: InterpreterTrap) -> Self {
+        Self(match trap {
+            InterpreterTrap::StackOverflow { .. } => DiagnosticCode::StackOverflow,
+            InterpreterTrap::Interrupted => DiagnosticCode::Interrupted,
         })
     }
 }
@@ -127,7 +127,7 @@ impl Environment for Session {
         self.variables.borrow_mut()[variable.index()] = value;
     }
 
-    fn stop_requested(&self) -> bool {
+    fn is_interrupted(&self) -> bool {
         false
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::InliningBudget;
-use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{NameState, Names};
@@ -57,8 +57,8 @@ struct Session {
 #[derive(Debug)]
 struct Ended;
 
-impl From<Fault> for Ended {
-    fn from(_: Fault) -> Self {
+impl From<InterpreterTrap> for Ended {
+    fn from(_: InterpreterTrap) -> Self {
         Self
     }
 }
@@ -85,9 +85,9 @@ impl Session {
         }
     }
 
-    fn evaluate(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Ended> {
+    fn interpret(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Ended> {
         self.n_steps.set(0);
-        evaluate(self, function, args, StackLimit { bytes: 1 << 20 })
+        interpret(self, function, args, StackLimit { bytes: 1 << 20 })
     }
 }
 
@@ -119,7 +119,7 @@ impl Environment for Session {
         unreachable!("there are no variables of the host")
     }
 
-    fn stop_requested(&self) -> bool {
+    fn is_interrupted(&self) -> bool {
         self.n_steps.set(self.n_steps.get() + 1);
         self.n_steps.get() > MOST_STEPS
     }
@@ -167,7 +167,7 @@ fn check_root(
 ) -> Result<(), String> {
     let args = &ARGUMENTS[..function.n_params as usize];
     // Code is not stopped here, so what ends early is not run.
-    let (Ok(expected), written) = (session.evaluate(function, args), WRITTEN.take()) else { return Ok(()) };
+    let (Ok(expected), written) = (session.interpret(function, args), WRITTEN.take()) else { return Ok(()) };
     let same = |value: f64, place: &str| {
         let (value, expected) = (number::format(value), number::format(expected));
         let now = WRITTEN.take();

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::interpreter::{Callee, Environment, Fault, StackLimit, evaluate};
+use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{NameState, Names};
@@ -22,9 +22,9 @@ pub(crate) struct Program {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure(pub(crate) String);
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self(format!("{fault:?}"))
+impl From<InterpreterTrap> for Failure {
+    fn from(trap: InterpreterTrap) -> Self {
+        Self(format!("{trap:?}"))
     }
 }
 
@@ -66,8 +66,8 @@ impl Program {
         *output += &format!("{name}{args:?}\n");
     }
 
-    pub(crate) fn evaluate(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Failure> {
-        evaluate(self, function, args, STACK)
+    pub(crate) fn interpret(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Failure> {
+        interpret(self, function, args, STACK)
     }
 
     /// Does the rest of a loop, from the start of its body on; the variables before it become those behind it.
@@ -100,7 +100,7 @@ impl Program {
             Function::new(Arc::clone(&function.name), n_params, function.locals.clone(), ops, max_stack);
         let args = variables.to_vec();
         let finishing = Finishing { program: self, variables: RefCell::new(variables) };
-        evaluate(&finishing, &Arc::new(rest), &args, STACK).map(|_| ())
+        interpret(&finishing, &Arc::new(rest), &args, STACK).map(|_| ())
     }
 }
 
@@ -135,7 +135,7 @@ impl Environment for Program {
         unreachable!("there are no variables of the host")
     }
 
-    fn stop_requested(&self) -> bool {
+    fn is_interrupted(&self) -> bool {
         false
     }
 }
@@ -173,7 +173,7 @@ impl Environment for Finishing<'_> {
         unreachable!("there are no variables of the host")
     }
 
-    fn stop_requested(&self) -> bool {
+    fn is_interrupted(&self) -> bool {
         false
     }
 }

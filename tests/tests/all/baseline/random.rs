@@ -21,7 +21,7 @@ pub(super) fn check(text: &str, way: Way) -> Reports {
         let got = machine.run(&item);
         oracle.commit(&item);
         let expected = match &item {
-            kaleidoscope_lang::item::Item::Expression { function } => Some(oracle.evaluate(function, &[])),
+            kaleidoscope_lang::item::Item::Expression { function } => Some(oracle.interpret(function, &[])),
             _ => None,
         };
         let shown = |value: Option<Result<f64, Failure>>| value.map(|value| value.map(number::format));

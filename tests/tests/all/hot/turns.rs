@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::interpreter::{Callee, Environment as _};
-use kaleidoscope_ir::{Arithmetic, Function, Op};
+use kaleidoscope_ir::op::holds;
+use kaleidoscope_ir::{Function, Op};
 
 use super::native::LoopCode;
 use super::{Ended, Session};
@@ -48,14 +49,7 @@ pub(super) fn evaluate(
             }
             Op::Arithmetic(arithmetic) => {
                 let (b, a) = (pop(), pop());
-                match arithmetic {
-                    Arithmetic::Add => a + b,
-                    Arithmetic::Subtract => a - b,
-                    Arithmetic::Multiply => a * b,
-                    Arithmetic::Divide => a / b,
-                    Arithmetic::Power => session.maths(MathsFunction::Pow, &[a, b]),
-                    Arithmetic::Less => f64::from(u8::from(a < b || a.is_nan() || b.is_nan())),
-                }
+                arithmetic.apply(a, b, |x, y| session.maths(MathsFunction::Pow, &[x, y]))
             }
             Op::Square => {
                 let x = pop();
@@ -64,7 +58,7 @@ pub(super) fn evaluate(
             Op::Call { callee, n_args } => {
                 let args = stack.split_off(stack.len() - n_args as usize);
                 match session.callee(callee)? {
-                    Callee::Function(function) => session.evaluate(&function, &args)?,
+                    Callee::Function(function) => session.interpret(&function, &args)?,
                     Callee::Maths(function) => session.maths(function, &args),
                     Callee::Host => session.host(callee, &args)?,
                 }
@@ -116,9 +110,4 @@ pub(super) fn evaluate(
         stack.push(value);
     }
     Ok(stack.pop().expect("a function leaves its result"))
-}
-
-/// Whether a condition holds: it is ordered and not zero.
-fn holds(condition: f64) -> bool {
-    condition != 0.0 && !condition.is_nan()
 }

@@ -1,0 +1,69 @@
+use super::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
+use crate::{Function, FunctionId, HostVariable, MathsFunction};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Every id means one function. Interrupts a run after a number of questions.
+struct OneFunction {
+    function: Arc<Function>,
+    n_left: Cell<u32>,
+}
+
+impl Environment for OneFunction {
+    type Trap = InterpreterTrap;
+
+    fn callee(&self, _: FunctionId) -> Result<Callee, InterpreterTrap> {
+        Ok(Callee::Function(Arc::clone(&self.function)))
+    }
+
+    fn maths(&self, _: MathsFunction, _: &[f64]) -> f64 {
+        unreachable!("the functions call no maths function")
+    }
+
+    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, InterpreterTrap> {
+        unreachable!("the functions call no host function")
+    }
+
+    fn variable(&self, _: HostVariable) -> f64 {
+        unreachable!("the functions use no host variable")
+    }
+
+    fn set_variable(&self, _: HostVariable, _: f64) {
+        unreachable!("the functions use no host variable")
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.n_left.set(self.n_left.get().saturating_sub(1));
+        self.n_left.get() == 0
+    }
+}
+
+/// Runs a function in text form, which calls itself as #0.
+fn run(text: &str, args: &[f64], bytes: usize, n_questions: u32) -> Result<f64, InterpreterTrap> {
+    let function = Arc::new(text.parse().expect("the text form is right"));
+    let env = OneFunction { function: Arc::clone(&function), n_left: Cell::new(n_questions) };
+    interpret(&env, &function, args, StackLimit { bytes })
+}
+
+const COUNT_DOWN: &str =
+    "function f(n.0)\nget n.0\nif\nget n.0\nnumber 1\nsubtract\ncall f#0/1\nelse\nnumber 7\nend";
+
+#[test]
+fn endless_programs_are_interrupted() {
+    let texts = [
+        "function f(x.0)\nget x.0\ntail_call",
+        "function f(x.0)\nloop\nnumber 0\nnumber 1\nnext x.0\nnumber 0",
+        "function f(x.0)\nget x.0\ncall f#0/1",
+    ];
+    for text in texts {
+        assert_eq!(run(text, &[1.0], 1 << 20, 100), Err(InterpreterTrap::Interrupted), "{text}");
+    }
+}
+
+#[test]
+fn the_stack_limit_counts_active_calls() {
+    let overflow = Err(InterpreterTrap::StackOverflow { function: "f".into() });
+    assert_eq!(run(COUNT_DOWN, &[100.0], 100_000, u32::MAX), Ok(7.0));
+    assert_eq!(run(COUNT_DOWN, &[10_000.0], 100_000, u32::MAX), overflow);
+    assert_eq!(run("function f()\nnumber 1", &[], 0, u32::MAX), overflow);
+}
