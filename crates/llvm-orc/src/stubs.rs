@@ -41,6 +41,8 @@ pub(crate) struct StubsAndTrampolines {
 unsafe impl Send for StubsAndTrampolines {}
 
 impl Stubs {
+    /// Returns the stubs and trampolines. The first call creates them.
+    ///
     /// # Safety
     /// The LLJIT is alive, and is disposed of between the trampolines and the stubs.
     pub(crate) unsafe fn get_or_create(

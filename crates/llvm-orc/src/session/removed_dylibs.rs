@@ -20,8 +20,8 @@ impl RemovedDylibs {
     /// Adds a dylib. Returns whether it was not removed before.
     ///
     /// # Safety
-    /// If the result is true, the caller removes the dylib by `llvm_orc_remove_dylib`, which retains
-    /// it. The session outlives `self`.
+    /// If the result is true, the caller removes the dylib by `llvm_orc_remove_dylib`, which
+    /// retains it. The session outlives `self`.
     pub(crate) unsafe fn insert(&mut self, dylib: NonNull<LLVMOrcOpaqueJITDylib>) -> bool {
         let is_new = !self.0.contains(&dylib);
         if is_new {

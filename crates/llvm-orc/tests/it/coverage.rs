@@ -6,8 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::time_limit;
-
 /// Functions of llvm-sys's bindings, and whether this crate's source names them.
 fn functions() -> BTreeMap<String, bool> {
     let mut source = String::new();
@@ -50,7 +48,7 @@ fn llvm_sys() -> PathBuf {
 }
 
 fn stdout_of(command: &mut Command) -> String {
-    let output = time_limit::output(command).unwrap();
+    let output = test_process::output(command, b"");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

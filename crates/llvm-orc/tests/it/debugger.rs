@@ -6,10 +6,15 @@ use std::process::Command;
 use llvm_orc::{Address, JitDump, PerfMap};
 
 use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib};
-use crate::time_limit;
 
 #[test]
 fn gdb_names_generated_functions() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&path).any(|directory| directory.join("gdb").is_file()) {
+        // The tests do not require gdb.
+        report_skipped("gdb is not installed");
+        return;
+    }
     let test_binary = std::env::current_exe().unwrap();
     let mut gdb = Command::new("gdb");
     gdb.args(["--batch", "--nx"]);
@@ -24,11 +29,7 @@ fn gdb_names_generated_functions() {
         gdb.args(["-ex", command]);
     }
     gdb.arg("--args").arg(test_binary).args(["--exact", "debugger::debugged_program"]);
-    let Ok(output) = time_limit::output(&mut gdb) else {
-        // The tests do not require gdb.
-        report_skipped("gdb is not installed");
-        return;
-    };
+    let output = test_process::output(&mut gdb, b"");
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     // Containers may forbid debugging.

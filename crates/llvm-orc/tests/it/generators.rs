@@ -8,7 +8,7 @@ use std::thread;
 use llvm_orc::{Address, Dylib, Error, ErrorKind, Object, PendingLookup, SuspendedLookup};
 
 use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib};
-use crate::time_limit::{self, within_limit};
+use crate::time_limit::within_limit;
 
 fn call_unary(dylib: &Dylib, name: &str, argument: f64) -> f64 {
     // SAFETY: the callers name functions of this type, which are not removed during the call.
@@ -55,7 +55,7 @@ fn archive(directory: &std::path::Path, objects: &[(&str, &Object)]) -> std::pat
         std::fs::write(&file, object.bytes()).unwrap();
         ar.arg(file);
     }
-    assert!(time_limit::output(&mut ar).unwrap().status.success());
+    assert!(test_process::output(&mut ar, b"").status.success());
     path
 }
 

@@ -6,8 +6,6 @@
 
 use std::process::{Command, Output};
 
-use crate::time_limit;
-
 /// Environment variable that marks the child process.
 const IN_CHILD: &str = "LLVM_ORC_TEST_IN_CHILD";
 
@@ -36,5 +34,5 @@ fn run_in_child(name: &str, test: impl FnOnce()) -> Option<Output> {
         return None;
     }
     let mut child = Command::new(std::env::current_exe().unwrap());
-    Some(time_limit::output(child.args(["--exact", name]).env(IN_CHILD, "1")).unwrap())
+    Some(test_process::output(child.args(["--exact", name]).env(IN_CHILD, "1"), b""))
 }
