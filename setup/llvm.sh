@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# What building Kaleidoscope needs besides this folder: Rust 1.95, LLVM 22 with its static libraries,
-# a C++ compiler. ./demo and ./check source it in the project's folder. It installs what is missing
+# What building Kaleidoscope needs besides this folder: Rust 1.95, LLVM 22 with its static
+# libraries, a C++ compiler. ./demo and ./check source it in the project's folder. It installs what is missing
 # by Debian's apt; elsewhere it says in one message what to install. With everything there it takes
 # milliseconds and needs no network.
 

@@ -15,9 +15,13 @@ const OPERATION: &str = "Op";
 pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for source in sources.iter().filter(|source| source.is_rust() && !source.is_test()) {
-        let Ok(file) = syn::parse_file(&source.text) else {
-            // Rust's compiler says more about it.
-            continue;
+        let file = match syn::parse_file(&source.text) {
+            Ok(file) => file,
+            Err(error) => {
+                let line = error.span().start().line;
+                complaints.push(Complaint::new(source, line, format!("tidy cannot read it: {error}")));
+                continue;
+            }
         };
         let mut finder = Finder::default();
         finder.visit_file(&file);
