@@ -29,8 +29,8 @@ pub struct FunctionBuilder {
     ops: Vec<Op>,
 }
 
-/// The target of a bracket until [`FunctionBuilder::finish`] knows it.
-const UNKNOWN: OpIdx = OpIdx::new(u32::MAX);
+/// The target of a bracket until [`set_targets`] sets it.
+pub(crate) const UNKNOWN: OpIdx = OpIdx::new(u32::MAX);
 
 impl FunctionBuilder {
     /// A function of this name, without parameters and operations so far.
@@ -128,34 +128,39 @@ impl FunctionBuilder {
     /// [`VerifyError`] if the operations break a promise of [`Function`].
     pub fn finish(self) -> Result<Function, VerifyError> {
         let Self { name, n_params, locals, mut ops } = self;
-        find_targets(&mut ops);
+        set_targets(&mut ops, |_| true);
         let mut function = Function::new(name, n_params, locals, ops, 0);
         function.max_stack = verify::max_stack(&function)?;
         Ok(function)
     }
 }
 
-/// Sets the targets of all brackets. Those that do not match are left to the verifier.
-fn find_targets(ops: &mut [Op]) {
+/// Sets the targets of brackets to what the nesting says, where `replaces` accepts the present
+/// target. Brackets that do not match keep their targets; the verifier finds them.
+pub(crate) fn set_targets(ops: &mut [Op], replaces: impl Fn(OpIdx) -> bool) {
+    let set = |target: &mut OpIdx, at: usize| {
+        if replaces(*target) {
+            *target = OpIdx::new(at as u32);
+        }
+    };
     let mut open = Vec::new();
     for at in 0..ops.len() {
-        let here = OpIdx::new(at as u32);
-        match ops[at] {
+        match &mut ops[at] {
             Op::If { .. } | Op::Loop => open.push(at),
             Op::Else { .. } => {
                 if let Some(Op::If { otherwise }) = open.pop().map(|begun| &mut ops[begun]) {
-                    *otherwise = here;
+                    set(otherwise, at);
                 }
                 open.push(at);
             }
             Op::End => {
                 if let Some(Op::Else { end }) = open.pop().map(|begun| &mut ops[begun]) {
-                    *end = here;
+                    set(end, at);
                 }
             }
-            Op::Next { variable, .. } => {
+            Op::Next { header, .. } => {
                 if let Some(begun) = open.pop() {
-                    ops[at] = Op::Next { variable, header: OpIdx::new(begun as u32) };
+                    set(header, begun);
                 }
             }
             Op::Number(_)

@@ -1,61 +1,29 @@
-//! A function of the IR: named, typed by its number of parameters, with its operations in order.
+//! Function: the unit of the IR, with a name, parameters, variables and operations.
 //!
-//! The form is linear and structured, like WebAssembly's: operations in the order in which they run,
-//! each taking its operands from a stack of values and leaving its result there. `if` and `for` are
-//! brackets around their parts. So every reader of the IR (the interpreter, each code generator) is
-//! one loop without recursion, however deeply the source text was nested.
+//! The form is linear and structured, like WebAssembly's. Operations are in the order in which
+//! they run. Each takes its operands from a stack of values and leaves its result there. `If` and
+//! `Loop` are brackets around their parts. So every reader of the IR (the interpreter, each code
+//! generator) is one loop without recursion, however deeply the source text was nested.
 
-use crate::Op;
-use crate::facts::{Facts, MAX_PHIS};
+pub mod facts;
+
+use crate::{FunctionId, Op};
+use facts::{Facts, MAX_PHIS};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// A function of one name and one arity. Ids are handed out in order from 0 and never used again; when a name is
-/// defined with another number of parameters it gets another id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub struct FunctionId(u32);
-
-/// A variable of one function: parameters first, in order, then each `var` and `for` variable in order of appearance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub struct Local(u32);
-
-/// A variable of the host, which programs share with it and with one another. Ids are handed out in order from 0; a name
-/// that means another variable from some time on gets another id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub struct HostVariable(u32);
-
-/// A position in [`Function::ops`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub struct OpIdx(u32);
-
-macro_rules! newtype_over_u32 {
-    ($($name:ident)*) => {$(
-        impl $name {
-            /// The id with this number.
-            pub const fn new(index: u32) -> Self {
-                Self(index)
-            }
-
-            /// The number as an index into a table.
-            pub const fn index(self) -> usize {
-                self.0 as usize
-            }
-        }
-    )*};
-}
-newtype_over_u32! { FunctionId Local HostVariable OpIdx }
-
-/// A function: its name, its variables and its operations, which leave exactly one value, the result.
+/// A function: its name, its variables and its operations, which leave exactly one value, the
+/// result.
 ///
 /// Functions are immutable once they are shared. Every reader relies on these promises, which a
 /// front end keeps and [`verify`](crate::verify) checks:
-/// 1. **Brackets** match: each `If` has its `Else` and `End`, each `Loop` its `Next`, properly nested,
-///    at the positions that the operations name.
-/// 2. **Stack heights** are fixed: each operation finds its operands. Both branches of an `If` leave
-///    one value more than the stack had behind the condition, or end in a `TailCall`. A `TailCall`
-///    is followed only by `Else`, `End` or the end of the function, and is outside loops. A loop
-///    leaves the stack as it found it. At the end there is one value, and [`max_stack`] is the most
-///    values that the stack has.
+/// 1. **Brackets** match: each `If` has its `Else` and `End`, each `Loop` its `Next`, properly
+///    nested, at the positions that the operations name.
+/// 2. **Stack heights** are fixed: each operation finds its operands. Both branches of an `If`
+///    leave one value more than the stack had behind the condition, or end in a `TailCall`. A
+///    `TailCall` is followed only by `Else`, `End` or the end of the function, and is outside
+///    loops. A loop leaves the stack as it found it. At the end there is one value, and
+///    [`max_stack`] is the most values that the stack has.
 /// 3. **Variables** are below `locals.len()`, which is at least `n_params`. A variable that is no
 ///    parameter is set before it is read. Setting it counts up to the end of the innermost bracket,
 ///    or up to its `Else`. The variable of a `Next` is set before the `Loop`.

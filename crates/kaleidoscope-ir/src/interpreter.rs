@@ -1,9 +1,10 @@
 //! Interpreter: runs the IR directly, as the engine's tier 0 and as the oracle of all other tiers.
 //!
-//! The interpreter is one loop over the operations. Values, variables and active calls are on stacks of
-//! its own, so [`StackLimit`] limits the depth of calls, never the thread's stack. The interpreter asks
-//! its [`Environment`] at each call what a function id means, because a function may be redefined
-//! between two calls. The environment also calls the maths functions, so that all tiers call the same.
+//! The interpreter is one loop over the operations. Values, variables and active calls are on
+//! stacks of its own, so [`StackLimit`] limits the depth of calls, never the thread's stack. The
+//! interpreter asks its [`Environment`] at each call what a function id means, because a function
+//! may be redefined between two calls. The environment also calls the maths functions, so that all
+//! tiers call the same.
 
 #[cfg(test)]
 mod tests;
@@ -70,8 +71,8 @@ pub trait Environment {
 /// How much memory the active calls may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StackLimit {
-    /// Bytes. Each active call counts with its variables, its [`max_stack`](Function::max_stack) values
-    /// and its return position.
+    /// Bytes. Each active call counts with its variables, its [`max_stack`](Function::max_stack)
+    /// values and its return position.
     pub bytes: usize,
 }
 
@@ -209,8 +210,8 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
         Ok(())
     }
 
-    /// Begins the call of `frame`: allocates its variables, of which the arguments on top of the stack
-    /// become the first.
+    /// Begins the call of `frame`: allocates its variables, of which the arguments on top of the
+    /// stack become the first.
     fn allocate_variables(&mut self) -> Result<(), E::Trap> {
         let function = &self.frame.function;
         self.n_bytes += frame_bytes(function);

@@ -3,11 +3,18 @@
 //! A [`Function`] is a linear list of structured operations ([`Op`]) over doubles: what a front end
 //! produces, what the interpreter runs, and what the baseline and the optimizing compiler read.
 //!
-//! Read in this order: [`Function`] and [`Op`] say what a program is, [`FunctionBuilder`] how a
-//! front end makes one, [`verify`] what every reader relies on, [`facts`] what is computed of a
-//! function once, [`text`] how a function is printed, [`interpreter`] how it runs without machine
-//! code, [`maths`] which functions of C's maths library it may call, and [`compile`] what an
-//! engine asks of a code generator.
+//! The modules, in the order to read them:
+//!
+//! | module | what it has |
+//! |---|---|
+//! | [`Function`], [`op`] | functions, operations and the promises that every reader relies on |
+//! | [`FunctionBuilder`] | makes a function operation by operation, for front ends |
+//! | [`mod@verify`] | checks the promises |
+//! | [`facts`] | loops, calls, assigned variables: computed once per function |
+//! | [`text`] | the printed form, and a parser for it |
+//! | [`interpreter`] | runs a function without machine code |
+//! | [`maths`] | the functions of C's maths library that programs may call |
+//! | [`compile`] | what an engine asks of a code generator, and what it answers |
 //!
 //! This crate touches no files, clocks, threads or environment, and knows neither LLVM nor the text
 //! of any language.
@@ -16,9 +23,9 @@
 
 mod builder;
 mod function;
+mod id;
 
 pub mod compile;
-pub mod facts;
 pub mod interpreter;
 pub mod maths;
 pub mod number;
@@ -27,7 +34,8 @@ pub mod text;
 pub mod verify;
 
 pub use builder::FunctionBuilder;
-pub use facts::{CallFacts, Facts, LoopFacts, OpCounts};
-pub use function::{Function, FunctionId, HostVariable, Local, OpIdx};
+pub use function::facts::{CallFacts, Facts, LoopFacts, OpCounts};
+pub use function::{Function, facts};
+pub use id::{FunctionId, HostVariable, Local, OpIdx};
 pub use maths::MathsFunction;
 pub use op::{Arithmetic, Bracket, Op};

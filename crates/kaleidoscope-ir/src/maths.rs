@@ -1,6 +1,7 @@
-//! The functions of the C maths library that a program may call: the list of the language, complete.
+//! Maths table: the functions of the C maths library that a program may call, by name and arity.
 //!
-//! Only names and arities: the functions themselves come from the host, so that every mode calls the same ones.
+//! This is the only list of them. The addresses come from the engine, so that every tier calls the
+//! same functions.
 
 macro_rules! maths_functions {
     ($($variant:ident $name:literal $arity:literal,)*) => {

@@ -1,64 +1,65 @@
-//! The operations of the IR, each with its effect on the stack of values.
+//! Operations of the IR, each with its effect on the stack of values.
 
 use crate::{FunctionId, HostVariable, Local, OpIdx};
 
-/// One operation. `a b → c` says: takes `a`, then `b` above it, from the stack of values and leaves `c`.
+/// One operation. `a b → c` means: takes `a`, and `b` above it, from the stack, and leaves `c`.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Op {
     /// `→ number`
     Number(f64),
-    /// `→ value of the variable`
+    /// `→ value`: reads a variable.
     Get(Local),
-    /// `value → value`: the variable holds it from now on.
+    /// `value → value`: assigns a variable.
     Set(Local),
-    /// `→ value of the variable`: the one that the host or another thread may have given it just now.
+    /// `→ value`: reads a host variable. Each read sees the last value that the host or another
+    /// thread assigned.
     GetHost(HostVariable),
-    /// `value → value`: the variable holds it from now on, for all who look.
+    /// `value → value`: assigns a host variable. All threads see the new value.
     SetHost(HostVariable),
     /// `value →`
     Drop,
-    /// `a b → a + b` and so on.
+    /// `a b → a + b`, and likewise for the other operators.
     Arithmetic(Arithmetic),
-    /// `x → x * x`: what `^` means with the literal 2 on its right.
+    /// `x → x * x`: the language's `^` with the literal 2 on its right.
     Square,
-    /// `arguments, first one lowest → result`
+    /// `arguments, the first one lowest → result`
     Call {
-        /// The function.
+        /// The function that is called.
         callee: FunctionId,
-        /// The number of arguments: the callee's arity.
+        /// The number of arguments, which is the callee's number of parameters.
         n_args: u32,
     },
-    /// `arguments, first one lowest →` (nothing: what follows, up to the next `Else`, `End` or the end, is not reached).
-    /// A call of the function to itself in tail position: the arguments become the parameters and the function starts
-    /// again, using no stack.
+    /// `arguments, the first one lowest →`: calls the function itself in tail position. The
+    /// arguments become the parameters and the function starts again, without using more of the
+    /// thread's stack. Operations behind it, up to the next `Else`, `End` or the end, never run.
     TailCall,
-    /// `condition →`. Goes on with the next operation when the condition is ordered and not zero, otherwise behind the
-    /// `Else` at `otherwise`.
+    /// `condition →`: continues with the next operation if the condition [holds], otherwise
+    /// behind the `Else`.
     If {
-        /// Where the matching `Else` is.
+        /// The position of the `Else`.
         otherwise: OpIdx,
     },
-    /// Ends the first branch, which left its value: goes to the `End` at `end`.
+    /// Ends the first branch, which left its value, and continues at the `End`.
     Else {
-        /// Where the matching `End` is.
+        /// The position of the `End`.
         end: OpIdx,
     },
-    /// Ends an `If`: the value of the branch taken lies on the stack.
+    /// Ends an `If`. The value of the branch taken is on the stack.
     End,
-    /// Begins the body of a `for`; [`Op::Next`] comes back here. Takes and leaves nothing.
+    /// Begins a loop: the target of the back edge of its [`Op::Next`].
     Loop,
-    /// `step condition →`. Ends the body of a `for`: `variable = variable + step` (the variable read now), then back
-    /// behind the `Loop` at `header` when the condition is ordered and not zero, otherwise on.
+    /// `step condition →`: ends a loop. Adds the step to the variable, which is read now. Then
+    /// continues behind the `Loop` if the condition [holds], otherwise behind the `Next`.
     Next {
         /// The loop's variable.
         variable: Local,
-        /// Where the matching `Loop` is.
+        /// The position of the `Loop`.
         header: OpIdx,
     },
 }
 
-/// What an operation does to the nesting of brackets: an `If` with its `Else` and `End`, or a `Loop`
-/// with its `Next`.
+/// What an operation does to the nesting of brackets: an `If` with its `Else` and `End`, or a
+/// `Loop` with its `Next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bracket {
     /// Begins a bracket: `If` or `Loop`.
@@ -86,6 +87,27 @@ impl Op {
             | Self::Square
             | Self::Call { .. }
             | Self::TailCall => None,
+        }
+    }
+
+    /// The position that the operation names: of its `Else`, its `End` or its `Loop`.
+    pub const fn target(self) -> Option<OpIdx> {
+        match self {
+            Self::If { otherwise: target }
+            | Self::Else { end: target }
+            | Self::Next { header: target, .. } => Some(target),
+            Self::Number(_)
+            | Self::Get(_)
+            | Self::Set(_)
+            | Self::GetHost(_)
+            | Self::SetHost(_)
+            | Self::Drop
+            | Self::Arithmetic(_)
+            | Self::Square
+            | Self::Call { .. }
+            | Self::TailCall
+            | Self::End
+            | Self::Loop => None,
         }
     }
 
@@ -186,7 +208,7 @@ impl Op {
     }
 }
 
-/// The built-in binary operators that are operations of their own (`=` is [`Op::Set`]).
+/// The built-in binary operators that compute a value. (`=` is [`Op::Set`].)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Arithmetic {
     /// `+`
@@ -199,7 +221,7 @@ pub enum Arithmetic {
     Divide,
     /// `^`: the C library's `pow`.
     Power,
-    /// `<`: 1 when less or unordered, otherwise 0.
+    /// `<`: 1 if less or unordered, otherwise 0.
     Less,
 }
 

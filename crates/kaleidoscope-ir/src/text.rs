@@ -1,15 +1,16 @@
-//! Text form of the IR: what `emit ir`, IR tests, bug reports and the book show, and a parser for it.
+//! Text form of the IR: what `emit ir`, IR tests, bug reports and the book show, and a parser for
+//! it.
 //!
 //! [`Display`](std::fmt::Display) of [`Function`] prints a function. [`WithNames`] prints it with the
-//! names of the functions and host variables that it refers to. [`parse`] reads either form, and gives
-//! back exactly the function that was printed, down to the bits of its numbers.
+//! names of the functions and host variables that it refers to. [`parse`] reads either form. The
+//! result equals the function that was printed, down to the bits of its numbers.
 //!
 //! ```text
 //! function f(x.0), locals n.1, stack 3   ; name, parameters, other variables, max_stack
 //!     0  get x.0                         ; the position is optional
 //!     1  number 1
 //!     2  less
-//!     3  if (else 6)                     ; targets are optional as well: they follow from the nesting
+//!     3  if (else 6)                     ; targets are optional too: they follow from nesting
 //!     4    get x.0
 //!     5    call sqrt#15/1                ; name (optional), id and number of arguments
 //!     6  else (end 8)
@@ -193,8 +194,8 @@ fn arithmetic_name(arithmetic: Arithmetic) -> &'static str {
     }
 }
 
-/// A name that displays bare where that is unambiguous, otherwise in quotes. The empty name displays
-/// as nothing.
+/// A name that displays bare where that is unambiguous, otherwise in quotes. The empty name
+/// displays as nothing.
 struct Name<'a>(&'a str);
 
 impl fmt::Display for Name<'_> {

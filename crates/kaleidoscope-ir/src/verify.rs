@@ -1,7 +1,8 @@
 //! Verifier: checks the promises that every reader of a [`Function`] relies on.
 //!
-//! Front ends verify what they produce in debug builds, and so do the generators of random programs.
-//! Readers do not verify: a function that breaks a promise makes them panic or compute nonsense.
+//! Front ends verify what they produce in debug builds, and so do the generators of random
+//! programs. Readers do not verify: a function that breaks a promise makes them panic or compute
+//! nonsense.
 //!
 //! The verifier walks the operations once, with the brackets that are open on a stack of its own.
 
@@ -19,7 +20,8 @@ pub struct VerifyError {
 }
 
 impl VerifyError {
-    /// The position of the operation that breaks the promise; `None` if it is the function as a whole.
+    /// The position of the operation that breaks the promise; `None` if it is the function as a
+    /// whole.
     pub fn at(&self) -> Option<OpIdx> {
         self.at
     }

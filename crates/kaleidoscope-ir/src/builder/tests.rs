@@ -1,3 +1,5 @@
+//! Functions made by the builder, and what the builder refuses.
+
 use super::*;
 
 /// A function of each kind of bracket, nested.

@@ -1,3 +1,5 @@
+//! Interrupts and the stack limit. What operations compute is tested by `tests/corpus.rs`.
+
 use super::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
 use crate::{Function, FunctionId, HostVariable, MathsFunction};
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! Parser of the text form.
 
 use super::{ARITHMETIC, arithmetic_name, is_bare};
-use crate::op::Bracket;
+use crate::builder::{UNKNOWN, set_targets};
 use crate::{Function, FunctionId, HostVariable, Local, Op, OpIdx, verify};
 use std::fmt;
 use std::str::FromStr;
@@ -29,8 +29,8 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// The functions that a text describes, in order. They keep the promises of [`Function`] only if the
-/// text does: [`verify`](crate::verify) tells.
+/// The functions that a text describes, in order. They keep the promises of [`Function`] only if
+/// the text does: [`verify`](crate::verify) tells.
 ///
 /// # Errors
 /// [`ParseError`] if the text is not in the text form.
@@ -83,9 +83,6 @@ struct FunctionParser {
     locals: Vec<Arc<str>>,
     max_stack: Option<u32>,
     ops: Vec<Op>,
-    /// The brackets that have begun: the position of the `If`, `Else` or `Loop`, and whether the text
-    /// leaves its target to the nesting.
-    open: Vec<(OpIdx, bool)>,
 }
 
 impl FunctionParser {
@@ -93,15 +90,8 @@ impl FunctionParser {
     fn begin(line: &mut Line<'_>, number: usize) -> Result<Self, String> {
         line.skip_space();
         let name = line.name()?.into();
-        let mut parser = Self {
-            line: number,
-            name,
-            n_params: 0,
-            locals: Vec::new(),
-            max_stack: None,
-            ops: Vec::new(),
-            open: Vec::new(),
-        };
+        let mut parser =
+            Self { line: number, name, n_params: 0, locals: Vec::new(), max_stack: None, ops: Vec::new() };
         line.expect('(')?;
         while !line.eat(')') {
             parser.parse_declaration(line)?;
@@ -145,7 +135,6 @@ impl FunctionParser {
         }
         let word = line.word();
         line.skip_space();
-        let mut is_open = false;
         let op = match word {
             "number" => Op::Number(line.number()?),
             "get" => Op::Get(self.parse_local(line)?),
@@ -160,56 +149,20 @@ impl FunctionParser {
                 Op::Call { callee, n_args: line.index()? }
             }
             "tail_call" => Op::TailCall,
-            "if" => Op::If { otherwise: line.target("else", &mut is_open)? },
-            "else" => Op::Else { end: line.target("end", &mut is_open)? },
+            "if" => Op::If { otherwise: line.target("else")? },
+            "else" => Op::Else { end: line.target("end")? },
             "end" => Op::End,
             "loop" => Op::Loop,
             "next" => {
                 let variable = self.parse_local(line)?;
                 line.skip_space();
-                Op::Next { variable, header: line.target("loop", &mut is_open)? }
+                Op::Next { variable, header: line.target("loop")? }
             }
             word => {
                 let known = ARITHMETIC.into_iter().find(|&known| arithmetic_name(known) == word);
                 Op::Arithmetic(known.ok_or_else(|| format!("there is no operation `{word}`"))?)
             }
         };
-        self.push(op, is_open)
-    }
-
-    /// Adds an operation. `is_open`: its target is the one that the nesting says.
-    fn push(&mut self, mut op: Op, is_open: bool) -> Result<(), String> {
-        let at = OpIdx::new(self.ops.len() as u32);
-        let opener = match op.bracket() {
-            None | Some(Bracket::Begin) => None,
-            Some(Bracket::Middle | Bracket::End) => self.open.pop(),
-        };
-        if let Some((begun, true)) = opener {
-            match &mut self.ops[begun.index()] {
-                Op::If { otherwise: target } | Op::Else { end: target } => *target = at,
-                Op::Number(_)
-                | Op::Get(_)
-                | Op::Set(_)
-                | Op::GetHost(_)
-                | Op::SetHost(_)
-                | Op::Drop
-                | Op::Arithmetic(_)
-                | Op::Square
-                | Op::Call { .. }
-                | Op::TailCall
-                | Op::End
-                | Op::Loop
-                | Op::Next { .. } => {}
-            }
-        }
-        if let (Op::Next { header, .. }, true) = (&mut op, is_open) {
-            let (begun, _) = opener.ok_or("there is no `loop` to end")?;
-            *header = begun;
-        }
-        match op.bracket() {
-            Some(Bracket::Begin | Bracket::Middle) => self.open.push((at, is_open)),
-            Some(Bracket::End) | None => {}
-        }
         self.ops.push(op);
         Ok(())
     }
@@ -225,15 +178,15 @@ impl FunctionParser {
         }
     }
 
-    fn finish(self) -> Result<Function, ParseError> {
+    fn finish(mut self) -> Result<Function, ParseError> {
         let at_line = |message| ParseError { line: self.line, message };
-        if self.open.iter().any(|&(_, is_open)| is_open) {
-            return Err(at_line("a bracket has no end".to_owned()));
+        set_targets(&mut self.ops, |target| target == UNKNOWN);
+        if self.ops.iter().any(|op| op.target() == Some(UNKNOWN)) {
+            return Err(at_line("the brackets do not match".to_owned()));
         }
-        let max_stack = self.max_stack;
-        let mut function =
-            Function::new(self.name, self.n_params, self.locals, self.ops, max_stack.unwrap_or_default());
-        if max_stack.is_none() {
+        let max_stack = self.max_stack.unwrap_or_default();
+        let mut function = Function::new(self.name, self.n_params, self.locals, self.ops, max_stack);
+        if self.max_stack.is_none() {
             function.max_stack = verify::max_stack(&function).map_err(|error| at_line(error.to_string()))?;
         }
         Ok(function)
@@ -352,11 +305,10 @@ impl<'t> Line<'t> {
         self.index()
     }
 
-    /// `(word number)`, or nothing: then `is_open` is set and the target is not yet known.
-    fn target(&mut self, word: &str, is_open: &mut bool) -> Result<OpIdx, String> {
+    /// `(word number)`, or nothing: then the target follows from the nesting.
+    fn target(&mut self, word: &str) -> Result<OpIdx, String> {
         if !self.eat('(') {
-            *is_open = true;
-            return Ok(OpIdx::new(0));
+            return Ok(UNKNOWN);
         }
         if !self.eat_word(word) {
             return Err(format!("expected `{word}`"));

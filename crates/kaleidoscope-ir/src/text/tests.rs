@@ -1,3 +1,5 @@
+//! Printing and parsing: every operation, number, name and mistake.
+
 use super::{IdNames, WithNames, parse};
 use crate::{Function, FunctionId, HostVariable, Local, Op};
 
@@ -72,7 +74,7 @@ fn positions_targets_and_heights_are_optional() {
     assert_eq!(short.parse(), Ok(function));
 }
 
-/// Checks that printing and parsing gives back a function, down to the bits of its numbers.
+/// Checks that a printed function parses to the same function, down to the bits of its numbers.
 #[track_caller]
 fn check_round_trip(function: &Function) {
     let text = function.to_string();
@@ -173,8 +175,8 @@ fn mistakes_have_a_line_and_a_reason() {
         ),
         ("function f()\nif (end 1)", "line 2: expected `else`"),
         ("function f()\ndrop drop", "line 2: expected the end of the line, found `drop`"),
-        ("function f(x.0)\nnext x.0", "line 2: there is no `loop` to end"),
-        ("function f()\nnumber 1\nif\nnumber 1\nelse\nnumber 1", "line 1: a bracket has no end"),
+        ("function f(x.0)\nnext x.0", "line 1: the brackets do not match"),
+        ("function f()\nnumber 1\nif\nnumber 1\nelse\nnumber 1", "line 1: the brackets do not match"),
         ("function f()\ndrop", "line 1: operation 0: takes 1 values from the stack, which has 0"),
     ];
     for (text, expected) in cases {

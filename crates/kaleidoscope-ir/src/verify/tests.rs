@@ -1,3 +1,5 @@
+//! Each promise of a function, broken.
+
 use super::{verify, verify_calls};
 use crate::{Function, FunctionId, OpIdx};
 

@@ -1,3 +1,5 @@
+//! The facts of functions in text form: loops, assigned sets, calls, counts.
+
 use super::{CallFacts, Facts, MAX_PHIS, OpCounts};
 use crate::{Function, FunctionId, HostVariable, Local, OpIdx};
 
