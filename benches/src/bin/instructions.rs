@@ -1,0 +1,144 @@
+//! How many instructions does each step in a function's life take?
+//!
+//! Counts them with `valgrind --tool=callgrind`, which gives the same number whatever else the machine
+//! does: for one start of an engine, one definition, one first call, one guarded call, one redefinition
+//! and one tier-up. Each figure is the difference between a child process that does the step many times
+//! and one that does it fewer times, so what both do once does not count.
+//!
+//! A tier-up is nearly all LLVM's work. It runs on a compile thread, which callgrind counts too.
+
+use kaleidoscope::{Engine, Event, Mode, Observer, Optimization, Thresholds};
+use kaleidoscope_benches::record;
+use std::process::Command;
+use std::sync::mpsc::{self, SyncSender};
+use std::time::Duration;
+
+/// A step, the two numbers of times, and what does it.
+type Step = (&'static str, usize, usize, fn(usize));
+
+const STEPS: &[Step] = &[
+    ("start", 2, 12, start),
+    ("definition", 100, 600, definition),
+    ("first_call", 20, 120, first_call),
+    ("guarded_call", 1_000, 11_000, guarded_call),
+    ("redefinition", 20, 120, redefinition),
+    ("tier_up", 2, 6, tier_up),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, step, times] = &arguments[..]
+        && flag == "--step"
+    {
+        let (.., run) = STEPS.iter().find(|(name, ..)| name == step).expect("the name of a step");
+        return run(times.parse().expect("a number of times"));
+    }
+    let mut lines = Vec::new();
+    for (name, few, many, _) in STEPS {
+        let n = (instructions(name, *many) - instructions(name, *few)) / (many - few) as u64;
+        println!("  {name:<14} {n:>12} instructions");
+        lines.push(format!("{name},{n}"));
+    }
+    record::add("instructions", "step,instructions", &lines);
+}
+
+/// The instructions of a child process that does the step this many times.
+fn instructions(step: &str, times: usize) -> u64 {
+    let program = std::env::current_exe().expect("this program has a path");
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args(["--step", step, &times.to_string()])
+        .output()
+        .expect("valgrind is installed");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    let collected = text.lines().find_map(|line| line.split_once("Collected : "));
+    let (_, n) = collected.expect("callgrind prints what it collected");
+    n.trim().parse().expect("a number")
+}
+
+fn engine(mode: Mode) -> Engine {
+    Engine::builder().mode(mode).build().expect("an engine can be built")
+}
+
+/// Functions of the same shape under different names.
+fn define(engine: &Engine, n: usize) {
+    for index in 0..n {
+        let text = format!("def f{index}(x y) if x < y then x * {index} + y else (x - y) * sqrt(x + y);");
+        assert_eq!(engine.run(&text).diagnostics().count(), 0, "{text}");
+    }
+}
+
+fn start(times: usize) {
+    for _ in 0..times {
+        assert_eq!(engine(Mode::Tiered).run("1 + 2;").values().next(), Some(3.0));
+    }
+}
+
+fn definition(times: usize) {
+    define(&engine(Mode::Tiered), times);
+}
+
+fn first_call(times: usize) {
+    let engine = engine(Mode::Tiered);
+    // As many definitions whatever the number of calls.
+    define(&engine, 200);
+    for index in 0..times {
+        let function = engine.function::<(f64, f64)>(&format!("f{index}")).expect("it is defined");
+        function.call((1.0, 2.0)).expect("it has a value");
+    }
+}
+
+fn guarded_call(times: usize) {
+    let engine = engine(Mode::Tiered);
+    define(&engine, 1);
+    let function = engine.function::<(f64, f64)>("f0").expect("it is defined");
+    for _ in 0..times {
+        function.call((1.0, 2.0)).expect("it has a value");
+    }
+}
+
+fn redefinition(times: usize) {
+    let engine = engine(Mode::Tiered);
+    define(&engine, 1);
+    let function = engine.function::<(f64, f64)>("f0").expect("it is defined");
+    for _ in 0..times {
+        define(&engine, 1);
+        function.call((1.0, 2.0)).expect("it has a value");
+    }
+}
+
+/// Sends a message for each piece of optimized code.
+struct Optimized(SyncSender<()>);
+
+impl Observer for Optimized {
+    fn observe(&self, event: &Event) {
+        if let Event::Compiled { tier, .. } = event
+            && tier.name() == "optimized"
+        {
+            self.0.send(()).expect("the program waits for it");
+        }
+    }
+}
+
+fn tier_up(times: usize) {
+    let (sender, optimized) = mpsc::sync_channel(1);
+    let thresholds = Thresholds { calls: 1, delay: Duration::ZERO, ..Thresholds::default() };
+    let engine = Engine::builder()
+        .mode(Mode::Tiered)
+        .thresholds(thresholds)
+        .optimization(Optimization::Aggressive)
+        .observer(Optimized(sender))
+        .build()
+        .expect("an engine can be built");
+    define(&engine, 10);
+    for index in 0..times {
+        let function = engine.function::<(f64, f64)>(&format!("f{index}")).expect("it is defined");
+        // Thresholds scale with size: this many calls trip the counter.
+        for _ in 0..10 {
+            function.call((1.0, 2.0)).expect("it has a value");
+        }
+        optimized.recv().expect("the function tiers up");
+    }
+}
