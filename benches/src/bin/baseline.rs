@@ -1,8 +1,9 @@
 //! How long does the baseline compiler take for a function?
 //!
-//! All in: from the resolved function to code in memory where it can be run, and giving it back; with counting, as the
-//! engine has it, and without. Beside it LLVM without optimisation, from the resolved function to linked code, turn
-//! and turn about. Goals: 30 µs for 3 operations and 150 µs for some 25, which a first call can afford.
+//! All in: from the resolved function to code in memory where it can be run, and giving it back;
+//! with counting, as the engine has it, and without. Beside it LLVM without optimisation, from the
+//! resolved function to linked code, turn and turn about. Goals: 30 µs for 3 operations and 150 µs
+//! for some 25, which a first call can afford.
 
 use kaleidoscope_baseline::{Compiler, Counters, counter_table_len};
 use kaleidoscope_benches::record;
@@ -92,7 +93,7 @@ fn measure(function: &Arc<Function>, counts: bool) -> Pairs {
     let mut version = 0;
     let theirs = || {
         version += 1;
-        let symbol = symbols::body("f", version);
+        let symbol = symbols::code("f", version);
         let object = llvm.compile_with(&passes, |cx| lower(cx, &unit, &symbol, References::Addresses));
         let object = object.expect("the function is small");
         let tracker = dylib.add_object(&object).expect("the name is new");

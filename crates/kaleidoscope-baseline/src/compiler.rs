@@ -12,7 +12,7 @@ use kaleidoscope_ir::compile::{CallTarget, CompileError, Unit};
 use crate::counter_code::{CounterCode, CounterReference};
 use crate::effort::{Effort, effort};
 use crate::lower::{Maths, lower, lower_trip_thunk};
-use crate::{Counters, arch, target};
+use crate::{Counters, arch, failed, target};
 
 /// Compiles one function after the other.
 ///
@@ -29,9 +29,9 @@ pub struct Compiler {
 impl Compiler {
     /// A compiler for this machine.
     ///
-    /// `maths` returns the address at which generated code calls a function of the C maths library,
-    /// with the C ABI of doubles. It must stay valid as long as the code. The compiler asks only for
-    /// functions that the code calls.
+    /// `maths` returns the address at which generated code calls a function of the C maths
+    /// library, with the C ABI of doubles. It must stay valid as long as the code. The compiler
+    /// asks only for functions that the code calls.
     ///
     /// # Errors
     /// If Cranelift cannot be set up, which is a bug in this crate.
@@ -45,7 +45,7 @@ impl Compiler {
     }
 
     /// Compiles the unit's function. Baseline code inlines nothing and is entered by calls only, so
-    /// the unit is first code. Without `counters` the code does not count.
+    /// the unit has no inlining plan. Without `counters` the code does not count.
     ///
     /// # Errors
     /// [`CompileError::TooLarge`] if compiling the function would take more than about two seconds.
@@ -53,17 +53,16 @@ impl Compiler {
     pub fn compile(&mut self, unit: &Unit, counters: Option<&Counters>) -> Result<MachineCode, CompileError> {
         debug_assert!(unit.inlining.is_none(), "the baseline compiler inlines nothing");
         let name = &unit.function.name;
-        let found = effort(&unit.function, counters.is_some());
-        let (effort, shape) = found.ok_or(CompileError::TooLarge)?;
+        let effort = effort(&unit.function, counters.is_some()).ok_or(CompileError::TooLarge)?;
         self.context.clear();
-        lower(&mut self.context.func, unit, counters, &shape, &self.maths);
+        lower(&mut self.context.func, unit, counters, &self.maths);
         let code = self.generate(name, effort);
         if effort == Effort::Quick {
             self.context = Context::new();
         }
         let (mut code, references) = code?;
         if let Some(counters) = counters {
-            let slot = if shape.has_tail_call { own_slot(unit) } else { None };
+            let slot = if unit.function.facts().has_tail_call { own_slot(unit) } else { None };
             let n_params = unit.function.n_params as usize;
             (code.bytes, code.entry) =
                 arch::add_counters(&code.bytes, code.align, n_params, counters, &references, slot)
@@ -135,8 +134,4 @@ pub(crate) fn own_slot(unit: &Unit) -> Option<usize> {
         CallTarget::Slot { address } => Some(*address),
         CallTarget::Maths(_) => None,
     }
-}
-
-pub(crate) fn failed(what: &str, why: &dyn fmt::Display) -> CompileError {
-    CompileError::Failed(format!("{what}: {why}"))
 }

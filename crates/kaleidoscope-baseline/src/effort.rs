@@ -1,17 +1,17 @@
-//! What Cranelift can be asked to do for a function, so that no text makes it compute for long.
+//! How much effort Cranelift spends on a function, so that no text makes it compute for long.
 //!
-//! Its better register allocator takes time that grows with the square of the values that live at once and of the
-//! depth of loops; the quick one grows nearly in proportion to the function, and to the number of blocks times the
-//! values that live through them. The weights below follow the latter: about a microsecond each, on two cores of a
-//! busy server, for long chains of each operation, calls with few and many arguments, values kept across calls, `if`
-//! and `for` in sequence and in depth, and as many variables assigned in them as they are deep, with counting and
-//! without.
+//! The time of its better register allocator grows with the square of the values that live at once
+//! and of the depth of loops. The time of the quick one grows nearly in proportion to the
+//! function, and to the number of blocks times the values that live through them. The weights
+//! follow the latter: about a microsecond each, measured on two cores of a busy server, for long
+//! chains of each operation, calls with few and many arguments, values kept across calls, `if`s
+//! and loops in sequence and in depth, and as many variables assigned in them as they are deep,
+//! with counters and without.
 
 #[cfg(test)]
 mod tests;
 
-use kaleidoscope_ir::Facts;
-use kaleidoscope_ir::{Arithmetic, Function, Op};
+use kaleidoscope_ir::{Function, OpCounts};
 
 /// How a function can be compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,55 +22,55 @@ pub(crate) enum Effort {
     Quick,
 }
 
-/// The weight up to which a function is compiled in full: that takes less than a tenth of a second for all the shapes
-/// above, and for most a few milliseconds.
+/// The weight up to which a function is compiled in full. That takes less than 0.1 s for all the
+/// shapes above, and a few milliseconds for most.
 const MOST_FOR_FULL: usize = 8_000;
 
 /// The weight up to which a function is compiled at all.
 const MOST_FOR_QUICK: usize = 2_000_000;
 
-/// How a function can be compiled and its shape, unless compiling it would take more than about two seconds. Found in
-/// time proportional to its size.
-pub(crate) fn effort(function: &Function, counts: bool) -> Option<(Effort, Facts)> {
+/// How a function can be compiled. `None` if compiling it would take more than about two seconds.
+/// Takes time proportional to the function's size.
+pub(crate) fn effort(function: &Function, counts: bool) -> Option<Effort> {
     let costs = if counts { COUNTING } else { PLAIN };
     if function.ops.len() > MOST_FOR_QUICK {
         return None;
     }
-    let shape = Facts::of(function, MOST_FOR_QUICK / costs.phi)?;
+    let facts = function.facts();
     let n_values = function.locals.len() + function.max_stack as usize;
-    let weight = function.ops.iter().map(|op| costs.of(op)).sum::<usize>()
-        + shape.n_phis * costs.phi
+    let weight = costs.of_all(&facts.counts)
+        + facts.n_phis * costs.phi
         // A bit for each value that lives through a block: a dozen take as long as anything else.
-        + n_values * shape.assigned.len() / 12;
-    let effort = match weight {
-        ..=MOST_FOR_FULL => Effort::Full,
-        _ => Effort::Quick,
-    };
-    (weight <= MOST_FOR_QUICK).then_some((effort, shape))
+        + n_values * (facts.counts.ifs + facts.counts.loops) / 12;
+    match weight {
+        ..=MOST_FOR_FULL => Some(Effort::Full),
+        ..=MOST_FOR_QUICK => Some(Effort::Quick),
+        _ => None,
+    }
 }
 
-/// What parts of a function weigh.
+/// The weights of a function's parts.
 struct Costs {
     phi: usize,
     branch: usize,
-    turn: usize,
+    back_edge: usize,
     tail_call: usize,
 }
 
-const PLAIN: Costs = Costs { phi: 3, branch: 12, turn: 25, tail_call: 10 };
+const PLAIN: Costs = Costs { phi: 3, branch: 12, back_edge: 25, tail_call: 10 };
 
-/// Each loop brings two blocks and a call more, a tail call a block and a jump unless all parameters are in registers.
-const COUNTING: Costs = Costs { phi: 12, branch: 12, turn: 120, tail_call: 30 };
+/// A counted loop has two blocks and a call more, a tail call a block and a jump unless all
+/// parameters are in registers.
+const COUNTING: Costs = Costs { phi: 12, branch: 12, back_edge: 120, tail_call: 30 };
 
 impl Costs {
-    fn of(&self, op: &Op) -> usize {
-        match op {
-            Op::Call { .. } | Op::Arithmetic(Arithmetic::Power) => 10,
-            Op::TailCall => self.tail_call,
-            Op::If { .. } => self.branch,
-            Op::Next { .. } => self.turn,
-            Op::Arithmetic(Arithmetic::Less) => 4,
-            _ => 2,
-        }
+    fn of_all(&self, counts: &OpCounts) -> usize {
+        10 * (counts.calls + counts.powers)
+            + self.tail_call * counts.tail_calls
+            + self.branch * counts.ifs
+            // The `Loop` itself, and its back edge.
+            + (2 + self.back_edge) * counts.loops
+            + 4 * counts.comparisons
+            + 2 * (counts.host_accesses + counts.others)
     }
 }

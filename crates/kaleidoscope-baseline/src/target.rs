@@ -3,9 +3,8 @@
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable, SetError};
 
-use crate::arch;
-use crate::compiler::failed;
 use crate::effort::Effort;
+use crate::{arch, failed};
 use kaleidoscope_ir::compile::CompileError;
 
 /// The settings that differ from Cranelift's defaults.

@@ -32,7 +32,7 @@ fn compile(
     compiler.compile(&program.unit(program.last()), counters)
 }
 
-/// How often a number stands in the code.
+/// How often a number occurs in the code.
 fn n_times(code: &MachineCode, number: usize) -> usize {
     code.bytes.windows(8).filter(|bytes| *bytes == number.to_le_bytes()).count()
 }

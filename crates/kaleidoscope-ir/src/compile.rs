@@ -72,7 +72,7 @@ pub unsafe trait CodeGenerator {
 /// The settings of a code generator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The optimization level of first code. Optimized code has its own pipeline.
+    /// The optimization level of standalone code. Optimized code has its own pipeline.
     pub optimization: Optimization,
     /// The address of each function of C's maths library for generated code on a guest stack, in
     /// the order of [`MathsFunction::ALL`]. Valid as long as the process.

@@ -8,7 +8,7 @@
 pub mod facts;
 
 use crate::{FunctionId, Op};
-use facts::{Facts, MAX_PHIS};
+use facts::Facts;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -68,7 +68,7 @@ impl Function {
     /// # Panics
     /// If the function does not keep promise 1 or 3.
     pub fn facts(&self) -> &Facts {
-        self.facts.0.get_or_init(|| Box::new(Facts::new(self, MAX_PHIS)))
+        self.facts.0.get_or_init(|| Box::new(Facts::new(self)))
     }
 
     /// Whether an operation may run more than once in a call. Computes no facts.

@@ -14,6 +14,7 @@
 //! | [`text`] | the printed form, and a parser for it |
 //! | [`interpreter`] | runs a function without machine code |
 //! | [`maths`] | the functions of C's maths library that programs may call |
+//! | [`mod@walk`] | lowers structured control flow to events, for code generators |
 //! | [`compile`] | what an engine asks of a code generator, and what it answers |
 //!
 //! This crate touches no files, clocks, threads or environment, and knows neither LLVM nor the text
@@ -32,6 +33,7 @@ pub mod number;
 pub mod op;
 pub mod text;
 pub mod verify;
+pub mod walk;
 
 pub use builder::FunctionBuilder;
 pub use function::facts::{CallFacts, Facts, LoopFacts, OpCounts};

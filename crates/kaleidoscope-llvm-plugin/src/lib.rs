@@ -1,11 +1,12 @@
-//! LLVM as a shared object that the command loads when the first optimised code is needed: the interface, and nothing else.
+//! The optimizing compiler as a shared object, which the command loads when it first needs
+//! optimized code. The crate exports the plug-in interface and nothing else.
 
-#![allow(unsafe_code, reason = "a symbol by which the loader finds the interface")]
+#![allow(unsafe_code, reason = "the loader finds the interface by a symbol")]
 
 use kaleidoscope_llvm::Llvm;
 use kaleidoscope_plugin::{Interface, interface};
 
-/// What the loader looks for.
-// SAFETY: no other library shows a symbol of this name.
+/// The symbol that the loader looks for.
+// SAFETY: no other library exports a symbol of this name.
 #[unsafe(no_mangle)]
 pub static KALEIDOSCOPE_CODE_GENERATOR: Interface = interface::<Llvm>();

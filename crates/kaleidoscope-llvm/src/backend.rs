@@ -6,8 +6,8 @@
 //!
 //! Why the code keeps the promises of [`CodeGenerator`]:
 //! 1. The unit says how code is entered, to the compiler as to the callers.
-//! 2. Code refers to slots, maths functions and host variables by the addresses it was given, and to
-//!    nothing else.
+//! 2. Code refers to slots, maths functions and host variables by the addresses it was given, and
+//!    to nothing else.
 //! 3. A tracker keeps each object, and the session as long as there is a tracker.
 
 use kaleidoscope_ir::compile::{
@@ -96,7 +96,7 @@ unsafe impl CodeGenerator for Generator {
         listing: Listing,
         names: &BTreeMap<FunctionId, String>,
     ) -> Result<String, CompileError> {
-        let symbol = symbols::body(&unit.function.name, unit.version);
+        let symbol = symbols::code(&unit.function.name, unit.version);
         let (compiler, passes) = self.compiler(unit)?;
         let references = References::Symbols(names);
         let text = match listing {
@@ -144,19 +144,19 @@ impl Generator {
         Ok(())
     }
 
-    /// A linker name that is not used yet. It numbers the code, not the definition: one version can be
-    /// compiled more than once, when it tiers up or an inlinee is redefined, while its earlier code
-    /// is still linked.
+    /// A linker name that is not used yet. It numbers the code, not the definition: one version
+    /// can be compiled more than once, when it tiers up or an inlinee is redefined, while its
+    /// earlier code is still linked.
     fn new_symbol(&mut self, unit: &Unit) -> String {
         self.n_symbols += 1;
-        symbols::body(&unit.function.name, self.n_symbols)
+        symbols::code(&unit.function.name, self.n_symbols)
     }
 
     /// The compiler and the passes for this unit.
     ///
     /// # Errors
-    /// [`CompileError::TooLarge`]. Optimized code is compiled in full or not at all: unoptimized, it
-    /// would be no faster than the baseline code that it replaces.
+    /// [`CompileError::TooLarge`]. Optimized code is compiled in full or not at all: unoptimized,
+    /// it would be no faster than the baseline code that it replaces.
     fn compiler(&mut self, unit: &Unit) -> Result<(&mut Compiler, Passes), CompileError> {
         let (compiler, optimization) = match effort(unit) {
             Effort::Full => (&mut self.full, self.optimization),

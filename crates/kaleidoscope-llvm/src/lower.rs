@@ -1,40 +1,38 @@
-//! A resolved function becomes LLVM IR in one pass over its operations, in SSA form at once.
+//! Lowering: IR to LLVM IR, in one walk over the operations, in SSA form at once.
 //!
-//! Variables are no memory: the value each one has at the current place is known while going along, and where control
-//! flow joins a phi is made for those that the `if` or `for` assigns ([`Facts`] says which). So the code is fit to be
-//! generated without a single optimisation pass, and none must first undo loads and stores.
+//! Variables are not memory: lowering tracks the value that each variable has at the current
+//! position. Where control flow joins, it makes a phi for each variable that the `if` or loop
+//! assigns. So the module can be compiled without any pass, and no pass must remove loads and
+//! stores first.
 //!
-//! Where hot code carries the body of a callee, lowering goes on in that body and comes back at its end, with arguments
-//! and result as they are on the stack of values; so no pass must first inline calls.
+//! At an inlined call lowering continues in the callee's operations, with the arguments and the
+//! result on its operand stack. So no pass must inline calls first.
 //!
-//! The result of `<` stays a truth value until someone needs it as a number, since most often none does.
-//!
-//! No function here calls itself, however deep the program nests.
+//! The result of `<` stays a truth value until an operation needs a number. Most often none does.
 
 mod branch;
 mod call;
-mod choice;
-mod count;
+mod counted_loop;
 mod entry;
-mod frame;
-mod rows;
-mod variable;
+mod host_variable;
+mod inline;
+mod kernel;
+mod select;
 
-use choice::{Choices, choices};
-use frame::Frame;
+use branch::{OpenIf, OpenLoop};
 use inkwell::FloatPredicate;
 use inkwell::basic_block::BasicBlock;
 use inkwell::builder::{Builder, BuilderError};
 use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::values::{FloatValue, FunctionValue, IntValue};
-use kaleidoscope_ir::Facts;
-use kaleidoscope_ir::MathsFunction;
+use inline::InlineFrame;
 use kaleidoscope_ir::compile::{CodeKind, Instance, Unit};
-use kaleidoscope_ir::{Arithmetic, FunctionId, HostVariable, Local, Op};
-use rows::RowLoop;
+use kaleidoscope_ir::walk::{BackEdge, Emitter, Join, Region, walk, walk_loop};
+use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction};
+use kernel::RowLoop;
+use select::{SelectIfs, find_select_ifs};
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 /// How a module refers to slots and host variables.
 #[derive(Clone, Copy, Debug)]
@@ -52,20 +50,32 @@ pub enum References<'a> {
 /// data layout nor target: the compiler sets them.
 ///
 /// # Panics
-/// If the unit is an OSR entry for a loop that its function does not have, or [`References::Symbols`]
-/// lack the name of a callee.
+/// If the unit is an OSR entry for a loop that its function does not have, or
+/// [`References::Symbols`] lack the name of a callee.
 pub fn lower<'cx>(cx: &'cx Context, unit: &Unit, symbol: &str, references: References<'_>) -> Module<'cx> {
     let module = cx.create_module(&unit.function.name);
     let instances = unit.instances();
-    Lowering::new(cx, &module, unit, &instances, symbol, references).run();
+    let mut lowering = Lowering::new(cx, &module, unit, &instances, symbol, references);
+    lowering.begin();
+    match unit.kind {
+        CodeKind::Function | CodeKind::Kernel(_) => {
+            if walk(&unit.function, &mut lowering) {
+                lowering.end();
+            }
+        }
+        CodeKind::Osr(loop_number) => {
+            walk_loop(&unit.function, loop_number, &mut lowering);
+            lowering.end_osr(loop_number);
+        }
+    }
     module
 }
 
-/// What an operation takes and leaves.
+/// A value on the operand stack.
 #[derive(Clone, Copy)]
 enum Operand<'cx> {
     Number(FloatValue<'cx>),
-    /// Stands for 1 or 0.
+    /// 1 or 0, as a truth value.
     Truth(IntValue<'cx>),
 }
 
@@ -76,104 +86,43 @@ struct Lowering<'cx, 'a> {
     unit: &'a Unit,
     instances: &'a [Instance<'a>],
     references: References<'a>,
-    choices: Vec<Choices>,
-    /// For each instance, once it has been asked for.
-    shapes: Vec<Option<Rc<Facts>>>,
-    body: FunctionValue<'cx>,
+    /// For each instance, the `if`s that become selects.
+    select_ifs: Vec<SelectIfs>,
+    /// The function that the module defines.
+    compiled: FunctionValue<'cx>,
     zero: FloatValue<'cx>,
-    /// The loop over the rows, if there is one.
+    /// The loop over the rows of a kernel.
     rows: Option<RowLoop<'cx>>,
-    /// The variables of the host that have been read for all rows.
+    /// The host variables that a kernel reads before its rows.
     read_ahead: BTreeMap<HostVariable, FloatValue<'cx>>,
-    /// The block that code goes to; `None` behind a tail call.
-    block: Option<BasicBlock<'cx>>,
+    /// The block that code is appended to.
+    block: BasicBlock<'cx>,
     stack: Vec<Operand<'cx>>,
-    /// The bodies that wait for the one in `frame`, outermost first.
-    callers: Vec<Frame<'cx, 'a>>,
-    frame: Frame<'cx, 'a>,
+    /// The instance that is being lowered.
+    frame: InlineFrame<'cx, 'a>,
+    /// The instances that it is inlined into, outermost first.
+    callers: Vec<InlineFrame<'cx, 'a>>,
 }
 
-impl<'cx> Lowering<'cx, '_> {
-    fn run(mut self) {
-        loop {
-            match self.frame.next_op() {
-                Some(op) => self.lower_op(op),
-                None if !self.callers.is_empty() => self.leave_callee(),
-                None => break,
-            }
-        }
-        self.end();
+impl<'cx, 'a> Lowering<'cx, 'a> {
+    /// The values of the variables that the region assigns.
+    fn values_of(&self, region: Region<'a>) -> Vec<FloatValue<'cx>> {
+        region.assigned.iter().map(|variable| self.frame.variables[variable.index()]).collect()
     }
 
-    fn lower_op(&mut self, op: Op) {
-        match op {
-            Op::Number(number) => {
-                self.stack.push(Operand::Number(self.cx.f64_type().const_float(number)));
-            }
-            Op::Get(variable) => self.stack.push(Operand::Number(self.frame.variables[variable.index()])),
-            Op::Set(variable) => {
-                let value = self.pop_number();
-                self.frame.variables[variable.index()] = value;
-                // So that the text of the IR can be read; constants have no names.
-                if value.get_name().is_empty() {
-                    value.set_name(self.frame.name_of(variable));
-                }
-                self.stack.push(Operand::Number(value));
-            }
-            Op::GetHost(variable) => self.get_host(variable),
-            Op::SetHost(variable) => self.set_host(variable),
-            Op::Drop => {
-                self.pop();
-            }
-            Op::Arithmetic(arithmetic) => self.arithmetic(arithmetic),
-            Op::Square => {
-                let x = self.pop_number();
-                self.push(self.builder.build_float_mul(x, x, ""));
-            }
-            Op::Call { callee, n_args } => self.call(callee, n_args as usize),
-            Op::TailCall => self.tail_call(),
-            Op::If { .. } => self.open_if(),
-            Op::Else { .. } => self.turn_to_else(),
-            Op::End => self.close_if(),
-            Op::Loop => self.open_loop(),
-            Op::Next { variable, .. } => self.close_loop(variable),
+    fn assign(&mut self, region: Region<'a>, values: &[FloatValue<'cx>]) {
+        for (variable, value) in region.assigned.iter().zip(values) {
+            self.frame.variables[variable.index()] = *value;
         }
-    }
-
-    fn arithmetic(&mut self, arithmetic: Arithmetic) {
-        let b = self.pop_number();
-        let a = self.pop_number();
-        let builder = &self.builder;
-        let value = match arithmetic {
-            Arithmetic::Add => builder.build_float_add(a, b, ""),
-            Arithmetic::Subtract => builder.build_float_sub(a, b, ""),
-            Arithmetic::Multiply => builder.build_float_mul(a, b, ""),
-            Arithmetic::Divide => builder.build_float_div(a, b, ""),
-            Arithmetic::Power => {
-                let value = self.call_maths(MathsFunction::Pow, &[a, b]);
-                self.stack.push(Operand::Number(value));
-                return;
-            }
-            Arithmetic::Less => {
-                let less = built(builder.build_float_compare(FloatPredicate::ULT, a, b, ""));
-                self.stack.push(Operand::Truth(less));
-                return;
-            }
-        };
-        self.push(value);
     }
 
     fn append(&self, name: &str) -> BasicBlock<'cx> {
-        self.cx.append_basic_block(self.body, name)
+        self.cx.append_basic_block(self.compiled, name)
     }
 
     fn enter(&mut self, block: BasicBlock<'cx>) {
         self.builder.position_at_end(block);
-        self.block = Some(block);
-    }
-
-    fn current(&self) -> BasicBlock<'cx> {
-        self.block.expect("behind a tail call only `Else`, `End` and the end follow")
+        self.block = block;
     }
 
     fn jump(&self, block: BasicBlock<'cx>) {
@@ -190,10 +139,10 @@ impl<'cx> Lowering<'cx, '_> {
 
     fn pop_number(&mut self) -> FloatValue<'cx> {
         let operand = self.pop();
-        self.number(operand)
+        self.as_number(operand)
     }
 
-    fn number(&self, operand: Operand<'cx>) -> FloatValue<'cx> {
+    fn as_number(&self, operand: Operand<'cx>) -> FloatValue<'cx> {
         match operand {
             Operand::Number(number) => number,
             Operand::Truth(truth) => {
@@ -219,7 +168,139 @@ impl<'cx> Lowering<'cx, '_> {
     }
 }
 
-/// What a builder gives back. It fails only when it stands nowhere or is given values of the wrong type.
+impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
+    type If = OpenIf<'cx>;
+    type Loop = OpenLoop<'cx>;
+
+    fn number(&mut self, number: f64) {
+        self.stack.push(Operand::Number(self.cx.f64_type().const_float(number)));
+    }
+
+    fn get(&mut self, variable: Local) {
+        self.stack.push(Operand::Number(self.frame.variables[variable.index()]));
+    }
+
+    fn set(&mut self, variable: Local) {
+        let value = self.pop_number();
+        self.frame.variables[variable.index()] = value;
+        // For readers of the LLVM IR. Constants have no names.
+        if value.get_name().is_empty() {
+            value.set_name(self.frame.name_of(variable));
+        }
+        self.stack.push(Operand::Number(value));
+    }
+
+    fn get_host(&mut self, variable: HostVariable) {
+        let value = match self.read_ahead.get(&variable) {
+            Some(value) => *value,
+            None => self.load_host(variable),
+        };
+        self.stack.push(Operand::Number(value));
+    }
+
+    fn set_host(&mut self, variable: HostVariable) {
+        let value = self.pop_number();
+        self.store_host(variable, value);
+        self.stack.push(Operand::Number(value));
+    }
+
+    fn drop_value(&mut self) {
+        self.pop();
+    }
+
+    fn arithmetic(&mut self, arithmetic: Arithmetic) {
+        let b = self.pop_number();
+        let a = self.pop_number();
+        let builder = &self.builder;
+        let value = match arithmetic {
+            Arithmetic::Add => builder.build_float_add(a, b, ""),
+            Arithmetic::Subtract => builder.build_float_sub(a, b, ""),
+            Arithmetic::Multiply => builder.build_float_mul(a, b, ""),
+            Arithmetic::Divide => builder.build_float_div(a, b, ""),
+            Arithmetic::Power => {
+                let value = self.call_maths(MathsFunction::Pow, &[a, b]);
+                self.stack.push(Operand::Number(value));
+                return;
+            }
+            Arithmetic::Less => {
+                let less = built(builder.build_float_compare(FloatPredicate::ULT, a, b, ""));
+                self.stack.push(Operand::Truth(less));
+                return;
+            }
+        };
+        self.push(value);
+    }
+
+    fn square(&mut self) {
+        let x = self.pop_number();
+        self.push(self.builder.build_float_mul(x, x, ""));
+    }
+
+    fn call(&mut self, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
+        let args = self.pop_numbers(n_args);
+        if let Some(instance) = self.instances[self.frame.instance].inlined(callee) {
+            return Some(self.begin_inlinee(instance, &args));
+        }
+        let value = self.call_target(callee, &args);
+        self.stack.push(Operand::Number(value));
+        None
+    }
+
+    fn end_inlinee(&mut self, is_reachable: bool) {
+        self.frame = self.callers.pop().expect("an inlinee has a caller");
+        if !is_reachable {
+            // The inlinee never returns. What follows goes to a block without predecessors.
+            let never = self.append("never");
+            self.enter(never);
+            self.stack.push(Operand::Number(self.zero));
+        }
+    }
+
+    fn tail_call(&mut self) {
+        self.lower_tail_call();
+    }
+
+    fn begin_if(&mut self, region: Region<'a>) -> OpenIf<'cx> {
+        let condition = self.pop_truth();
+        if self.select_ifs[self.frame.instance].is_select[region.number] {
+            OpenIf::Select { condition, first: None }
+        } else {
+            self.branch(condition, region)
+        }
+    }
+
+    fn begin_else(&mut self, open: &mut OpenIf<'cx>, region: Region<'a>, is_reachable: bool) {
+        match open {
+            OpenIf::Select { first, .. } => *first = Some(self.pop()),
+            OpenIf::Branch { otherwise, before, first } => {
+                *first = is_reachable.then(|| self.end_branch(region));
+                self.assign(region, before);
+                self.enter(*otherwise);
+            }
+        }
+    }
+
+    fn end_if(&mut self, open: OpenIf<'cx>, region: Region<'a>, join: Join) {
+        match open {
+            OpenIf::Select { condition, first } => {
+                self.select(condition, first.expect("an `if` has an `else`"));
+            }
+            OpenIf::Branch { first: Some(first), .. } => self.join(first, region, join),
+            // The first branch ends in a tail call, so the second simply continues.
+            OpenIf::Branch { first: None, .. } => {}
+        }
+    }
+
+    fn begin_loop(&mut self, region: Region<'a>) -> OpenLoop<'cx> {
+        self.lower_loop_header(region)
+    }
+
+    fn end_loop(&mut self, open: OpenLoop<'cx>, region: Region<'a>, back_edge: BackEdge<'_>) {
+        self.lower_back_edge(&open, region, back_edge.variable);
+    }
+}
+
+/// A builder's result. Builders fail only without a block or with values of the wrong type.
 fn built<T>(result: Result<T, BuilderError>) -> T {
-    result.expect("the builder stands in a block and all values are doubles")
+    result.expect("the builder has a block and all values have the right type")
 }

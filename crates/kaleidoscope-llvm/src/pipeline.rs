@@ -2,11 +2,12 @@
 //!
 //! Such a module has one function with everything inlined, so passes over modules and call graphs
 //! find nothing. It is in SSA form without memory, so neither do passes over loads and stores.
-//! Measured over recursive, looping and branching programs, code of this pipeline is as fast as that
-//! of `default<O3>`, in a tenth of its compile time. Code generation takes nine tenths of the rest.
+//! Measured over recursive, looping and branching programs, code of this pipeline is as fast as
+//! that of `default<O3>`, in a tenth of its compile time. Code generation takes nine tenths of the
+//! rest.
 //!
-//! - `early-cse` eliminates common subexpressions, `instcombine` simplifies conditions, `licm` hoists
-//!   loop-invariant code, which matters most for calls of maths functions.
+//! - `early-cse` eliminates common subexpressions, `instcombine` simplifies conditions, `licm`
+//!   hoists loop-invariant code, which matters most for calls of maths functions.
 //! - `simplifycfg` is left out on purpose: it turns small branches into selects, which compute both
 //!   sides. That cost Collatz's sequence 60 %.
 //! - Optimized code has two more. `loop-rotate` makes loops test last; most of them are tail calls.
@@ -16,50 +17,35 @@
 //!   operations may not be reassociated.
 //! - Kernels differ: rows are independent, so vectorizing them reassociates nothing.
 
+use kaleidoscope_ir::Function;
 use kaleidoscope_ir::compile::{CodeKind, Optimization, Unit};
-use kaleidoscope_ir::{Function, Op};
 use llvm_orc::FunctionPass;
 
 /// The passes for a unit, in the order in which they run.
 ///
-/// `optimization` is the level of first code. Optimized code and kernels have pipelines of their own.
+/// `optimization` is the level of standalone code. Optimized code and kernels have pipelines of
+/// their own.
 pub fn pipeline(unit: &Unit, optimization: Optimization) -> &'static [FunctionPass] {
     match (unit.kind, &unit.inlining) {
         (CodeKind::Kernel(_), _) => KERNEL,
         (CodeKind::Osr(_), _) | (CodeKind::Function, Some(_)) => OPTIMIZED,
-        (CodeKind::Function, None) => first_code(&unit.function, optimization),
+        (CodeKind::Function, None) => standalone(&unit.function, optimization),
     }
 }
 
 /// The levels above `None` differ only in the effort of LLVM's code generator. A function without
 /// branches is one basic block and needs no passes: instruction selection eliminates its common
 /// subexpressions.
-fn first_code(function: &Function, optimization: Optimization) -> &'static [FunctionPass] {
+fn standalone(function: &Function, optimization: Optimization) -> &'static [FunctionPass] {
     match optimization {
         Optimization::None => &[],
         Optimization::Less | Optimization::Default | Optimization::Aggressive => {
-            if function.ops.iter().any(branches) { FIRST_CODE } else { &[] }
+            if function.facts().counts.has_branches() { STANDALONE } else { &[] }
         }
     }
 }
 
-/// Whether lowering the operation makes basic blocks.
-fn branches(op: &Op) -> bool {
-    match op {
-        Op::If { .. } | Op::Else { .. } | Op::End | Op::Loop | Op::Next { .. } | Op::TailCall => true,
-        Op::Number(_)
-        | Op::Get(_)
-        | Op::Set(_)
-        | Op::GetHost(_)
-        | Op::SetHost(_)
-        | Op::Drop
-        | Op::Arithmetic(_)
-        | Op::Square
-        | Op::Call { .. } => false,
-    }
-}
-
-const FIRST_CODE: &[FunctionPass] = &[FunctionPass::EarlyCse, FunctionPass::InstCombine, FunctionPass::Licm];
+const STANDALONE: &[FunctionPass] = &[FunctionPass::EarlyCse, FunctionPass::InstCombine, FunctionPass::Licm];
 
 const OPTIMIZED: &[FunctionPass] = &[
     FunctionPass::EarlyCse,

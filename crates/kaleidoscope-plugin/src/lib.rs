@@ -1,4 +1,7 @@
-//! A code generator in a shared object that is loaded when it is needed: both sides of the fence.
+//! Plug-in: a code generator in a shared object, loaded when it is needed. This crate has both
+//! sides.
+//!
+//! The two sides exchange messages:
 //!
 //! ```text
 //!  program                                       shared object
@@ -6,13 +9,15 @@
 //!  CodeGenerator ── requests, as bytes ──►  the code generator of the backend
 //!                ◄── answers, as bytes: addresses and handles
 //! ```
-//! A large library costs its start-up time only where it is used: LLVM's static constructors alone take milliseconds. The idea
-//! is that of rustc, which loads its code generation back ends so.
+//! So a program pays for the startup of a large library only if it uses the library: LLVM's static
+//! constructors alone take milliseconds. The idea is rustc's, which loads its code generation
+//! backends this way.
 //!
-//! The two sides are built by themselves and share no allocator, no standard library and no layout of Rust's types: only the
-//! [`Interface`], which is C's, and the encoding of the requests, which has a version. No panic crosses.
+//! The two sides are built separately. They share no allocator, no standard library and no layout
+//! of Rust types: only the [`Interface`], whose layout is C's, and the encoding of the messages,
+//! which has a version. No panic crosses the boundary.
 
-#![allow(unsafe_code, reason = "this crate is a fence around foreign functions")]
+#![allow(unsafe_code, reason = "this crate calls and defines foreign functions")]
 
 mod interface;
 mod load;

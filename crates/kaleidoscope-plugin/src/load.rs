@@ -1,4 +1,4 @@
-//! Finding and loading the shared object.
+//! Loading: finds the shared object and checks its version.
 
 use crate::interface::{Interface, NAME, VERSION};
 use crate::remote::Remote;
@@ -9,11 +9,12 @@ use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Where a shared object may lie, seen from the folder of the executable: where cargo leaves what it built for a test, where it
-/// may have left an older one when it built programs; beside the executable; and where systems keep what belongs to programs in `bin`.
+/// The folders to search, relative to the executable's: where cargo leaves the libraries of tests
+/// (beside the executable there may be an older one), beside the executable, and where systems keep
+/// the private libraries of programs in `bin`.
 const FOLDERS: &[&str] = &["deps", "", "../lib/kaleidoscope"];
 
-/// A code generator in a shared object, which is loaded when the first code is needed, and stays.
+/// A backend in a shared object. It is loaded when its first code is needed, and never unloaded.
 #[derive(Debug)]
 pub struct Plugin {
     path: PathBuf,
@@ -21,10 +22,12 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// The plug-in of this name (`kaleidoscope_llvm_plugin`) that belongs to the running executable, if there is one.
+    /// The plug-in of this name (`kaleidoscope_llvm_plugin`) that belongs to the running
+    /// executable. `None` if there is no such file.
     ///
-    /// What lies there is trusted as the executable is, with which it was installed: to be a shared object made with
-    /// [`interface()`](crate::interface()) and a backend that keeps the promises of [`CodeGenerator`].
+    /// The file is trusted like the executable, with which it was installed: to be a shared object
+    /// made with [`interface()`](crate::interface()) and a backend that keeps the promises of
+    /// [`CodeGenerator`].
     pub fn of_executable(name: &str) -> Option<Self> {
         let executable = env::current_exe().and_then(|path| path.canonicalize()).ok()?;
         let folder = executable.parent()?;
@@ -34,12 +37,12 @@ impl Plugin {
         Some(Self { path, loaded: OnceLock::new() })
     }
 
-    /// What the file of the plug-in of this name is called on this system.
+    /// The file name of the plug-in with this name on this system.
     pub fn file_name(name: &str) -> String {
         format!("{DLL_PREFIX}{name}{DLL_SUFFIX}")
     }
 
-    /// Where it is.
+    /// The path of the shared object.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -52,7 +55,7 @@ impl Plugin {
 impl Backend for Plugin {
     fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
         let interface = self.interface()?;
-        // SAFETY: what belongs to the executable is trusted as it is (`of_executable`).
+        // SAFETY: `of_executable` says that the file is trusted.
         let remote = unsafe { Remote::start(interface, settings)? };
         Ok(Box::new(remote))
     }
@@ -62,13 +65,13 @@ fn load(path: &Path) -> Result<&'static Interface, CompileError> {
     let failed = |error: &libloading::Error| {
         CompileError::Failed(format!("the plug-in {} cannot be loaded: {error}", path.display()))
     };
-    // SAFETY: what belongs to the executable is trusted as it is; what runs while it is loaded are the constructors of a library.
+    // SAFETY: `of_executable` says that the file is trusted. Loading runs its constructors.
     let library = unsafe { Library::new(path) }.map_err(|error| failed(&error))?;
-    // It is never unloaded: code that it made may live as long as the process.
+    // The library is never unloaded: its code may live as long as the process.
     let library = Box::leak(Box::new(library));
-    // SAFETY: under this name there is a static, of which this is the address.
+    // SAFETY: the symbol of this name is a static, and its address is a pointer to it.
     let interface = *unsafe { library.get::<*const Interface>(NAME) }.map_err(|error| failed(&error))?;
-    // SAFETY: promise 1 of the interface: a version is there in all versions.
+    // SAFETY: promise 1 of the interface: the first word is the version, in all versions.
     let version = unsafe { interface.cast::<u32>().read() };
     if version != VERSION {
         return Err(CompileError::Failed(format!(
@@ -76,6 +79,6 @@ fn load(path: &Path) -> Result<&'static Interface, CompileError> {
             path.display()
         )));
     }
-    // SAFETY: promise 1: it is a static of this type, in a library that stays.
+    // SAFETY: promise 1: it is a static of this type, in a library that is never unloaded.
     Ok(unsafe { &*interface })
 }

@@ -1,4 +1,4 @@
-//! What the two sides say to each other, and how it is written as bytes.
+//! Messages between the two sides, and their encoding as bytes.
 
 use crate::interface::VERSION;
 use kaleidoscope_ir::FunctionId;
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// What a code generator is asked for.
+/// A request to a code generator.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<'a> {
     Generate(Cow<'a, Unit>),
     List(Cow<'a, Unit>, Listing, Cow<'a, BTreeMap<FunctionId, String>>),
 }
 
-/// What comes back.
+/// The answer to a request.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    /// Code: `keep` is the handle by which it is given back.
+    /// Code. `keep` is the handle that frees it.
     Code {
         address: usize,
         bytes: usize,
@@ -27,15 +27,15 @@ pub(crate) enum Answer {
     Text(String),
 }
 
-/// An answer, or why there is none.
+/// An answer, or the reason why there is none.
 pub(crate) type Result<T> = std::result::Result<T, CompileError>;
 
-/// Writes a message.
+/// Encodes a message.
 pub(crate) fn write(message: &impl Serialize) -> Vec<u8> {
     postcard::to_stdvec(message).expect("messages have only types that can be written")
 }
 
-/// Reads a message.
+/// Decodes a message.
 pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
     postcard::from_bytes(bytes).map_err(|error| {
         CompileError::Failed(format!(

@@ -1,4 +1,4 @@
-//! The side of the program: a code generator that passes everything on.
+//! The program's side: a code generator that forwards every request.
 
 use crate::interface::{Buffer, Bytes, Interface};
 use crate::message::{self, Answer, Request, Result};
@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-/// A code generator on the other side. The pointer keeps it on its thread.
+/// A code generator on the other side. The raw pointer makes it neither `Send` nor `Sync`.
 pub(crate) struct Remote {
     interface: &'static Interface,
     generator: NonNull<c_void>,
 }
 
 impl Remote {
-    /// Starts one.
+    /// Starts a code generator.
     ///
     /// # Safety
     /// The interface keeps its promises, and its code generators those of [`CodeGenerator`].
@@ -25,7 +25,7 @@ impl Remote {
         let settings = message::write(settings);
         let mut generator = std::ptr::null_mut();
         let started = answer(interface, |answer| {
-            // SAFETY: the bytes live until the call has returned, and there is a place for the answer.
+            // SAFETY: the bytes live until the call returns, and the answer can be written.
             generator = unsafe { (interface.start)(Bytes::of(&settings), answer) };
         });
         started.and_then(|()| match NonNull::new(generator) {
@@ -39,8 +39,8 @@ impl Remote {
     fn request(&mut self, request: &Request<'_>) -> Result<Answer> {
         let request = message::write(request);
         answer(self.interface, |answer| {
-            // SAFETY: the generator was started on this thread and is not stopped; the bytes live until the call has returned, and
-            // there is a place for the answer.
+            // SAFETY: the generator was started on this thread and is not stopped. The bytes live
+            // until the call returns, and the answer can be written.
             unsafe { (self.interface.request)(self.generator.as_ptr(), Bytes::of(&request), answer) };
         })
     }
@@ -52,12 +52,13 @@ impl Remote {
                 let keep = Box::new(RemoteCode { interface: self.interface, handle });
                 Ok(Code { address, bytes, times, keep })
             }
-            Answer::Text(_) => Err(misunderstood()),
+            Answer::Text(_) => Err(wrong_answer()),
         }
     }
 }
 
-// SAFETY: what comes back is what a code generator on the other side made, whose promises hold; the handle keeps the code.
+// SAFETY: a code generator on the other side, which keeps the promises, makes the code. The handle
+// keeps the code.
 unsafe impl CodeGenerator for Remote {
     fn generate(&mut self, unit: &Unit) -> Result<Code> {
         self.code(&Request::Generate(Cow::Borrowed(unit)))
@@ -71,7 +72,7 @@ unsafe impl CodeGenerator for Remote {
     ) -> Result<String> {
         match self.request(&Request::List(Cow::Borrowed(unit), listing, Cow::Borrowed(names)))? {
             Answer::Text(text) => Ok(text),
-            Answer::Code { .. } => Err(misunderstood()),
+            Answer::Code { .. } => Err(wrong_answer()),
         }
     }
 }
@@ -83,33 +84,33 @@ impl Drop for Remote {
     }
 }
 
-/// Code of the other side.
+/// Code of the other side. Dropping it frees the code.
 struct RemoteCode {
     interface: &'static Interface,
     handle: *mut c_void,
 }
 
-// SAFETY: the handle is of something that may go to another thread: `Code::keep` is `Send`.
+// SAFETY: the handle is that of a `Code::keep`, which is `Send`.
 unsafe impl Send for RemoteCode {}
 
 impl Drop for RemoteCode {
     fn drop(&mut self) {
-        // SAFETY: the handle came with code, and is given back once.
+        // SAFETY: the handle came with code, and is freed once.
         unsafe { (self.interface.free_code)(self.handle) };
     }
 }
 
-/// Has the other side write an answer, and reads it.
+/// Lets the other side write an answer, and decodes it.
 fn answer<T: DeserializeOwned>(interface: &Interface, ask: impl FnOnce(*mut Buffer)) -> Result<T> {
     let mut buffer = Buffer::empty();
     ask(&raw mut buffer);
-    // SAFETY: the buffer is ours until it is given back below.
+    // SAFETY: this side owns the buffer until it frees it below.
     let result = message::read(unsafe { buffer.bytes().as_slice() });
-    // SAFETY: it came from the other side, and is not used any more.
+    // SAFETY: the buffer came from the other side, and is not used afterwards.
     unsafe { (interface.free_buffer)(buffer) };
     result?
 }
 
-fn misunderstood() -> CompileError {
+fn wrong_answer() -> CompileError {
     CompileError::Failed("the plug-in answers something else than what it was asked".to_owned())
 }

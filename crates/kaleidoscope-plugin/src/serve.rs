@@ -1,4 +1,4 @@
-//! The side of the shared object.
+//! The shared object's side: handles requests with the backend's code generator.
 
 use crate::interface::{Buffer, Bytes, Interface, VERSION};
 use crate::message::{self, Answer, Request, Result};
@@ -8,13 +8,13 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-/// What a generator's pointer points to.
+/// The target of a generator's pointer.
 type Generator = Box<dyn CodeGenerator>;
 
-/// What a code's handle points to.
+/// The target of a code's handle.
 type Keep = Box<dyn Any + Send>;
 
-/// The interface of a shared object with this backend. It is shown as the object's one static:
+/// The interface of a shared object with this backend. The object exports it as a static:
 ///
 /// ```
 /// use kaleidoscope_plugin::{Interface, interface};
@@ -35,14 +35,14 @@ pub const fn interface<B: Backend + Default>() -> Interface {
 }
 
 unsafe extern "C" fn start<B: Backend + Default>(settings: Bytes, answer: *mut Buffer) -> *mut c_void {
-    // SAFETY: the bytes are lent for the length of this call.
+    // SAFETY: the bytes are borrowed for the duration of this call.
     let settings = unsafe { settings.as_slice() };
     let started = guarded(|| B::default().start(&message::read(settings)?));
     let (generator, result) = match started {
         Ok(generator) => (Box::into_raw(Box::<Generator>::new(generator)).cast(), Ok(())),
         Err(reason) => (ptr::null_mut(), Err(reason)),
     };
-    // SAFETY: the caller has a place for the answer.
+    // SAFETY: the caller says that the answer can be written.
     unsafe { put(&result, answer) };
     generator
 }
@@ -50,15 +50,15 @@ unsafe extern "C" fn start<B: Backend + Default>(settings: Bytes, answer: *mut B
 unsafe extern "C" fn request(generator: *mut c_void, request: Bytes, answer: *mut Buffer) {
     // SAFETY: a pointer of `start`, used on one thread and not stopped.
     let generator = unsafe { &mut *generator.cast::<Generator>() };
-    // SAFETY: the bytes are lent for the length of this call.
+    // SAFETY: the bytes are borrowed for the duration of this call.
     let request = unsafe { request.as_slice() };
     let result = guarded(|| serve(&mut **generator, message::read(request)?));
-    // SAFETY: the caller has a place for the answer.
+    // SAFETY: the caller says that the answer can be written.
     unsafe { put(&result, answer) };
 }
 
 unsafe extern "C" fn stop(generator: *mut c_void) {
-    // SAFETY: a pointer of `start`, which is not used any more.
+    // SAFETY: a pointer of `start`, not used afterwards.
     let generator = unsafe { Box::from_raw(generator.cast::<Generator>()) };
     drop(guarded(|| {
         drop(generator);
@@ -67,7 +67,7 @@ unsafe extern "C" fn stop(generator: *mut c_void) {
 }
 
 unsafe extern "C" fn free_code(handle: *mut c_void) {
-    // SAFETY: a handle of `serve`, given back once.
+    // SAFETY: a handle of `serve`, freed once.
     let keep = unsafe { Box::from_raw(handle.cast::<Keep>()) };
     drop(guarded(|| {
         drop(keep);
@@ -76,34 +76,34 @@ unsafe extern "C" fn free_code(handle: *mut c_void) {
 }
 
 unsafe extern "C" fn free_buffer(buffer: Buffer) {
-    // SAFETY: a buffer of `put`, given back once.
+    // SAFETY: a buffer of `put`, freed once.
     drop(unsafe { buffer.into_vec() });
 }
 
-/// Does what the request says.
+/// Handles a request.
 fn serve(generator: &mut dyn CodeGenerator, request: Request<'_>) -> Result<Answer> {
     match request {
-        Request::Generate(unit) => generator.generate(&unit).map(hand_out),
+        Request::Generate(unit) => generator.generate(&unit).map(into_answer),
         Request::List(unit, listing, names) => generator.list(&unit, listing, &names).map(Answer::Text),
     }
 }
 
-fn hand_out(code: Code) -> Answer {
+fn into_answer(code: Code) -> Answer {
     let Code { address, bytes, times, keep } = code;
     Answer::Code { address, bytes, times, keep: Box::into_raw(Box::<Keep>::new(keep)).expose_provenance() }
 }
 
-/// Writes an answer, where the caller has a place for it.
+/// Encodes an answer for the caller.
 ///
 /// # Safety
-/// The place can be written to.
+/// `answer` can be written to.
 unsafe fn put(result: &Result<impl serde::Serialize>, answer: *mut Buffer) {
     let buffer = Buffer::of(message::write(result));
     // SAFETY: the caller says so.
     unsafe { answer.write(buffer) };
 }
 
-/// Keeps panics on this side.
+/// Turns a panic into an error: no panic leaves this side.
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic

@@ -66,7 +66,7 @@ impl Program {
         self.functions.last().expect("the text has a function")
     }
 
-    /// First code for the function, with the addresses of [`slot`] and [`HOST_VARIABLE`].
+    /// Standalone code for the function, with the addresses of [`slot`] and [`HOST_VARIABLE`].
     pub fn unit(&self, function: &Arc<Function>) -> Unit {
         let id = self.names.current(&function.name);
         let (call_targets, host_variables) = self.references([&**function], id);

@@ -8,7 +8,7 @@ use kaleidoscope_testkit::Program;
 fn check(text: &str, plain: Option<Effort>, counting: Option<Effort>) {
     let program = Program::read(text);
     let function = program.last();
-    let found = |counts| effort(function, counts).map(|(effort, _)| effort);
+    let found = |counts| effort(function, counts);
     assert_eq!((found(false), found(true)), (plain, counting), "{} operations", function.ops.len());
 }
 

@@ -1,21 +1,20 @@
-//! Calls: through slots, of C's maths functions by address, or an instruction instead.
+//! Calls: through slots, of C's maths functions by address, or instructions instead.
 
 #[cfg(test)]
 mod tests;
 
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, types};
 use cranelift_codegen::isa::CallConv;
-use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::CallTarget;
 
 use super::Lowering;
 
-/// How the functions of the maths library are called.
+/// How maths functions are called.
 pub(crate) struct Maths {
-    /// Where a function is.
+    /// A function's address.
     address_of: fn(MathsFunction) -> usize,
-    /// Whether the processor rounds to whole numbers.
+    /// Whether rounding to a whole number is an instruction.
     has_roundings: bool,
 }
 
@@ -25,7 +24,7 @@ impl Maths {
     }
 }
 
-/// The signatures that a function has used so far, by the number of doubles they take.
+/// The signatures imported so far, by their number of parameters.
 #[derive(Default)]
 pub(super) struct Signatures(Vec<(usize, SigRef)>);
 
@@ -38,26 +37,24 @@ pub(super) fn signature(n_params: usize) -> Signature {
 }
 
 impl Lowering<'_> {
-    /// A call, through the slot of the function, or of a maths function. A function calls itself through its slot as
-    /// well: a definition that comes while it runs holds for its inner activations.
-    pub(super) fn call(&mut self, callee: FunctionId, n_args: usize) {
-        let args = self.pop_numbers(n_args);
-        let value = match self.unit.call_target(callee) {
-            CallTarget::Maths(function) => self.call_maths(function, &args),
-            CallTarget::Slot { address } => self.call_slot(address, &args),
-        };
-        self.push(value);
+    /// A call. A function calls itself through its slot as well, so a redefinition while it runs
+    /// holds for its inner activations.
+    pub(super) fn call_target(&mut self, target: CallTarget, args: &[Value]) -> Value {
+        match target {
+            CallTarget::Maths(function) => self.call_maths(function, args),
+            CallTarget::Slot { address } => self.call_slot(address, args),
+        }
     }
 
-    /// The slot may be re-pointed by another thread at any time: its address is read by one load of a word that is
-    /// aligned, right before the call.
+    /// Another thread may redirect the slot at any time, so the code's address is read by one load
+    /// of an aligned word, right before the call.
     pub(super) fn call_slot(&mut self, slot: usize, args: &[Value]) -> Value {
         let slot = self.address(slot);
         let code = self.load(types::I64, slot);
         self.call_code(code, args)
     }
 
-    /// A maths function: an instruction where every processor rounds it alike, otherwise C's.
+    /// A maths function: an instruction where its result is exact by definition, otherwise C's.
     pub(super) fn call_maths(&mut self, function: MathsFunction, args: &[Value]) -> Value {
         match (function, self.maths.has_roundings) {
             (MathsFunction::Sqrt, _) => self.ins().sqrt(args[0]),

@@ -1,7 +1,9 @@
-//! The thunk through which loops report: it keeps all registers, asks whether to leave, and does what leaving takes.
+//! The trip thunk: through it loops report a trip. It preserves all registers, calls `on_trip`, and
+//! calls the OSR entry if asked to.
 //!
-//! What it is called with are whole numbers and addresses, so that no register for doubles is needed either. Its answer
-//! is left in memory, because no convention that keeps all registers returns anything.
+//! Its arguments are integers and addresses, so the caller needs no register for doubles either. It
+//! leaves its result in memory, because no calling convention that preserves all registers returns
+//! anything.
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::FloatCC;
@@ -14,66 +16,66 @@ use kaleidoscope_ir::Local;
 
 use super::call::signature;
 
-/// The size of a variable and of the answer, in bytes.
+/// The size of a variable and of the result, in bytes.
 const WORD: usize = 8;
 
-/// The thunk's parameters: what has run out, as a [report], the address of the cell with the code for the rest of the
-/// loop, and the address of an [exchange].
-pub(super) fn thunk_signature() -> Signature {
+/// The thunk's parameters: what [tripped](trip), the address of the word with the OSR entry, and
+/// the address of an [OSR buffer](osr_buffer).
+pub(super) fn trip_thunk_signature() -> Signature {
     let mut signature = Signature::new(CallConv::PreserveAll);
     signature.params = vec![AbiParam::new(types::I64); 3];
     signature
 }
 
-/// What has run out, in one word: the number of the body, and of its loop.
-pub(super) fn report(body: u32, number: i32) -> i64 {
-    i64::from(body) << 32 | i64::from(number as u32)
+/// What tripped, in one word: the code's number and the loop's number.
+pub(super) fn trip(code_number: u32, loop_number: i32) -> i64 {
+    i64::from(code_number) << 32 | i64::from(loop_number as u32)
 }
 
-/// Where the thunk leaves its answer: not 0 when the loop has been left. Behind it, room for so many
+/// Makes an OSR buffer: the thunk's result, not 0 if the loop was replaced, and behind it the
 /// variables.
-pub(super) fn exchange(func: &mut ir::Function, n_variables: usize) -> StackSlot {
+pub(super) fn osr_buffer(func: &mut ir::Function, n_variables: usize) -> StackSlot {
     let n_bytes = WORD * (1 + n_variables);
     func.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, n_bytes as u32, 3))
 }
 
-/// Where a variable is in an exchange.
+/// The offset of a variable in an OSR buffer.
 pub(super) fn offset(variable: Local) -> i32 {
     (WORD * (1 + variable.index())) as i32
 }
 
-/// Makes the thunk for a function with the C ABI of doubles.
+/// Makes the thunk for an `on_trip` at this address.
 pub(crate) fn lower_trip_thunk(func: &mut ir::Function, on_trip: usize) {
-    func.signature = thunk_signature();
+    func.signature = trip_thunk_signature();
     let mut thunk = Thunk { cursor: FuncCursor::new(func) };
-    let [entry, asked_to, run, stays] = [(); 4].map(|()| thunk.append());
+    let [entry, asked_to, replace, stay] = [(); 4].map(|()| thunk.append());
 
-    let [report, cell, exchange] =
+    let [trip, osr_entry, buffer] =
         [(); 3].map(|()| thunk.cursor.func.dfg.append_block_param(entry, types::I64));
     thunk.cursor.goto_bottom(entry);
-    let body = thunk.cursor.ins().ushr_imm_u(report, 32);
-    let number = thunk.cursor.ins().ireduce(types::I32, report);
-    let args = [body, number].map(|number| thunk.cursor.ins().fcvt_from_sint(types::F64, number));
+    let code_number = thunk.cursor.ins().ushr_imm_u(trip, 32);
+    let loop_number = thunk.cursor.ins().ireduce(types::I32, trip);
+    let args = [code_number, loop_number].map(|number| thunk.cursor.ins().fcvt_from_sint(types::F64, number));
     let answer = thunk.call(on_trip, &args);
     let zero = thunk.cursor.ins().f64const(0.0);
     let holds = thunk.cursor.ins().fcmp(FloatCC::OrderedNotEqual, answer, zero);
-    thunk.cursor.ins().brif(holds, asked_to, &[], stays, &[]);
+    thunk.cursor.ins().brif(holds, asked_to, &[], stay, &[]);
 
-    // Whoever has answered may have taken the code away again meanwhile.
+    // The OSR entry may have been invalidated since `on_trip` returned.
     thunk.cursor.goto_bottom(asked_to);
-    let code = thunk.cursor.ins().load(types::I64, MemFlagsData::trusted(), cell, 0);
-    thunk.cursor.ins().brif(code, run, &[], stays, &[]);
+    let code = thunk.cursor.ins().load(types::I64, MemFlagsData::trusted(), osr_entry, 0);
+    thunk.cursor.ins().brif(code, replace, &[], stay, &[]);
 
-    thunk.cursor.goto_bottom(run);
-    let variables = thunk.cursor.ins().iadd_imm_s(exchange, WORD as i64);
+    thunk.cursor.goto_bottom(replace);
+    let variables = thunk.cursor.ins().iadd_imm_s(buffer, WORD as i64);
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(types::I64));
     let signature = thunk.cursor.func.import_signature(signature);
     thunk.cursor.ins().call_indirect(signature, code, &[variables]);
-    thunk.end(1, exchange);
+    thunk.end(1, buffer);
 
-    thunk.cursor.goto_bottom(stays);
-    thunk.end(0, exchange);
+    thunk.cursor.goto_bottom(stay);
+    thunk.end(0, buffer);
 }
 
 struct Thunk<'a> {
@@ -94,10 +96,10 @@ impl Thunk<'_> {
         self.cursor.func.dfg.first_result(call)
     }
 
-    /// Leaves the answer and returns.
-    fn end(&mut self, answer: i64, exchange: Value) {
-        let answer = self.cursor.ins().iconst(types::I64, answer);
-        self.cursor.ins().store(MemFlagsData::trusted(), answer, exchange, 0);
+    /// Stores the result and returns.
+    fn end(&mut self, result: i64, buffer: Value) {
+        let result = self.cursor.ins().iconst(types::I64, result);
+        self.cursor.ins().store(MemFlagsData::trusted(), result, buffer, 0);
         self.cursor.ins().return_(&[]);
     }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 /// One function or top-level expression to compile, with everything that its code refers to.
 ///
-/// A unit without an [`inlining`](Self::inlining) plan is first code: it is compiled by itself, and
-/// all its calls go through slots. A unit with a plan is optimized code: a tier-up, an OSR entry or
-/// a kernel.
+/// A unit without an [`inlining`](Self::inlining) plan is standalone code: one function compiled
+/// by itself, whose calls all go through slots. A unit with a plan is optimized code: a tier-up,
+/// an OSR entry or a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unit {
     /// The operations.
@@ -26,7 +26,7 @@ pub struct Unit {
     pub call_targets: BTreeMap<FunctionId, CallTarget>,
     /// The address of each host variable that the code uses.
     pub host_variables: BTreeMap<HostVariable, HostVariableAddress>,
-    /// The callee bodies that the code contains. `None` for first code.
+    /// The callee bodies that the code contains. `None` for standalone code.
     pub inlining: Option<InliningPlan>,
     /// The vector functions that may replace calls of C's maths functions. Only for
     /// [`KernelKind::Plain`]. Without them the results have the same bits as single calls.
@@ -34,7 +34,7 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// First code for the whole function, without inlining.
+    /// Standalone code for the whole function.
     pub fn new(
         function: Arc<Function>,
         id: Option<FunctionId>,

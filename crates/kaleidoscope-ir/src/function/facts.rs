@@ -219,14 +219,8 @@ impl Facts {
         self.host_variables_read.iter().chain(&self.host_variables_assigned).copied()
     }
 
-    /// The facts, unless the function needs more than `most_phis` phis.
-    pub fn of(function: &Function, most_phis: usize) -> Option<Self> {
-        let facts = Self::new(function, most_phis);
-        (facts.n_phis <= most_phis).then_some(facts)
-    }
-
-    pub(crate) fn new(function: &Function, most_phis: usize) -> Self {
-        let mut pass = Pass::new(function, most_phis);
+    pub(crate) fn new(function: &Function) -> Self {
+        let mut pass = Pass::new(function);
         for (at, &op) in function.ops.iter().enumerate() {
             pass.take(OpIdx::new(at as u32), op);
         }
@@ -248,7 +242,6 @@ struct OpenBracket {
 
 /// The pass over a function's operations.
 struct Pass {
-    most_phis: usize,
     n_params: usize,
     scope: Scope,
     open: Vec<OpenBracket>,
@@ -266,9 +259,8 @@ struct Pass {
 }
 
 impl Pass {
-    fn new(function: &Function, most_phis: usize) -> Self {
+    fn new(function: &Function) -> Self {
         Self {
-            most_phis,
             n_params: function.n_params as usize,
             scope: Scope::of(function),
             open: Vec::new(),
@@ -355,7 +347,7 @@ impl Pass {
 
     /// Adds the variable to the sets of the open brackets that began after it was set.
     fn assign(&mut self, variable: Local) {
-        if self.n_phis > self.most_phis {
+        if self.n_phis > MAX_PHIS {
             return;
         }
         let added = self.scope.set(variable, self.open.len());
@@ -367,7 +359,7 @@ impl Pass {
 
     fn finish(self) -> Facts {
         let Self { variables, ranges, mut calls, read, assigned, .. } = self;
-        let has_sets = self.n_phis <= self.most_phis;
+        let has_sets = self.n_phis <= MAX_PHIS;
         calls.sort_unstable();
         let calls = calls.chunk_by(|one, next| one == next);
         Facts {

@@ -1,127 +1,103 @@
-//! `if` and `for`: blocks, and phis where they join.
+//! Branches: blocks of `if`s and loops, and phis where they join.
 
-use super::{Local, Lowering, Operand, built};
+use super::{Join, Local, Lowering, Operand, Region, built};
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{FloatValue, IntValue, PhiValue};
 
-/// The end of a branch that can be reached.
-pub(super) struct Branch<'cx> {
-    block: BasicBlock<'cx>,
-    value: FloatValue<'cx>,
-    /// What the variables that the `if` assigns hold here.
-    variables: Vec<FloatValue<'cx>>,
-}
-
-/// A bracket whose end has not been reached.
-pub(super) enum Open<'cx> {
-    If {
-        bracket: usize,
+/// What lowering remembers of an open `if`.
+pub(super) enum OpenIf<'cx> {
+    /// An `if` with blocks.
+    Branch {
         otherwise: BasicBlock<'cx>,
-        /// What the variables that the `if` assigns held before.
+        /// The values of the assigned variables before the `if`.
         before: Vec<FloatValue<'cx>>,
-        /// The first branch, once it has ended and unless it ends in a tail call.
-        first: Option<Branch<'cx>>,
+        /// The end of the first branch, once it has ended and if it is reachable.
+        first: Option<BranchEnd<'cx>>,
     },
     /// An `if` without blocks.
-    Choice {
+    Select {
         condition: IntValue<'cx>,
         /// The value of the first branch, once it has ended.
         first: Option<Operand<'cx>>,
     },
-    Loop {
-        bracket: usize,
-        header: BasicBlock<'cx>,
-        /// One for each variable that the loop assigns.
-        phis: Vec<PhiValue<'cx>>,
-        /// The turns that are left, if the loop counts.
-        left: Option<PhiValue<'cx>>,
-    },
 }
 
-impl<'cx> Lowering<'cx, '_> {
-    pub(super) fn open_if(&mut self) {
-        let condition = self.pop_truth();
-        let bracket = self.next_bracket();
-        if self.choices[self.frame.instance].is_choice[bracket] {
-            self.frame.open.push(Open::Choice { condition, first: None });
-            return;
-        }
+/// The end of a branch.
+pub(super) struct BranchEnd<'cx> {
+    block: BasicBlock<'cx>,
+    value: FloatValue<'cx>,
+    /// The values of the assigned variables.
+    variables: Vec<FloatValue<'cx>>,
+}
+
+/// What lowering remembers of an open loop.
+pub(super) struct OpenLoop<'cx> {
+    header: BasicBlock<'cx>,
+    /// One for each variable that the loop assigns.
+    phis: Vec<PhiValue<'cx>>,
+    /// The number of iterations that are left, if it is an integer (`counted_loop.rs`).
+    left: Option<PhiValue<'cx>>,
+}
+
+impl<'cx, 'a> Lowering<'cx, 'a> {
+    /// Begins an `if` with blocks.
+    pub(super) fn branch(&mut self, condition: IntValue<'cx>, region: Region<'a>) -> OpenIf<'cx> {
         let (then, otherwise) = (self.append("then"), self.append("else"));
         built(self.builder.build_conditional_branch(condition, then, otherwise));
         self.enter(then);
-        let before = self.values_of(bracket);
-        self.frame.open.push(Open::If { bracket, otherwise, before, first: None });
+        OpenIf::Branch { otherwise, before: self.values_of(region), first: None }
     }
 
-    pub(super) fn turn_to_else(&mut self) {
-        let (bracket, otherwise, before) = match self.frame.open.pop() {
-            Some(Open::If { bracket, otherwise, before, .. }) => (bracket, otherwise, before),
-            Some(Open::Choice { condition, .. }) => {
-                let first = Some(self.pop());
-                return self.frame.open.push(Open::Choice { condition, first });
-            }
-            _ => unmatched(),
-        };
-        let first = self.block.map(|block| {
-            let value = self.pop_number();
-            Branch { block, value, variables: self.values_of(bracket) }
-        });
-        self.assign(bracket, &before);
-        self.enter(otherwise);
-        self.frame.open.push(Open::If { bracket, otherwise, before, first });
+    pub(super) fn end_branch(&mut self, region: Region<'a>) -> BranchEnd<'cx> {
+        let value = self.pop_number();
+        BranchEnd { block: self.block, value, variables: self.values_of(region) }
     }
 
-    pub(super) fn close_if(&mut self) {
-        let (bracket, first) = match self.frame.open.pop() {
-            Some(Open::If { bracket, first, .. }) => (bracket, first),
-            Some(Open::Choice { condition, first: Some(first) }) => return self.choose(condition, first),
-            _ => unmatched(),
-        };
-        // Where the first branch ended in a tail call, the second one simply goes on.
-        let Some(first) = first else { return };
-        let Some(second) = self.block else {
+    /// Ends an `if` whose first branch reaches the end.
+    pub(super) fn join(&mut self, first: BranchEnd<'cx>, region: Region<'a>, join: Join) {
+        if join == Join::First {
             self.enter(first.block);
-            self.assign(bracket, &first.variables);
+            self.assign(region, &first.variables);
             self.stack.push(Operand::Number(first.value));
             return;
-        };
+        }
         let value = self.pop_number();
+        let second = self.block;
         let join = self.append("join");
         self.jump(join);
         self.enter(first.block);
         self.jump(join);
         self.enter(join);
-        for (nth, kept) in first.variables.iter().enumerate() {
-            let variable = self.frame.shape.assigned[bracket][nth];
-            let held = self.frame.variables[variable.index()];
-            if *kept != held {
-                let name = self.frame.name_of(variable);
+        for (variable, first_value) in region.assigned.iter().zip(first.variables) {
+            let second_value = self.frame.variables[variable.index()];
+            if first_value != second_value {
+                let name = self.frame.name_of(*variable);
                 self.frame.variables[variable.index()] =
-                    self.joined((*kept, first.block), (held, second), name);
+                    self.joined((first_value, first.block), (second_value, second), name);
             }
         }
         let value = self.joined((first.value, first.block), (value, second), "");
         self.stack.push(Operand::Number(value));
     }
 
-    /// Ends an `if` that only chooses: the value of the second branch is on the stack.
-    fn choose(&mut self, condition: IntValue<'cx>, first: Operand<'cx>) {
+    /// Ends an `if` without blocks. The value of the second branch is on the stack.
+    pub(super) fn select(&mut self, condition: IntValue<'cx>, first: Operand<'cx>) {
         let second = self.pop();
-        let chosen = match (self.as_truth(first), self.as_truth(second)) {
+        let selected = match (self.as_truth(first), self.as_truth(second)) {
             (Some(first), Some(second)) => {
-                let chosen = built(self.builder.build_select(condition, first, second, ""));
-                Operand::Truth(chosen.into_int_value())
+                let selected = built(self.builder.build_select(condition, first, second, ""));
+                Operand::Truth(selected.into_int_value())
             }
             _ => {
-                let (first, second) = (self.number(first), self.number(second));
-                let chosen = built(self.builder.build_select(condition, first, second, ""));
-                Operand::Number(chosen.into_float_value())
+                let (first, second) = (self.as_number(first), self.as_number(second));
+                let selected = built(self.builder.build_select(condition, first, second, ""));
+                Operand::Number(selected.into_float_value())
             }
         };
-        self.stack.push(chosen);
+        self.stack.push(selected);
     }
 
-    /// The truth value that stands for the operand, if that is 1 or 0 for certain.
+    /// The operand as a truth value, if it is known to be 1 or 0.
     fn as_truth(&self, operand: Operand<'cx>) -> Option<IntValue<'cx>> {
         match operand {
             Operand::Truth(truth) => Some(truth),
@@ -134,38 +110,33 @@ impl<'cx> Lowering<'cx, '_> {
         }
     }
 
-    pub(super) fn open_loop(&mut self) {
-        let turns = if self.unit.inlining.is_some() { self.turns() } else { None };
-        let from = self.current();
+    pub(super) fn lower_loop_header(&mut self, region: Region<'a>) -> OpenLoop<'cx> {
+        let n_iterations = if self.unit.inlining.is_some() { self.n_iterations(region) } else { None };
+        let from = self.block;
         let header = self.append("loop");
         self.jump(header);
         self.enter(header);
-        let left = turns.map(|turns| self.count_down(turns, from));
-        let bracket = self.next_bracket();
-        let n_assigned = self.frame.shape.assigned[bracket].len();
-        let phis =
-            (0..n_assigned).map(|nth| self.phi_of(self.frame.shape.assigned[bracket][nth], from)).collect();
-        self.frame.open.push(Open::Loop { bracket, header, phis, left });
+        let left = n_iterations.map(|n_iterations| self.count_down(n_iterations, from));
+        let phis = region.assigned.iter().map(|&variable| self.phi_of(variable, from)).collect();
+        OpenLoop { header, phis, left }
     }
 
-    pub(super) fn close_loop(&mut self, variable: Local) {
+    pub(super) fn lower_back_edge(&mut self, open: &OpenLoop<'cx>, region: Region<'a>, variable: Local) {
         let condition = self.pop_truth();
         let step = self.pop_number();
-        let Some(Open::Loop { bracket, header, phis, left }) = self.frame.open.pop() else { unmatched() };
         let name = self.frame.name_of(variable);
         let next = built(self.builder.build_float_add(self.frame.variables[variable.index()], step, name));
         self.frame.variables[variable.index()] = next;
-        let condition = left.map_or(condition, |left| self.counted(left));
-        let from = self.current();
-        for (phi, value) in phis.iter().zip(self.values_of(bracket)) {
-            phi.add_incoming(&[(&value, from)]);
+        let condition = open.left.map_or(condition, |left| self.has_more_iterations(left));
+        for (phi, value) in open.phis.iter().zip(self.values_of(region)) {
+            phi.add_incoming(&[(&value, self.block)]);
         }
         let after = self.append("after");
-        built(self.builder.build_conditional_branch(condition, header, after));
+        built(self.builder.build_conditional_branch(condition, open.header, after));
         self.enter(after);
     }
 
-    /// Makes a phi for the variable, with its value at the end of `from`, and lets the variable hold it.
+    /// Makes a phi for the variable, with its value at the end of `from`. The phi is the new value.
     pub(super) fn phi_of(&mut self, variable: Local, from: BasicBlock<'cx>) -> PhiValue<'cx> {
         let phi = built(self.builder.build_phi(self.cx.f64_type(), self.frame.name_of(variable)));
         phi.add_incoming(&[(&self.frame.variables[variable.index()], from)]);
@@ -183,26 +154,4 @@ impl<'cx> Lowering<'cx, '_> {
         phi.add_incoming(&[(&first.0, first.1), (&second.0, second.1)]);
         phi.as_basic_value().into_float_value()
     }
-
-    fn next_bracket(&mut self) -> usize {
-        self.frame.n_brackets += 1;
-        self.frame.n_brackets - 1
-    }
-
-    /// What the variables that the bracket assigns hold now.
-    fn values_of(&self, bracket: usize) -> Vec<FloatValue<'cx>> {
-        let assigned = self.frame.shape.assigned[bracket].iter();
-        assigned.map(|variable| self.frame.variables[variable.index()]).collect()
-    }
-
-    fn assign(&mut self, bracket: usize, values: &[FloatValue<'cx>]) {
-        for (variable, value) in self.frame.shape.assigned[bracket].iter().zip(values) {
-            self.frame.variables[variable.index()] = *value;
-        }
-    }
-}
-
-#[cold]
-fn unmatched() -> ! {
-    unreachable!("the resolver matches brackets")
 }

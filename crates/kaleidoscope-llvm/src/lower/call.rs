@@ -1,7 +1,7 @@
-//! Calls, and what LLVM is told about the functions on both ends.
+//! Calls, and the attributes of the functions at both ends.
 
 use super::References;
-use super::{CodeKind, Lowering, Operand, built};
+use super::{CodeKind, Lowering, built};
 use crate::symbols;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
@@ -13,22 +13,17 @@ use kaleidoscope_ir::compile::{CallTarget, KernelKind};
 use kaleidoscope_ir::{FunctionId, MathsFunction};
 
 impl<'cx> Lowering<'cx, '_> {
-    /// A call: through the slot of the function, of a maths function, or one that goes on right here in a copy of the body. A function
-    /// calls itself through its slot as well: a definition that comes while it runs holds for its inner activations.
-    pub(super) fn call(&mut self, callee: FunctionId, n_args: usize) {
-        let args = self.pop_numbers(n_args);
-        if let Some(instance) = self.instances[self.frame.instance].inlined(callee) {
-            return self.enter_callee(instance, &args);
+    /// A call that is not inlined. A function calls itself through its slot as well, so a
+    /// redefinition while it runs holds for its inner activations.
+    pub(super) fn call_target(&self, callee: FunctionId, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
+        match self.unit.call_target(callee) {
+            CallTarget::Maths(function) => self.call_maths(function, args),
+            CallTarget::Slot { address } => self.call_slot(self.slot(callee, address), args),
         }
-        let value = match self.unit.call_target(callee) {
-            CallTarget::Maths(function) => self.call_maths(function, &args),
-            CallTarget::Slot { address } => self.call_slot(self.slot(callee, address), &args),
-        };
-        self.stack.push(Operand::Number(value));
     }
 
-    /// The slot may be re-pointed by another thread at any time, so the load is atomic; which of two bodies it then
-    /// finds is all the same, so it needs no order.
+    /// Another thread may redirect the slot at any time, so the load is atomic. It needs no order:
+    /// either address is correct.
     fn call_slot(&self, slot: PointerValue<'cx>, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
         let code = built(self.builder.build_load(self.cx.ptr_type(AddressSpace::default()), slot, ""));
         let load = code.as_instruction_value().expect("a load is an instruction");
@@ -64,7 +59,7 @@ impl<'cx> Lowering<'cx, '_> {
         global.as_pointer_value()
     }
 
-    /// A call of a maths function: an intrinsic where that becomes an instruction and every processor rounds it alike.
+    /// A call of a maths function: an intrinsic where its result is exact by definition.
     pub(super) fn call_maths(&self, function: MathsFunction, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
         if let Some(intrinsic) = instruction(function) {
             return self.call_intrinsic(intrinsic, args);
@@ -100,9 +95,10 @@ impl<'cx> Lowering<'cx, '_> {
         self.call_function(declared, args)
     }
 
-    /// C's `fmod` by a power of two that is at least 1. Scaling by such a number is exact, but for quotients too small to
-    /// matter; so is the difference, which is less than the divisor and a multiple of what the last bit of x stands for. The result has
-    /// the sign of x, zero included.
+    /// C's `fmod` by a power of two that is at least 1. Scaling by such a number is exact, except
+    /// for quotients too small to matter. The difference is exact too: it is less than the
+    /// divisor, and a multiple of the unit in the last place of x. The result has the sign of x,
+    /// zero included.
     fn remainder(&self, x: FloatValue<'cx>, divisor: f64) -> FloatValue<'cx> {
         let constant = |value| self.cx.f64_type().const_float(value);
         let quotient = built(self.builder.build_float_mul(x, constant(1.0 / divisor), ""));
@@ -129,21 +125,22 @@ fn power_of_two(divisor: FloatValue<'_>) -> Option<f64> {
     (is_power && value.abs() >= 1.0).then_some(value.abs())
 }
 
-/// Bits of a double's exponent, which stands behind the sign.
+/// The size of a double's exponent in bits. The exponent follows the sign.
 const EXPONENT_BITS: u32 = 11;
 
-/// The intrinsic of a function whose result is exact by definition, so that an instruction gives the same bits.
+/// The intrinsic of a function whose result is exact by definition, so that an instruction gives
+/// the same bits.
 fn instruction(function: MathsFunction) -> Option<&'static str> {
-    Some(match function {
-        MathsFunction::Sqrt => "llvm.sqrt.f64",
-        MathsFunction::Fabs => "llvm.fabs.f64",
-        MathsFunction::Floor => "llvm.floor.f64",
-        MathsFunction::Ceil => "llvm.ceil.f64",
-        MathsFunction::Trunc => "llvm.trunc.f64",
-        MathsFunction::Rint => "llvm.rint.f64",
-        MathsFunction::Round => "llvm.round.f64",
-        _ => return None,
-    })
+    match function {
+        MathsFunction::Sqrt => Some("llvm.sqrt.f64"),
+        MathsFunction::Fabs => Some("llvm.fabs.f64"),
+        MathsFunction::Floor => Some("llvm.floor.f64"),
+        MathsFunction::Ceil => Some("llvm.ceil.f64"),
+        MathsFunction::Trunc => Some("llvm.trunc.f64"),
+        MathsFunction::Rint => Some("llvm.rint.f64"),
+        MathsFunction::Round => Some("llvm.round.f64"),
+        _ => None,
+    }
 }
 
 pub(super) fn signature(cx: &Context, n_params: usize) -> FunctionType<'_> {
@@ -151,11 +148,13 @@ pub(super) fn signature(cx: &Context, n_params: usize) -> FunctionType<'_> {
     double.fn_type(&vec![double.into(); n_params], false)
 }
 
-/// Neither `mustprogress` nor `willreturn`: an endless loop is a meaningful program. `no-builtins` keeps LLVM from
-/// making calls of the C library up, `disable-tail-calls` keeps endless recursion a stack overflow at every level of
-/// optimisation, probes touch every page of a large frame, so that none steps over the guard page, and frame pointers
-/// make it cheap to say who called whom when something stops the program.
-pub(super) fn body_attributes(cx: &Context) -> [Attribute; 5] {
+/// The attributes of compiled functions.
+///
+/// Neither `mustprogress` nor `willreturn`: an endless loop is a meaningful program. `no-builtins`
+/// keeps LLVM from inventing calls of the C library. `disable-tail-calls` keeps endless recursion
+/// a stack overflow at every optimization level. Stack probes touch every page of a large frame,
+/// so no frame skips the guard page. Frame pointers make backtraces cheap.
+pub(super) fn function_attributes(cx: &Context) -> [Attribute; 5] {
     [
         enum_attribute(cx, "nounwind"),
         cx.create_string_attribute("no-builtins", ""),
@@ -165,13 +164,13 @@ pub(super) fn body_attributes(cx: &Context) -> [Attribute; 5] {
     ]
 }
 
-/// What C promises of its maths functions when nobody looks at `errno`.
+/// The attributes of C's maths functions. Generated code never reads `errno`.
 pub(super) fn maths_attributes(cx: &Context) -> [Attribute; 6] {
     ["nounwind", "memory", "willreturn", "nocallback", "nofree", "nosync"]
         .map(|name| enum_attribute(cx, name))
 }
 
-/// The attribute with the value 0, which for `memory` says `none`.
+/// The attribute with the value 0, which for `memory` means `none`.
 pub(super) fn enum_attribute(cx: &Context, name: &str) -> Attribute {
     cx.create_enum_attribute(Attribute::get_named_enum_kind_id(name), 0)
 }

@@ -1,19 +1,16 @@
-//! How a module's function begins and ends: as the body of a function, or as a loop that finds its variables in memory. For the loop
-//! over the rows of a table see `rows.rs`.
+//! Entries: how the module's function begins and ends, as a function or as an OSR entry. Kernels
+//! are in `kernel.rs`.
 
-use super::call::{body_attributes, signature};
-use super::frame::{Frame, shape};
-use super::{CodeKind, Instance, Local, Lowering, References, Unit, built, choices};
+use super::call::{function_attributes, signature};
+use super::{CodeKind, InlineFrame, Instance, Local, Lowering, References, Unit, built, find_select_ifs};
 use inkwell::AddressSpace;
 use inkwell::attributes::AttributeLoc;
 use inkwell::context::Context;
 use inkwell::module::Module;
-use inkwell::types::StructType;
 use inkwell::values::PointerValue;
 use std::collections::BTreeMap;
 
 impl<'cx, 'a> Lowering<'cx, 'a> {
-    /// Stands before the first operation.
     pub(super) fn new(
         cx: &'cx Context,
         module: &'a Module<'cx>,
@@ -29,45 +26,44 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
                 cx.void_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false)
             }
         };
-        let body = module.add_function(symbol, signature, None);
-        for attribute in body_attributes(cx) {
-            body.add_attribute(AttributeLoc::Function, attribute);
+        let compiled = module.add_function(symbol, signature, None);
+        for attribute in function_attributes(cx) {
+            compiled.add_attribute(AttributeLoc::Function, attribute);
         }
         let zero = cx.f64_type().const_zero();
-        let root_shape = shape(root);
-        let frame = Frame::new(0, root, root_shape.clone(), zero);
-        let mut shapes = vec![None; instances.len()];
-        shapes[0] = Some(root_shape);
-        let mut lowering = Self {
+        let builder = cx.create_builder();
+        let block = cx.append_basic_block(compiled, "entry");
+        builder.position_at_end(block);
+        Self {
             cx,
             module,
-            builder: cx.create_builder(),
+            builder,
             unit,
             instances,
             references,
-            choices: choices(instances),
-            shapes,
-            body,
+            select_ifs: find_select_ifs(instances),
+            compiled,
             zero,
             rows: None,
             read_ahead: BTreeMap::new(),
-            block: None,
+            block,
             stack: Vec::with_capacity(root.max_stack as usize),
+            frame: InlineFrame::new(0, root, zero),
             callers: Vec::new(),
-            frame,
-        };
-        let entry = lowering.append("entry");
-        lowering.enter(entry);
-        match unit.kind {
-            CodeKind::Function => lowering.begin_function(),
-            CodeKind::Osr(nth) => lowering.begin_loop(nth),
-            CodeKind::Kernel(_) => lowering.begin_rows(),
         }
-        lowering
+    }
+
+    /// Assigns the parameters' values, or what an OSR entry or a kernel has instead.
+    pub(super) fn begin(&mut self) {
+        match self.unit.kind {
+            CodeKind::Function => self.begin_function(),
+            CodeKind::Osr(loop_number) => self.begin_osr(loop_number),
+            CodeKind::Kernel(_) => self.begin_kernel(),
+        }
     }
 
     fn begin_function(&mut self) {
-        for (idx, parameter) in self.body.get_param_iter().enumerate() {
+        for (idx, parameter) in self.compiled.get_param_iter().enumerate() {
             let parameter = parameter.into_float_value();
             parameter.set_name(&self.frame.function.locals[idx]);
             self.frame.variables[idx] = parameter;
@@ -75,55 +71,45 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         self.begin_tail_calls();
     }
 
-    /// Gets the variables from memory and stands before the loop.
-    fn begin_loop(&mut self, nth: usize) {
-        let region = &self.frame.function.facts().loops[nth];
-        let activation = self.activation();
-        for variable in &region.variables(self.frame.function) {
+    /// Loads the variables that the loop uses.
+    fn begin_osr(&mut self, loop_number: usize) {
+        let function = self.frame.function;
+        for variable in &function.facts().loops[loop_number].variables(function) {
             let name = self.frame.name_of(*variable);
-            let value = built(self.builder.build_load(
-                self.cx.f64_type(),
-                self.place_of(*variable, activation),
-                name,
-            ));
+            let place = self.osr_variable(*variable);
+            let value = built(self.builder.build_load(self.cx.f64_type(), place, name));
             self.frame.variables[variable.index()] = value.into_float_value();
         }
-        self.frame.ops = region.header.index()..region.next.index() + 1;
-        self.frame.n_brackets = region.bracket;
     }
 
-    /// Ends the function behind the last operation.
-    pub(super) fn end(mut self) {
-        match self.unit.kind {
-            CodeKind::Function | CodeKind::Kernel(_) if self.block.is_none() => {}
-            CodeKind::Function => {
-                let value = self.pop_number();
+    /// Ends the function or kernel, whose result is on the operand stack.
+    pub(super) fn end(&mut self) {
+        let value = self.pop_number();
+        match self.rows {
+            Some(rows) => self.end_kernel(rows, value),
+            None => {
                 built(self.builder.build_return(Some(&value)));
             }
-            CodeKind::Osr(nth) => {
-                let region = &self.frame.function.facts().loops[nth];
-                let activation = self.activation();
-                for variable in &self.frame.shape.assigned[region.bracket] {
-                    let value = self.frame.variables[variable.index()];
-                    built(self.builder.build_store(self.place_of(*variable, activation), value));
-                }
-                built(self.builder.build_return(None));
-            }
-            CodeKind::Kernel(_) => self.end_rows(),
         }
     }
 
-    /// The type of the memory that a loop is given: the variables of the activation that it belongs to.
-    fn activation(&self) -> StructType<'cx> {
-        let double = self.cx.f64_type().into();
-        self.cx.struct_type(&vec![double; self.frame.function.locals.len()], false)
+    /// Stores the variables that the loop assigns, and returns.
+    pub(super) fn end_osr(&mut self, loop_number: usize) {
+        let facts = self.frame.function.facts();
+        for variable in &facts.assigned[facts.loops[loop_number].bracket] {
+            let value = self.frame.variables[variable.index()];
+            built(self.builder.build_store(self.osr_variable(*variable), value));
+        }
+        built(self.builder.build_return(None));
     }
 
-    /// Where a variable is in the memory that a loop is given.
-    fn place_of(&self, variable: Local, activation: StructType<'cx>) -> PointerValue<'cx> {
-        let locals = self.body.get_first_param().expect("a loop is given its locals").into_pointer_value();
+    /// The place of a variable in the memory that an OSR entry gets: a struct of all variables.
+    fn osr_variable(&self, variable: Local) -> PointerValue<'cx> {
+        let double = self.cx.f64_type().into();
+        let layout = self.cx.struct_type(&vec![double; self.frame.function.locals.len()], false);
+        let locals = self.compiled.get_first_param().expect("an OSR entry has a parameter");
         let field = variable.index() as u32;
         let name = format!("{}.place", self.frame.name_of(variable));
-        built(self.builder.build_struct_gep(activation, locals, field, &name))
+        built(self.builder.build_struct_gep(layout, locals.into_pointer_value(), field, &name))
     }
 }

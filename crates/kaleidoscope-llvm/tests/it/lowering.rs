@@ -1,4 +1,4 @@
-//! First code: modules of one function.
+//! Standalone code: modules of one function.
 //!
 //! `BLESS=1` rewrites the files `ir/*.ll`.
 
@@ -17,7 +17,8 @@ fn ir(text: &str) -> String {
     last_module(&cx, &Program::read(text)).to_string()
 }
 
-/// What the code of all functions of the program needs from elsewhere, and what it brings, on the oldest machine.
+/// What the code of all functions of the program needs from elsewhere, and what it brings, on the
+/// oldest machine.
 fn linked(text: &str) -> (Vec<String>, Vec<String>) {
     let machine = oldest_machine();
     let program = Program::read(text);
@@ -108,7 +109,8 @@ fn variables_of_the_host_are_read_and_written_where_they_are() {
     assert!(ir.contains(&address), "{ir}");
 }
 
-/// What another thread does between two accesses is seen at every level: nothing moves out of a loop, or is left out.
+/// What another thread does between two accesses is seen at every level: nothing moves out of a
+/// loop, or is left out.
 #[test]
 fn each_access_of_a_variable_of_the_host_stays_in_its_loop() {
     let machine = oldest_machine();
@@ -187,7 +189,7 @@ fn names_of_operators_survive_in_objects() {
     for sign in ["!", "%", "&", ".", "?", "@", "\\", "|", "~", "@@", ":", "_"] {
         let text = format!("def binary {sign} 5 (x y) x; def unary {sign} (x) x;");
         let functions = Program::read(&text).functions;
-        let bodies: Vec<_> = functions.iter().map(|function| symbols::body(&function.name, 1)).collect();
+        let bodies: Vec<_> = functions.iter().map(|function| symbols::code(&function.name, 1)).collect();
         assert_eq!(linked(&text).1, bodies);
     }
 }

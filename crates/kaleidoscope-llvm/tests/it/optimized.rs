@@ -21,15 +21,15 @@ const CALLS: &str = "
     def constant() 7;
     def less(x y) x < y;
     def set(x) (x = x + 1) * x;
-    def turns(x n) if x < 1 then n else turns(x / 2, n + 1);
+    def halve(x n) if x < 1 then n else halve(x / 2, n + 1);
     def forever(x) forever(x + 1);
     def fib(n) if n < 2 then n else fib(n - 1) + fib(n - 2);
     def even(n) if n < 1 then 1 else odd(n - 1); def odd(n) if n < 1 then 0 else even(n - 1);
     def values(x) set(x) + x + set(x = constant()) + x + less(less(x, 1), 2);
     def conditions(x y) if less(x, y) | !(x < 1) then less(1, x) else forever(x);
-    def loops(n) (for i = 0, less(i, turns(n, 0)), constant() in for j = fib(3), j < i in n = turns(j, n)) + n;
-    def both(x) if x then (if x < 1 then forever(x) else set(x)) + 1 else turns(x, forever(x)) + even(x);
-    def itself(x n) if n < 1 then itself(turns(x, n), itself(1, 0)) else itself(1, 2) + turns(x, 1);
+    def loops(n) (for i = 0, less(i, halve(n, 0)), constant() in for j = fib(3), j < i in n = halve(j, n)) + n;
+    def both(x) if x then (if x < 1 then forever(x) else set(x)) + 1 else halve(x, forever(x)) + even(x);
+    def itself(x n) if n < 1 then itself(halve(x, n), itself(1, 0)) else itself(1, 2) + halve(x, 1);
     values(1) + even(3) | fib(4);
 ";
 
@@ -60,7 +60,8 @@ fn ir_is_as_expected() {
             };
             (extension, lower_optimized(&cx, &program, function, entry, LIMITS).to_string())
         };
-        // Rows differ in the names of maths functions only, and only those without loops and calls may be plain.
+        // Rows differ in the names of maths functions only, and only those without loops and calls
+        // may be plain.
         entries(function)
             .into_iter()
             .filter(|part| *part != CodeKind::Kernel(KernelKind::Plain))
@@ -88,7 +89,7 @@ fn every_construct_is_well_formed_at_every_entry() {
 }
 
 #[test]
-fn only_what_is_not_carried_is_called() {
+fn only_what_is_not_inlined_is_called() {
     let cx = Context::create();
     let program = Program::read("def g(x) h(x) + x; def h(x) k(x); def f(x) g(x) * sqrt(x)");
     let function = program.functions.last().unwrap();
@@ -102,12 +103,12 @@ fn only_what_is_not_carried_is_called() {
 #[test]
 fn an_endless_loop_stays() {
     let machine = oldest_machine();
-    for turns in ["i < 1 / 0", "i < 0 / 0", "i < 1e300", "1"] {
+    for condition in ["i < 1 / 0", "i < 0 / 0", "i < 1e300", "1"] {
         let cx = Context::create();
-        let program = Program::read(&format!("def f(x) (for i = 0, {turns} in 0) + 1"));
+        let program = Program::read(&format!("def f(x) (for i = 0, {condition} in 0) + 1"));
         let module = lower_optimized(&cx, &program, program.last(), CodeKind::Function, LIMITS);
         optimize(&module, passes(CodeKind::Function), &machine);
-        assert!(module.to_string().contains("label %loop"), "{turns}: {}", module.to_string());
+        assert!(module.to_string().contains("label %loop"), "{condition}: {}", module.to_string());
     }
 }
 
@@ -136,12 +137,12 @@ fn what_only_chooses_does_not_branch() {
     }
 }
 
-/// The optimised IR of a function's rows, on a machine whose vectors have two doubles.
-fn rows(text: &str, rows: KernelKind, vector_maths: &[VectorMaths]) -> String {
+/// The optimized IR of a kernel, on a machine whose vectors have two doubles.
+fn rows(text: &str, kind: KernelKind, vector_maths: &[VectorMaths]) -> String {
     let cx = Context::create();
     let program = Program::read(text);
     let function = program.functions.last().unwrap();
-    let kind = CodeKind::Kernel(rows);
+    let kind = CodeKind::Kernel(kind);
     let unit = program.optimized_unit(function, kind, LIMITS);
     let unit = Unit { vector_maths: vector_maths.to_vec(), ..unit };
     let module = lower_unit(&cx, &program, &unit);
@@ -154,7 +155,7 @@ fn rows_are_computed_several_at_once() {
     let text = "def g(x) if x < 1 then x else x * 3; def f(x y) g(x) * y + g(y) - 1";
     let ir = rows(text, KernelKind::Plain, &[]);
     assert!(ir.contains("fmul <2 x double>"), "{ir}");
-    // No column overlaps the results, so nobody looks whether one does.
+    // No column overlaps the results, so the code does not check whether one does.
     assert!(!ir.contains("memcheck"), "{ir}");
     assert!(!ir.contains("fast") && !ir.contains("reassoc"), "{ir}");
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(crate) const LEVELS: [Optimization; 4] =
     [Optimization::None, Optimization::Less, Optimization::Default, Optimization::Aggressive];
 
-/// First code of the function defined last.
+/// Standalone code of the function defined last.
 pub(crate) fn last_module<'cx>(cx: &'cx Context, program: &Program) -> Module<'cx> {
     lower_unit(cx, program, &program.unit(program.last()))
 }
@@ -36,7 +36,7 @@ pub(crate) fn lower_optimized<'cx>(
 
 /// The verified module of a unit, with symbols instead of addresses.
 pub(crate) fn lower_unit<'cx>(cx: &'cx Context, program: &Program, unit: &Unit) -> Module<'cx> {
-    let symbol = symbols::body(&unit.function.name, 1);
+    let symbol = symbols::code(&unit.function.name, 1);
     let module = lower(cx, unit, &symbol, References::Symbols(&program.function_names()));
     module.verify().unwrap_or_else(|error| panic!("{error}\n{}", module.to_string()));
     module
@@ -83,7 +83,8 @@ pub(crate) const CONSTRUCTS: &str = "
     many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) | 3;
 ";
 
-/// Compares what is made of each program in a folder with the files beside it, which have the given extensions.
+/// Compares what is made of each program in a folder with the files beside it, which have the
+/// given extensions.
 pub(crate) fn compare_ir(folder: &str, make: impl Fn(&str) -> Vec<(String, String)>) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut n_checked = 0;

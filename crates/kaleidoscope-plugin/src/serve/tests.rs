@@ -1,4 +1,4 @@
-//! Both sides of the fence in one program, with a code generator that has one function to give.
+//! Both sides in one program, with a code generator that always returns the same function.
 
 use super::interface;
 use crate::interface::Interface;
@@ -11,16 +11,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-static INTERFACE: Interface = interface::<Given>();
+static INTERFACE: Interface = interface::<SameFunction>();
 
-/// What is alive of what was made: code generators and code.
+/// The numbers of live code generators and codes.
 static N_GENERATORS: AtomicUsize = AtomicUsize::new(0);
 static N_CODES: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Debug, Default)]
-struct Given;
+struct SameFunction;
 
-/// Counted while it is there.
+/// Counted while it lives.
 struct Generator {
     _counted: Counted,
 }
@@ -41,7 +41,7 @@ impl Drop for Counted {
     }
 }
 
-impl Backend for Given {
+impl Backend for SameFunction {
     fn start(&self, settings: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
         match settings.optimization {
             Optimization::None => Err(CompileError::Failed("none here".to_owned())),
@@ -55,7 +55,8 @@ extern "C" fn triple(x: f64) -> f64 {
     3.0 * x
 }
 
-// SAFETY: for every unit of the tests there is a function of one parameter, which is part of the program.
+// SAFETY: every unit of the tests has one parameter, as the function has, which is part of the
+// program.
 unsafe impl CodeGenerator for Generator {
     fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError> {
         assert_eq!(unit.function.n_params, 1, "one parameter");
@@ -100,7 +101,7 @@ fn check_failed<T>(result: Result<T, CompileError>, expected: &str) {
 
 /// One test, because it counts what is alive in the process.
 #[test]
-fn what_crosses_the_fence_arrives_and_is_given_back() {
+fn generators_and_code_are_dropped_on_the_other_side() {
     let mut remote = start(Optimization::Default).unwrap();
     let code = remote.generate(&unit(1)).unwrap();
     assert_eq!((code.address, code.bytes), (triple as *const () as usize, 12));
@@ -108,7 +109,7 @@ fn what_crosses_the_fence_arrives_and_is_given_back() {
         remote.generate(&unit(2)),
         "the code generator panicked: assertion `left == right` failed: one parameter\n  left: 2\n right: 1",
     );
-    // It is as good as before.
+    // The code generator still works after a panic.
     let names = BTreeMap::from([(FunctionId::new(3), "g".to_owned())]);
     let text = remote.list(&unit(1), Listing::Llvm, &names).unwrap();
     assert_eq!(text, r#"Llvm of f: {FunctionId(3): "g"}"#);
@@ -116,7 +117,7 @@ fn what_crosses_the_fence_arrives_and_is_given_back() {
     assert_eq!(N_GENERATORS.load(Ordering::Relaxed), 1);
     drop(remote);
     assert_eq!(N_GENERATORS.load(Ordering::Relaxed), 0);
-    // Code outlives its generator, and can be given back anywhere.
+    // Code outlives its generator, and any thread can free it.
     assert_eq!(N_CODES.load(Ordering::Relaxed), 1);
     std::thread::spawn(move || drop(code.keep)).join().unwrap();
     assert_eq!(N_CODES.load(Ordering::Relaxed), 0);

@@ -1,9 +1,10 @@
 //! Hot code in this process: compiled, linked, called.
 //!
 //! Promises:
-//! 1. A slot leads to code of as many doubles as its function has parameters, or to `never` while it has none; code is
-//!    called only when every slot that it may use leads to code.
-//! 2. Code is removed only when all slots lead elsewhere, or when it has no slot and is called no more.
+//! 1. A slot leads to code of as many doubles as its function has parameters, or to `never` while
+//!    it has none; code is called only when every slot that it may use leads to code.
+//! 2. Code is removed only when all slots lead elsewhere, or when it has no slot and is called no
+//!    more.
 #![allow(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,8 +138,9 @@ impl Native {
         let (tracker, symbol) = self.compile(session, id, root, CodeKind::Function);
         let code = tracker.lookup(&symbol).expect("the object defines it").get();
         let code = CodeAddress::new(usize::try_from(code).expect("addresses have this machine's width"));
-        // SAFETY: code of as many doubles, promise 1 for what it calls, and the tracker is dropped afterwards. The functions
-        // of the host that it calls hold no lock when it is stopped, since nobody stops it.
+        // SAFETY: code of as many doubles, promise 1 for what it calls, and the tracker is dropped
+        // afterwards. The functions of the host that it calls hold no lock when it is stopped,
+        // since nobody stops it.
         let value = unsafe { kaleidoscope_native::call(&NoStubs, code, args) };
         value.expect("the evaluator needed no more stack")
     }
@@ -167,7 +169,7 @@ impl Native {
         kind: CodeKind,
     ) -> (Tracker, String) {
         self.n_bodies += 1;
-        let symbol = symbols::body(&root.name, self.n_bodies);
+        let symbol = symbols::code(&root.name, self.n_bodies);
         let plan = InliningPlan::new(id, Arc::clone(root), LIMITS, |id| session.body_of(id).cloned());
         let instances = plan.instances();
         let callees = instances.iter().flat_map(|instance| instance.function.callees_in_order());
@@ -189,7 +191,8 @@ impl Native {
 impl LoopCode {
     /// Runs the loop to its end. What it calls has been linked.
     pub(super) fn run(&self, locals: &mut [f64]) {
-        // SAFETY: the object defines this function, with the address of its locals as its parameter.
+        // SAFETY: the object defines this function, with the address of its locals as its
+        // parameter.
         let code = unsafe { self.tracker.lookup_fn::<extern "C" fn(*mut f64)>(&self.symbol) };
         code.expect("the object defines it").call((locals.as_mut_ptr(),));
     }

@@ -191,7 +191,8 @@ fn set_displacement(bytes: &mut [u8], at: usize, target: usize) {
     bytes[at..at + DISPLACEMENT_BYTES].copy_from_slice(&displacement.to_le_bytes());
 }
 
-/// Calls `on_trip` for an entry, with the parameters saved around the call. Leaves the result in rax.
+/// Calls `on_trip` for an entry, with the parameters saved around the call. Leaves the result in
+/// rax.
 fn trip_entry(bytes: &mut Vec<u8>, n_saved: usize, counters: &Counters) {
     // The return address takes 8 bytes; an odd number of words more aligns the stack to
     // 16 bytes.

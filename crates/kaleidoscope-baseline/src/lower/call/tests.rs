@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir;
 use kaleidoscope_ir::compile::Unit;
-use kaleidoscope_ir::{Facts, Function, Op};
+use kaleidoscope_ir::{Function, FunctionId, Op};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,9 +17,8 @@ fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
     let function = Function::new("f", 0, [], ops, n_args);
     let targets = BTreeMap::from([(FunctionId::new(0), CallTarget::Maths(maths))]);
     let unit = Unit::new(Arc::new(function), None, 1, targets, BTreeMap::new());
-    let shape = Facts::of(&unit.function, usize::MAX).unwrap();
     let mut func = ir::Function::new();
-    lower::lower(&mut func, &unit, None, &shape, &Maths::new(|_| 16, has_roundings));
+    lower::lower(&mut func, &unit, None, &Maths::new(|_| 16, has_roundings));
     func.to_string().contains("call_indirect")
 }
 

@@ -1,7 +1,6 @@
-//! Which functions have their variables in the frame.
+//! The functions whose variables are in the frame.
 
 use cranelift_codegen::ir;
-use kaleidoscope_ir::Facts;
 use kaleidoscope_testkit::Program;
 
 use crate::Counters;
@@ -11,9 +10,8 @@ use crate::lower::{Maths, lower};
 fn lowered(text: &str, counters: Option<&Counters>) -> ir::Function {
     let program = Program::read(text);
     let unit = program.unit(program.last());
-    let shape = Facts::of(&unit.function, usize::MAX).unwrap();
     let mut func = ir::Function::new();
-    lower(&mut func, &unit, counters, &shape, &Maths::new(|_| 16, true));
+    lower(&mut func, &unit, counters, &Maths::new(|_| 16, true));
     func
 }
 
@@ -27,7 +25,7 @@ const COUNTERS: Counters =
     Counters { table: 64, on_trip: 32, trip_thunk: Some(48), code_number: 7, tail_calls: 5 };
 
 #[test]
-fn variables_are_in_the_frame_where_each_loop_calls_in_every_turn() {
+fn variables_are_in_the_frame_where_each_loop_calls_in_every_iteration() {
     for text in [
         "def f(n) for i = 0, i < n in g(i)",
         "def f(n) for i = 0, g(i) < n in i",

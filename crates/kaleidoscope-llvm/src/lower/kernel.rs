@@ -1,9 +1,10 @@
-//! The loop over the rows of a table, with the function and all that it carries inside: what a vectoriser wants to see.
+//! Kernels: a loop over the rows of a table around the function with everything inlined, in the
+//! form that LLVM's vectorizers want.
 //!
-//! The loop counts in whole numbers and tests last. No column overlaps the results, which the loads and stores say by scopes of
-//! their own. In rows that are [`Plain`](KernelKind::Plain) maths functions are C's own, and where there are functions of the
-//! vector maths library, calls name them in LLVM's encoding of the vector function ABI: the vectoriser then has one call for
-//! several rows. Nothing but these calls may change a bit.
+//! The loop counts in integers and tests last. No column overlaps the results: loads and stores
+//! say so by alias scopes. A [plain](KernelKind::Plain) kernel calls C's own maths functions.
+//! Calls name their vector variants by LLVM's encoding of the vector function ABI, so the
+//! vectorizer replaces several calls by one. Only these variants may change a bit.
 
 use super::call::{enum_attribute, maths_attributes};
 use super::{BasicBlock, FloatValue, FunctionValue, IntValue, Lowering, built};
@@ -16,23 +17,23 @@ use kaleidoscope_ir::MathsFunction;
 #[cfg(doc)]
 use kaleidoscope_ir::compile::KernelKind;
 
-/// The loop that all operations lie in.
+/// The loop over the rows.
 #[derive(Clone, Copy)]
 pub(super) struct RowLoop<'cx> {
     first: BasicBlock<'cx>,
-    /// The number of the row.
+    /// The row number.
     row: PhiValue<'cx>,
     n_rows: IntValue<'cx>,
     out: PointerValue<'cx>,
 }
 
 impl<'cx> Lowering<'cx, '_> {
-    /// Stands at the beginning of a row, with the values of its columns in the parameters.
-    pub(super) fn begin_rows(&mut self) {
+    /// Begins the loop over the rows. The parameters have the values of the row.
+    pub(super) fn begin_kernel(&mut self) {
         let pointer = self.cx.ptr_type(AddressSpace::default());
         let whole = self.cx.i64_type();
         let layout = self.cx.struct_type(&[pointer.into(), pointer.into(), whole.into()], false);
-        let table = self.body.get_first_param().expect("rows are given their table").into_pointer_value();
+        let table = self.compiled.get_first_param().expect("a kernel has a parameter").into_pointer_value();
         table.set_name("table");
         let field = |number, name: &str| built(self.builder.build_struct_gep(layout, table, number, name));
         let columns = built(self.builder.build_load(pointer, table, "columns")).into_pointer_value();
@@ -48,7 +49,7 @@ impl<'cx> Lowering<'cx, '_> {
             })
             .collect();
         self.read_ahead();
-        let from = self.current();
+        let from = self.block;
         let first = self.append("row");
         self.jump(first);
         self.enter(first);
@@ -56,7 +57,7 @@ impl<'cx> Lowering<'cx, '_> {
         row.add_incoming(&[(&whole.const_zero(), from)]);
         self.rows = Some(RowLoop { first, row, n_rows, out });
         for (idx, column) in columns.into_iter().enumerate() {
-            let place = self.place_in(column, row);
+            let place = self.element(column, row);
             let name = &self.frame.function.locals[idx];
             let value = built(self.builder.build_load(self.cx.f64_type(), place, name));
             let load = value.as_instruction_value().expect("a load is an instruction");
@@ -66,17 +67,16 @@ impl<'cx> Lowering<'cx, '_> {
         self.begin_tail_calls();
     }
 
-    /// Stores the result of a row, and goes on to the next.
-    pub(super) fn end_rows(mut self) {
-        let RowLoop { first, row, n_rows, out } = self.rows.expect("rows were begun");
-        let value = self.pop_number();
-        let place = self.place_in(out, row);
+    /// Stores the result of a row, and continues with the next.
+    pub(super) fn end_kernel(&mut self, rows: RowLoop<'cx>, value: FloatValue<'cx>) {
+        let RowLoop { first, row, n_rows, out } = rows;
+        let place = self.element(out, row);
         let store = built(self.builder.build_store(place, value));
         self.set_scope(store, "noalias");
         let one = self.cx.i64_type().const_int(1, false);
         let row_number = row.as_basic_value().into_int_value();
         let next = built(self.builder.build_int_nuw_add(row_number, one, "next"));
-        row.add_incoming(&[(&next, self.current())]);
+        row.add_incoming(&[(&next, self.block)]);
         let is_more = built(self.builder.build_int_compare(IntPredicate::NE, next, n_rows, ""));
         let done = self.append("done");
         built(self.builder.build_conditional_branch(is_more, first, done));
@@ -84,18 +84,18 @@ impl<'cx> Lowering<'cx, '_> {
         built(self.builder.build_return(None));
     }
 
-    /// Where the value of a row is in a column.
-    fn place_in(&self, column: PointerValue<'cx>, row: PhiValue<'cx>) -> PointerValue<'cx> {
-        // A column is an array of structures of one double. The builder is safe for constants only, so the first of them is
-        // asked for, and its number becomes that of the row.
+    /// The place of a row's value in a column.
+    fn element(&self, column: PointerValue<'cx>, row: PhiValue<'cx>) -> PointerValue<'cx> {
+        // A column is an array of structs of one double. The builder is safe only for constant
+        // indices, so it gets the index 0, which the row number then replaces.
         let value = self.cx.struct_type(&[self.cx.f64_type().into()], false);
         let place = built(self.builder.build_struct_gep(value, column, 0, ""));
         let instruction = place.as_instruction_value().expect("a column is no constant");
-        assert!(instruction.set_operand(1, row.as_basic_value()), "the number comes behind the column");
+        assert!(instruction.set_operand(1, row.as_basic_value()), "the index is the second operand");
         place
     }
 
-    /// Says of an access that it is one of a column, or that it is none.
+    /// Sets the alias scope of the columns on an access: `alias.scope` or `noalias`.
     fn set_scope(&self, access: InstructionValue<'cx>, kind: &str) {
         let text = |text| BasicMetadataValueEnum::from(self.cx.metadata_string(text));
         let domain = self.cx.metadata_node(&[text("table")]);
@@ -104,7 +104,7 @@ impl<'cx> Lowering<'cx, '_> {
         access.set_metadata(list, self.cx.get_kind_id(kind)).expect("accesses may have scopes");
     }
 
-    /// A call of C's own maths function, which says what may stand for several of it.
+    /// A call of C's own maths function, with its vector variants.
     pub(super) fn call_host_maths(
         &self,
         function: MathsFunction,
@@ -116,7 +116,7 @@ impl<'cx> Lowering<'cx, '_> {
             None => {
                 let declared = self.maths_function(&symbol, args.len());
                 self.name_variants(declared, function, args.len());
-                // Called by way of its address in memory, as programs do that are linked with the library: a jump less.
+                // Calls through the address in memory, without a stub: one jump less.
                 declared.add_attribute(AttributeLoc::Function, enum_attribute(self.cx, "nonlazybind"));
                 declared
             }
@@ -124,7 +124,7 @@ impl<'cx> Lowering<'cx, '_> {
         self.call_function(declared, args)
     }
 
-    /// Declares what may stand for several calls of the function, and names it there.
+    /// Declares the vector variants of the function, and names them in an attribute.
     fn name_variants(&self, declared: FunctionValue<'cx>, function: MathsFunction, n_args: usize) {
         let symbol = symbols::host_maths(function);
         let mut names = Vec::new();

@@ -1,0 +1,62 @@
+//! Inlining: continues lowering in the instance that replaces a call.
+
+use super::{Local, Lowering};
+use inkwell::basic_block::BasicBlock;
+use inkwell::values::{FloatValue, PhiValue};
+use kaleidoscope_ir::Function;
+
+/// One copy of an instance, while it is lowered.
+pub(super) struct InlineFrame<'cx, 'a> {
+    pub(super) instance: usize,
+    pub(super) function: &'a Function,
+    pub(super) variables: Vec<FloatValue<'cx>>,
+    /// The block that tail calls jump to, with a phi for each parameter.
+    start: Option<(BasicBlock<'cx>, Vec<PhiValue<'cx>>)>,
+}
+
+impl<'cx, 'a> InlineFrame<'cx, 'a> {
+    /// Variables that are not set yet have the given value.
+    pub(super) fn new(instance: usize, function: &'a Function, value: FloatValue<'cx>) -> Self {
+        Self { instance, function, variables: vec![value; function.locals.len()], start: None }
+    }
+
+    pub(super) fn name_of(&self, variable: Local) -> &'a str {
+        &self.function.locals[variable.index()]
+    }
+}
+
+impl<'cx, 'a> Lowering<'cx, 'a> {
+    /// Begins a copy of the instance.
+    pub(super) fn begin_inlinee(&mut self, instance: usize, args: &[FloatValue<'cx>]) -> &'a Function {
+        assert!(instance > self.frame.instance, "an instance contains only instances behind itself");
+        let function = self.instances[instance].function;
+        assert_eq!(args.len(), function.n_params as usize, "a call has as many arguments as its inlinee");
+        let mut frame = InlineFrame::new(instance, function, self.zero);
+        frame.variables[..args.len()].copy_from_slice(args);
+        self.callers.push(std::mem::replace(&mut self.frame, frame));
+        self.begin_tail_calls();
+        function
+    }
+
+    /// Makes the block that tail calls jump to, if there are any.
+    pub(super) fn begin_tail_calls(&mut self) {
+        if self.frame.function.facts().has_tail_call {
+            let from = self.block;
+            let start = self.append("start");
+            self.jump(start);
+            self.enter(start);
+            let parameters = 0..self.frame.function.n_params;
+            let phis = parameters.map(|idx| self.phi_of(Local::new(idx), from)).collect();
+            self.frame.start = Some((start, phis));
+        }
+    }
+
+    pub(super) fn lower_tail_call(&mut self) {
+        let args = self.pop_numbers(self.frame.function.n_params as usize);
+        let (start, phis) = self.frame.start.as_ref().expect("the facts include this tail call");
+        for (phi, arg) in phis.iter().zip(&args) {
+            phi.add_incoming(&[(arg, self.block)]);
+        }
+        self.jump(*start);
+    }
+}
