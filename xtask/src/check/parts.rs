@@ -154,13 +154,15 @@ pub(crate) const PARTS: &[Part] = &[
             Step {
                 name: "library without LLVM, with Arrow",
                 action: Action::Cargo(
-                    "test --quiet --package kaleidoscope --lib --tests --features kaleidoscope/arrow",
+                    "test --quiet --package kaleidoscope --package kaleidoscope-jit --lib --tests \
+                     --features kaleidoscope/arrow",
                 ),
             },
             Step {
                 name: "library without threads",
                 action: Action::Cargo(
-                    "check --quiet --package kaleidoscope --no-default-features --all-targets",
+                    "check --quiet --package kaleidoscope --package kaleidoscope-jit \
+                     --no-default-features --all-targets",
                 ),
             },
             Step {
@@ -189,14 +191,16 @@ pub(crate) const PARTS: &[Part] = &[
             Step {
                 name: "library without LLVM",
                 action: Action::CargoWith(
-                    "doc --quiet --no-deps --package kaleidoscope --features kaleidoscope/arrow",
+                    "doc --quiet --no-deps --package kaleidoscope --package kaleidoscope-jit \
+                     --features kaleidoscope/arrow",
                     &[("RUSTDOCFLAGS", "--deny warnings")],
                 ),
             },
             Step {
                 name: "examples with Arrow",
                 action: Action::Cargo(
-                    "test --quiet --package kaleidoscope --doc --features kaleidoscope/arrow",
+                    "test --quiet --package kaleidoscope --package kaleidoscope-jit --doc \
+                     --features kaleidoscope/arrow",
                 ),
             },
             Step {
