@@ -95,7 +95,11 @@ fn calls_are_stopped_by_a_deadline_and_by_an_interrupter() {
         check(&engine, FAILING, &[], &[]);
         let endless = engine.function::<(f64,)>("endless").unwrap();
         let running = thread::spawn(move || endless.call((0.0,)));
-        until(|| running.is_finished(), || engine.interrupter().interrupt());
+        let interrupt = || {
+            engine.interrupter().interrupt();
+            thread::yield_now();
+        };
+        until(|| running.is_finished(), interrupt);
         assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
     }
 }

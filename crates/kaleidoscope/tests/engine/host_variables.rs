@@ -276,7 +276,7 @@ fn the_host_ends_a_loop() {
         check(&engine, "def spin() for i = 0, t in 0; def turn() (t = 2) + spin();", &[], &[]);
         let turn = engine.function::<()>("turn").unwrap();
         let running = thread::spawn(move || turn.call(()));
-        until(|| t.get() == 2.0, || ());
+        until(|| t.get() == 2.0, thread::yield_now);
         t.set(0.0);
         assert_eq!(running.join().unwrap().unwrap(), 2.0, "{mode:?}");
     }
@@ -350,7 +350,10 @@ mod promoted {
         });
         until(
             || statistics.totals().compiled.iter().any(|compiled| compiled.osr_loop == Some(0)),
-            || assert!(!is_done.load(Ordering::SeqCst)),
+            || {
+                assert!(!is_done.load(Ordering::SeqCst));
+                thread::yield_now();
+            },
         );
         t.set(0.0);
         assert_eq!(running.join().unwrap().unwrap(), 0.0);

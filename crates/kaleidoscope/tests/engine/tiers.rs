@@ -3,7 +3,7 @@
 use crate::memory::{alone, expect_level, functions};
 use crate::{check, until};
 use kaleidoscope::{
-    DiagnosticCode, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier,
+    CallError, DiagnosticCode, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -98,15 +98,27 @@ fn a_loop_that_runs_is_left_for_better_code() {
     until(has_better_loop, || check(&engine, "f(30000);", &[30_002.0], &[]));
 }
 
+/// Interrupts the call until it has ended.
+fn expect_interrupted(engine: &Engine, running: thread::JoinHandle<Result<f64, CallError>>) {
+    let interrupt = || {
+        engine.interrupter().interrupt();
+        thread::yield_now();
+    };
+    until(|| running.is_finished(), interrupt);
+    assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
+}
+
 #[test]
 fn an_endless_loop_in_better_code_is_stopped() {
     let (engine, statistics) = tiered();
     check(&engine, "def endless(x) for i = 0, 1 in x = x + i;", &[], &[]);
     let endless = engine.function::<(f64,)>("endless").unwrap();
     let running = thread::spawn(move || endless.call((0.0,)));
-    until(|| statistics.totals().compiled.iter().any(|compiled| compiled.osr_loop.is_some()), || ());
-    until(|| running.is_finished(), || engine.interrupter().interrupt());
-    assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
+    until(
+        || statistics.totals().compiled.iter().any(|compiled| compiled.osr_loop.is_some()),
+        thread::yield_now,
+    );
+    expect_interrupted(&engine, running);
 }
 
 #[test]
@@ -136,9 +148,8 @@ fn tail_calls_under_way_ask_for_better_code(n_more: usize) {
     check(&engine, &text, &[], &[]);
     let endless = engine.dyn_function("endless").unwrap();
     let running = thread::spawn(move || endless.call(&vec![0.0; 2 + n_more]));
-    until(|| statistics.totals().optimized.contains("endless"), || ());
-    until(|| running.is_finished(), || engine.interrupter().interrupt());
-    assert_eq!(running.join().unwrap().unwrap_err().code(), DiagnosticCode::Interrupted);
+    until(|| statistics.totals().optimized.contains("endless"), thread::yield_now);
+    expect_interrupted(&engine, running);
 }
 
 /// Where no better code comes, tail calls look for it as long as they run, and take no stack for that.
