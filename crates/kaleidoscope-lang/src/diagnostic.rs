@@ -1,7 +1,7 @@
-//! Mistakes as values: what is wrong, where, and how sure we are of the remedy.
+//! Diagnostics: mistakes as values, with a code, a place, a message and sometimes a hint.
 //!
-//! Every stage returns its best result and a list of these; nothing is printed here. [`render`] makes the text for a
-//! person, and the fields are public for everyone who shows them otherwise (JSON, an editor).
+//! Every stage returns its best result and a list of diagnostics, and prints nothing. [`render`]
+//! makes text of a diagnostic for a person. The fields are public for other uses: JSON, an editor.
 
 mod code;
 mod render;
@@ -13,12 +13,12 @@ pub use render::{Color, render};
 
 use crate::source::Span;
 
-/// How bad it is.
+/// How severe a mistake is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
-    /// The item, or its evaluation, has failed.
+    /// The item failed, or running it did.
     Error,
-    /// The item is taken as it stands, but it may not be what was meant.
+    /// The item is accepted, but it may not mean what its author intended.
     Warning,
 }
 
@@ -32,7 +32,7 @@ impl Severity {
     }
 }
 
-/// A place worth looking at, and why.
+/// Another place that a diagnostic shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     /// The place.
@@ -41,18 +41,18 @@ pub struct Label {
     pub text: String,
 }
 
-/// One mistake.
+/// One mistake in a text, or one trap of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of mistake; stable, so that scripts may rely on it.
+    /// The kind of mistake. Codes are stable, so scripts may rely on them.
     pub code: DiagnosticCode,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// Where, if it is anywhere in the text.
+    /// The place in the text, if there is one.
     pub span: Option<Span>,
-    /// One sentence, lower case, without the final dot.
+    /// One sentence, lower case, without a final dot.
     pub message: String,
-    /// Other places that belong to it.
+    /// Other places that belong to the mistake.
     pub labels: Vec<Label>,
     /// What to do about it, where that is certain.
     pub hint: Option<String>,
@@ -76,21 +76,21 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, span, message) }
     }
 
-    /// The same with another place to look at.
+    /// Adds another place.
     #[must_use]
     pub fn with_label(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
         self
     }
 
-    /// The same with a hint.
+    /// Adds a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Whether it is an error and no warning.
+    /// Whether the severity is error.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

@@ -1,4 +1,4 @@
-//! A formula: one expression over named parameters, which becomes a function of them.
+//! Formulas: one expression over named parameters, read as the definition of a function.
 
 #[cfg(test)]
 mod tests;
@@ -6,18 +6,17 @@ mod tests;
 use crate::MAX_PARAMETERS;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::item::Read;
-use crate::lexer::Lexer;
+use crate::lexer::{Lexer, is_name};
 use crate::names::Names;
 use crate::parser::Parser;
-use crate::resolve::{Formula, resolve_formula};
+use crate::resolve::{ParsedFormula, resolve_formula};
 use crate::source::Span;
 use crate::syntax::Tree;
-use crate::token::is_name;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Reads a formula as the definition of a function of this name, which no program can write: one with a `$` in it. Changes
-/// no names.
+/// Reads a formula as the definition of a function with this name. The name has a `$`, so no
+/// program can refer to the function. Changes no names.
 ///
 /// ```
 /// use kaleidoscope_lang::{formula::read_formula, names::Names};
@@ -47,7 +46,7 @@ pub fn read_formula(text: &str, name: Arc<str>, parameters: &[&str], names: &Nam
     let item = match parsed {
         Ok(body) => {
             diagnostics = parser.into_warnings();
-            let formula = Formula { name, parameters: &parameters, body, span };
+            let formula = ParsedFormula { name, parameters: &parameters, body, span };
             resolve_formula(formula, &tree, names, &mut diagnostics)
         }
         Err(diagnostic) => {
@@ -58,7 +57,7 @@ pub fn read_formula(text: &str, name: Arc<str>, parameters: &[&str], names: &Nam
     Read { item, diagnostics, span }
 }
 
-/// What is wrong with the parameters.
+/// Errors about the parameters.
 fn check_parameters(parameters: &[&str]) -> Vec<Diagnostic> {
     if parameters.len() > MAX_PARAMETERS {
         let message = format!("more than {MAX_PARAMETERS} parameters");
@@ -70,7 +69,7 @@ fn check_parameters(parameters: &[&str]) -> Vec<Diagnostic> {
         let (code, message) = if !is_name(parameter) {
             (
                 DiagnosticCode::UnexpectedToken,
-                format!("`{}` is no name for a parameter", parameter.escape_debug()),
+                format!("`{}` cannot be the name of a parameter", parameter.escape_debug()),
             )
         } else if !seen.insert(parameter) {
             (DiagnosticCode::RepeatedParameter, format!("two parameters are named `{parameter}`"))

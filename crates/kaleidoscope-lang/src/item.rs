@@ -1,16 +1,16 @@
-//! What reading gives: one item of the program, resolved, and what it would bring into scope.
+//! Items: what the reader returns, with the names that an item would bring into scope.
 //!
-//! An item is only a proposal until [`crate::names::Names::commit`].
+//! An item is a proposal until [`crate::names::Names::commit`] accepts it.
 
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
-use crate::names::Signature;
 use crate::operator::Sign;
+use crate::signature::Signature;
 use crate::source::Span;
 use kaleidoscope_ir::{Function, FunctionId};
 
-/// An operator that an item brings.
+/// An operator that an item defines or declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
     /// A prefix operator.
@@ -19,7 +19,7 @@ pub enum Operator {
     Binary {
         /// The sign.
         sign: Sign,
-        /// 1 to 100.
+        /// From 1 to 100.
         precedence: u8,
     },
 }
@@ -30,14 +30,14 @@ pub enum Operator {
 pub enum Item {
     /// `def …`
     Definition {
-        /// The function's id: the one of its name and arity.
+        /// The id of the function's name and arity.
         id: FunctionId,
-        /// What it means.
+        /// The function in the IR.
         function: Arc<Function>,
         /// The operator that it defines, if any.
         operator: Option<Operator>,
-        /// Functions that get the next free ids when the item is committed: itself, if its name and arity are new,
-        /// and those it calls though nobody has defined them.
+        /// Functions that get the next free ids when the item is committed: the function itself,
+        /// if its name and arity are new, and functions that it calls before their definition.
         new_functions: Vec<Signature>,
     },
     /// `extern …`
@@ -51,7 +51,7 @@ pub enum Item {
     },
     /// An expression at top level.
     Expression {
-        /// What to run, without parameters; named `$expr` and a number.
+        /// The expression as a function without parameters, named `$expr` and a number.
         function: Arc<Function>,
     },
 }
@@ -66,13 +66,13 @@ impl Item {
     }
 }
 
-/// What one reading found.
+/// The result of reading one item.
 #[derive(Clone, Debug)]
 pub struct Read {
-    /// The item. None: it failed, and there is at least one error.
+    /// The item. `None` if it failed; then `diagnostics` has at least one error.
     pub item: Option<Item>,
-    /// Errors and warnings, in the order of the text.
+    /// Errors and warnings, in text order.
     pub diagnostics: Vec<Diagnostic>,
-    /// Where the item stands, without the `;` behind it.
+    /// The item's place, without the `;` behind it.
     pub span: Span,
 }

@@ -1,8 +1,8 @@
-//! Text to tokens, one at a time and only when asked.
+//! Lexer: makes tokens of text, one at a time and only when asked.
 //!
-//! It cannot run ahead, because a definition changes which operators exist for the text behind it. For the same reason
-//! it does not split operators: a run of operator characters is one token, of which the parser takes as much as means
-//! something at that place.
+//! The lexer cannot run ahead of the parser, because a definition changes which operators exist in
+//! the text behind it. For the same reason it does not split operators. A run of operator
+//! characters is one token, and the parser takes the longest operator that exists there.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use crate::operator::is_operator_character;
 use crate::source::Span;
 use crate::token::{Keyword, Token, TokenKind};
 
-/// A position in a text.
+/// A position in a text, from which tokens are read.
 #[derive(Debug)]
 pub(crate) struct Lexer<'t> {
     text: &'t str,
@@ -24,7 +24,8 @@ impl<'t> Lexer<'t> {
         Self { text, offset, reached_end: false }
     }
 
-    /// Whether a token so far ended only because the text did: more text could change what was read.
+    /// Whether a token so far ended at the end of the text, so that more text could change the
+    /// token.
     pub(crate) fn reached_end(&self) -> bool {
         self.reached_end
     }
@@ -33,7 +34,7 @@ impl<'t> Lexer<'t> {
         &self.text[span.range()]
     }
 
-    /// The next token; at the end of the text [`TokenKind::End`], as often as asked.
+    /// The next token. At the end of the text every call returns [`TokenKind::End`].
     pub(crate) fn next_token(&mut self) -> Token {
         self.skip_space_and_comments();
         let start = self.offset;
@@ -70,7 +71,7 @@ impl<'t> Lexer<'t> {
         kind
     }
 
-    /// Moves over bytes while they please; notes when it was the end of the text that ended it.
+    /// Moves over bytes that match, and notes if the end of the text ended them.
     fn skip_while(&mut self, mut pleases: impl FnMut(u8) -> bool) {
         let rest = &self.text.as_bytes()[self.offset..];
         let n_bytes = rest.iter().position(|&byte| !pleases(byte));
@@ -83,7 +84,8 @@ impl<'t> Lexer<'t> {
             match byte {
                 b' ' | b'\t'..=b'\r' => self.offset += 1,
                 b'#' => self.skip_while(|byte| byte != b'\n' && byte != b'\r'),
-                // Space beyond ASCII gets into programs by being copied from a page; the byte order mark by some editors.
+                // Copying from a web page can bring spaces beyond ASCII; some editors write a byte
+                // order mark.
                 0x80.. => match self.text[self.offset..].chars().next() {
                     Some(space) if space.is_whitespace() || (space == '\u{feff}' && self.offset == 0) => {
                         self.offset += space.len_utf8();
@@ -101,7 +103,7 @@ impl<'t> Lexer<'t> {
         Keyword::new(&self.text[start..self.offset]).map_or(TokenKind::Identifier, TokenKind::Keyword)
     }
 
-    /// A run of operator characters. A `.` with a digit behind it starts a number and so ends the run.
+    /// A run of operator characters. A `.` before a digit starts a number and ends the run.
     fn operators(&mut self) -> TokenKind {
         while self.byte().is_some_and(is_operator_character) && !self.at_number() {
             self.offset += 1;
@@ -110,7 +112,7 @@ impl<'t> Lexer<'t> {
         TokenKind::Operators
     }
 
-    /// Whether a number starts or goes on here: at a digit, or at a `.` followed by one.
+    /// Whether a number starts or continues here: at a digit, or at a `.` before a digit.
     fn at_number(&self) -> bool {
         let digit_at = |offset| self.byte_at(offset).is_some_and(|byte| byte.is_ascii_digit());
         digit_at(self.offset) || (self.byte() == Some(b'.') && digit_at(self.offset + 1))
@@ -131,14 +133,21 @@ impl<'t> Lexer<'t> {
             well_formed = self.byte().is_some_and(|byte| byte.is_ascii_digit());
             self.skip_while(|byte| byte.is_ascii_digit());
         }
-        // What would go on as a number or a word belongs to the mistake: `1.2.3`, `12abc`.
+        // Characters that continue a number or a word belong to the mistake: `1.2.3`, `12abc`.
         while self.at_number() || self.byte().is_some_and(|byte| byte.is_ascii_alphabetic()) {
             well_formed = false;
             self.offset += 1;
             self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         }
-        // A last `.` may get a digit behind it, and then the number goes on.
+        // The number continues if a digit follows a `.` at the end of the text.
         self.reached_end |= matches!(self.text.as_bytes()[self.offset..], [] | [b'.']);
         if well_formed { TokenKind::Number } else { TokenKind::MalformedNumber }
     }
+}
+
+/// Whether the text is a name that a program can give to a variable or a function.
+pub fn is_name(text: &str) -> bool {
+    let mut lexer = Lexer::new(text, 0);
+    let token = lexer.next_token();
+    token.kind == TokenKind::Identifier && token.span.range() == (0..text.len())
 }

@@ -1,24 +1,33 @@
-//! The Kaleidoscope language: text to resolved program, diagnostics, reference evaluator.
+//! The Kaleidoscope language: reads text and makes IR and diagnostics of it.
 //!
-//! Text in, values out: this crate touches no files, clocks, threads or environment, and knows no machine code.
+//! Text in, values out: this crate touches no files, clocks, threads or environment. It knows no
+//! machine code and runs nothing; [`kaleidoscope_ir`] has the interpreter.
 //!
-//! The way of a text, which is also the order to read the files in: [`source`] holds it, the lexer makes it [`token`]s,
-//! the parser a [`syntax`] tree, the resolver asks [`names`] what is meant and makes the resolved form of [`code`];
-//! [`reader`] drives this item by item. What goes wrong is a [`diagnostic`]. [`evaluate`](mod@evaluate) runs the
-//! resolved form as plainly as can be.
+//! The stages of a text, in the order to read the files in:
+//!
+//! 1. [`source`] stores the text.
+//! 2. The lexer makes [`token`]s of it, and the parser a [`syntax`] tree of an item.
+//! 3. The resolver asks [`names`] what each name means and makes the IR of the item.
+//! 4. [`reader`] drives these item by item and returns [`item`]s. [`formula`] does the same for one
+//!    expression.
+//!
+//! Mistakes are [`diagnostic`]s. [`print`](mod@print) makes text of a tree.
 
 #![forbid(unsafe_code)]
 
 pub mod source;
 
-mod lexer;
 pub mod token;
+
+mod lexer;
 
 pub mod operator;
 pub mod syntax;
 
 mod parser;
 pub mod print;
+
+mod signature;
 
 pub mod names;
 
@@ -34,12 +43,9 @@ pub mod diagnostic;
 pub mod number;
 
 #[cfg(test)]
-mod facts_of_text;
+mod test_kit;
 #[cfg(test)]
-mod ir_text;
-#[cfg(test)]
-mod meaning;
-#[cfg(test)]
-mod testing;
+mod tests;
 
+pub use lexer::is_name;
 pub use parser::{MAX_NESTING, MAX_OPERATIONS, MAX_PARAMETERS};

@@ -1,13 +1,15 @@
-//! The names in scope between items: functions, operators, and variables of the host.
+//! Names: the functions, operators and host variables that are in scope between items.
 //!
-//! Reading an item only asks here; nothing changes before [`Names::commit`], so that an item that fails leaves nothing
-//! behind. A function id belongs to a name *and* an arity: two calls of `g` with one and two arguments, before `g` is
-//! defined, are two functions, of which the definition will bring one to life.
+//! Reading an item only looks names up. Nothing changes before [`Names::commit`], so an item that
+//! fails leaves no trace. A function id belongs to a name and an arity. Calls of an undefined `g`
+//! with one and with two arguments have two ids; the definition of `g` gives a meaning to one of
+//! them.
 
 mod nearest;
 #[cfg(test)]
 mod tests;
 
+pub use crate::signature::Signature;
 pub(crate) use nearest::nearest;
 
 use std::collections::HashMap;
@@ -18,58 +20,49 @@ use crate::operator::{BinaryMeaning, BinaryOperator, Operators, Sign};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::{FunctionId, HostVariable};
 
-/// A function's name and number of parameters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Signature {
-    /// The name: `fib`, `unary!`, `binary|`.
-    pub name: Arc<str>,
-    /// How many parameters it has.
-    pub arity: u32,
-}
-
-/// What stands behind a function id now.
+/// What a function id means now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameState {
-    /// Nothing: it was called, and nobody has said what it is.
+    /// Nothing: a text called the function, and no text has defined or declared it.
     Undefined,
-    /// Nothing yet, but an `extern` says that somebody will provide it.
+    /// Nothing yet: an `extern` declared that the host provides it.
     Declared,
     /// A function of the C maths library.
     Maths(MathsFunction),
-    /// A function of the host.
+    /// A host function.
     Host,
-    /// A function that a `def` gave.
+    /// A function with a `def`.
     Defined,
-    /// Nothing any more: the name now means a function of another arity.
+    /// Nothing any more: its name now means a function of another arity.
     Replaced,
 }
 
-/// What a call finds.
+/// The result of looking up a call's name and arity.
 pub(crate) enum Lookup {
-    /// The function of that name and arity.
+    /// The function of this name and arity.
     Found(FunctionId),
-    /// The name is known with this other arity.
+    /// The name means this function of another arity.
     OtherArity(FunctionId),
-    /// The name means nothing so far; calls before may already have given this name and arity an id.
+    /// The name means nothing. An earlier call may have given this name and arity an id.
     Unknown(Option<FunctionId>),
 }
 
 /// The names in scope between items.
 #[derive(Clone, Debug)]
 pub struct Names {
-    functions: Vec<Entry>,
+    functions: Vec<FunctionEntry>,
     by_name: HashMap<Arc<str>, ByName>,
     operators: Operators,
-    /// The names of the host's variables, by id.
+    /// The names of the host variables, by id.
     variables: Vec<Arc<str>>,
-    /// What the names mean now.
+    /// The host variable that each name means now.
     variable_by_name: HashMap<Arc<str>, HostVariable>,
     n_expressions: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct FunctionEntry {
     signature: Signature,
     state: NameState,
     /// The next older function of the same name.
@@ -78,9 +71,9 @@ struct Entry {
 
 #[derive(Clone, Copy, Debug)]
 struct ByName {
-    /// The youngest function of this name; the others hang on it.
+    /// The youngest function of this name, the head of the list of older ones.
     youngest: FunctionId,
-    /// What the name means, if it means anything.
+    /// The function that the name means now.
     current: Option<FunctionId>,
 }
 
@@ -118,7 +111,7 @@ impl Names {
         names
     }
 
-    /// Makes the name mean a function of the host, as if the host had a `def` of its own.
+    /// Makes the name mean a host function, as a `def` would.
     pub fn declare_host(&mut self, name: &str, arity: u32) -> FunctionId {
         let id = match self.find(name, arity) {
             Some(id) => id,
@@ -128,10 +121,7 @@ impl Names {
         id
     }
 
-    /// The name of the function means nothing from now on, nor does the operator that it stood behind.
-    ///
-    /// # Panics
-    /// When the id is not from these names.
+    /// Removes the meaning of the function's name, and of the operator that it defines.
     pub fn remove(&mut self, id: FunctionId) {
         let name = &self.functions[id.index()].signature.name;
         let by_name = self.by_name.get_mut(name).expect("every function's name is known");
@@ -147,50 +137,44 @@ impl Names {
         self.operators.remove(id);
     }
 
-    /// The functions whose names mean something now, in the order in which they were first named.
+    /// The functions that their names mean now, in the order of their ids.
     pub fn known(&self) -> impl Iterator<Item = FunctionId> {
         let ids = (0..self.functions.len()).map(|number| FunctionId::new(number as u32));
         ids.filter(|&id| self.current(&self.signature(id).name) == Some(id))
     }
 
-    /// Name and arity of a function.
-    ///
-    /// # Panics
-    /// When the id is not from these names.
+    /// The name and arity of a function.
     pub fn signature(&self, id: FunctionId) -> &Signature {
         &self.functions[id.index()].signature
     }
 
-    /// What the name means now.
+    /// The function that a name means now.
     pub fn current(&self, name: &str) -> Option<FunctionId> {
         self.by_name.get(name)?.current
     }
 
-    /// What stands behind an id now.
-    ///
-    /// # Panics
-    /// When the id is not from these names.
+    /// What an id means now.
     pub fn state(&self, id: FunctionId) -> NameState {
         self.functions[id.index()].state
     }
 
-    /// How many function ids were given out; they are 0 to this.
+    /// The number of function ids. Ids are numbered from 0.
     pub fn n_functions(&self) -> usize {
         self.functions.len()
     }
 
-    /// The binary operator with this sign, if there is one.
+    /// The binary operator with this sign; `None` if there is none.
     pub fn binary_operator(&self, sign: Sign) -> Option<BinaryOperator> {
         self.operators.binary(sign)
     }
 
-    /// The function behind the prefix operator with this sign, if there is one.
+    /// The function that defines the prefix operator with this sign; `None` if there is none.
     pub fn prefix_operator(&self, sign: Sign) -> Option<FunctionId> {
         self.operators.prefix(sign)
     }
 
-    /// A new variable of the host by this name, which means it from now on. What was read before goes on meaning what it
-    /// meant.
+    /// Adds a host variable and makes the name mean it. Items that were read before keep their
+    /// meaning.
     pub fn add_variable(&mut self, name: &str) -> HostVariable {
         let variable = HostVariable::new(self.variables.len() as u32);
         self.variables.push(name.into());
@@ -198,41 +182,32 @@ impl Names {
         variable
     }
 
-    /// Makes the variable's name mean it again.
-    ///
-    /// # Panics
-    /// When the id is not from these names.
+    /// Makes the name of a host variable mean this variable again.
     pub fn use_variable(&mut self, variable: HostVariable) {
         self.variable_by_name.insert(Arc::clone(&self.variables[variable.index()]), variable);
     }
 
-    /// The variable of the host that the name means now, where it is no variable of the program's.
+    /// The host variable that a name means, unless a variable of the function hides it.
     pub fn variable(&self, name: &str) -> Option<HostVariable> {
         self.variable_by_name.get(name).copied()
     }
 
-    /// The name of a variable of the host.
-    ///
-    /// # Panics
-    /// When the id is not from these names.
+    /// The name of a host variable.
     pub fn variable_name(&self, variable: HostVariable) -> &Arc<str> {
         &self.variables[variable.index()]
     }
 
-    /// How many variables of the host were given ids; they are 0 to this.
+    /// The number of host variables. Ids are numbered from 0.
     pub fn n_variables(&self) -> usize {
         self.variables.len()
     }
 
-    /// The names of the host's variables, the youngest first; one that has had several meanings occurs as often.
+    /// The names of the host variables, the youngest first. A name may occur several times.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().rev().map(|name| &**name)
     }
 
-    /// Makes what the item brings real: its names, operators and new ids.
-    ///
-    /// # Panics
-    /// When another item was committed since the item was read: its ids are taken.
+    /// Accepts an item: its names, operators and new ids take effect.
     pub fn commit(&mut self, item: &Item) {
         match item {
             Item::Definition { id, function: _, operator, new_functions } => {
@@ -246,7 +221,7 @@ impl Names {
                 if state == NameState::Undefined {
                     self.make_current(*id, NameState::Declared);
                 }
-                // An operator that is defined keeps its precedence: `extern` changes nothing of what exists.
+                // A defined operator keeps its precedence: `extern` changes nothing that exists.
                 if matches!(state, NameState::Undefined | NameState::Declared) {
                     self.set_operator(*id, *operator);
                 }
@@ -264,7 +239,7 @@ impl Names {
         self.n_expressions + 1
     }
 
-    /// The function of this name and arity, whatever stands behind it.
+    /// The id of this name and arity, whatever it means now.
     pub fn find(&self, name: &str, arity: u32) -> Option<FunctionId> {
         self.of_name(self.by_name.get(name)?.youngest).find(|&id| self.signature(id).arity == arity)
     }
@@ -281,7 +256,7 @@ impl Names {
         }
     }
 
-    /// The functions that share the name of `youngest`, from it to the oldest.
+    /// The functions with the name of `youngest`, from the youngest to the oldest.
     fn of_name(&self, youngest: FunctionId) -> impl Iterator<Item = FunctionId> {
         std::iter::successors(Some(youngest), |id| self.functions[id.index()].older)
     }
@@ -305,11 +280,11 @@ impl Names {
             .entry(Arc::clone(&signature.name))
             .and_modify(|by_name| older = Some(std::mem::replace(&mut by_name.youngest, id)))
             .or_insert(ByName { youngest: id, current: None });
-        self.functions.push(Entry { signature, state: NameState::Undefined, older });
+        self.functions.push(FunctionEntry { signature, state: NameState::Undefined, older });
         id
     }
 
-    /// The name of `id` means `id` from now on, and no other function of that name.
+    /// Makes the name of `id` mean `id` and no other function of that name.
     fn make_current(&mut self, id: FunctionId, state: NameState) {
         let name = &self.functions[id.index()].signature.name;
         let by_name = self.by_name.get_mut(name).expect("every function's name is known");

@@ -1,7 +1,7 @@
 //! Operators: their signs, and the table of those that exist.
 //!
-//! The table answers the one question the parser asks at every operator character: which is the longest operator that
-//! exists here, as a binary one after an operand or as a prefix one before it?
+//! At each run of operator characters the parser asks the table for the longest operator that
+//! exists there: a binary operator behind an operand, a prefix operator before one.
 
 #[cfg(test)]
 mod tests;
@@ -10,12 +10,12 @@ use std::fmt;
 
 use kaleidoscope_ir::{Arithmetic, FunctionId};
 
-/// The characters that operators are made of.
+/// The characters of operators.
 const CHARACTERS: &[u8; 19] = b"!%&*+-./:<=>?@\\^_|~";
 
-/// The precedence of `^`, the one binary operator that binds tighter than a prefix operator.
+/// The precedence of `^`, the only binary operator that binds tighter than a prefix operator.
 pub const POWER_PRECEDENCE: u8 = 50;
-/// The precedence of a binary operator whose definition gives none.
+/// The precedence of a binary operator that is defined without one.
 pub const DEFAULT_PRECEDENCE: u8 = 30;
 /// The highest precedence; 1 is the lowest.
 pub const MAX_PRECEDENCE: u8 = 100;
@@ -30,7 +30,7 @@ impl Sign {
     /// `^`
     pub const POWER: Self = Self([b'^', 0]);
 
-    /// The sign written so, if it is one.
+    /// The sign that a text spells; `None` if it spells none.
     pub fn new(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         bytes.iter().all(|&byte| is_operator_character(byte)).then_some(())?;
@@ -41,40 +41,42 @@ impl Sign {
         }
     }
 
-    /// The sign as written.
+    /// The sign's text.
     pub fn as_str(&self) -> &str {
         let n_characters = self.n_characters();
         std::str::from_utf8(&self.0[..n_characters]).expect("operator characters are ASCII")
     }
 
-    /// One or two.
+    /// The number of characters: 1 or 2.
     pub const fn n_characters(self) -> usize {
         if self.0[1] == 0 { 1 } else { 2 }
     }
 
-    /// Whether `a op b op c` means `a op (b op c)`: so it is for the built-in `=` and `^` only.
+    /// Whether `a op b op c` means `a op (b op c)`. Only the built-in `=` and `^` are
+    /// right-associative.
     pub fn is_right_associative(self) -> bool {
         self == Self::ASSIGN || self == Self::POWER
     }
 
-    /// The place in a table of all signs.
+    /// The index in a table of all signs.
     fn index(self) -> usize {
         let second = if self.0[1] == 0 { 0 } else { 1 + character_index(self.0[1]) };
         character_index(self.0[0]) * (CHARACTERS.len() + 1) + second
     }
 }
 
-/// The name of the function behind a prefix operator: `unary!`.
+/// The name of the function that defines a prefix operator: `unary!`.
 pub fn unary_name(sign: Sign) -> String {
     format!("unary{}{sign}", separator(sign))
 }
 
-/// The name of the function behind a binary operator: `binary|`.
+/// The name of the function that defines a binary operator: `binary|`.
 pub fn binary_name(sign: Sign) -> String {
     format!("binary{}{sign}", separator(sign))
 }
 
-/// `unary_` and `binary__` could be names that a program gives to functions, so a space keeps the operators apart.
+/// The separator between the word and the sign. A program can name functions `unary_` and
+/// `binary__`, so the names of such operators contain a space.
 fn separator(sign: Sign) -> &'static str {
     if sign.as_str().bytes().all(|byte| byte == b'_') { " " } else { "" }
 }
@@ -93,7 +95,7 @@ impl fmt::Debug for Sign {
 
 const N_SIGNS: usize = CHARACTERS.len() * (CHARACTERS.len() + 1);
 
-/// Index into [`CHARACTERS`] of each ASCII character, 255 for those that are not there.
+/// The index in [`CHARACTERS`] of each ASCII character; 255 for others.
 const CHARACTER_INDEX: [u8; 128] = {
     let mut table = [255; 128];
     let mut idx = 0;
@@ -112,24 +114,24 @@ fn character_index(byte: u8) -> usize {
     CHARACTER_INDEX[byte as usize] as usize
 }
 
-/// What a binary operator does with its operands.
+/// The meaning of a binary operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BinaryMeaning {
-    /// `=`: sets the variable on the left.
+    /// `=`: assigns the variable on the left.
     Assign,
     /// A built-in operation.
     Arithmetic(Arithmetic),
-    /// A call of the function that defines it.
+    /// A call of the function that defines the operator.
     Call(FunctionId),
 }
 
-/// A binary operator as it exists now.
+/// A binary operator that exists now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BinaryOperator {
     /// 1 to 100; higher binds tighter.
     pub precedence: u8,
-    /// What it does.
+    /// The meaning.
     pub meaning: BinaryMeaning,
 }
 
@@ -141,7 +143,7 @@ pub(crate) struct Operators {
 }
 
 impl Operators {
-    /// The built-in ones.
+    /// The built-in operators.
     pub(crate) fn new() -> Self {
         let mut operators = Self { binary: vec![None; N_SIGNS].into(), prefix: vec![None; N_SIGNS].into() };
         let mut built_in = |text: &str, precedence, meaning| {
@@ -174,7 +176,7 @@ impl Operators {
         self.prefix[sign.index()] = Some(function);
     }
 
-    /// Takes away the operators that are calls of this function.
+    /// Removes the operators that call a function.
     pub(crate) fn remove(&mut self, function: FunctionId) {
         for binary in &mut self.binary {
             binary.take_if(|binary| binary.meaning == BinaryMeaning::Call(function));

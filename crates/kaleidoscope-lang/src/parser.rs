@@ -1,7 +1,8 @@
-//! Tokens to the syntax tree of one item: definitions, prototypes, and what is skipped after a mistake.
+//! Parser: makes the syntax tree of one item of its tokens.
 //!
-//! Hand-written recursive descent, because operators change while reading. Expressions are in [`expression`]. A mistake
-//! in form ends the parsing of the item at once; what the words mean is no concern of this stage.
+//! The parser is recursive descent by hand, because operators change while a program is read.
+//! Expressions are in [`expression`]. A mistake in form ends the item at once. The parser does not
+//! look up what names mean; the resolver does.
 
 mod expression;
 #[cfg(test)]
@@ -16,24 +17,24 @@ use crate::source::Span;
 use crate::syntax::{Binding, Item, Node, NodeId, Prototype, Subject, Symbol, Tree};
 use crate::token::{Keyword, Token, TokenKind};
 
-/// The deepest nesting of expressions, in levels: each bracket, prefix operator, argument, `if`, `for`, `var` and right
-/// operand of a right-associative operator is one. Generous for people and for programs that write programs; the
-/// stack that it takes is allocated when needed.
+/// The deepest nesting of expressions, in levels: each bracket, prefix operator, argument, `if`,
+/// `for`, `var` and right operand of a right-associative operator is one level. Generated programs
+/// stay far below. The parser allocates the stack that the levels need.
 pub const MAX_NESTING: u32 = 10_000;
 
-/// The most operations of one item, in the resolved form: 16 bytes each, so 64 MiB.
+/// The most operations of one item in the IR. An operation takes 16 bytes, so these take 64 MiB.
 pub const MAX_OPERATIONS: usize = 4 << 20;
 
 /// The most parameters of a function and arguments of a call.
 pub const MAX_PARAMETERS: usize = 10_000;
 
-/// So many warnings about the form of one item are reported.
+/// The most warnings about the form of one item.
 const MAX_WARNINGS: usize = 20;
 
-/// Either what was read or the one mistake in form that ends the item.
+/// The result of a parsing method. The first mistake in form ends the item.
 pub(crate) type Parsed<T> = Result<T, Box<Diagnostic>>;
 
-/// Reads one item. The token at hand is always the next one not yet taken.
+/// Parses one item. The current token is the next that has not been taken.
 pub(crate) struct Parser<'r> {
     lexer: Lexer<'r>,
     token: Token,
@@ -42,7 +43,7 @@ pub(crate) struct Parser<'r> {
     names: &'r Names,
     tree: &'r mut Tree,
     depth: u32,
-    /// Arguments and bindings of the calls and `var`s being read, the innermost ones last.
+    /// Arguments and bindings of the calls and `var`s being parsed, those of the innermost last.
     open_arguments: Vec<NodeId>,
     open_bindings: Vec<Binding>,
     taken: Option<&'r mut Vec<Token>>,
@@ -50,7 +51,7 @@ pub(crate) struct Parser<'r> {
 }
 
 impl<'r> Parser<'r> {
-    /// A parser at the start of an item. Tokens taken are also added to `taken`.
+    /// A parser at the start of an item. It adds the tokens that it takes to `taken`.
     pub(crate) fn new(
         mut lexer: Lexer<'r>,
         names: &'r Names,
@@ -72,7 +73,7 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// The token at hand.
+    /// The current token.
     pub(crate) fn token(&self) -> Token {
         self.token
     }
@@ -87,12 +88,12 @@ impl<'r> Parser<'r> {
         self.lexer.reached_end()
     }
 
-    /// What is doubtful about the item's form.
+    /// The warnings about the item's form.
     pub(crate) fn into_warnings(self) -> Vec<Diagnostic> {
         self.warnings
     }
 
-    /// One item. The `;` behind it is not taken.
+    /// Parses one item, without the `;` behind it.
     pub(crate) fn expect_item(&mut self) -> Parsed<Item> {
         match self.token.kind {
             TokenKind::Keyword(Keyword::Def) => {
@@ -108,7 +109,7 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// One expression, which is all of the text but for a `;` behind it.
+    /// Parses one expression, which is the whole text but for a `;` behind it.
     pub(crate) fn expect_formula(&mut self) -> Parsed<NodeId> {
         let body = self.expect_expression()?;
         if self.token.kind == TokenKind::Semicolon {
@@ -120,7 +121,8 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// Takes the `;` that ends an item, and looks no further: what follows may read otherwise once the item is real.
+    /// Takes the `;` that ends an item, but not the next token: the item may change how that is
+    /// read.
     pub(crate) fn take_semicolon(&mut self) {
         if self.token.kind == TokenKind::Semicolon {
             self.note_taken(self.token);
@@ -167,7 +169,7 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// `(` names `)`, separated by space, by comma, or both.
+    /// `(` names `)`, separated by spaces, commas or both.
     fn expect_parameters(&mut self) -> Parsed<Vec<(Symbol, Span)>> {
         self.expect(TokenKind::OpenParenthesis, "`(` and the parameters' names")?;
         let mut parameters = Vec::new();
@@ -184,7 +186,7 @@ impl<'r> Parser<'r> {
         Ok(parameters)
     }
 
-    /// The sign that a prototype names: the whole run of operator characters.
+    /// The sign of an operator's prototype: the whole run of operator characters.
     fn expect_operator_name(&mut self) -> Parsed<(Sign, Span)> {
         if self.token.kind != TokenKind::Operators {
             return Err(self.unexpected("the sign of the operator"));
@@ -219,7 +221,7 @@ impl<'r> Parser<'r> {
         Err(self.unexpected(&format!("`{}`", keyword.as_str())))
     }
 
-    /// Takes the token at hand.
+    /// Takes the current token.
     fn take(&mut self) -> Span {
         let token = self.token;
         self.note_taken(token);
@@ -237,12 +239,12 @@ impl<'r> Parser<'r> {
         self.tree.symbols.intern(self.lexer.slice(self.token.span))
     }
 
-    /// Takes an operator from the front of the run at hand.
+    /// Takes an operator from the start of the current run.
     fn take_sign(&mut self, sign: Sign) -> Span {
         let start = self.token.span.start;
         let span = Span::new(start, start + sign.n_characters() as u32);
         self.note_taken(Token { kind: TokenKind::Operator, span });
-        // What remains of the run is the next token: to read it again would take quadratic time for a long run.
+        // The rest of the run is the next token. Reading it again would take quadratic time.
         if span.end < self.token.span.end {
             self.token.span.start = span.end;
         } else {
@@ -258,7 +260,7 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// Adds a node, unless the item is getting too large: every node becomes at least one operation.
+    /// Adds a node, unless the item is too large: every node becomes at least one operation.
     fn add(&mut self, node: Node, span: Span) -> Parsed<NodeId> {
         if self.tree.n_nodes() >= MAX_OPERATIONS {
             return Err(self.too_large());
@@ -266,12 +268,12 @@ impl<'r> Parser<'r> {
         Ok(self.tree.add(node, span))
     }
 
-    /// A span from `start` to the last token taken.
+    /// The span from `start` to the last token taken.
     fn span_from(&self, start: Span) -> Span {
         Span::new(start.start, self.taken_to)
     }
 
-    /// The mistake that something else stands at hand than `what`.
+    /// The mistake that the current token is not `what`.
     #[cold]
     fn unexpected(&self, what: &str) -> Box<Diagnostic> {
         self.mismatch(DiagnosticCode::UnexpectedToken, what)
@@ -294,11 +296,11 @@ impl<'r> Parser<'r> {
                 } else {
                     format!("`{character}`")
                 };
-                let message = format!("the character {name} has no place in a program");
+                let message = format!("a program cannot contain the character {name}");
                 Diagnostic::error(DiagnosticCode::UnknownCharacter, span, message)
             }
             TokenKind::MalformedNumber => {
-                let message = format!("`{}` is no number", shorten(written));
+                let message = format!("`{}` is not a number", shorten(written));
                 Diagnostic::error(DiagnosticCode::MalformedNumber, span, message)
             }
             TokenKind::Keyword(_) => {
@@ -309,7 +311,7 @@ impl<'r> Parser<'r> {
         Box::new(diagnostic)
     }
 
-    /// The value of a literal; one that no double comes near is read as C reads it, but hardly meant.
+    /// The value of a literal. A literal that is out of range has a value as in C, with a warning.
     fn literal(&mut self, span: Span) -> f64 {
         let written = self.lexer.slice(span);
         let value = parse_literal(written);
@@ -334,14 +336,14 @@ impl<'r> Parser<'r> {
     }
 }
 
-/// The mistake that an item has more than [`MAX_OPERATIONS`].
+/// The mistake that an item has more than [`MAX_OPERATIONS`] operations.
 pub(crate) fn too_large(span: Span) -> Diagnostic {
     let message = format!("the item is too large: more than {MAX_OPERATIONS} operations");
     Diagnostic::error(DiagnosticCode::ItemTooLarge, span, message)
         .with_hint("split it into several functions")
 }
 
-/// The start of what was written, where it is too long for a sentence.
+/// The start of a text that is too long for a sentence.
 fn shorten(written: &str) -> String {
     match written.char_indices().nth(40) {
         Some((idx, _)) => format!("{}…", &written[..idx]),

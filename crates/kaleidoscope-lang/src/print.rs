@@ -1,8 +1,9 @@
-//! Tree back to text: with the operators as they were when the tree was read, the text reads as the same tree.
+//! Printer: makes text of a tree, which reads as the same tree with the same operators.
 //!
-//! Parentheses are written only where the text would read otherwise without them, so the text is never nested deeper
-//! than the one that the tree came from. What decides is what stands to the left of an expression (how tight it must
-//! bind) and what follows it (what it must not swallow). The walk keeps a stack of its own.
+//! The printer writes parentheses only where the text would read otherwise without them, so the
+//! text never nests deeper than the tree's own text. Two things decide: how tight an expression
+//! must bind because of its left neighbor, and which operator follows, because an expression must
+//! not take in what follows it. The printer keeps a stack of its own.
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,7 @@ use crate::syntax::{Item, Node, NodeId, Prototype, Subject, Symbol, Tree};
 
 /// The item as text, with the `;` that ends it.
 ///
-/// Literals must be as the parser makes them: not negative and no NaN.
+/// Literals must be as the parser makes them: not negative and not NaN.
 pub fn item(item: &Item, tree: &Tree) -> String {
     let mut printer = Printer { tree, text: String::new(), todo: Vec::new() };
     match item {
@@ -35,22 +36,22 @@ pub fn item(item: &Item, tree: &Tree) -> String {
 
 /// The expression as text.
 ///
-/// Literals must be as the parser makes them: not negative and no NaN.
+/// Literals must be as the parser makes them: not negative and not NaN.
 pub fn expression(node: NodeId, tree: &Tree) -> String {
     let mut printer = Printer { tree, text: String::new(), todo: Vec::new() };
     printer.print(node);
     printer.text
 }
 
-/// Binds tighter than every binary operator.
+/// A precedence above that of every binary operator.
 const OPERAND: u8 = u8::MAX;
 
-/// What surrounds an expression.
+/// What is left and right of an expression.
 #[derive(Clone, Copy)]
-struct Place {
-    /// A binary operator must have at least this precedence to stand here without parentheses.
+struct ExpressionContext {
+    /// The least precedence of a binary operator that needs no parentheses here.
     min_precedence: u8,
-    /// The binary operator that follows, if it is one.
+    /// The binary operator that follows, if one does.
     follower: Option<Follower>,
 }
 
@@ -60,8 +61,8 @@ struct Follower {
     precedence: u8,
 }
 
-impl Place {
-    /// Between brackets, keywords or commas everything may stand.
+impl ExpressionContext {
+    /// Between brackets, keywords or commas every expression may be without parentheses.
     const FREE: Self = Self { min_precedence: 0, follower: None };
 
     fn follower_precedence(self) -> u8 {
@@ -70,7 +71,7 @@ impl Place {
 }
 
 enum Task {
-    Expression(NodeId, Place),
+    Expression(NodeId, ExpressionContext),
     Text(&'static str),
     Name(Symbol),
     Operator(Sign),
@@ -79,7 +80,7 @@ enum Task {
 struct Printer<'t> {
     tree: &'t Tree,
     text: String,
-    /// What is still to be written, the next one last.
+    /// The tasks that are left, the next one last.
     todo: Vec<Task>,
 }
 
@@ -104,42 +105,42 @@ impl Printer<'_> {
     }
 
     fn print(&mut self, node: NodeId) {
-        self.todo.push(Task::Expression(node, Place::FREE));
+        self.todo.push(Task::Expression(node, ExpressionContext::FREE));
         while let Some(task) = self.todo.pop() {
             match task {
                 Task::Text(text) => self.text.push_str(text),
                 Task::Name(name) => self.text.push_str(self.tree.symbols.name(name)),
                 Task::Operator(sign) => self.text.push_str(&format!(" {sign} ")),
-                Task::Expression(node, place) if self.needs_parentheses(node, place) => {
+                Task::Expression(node, context) if self.needs_parentheses(node, context) => {
                     self.text.push('(');
                     self.todo.push(Task::Text(")"));
-                    self.open(node, Place::FREE);
+                    self.open(node, ExpressionContext::FREE);
                 }
-                Task::Expression(node, place) => self.open(node, place),
+                Task::Expression(node, context) => self.open(node, context),
             }
         }
     }
 
-    fn needs_parentheses(&self, node: NodeId, place: Place) -> bool {
+    fn needs_parentheses(&self, node: NodeId, context: ExpressionContext) -> bool {
         match self.tree.node(node) {
             Node::Number(_) | Node::Variable(_) | Node::Call { .. } => false,
-            // `^` would take the operand away from the prefix operator.
-            Node::Prefix { .. } => place.follower.is_some_and(|follower| follower.sign == Sign::POWER),
-            // What follows must be weaker than what the right operand takes in.
+            // `^` would take the operand from the prefix operator.
+            Node::Prefix { .. } => context.follower.is_some_and(|follower| follower.sign == Sign::POWER),
+            // The operator that follows must bind less tight than the right operand's operators.
             Node::Binary { sign, precedence, .. } => {
-                precedence < place.min_precedence
-                    || place.follower_precedence() >= right_precedence(sign, precedence)
+                precedence < context.min_precedence
+                    || context.follower_precedence() >= right_precedence(sign, precedence)
             }
-            // They reach as far right as they can.
-            Node::If { .. } | Node::For(_) | Node::Var { .. } => place.follower.is_some(),
+            // These extend as far right as they can.
+            Node::If { .. } | Node::For(_) | Node::Var { .. } => context.follower.is_some(),
         }
     }
 
-    /// Puts the parts of an expression to be written next.
-    fn open(&mut self, node: NodeId, place: Place) {
+    /// Pushes the parts of an expression as the next tasks.
+    fn open(&mut self, node: NodeId, context: ExpressionContext) {
         let first_new = self.todo.len();
-        let free = |node| Task::Expression(node, Place::FREE);
-        // Nothing may follow an `if`, `for` or `var`, so their last part may be anything.
+        let free = |node| Task::Expression(node, ExpressionContext::FREE);
+        // No operator follows an `if`, `for` or `var`, so their last part needs no parentheses.
         match self.tree.node(node) {
             Node::Number(value) => self.text.push_str(&literal(value)),
             Node::Variable(name) => self.todo.push(Task::Name(name)),
@@ -151,9 +152,9 @@ impl Printer<'_> {
                 }
                 self.todo.push(Task::Text(")"));
             }
-            Node::Prefix { sign, operand } => self.open_prefix(sign, operand, place),
+            Node::Prefix { sign, operand } => self.open_prefix(sign, operand, context),
             Node::Binary { sign, precedence, left, right } => {
-                self.open_binary(sign, precedence, left, right, place);
+                self.open_binary(sign, precedence, left, right, context);
             }
             Node::If { condition, then, otherwise } => self.todo.extend([
                 Task::Text("if "),
@@ -184,23 +185,24 @@ impl Printer<'_> {
         self.todo[first_new..].reverse();
     }
 
-    fn open_prefix(&mut self, sign: Sign, operand: NodeId, place: Place) {
+    fn open_prefix(&mut self, sign: Sign, operand: NodeId, context: ExpressionContext) {
         self.text.push_str(sign.as_str());
-        let follower = place.follower;
-        let operand_place = Place { min_precedence: OPERAND, follower };
+        let follower = context.follower;
+        let operand_context = ExpressionContext { min_precedence: OPERAND, follower };
         let first = match self.tree.node(operand) {
             Node::Binary { sign: Sign::POWER, precedence, left, right }
-                if place.follower_precedence() < POWER_PRECEDENCE =>
+                if context.follower_precedence() < POWER_PRECEDENCE =>
             {
-                self.open_binary(Sign::POWER, precedence, left, right, operand_place);
+                self.open_binary(Sign::POWER, precedence, left, right, operand_context);
                 left
             }
             _ => {
-                self.todo.push(Task::Expression(operand, operand_place));
+                self.todo.push(Task::Expression(operand, operand_context));
                 operand
             }
         };
-        // Written together, two prefix operators could read as one of two characters, and `.` before a digit as a number.
+        // Without a space, two prefix operators could read as one, and `.` before a digit as a
+        // number.
         let runs_together = match self.tree.node(first) {
             Node::Prefix { .. } => true,
             Node::Number(_) => sign.as_str().ends_with('.'),
@@ -211,18 +213,26 @@ impl Printer<'_> {
         }
     }
 
-    fn open_binary(&mut self, sign: Sign, precedence: u8, left: NodeId, right: NodeId, place: Place) {
-        let left_place = Place { follower: Some(Follower { sign, precedence }), ..place };
-        let right_place = Place { min_precedence: right_precedence(sign, precedence), ..place };
+    fn open_binary(
+        &mut self,
+        sign: Sign,
+        precedence: u8,
+        left: NodeId,
+        right: NodeId,
+        context: ExpressionContext,
+    ) {
+        let left_context = ExpressionContext { follower: Some(Follower { sign, precedence }), ..context };
+        let right_context =
+            ExpressionContext { min_precedence: right_precedence(sign, precedence), ..context };
         self.todo.extend([
-            Task::Expression(left, left_place),
+            Task::Expression(left, left_context),
             Task::Operator(sign),
-            Task::Expression(right, right_place),
+            Task::Expression(right, right_context),
         ]);
     }
 }
 
-/// The least precedence of an operator that the right operand takes in.
+/// The least precedence of an operator that a right operand takes in.
 fn right_precedence(sign: Sign, precedence: u8) -> u8 {
     if sign.is_right_associative() { precedence } else { precedence + 1 }
 }

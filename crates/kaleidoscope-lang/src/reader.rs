@@ -1,7 +1,8 @@
-//! A position in a growing text, read item by item.
+//! Reader: reads a growing text item by item.
 //!
-//! Each item is read with the names as they are then, so the reader looks no further than the item's end. Text may come
-//! in pieces of any size: an item is given out only when nothing that may still come could change it.
+//! Each item is read with the names that exist then, so the reader looks no further than the
+//! item's end. Text may arrive in pieces of any size. The reader returns an item only when no
+//! further text can change it.
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use crate::source::{Source, Span};
 use crate::syntax::{self, Tree};
 use crate::token::{Keyword, Token, TokenKind};
 
-/// Up to so many bytes, an unfinished item is read again whenever text was added: that costs nothing that matters.
+/// The length, in bytes, up to which an unfinished item is read again whenever text arrives.
 const SMALL: usize = 1024;
 
 /// Reads a text item by item.
@@ -39,11 +40,11 @@ const SMALL: usize = 1024;
 #[derive(Debug)]
 pub struct Reader {
     source: Source,
-    /// Where reading goes on: behind the last item read.
+    /// The offset behind the last item read.
     offset: usize,
     finished: bool,
     too_long: bool,
-    /// After a mistake in form whose rest has not come yet.
+    /// Whether the rest of an item with a mistake in form is skipped when it arrives.
     skipping: bool,
     /// The text's length when the item at `offset` was last found unfinished.
     tried_to: usize,
@@ -55,19 +56,19 @@ pub struct Reader {
     longest_item: usize,
 }
 
-/// What the end of the text so far means.
+/// The meaning of the end of the text so far.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum TextEnd {
     /// No more text comes.
     Final,
-    /// More may come at any place.
+    /// More text may come, even inside a word.
     Open,
-    /// More may come, but what is whole is meant to be: a line at a terminal.
+    /// More text may come, but an item that is complete here is meant to be: a line at a terminal.
     OfLine,
 }
 
 impl Reader {
-    /// A reader of a text that is still empty. Diagnostics show the name.
+    /// A reader of an empty text. Diagnostics show the name.
     pub fn new(name: &str) -> Self {
         Self {
             source: Source::new(name, ""),
@@ -84,15 +85,16 @@ impl Reader {
         }
     }
 
-    /// Items whose text has more bytes than this are mistakes in form, found as soon as so much text is there: text of
-    /// which no end comes is not kept for ever.
+    /// Limits the length of items. A longer item is a mistake in form, found as soon as that much
+    /// text has arrived, so an item without an end does not fill the memory.
     pub fn limit_items(&mut self, n_bytes: usize) {
         self.longest_item = n_bytes;
     }
 
-    /// Adds text at the end. It may end anywhere, even inside a word.
+    /// Adds text at the end. The text may end anywhere, even inside a word.
     ///
-    /// A [`Source`] given out earlier stays as it is; as long as one is held, each push copies the text.
+    /// A [`Source`] that was returned earlier does not change. While one exists, each push copies
+    /// the text.
     pub fn push(&mut self, text: &str) {
         if self.source.text().len() + text.len() >= u32::MAX as usize {
             self.too_long = true;
@@ -102,17 +104,17 @@ impl Reader {
         }
     }
 
-    /// No more text comes.
+    /// Says that no more text comes.
     pub fn finish(&mut self) {
         self.finished = true;
     }
 
-    /// All text so far, for showing diagnostics.
+    /// All text so far, for rendering diagnostics.
     pub fn source(&self) -> Source {
         self.source.clone()
     }
 
-    /// The piece of the text at `span`.
+    /// The text at `span`.
     pub fn slice(&self, span: Span) -> &str {
         self.source.slice(span)
     }
@@ -122,39 +124,41 @@ impl Reader {
         self.tokens.get_or_insert_default();
     }
 
-    /// The tokens of the item read last, if they are kept; up to the mistake where its form was wrong.
+    /// The tokens of the item read last, if they are kept. An item with a mistake in form has
+    /// those before the mistake.
     pub fn tokens(&self) -> &[Token] {
         self.tokens.as_deref().unwrap_or_default()
     }
 
-    /// The syntax of the item read last, unless its form was wrong.
+    /// The syntax tree of the item read last. `None` if the item has a mistake in form.
     pub fn syntax(&self) -> Option<(&Tree, &syntax::Item)> {
         Some((&self.tree, self.item.as_ref()?))
     }
 
-    /// Reads the next item with the names as they are now; changes no names. None: nothing (more) to read yet.
+    /// Reads the next item with these names. Changes no names. `None` if no complete item has
+    /// arrived.
     pub fn read(&mut self, names: &Names) -> Option<Read> {
         if self.too_long {
             return self.refuse();
         }
-        let end = if self.finished { End::Final } else { End::Open };
-        if end == End::Open && !self.is_worth_trying() {
+        let end = if self.finished { TextEnd::Final } else { TextEnd::Open };
+        if end == TextEnd::Open && !self.is_worth_trying() {
             return None;
         }
         self.read_to(end, names)
     }
 
-    /// Reads the next item like [`Reader::read`], but takes an item that is whole at the end of the text so far as
-    /// meant so, and a mistake there as ended: what a person expects who has just ended a line. An item that lacks its
-    /// rest waits.
+    /// Reads the next item as [`Reader::read`] does, but the end of the text so far ends an item
+    /// that is complete, and an item with a mistake. A person expects that at the end of a line.
+    /// An incomplete item waits for its rest.
     pub fn read_line(&mut self, names: &Names) -> Option<Read> {
         if self.too_long {
             return self.refuse();
         }
-        self.read_to(if self.finished { End::Final } else { End::OfLine }, names)
+        self.read_to(if self.finished { TextEnd::Final } else { TextEnd::OfLine }, names)
     }
 
-    /// Whether there is the beginning of an item that has not been read: text other than space and comments.
+    /// Whether an item has begun that has not been read: text other than space and comments.
     pub fn pending(&self) -> bool {
         if self.skipping {
             return false;
@@ -168,14 +172,15 @@ impl Reader {
         }
     }
 
-    /// Drops the text that has not been read, as a person does who gives up an unfinished item.
+    /// Drops the text that has not been read, when a person gives up an unfinished item.
     pub fn abandon(&mut self) {
         self.offset = self.source.text().len();
         self.skipping = false;
     }
 
-    /// Whether reading an item that was found unfinished before can end otherwise now. So much of it is read again only
-    /// when as much was added, or a `;`, which ends every item: the cost stays in proportion to the text.
+    /// Whether reading an unfinished item again can have another result. A long item is read again
+    /// only when its length has doubled or a `;` has arrived, which ends every item. So the total
+    /// cost is proportional to the text.
     fn is_worth_trying(&self) -> bool {
         let n_waiting = self.source.text().len() - self.offset;
         let n_tried = self.tried_to.saturating_sub(self.offset);
@@ -184,7 +189,7 @@ impl Reader {
             || self.source.last_semicolon().is_some_and(|semicolon| semicolon as usize >= self.offset)
     }
 
-    fn read_to(&mut self, end: End, names: &Names) -> Option<Read> {
+    fn read_to(&mut self, end: TextEnd, names: &Names) -> Option<Read> {
         self.item = None;
         self.tree.clear();
         if let Some(tokens) = &mut self.tokens {
@@ -196,16 +201,17 @@ impl Reader {
         let mut parser = Parser::new(lexer, names, &mut self.tree, self.tokens.as_mut());
         let first = parser.token().span;
         let start = first.start;
-        // The rest of an item that is too long is skipped from behind the first token, which must be there for that.
-        let is_first_whole = end != End::Open || !parser.reached_end();
+        // Skipping an item that is too long starts behind its first token, so that token must be
+        // complete.
+        let is_first_whole = end != TextEnd::Open || !parser.reached_end();
         let parsed = parser.expect_item();
         if is_first_whole && bytes_so_far(&parser, start, parsed.is_err()) > self.longest_item {
             return Some(self.refuse_item(first, end));
         }
         let is_unfinished = match end {
-            End::Final => false,
-            End::Open => parser.reached_end(),
-            End::OfLine => parsed.is_err() && parser.token().kind == TokenKind::End,
+            TextEnd::Final => false,
+            TextEnd::Open => parser.reached_end(),
+            TextEnd::OfLine => parsed.is_err() && parser.token().kind == TokenKind::End,
         };
         if is_unfinished {
             self.tried_to = source.text().len();
@@ -222,7 +228,7 @@ impl Reader {
                 Some(Read { item: resolved, diagnostics, span })
             }
             Err(diagnostic) => {
-                // A `def` or `extern` at hand begins the next item, and a `;` ends this one.
+                // A `def` or `extern` here begins the next item; a `;` ends this one.
                 self.offset = parser.token().span.start as usize;
                 self.skip(end);
                 Some(Read { item: None, diagnostics: vec![*diagnostic], span })
@@ -230,10 +236,10 @@ impl Reader {
         }
     }
 
-    /// An item that begins with this token is too long.
+    /// Refuses an item that is too long and begins with this token.
     #[cold]
-    fn refuse_item(&mut self, first: Span, end: End) -> Read {
-        // Behind the first token, which may be the `def` that would end the skipping.
+    fn refuse_item(&mut self, first: Span, end: TextEnd) -> Read {
+        // The first token may be a `def`, which would end the skipping.
         self.offset = first.end as usize;
         self.skip(end);
         let message = format!("the item is too long: more than {} bytes", self.longest_item);
@@ -244,8 +250,8 @@ impl Reader {
         }
     }
 
-    /// Goes to the start of the next item; None where there is none so far.
-    fn go_to_item(&mut self, end: End) -> Option<()> {
+    /// Moves to the start of the next item; `None` if none has begun.
+    fn go_to_item(&mut self, end: TextEnd) -> Option<()> {
         if self.skipping {
             self.skip(end);
         }
@@ -261,15 +267,16 @@ impl Reader {
         }
     }
 
-    /// Skips what remains of an item after a mistake in form: to behind the next `;`, or to the next `def` or `extern`.
-    fn skip(&mut self, end: End) {
+    /// Skips the rest of an item with a mistake in form: to behind the next `;`, or to the next
+    /// `def` or `extern`.
+    fn skip(&mut self, end: TextEnd) {
         let mut lexer = Lexer::new(self.source.text(), self.offset);
         self.skipping = true;
         while self.skipping {
             let token = lexer.next_token();
             match token.kind {
-                // What reaches the end of the text may go on: `de` may become `def`, a comment stays one.
-                _ if end == End::Open && lexer.reached_end() => break,
+                // A token at the end of the text may continue: `de` may become `def`.
+                _ if end == TextEnd::Open && lexer.reached_end() => break,
                 TokenKind::Keyword(Keyword::Def | Keyword::Extern) => self.skipping = false,
                 TokenKind::Semicolon | TokenKind::End => {
                     self.skipping = false;
@@ -293,8 +300,9 @@ impl Reader {
     }
 }
 
-/// How many bytes an item has that begins at `start`, as far as it was read. What an unfinished item has so far, it has at
-/// least, and the token at which it goes wrong counts: whether it is too long must not depend on where the text was cut.
+/// The number of bytes of an item that begins at `start`, as far as it was read. An unfinished
+/// item counts with what has arrived, and the token of a mistake counts too: whether an item is
+/// too long must not depend on where the text was cut into pieces.
 fn bytes_so_far(parser: &Parser<'_>, start: u32, is_wrong: bool) -> usize {
     let token = parser.token();
     let end = if is_wrong && token.kind != TokenKind::End { token.span.end } else { parser.taken_to() };

@@ -1,11 +1,12 @@
-//! The syntax tree of an item to its meaning: names to ids, each variable to a place of its own, expressions to the
-//! linear form of [`kaleidoscope_ir`].
+//! Resolver: makes the IR of an item's syntax tree.
 //!
-//! The walk keeps its own stack of steps still to do, so a tree may be as deep as it likes. A mistake in meaning does
-//! not stop it: all are reported, and the item is dropped at the end.
+//! The resolver turns names into ids, gives each variable a number of its own, and lowers
+//! expressions to the linear operations of [`kaleidoscope_ir`]. It keeps its own stack of steps,
+//! so a tree may be of any depth. A mistake in meaning does not stop the resolver: it reports all
+//! mistakes and then drops the item.
 
 mod call;
-mod emit;
+mod op_buffer;
 mod prototype;
 mod scope;
 #[cfg(test)]
@@ -21,23 +22,23 @@ use crate::operator::{BinaryMeaning, Sign};
 use crate::parser;
 use crate::source::Span;
 use crate::syntax::{self, For, Node, NodeId, Symbol, Tree, clear};
-use emit::Emitter;
 use kaleidoscope_ir::verify::verify_calls;
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
-use scope::Scope;
+use op_buffer::OpBuffer;
+use scope::VariableScope;
 
-/// So many errors and so many warnings of one item are reported; a text that is no program at all must not drown the reader.
+/// The most errors, and the most warnings, that are reported for one item.
 const MAX_REPORTED: usize = 20;
 
-/// Memory that is used again from item to item.
+/// Memory that is used for every item.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     steps: Vec<Step>,
-    emitter: Emitter,
-    scope: Scope,
+    ops: OpBuffer,
+    scope: VariableScope,
 }
 
-/// The item's meaning, or nothing when there were errors. All mistakes are added to `diagnostics`.
+/// The resolved item; `None` if there were errors. Adds all mistakes to `diagnostics`.
 pub(crate) fn resolve(
     item: &syntax::Item,
     span: Span,
@@ -49,17 +50,17 @@ pub(crate) fn resolve(
     Resolver::new(span, tree, names, workspace, diagnostics).resolve_item(item)
 }
 
-/// An expression to become a function of these parameters, which all differ.
-pub(crate) struct Formula<'f> {
+/// A parsed formula. Its parameters all differ.
+pub(crate) struct ParsedFormula<'f> {
     pub(crate) name: Arc<str>,
     pub(crate) parameters: &'f [Symbol],
     pub(crate) body: NodeId,
     pub(crate) span: Span,
 }
 
-/// The formula as a definition, or nothing when there were errors. All mistakes are added to `diagnostics`.
+/// The formula as a definition; `None` if there were errors. Adds all mistakes to `diagnostics`.
 pub(crate) fn resolve_formula(
-    formula: Formula<'_>,
+    formula: ParsedFormula<'_>,
     tree: &Tree,
     names: &Names,
     diagnostics: &mut Vec<Diagnostic>,
@@ -68,24 +69,25 @@ pub(crate) fn resolve_formula(
     Resolver::new(formula.span, tree, names, &mut workspace, diagnostics).resolve_formula(formula)
 }
 
-/// One thing still to do. The stack of them plays the part that the call stack has in a recursive walk.
+/// A step of the resolver. The stack of steps has the role of the call stack in a recursive walk.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Leave the value of an expression on the stack of values. `tail`: it is the function's result.
+    /// Emit operations that leave the value of an expression on the stack. `tail`: the value is the
+    /// function's result.
     Value { node: NodeId, tail: bool },
-    /// Add an operation.
+    /// Emit an operation.
     Emit(Op),
-    /// The condition is there: begin the branches.
+    /// Behind the condition: begin the branches.
     Branch { then: NodeId, otherwise: NodeId, tail: bool },
-    /// The first branch is there.
+    /// Behind the first branch.
     Otherwise { if_idx: OpIdx, otherwise: NodeId, tail: bool, height: u32 },
-    /// The second branch is there.
+    /// Behind the second branch.
     EndIf { else_idx: OpIdx, height: u32 },
-    /// The value is there: bring a new variable of this name into scope and set it.
+    /// Behind the value: bring a new variable of this name into scope and set it.
     Bind(Symbol),
-    /// The variable of a `for` is bound: its body, step and condition.
+    /// Behind the first value of a `for`'s variable: its body, step and condition.
     Loop(syntax::ForId),
-    /// Body, step and condition of a `for` are there.
+    /// Behind the body, step and condition of a `for`.
     EndLoop { variable: Local, header: OpIdx },
     /// Take the youngest variables out of scope.
     Unbind(u32),
@@ -103,10 +105,10 @@ struct Resolver<'r> {
     workspace: &'r mut Workspace,
     diagnostics: &'r mut Vec<Diagnostic>,
     item_span: Span,
-    /// The function being defined. None: a top-level expression.
+    /// The function being defined; `None` for a top-level expression.
     itself: Option<Itself>,
     new_functions: Vec<Signature>,
-    /// The functions that the item calls though nobody has defined them, by name and number of arguments.
+    /// The undefined functions that the item calls, by name and number of arguments.
     called_undefined: HashMap<(Symbol, u32), FunctionId>,
     unknown_variables: HashSet<Symbol>,
     failed: bool,
@@ -115,7 +117,7 @@ struct Resolver<'r> {
 #[derive(Clone, Copy)]
 struct Itself {
     id: FunctionId,
-    /// The name in calls; operators have none.
+    /// The name in calls; `None` for an operator.
     symbol: Option<Symbol>,
     arity: u32,
 }
@@ -129,7 +131,7 @@ impl<'r> Resolver<'r> {
         diagnostics: &'r mut Vec<Diagnostic>,
     ) -> Self {
         clear(&mut workspace.steps);
-        workspace.emitter.clear();
+        workspace.ops.clear();
         workspace.scope.clear(tree.symbols.len());
         Self {
             tree,
@@ -145,8 +147,9 @@ impl<'r> Resolver<'r> {
         }
     }
 
-    /// Nobody can call a formula by its name, so what it calls must be there, as in an expression that runs now.
-    fn resolve_formula(mut self, formula: Formula<'_>) -> Option<Item> {
+    /// No program can define what a formula calls later, so its callees must exist, as for an
+    /// expression.
+    fn resolve_formula(mut self, formula: ParsedFormula<'_>) -> Option<Item> {
         for &parameter in formula.parameters {
             self.workspace.scope.bind(parameter);
         }
@@ -184,7 +187,7 @@ impl<'r> Resolver<'r> {
         }
     }
 
-    /// The id of this name and arity; the next free one where there is none so far.
+    /// The id of this name and arity; the next free id if it has none.
     fn id_of(&mut self, name: &Arc<str>, arity: u32) -> FunctionId {
         self.names.find(name, arity).unwrap_or_else(|| {
             let id = self.names.n_functions() + self.new_functions.len();
@@ -196,7 +199,7 @@ impl<'r> Resolver<'r> {
     fn resolve_body(&mut self, name: Arc<str>, n_params: u32, body: NodeId) -> Option<Arc<Function>> {
         self.push(Step::Value { node: body, tail: true });
         while let Some(step) = self.workspace.steps.pop() {
-            if self.workspace.emitter.n_ops() > parser::MAX_OPERATIONS {
+            if self.workspace.ops.n_ops() > parser::MAX_OPERATIONS {
                 self.report(parser::too_large(Span::new(self.item_span.start, self.item_span.start + 1)));
                 return None;
             }
@@ -208,8 +211,8 @@ impl<'r> Resolver<'r> {
         let symbols = &self.tree.symbols;
         let locals = self.workspace.scope.locals().iter().map(|&local| Arc::clone(symbols.name(local)));
         let locals: Box<[_]> = locals.collect();
-        let emitter = &self.workspace.emitter;
-        let function = Function::new(name, n_params, locals, emitter.ops(), emitter.max_height());
+        let buffer = &self.workspace.ops;
+        let function = Function::new(name, n_params, locals, buffer.ops(), buffer.max_height());
         debug_assert_eq!(verify_calls(&function, |id| Some(self.arity(id))), Ok(()), "{function}");
         Some(Arc::new(function))
     }
@@ -231,7 +234,7 @@ impl<'r> Resolver<'r> {
     }
 
     fn emit(&mut self, op: Op) -> OpIdx {
-        self.workspace.emitter.emit(op)
+        self.workspace.ops.emit(op)
     }
 
     fn take_step(&mut self, step: Step) {
@@ -242,21 +245,21 @@ impl<'r> Resolver<'r> {
             }
             Step::Branch { then, otherwise, tail } => {
                 let if_idx = self.emit(Op::If { otherwise: OpIdx::new(0) });
-                let height = self.workspace.emitter.height();
+                let height = self.workspace.ops.height();
                 self.push(Step::Otherwise { if_idx, otherwise, tail, height });
                 self.push(Step::Value { node: then, tail });
             }
             Step::Otherwise { if_idx, otherwise, tail, height } => {
                 let else_idx = self.emit(Op::Else { end: OpIdx::new(0) });
-                self.workspace.emitter.patch(if_idx, Op::If { otherwise: else_idx });
-                self.workspace.emitter.set_height(height);
+                self.workspace.ops.patch(if_idx, Op::If { otherwise: else_idx });
+                self.workspace.ops.set_height(height);
                 self.push(Step::EndIf { else_idx, height });
                 self.push(Step::Value { node: otherwise, tail });
             }
             Step::EndIf { else_idx, height } => {
                 let end = self.emit(Op::End);
-                self.workspace.emitter.patch(else_idx, Op::Else { end });
-                self.workspace.emitter.set_height(height + 1);
+                self.workspace.ops.patch(else_idx, Op::Else { end });
+                self.workspace.ops.set_height(height + 1);
             }
             Step::Bind(name) => {
                 let local = self.workspace.scope.bind(name);
@@ -273,7 +276,7 @@ impl<'r> Resolver<'r> {
         }
     }
 
-    /// Steps are pushed in the reverse of the order in which they happen.
+    /// Pushes the steps of an expression, the last step first.
     fn resolve_value(&mut self, node: NodeId, tail: bool) {
         match self.tree.node(node) {
             Node::Number(value) => {
@@ -361,13 +364,13 @@ impl<'r> Resolver<'r> {
         self.push_value(parts.body);
     }
 
-    /// The variable of this name: of the function, or else of the host.
+    /// The variable of this name: of the function, otherwise of the host.
     fn variable(&self, name: Symbol) -> Option<Variable> {
         let local = self.workspace.scope.find(name).map(Variable::Local);
         local.or_else(|| self.names.variable(self.tree.symbols.name(name)).map(Variable::Host))
     }
 
-    /// The operation that sets what stands left of a `=`.
+    /// The operation that assigns the left side of `=`.
     fn resolve_target(&mut self, left: NodeId) -> Op {
         let span = self.tree.span(left);
         match self.tree.node(left) {
@@ -376,12 +379,12 @@ impl<'r> Resolver<'r> {
                 Some(Variable::Host(variable)) => Op::SetHost(variable),
                 None => {
                     self.unknown_variable(name, span);
-                    // Takes a value and leaves one, as the operation of an existing variable would.
+                    // Takes a value and leaves one, as an assignment does.
                     Op::Square
                 }
             },
             _ => {
-                let message = "only a variable can stand on the left of `=`";
+                let message = "only a variable can be on the left of `=`";
                 self.report(Diagnostic::error(DiagnosticCode::AssignmentToNoVariable, span, message));
                 Op::Square
             }
@@ -395,7 +398,8 @@ impl<'r> Resolver<'r> {
         }
     }
 
-    /// Whether one more diagnostic of this kind would be shown. Errors are counted apart: no warnings can hide them.
+    /// Whether another diagnostic of this severity is reported. Errors and warnings count
+    /// separately, so warnings cannot hide an error.
     fn has_room(&self, severity: Severity) -> bool {
         self.diagnostics.iter().filter(|known| known.severity == severity).count() < MAX_REPORTED
     }

@@ -1,8 +1,8 @@
-//! The text of a program and places in it.
+//! Source text: the text of a program, and offsets, lines and columns in it.
 //!
-//! Offsets are bytes into the whole text, however it arrived: a pipe's text grows chunk by chunk and the places in it
-//! keep their numbers. Where each line starts is noted while the text grows, so that line and column of a place are a
-//! binary search and not a count from the top.
+//! Offsets are bytes into the whole text, however the text arrived. A pipe's text grows chunk by
+//! chunk, and offsets into it stay valid. The source notes the start of each line while the text
+//! grows, so finding a line and column is a binary search.
 
 #[cfg(test)]
 mod tests;
@@ -10,22 +10,22 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-/// A piece of the text: the bytes from `start` up to but not including `end`.
+/// A span of the text: the bytes from `start` up to but not including `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
-    /// Offset of the first byte, into the whole text.
+    /// Offset of the first byte in the whole text.
     pub start: u32,
     /// Offset behind the last byte.
     pub end: u32,
 }
 
 impl Span {
-    /// The piece from `start` to `end`.
+    /// The span from `start` to `end`.
     pub const fn new(start: u32, end: u32) -> Self {
         Self { start, end }
     }
 
-    /// The piece from the start of this one to the end of `other`.
+    /// The span from the start of this span to the end of `other`.
     pub const fn to(self, other: Self) -> Self {
         Self { start: self.start, end: other.end }
     }
@@ -35,12 +35,12 @@ impl Span {
     }
 }
 
-/// Line and column of a place, both counted from 1; the column counts characters, not bytes.
+/// Line and column, both from 1. The column counts characters, not bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position {
     /// The line, from 1.
     pub line: u32,
-    /// The character within the line, from 1.
+    /// The character in the line, from 1.
     pub column: u32,
 }
 
@@ -50,7 +50,8 @@ impl fmt::Display for Position {
     }
 }
 
-/// A text with its name, shared: a clone costs nothing and stays as it is when the text of the reader grows.
+/// A text with its name. Clones share the text; a clone does not change when the reader's text
+/// grows.
 #[derive(Clone)]
 pub struct Source(Arc<Text>);
 
@@ -60,15 +61,15 @@ struct Text {
     text: String,
     /// Offset of the first byte of each line; the first entry is 0.
     line_starts: Vec<u32>,
-    /// Offset of the last `;` that is in no comment: where it is, an item ends.
+    /// Offset of the last `;` outside comments. An item ends there.
     last_semicolon: Option<u32>,
     in_comment: bool,
-    /// Every byte is a character.
+    /// Whether every byte is a character.
     is_ascii: bool,
 }
 
 impl Source {
-    /// A text, complete for now.
+    /// A source with this text.
     pub fn new(name: &str, text: &str) -> Self {
         let mut source = Self(Arc::new(Text {
             name: name.into(),
@@ -82,7 +83,7 @@ impl Source {
         source
     }
 
-    /// The name, as diagnostics show it: a path, `<stdin>` and the like.
+    /// The name that diagnostics show: a path, `<stdin>` or the like.
     pub fn name(&self) -> &str {
         &self.0.name
     }
@@ -92,18 +93,18 @@ impl Source {
         &self.0.text
     }
 
-    /// The piece of text at `span`, or an empty one where there is no such piece.
+    /// The text at `span`; empty if the source has no such span.
     pub fn slice(&self, span: Span) -> &str {
         self.0.text.get(span.range()).unwrap_or("")
     }
 
-    /// Line and column of the byte at `offset`. An offset behind the end is taken as the end.
+    /// Line and column of the byte at `offset`. An offset behind the end means the end.
     pub fn position(&self, offset: u32) -> Position {
         let line_idx = self.line_idx(offset);
         let start = self.0.line_starts[line_idx] as usize;
         let end = (offset as usize).clamp(start, self.0.text.len());
         let n_before = if self.0.is_ascii {
-            // A long line is not counted anew for each place in it.
+            // In a long line, counting characters for each diagnostic would take quadratic time.
             end - start
         } else {
             self.0.text.as_bytes()[start..end].iter().filter(|&&byte| !is_continuation(byte)).count()
@@ -111,7 +112,7 @@ impl Source {
         Position { line: line_idx as u32 + 1, column: n_before as u32 + 1 }
     }
 
-    /// The line that holds the byte at `offset`, without its line end.
+    /// The line of the byte at `offset`, without its line end.
     pub fn line_span(&self, offset: u32) -> Span {
         let line_idx = self.line_idx(offset);
         let start = self.0.line_starts[line_idx];
@@ -126,7 +127,7 @@ impl Source {
         self.0.line_starts.partition_point(|&start| start <= offset) - 1
     }
 
-    /// Adds text at the end. Copies all text only when a clone of this source is still held somewhere.
+    /// Adds text at the end. Copies the whole text if a clone of this source exists.
     pub(crate) fn push(&mut self, more: &str) {
         let text = Arc::make_mut(&mut self.0);
         for (idx, byte) in (text.text.len()..).zip(more.bytes()) {
@@ -151,7 +152,7 @@ impl Source {
     }
 }
 
-/// Whether this byte of UTF-8 is not the first of its character.
+/// Whether a byte of UTF-8 is not the first byte of its character.
 fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }

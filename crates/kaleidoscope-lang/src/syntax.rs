@@ -1,8 +1,9 @@
-//! The syntax tree of one item, in an arena.
+//! Syntax tree of one item, in an arena.
 //!
-//! Nodes are small, lie in one vector and name each other by index, children before parents; so a tree of a million
-//! levels is dropped, compared and walked without recursion, and the reader uses the same memory for every item.
-//! Parentheses leave no node; a node's span does not include those around it.
+//! Nodes are small, are stored in one vector and refer to each other by index, children before
+//! parents. So a tree of a million levels is dropped, compared and walked without recursion, and
+//! the reader uses the same memory for every item. Parentheses have no node; a node's span does
+//! not include them.
 
 mod equality;
 mod outline;
@@ -28,7 +29,7 @@ impl NodeId {
     }
 }
 
-/// Several neighbours in one of the tree's side tables.
+/// A range of neighbors in one of the tree's side tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct List {
     start: u32,
@@ -36,12 +37,12 @@ pub struct List {
 }
 
 impl List {
-    /// How many there are.
+    /// The number of elements.
     pub const fn len(self) -> usize {
         self.len as usize
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     pub const fn is_empty(self) -> bool {
         self.len == 0
     }
@@ -51,12 +52,12 @@ impl List {
     }
 }
 
-/// One expression; its parts are nodes before it.
+/// One expression. Its parts are nodes before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Node {
     /// A literal.
     Number(f64),
-    /// The value of a variable.
+    /// A variable.
     Variable(Symbol),
     /// `callee(arguments)`; the arguments are [`Tree::arguments`].
     Call {
@@ -69,14 +70,15 @@ pub enum Node {
     Prefix {
         /// The operator.
         sign: Sign,
-        /// What it stands before.
+        /// The operand.
         operand: NodeId,
     },
     /// `left sign right`
     Binary {
         /// The operator.
         sign: Sign,
-        /// Its precedence when this was read; later definitions do not change how a text was understood.
+        /// The precedence when the text was read. Later definitions do not change how a text was
+        /// read.
         precedence: u8,
         /// The left operand.
         left: NodeId,
@@ -85,11 +87,11 @@ pub enum Node {
     },
     /// `if condition then then else otherwise`
     If {
-        /// What decides.
+        /// The condition.
         condition: NodeId,
-        /// The value when it holds.
+        /// The value if the condition holds.
         then: NodeId,
-        /// The value when it does not.
+        /// The value if it does not hold.
         otherwise: NodeId,
     },
     /// `for …`; the parts are [`Tree::for_loop`].
@@ -98,7 +100,7 @@ pub enum Node {
     Var {
         /// The variables, in order.
         bindings: List,
-        /// Where they are in scope.
+        /// The expression in which they are in scope.
         body: NodeId,
     },
 }
@@ -112,13 +114,13 @@ pub struct ForId(u32);
 pub struct For {
     /// The name of the loop's variable.
     pub variable: Symbol,
-    /// Its first value; 0 where left out.
+    /// The first value; 0 if omitted.
     pub start: Option<NodeId>,
-    /// Whether to go on.
+    /// The condition of the next iteration.
     pub condition: NodeId,
-    /// What is added after each turn; 1 where left out.
+    /// The amount to add after each iteration; 1 if omitted.
     pub step: Option<NodeId>,
-    /// What is done each turn.
+    /// The body of each iteration.
     pub body: NodeId,
 }
 
@@ -127,11 +129,11 @@ pub struct For {
 pub struct Binding {
     /// The variable's name.
     pub name: Symbol,
-    /// Its first value; 0 where left out.
+    /// The first value; 0 if omitted.
     pub initial: Option<NodeId>,
 }
 
-/// What a prototype gives a meaning to.
+/// What a prototype defines or declares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Subject {
     /// A function called by name.
@@ -142,17 +144,17 @@ pub enum Subject {
     Binary {
         /// The operator.
         sign: Sign,
-        /// The precedence as written, and where; not yet checked.
+        /// The precedence as written, with its place; not yet checked.
         precedence: Option<(f64, Span)>,
     },
 }
 
-/// `name(parameters)` with where each stands.
+/// `name(parameters)`, with the place of each.
 #[derive(Clone, Debug)]
 pub struct Prototype {
-    /// What it is about.
+    /// What it defines or declares.
     pub subject: Subject,
-    /// Where its name or sign stands.
+    /// The place of its name or sign.
     pub subject_span: Span,
     /// The parameters, in order.
     pub parameters: Vec<(Symbol, Span)>,
@@ -169,7 +171,7 @@ pub enum Item {
     Expression(NodeId),
 }
 
-/// The arena: the nodes of one item and the names they use.
+/// The arena: the nodes of one item and the names that they use.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     nodes: Vec<Node>,
@@ -177,7 +179,7 @@ pub struct Tree {
     node_lists: Vec<NodeId>,
     binding_lists: Vec<Binding>,
     loops: Vec<For>,
-    /// The names. They stay when the tree is cleared, so that a name used by many items is kept once.
+    /// The names. They stay when the tree is cleared, so a name of many items is stored once.
     pub symbols: Symbols,
 }
 
@@ -187,7 +189,7 @@ impl Tree {
         Self::default()
     }
 
-    /// Forgets all nodes.
+    /// Removes all nodes.
     pub fn clear(&mut self) {
         clear(&mut self.nodes);
         clear(&mut self.spans);
@@ -226,22 +228,22 @@ impl Tree {
         self.add(Node::For(id), span)
     }
 
-    /// How many nodes there are.
+    /// The number of nodes.
     pub fn n_nodes(&self) -> usize {
         self.nodes.len()
     }
 
-    /// The nodes, parts before what they are part of.
+    /// The nodes, children before parents.
     pub fn nodes(&self) -> impl Iterator<Item = Node> {
         self.nodes.iter().copied()
     }
 
-    /// The node.
+    /// A node.
     pub fn node(&self, id: NodeId) -> Node {
         self.nodes[id.index()]
     }
 
-    /// Where the node stands, without parentheses around it.
+    /// A node's place, without parentheses around it.
     pub fn span(&self, id: NodeId) -> Span {
         self.spans[id.index()]
     }
@@ -262,10 +264,11 @@ impl Tree {
     }
 }
 
-/// The most elements for which a vector keeps its memory from item to item; one huge item must not cost for ever.
+/// The most elements for which a vector keeps its memory from item to item: one huge item must not
+/// take memory forever.
 pub(crate) const MAX_KEPT: usize = 10_000;
 
-/// Empties a vector that is used again for each item.
+/// Empties a vector that is used for each item.
 pub(crate) fn clear<T>(vec: &mut Vec<T>) {
     vec.clear();
     vec.shrink_to(MAX_KEPT);

@@ -1,31 +1,31 @@
-//! Tokens, and their listing for people.
+//! Tokens, and their listing for `emit tokens`.
 //!
-//! Which operators a run of operator characters splits into depends on what was defined before, so tokens are noted as
-//! the parser takes them ([`crate::reader::Reader::keep_tokens`]) and not made by a pass of their own.
+//! Which operators a run of operator characters has depends on the definitions before it. So the
+//! parser notes tokens as it takes them ([`crate::reader::Reader::keep_tokens`]); no pass makes
+//! them in advance.
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write as _;
 
-use crate::lexer::Lexer;
 use crate::source::{Source, Span};
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenKind {
     /// A name.
     Identifier,
-    /// A word with a meaning of its own.
+    /// A keyword.
     Keyword(Keyword),
-    /// A number of the right form.
+    /// A well-formed number.
     Number,
-    /// Something that starts as a number and goes on otherwise.
+    /// Characters that start like a number but are not one.
     MalformedNumber,
-    /// A whole run of operator characters, before the parser has taken an operator from it.
+    /// A run of operator characters, from which the parser has taken no operator.
     Operators,
-    /// One operator, taken from a run.
+    /// One operator, which the parser took from a run.
     Operator,
     /// `(`
     OpenParenthesis,
@@ -35,14 +35,14 @@ pub enum TokenKind {
     Comma,
     /// `;`
     Semicolon,
-    /// A character that has no place in a program.
+    /// A character that no token starts with.
     Unknown,
     /// The end of the text.
     End,
 }
 
 impl TokenKind {
-    /// What to call it in a listing.
+    /// The kind's name in a listing.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Identifier => "identifier",
@@ -59,17 +59,17 @@ impl TokenKind {
 
 macro_rules! keywords {
     ($($(#[doc = $doc:literal])* $variant:ident = $text:literal,)*) => {
-        /// A word with a meaning of its own.
+        /// A keyword.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Keyword { $($(#[doc = $doc])* $variant,)* }
 
         impl Keyword {
-            /// The keyword written so, if it is one.
+            /// The keyword that a text spells; `None` if it spells none.
             pub fn new(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)* _ => None }
             }
 
-            /// The keyword as written.
+            /// The keyword's text.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
@@ -100,23 +100,16 @@ keywords! {
     Binary = "binary",
 }
 
-/// One token and where it stands.
+/// One token with its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// What it is.
+    /// The kind.
     pub kind: TokenKind,
-    /// Where it stands.
+    /// The place in the text.
     pub span: Span,
 }
 
-/// Whether the text is a name that a program can give to a variable or a function.
-pub fn is_name(text: &str) -> bool {
-    let mut lexer = Lexer::new(text, 0);
-    let token = lexer.next_token();
-    token.kind == TokenKind::Identifier && token.span.range() == (0..text.len())
-}
-
-/// The tokens one a line: position, kind, text.
+/// The tokens, one per line: position, kind, text.
 pub fn listing(tokens: &[Token], source: &Source) -> String {
     let mut text = String::new();
     for token in tokens {

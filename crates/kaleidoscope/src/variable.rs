@@ -3,7 +3,7 @@
 use crate::config::Builder;
 use crate::{Engine, Error};
 use kaleidoscope_jit::Variable;
-use kaleidoscope_lang::token::is_name;
+use kaleidoscope_lang::is_name;
 
 impl Engine {
     /// Lets programs read and assign the variable by this name: `t` is its value, and `t = t + 1` assigns it. Parameters and

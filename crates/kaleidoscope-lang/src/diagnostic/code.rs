@@ -1,7 +1,8 @@
-//! The table of all diagnostic codes, one line each.
+//! Diagnostic codes: the table of all kinds of mistakes, one line each.
 //!
-//! A code, once released, keeps its number and its meaning; a new kind of mistake gets a new number. The first digit
-//! says when it is found: 1 form, 2 meaning, 3 while running, 4 a limit of this implementation.
+//! A released code keeps its number and its meaning; a new kind of mistake gets a new number. The
+//! first digit is the stage that finds it: 1 form, 2 meaning, 3 running, 4 a limit of this
+//! implementation.
 
 use std::fmt;
 
@@ -30,21 +31,21 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An expression was expected and something else stands there.
+    /// The text has something else where an expression must be.
     ExpectedExpression = "1001",
-    /// A certain sign, word or name was expected and something else stands there.
+    /// The text has something else where a certain sign, word or name must be.
     UnexpectedToken = "1002",
     /// The text ends inside an item.
     UnexpectedEnd = "1003",
-    /// A number is not written as numbers are.
+    /// A number is malformed.
     MalformedNumber = "1004",
-    /// A character that has no place in a program.
+    /// A program cannot contain this character.
     UnknownCharacter = "1005",
-    /// An operator stands before an operand but does not exist as a prefix operator.
+    /// An operator before an operand does not exist as a prefix operator.
     UnknownPrefixOperator = "1006",
     /// The name of an operator has more than two characters.
     OperatorTooLong = "1007",
-    /// Bytes that are no UTF-8; what reads the bytes finds them, not the reader of the text.
+    /// Bytes are not UTF-8. The reader of the file finds them, not the reader of the text.
     NotUtf8 = "1008",
 
     /// A variable is not in scope.
@@ -55,40 +56,40 @@ codes! {
     NotYetDefined = "2003",
     /// A call has another number of arguments than the function has parameters.
     WrongArgumentCount = "2004",
-    /// The left side of `=` is no variable.
+    /// The left side of `=` is not a variable.
     AssignmentToNoVariable = "2005",
     /// A prototype gives two parameters the same name.
     RepeatedParameter = "2006",
-    /// The precedence of an operator is no whole number from 1 to 100.
+    /// The precedence of an operator is not a whole number from 1 to 100.
     BadPrecedence = "2007",
     /// A prototype names a built-in binary operator.
     BuiltInOperator = "2008",
-    /// An `extern` has another number of parameters than the function known by that name.
+    /// An `extern` has another number of parameters than the known function of that name.
     ExternMismatch = "2009",
     /// A number is too large or too small for a double (a warning).
     NumberOutOfRange = "2010",
 
     /// A call reached a function that is still undefined.
     UndefinedCalled = "3001",
-    /// A call was written for another number of parameters than the function has by now.
+    /// A call has another number of arguments than the redefined function has parameters.
     StaleArity = "3002",
-    /// A call reached a function declared by `extern` that nobody provides.
+    /// A call reached a function that an `extern` declares and the host does not provide.
     MissingHostFunction = "3003",
-    /// The calls nested deeper than the stack allows.
+    /// Calls nested deeper than the stack allows.
     StackOverflow = "3004",
-    /// The evaluation was stopped from outside.
+    /// The run was stopped from outside.
     Interrupted = "3005",
-    /// The evaluation took longer than it was allowed to.
+    /// The run took longer than its time limit.
     TimedOut = "3006",
-    /// A function of the host reported an error.
+    /// A host function returned an error.
     HostError = "3007",
-    /// A function, output or observer of the host panicked.
+    /// A host function, an output or an observer panicked.
     HostPanic = "3008",
-    /// Machine code could not be made for a function.
+    /// A function could not be compiled.
     CompileFailed = "3009",
-    /// A mistake of the implementation itself: please report it.
+    /// The implementation made a mistake: please report it.
     Internal = "3010",
-    /// A column of values is not as long as that of the results.
+    /// A column of values has another length than the results.
     WrongColumnLength = "3011",
 
     /// An expression is nested too deep.
@@ -97,7 +98,7 @@ codes! {
     ItemTooLarge = "4002",
     /// A function has too many parameters, or a call too many arguments.
     TooManyParameters = "4003",
-    /// The text is too long to be addressed.
+    /// The text is 4 GiB or longer.
     TextTooLong = "4004",
     /// A function is too large for the code generator.
     CodeTooLarge = "4005",

@@ -1,14 +1,14 @@
-//! A diagnostic as a person reads it: the line of the text with the place marked.
+//! Rendering: a diagnostic as text for a person, with the line of the source and a mark.
 //!
-//! Only the lines concerned are handed to the renderer, and of a very long line only the part around the place, so that
-//! the cost does not grow with the text. Control characters of the text never reach the terminal as they are.
+//! The renderer gets only the lines concerned, and of a very long line only the part around the
+//! place, so the cost does not grow with the text. Control characters of the source are escaped.
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Padding, Renderer, Snippet};
 
 use super::{Diagnostic, Severity};
 use crate::source::{Source, Span};
 
-/// Whether the text carries colours for a terminal.
+/// Whether a rendered diagnostic has colors for a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Color {
     /// Plain text.
@@ -17,12 +17,13 @@ pub enum Color {
     Always,
 }
 
-/// A line of more bytes than this is cut around the place here; a shorter one by the renderer, to the terminal's width.
+/// The longest line, in bytes, that the renderer gets whole and cuts to the terminal's width.
+/// Longer lines are cut around the place first.
 const LONG_LINE: usize = 4096;
-/// So many bytes of a long line are shown on either side of the place, and at most so many of the place itself.
+/// The number of bytes of a long line to show on each side of the place, and the most of the place.
 const CONTEXT: usize = 60;
 
-/// The diagnostic as text of several lines, the last one ended.
+/// The diagnostic as text of several lines. The text ends with a line end.
 pub fn render(diagnostic: &Diagnostic, source: &Source, color: Color) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -69,7 +70,8 @@ fn add_excerpts<'a>(
         elements.push(snippet.into());
         return;
     }
-    // The renderer would count the columns of the piece, so the place is given on a line of its own.
+    // The renderer would count columns from the start of the part, so the position gets its own
+    // line.
     for (idx, span) in spans().enumerate() {
         let position = source.position(span.start);
         let origin = Origin::path(source.name()).line(position.line as usize);
@@ -88,7 +90,7 @@ fn add_excerpts<'a>(
     }
 }
 
-/// The part of the line around a place.
+/// The part of a line around a place.
 fn piece_around(span: Span, source: &Source) -> Span {
     let line = source.line_span(span.start).range();
     let start = span.range().start.min(line.end);
@@ -100,7 +102,7 @@ fn piece_around(span: Span, source: &Source) -> Span {
     )
 }
 
-/// The mark under a place, up to the end of its first line or of what is shown.
+/// The mark under a place, up to the end of the place's first line or of the part shown.
 fn mark<'a>(kind: AnnotationKind, span: Span, shown: Span, source: &Source) -> Annotation<'a> {
     let line_end = source.line_span(span.start).end.min(shown.end) as usize;
     let boundary = |idx: u32| source.text().floor_char_boundary(idx as usize);

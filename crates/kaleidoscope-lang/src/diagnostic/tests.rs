@@ -1,10 +1,10 @@
-//! What people see of a diagnostic, and that no place in no text breaks it.
+//! Rendered diagnostics, for places anywhere in any text.
 
 use std::collections::HashSet;
 
 use super::{Color, Diagnostic, DiagnosticCode, render};
 use crate::source::{Source, Span};
-use crate::testing::rendered;
+use crate::test_kit::rendered;
 
 #[test]
 fn codes_are_stable_and_different() {
@@ -97,7 +97,7 @@ fn nothing_of_the_text_controls_the_terminal() {
 }
 
 #[test]
-fn colours_only_when_asked_for() {
+fn colors_only_when_asked_for() {
     let source = Source::new("test", "x");
     let diagnostic = Diagnostic::warning(DiagnosticCode::UnknownVariable, Span::new(0, 1), "message");
     assert!(!render(&diagnostic, &source, Color::Never).contains('\u{1b}'));

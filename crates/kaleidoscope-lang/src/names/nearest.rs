@@ -1,17 +1,18 @@
-//! Which known name was probably meant.
+//! Nearest name: the known name that a text probably meant.
 //!
-//! A hint is given only when it is nearly certain: the name is one or two slips of the fingers away. To look for so few
-//! needs no table of distances, which keeps a program with thousands of forward references quick to read.
+//! A hint appears only if it is nearly certain: the name is one or two typing mistakes away.
+//! Looking for so few mistakes needs no table of distances, so a program with thousands of forward
+//! references reads quickly.
 
 use super::{NameState, Names};
 
-/// So many of the names last defined are looked at, besides those known from the start.
+/// The number of most recent functions that are compared.
 const N_LOOKED_AT: usize = 256;
-/// The names known from the start: the maths functions and those of the host.
+/// The number of oldest functions that are compared: the maths functions and host functions.
 const N_FROM_THE_START: usize = 64;
 
 impl Names {
-    /// The function with the nearest name, the youngest where several are as near.
+    /// The function name that is nearest; the youngest function wins a tie.
     pub(crate) fn nearest_function(&self, name: &str) -> Option<&str> {
         let youngest_first = self.functions.iter().rev().take(N_LOOKED_AT);
         let candidates = youngest_first
@@ -23,14 +24,15 @@ impl Names {
     }
 }
 
-/// The nearest of the candidates, the first where several are as near; none when none is near.
+/// The nearest candidate; the first wins a tie. `None` if no candidate is near.
 pub(crate) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let near = candidates.filter_map(|known| Some((n_slips(name, known)?, known)));
     near.min_by_key(|&(n_slips, _)| n_slips).map(|(_, known)| known)
 }
 
-/// How many slips make `written` of `known`, when they are as few as may happen in a name of that length. A slip is a
-/// character more, less or exchanged, two neighbours swapped, or other capitals.
+/// The number of typing mistakes that turn `known` into `written`, or `None` if they are more than
+/// a name of that length may have. A mistake is a missing, extra or wrong character, two neighbors
+/// swapped, or wrong capitals.
 pub(super) fn n_slips(written: &str, known: &str) -> Option<u32> {
     let limit = match written.len().min(known.len()) {
         0 | 1 => return None,
@@ -44,7 +46,7 @@ pub(super) fn n_slips(written: &str, known: &str) -> Option<u32> {
         return Some(1);
     }
     let (written, known) = (written.as_bytes(), known.as_bytes());
-    // `f1` and `f2` are two functions and no slip.
+    // `f1` and `f2` are probably two functions.
     if differ_in_final_digits_only(written, known) {
         return None;
     }

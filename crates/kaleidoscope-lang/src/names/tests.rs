@@ -75,10 +75,10 @@ fn externs() {
     assert_eq!(names.state(id(&names, "f", 1)), NameState::Defined);
     let sign = crate::operator::Sign::new("@").expect("a sign");
     assert_eq!(names.binary_operator(sign).map(|operator| operator.precedence), Some(20));
-    crate::testing::check("def f(x) x; extern f(x y); f(3)", "KLS2009 3");
-    crate::testing::check("extern f(x); extern f(x y); def f(x y) y; f(3, 4)", "KLS2009 4");
-    crate::testing::check("extern sin(x y); cos(0)", "KLS2009 1");
-    crate::testing::check("extern putchard(); putchard(0)", "KLS2009 0");
+    crate::test_kit::check("def f(x) x; extern f(x y); f(3)", "KLS2009 3");
+    crate::test_kit::check("extern f(x); extern f(x y); def f(x y) y; f(3, 4)", "KLS2009 4");
+    crate::test_kit::check("extern sin(x y); cos(0)", "KLS2009 1");
+    crate::test_kit::check("extern putchard(); putchard(0)", "KLS2009 0");
 }
 
 #[test]

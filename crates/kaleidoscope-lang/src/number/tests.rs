@@ -1,7 +1,7 @@
 //! The printing rule, and that what is printed reads back.
 
 use super::format;
-use crate::testing::Dice;
+use crate::test_kit::Dice;
 
 #[test]
 fn the_printing_rule() {

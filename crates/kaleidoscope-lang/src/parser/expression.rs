@@ -1,8 +1,8 @@
 //! Expressions, by precedence climbing.
 //!
-//! Left-associative chains are a loop, so a million terms need no stack. Everything that nests passes through
-//! [`Parser::nested`], which counts the levels and sees to the stack; so neither the text nor the thread can make it
-//! overflow.
+//! Left-associative chains are a loop, so a million terms need no stack. Everything that nests
+//! passes through [`Parser::nested`], which counts levels and grows the stack, so no text makes
+//! the stack overflow.
 
 use super::{MAX_NESTING, MAX_PARAMETERS, Parsed, Parser};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
@@ -11,11 +11,13 @@ use crate::source::Span;
 use crate::syntax::{Binding, For, Node, NodeId};
 use crate::token::{Keyword, TokenKind};
 
-/// How often the stack is looked at, in levels. Not at the first: it takes the time that a small program takes in all.
+/// The number of levels between two checks of the stack. The first level has no check: it would
+/// take as long as parsing a small program.
 const LEVELS_BETWEEN_LOOKS: u32 = 8;
-/// Bytes of stack that the levels up to the next look surely have: several times what they take in a debug build.
+/// The bytes of stack that a check guarantees: several times what the levels up to the next check
+/// need in a debug build.
 const STACK_PER_LOOK: usize = LEVELS_BETWEEN_LOOKS as usize * (64 << 10);
-/// Bytes of a new piece of stack, when the one in use is exhausted.
+/// The size of a new stack segment, in bytes, when the current one is exhausted.
 const STACK_PIECE: usize = 2 << 20;
 
 impl Parser<'_> {
@@ -28,7 +30,8 @@ impl Parser<'_> {
         })
     }
 
-    /// The operators of at least `min_precedence` that follow `left`, which begins at `start`, with their right operands.
+    /// Parses the operators of at least `min_precedence` behind `left`, which begins at `start`,
+    /// with their right operands.
     fn expect_rest(&mut self, start: Span, mut left: NodeId, min_precedence: u8) -> Parsed<NodeId> {
         while let Some((sign, operator)) = self.binary_at_hand()
             && operator.precedence >= min_precedence
@@ -40,7 +43,7 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    /// An operand and all that binds tighter than the operator before it.
+    /// Parses an operand, and everything behind it that binds tighter than the operator before it.
     fn expect_right_operand(&mut self, sign: Sign, operator: BinaryOperator) -> Parsed<NodeId> {
         let BinaryOperator { precedence, .. } = operator;
         let min_precedence = if sign.is_right_associative() { precedence } else { precedence + 1 };
@@ -67,7 +70,7 @@ impl Parser<'_> {
         let operand = self.nested(|parser| {
             let start = parser.token.span;
             let operand = parser.expect_operand()?;
-            // `^` alone binds tighter than a prefix operator: -2^2 is -(2^2).
+            // Only `^` binds tighter than a prefix operator: -2^2 is -(2^2).
             match parser.binary_at_hand() {
                 Some((Sign::POWER, power)) => {
                     parser.take_sign(Sign::POWER);
@@ -94,7 +97,7 @@ impl Parser<'_> {
                 if self.token.kind == TokenKind::OpenParenthesis {
                     let first = self.open_arguments.len();
                     self.expect_arguments()?;
-                    // The check for the size of the item comes with each argument.
+                    // Each argument checks the size of the item.
                     let span = self.span_from(start);
                     let node = self.tree.add_call(name, &self.open_arguments[first..], span);
                     self.open_arguments.truncate(first);
@@ -115,7 +118,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `'(' [ expr { ',' expr } ] ')'`, left in `open_arguments`.
+    /// `'(' [ expr { ',' expr } ] ')'`, stored in `open_arguments`.
     fn expect_arguments(&mut self) -> Parsed<()> {
         let first = self.open_arguments.len();
         self.take();
@@ -191,7 +194,7 @@ impl Parser<'_> {
         Ok(node)
     }
 
-    /// `[ '=' expr ]`. The sign here is no operator, so it ends where the `=` does: in `a=-1` too.
+    /// `[ '=' expr ]`. The `=` is not an operator here, so it ends the run: in `a=-1` too.
     fn parse_initial(&mut self) -> Parsed<Option<NodeId>> {
         if self.token.kind != TokenKind::Operators || !self.lexer.slice(self.token.span).starts_with('=') {
             return Ok(None);
@@ -200,7 +203,7 @@ impl Parser<'_> {
         Ok(Some(self.expect_expression()?))
     }
 
-    /// The binary operator at the front of the run at hand, if there is one.
+    /// The binary operator at the start of the current run, if there is one.
     fn binary_at_hand(&self) -> Option<(Sign, BinaryOperator)> {
         if self.token.kind != TokenKind::Operators {
             return None;
@@ -220,7 +223,7 @@ impl Parser<'_> {
         self.add(Node::Binary { sign, precedence, left, right }, self.span_from(start))
     }
 
-    /// One level deeper, if that is not too deep.
+    /// Parses one level deeper, unless that is too deep.
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == MAX_NESTING {
             return Err(self.too_deep());
@@ -245,7 +248,7 @@ impl Parser<'_> {
         let run = self.lexer.slice(self.token.span);
         let sign = &run[..1];
         let start = self.token.span.start;
-        let message = format!("`{sign}` is no prefix operator here");
+        let message = format!("`{sign}` is not a prefix operator");
         let diagnostic =
             Diagnostic::error(DiagnosticCode::UnknownPrefixOperator, Span::new(start, start + 1), message);
         Box::new(match sign {

@@ -4,7 +4,7 @@ use crate::MAX_NESTING;
 use crate::names::Names;
 use crate::reader::Reader;
 use crate::syntax;
-use crate::testing::{check, on_small_stack};
+use crate::test_kit::{check, on_small_stack};
 
 /// Compares the outlines of all items of the text with the expected lines.
 #[track_caller]
@@ -119,7 +119,7 @@ fn prototypes() {
         "def binary| x (a b) a",
         "def $f(x) x",
     ] {
-        let result = crate::testing::Session::new().run(&format!("{text}; 7"));
+        let result = crate::test_kit::Session::new().run(&format!("{text}; 7"));
         assert!(matches!(&*result, "KLS1002 7" | "KLS1005 7"), "{text}: {result}");
     }
 }
@@ -145,9 +145,9 @@ fn expressions_that_are_none() {
         ")",
         ",",
     ] {
-        let result = crate::testing::Session::new().run(&format!("{text}; 7"));
+        let result = crate::test_kit::Session::new().run(&format!("{text}; 7"));
         assert!(matches!(&*result, "KLS1001 7" | "KLS1002 7"), "{text}: {result}");
-        let result = crate::testing::Session::new().run(text);
+        let result = crate::test_kit::Session::new().run(text);
         assert!(result.starts_with("KLS100") && result.len() == 7, "{text}: {result}");
     }
 }
@@ -206,7 +206,7 @@ fn nesting_is_limited_and_never_by_the_stack() {
         ];
         for (open, middle, close) in forms {
             let nested = |n: usize| {
-                let mut session = crate::testing::Session::new();
+                let mut session = crate::test_kit::Session::new();
                 session.run("def unary-(v) 0-v; extern binary@ (a b)");
                 let text = format!("var v in {}{middle}{}; 7", open.repeat(n), close.repeat(n));
                 session.run(&text)

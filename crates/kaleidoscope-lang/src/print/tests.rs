@@ -7,9 +7,10 @@ use crate::parser::Parser;
 use crate::reader::Reader;
 use crate::source::Span;
 use crate::syntax::{Binding, For, Item, Node, NodeId, Tree, same_structure};
-use crate::testing::{Dice, on_small_stack};
+use crate::test_kit::{Dice, on_small_stack};
 
-/// Operators that get in each other's way: with one character and two, at and around the precedence of `^`.
+/// Operators that get in each other's way: with one character and two, at and around the
+/// precedence of `^`.
 const EXTERNS: &str = "extern unary-(v) extern unary--(v) extern unary!(v) extern unary _(v) extern unary.(v)
     extern binary-- 20 (a b) extern binary@ 49 (a b) extern binary@@ 50 (a b) extern binary** 51 (a b)
     extern binary. 100 (a b) extern binary: 1 (a b) extern binary _ 2 (a b) extern binary=- 2 (a b)";

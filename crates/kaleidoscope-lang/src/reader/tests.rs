@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Reader;
 use crate::names::Names;
-use crate::testing::{Dice, Session};
+use crate::test_kit::{Dice, Session};
 
 const PROGRAM: &str = "def unary-(v) 0-v; # a comment; with a semicolon
 def fib(n) if n < 3 then 1 else fib(n-1)+fib(n-2)
@@ -160,7 +160,7 @@ fn lines_of_a_person() {
     assert_eq!(line(&mut reader, "  else 3 # done"), ("".into(), false));
     assert_eq!(line(&mut reader, "f(0) f("), ("2".into(), true));
     assert_eq!(line(&mut reader, "1)"), ("3".into(), false));
-    // A mistake is answered at once, and the next line starts anew.
+    // A mistake is reported at once, and the next line begins a new item.
     assert_eq!(line(&mut reader, "4 + ) 1 2"), ("KLS1001".into(), false));
     assert_eq!(line(&mut reader, "5"), ("5".into(), false));
     assert_eq!(line(&mut reader, "1e"), ("KLS1004".into(), false));
@@ -217,7 +217,8 @@ fn a_long_unfinished_item_is_not_read_again_for_every_piece() {
     assert!(start.elapsed() < Duration::from_secs(20));
 }
 
-/// Tokens longer than an item may be: what is said, and where reading goes on, is the same wherever they are cut.
+/// Tokens longer than an item may be: what is said, and where reading goes on, is the same
+/// wherever they are cut.
 #[test]
 fn long_tokens_are_refused_as_a_whole() {
     for (text, expected) in [

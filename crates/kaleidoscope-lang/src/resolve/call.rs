@@ -1,4 +1,4 @@
-//! Calls and names that are not there.
+//! Calls, and names that mean nothing.
 
 use super::{Itself, Resolver};
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
@@ -7,7 +7,7 @@ use crate::source::Span;
 use crate::syntax::Symbol;
 use kaleidoscope_ir::{FunctionId, Op};
 
-/// So many variables in scope, and so many of the host's, are compared with a name that is none of them.
+/// The most variables in scope, and the most host variables, to compare with an unknown name.
 const MAX_COMPARED: usize = 256;
 
 impl Resolver<'_> {
@@ -34,7 +34,7 @@ impl Resolver<'_> {
         Op::Call { callee, n_args }
     }
 
-    /// The operation of an operator that is a function; it may be the function being defined, in an older version.
+    /// The operation of an operator that is a function, which may be the function being defined.
     pub(super) fn operator_call(&self, callee: FunctionId, n_args: u32, tail: bool) -> Op {
         match self.itself {
             Some(itself) if itself.id == callee && tail => Op::TailCall,
@@ -42,7 +42,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A variable that is not in scope: reports it once, and gives an operation to go on with.
+    /// Reports a variable that is not in scope, once, and returns an operation in its place.
     #[cold]
     pub(super) fn unknown_variable(&mut self, name: Symbol, span: Span) -> Op {
         let is_new = self.unknown_variables.insert(name);
@@ -75,7 +75,8 @@ impl Resolver<'_> {
         self.report(Diagnostic::error(DiagnosticCode::WrongArgumentCount, span, message));
     }
 
-    /// A call of what nobody has defined: an error in an expression that runs now, a warning in a definition.
+    /// Reports a call of an undefined function: an error in an expression, which runs now, and a
+    /// warning in a definition.
     #[cold]
     fn undefined(&mut self, callee: Symbol, n_args: u32, span: Span, id: Option<FunctionId>) -> FunctionId {
         if let Some(&id) = self.called_undefined.get(&(callee, n_args)) {

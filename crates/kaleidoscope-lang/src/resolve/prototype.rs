@@ -1,4 +1,4 @@
-//! What a prototype promises, checked: precedence, parameters, and that nothing built in is taken away.
+//! Prototypes: checks precedence, parameters, and that no built-in operator is redefined.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::syntax::{Prototype, Subject, Symbol};
 
 impl Resolver<'_> {
-    /// The name of the function and the operator that it brings; nothing when the prototype is wrong.
+    /// The function's name and operator; `None` if the prototype is wrong.
     pub(super) fn resolve_prototype(
         &mut self,
         prototype: &Prototype,
@@ -34,7 +34,7 @@ impl Resolver<'_> {
         (!self.failed).then_some(resolved)
     }
 
-    /// An `extern` may repeat what is known, not contradict it.
+    /// Checks that an `extern` does not contradict what is known.
     pub(super) fn check_extern(&mut self, name: &str, arity: u32, span: Span) -> Option<()> {
         let Lookup::OtherArity(known) = self.names.look_up(name, arity) else {
             return Some(());

@@ -1,21 +1,21 @@
-//! The variables of one function: which are in scope, and the place that each has.
+//! Variables of one function: those in scope, and their numbers.
 
 use crate::syntax::{MAX_KEPT, Symbol, clear};
 use kaleidoscope_ir::Local;
 
-/// A table from name to variable, and how to undo its changes in reverse.
+/// A table from names to variables, with a stack to undo its changes.
 #[derive(Debug, Default)]
-pub(super) struct Scope {
-    /// By the symbol's number.
+pub(super) struct VariableScope {
+    /// The variable of each name, by the symbol's number.
     visible: Vec<Option<Local>>,
-    /// What each variable in scope hides, the youngest last.
+    /// The variable that each variable in scope hides, that of the youngest last.
     hidden: Vec<(Symbol, Option<Local>)>,
     locals: Vec<Symbol>,
 }
 
-impl Scope {
+impl VariableScope {
     pub(super) fn clear(&mut self, n_symbols: usize) {
-        // An item that was given up leaves its variables in scope.
+        // An item with a mistake leaves its variables in scope.
         self.unbind(self.hidden.len() as u32);
         if self.visible.len() < n_symbols {
             self.visible.resize(n_symbols, None);
@@ -26,7 +26,7 @@ impl Scope {
         clear(&mut self.locals);
     }
 
-    /// Brings a new variable into scope; it hides those of the same name.
+    /// Brings a new variable into scope. It hides others of its name.
     pub(super) fn bind(&mut self, name: Symbol) -> Local {
         let local = Local::new(self.locals.len() as u32);
         self.locals.push(name);
@@ -46,12 +46,12 @@ impl Scope {
         self.visible[name.index()]
     }
 
-    /// The names of all variables so far, in or out of scope.
+    /// The names of all variables, in scope or not.
     pub(super) fn locals(&self) -> &[Symbol] {
         &self.locals
     }
 
-    /// The names in scope, the youngest first; a name may occur twice.
+    /// The names in scope, the youngest first. A name may occur twice.
     pub(super) fn names(&self) -> impl Iterator<Item = Symbol> {
         self.hidden.iter().rev().map(|&(name, _)| name)
     }

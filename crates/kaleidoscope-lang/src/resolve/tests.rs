@@ -1,8 +1,8 @@
-//! Tail calls, variables, mistakes in meaning, and the promises of the resolved form.
+//! Tail calls, variables, mistakes in meaning, and the promises of the IR.
 
 use crate::item::Item;
 use crate::reader::Reader;
-use crate::testing::{Dice, Session, check, rendered};
+use crate::test_kit::{Dice, Session, check, rendered};
 use kaleidoscope_ir::verify::verify;
 use kaleidoscope_ir::{Function, Op};
 
@@ -154,7 +154,7 @@ fn expression(dice: &mut Dice, depth: usize) -> String {
 }
 
 #[test]
-fn variables_of_the_host_are_found_behind_those_of_the_program() {
+fn variables_of_the_program_hide_host_variables() {
     let mut session = Session::new();
     session.bind("t", 5.0);
     assert_eq!(session.run("t; t = t + 1; t; (t) = 2; t"), "5 6 6 2 2");
@@ -180,7 +180,7 @@ fn a_name_means_the_variable_that_it_was_given_last() {
 }
 
 #[test]
-fn what_is_no_variable_is_compared_with_those_of_the_host() {
+fn unknown_names_are_compared_with_host_variables() {
     let mut session = Session::new();
     session.bind("speed", 1.0);
     let mut reader = Reader::new("test");

@@ -1,10 +1,10 @@
-//! Whether two trees say the same.
+//! Equality of trees: structure, names, numbers and operators, but not places.
 
 use super::{Item, NodeId, Prototype, Subject, Symbol, Tree};
 use super::{Node, Node::*};
 
-/// Whether two items of two trees have the same structure, names, numbers and operators. Where they stand in their
-/// texts makes no difference.
+/// Whether two items of two trees have the same structure, names, numbers and operators. Their
+/// places make no difference.
 pub fn same_structure(item: &Item, tree: &Tree, other_item: &Item, other_tree: &Tree) -> bool {
     let trees = Trees { tree, other: other_tree };
     match (item, other_item) {
@@ -56,7 +56,7 @@ impl Trees<'_> {
         true
     }
 
-    /// Compares two nodes themselves and adds their parts to what is still to be compared.
+    /// Compares two nodes without their children, and adds the children to those still to compare.
     fn same_node(&self, node: Node, other: Node, parts: &mut Vec<(NodeId, NodeId)>) -> bool {
         match (node, other) {
             (Number(value), Number(other)) => value.to_bits() == other.to_bits(),

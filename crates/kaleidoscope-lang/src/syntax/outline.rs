@@ -1,17 +1,18 @@
-//! A tree as people read it: an expression with the operator first, `(+ 1 (* 2 3))`.
+//! Outline of a tree for `emit ast`: expressions with the operator first, `(+ 1 (* 2 3))`.
 //!
-//! What fits stays on one line; what does not is broken into one line a part, indented, up to a depth behind which the
-//! rest of a deep tree follows on one line: its indentation would outgrow it.
+//! An expression that fits is on one line. Other expressions have one line for each part,
+//! indented. From [`MAX_INDENT`] on, the rest of a deep tree is on one line, because its
+//! indentation would be longer than the tree.
 
 use super::{Item, Node, NodeId, Prototype, Subject, Symbol, Tree};
 use crate::number::Shown;
 
-/// Columns of a line.
+/// The width of a line, in columns.
 const LINE: usize = 96;
 /// The deepest indentation, in columns.
 const MAX_INDENT: usize = 48;
 
-/// The item in outline, several lines where it is long; the last one is ended.
+/// The outline of an item. The text ends with a line end.
 pub fn outline(item: &Item, tree: &Tree) -> String {
     let mut outline = Outline { tree, widths: widths(tree), text: String::new() };
     match item {
@@ -40,7 +41,7 @@ pub fn outline(item: &Item, tree: &Tree) -> String {
 #[derive(Clone, Copy)]
 enum Part {
     Node(NodeId),
-    /// `(name initial)`, of a `for` or `var`.
+    /// `(name initial)` of a `for` or `var`.
     Named(Symbol, Option<NodeId>),
 }
 
@@ -52,7 +53,7 @@ enum Task {
 
 struct Outline<'t> {
     tree: &'t Tree,
-    /// Columns that each node takes on one line.
+    /// The width of each node on one line, in columns.
     widths: Vec<usize>,
     text: String,
 }
@@ -72,7 +73,7 @@ impl Outline<'_> {
         self.text.push_str(&format!("({keyword} {subject} ({names})"));
     }
 
-    /// Writes a part; at an indentation of [`LINE`] and more nothing is broken.
+    /// Writes a part. At an indentation of [`LINE`] or more it stays on one line.
     fn part(&mut self, part: Part, indent: usize) {
         let mut todo = vec![Task::Part(part, indent)];
         while let Some(task) = todo.pop() {
@@ -111,7 +112,7 @@ impl Outline<'_> {
     }
 }
 
-/// What stands first: the value, name, operator or keyword.
+/// The first word of a node: its value, name, operator or keyword.
 fn head(node: Node, tree: &Tree) -> String {
     match node {
         Node::Number(value) => Shown(value).to_string(),
@@ -149,7 +150,7 @@ fn parts(node: Node, tree: &Tree) -> Vec<Part> {
     }
 }
 
-/// The widths of all nodes. Parts come before what they are part of, so one pass is enough.
+/// The widths of all nodes. Children precede parents, so one pass is enough.
 fn widths(tree: &Tree) -> Vec<usize> {
     let mut widths: Vec<usize> = Vec::with_capacity(tree.n_nodes());
     for node in tree.nodes() {

@@ -1,4 +1,4 @@
-//! Names as small numbers: equal names, equal numbers, and the text of each kept once.
+//! Symbols: names as small numbers. Equal names have equal numbers, and each text is stored once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ impl Symbol {
     }
 }
 
-/// The names used so far.
+/// The names that were interned.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
     numbers: HashMap<Arc<str>, Symbol>,
@@ -24,7 +24,7 @@ pub struct Symbols {
 }
 
 impl Symbols {
-    /// The symbol of a name, a new one where the name is new.
+    /// The symbol of a name; a new symbol if the name is new.
     pub fn intern(&mut self, name: &str) -> Symbol {
         if let Some(&symbol) = self.numbers.get(name) {
             return symbol;
@@ -36,22 +36,22 @@ impl Symbols {
         symbol
     }
 
-    /// The name, shared.
+    /// The name of a symbol.
     pub fn name(&self, symbol: Symbol) -> &Arc<str> {
         &self.names[symbol.index()]
     }
 
-    /// How many there are.
+    /// The number of names.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// Forgets all names at once when there are many; that costs only making them anew.
+    /// Removes all names if there are many. They are interned again when they occur again.
     pub(super) fn forget_if_many(&mut self) {
         if self.names.len() > MAX_KEPT {
             *self = Self::default();

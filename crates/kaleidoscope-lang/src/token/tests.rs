@@ -1,6 +1,7 @@
 //! The listing of tokens.
 
-use super::{is_name, listing};
+use super::listing;
+use crate::lexer::is_name;
 use crate::names::Names;
 use crate::reader::Reader;
 

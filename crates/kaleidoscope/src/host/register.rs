@@ -6,8 +6,8 @@ use crate::program::Program;
 use crate::{Engine, Error};
 use kaleidoscope_jit::{Change, Definition, HostClosure, HostFunction, Superseded};
 use kaleidoscope_lang::MAX_PARAMETERS;
+use kaleidoscope_lang::is_name;
 use kaleidoscope_lang::names::NameState;
-use kaleidoscope_lang::token::is_name;
 use std::fmt;
 use std::sync::Arc;
 

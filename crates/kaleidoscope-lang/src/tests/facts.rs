@@ -1,4 +1,5 @@
-//! Which variables need a phi, for functions read from text.
+//! Facts of functions that are read from text: the variables that each bracket assigns and that each
+//! loop needs.
 
 use crate::item::Item;
 use crate::names::Names;

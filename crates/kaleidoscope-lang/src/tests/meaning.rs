@@ -1,4 +1,4 @@
-//! The meaning of programs: the corners of the language, and as many again.
+//! The meaning of programs: results of small texts for every corner of the language.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::item::Item;
 use crate::names::Names;
 use crate::reader::Reader;
-use crate::testing::{Session, check};
+use crate::test_kit::{Session, check};
 use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
 
@@ -72,9 +72,9 @@ fn loops() {
     check("var n in (for i = 1, i < 2, 0.25 in n = n + 1) + n", "5");
     check("for i = 1, i < 3 in i", "0");
     check("for i, i < 3 in i", "0");
-    // The body may assign the variable: it is read anew.
+    // The body may assign the variable: the step reads it again.
     check("var n in (for i = 1, i < 10 in (var k = (i = i + 1) in n = n + 1)) + n", "5");
-    // The step is evaluated each turn, before the condition.
+    // The step is evaluated in each iteration, before the condition.
     check("var s = 1, n in (for i = 1, i < 20, s = s * 2 in n = n + 1) + n", "5");
     check("var s = 0 in (for i = 0, s < 1, s = s + 1 in 0) + s", "1");
     // The start does not see the variable, an outer one of that name it does.

@@ -1,16 +1,16 @@
-//! The operations of a function while they are made, with the height of the stack of values after the last of them.
+//! Operations of the function that the resolver is making, with the height of the stack.
 
 use crate::syntax::clear;
 use kaleidoscope_ir::{Op, OpIdx};
 
 #[derive(Debug, Default)]
-pub(super) struct Emitter {
+pub(super) struct OpBuffer {
     ops: Vec<Op>,
     height: u32,
     max_height: u32,
 }
 
-impl Emitter {
+impl OpBuffer {
     pub(super) fn clear(&mut self) {
         clear(&mut self.ops);
         self.height = 0;

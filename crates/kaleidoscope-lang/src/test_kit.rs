@@ -1,4 +1,4 @@
-//! What the tests of this crate share: a session that reads and evaluates text, and says what came of it in one line.
+//! Test kit of this crate: a session that reads and runs text, and returns the results as one line.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable};
 
-/// The names and bodies of a program that runs in the reference evaluator.
+/// A program that runs in the interpreter.
 pub(crate) struct Session {
     pub(crate) names: Names,
     pub(crate) limit: StackLimit,
     bodies: Vec<Option<Arc<Function>>>,
-    /// The values of the host's variables.
+    /// The values of the host variables.
     variables: RefCell<Vec<f64>>,
 }
 
@@ -34,13 +34,14 @@ impl Session {
         }
     }
 
-    /// Gives the program a variable of the host.
+    /// Adds a host variable to the program.
     pub(crate) fn bind(&mut self, name: &str, value: f64) -> HostVariable {
         self.variables.get_mut().push(value);
         self.names.add_variable(name)
     }
 
-    /// Reads and runs all items. Each value, error (`KLS2001`) and warning (`(KLS2003)`) is a word of the result.
+    /// Reads and runs all items. Each value, error (`KLS2001`) and warning (`(KLS2003)`) is a word
+    /// of the result.
     pub(crate) fn run(&mut self, text: &str) -> String {
         let mut reader = Reader::new("test");
         reader.push(text);
@@ -52,7 +53,7 @@ impl Session {
         words.join(" ")
     }
 
-    /// Runs what was read.
+    /// Runs an item.
     pub(crate) fn take(&mut self, read: Read, words: &mut Vec<String>) {
         assert!(
             read.item.is_some() != read.diagnostics.iter().any(Diagnostic::is_error),
@@ -78,7 +79,7 @@ impl Session {
     }
 }
 
-/// The code of what ended an evaluation.
+/// The diagnostic code of a trap.
 pub(crate) struct Trap(pub(crate) DiagnosticCode);
 
 impl From<InterpreterTrap> for Trap {
@@ -132,13 +133,13 @@ impl Environment for Session {
     }
 }
 
-/// Runs the text in a session of its own and compares what came of it.
+/// Runs a text in a new session and compares the result.
 #[track_caller]
 pub(crate) fn check(text: &str, expected: &str) {
     assert_eq!(Session::new().run(text), expected, "{text}");
 }
 
-/// All diagnostics of the text, rendered.
+/// All diagnostics of a text, rendered.
 pub(crate) fn rendered(text: &str) -> String {
     let mut names = Names::new();
     let mut reader = Reader::new("test");
@@ -157,7 +158,7 @@ pub(crate) fn rendered(text: &str) -> String {
     rendered
 }
 
-/// Runs on a thread with the small stack that threads have by default.
+/// Runs a test on a thread with the default stack size.
 pub(crate) fn on_small_stack(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(test).expect("threads can be made");
     if let Err(panic) = thread.join() {
@@ -165,7 +166,7 @@ pub(crate) fn on_small_stack(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Numbers that look random and are the same each time (xorshift).
+/// Pseudo-random numbers (xorshift).
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {

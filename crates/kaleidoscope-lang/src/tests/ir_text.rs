@@ -1,4 +1,5 @@
-//! The text form of a function that is read from text, with the names of its callees and host variables.
+//! The text form of a function that is read from text, with the names of its callees and host
+//! variables.
 
 use crate::item::Item;
 use crate::names::Names;
