@@ -1,4 +1,4 @@
-//! Records: dated lines in `benches/record/`, kept with the source, and the tables of the README that are made of them.
+//! Records: dated lines in `benches/record/`, kept with the source, and tables in documents.
 
 use crate::arguments;
 use crate::peer::root;

@@ -6,7 +6,7 @@
 //! compared is the ratio of ours, in tiered mode, to each other in the same round: its median and quartiles over the rounds.
 //!
 //! `cargo xtask compare [--rounds N] [--only WORK] [--record]`; peers that are missing are installed by apt-get where that
-//! works. With `--record` the result goes to `benches/record/compare-DATE.csv` and the README's table.
+//! works. With `--record` the result goes to `benches/record/compare-DATE.csv` and the table in `docs/performance.md`.
 
 use kaleidoscope_benches::compare::board::{COLUMNS, Row, markdown};
 use kaleidoscope_benches::compare::contestant::{Contestant, Task, contestants};
@@ -20,6 +20,9 @@ use std::process::ExitCode;
 
 /// Starting a process is short and its time varies: more rounds cost little there.
 const ROUNDS_OF_STARTS: usize = 5;
+
+/// The document with the table of results.
+const TABLE_FILE: &str = "docs/performance.md";
 
 /// What the languages may differ by, relatively: their maths functions round differently, and the chapter 7 program prints six
 /// digits.
@@ -56,10 +59,11 @@ fn compare() -> Result<(), String> {
         record::add(&format!("compare-{}", record::date()), COLUMNS, &lines);
         // A part of the board is no board.
         if only.is_none() {
-            let path = root().join("README.md");
-            let readme = fs::read_to_string(&path).map_err(|error| format!("README.md: {error}"))?;
-            let readme = record::replace_table(&readme, "compare", &table)?;
-            fs::write(&path, readme).map_err(|error| format!("README.md: {error}"))?;
+            let failed = |error| format!("{TABLE_FILE}: {error}");
+            let path = root().join(TABLE_FILE);
+            let text = fs::read_to_string(&path).map_err(failed)?;
+            let text = record::replace_table(&text, "compare", &table)?;
+            fs::write(&path, text).map_err(failed)?;
         }
     }
     Ok(())
