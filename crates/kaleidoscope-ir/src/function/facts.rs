@@ -172,21 +172,21 @@ impl LoopFacts {
     /// the function.
     pub fn variables(&self, function: &Function) -> Box<[Local]> {
         let (before, rest) = function.ops.split_at(self.header.index());
-        let mut scope = Scope::of(function);
+        let mut in_scope = SetVariables::of(function);
         let mut brackets = Vec::new();
         for &op in before {
             if let Some(variable) = op.assigned_local() {
-                scope.set(variable, brackets.len());
+                in_scope.set(variable, brackets.len());
             }
             match op.bracket() {
-                Some(Bracket::Begin) => brackets.push(scope.n_set()),
-                Some(Bracket::Middle) => scope.leave(*brackets.last().expect("brackets match")),
-                Some(Bracket::End) => scope.leave(brackets.pop().expect("brackets match")),
+                Some(Bracket::Begin) => brackets.push(in_scope.n_set()),
+                Some(Bracket::Middle) => in_scope.leave(*brackets.last().expect("brackets match")),
+                Some(Bracket::End) => in_scope.leave(brackets.pop().expect("brackets match")),
                 None => {}
             }
         }
         let used = rest[..=self.n_ops()].iter().filter_map(|op| op.local());
-        let mut variables: Vec<_> = used.filter(|&variable| scope.has(variable)).collect();
+        let mut variables: Vec<_> = used.filter(|&variable| in_scope.has(variable)).collect();
         variables.sort_unstable();
         variables.dedup();
         variables.into()
@@ -243,7 +243,7 @@ struct OpenBracket {
 /// The pass over a function's operations.
 struct Pass {
     n_params: usize,
-    scope: Scope,
+    in_scope: SetVariables,
     open: Vec<OpenBracket>,
     innermost_loop: Option<usize>,
     loop_depth: usize,
@@ -262,7 +262,7 @@ impl Pass {
     fn new(function: &Function) -> Self {
         Self {
             n_params: function.n_params as usize,
-            scope: Scope::of(function),
+            in_scope: SetVariables::of(function),
             open: Vec::new(),
             innermost_loop: None,
             loop_depth: 0,
@@ -292,7 +292,7 @@ impl Pass {
             Op::If { .. } => self.begin(None),
             Op::Else { .. } => {
                 let n_set = self.open.last().expect("brackets match").n_set;
-                self.scope.leave(n_set);
+                self.in_scope.leave(n_set);
             }
             Op::End => {
                 // The value of an `if` needs a phi as well.
@@ -328,16 +328,16 @@ impl Pass {
     fn begin(&mut self, of_loop: Option<usize>) {
         let number = self.ranges.len();
         self.ranges.push((0, 0));
-        self.open.push(OpenBracket { number, n_set: self.scope.n_set(), assigned: Vec::new(), of_loop });
+        self.open.push(OpenBracket { number, n_set: self.in_scope.n_set(), assigned: Vec::new(), of_loop });
     }
 
     /// Ends the innermost bracket. Returns the number of the loop, if it is one.
     fn end(&mut self) -> Option<usize> {
         let mut closed = self.open.pop().expect("brackets match");
-        self.scope.leave(closed.n_set);
+        self.in_scope.leave(closed.n_set);
         closed.assigned.sort_unstable();
         for &variable in &closed.assigned {
-            self.scope.close(variable, self.open.len());
+            self.in_scope.close(variable, self.open.len());
         }
         let from = self.variables.len() as u32;
         self.variables.append(&mut closed.assigned);
@@ -350,7 +350,7 @@ impl Pass {
         if self.n_phis > MAX_PHIS {
             return;
         }
-        let added = self.scope.set(variable, self.open.len());
+        let added = self.in_scope.set(variable, self.open.len());
         self.n_phis += added.len();
         for bracket in &mut self.open[added] {
             bracket.assigned.push(variable);
@@ -392,7 +392,7 @@ fn sorted(mut variables: Vec<HostVariable>) -> Box<[HostVariable]> {
 }
 
 /// Which variables are set, and which open brackets assign them.
-struct Scope {
+struct SetVariables {
     /// For each variable that is set, the brackets that were open when it was set, and the brackets
     /// that are open and assign it or began before it was set.
     depths: Vec<Option<(u32, u32)>>,
@@ -400,7 +400,7 @@ struct Scope {
     set: Vec<Local>,
 }
 
-impl Scope {
+impl SetVariables {
     /// The parameters are set before the first operation.
     fn of(function: &Function) -> Self {
         let mut depths = vec![None; function.locals.len()];
