@@ -1,9 +1,8 @@
 //! How long does the baseline compiler take for a function?
 //!
-//! All in: from the resolved function to code in memory where it can be run, and giving it back;
-//! with counting, as the engine has it, and without. Beside it LLVM without optimisation, from the
-//! resolved function to linked code, turn and turn about. Goals: 30 µs for 3 operations and 150 µs
-//! for some 25, which a first call can afford.
+//! Measures IR to executable code in memory, freeing included, with counters (as the engine uses
+//! it) and without. The peer is LLVM without optimization, IR to linked code. The two alternate.
+//! Goals: 30 µs for 3 operations and 150 µs for some 25, which a first call can afford.
 
 use kaleidoscope_baseline::{Compiler, Counters, counter_table_len};
 use kaleidoscope_benches::record;
@@ -98,7 +97,7 @@ fn measure(function: &Arc<Function>, counts: bool) -> Pairs {
         let object = object.expect("the function is small");
         let tracker = dylib.add_object(&object).expect("the name is new");
         tracker.lookup(&symbol).expect("the object has it");
-        tracker.remove().expect("nobody runs it");
+        tracker.remove().expect("no thread runs it");
     };
     Pairs::measure_in_a_row(N_PAIRS, ours, theirs)
 }

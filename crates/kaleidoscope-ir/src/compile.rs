@@ -24,7 +24,7 @@ use std::fmt;
 
 /// Creates code generators.
 pub trait Backend: fmt::Debug + Send + Sync {
-    /// Creates a code generator for the calling thread. Called when the thread needs its first
+    /// Creates a code generator for the calling thread. Called when the thread first needs
     /// code.
     ///
     /// # Errors

@@ -66,6 +66,24 @@ pub trait Environment {
 
     /// Whether the run must stop. The interpreter asks at every call and every back edge.
     fn is_interrupted(&self) -> bool;
+
+    /// Offers to replace a loop, as an engine does by OSR. The interpreter asks before each
+    /// iteration of a loop of the function that it was called with, not of its callees. `is_first`
+    /// tells the first iteration from those behind a back edge.
+    ///
+    /// Returns whether the environment ran the loop to its end, with the `variables` that the loop
+    /// assigns updated. The interpreter then continues behind the loop.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn replace_loop(
+        &self,
+        _header: OpIdx,
+        _is_first: bool,
+        _variables: &mut [f64],
+    ) -> Result<bool, Self::Trap> {
+        Ok(false)
+    }
 }
 
 /// How much memory the active calls may take.
@@ -179,7 +197,8 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
                 }
             }
             Op::Else { end } => self.continue_behind(end),
-            Op::End | Op::Loop => {}
+            Op::End => {}
+            Op::Loop => self.begin_iteration(OpIdx::new(self.frame.next as u32 - 1), true)?,
             Op::Next { variable, header } => {
                 let condition = self.pop();
                 let step = self.pop();
@@ -187,8 +206,23 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
                 if holds(condition) {
                     self.check_interrupt()?;
                     self.continue_behind(header);
+                    self.begin_iteration(header, false)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Continues behind the loop if the environment replaces it.
+    fn begin_iteration(&mut self, header: OpIdx, is_first: bool) -> Result<(), E::Trap> {
+        if !self.callers.is_empty() {
+            return Ok(());
+        }
+        let n_variables = self.frame.function.locals.len();
+        let variables = &mut self.values[self.frame.base..][..n_variables];
+        if self.env.replace_loop(header, is_first, variables)? {
+            let replaced = self.frame.function.facts().loop_at(header);
+            self.continue_behind(replaced.expect("the position is a loop's").next);
         }
         Ok(())
     }

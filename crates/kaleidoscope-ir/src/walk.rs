@@ -3,12 +3,14 @@
 //!
 //! A code generator implements [`Emitter`] and calls [`walk()`]. The walk matches brackets,
 //! numbers them, tracks which code is reachable and which variables are set, and continues in
-//! inlinees. The emitter owns its values, its operand stack and its blocks or labels: the walk never
-//! sees a value, so it fits SSA construction as well as a single pass over registers and frame slots.
+//! inlinees. The emitter owns its values, its operand stack and its blocks or labels: the walk
+//! never sees a value, so it fits SSA construction as well as a single pass over registers and
+//! frame slots.
 //!
-//! Joins and loop headers are events of their own, each with the variables that the region assigns.
-//! SSA construction needs a phi for exactly these. A single-pass compiler must have exactly these in
-//! the same place on all paths. A back edge has the live variables too: what an OSR entry needs.
+//! Joins and loop headers are events of their own, each with the variables that the region
+//! assigns. SSA construction needs a phi for exactly these. A single-pass compiler must have
+//! exactly these in the same place on all paths. A back edge has the live variables too: what an
+//! OSR entry needs.
 //!
 //! The walk keeps its own stacks, so no nesting of the program deepens the native stack.
 
@@ -41,29 +43,29 @@ pub trait Emitter<'f> {
     /// Replaces the top value by its square.
     fn square(&mut self);
 
-    /// Pops the arguments, the last one first. Either emits a call and pushes the result, or returns
-    /// the inlinee: the walk then continues in the inlinee's operations, and calls
+    /// Pops the arguments, the last one first. Either emits a call and pushes the result, or
+    /// returns the inlinee: the walk then continues in the inlinee's operations, and calls
     /// [`end_inlinee`](Self::end_inlinee) behind them.
     fn call(&mut self, callee: FunctionId, n_args: usize) -> Option<&'f Function>;
     /// Ends an inlinee. Its result is on the stack if the end is reachable. Otherwise the emitter
     /// must push any value, and what follows is dead code.
     fn end_inlinee(&mut self, is_reachable: bool);
-    /// Pops as many arguments as the current function or inlinee has parameters, assigns them to the
-    /// parameters, and jumps to the function's start.
+    /// Pops as many arguments as the current function or inlinee has parameters, assigns them to
+    /// the parameters, and jumps to the function's start.
     fn tail_call(&mut self);
 
     /// Pops the condition and branches: the first branch follows.
     fn begin_if(&mut self, region: Region<'f>) -> Self::If;
-    /// Ends the first branch, whose value is on the stack if its end is reachable. The second branch
-    /// follows, with the stack and the variables as they were behind the condition.
+    /// Ends the first branch, whose value is on the stack if its end is reachable. The second
+    /// branch follows, with the stack and the variables as they were behind the condition.
     fn begin_else(&mut self, state: &mut Self::If, region: Region<'f>, is_reachable: bool);
-    /// Joins the branches. The second branch's value is on the stack if its end is reachable. Behind
-    /// the join the stack has one value if any end is reachable.
+    /// Joins the branches. The second branch's value is on the stack if its end is reachable.
+    /// Behind the join the stack has one value if any end is reachable.
     fn end_if(&mut self, state: Self::If, region: Region<'f>, join: Join);
     /// Begins a loop: what follows is the target of the loop's back edge.
     fn begin_loop(&mut self, region: Region<'f>) -> Self::Loop;
-    /// Ends a loop: pops the condition, then the step. Adds the step to the loop's variable, and jumps
-    /// to the loop's header if the condition holds.
+    /// Ends a loop: pops the condition, then the step. Adds the step to the loop's variable, and
+    /// jumps to the loop's header if the condition holds.
     fn end_loop(&mut self, state: Self::Loop, region: Region<'f>, back_edge: BackEdge<'_>);
 }
 
@@ -103,8 +105,8 @@ pub struct BackEdge<'w> {
 }
 
 impl BackEdge<'_> {
-    /// The live variables: those that were set before the loop and that the loop reads, in no order.
-    /// An OSR entry for the loop needs these and the variables that the loop assigns.
+    /// The live variables: those that were set before the loop and that the loop reads, in no
+    /// order. An OSR entry for the loop needs these and the variables that the loop assigns.
     pub fn live(&self) -> impl Iterator<Item = Local> {
         self.liveness.read_since(self.header)
     }

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 /// the private libraries of programs in `bin`.
 const FOLDERS: &[&str] = &["deps", "", "../lib/kaleidoscope"];
 
-/// A backend in a shared object. It is loaded when its first code is needed, and never unloaded.
+/// A backend in a shared object. It is loaded when code is first needed, and never unloaded.
 #[derive(Debug)]
 pub struct Plugin {
     path: PathBuf,

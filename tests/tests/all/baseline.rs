@@ -1,8 +1,7 @@
-//! The baseline compiler alone, without the engine: its code against the reference evaluator, bit by bit, and what it
-//! does when countdowns run out.
+//! The baseline compiler alone, without the engine: its code against the interpreter, bit by bit,
+//! and what the code does when counters trip.
 
 mod counting;
 mod machine;
-mod program;
 mod random;
 mod results;

@@ -8,9 +8,9 @@ mod cases;
 mod corpus;
 mod deep;
 mod examples;
-mod hot;
 mod ir_text;
 mod laziness;
+mod optimized;
 mod random;
 mod sessions;
 

@@ -1,15 +1,15 @@
-//! Countdowns: how often they run out, and what happens to a loop that is left.
+//! Counters: how often they trip, and what happens to a loop that is replaced.
 
 use super::machine::Way;
 use super::random;
 
-/// Runs the text; whether loops were left, or calls in tail position made anew.
+/// Runs the text, and checks whether loops were replaced or tail calls continued in the slot.
 #[track_caller]
 fn check(text: &str, leaves: bool) {
     for way in [Way::Counting, Way::LargeCounting] {
-        let reports = random::check(text, way);
-        assert!(reports.n_entries > 0, "{reports:?}");
-        assert_eq!(reports.n_left > 0, leaves, "{reports:?}");
+        let trips = random::check(text, way);
+        assert!(trips.n_entries > 0, "{trips:?}");
+        assert_eq!(trips.n_left > 0, leaves, "{trips:?}");
     }
 }
 
@@ -19,7 +19,7 @@ fn entries_are_counted_and_nothing_else_happens() {
 }
 
 #[test]
-fn a_loop_is_left_and_goes_on_behind() {
+fn a_replaced_loop_continues_behind() {
     check(
         "def f(n) var s = 0 in (for i = 1, i < n in s = s + i * i) + s + n;
         def twice(n) f(n) + f(n * 2); twice(50); twice(51); twice(52);",
@@ -28,7 +28,7 @@ fn a_loop_is_left_and_goes_on_behind() {
 }
 
 #[test]
-fn variables_of_all_sorts_are_handed_over() {
+fn variables_of_all_sorts_are_passed_to_the_osr_entry() {
     check(
         "def f(n unread read) var a = n * 2, b = 1, c = (var d = a in d = d + 1) in
             (for i = c, i < n * 3, (if i < 9 then 1 else 2) in
@@ -50,7 +50,7 @@ fn what_a_loop_calls_may_fail() {
 }
 
 #[test]
-fn tail_calls_are_made_anew_through_the_slot() {
+fn tail_calls_continue_in_the_slot_after_a_trip() {
     check(
         "def f(n s) if n < 1 then s else (if n < 5 then f(n - 1, s * 2) else f(n - 2, s + n));
         def both(n) (for i = 0, i < 3 in n = n + i) + (if n < 1 then n else g(n)); def g(n) f(n, 1);
@@ -70,13 +70,13 @@ fn tail_calls_keep_what_lives_across_calls() {
 }
 
 #[test]
-fn tail_calls_hand_over_as_many_parameters_as_are_in_registers_and_more() {
+fn tail_calls_pass_as_many_parameters_as_are_in_registers_and_more() {
     for more in ["", " i"] {
-        let (params, handed_on) = (more, more.replace(' ', ", "));
+        let (params, passed_on) = (more, more.replace(' ', ", "));
         check(
             &format!(
                 "def f(n a b c d e g h{params}) if n < 1 then a + b * 2 + c * 3 + d * 4 + e * 5 + g * 6 + h * 7
-                    else f(n - 1, b, c, d, e, g, h, a + n{handed_on});
+                    else f(n - 1, b, c, d, e, g, h, a + n{passed_on});
                 def call(n) f(n, 1, 2, 3, 4, 5, 6, 7{});
                 call(20); call(31); call(42);",
                 if more.is_empty() { "" } else { ", 8" },

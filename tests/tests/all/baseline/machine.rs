@@ -1,9 +1,10 @@
-//! A small engine around the baseline compiler: a stub for each function, compiled when it is first called.
+//! A small engine around the baseline compiler: a stub for each function, compiled at its first
+//! call.
 //!
-//! The only place of this package where code is entered by address. Code that counts has countdowns of a few turns,
-//! and the rest of a loop is done by the evaluator: so every loop is left in the middle again and again.
+//! Counters trip after a few iterations, and the interpreter is the OSR entry of every loop, so
+//! loops are replaced in the middle again and again.
 
-#![allow(unsafe_code, reason = "running what the compiler has made is what is tested")]
+#![allow(unsafe_code, reason = "the test runs the compiled code")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -21,16 +22,14 @@ use kaleidoscope_native::{
     call, maths,
 };
 
-use kaleidoscope_testkit::call_target;
-
-use super::program::{Failure, Program};
+use kaleidoscope_testkit::{Failure, HOST_FUNCTIONS, Session, call_target, write_output};
 
 /// How functions are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Plain,
     Counting,
-    /// As functions so large that the compiler takes another way with their registers.
+    /// As functions so large that the compiler uses its quick register allocator.
     Large,
     LargeCounting,
 }
@@ -42,7 +41,7 @@ impl Way {
         matches!(self, Self::Counting | Self::LargeCounting)
     }
 
-    /// What is compiled for the function: the same, but in the large ways one that seems to need more room for values.
+    /// The function to compile: the same, but in the large ways it claims a large operand stack.
     fn prepare(self, function: &Arc<Function>) -> Arc<Function> {
         match self {
             Self::Plain | Self::Counting => Arc::clone(function),
@@ -55,47 +54,54 @@ impl Way {
     }
 }
 
-/// What was reported when countdowns ran out.
+/// The trips that the code reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reports {
+pub(crate) struct Trips {
     pub(crate) n_entries: usize,
-    pub(crate) n_turns: usize,
-    /// Of these, after how many the loop or the function was left.
+    pub(crate) n_back_edges: usize,
+    /// The trips after which the loop was replaced, or the call continued in the slot.
     pub(crate) n_left: usize,
 }
 
 /// Promises:
 /// 1. A stub of `slots` is called with as many arguments as its function has parameters.
-/// 2. Code lies in `blocks`, which grows only, and cells in `counted`, which grows only.
+/// 2. Code is in `blocks` and counter tables are in `counting`. Both only grow.
 pub(crate) struct Machine {
     way: Way,
     stubs: StubPool,
     memory: CodeMemory,
-    /// Written by `putchard` and `printd`; `hot`; the end of an evaluation that failed in a loop.
+    /// `putchard` and `printd`; `on_trip`; a function that ends a call with a trap.
     hosts: [HostStub; 4],
-    inside: Mutex<Inside>,
+    state: Mutex<MachineState>,
 }
 
-struct Inside {
+struct MachineState {
     compiler: Compiler,
-    program: Arc<Program>,
+    session: Arc<Session>,
     /// By the number of the function.
     slots: Vec<Stub>,
-    /// The first is the thunk by which `hot` is called.
+    /// The first is the trip thunk.
     blocks: Vec<CodeBlock>,
-    counted: Vec<Counted>,
-    reports: Reports,
+    counting: Vec<CountingCode>,
+    trips: Trips,
 }
 
-/// The cells of a body, and what it is made of.
-struct Counted {
+/// The counter table of code, and its function.
+struct CountingCode {
     function: Arc<Function>,
-    cells: Arc<[AtomicI64]>,
+    table: Arc<[AtomicI64]>,
 }
 
-const HOST_NAMES: [&str; 2] = ["putchard", "printd"];
-const HOT: usize = 2;
+const ON_TRIP: usize = 2;
 const FAIL: usize = 3;
+
+/// A session without items, in which no run ends by itself.
+pub(crate) fn new_session() -> Session {
+    let maths = |function: MathsFunction, args: &[f64]| {
+        maths::find(function.name()).expect("both lists are the same").call(args)
+    };
+    Session::new(maths, 64 << 20, usize::MAX)
+}
 
 impl Machine {
     pub(crate) fn new(way: Way) -> Self {
@@ -105,52 +111,53 @@ impl Machine {
             maths::find(function.name()).expect("both lists are the same").guest_address().get()
         };
         let mut compiler = Compiler::new(maths).expect("Cranelift knows its settings");
-        let thunk = compiler.trip_thunk(hosts[HOT].address().get()).expect("Cranelift compiles it");
+        let thunk = compiler.trip_thunk(hosts[ON_TRIP].address().get()).expect("Cranelift compiles it");
         let memory = CodeMemory::new();
         let thunk = memory.allocate(&thunk.bytes, thunk.align).expect("there is memory");
-        let inside = Inside {
+        let state = MachineState {
             compiler,
-            program: Arc::new(Program::new()),
+            session: Arc::new(new_session()),
             slots: Vec::new(),
             blocks: vec![thunk],
-            counted: Vec::new(),
-            reports: Reports::default(),
+            counting: Vec::new(),
+            trips: Trips::default(),
         };
-        let machine = Self { way, stubs: StubPool::new(), memory, hosts, inside: Mutex::new(inside) };
+        let machine = Self { way, stubs: StubPool::new(), memory, hosts, state: Mutex::new(state) };
         machine.make_slots();
         machine
     }
 
-    pub(crate) fn program(&self) -> Arc<Program> {
-        Arc::clone(&self.inside().program)
+    pub(crate) fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.state().session)
     }
 
-    pub(crate) fn reports(&self) -> Reports {
-        self.inside().reports
+    pub(crate) fn trips(&self) -> Trips {
+        self.state().trips
     }
 
-    /// Makes what the item brings real; gives the value of an expression.
+    /// Adds the item. Returns the value of an expression.
     pub(crate) fn run(&self, item: &Item) -> Option<Result<f64, Failure>> {
         let is_stale = {
-            let mut inside = self.inside();
-            let before = inside.program.names.n_functions();
+            let mut state = self.state();
+            let before = state.session.names.n_functions();
             let was_maths = matches!(item, Item::Definition { id, .. }
-                if id.index() < before && matches!(inside.program.names.state(*id), NameState::Maths(_)));
-            Arc::make_mut(&mut inside.program).commit(item);
+                if id.index() < before && matches!(state.session.names.state(*id), NameState::Maths(_)));
+            Arc::make_mut(&mut state.session).commit(item);
             was_maths
         };
         self.make_slots();
-        let inside = self.inside();
-        for (number, slot) in (0..).zip(&inside.slots) {
+        let state = self.state();
+        for (number, slot) in (0..).zip(&state.slots) {
             let id = FunctionId::new(number);
             let is_new = matches!(item, Item::Definition { id: defined, .. } if *defined == id);
-            let state = inside.program.names.state(id);
-            // Calls of maths functions are compiled as such: what was compiled before knows nothing of the `def`.
+            let state = state.session.names.state(id);
+            // Calls of maths functions are compiled as such, so a `def` of one makes all code
+            // stale.
             if is_new || state == NameState::Replaced || (is_stale && state == NameState::Defined) {
                 slot.redirect_to_lazy_entry();
             }
         }
-        drop(inside);
+        drop(state);
         match item {
             Item::Expression { function } => Some(self.call(function, &[])),
             _ => None,
@@ -161,7 +168,8 @@ impl Machine {
     pub(crate) fn call(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Failure> {
         assert_eq!(args.len(), function.n_params as usize);
         let code = self.compile(function, None)?;
-        // SAFETY: the code has as many parameters as there are arguments; what it reaches is kept (promise 2).
+        // SAFETY: the code has as many parameters as there are arguments; what it reaches is kept
+        // (promise 2).
         let outcome = unsafe { call(self, code, args) };
         match outcome {
             Ok(value) => Ok(value),
@@ -171,114 +179,111 @@ impl Machine {
         }
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, MachineState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives each function that has none its slot.
+    /// Makes the slots of new functions.
     fn make_slots(&self) {
-        let mut inside = self.inside();
-        while inside.slots.len() < inside.program.names.n_functions() {
-            let id = FunctionId::new(inside.slots.len() as u32);
+        let mut state = self.state();
+        while state.slots.len() < state.session.names.n_functions() {
+            let id = FunctionId::new(state.slots.len() as u32);
             let stub = self.stubs.allocate().expect("there is memory");
             assert_eq!(stub.id().index(), id.index());
-            let name = &inside.program.names.signature(id).name;
-            if let Some(host) = HOST_NAMES.iter().position(|host| **host == **name)
-                && inside.program.names.state(id) == NameState::Host
+            let name = &state.session.names.signature(id).name;
+            if let Some(host) = HOST_FUNCTIONS.iter().position(|host| **host == **name)
+                && state.session.names.state(id) == NameState::Host
             {
                 // SAFETY: both have one parameter, and the machine keeps the host stub.
                 unsafe { stub.redirect(self.hosts[host].address()) };
             }
-            inside.slots.push(stub);
+            state.slots.push(stub);
         }
     }
 
     fn compile(&self, function: &Arc<Function>, id: Option<FunctionId>) -> Result<CodeAddress, Failure> {
-        let inside = &mut *self.inside();
+        let state = &mut *self.state();
         let counters = self.way.counts().then(|| {
-            let cells: Arc<[AtomicI64]> = (0..counter_table_len(function))
-                .map(|cell| AtomicI64::new(if cell > 0 && cell % 2 == 0 { 0 } else { 2 }))
+            let table: Arc<[AtomicI64]> = (0..counter_table_len(function))
+                .map(|word| AtomicI64::new(if word > 0 && word % 2 == 0 { 0 } else { 2 }))
                 .collect();
-            let counted = Counted { function: Arc::clone(function), cells: Arc::clone(&cells) };
-            inside.counted.push(counted);
+            let counting = CountingCode { function: Arc::clone(function), table: Arc::clone(&table) };
+            state.counting.push(counting);
             Counters {
-                table: cells.as_ptr() as usize,
-                on_trip: self.hosts[HOT].address().get(),
-                trip_thunk: Some(inside.blocks[0].address().get()),
-                code_number: inside.counted.len() as u32 - 1,
-                tail_calls: 1 + inside.counted.len() as u32 % 3,
+                table: table.as_ptr() as usize,
+                on_trip: self.hosts[ON_TRIP].address().get(),
+                trip_thunk: Some(state.blocks[0].address().get()),
+                code_number: state.counting.len() as u32 - 1,
+                tail_calls: 1 + state.counting.len() as u32 % 3,
             }
         });
-        let (names, slots) = (&inside.program.names, &inside.slots);
+        let (names, slots) = (&state.session.names, &state.slots);
         let function = self.way.prepare(function);
         let calls = function.callees_in_order();
         let slot = |id: FunctionId| slots[id.index()].slot_address();
         let targets = calls.chain(id).map(|id| (id, call_target(names, id, slot))).collect();
         let unit = Unit::new(function, id, 1, targets, BTreeMap::new());
-        let code = inside.compiler.compile(&unit, counters.as_ref());
+        let code = state.compiler.compile(&unit, counters.as_ref());
         let code = code.map_err(|error| Failure(error.to_string()))?;
         let block = self.memory.allocate(&code.bytes, code.align).expect("there is memory");
         let address = CodeAddress::new(block.address().get() + code.entry);
-        inside.blocks.push(block);
+        state.blocks.push(block);
         Ok(address)
     }
 
-    /// A countdown has run out: sets it to a few turns again, and says whether to leave, now so and now so.
-    fn hot(&self, body: usize, what: f64) -> f64 {
+    /// Handles a trip: resets the counter to a few iterations, and asks for an OSR now and then.
+    fn on_trip(&self, code_number: usize, what: f64) -> f64 {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let inside = &mut *self.inside();
-        let counted = &inside.counted[body];
-        let cell = if what < 0.0 { 0 } else { 1 + 2 * what as usize };
-        let has_tail_call = counted.function.facts().has_tail_call;
-        // Tail calls are entries too, and count by themselves.
+        let state = &mut *self.state();
+        let counting = &state.counting[code_number];
+        let word = if what < 0.0 { 0 } else { 1 + 2 * what as usize };
+        let has_tail_call = counting.function.facts().has_tail_call;
+        // Tail calls are counted in a register and reported as entries.
         let is_tail_call = what < 0.0 && has_tail_call;
-        assert!(
-            counted.cells[cell].load(Ordering::Relaxed) <= 0 || is_tail_call,
-            "the countdown has run out"
-        );
-        counted.cells[cell].store(1 + number as i64 % 3, Ordering::Relaxed);
+        assert!(counting.table[word].load(Ordering::Relaxed) <= 0 || is_tail_call, "the counter tripped");
+        counting.table[word].store(1 + number as i64 % 3, Ordering::Relaxed);
         let answer = [0.0, 1.0, f64::NAN, -1.0][number / 3 % 4];
         if what < 0.0 {
-            inside.reports.n_entries += 1;
+            state.trips.n_entries += 1;
             if has_tail_call {
-                inside.reports.n_left += usize::from(answer != 0.0);
+                state.trips.n_left += usize::from(answer != 0.0);
             }
             return answer;
         }
-        inside.reports.n_turns += 1;
-        // Now and then the code is gone again by the time it would be entered.
-        let is_gone = number % 5 == 4;
-        let code = if is_gone { 0 } else { rest as *const () as i64 };
-        counted.cells[cell + 1].store(code, Ordering::Relaxed);
-        if answer.is_nan() || answer == 0.0 || is_gone {
+        state.trips.n_back_edges += 1;
+        // Now and then the OSR entry is invalidated before the code calls it.
+        let is_invalidated = number % 5 == 4;
+        let code = if is_invalidated { 0 } else { osr_entry as *const () as i64 };
+        counting.table[word + 1].store(code, Ordering::Relaxed);
+        if answer.is_nan() || answer == 0.0 || is_invalidated {
             return answer;
         }
-        inside.reports.n_left += 1;
-        let unfinished = Unfinished {
-            program: Arc::clone(&inside.program),
-            function: Arc::clone(&counted.function),
+        state.trips.n_left += 1;
+        let replaced = ReplacedLoop {
+            session: Arc::clone(&state.session),
+            function: Arc::clone(&counting.function),
             number: what as usize,
             fail: self.hosts[FAIL].address(),
         };
-        UNFINISHED.set(Some(unfinished));
+        REPLACED_LOOP.set(Some(replaced));
         answer
     }
 }
 
-// SAFETY: `compile` makes code of as many parameters as the function of the stub has (promise 1), and keeps it
-// (promise 2).
+// SAFETY: `compile` makes code of as many parameters as the function of the stub has (promise 1),
+// and keeps it (promise 2).
 unsafe impl Runtime for Machine {
     fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap> {
         let id = FunctionId::new(stub.get());
-        let (slot, program) = {
-            let inside = self.inside();
-            (inside.slots[id.index()].clone(), Arc::clone(&inside.program))
+        let (slot, session) = {
+            let state = self.state();
+            (state.slots[id.index()].clone(), Arc::clone(&state.session))
         };
-        if program.names.state(id) != NameState::Defined {
-            return Err(Trap::error(program.failure(id)));
+        if session.names.state(id) != NameState::Defined {
+            return Err(Trap::error(session.failure(id)));
         }
-        let function = program.bodies[id.index()].as_ref().expect("it is defined");
+        let function = session.definition(id).expect("it is defined");
         let code = self.compile(function, Some(id)).map_err(Trap::error)?;
         // SAFETY: as for the implementation as a whole.
         unsafe { slot.redirect(code) };
@@ -287,47 +292,49 @@ unsafe impl Runtime for Machine {
 
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
         match host.index() {
-            HOT => Ok(self.hot(args[0] as usize, args[1])),
+            ON_TRIP => Ok(self.on_trip(args[0] as usize, args[1])),
             FAIL => Err(Trap::error(FAILURE.take().expect("an evaluation has failed"))),
             named => {
-                self.program().host_call(HOST_NAMES[named], args);
+                write_output(HOST_FUNCTIONS[named], args);
                 Ok(0.0)
             }
         }
     }
 }
 
-/// A loop that is about to be left.
-struct Unfinished {
-    program: Arc<Program>,
+/// A loop that is about to be replaced.
+struct ReplacedLoop {
+    session: Arc<Session>,
     function: Arc<Function>,
     number: usize,
     fail: CodeAddress,
 }
 
 thread_local! {
-    static UNFINISHED: RefCell<Option<Unfinished>> = const { RefCell::new(None) };
+    static REPLACED_LOOP: RefCell<Option<ReplacedLoop>> = const { RefCell::new(None) };
     static FAILURE: Cell<Option<Failure>> = const { Cell::new(None) };
 }
 
-/// Stands for optimised code of every loop: does the rest of the one that was left last.
-extern "C" fn rest(variables: *mut f64) {
+/// The OSR entry of every loop: runs the loop that was replaced last to its end.
+extern "C" fn osr_entry(variables: *mut f64) {
     if let Some(fail) = finish(variables) {
-        // SAFETY: a host stub without parameters, which leaves the call: no frame in between owns anything.
+        // SAFETY: a host stub without parameters, which ends the guarded call. No frame in between
+        // owns anything.
         let fail = unsafe { std::mem::transmute::<usize, extern "C" fn() -> f64>(fail.get()) };
         fail();
     }
 }
 
-/// The same; if that fails, where to go.
+/// Runs the loop. If that fails, returns the code to call.
 fn finish(variables: *mut f64) -> Option<CodeAddress> {
-    let unfinished = UNFINISHED.take().expect("only loops that are left get here");
-    let function = &unfinished.function;
-    // SAFETY: generated code hands over as many variables as the function has, and nobody else has them.
+    let replaced = REPLACED_LOOP.take().expect("`on_trip` set it");
+    let function = &replaced.function;
+    // SAFETY: generated code passes as many locals as the function has, and does not use them
+    // meanwhile.
     let variables = unsafe { std::slice::from_raw_parts_mut(variables, function.locals.len()) };
-    let finished = unfinished.program.finish_loop(function, unfinished.number, variables);
+    let finished = replaced.session.finish_loop(function, replaced.number, variables);
     finished.err().map(|failure| {
         FAILURE.set(Some(failure));
-        unfinished.fail
+        replaced.fail
     })
 }

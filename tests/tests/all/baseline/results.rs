@@ -6,9 +6,9 @@ use kaleidoscope_ir::Function;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::reader::Reader;
+use kaleidoscope_testkit::Failure;
 
 use super::machine::{Machine, Way};
-use super::program::Failure;
 use super::random;
 
 fn check(text: &str) {
@@ -91,7 +91,7 @@ fn machine(text: &str, way: Way) -> (Machine, Arc<Function>) {
     reader.push(text);
     reader.finish();
     let mut last = None;
-    while let Some(read) = reader.read(&machine.program().names) {
+    while let Some(read) = reader.read(&machine.session().names) {
         let item = read.item.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
         machine.run(&item);
         if let Item::Definition { function, .. } | Item::Expression { function } = item {

@@ -1,129 +1,35 @@
-//! Hot code: random programs whose functions, expressions and loops are compiled with the bodies of what they call give the
-//! same bits and write the same as in the evaluator.
+//! Optimized code: functions, expressions and OSR entries of random programs, with callees inlined,
+//! have the results and the output of the interpreter.
 
 mod native;
-mod turns;
 
-use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::InliningBudget;
-use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
-use kaleidoscope_ir::{Function, FunctionId, HostVariable};
+use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_lang::number;
 use kaleidoscope_lang::reader::Reader;
-
 use kaleidoscope_native::maths;
+use kaleidoscope_testkit::{Failure, Session, take_output};
 use kaleidoscope_tests::generate::Program;
 use kaleidoscope_tests::random::fresh_seed;
 
 use native::Native;
 
-/// What a unit may carry here: more than pays, so that much is tested.
-const LIMITS: InliningBudget = InliningBudget { callee_ops: 400, unit_ops: 3_000, recursion: 2 };
+/// More inlining than pays, so that much is tested.
+const BUDGET: InliningBudget = InliningBudget { callee_ops: 400, unit_ops: 3_000, recursion: 2 };
 
-/// Seeds that are run each time, and how many fresh ones.
+/// The number of seeds that are run each time, and of fresh ones.
 const N_SAME: u64 = 40;
 const N_OTHERS: u64 = 20;
 
-/// An evaluation of more calls and turns of loops is taken for endless.
-const MOST_STEPS: usize = 100_000;
+/// A run of more calls and back edges is taken for endless.
+const MAX_STEPS: usize = 100_000;
 
 /// Arguments for functions: the first is what a generated function counts down.
 const ARGUMENTS: [f64; 12] = [3.0, 0.5, -2.0, 7.0, 1e10, -0.0, 4.0, 0.1, 1e-3, f64::INFINITY, 100.0, -1.5];
-
-thread_local! {
-    /// What the program has written, by the evaluator or by code.
-    static WRITTEN: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-/// Writes as a host function: so that it can be seen which one it was.
-fn write(name: &str, argument: f64) {
-    WRITTEN.with_borrow_mut(|written| *written += &format!("{name} {}\n", number::format(argument)));
-}
-
-/// What is defined at some place of a program.
-struct Session {
-    names: Names,
-    bodies: Vec<Option<Arc<Function>>>,
-    /// Calls and turns of loops in the evaluation.
-    n_steps: Cell<usize>,
-}
-
-/// An evaluation ended early.
-#[derive(Debug)]
-struct Ended;
-
-impl From<InterpreterTrap> for Ended {
-    fn from(_: InterpreterTrap) -> Self {
-        Self
-    }
-}
-
-impl Session {
-    fn new() -> Self {
-        let mut names = Names::new();
-        names.declare_host("putchard", 1);
-        names.declare_host("printd", 1);
-        Self { names, bodies: Vec::new(), n_steps: Cell::new(0) }
-    }
-
-    fn define(&mut self, id: FunctionId, function: Arc<Function>) {
-        self.bodies.resize(self.names.n_functions(), None);
-        self.bodies[id.index()] = Some(function);
-    }
-
-    /// The body, if a `def` gave one.
-    fn body_of(&self, id: FunctionId) -> Option<&Arc<Function>> {
-        if matches!(self.names.state(id), NameState::Defined) {
-            self.bodies[id.index()].as_ref()
-        } else {
-            None
-        }
-    }
-
-    fn interpret(&self, function: &Arc<Function>, args: &[f64]) -> Result<f64, Ended> {
-        self.n_steps.set(0);
-        interpret(self, function, args, StackLimit { bytes: 1 << 20 })
-    }
-}
-
-impl Environment for Session {
-    type Trap = Ended;
-
-    fn callee(&self, id: FunctionId) -> Result<Callee, Ended> {
-        match self.names.state(id) {
-            NameState::Maths(function) => Ok(Callee::Maths(function)),
-            NameState::Host => Ok(Callee::Host),
-            _ => self.body_of(id).cloned().map(Callee::Function).ok_or(Ended),
-        }
-    }
-
-    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        maths::find(function.name()).expect("the table has every function").call(args)
-    }
-
-    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Ended> {
-        write(&self.names.signature(id).name, args[0]);
-        Ok(0.0)
-    }
-
-    fn variable(&self, _: HostVariable) -> f64 {
-        unreachable!("there are no variables of the host")
-    }
-
-    fn set_variable(&self, _: HostVariable, _: f64) {
-        unreachable!("there are no variables of the host")
-    }
-
-    fn is_interrupted(&self) -> bool {
-        self.n_steps.set(self.n_steps.get() + 1);
-        self.n_steps.get() > MOST_STEPS
-    }
-}
 
 /// How much was compared.
 #[derive(Debug, Default)]
@@ -132,20 +38,24 @@ struct Tally {
     n_loops: usize,
 }
 
-/// Runs a program in the evaluator and as hot code: its expressions, and each function when it is defined.
+/// Runs a program in the interpreter and as optimized code: its expressions, and each function
+/// when it is defined.
 fn check(text: &str, tally: &mut Tally) {
-    let mut session = Session::new();
+    let maths = |function: MathsFunction, args: &[f64]| {
+        maths::find(function.name()).expect("the table has every function").call(args)
+    };
+    let mut session = Session::new(maths, 1 << 20, MAX_STEPS);
     let mut native = Native::new();
-    let mut reader = Reader::new("hot");
+    let mut reader = Reader::new("optimized");
     reader.push(text);
     reader.finish();
     while let Some(read) = reader.read(&session.names) {
         let Some(item) = read.item else { continue };
-        session.names.commit(&item);
+        session.commit(&item);
         let (id, function) = match item {
             Item::Definition { id, function, .. } => {
-                session.define(id, Arc::clone(&function));
-                // Code that carries what is defined anew is out of date; here nobody notes which that is.
+                // Code that inlined an older definition is stale. This test does not record
+                // dependencies.
                 native.forget();
                 (Some(id), function)
             }
@@ -157,7 +67,8 @@ fn check(text: &str, tally: &mut Tally) {
     }
 }
 
-/// Compares code of a root with the evaluator: entered at its beginning, and at the first turns of each loop.
+/// Compares code of a root with the interpreter: as a whole, and replacing each loop at its first
+/// iterations.
 fn check_root(
     session: &Session,
     native: &mut Native,
@@ -166,11 +77,11 @@ fn check_root(
     tally: &mut Tally,
 ) -> Result<(), String> {
     let args = &ARGUMENTS[..function.n_params as usize];
-    // Code is not stopped here, so what ends early is not run.
-    let (Ok(expected), written) = (session.interpret(function, args), WRITTEN.take()) else { return Ok(()) };
+    // Code is not interrupted here, so only runs that end by themselves are compared.
+    let (Ok(expected), written) = (session.interpret(function, args), take_output()) else { return Ok(()) };
     let same = |value: f64, place: &str| {
         let (value, expected) = (number::format(value), number::format(expected));
-        let now = WRITTEN.take();
+        let now = take_output();
         if value == expected && now == written {
             return Ok(());
         }
@@ -183,11 +94,12 @@ fn check_root(
     tally.n_calls += 1;
 
     for nth in 0..function.n_loops() {
-        let code = native.compile_loop(session, id, function, nth);
-        for turn in 0..3 {
-            let run = turns::evaluate(session, function, args, nth, turn, &code);
-            let value = run.map_err(|Ended| "it did not end early before".to_owned())?;
-            same(value, &format!("from turn {turn} of loop {nth}"))?;
+        let code = native.compile_osr_entry(session, id, function, nth);
+        for iteration in 0..3 {
+            let run_loop = |locals: &mut [f64]| code.run(locals);
+            let run = session.interpret_with_osr(function, args, (nth, iteration), &run_loop);
+            let value = run.map_err(|Failure(why)| format!("it did not end early before: {why}"))?;
+            same(value, &format!("from iteration {iteration} of loop {nth}"))?;
             tally.n_loops += 1;
         }
     }
@@ -204,12 +116,12 @@ fn check_seeds(first: u64, n_seeds: u64) {
 }
 
 #[test]
-fn hot_code_gives_the_same() {
+fn optimized_code_gives_the_same() {
     check_seeds(0, N_SAME);
 }
 
 #[test]
-fn hot_code_gives_the_same_for_others() {
+fn optimized_code_gives_the_same_for_others() {
     check_seeds(fresh_seed(), N_OTHERS);
 }
 
@@ -233,7 +145,7 @@ fn loops_leave_all_that_they_assign() {
 }
 
 #[test]
-fn bodies_go_on_as_their_calls() {
+fn inlinees_act_as_their_calls() {
     let mut tally = Tally::default();
     check(
         "def binary: 1 (x y) y;
@@ -259,7 +171,7 @@ fn bodies_go_on_as_their_calls() {
 }
 
 #[test]
-fn loops_that_count_turn_as_often() {
+fn counted_loops_have_as_many_iterations() {
     let text = "def binary: 1 (x y) y;
          def to(n) var s in (for i = 0, i < n in s = s * 2 + i) : s;
          to(0) to(1) to(2.5) to(3) to(0 - 7.5) to(0 - 1/0) to(1/3) to(5e-324) to(0 * (0 - 1)) to(0/0);

@@ -1,10 +1,9 @@
-//! Hot code in this process: compiled, linked, called.
+//! Optimized code in this process: compiles, links and calls it.
 //!
 //! Promises:
-//! 1. A slot leads to code of as many doubles as its function has parameters, or to `never` while
-//!    it has none; code is called only when every slot that it may use leads to code.
-//! 2. Code is removed only when all slots lead elsewhere, or when it has no slot and is called no
-//!    more.
+//! 1. A slot has the address of code with as many parameters as its function, or of `never`. Code
+//!    runs only when every slot that it may call has code.
+//! 2. Code is freed only when no slot has its address, and no call of it is active or follows.
 #![allow(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,50 +16,50 @@ use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::names::NameState;
 use kaleidoscope_llvm::{Effort, References, effort, lower, pipeline, symbols};
 use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap, maths};
-use kaleidoscope_testkit::call_target;
+use kaleidoscope_testkit::{Session, call_target, write_output};
 use llvm_orc::{Address, Compiler, Dylib, Jit, OptLevel, Passes, Tracker};
 
-use super::{LIMITS, Session, write};
+use super::BUDGET;
 
 /// More functions than a program has.
 const N_SLOTS: usize = 1 << 10;
 
-/// Code of functions and what makes it.
+/// Optimized code, and the compiler and the linker that make it.
 pub(super) struct Native {
     compiler: Compiler,
     dylib: Dylib,
     slots: Box<[AtomicU64; N_SLOTS]>,
-    /// Owns the code behind the slots.
-    behind_slots: Vec<Tracker>,
-    n_bodies: u32,
+    /// Keeps the code in the slots.
+    in_slots: Vec<Tracker>,
+    n_codes: u32,
 }
 
-/// Code of a loop.
-pub(super) struct LoopCode {
+/// An OSR entry.
+pub(super) struct OsrEntry {
     tracker: Tracker,
     symbol: String,
 }
 
 extern "C" fn printd(x: f64) -> f64 {
-    write("printd", x);
+    write_output("printd", &[x]);
     0.0
 }
 
 extern "C" fn putchard(x: f64) -> f64 {
-    write("putchard", x);
+    write_output("putchard", &[x]);
     0.0
 }
 
-/// Behind a slot without code: the evaluator would have called what nobody defined.
+/// The code in a slot of an undefined function. The interpreter would have failed before.
 extern "C" fn never() -> f64 {
     eprintln!("a function was called that has no code");
     std::process::abort()
 }
 
-/// Stubs are not used here, so nobody asks.
+/// A runtime without stubs: generated code calls slots only.
 struct NoStubs;
 
-// SAFETY: neither function gives any code or value.
+// SAFETY: neither function returns code or a value.
 unsafe impl Runtime for NoStubs {
     fn materialize(&self, _: StubId) -> Result<CodeAddress, Trap> {
         Err(Trap::error("there are no stubs"))
@@ -80,25 +79,25 @@ impl Native {
         let by_itself = symbols::runtime_symbols().iter().map(|&name| (name.to_owned(), find(name)));
         let listed: Vec<_> = called.chain(by_itself).collect();
         let listed = listed.iter().map(|(name, code)| (name.as_str(), Address::new(code.get() as u64)));
-        // SAFETY: C's functions under the names that modules have for them.
+        // SAFETY: C's maths functions, under the names that modules use for them.
         unsafe { dylib.define_absolute(listed) }.expect("the names are new");
         let slots = Box::new([const { AtomicU64::new(0) }; N_SLOTS]);
         let compiler = Compiler::builder().opt_level(OptLevel::Aggressive).build();
         let compiler = compiler.expect("LLVM knows this machine");
-        let mut native = Self { compiler, dylib, slots, behind_slots: Vec::new(), n_bodies: 0 };
+        let mut native = Self { compiler, dylib, slots, in_slots: Vec::new(), n_codes: 0 };
         native.forget();
         native
     }
 
-    /// Throws all code of functions away.
+    /// Frees all code of functions.
     pub(super) fn forget(&mut self) {
         for slot in &self.slots[..] {
             slot.store(never as *const () as u64, Ordering::Relaxed);
         }
-        self.behind_slots.clear();
+        self.in_slots.clear();
     }
 
-    /// Puts code behind the slots of all functions that the root may call.
+    /// Compiles all functions that the root may call, into their slots.
     pub(super) fn link(&mut self, session: &Session, root: &Function) {
         let mut seen = BTreeSet::new();
         let mut waiting: Vec<_> = root.callees_in_order().collect();
@@ -112,14 +111,14 @@ impl Native {
                 }
                 NameState::Host => putchard as *const () as u64,
                 _ => {
-                    let Some(function) = session.body_of(id) else { continue };
+                    let Some(function) = session.definition(id) else { continue };
                     waiting.extend(function.callees_in_order());
                     if self.has_code(id) {
                         continue;
                     }
                     let (tracker, symbol) = self.compile(session, Some(id), function, CodeKind::Function);
                     let code = tracker.lookup(&symbol).expect("the object defines it").get();
-                    self.behind_slots.push(tracker);
+                    self.in_slots.push(tracker);
                     code
                 }
             };
@@ -127,7 +126,7 @@ impl Native {
         }
     }
 
-    /// The value of a call. What the root calls has been linked.
+    /// Compiles and calls the root. The functions that it may call are linked already.
     pub(super) fn run(
         &mut self,
         session: &Session,
@@ -138,23 +137,22 @@ impl Native {
         let (tracker, symbol) = self.compile(session, id, root, CodeKind::Function);
         let code = tracker.lookup(&symbol).expect("the object defines it").get();
         let code = CodeAddress::new(usize::try_from(code).expect("addresses have this machine's width"));
-        // SAFETY: code of as many doubles, promise 1 for what it calls, and the tracker is dropped
-        // afterwards. The functions of the host that it calls hold no lock when it is stopped,
-        // since nobody stops it.
+        // SAFETY: the code has as many parameters as there are arguments, promise 1 holds for its
+        // calls, and the tracker is dropped afterwards. No interrupt unwinds its host functions.
         let value = unsafe { kaleidoscope_native::call(&NoStubs, code, args) };
-        value.expect("the evaluator needed no more stack")
+        value.expect("the interpreter had enough stack")
     }
 
-    /// Code for a loop of the root.
-    pub(super) fn compile_loop(
+    /// Compiles an OSR entry for a loop of the root.
+    pub(super) fn compile_osr_entry(
         &mut self,
         session: &Session,
         id: Option<FunctionId>,
         root: &Arc<Function>,
         nth: usize,
-    ) -> LoopCode {
+    ) -> OsrEntry {
         let (tracker, symbol) = self.compile(session, id, root, CodeKind::Osr(nth));
-        LoopCode { tracker, symbol }
+        OsrEntry { tracker, symbol }
     }
 
     fn has_code(&self, id: FunctionId) -> bool {
@@ -168,9 +166,9 @@ impl Native {
         root: &Arc<Function>,
         kind: CodeKind,
     ) -> (Tracker, String) {
-        self.n_bodies += 1;
-        let symbol = symbols::code(&root.name, self.n_bodies);
-        let plan = InliningPlan::new(id, Arc::clone(root), LIMITS, |id| session.body_of(id).cloned());
+        self.n_codes += 1;
+        let symbol = symbols::code(&root.name, self.n_codes);
+        let plan = InliningPlan::new(id, Arc::clone(root), BUDGET, |id| session.definition(id).cloned());
         let instances = plan.instances();
         let callees = instances.iter().flat_map(|instance| instance.function.callees_in_order());
         let targets = callees.map(|id| {
@@ -188,11 +186,10 @@ impl Native {
     }
 }
 
-impl LoopCode {
-    /// Runs the loop to its end. What it calls has been linked.
+impl OsrEntry {
+    /// Runs the loop to its end. The functions that it may call are linked already.
     pub(super) fn run(&self, locals: &mut [f64]) {
-        // SAFETY: the object defines this function, with the address of its locals as its
-        // parameter.
+        // SAFETY: an OSR entry is a function of a pointer to the locals.
         let code = unsafe { self.tracker.lookup_fn::<extern "C" fn(*mut f64)>(&self.symbol) };
         code.expect("the object defines it").call((locals.as_mut_ptr(),));
     }

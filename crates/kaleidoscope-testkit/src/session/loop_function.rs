@@ -1,0 +1,97 @@
+//! A loop as a function: runs the remaining iterations of a loop, as an OSR entry does.
+//!
+//! The loop becomes a function whose parameters are the locals. Behind the loop it stores each
+//! local by a call of a host function.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use kaleidoscope_ir::interpreter::{Callee, Environment};
+use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, MathsFunction, Op, OpIdx};
+
+use super::{Failure, Session};
+
+/// The host function that stores a local: takes its index and its value.
+const STORE: FunctionId = FunctionId::new(u32::MAX);
+
+pub(super) fn finish_loop(
+    session: &Session,
+    function: &Function,
+    loop_number: usize,
+    locals: &mut [f64],
+) -> Result<(), Failure> {
+    let args = locals.to_vec();
+    let function = Arc::new(loop_as_function(function, loop_number));
+    let environment = LoopRun { session, locals: RefCell::new(locals) };
+    session.run_in(&environment, &function, &args).map(|_| ())
+}
+
+fn loop_as_function(function: &Function, loop_number: usize) -> Function {
+    let found = &function.facts().loops[loop_number];
+    let [start, end] = [found.header, found.next].map(OpIdx::index);
+    let moved = |idx: OpIdx| OpIdx::new((idx.index() - start) as u32);
+    let ops = function.ops[start..=end].iter().map(|op| match *op {
+        Op::If { otherwise } => Op::If { otherwise: moved(otherwise) },
+        Op::Else { end } => Op::Else { end: moved(end) },
+        Op::Next { variable, header } => Op::Next { variable, header: moved(header) },
+        other @ (Op::Number(_)
+        | Op::Get(_)
+        | Op::Set(_)
+        | Op::GetHost(_)
+        | Op::SetHost(_)
+        | Op::Drop
+        | Op::Arithmetic(_)
+        | Op::Square
+        | Op::Call { .. }
+        | Op::TailCall
+        | Op::End
+        | Op::Loop) => other,
+    });
+    let mut ops: Vec<_> = ops.collect();
+    for idx in 0..function.locals.len() {
+        let store = Op::Call { callee: STORE, n_args: 2 };
+        ops.extend([Op::Number(idx as f64), Op::Get(Local::new(idx as u32)), store, Op::Drop]);
+    }
+    ops.push(Op::Number(0.0));
+    let n_params = function.locals.len() as u32;
+    let max_stack = function.max_stack + 2;
+    Function::new(Arc::clone(&function.name), n_params, function.locals.clone(), ops, max_stack)
+}
+
+/// A session in which a loop runs as a function.
+struct LoopRun<'a> {
+    session: &'a Session,
+    locals: RefCell<&'a mut [f64]>,
+}
+
+impl Environment for LoopRun<'_> {
+    type Trap = Failure;
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, Failure> {
+        if id == STORE { Ok(Callee::Host) } else { self.session.callee(id) }
+    }
+
+    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
+        self.session.maths(function, args)
+    }
+
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
+        if id != STORE {
+            return self.session.host(id, args);
+        }
+        self.locals.borrow_mut()[args[0] as usize] = args[1];
+        Ok(0.0)
+    }
+
+    fn variable(&self, variable: HostVariable) -> f64 {
+        self.session.variable(variable)
+    }
+
+    fn set_variable(&self, variable: HostVariable, value: f64) {
+        self.session.set_variable(variable, value);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.session.is_interrupted()
+    }
+}
