@@ -1,6 +1,7 @@
-//! A function over columns: a million rows in one call.
+//! Batch: a function applied to columns of a million rows, in one call.
 //!
-//! Run by `cargo run --release -p kaleidoscope --features llvm --example batch`; without LLVM it works too, more slowly.
+//! Run by `cargo run --release -p kaleidoscope --features llvm --example batch`. Without LLVM it is
+//! slower, and gives the same results.
 
 use kaleidoscope::{Engine, Precision};
 use std::time::Instant;
@@ -19,14 +20,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut strict = vec![0.0; N_ROWS];
     let mut fast = vec![0.0; N_ROWS];
 
-    // The first turns may run while better code is made; what they give is the same to the last bit.
-    for turn in 1..=3 {
+    // The first batches may run while the kernel is compiled. The results have the same bits.
+    for n in 1..=3 {
         let start = Instant::now();
         damped.map(&columns, &mut strict)?;
         let took = start.elapsed();
         let start = Instant::now();
         damped.map_with(Precision::Fast, &columns, &mut fast)?;
-        println!("turn {turn}: {took:.1?}, and {:.1?} with vectors of maths functions", start.elapsed());
+        println!("batch {n}: {took:.1?}, and {:.1?} with the vector maths library", start.elapsed());
     }
     for row in [0, 1, 250_000, N_ROWS - 1] {
         assert_eq!(strict[row].to_bits(), damped.call((times[row], frequencies[row]))?.to_bits());

@@ -1,4 +1,4 @@
-//! Programs of strangers: time, stack and memory have limits, and whatever happens, the host goes on.
+//! Untrusted programs: limits for time, stack and memory, after which the host continues.
 //!
 //! Run by `cargo run -p kaleidoscope --example deadline`.
 
@@ -24,17 +24,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [forever, deep, fine] = ["forever", "deep", "fine"].map(|name| engine.function::<(f64,)>(name));
     let (forever, deep, fine) = (forever?, deep?, fine?);
 
-    // A deadline for one call. The loop has no check in it: the machine's own means end it.
-    let error = forever.within(Duration::from_millis(50)).call((1.0,)).expect_err("the call is ended");
+    // A time limit for one call. The loop contains no check: a signal ends the call.
+    let error = forever.within(Duration::from_millis(50)).call((1.0,)).expect_err("a limit ends the call");
     println!("{}: {error}", error.code());
     assert_eq!(error.code(), DiagnosticCode::TimedOut);
 
-    // Recursion without end.
-    let error = deep.call((1.0,)).expect_err("the call is ended");
+    // Endless recursion.
+    let error = deep.call((1.0,)).expect_err("a limit ends the call");
     println!("{}: {error}", error.code());
     assert_eq!(error.code(), DiagnosticCode::StackOverflow);
 
-    // Somebody presses a button, on another thread.
+    // An interrupt from another thread.
     let interrupter = engine.interrupter();
     let is_done = AtomicBool::new(false);
     let error = thread::scope(|scope| {
@@ -44,21 +44,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 thread::yield_now();
             }
         });
-        let error = forever.call((1.0,)).expect_err("the call is ended");
+        let error = forever.call((1.0,)).expect_err("a limit ends the call");
         is_done.store(true, Ordering::Relaxed);
         error
     });
     println!("{}: {error}", error.code());
     assert_eq!(error.code(), DiagnosticCode::Interrupted);
 
-    // What is not provided is not there.
+    // A function that the engine does not provide.
     let outcome = engine.run("putchard(65);");
     assert_eq!(
         outcome.diagnostics().next().map(|diagnostic| diagnostic.code),
         Some(DiagnosticCode::UnknownFunction)
     );
 
-    // And the engine is as it was.
+    // The engine still works.
     assert_eq!(fine.call((9.0,))?, 3.0);
     Ok(())
 }

@@ -1,14 +1,15 @@
-//! A spreadsheet in small: formulas from a file make new columns of a CSV file.
+//! A small spreadsheet: formulas from a file compute new columns of a CSV file.
 //!
-//! Run by `cargo run -p kaleidoscope --example formulas_over_csv -- FORMULAS.txt TABLE.csv`; without arguments it takes the two
-//! files in `examples/data`. A line of the first file is `name = formula`; a formula may use all columns that hold numbers.
+//! Run by `cargo run -p kaleidoscope --example formulas_over_csv -- FORMULAS.txt TABLE.csv`. Without
+//! arguments it reads the two files in `examples/data`. A line of the first file is
+//! `name = formula`. A formula may use all columns of numbers.
 
 use kaleidoscope::{Color, Engine};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The file's columns, those of numbers apart.
+/// A table, with its columns of numbers apart.
 struct Table {
     names: Vec<String>,
     rows: Vec<csv::StringRecord>,
@@ -26,7 +27,7 @@ impl Table {
         Ok(Self { names, rows, numbers })
     }
 
-    /// Adds the column that the formula makes of those that are there.
+    /// Adds a column that the formula computes from the columns of numbers.
     fn add(&mut self, engine: &Engine, name: &str, formula: &str) -> Result<(), Box<dyn Error>> {
         let parameters: Vec<&str> = self.numbers.iter().map(|(name, _)| name.as_str()).collect();
         let formula = engine.formula(formula, &parameters).map_err(|error| error.render(Color::Never))?;

@@ -1,4 +1,4 @@
-//! The shortest way: run a text, look at values and mistakes, call a function.
+//! The first program: runs a text, shows values and diagnostics, calls a function.
 //!
 //! Run by `cargo run -p kaleidoscope --example hello`.
 
@@ -18,13 +18,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{values:?}");
     assert_eq!(values, [6765.0, -4.0]);
 
-    // The third expression has a mistake: what it is, and where, is data; this is one way to show it.
+    // `fibo` is undefined. A diagnostic is data; `render` is one way to show it.
     for diagnostic in outcome.diagnostics() {
         print!("{}", render(diagnostic, &outcome.source, Color::Never));
     }
     assert_eq!(outcome.diagnostics().count(), 1);
 
-    // A handle is typed, may be shared between threads, and stays valid whatever is defined behind it.
+    // A handle has typed arguments, may be shared by threads, and stays valid after redefinitions.
     let fib = engine.function::<(f64,)>("fib")?;
     println!("fib(30) = {}", fib.call((30.0,))?);
     assert_eq!(fib.call((30.0,))?, 832_040.0);

@@ -1,4 +1,4 @@
-//! A program that calls its host, and shares variables with it.
+//! Host functions and host variables: a program calls closures, and shares variables with the host.
 //!
 //! Run by `cargo run -p kaleidoscope --example host_functions`.
 
@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-/// A sensor that nobody has.
+/// The error for a sensor that does not exist.
 #[derive(Debug)]
 struct UnknownSensor(f64);
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::new()?;
     engine.prelude();
 
-    // A closure may keep state, and may fail with an error of its own.
+    // A closure may have state, and may fail with an error of its own type.
     let sensors = Arc::new(Mutex::new(HashMap::from([(1, 20.5), (2, 23.0)])));
     let readings = Arc::clone(&sensors);
     engine.register("sensor", move |number: f64| {
@@ -32,39 +32,39 @@ fn main() -> Result<(), Box<dyn Error>> {
         readings.get(&(number as i64)).copied().ok_or(UnknownSensor(number))
     })?;
 
-    // A variable is read and assigned by both sides; no call is made for it.
+    // Program and host read and assign the variable without calls.
     let target = Variable::new(22.0);
     engine.bind("target", &target)?;
 
     let outcome =
-        engine.run("def heat(number) if sensor(number) < target then target - sensor(number) else 0;");
+        engine.run("def warming(number) if sensor(number) < target then target - sensor(number) else 0;");
     assert_eq!(outcome.diagnostics().count(), 0);
-    let heat = engine.function::<(f64,)>("heat")?;
-    assert_eq!((heat.call((1.0,))?, heat.call((2.0,))?), (1.5, 0.0));
+    let warming = engine.function::<(f64,)>("warming")?;
+    assert_eq!((warming.call((1.0,))?, warming.call((2.0,))?), (1.5, 0.0));
 
     target.set(25.0);
     sensors.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(2, 24.75);
-    assert_eq!((heat.call((1.0,))?, heat.call((2.0,))?), (4.5, 0.25));
+    assert_eq!((warming.call((1.0,))?, warming.call((2.0,))?), (4.5, 0.25));
     engine.run("target = target - 1;");
     assert_eq!(target.get(), 24.0);
 
-    // The host's own error comes back through the program.
-    let error: CallError = heat.call((7.0,)).expect_err("there is no such sensor");
+    // The error of the closure reaches the caller.
+    let error: CallError = warming.call((7.0,)).expect_err("there is no such sensor");
     println!("{error}");
     assert_eq!(error.code(), DiagnosticCode::HostError);
     let own: Option<&UnknownSensor> = error.source().and_then(<dyn Error>::downcast_ref);
     assert!(own.is_some_and(|sensor| sensor.0 == 7.0));
 
-    // A function of the host may use the engine itself; a weak handle would do for one that outlives it.
+    // A host function may call the engine. This one owns a handle, so it is removed at the end.
     let again = engine.clone();
-    engine.register("half_of_heat", move |number: f64| {
+    engine.register("half_of_warming", move |number: f64| {
         again
-            .dyn_function("heat")?
+            .dyn_function("warming")?
             .call(&[number])
-            .map(|heat| heat / 2.0)
+            .map(|warming| warming / 2.0)
             .map_err(Box::<dyn Error + Send + Sync>::from)
     })?;
-    println!("{:?}", engine.run("half_of_heat(1);").values().collect::<Vec<_>>());
-    engine.remove("half_of_heat")?;
+    println!("{:?}", engine.run("half_of_warming(1);").values().collect::<Vec<_>>());
+    engine.remove("half_of_warming")?;
     Ok(())
 }

@@ -1,13 +1,14 @@
-//! Live coding: a loop calls `step` all the time, while another thread replaces what is behind it.
+//! Live coding: a loop calls `step` again and again, while another thread redefines a function that
+//! `step` calls.
 //!
-//! Run by `cargo run -p kaleidoscope --example live_coding`. It is the loop of a game, of a sound or of a simulation: it never
-//! stops, never waits for a compiler, and each turn runs wholly one version of what it calls.
+//! Run by `cargo run -p kaleidoscope --example live_coding`. The loop could be that of a game, a sound
+//! or a simulation. It never stops and never waits for the optimizing compiler.
 
 use kaleidoscope::{Engine, Variable};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-/// What the person types, one after the other: where the ball is drawn to.
+/// The edits that a user types: each one changes where the ball is drawn to.
 const EDITS: [&str; 4] = [
     "def force(x v) 1 - x;",
     "def force(x v) 5 - x - v / 2;",
@@ -15,7 +16,7 @@ const EDITS: [&str; 4] = [
     "def force(x v) -3 - x - v;",
 ];
 
-/// What the loop and the person share, but for the engine.
+/// State that the loop and the user's thread share.
 #[derive(Default)]
 struct Stage {
     n_steps: AtomicU64,
@@ -38,7 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     thread::scope(|scope| {
         let playing = scope.spawn(|| stage.play(&engine));
         for edit in EDITS {
-            // Each edit takes effect with the next call of `force`, on whatever thread, though `step` was compiled long ago.
+            // Each edit takes effect at the next call of `force`, on any thread, although `step` was
+            // compiled before.
             let outcome = engine.run(edit);
             stage.wait_for_steps(10_000);
             println!("{edit}  {} warnings; the ball is at {:.3}", outcome.diagnostics().count(), x.get());
@@ -53,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 }
 
 impl Stage {
-    /// Steps until it is over; a step that fails ends early, and the next one is made.
+    /// Calls `step` until the end. After a failed step, the loop continues.
     fn play(&self, engine: &Engine) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let step = engine.function::<(f64,)>("step")?;
         while !self.is_over.load(Ordering::Relaxed) {
@@ -65,7 +67,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until so many steps more have been made.
+    /// Waits for this many more steps.
     fn wait_for_steps(&self, n: u64) {
         let enough = self.n_steps.load(Ordering::Relaxed) + n;
         while self.n_steps.load(Ordering::Relaxed) < enough {

@@ -1,5 +1,4 @@
-//! Batches: functions and formulas applied to columns. The engine runs them
-//! ([`kaleidoscope_jit::Jit::map`]).
+//! Batches: functions and formulas applied to columns. [`kaleidoscope_jit::Jit::map`] runs them.
 
 #[cfg(feature = "arrow")]
 mod arrow;
@@ -7,110 +6,131 @@ mod arrow;
 use crate::handle::Handle;
 use crate::{Arguments, CallError, DynFunction, Formula, Function, MapOptions};
 
-impl<A: Arguments> Function<A> {
-    /// Calls the function with each row of the columns, of which there is one for each parameter, and writes the results to `out`: to the
-    /// last bit those of single calls.
-    ///
-    /// With LLVM many rows are computed by code that has the function in its loop, and several at once where the processor can:
-    /// as quickly as a loop in Rust. Such code is made once for a definition: in [`Mode::Lazy`] and [`Mode::Eager`] for the first
-    /// thousand of rows, which wait for it; in [`Mode::Tiered`] in the background when as many rows were asked for as
-    /// [calls](field@crate::Thresholds::calls) make a function hot. A definition made meanwhile may be seen by the rows still to come,
-    /// or not, and so may another value that somebody gives a variable of the host.
-    ///
-    /// Many rows are spread over the threads of rayon's pool, if the feature `rayon` is on, unless this is called inside another
-    /// evaluation, or the rows assign a [variable of the host](crate::Variable). Then functions of the host are called in no certain
-    /// order, and of several rows that would fail any may be the one whose error is returned.
-    ///
-    /// ```
-    /// use kaleidoscope::Engine;
-    ///
-    /// let engine = Engine::new()?;
-    /// engine.run("def area(w h) w * h;");
-    /// let area = engine.function::<(f64, f64)>("area")?;
-    /// let mut areas = [0.0; 3];
-    /// area.map(&[&[1.0, 2.0, 3.0], &[5.0, 5.0, 5.0]], &mut areas)?;
-    /// assert_eq!(areas, [5.0, 10.0, 15.0]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`WrongArgumentCount`](crate::DiagnosticCode::WrongArgumentCount) when there are more or fewer columns than parameters,
-    /// [`WrongColumnLength`](crate::DiagnosticCode::WrongColumnLength) when one is not as long as `out`; and what ended a row early, as for
-    /// [`call`](Self::call), a time limit or an interrupter: then results of some rows have been written, and which is not said.
-    pub fn map(&self, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
-        self.map_with(MapOptions::new(), columns, out)
-    }
+/// Defines the batch methods of every type that a program's function can have in Rust.
+macro_rules! batch_methods {
+    ($([$($parameter:tt)*] $callable:ty),*) => {$(
+        impl<$($parameter)*> $callable {
+            /// Applies the function to each row of the columns, and writes the results to `out`.
+            /// There is one column for each parameter. The results equal those of single calls to
+            /// the last bit.
+            ///
+            /// The optimizing compiler compiles large batches to a kernel: a loop over the rows
+            /// that inlines the function, vectorized where the processor can. One kernel is
+            /// compiled for each definition:
+            ///
+            /// - In [`Mode::Lazy`](crate::Mode::Lazy) and [`Mode::Eager`](crate::Mode::Eager), the
+            ///   first batch of 1,000 rows waits for the kernel.
+            /// - In [`Mode::Tiered`](crate::Mode::Tiered), the kernel is compiled in the
+            ///   background once the function has been applied to as many rows as
+            ///   [`Thresholds::calls`](field@crate::Thresholds::calls) says.
+            ///
+            /// If a function is redefined or a host variable is assigned during a batch, the
+            /// remaining rows may use the old or the new value.
+            ///
+            /// With the feature `rayon`, large batches are spread over the threads of rayon's
+            /// pool. Batches inside another evaluation are not, nor are functions that assign a
+            /// host variable ([`Variable`](crate::Variable)). Then host functions are called in
+            /// any order, and if several rows fail, any of their errors may be returned.
+            ///
+            /// ```
+            /// use kaleidoscope::Engine;
+            ///
+            /// let engine = Engine::new()?;
+            /// engine.run("def area(w h) w * h;");
+            /// let area = engine.function::<(f64, f64)>("area")?;
+            /// let mut areas = [0.0; 3];
+            /// area.map(&[&[1.0, 2.0, 3.0], &[5.0, 5.0, 5.0]], &mut areas)?;
+            /// assert_eq!(areas, [5.0, 10.0, 15.0]);
+            ///
+            /// let line = engine.formula("a*x + b", &["a", "x", "b"])?;
+            /// let mut ys = [0.0; 2];
+            /// line.map(&[&[2.0, 2.0], &[10.0, 20.0], &[1.0, 1.0]], &mut ys)?;
+            /// assert_eq!(ys, [21.0, 41.0]);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Errors
+            /// - [`WrongArgumentCount`](crate::DiagnosticCode::WrongArgumentCount) if the number
+            ///   of columns is not the number of parameters.
+            /// - [`WrongColumnLength`](crate::DiagnosticCode::WrongColumnLength) if a column is
+            ///   not as long as `out`.
+            /// - The error of a row, as for a single call, or of a time limit or interrupt. Some
+            ///   rows of `out` may have been written by then.
+            pub fn map(&self, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
+                self.map_with(MapOptions::new(), columns, out)
+            }
 
-    /// The same, as the options say.
-    ///
-    /// # Errors
-    /// As [`map`](Self::map).
-    pub fn map_with(
-        &self,
-        options: impl Into<MapOptions>,
-        columns: &[&[f64]],
-        out: &mut [f64],
-    ) -> Result<(), CallError> {
-        map(self.handle(), options.into(), columns, out)
-    }
+            /// As [`map`](Self::map), with options or a [`Precision`](crate::Precision).
+            ///
+            /// ```
+            /// use kaleidoscope::{Engine, Precision};
+            ///
+            /// let engine = Engine::new()?;
+            /// let wave = engine.formula("a * sin(x)", &["a", "x"])?;
+            /// let mut out = [0.0; 2];
+            /// wave.map_with(Precision::Fast, &[&[1.0, 2.0], &[0.0, 0.0]], &mut out)?;
+            /// assert_eq!(out, [0.0, 0.0]);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Errors
+            /// As [`map`](Self::map).
+            pub fn map_with(
+                &self,
+                options: impl Into<MapOptions>,
+                columns: &[&[f64]],
+                out: &mut [f64],
+            ) -> Result<(), CallError> {
+                map(self.handle(), options.into(), columns, out)
+            }
+
+            /// As [`map`](Self::map), for columns of Apache Arrow. Where any column is null, the
+            /// result is null and the function is not called. Without columns there are no rows.
+            ///
+            /// ```
+            /// use arrow_array::Float64Array;
+            /// use kaleidoscope::Engine;
+            ///
+            /// let engine = Engine::new()?;
+            /// engine.run("def area(w h) w * h;");
+            /// let area = engine.function::<(f64, f64)>("area")?;
+            /// let widths = Float64Array::from(vec![Some(1.0), None, Some(3.0)]);
+            /// let heights = Float64Array::from(vec![5.0, 5.0, 5.0]);
+            /// let areas = area.map_arrow(&[&widths, &heights])?;
+            /// assert_eq!(areas, Float64Array::from(vec![Some(5.0), None, Some(15.0)]));
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Errors
+            /// As [`map`](Self::map).
+            /// [`WrongColumnLength`](crate::DiagnosticCode::WrongColumnLength) if a column is not
+            /// as long as the first.
+            #[cfg(feature = "arrow")]
+            pub fn map_arrow(
+                &self,
+                columns: &[&arrow_array::Float64Array],
+            ) -> Result<arrow_array::Float64Array, CallError> {
+                self.map_arrow_with(MapOptions::new(), columns)
+            }
+
+            /// As [`map_arrow`](Self::map_arrow), with options or a
+            /// [`Precision`](crate::Precision).
+            ///
+            /// # Errors
+            /// As [`map_arrow`](Self::map_arrow).
+            #[cfg(feature = "arrow")]
+            pub fn map_arrow_with(
+                &self,
+                options: impl Into<MapOptions>,
+                columns: &[&arrow_array::Float64Array],
+            ) -> Result<arrow_array::Float64Array, CallError> {
+                arrow::map(self.handle(), options.into(), columns)
+            }
+        }
+    )*};
 }
 
-impl DynFunction {
-    /// Calls the function with each row of the columns, as [`Function::map`].
-    ///
-    /// # Errors
-    /// As [`Function::map`].
-    pub fn map(&self, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
-        self.map_with(MapOptions::new(), columns, out)
-    }
-
-    /// The same, as the options say.
-    ///
-    /// # Errors
-    /// As [`Function::map`].
-    pub fn map_with(
-        &self,
-        options: impl Into<MapOptions>,
-        columns: &[&[f64]],
-        out: &mut [f64],
-    ) -> Result<(), CallError> {
-        map(self.handle(), options.into(), columns, out)
-    }
-}
-
-impl Formula {
-    /// Computes the formula for each row of the columns, as [`Function::map`].
-    ///
-    /// ```
-    /// use kaleidoscope::Engine;
-    ///
-    /// let engine = Engine::new()?;
-    /// let line = engine.formula("a*x + b", &["a", "x", "b"])?;
-    /// let mut ys = [0.0; 2];
-    /// line.map(&[&[2.0, 2.0], &[10.0, 20.0], &[1.0, 1.0]], &mut ys)?;
-    /// assert_eq!(ys, [21.0, 41.0]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Function::map`].
-    pub fn map(&self, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
-        self.function().map(columns, out)
-    }
-
-    /// The same, as the options say.
-    ///
-    /// # Errors
-    /// As [`Function::map`].
-    pub fn map_with(
-        &self,
-        options: impl Into<MapOptions>,
-        columns: &[&[f64]],
-        out: &mut [f64],
-    ) -> Result<(), CallError> {
-        self.function().map_with(options, columns, out)
-    }
-}
+batch_methods! { [A: Arguments] Function<A>, [] DynFunction, [] Formula }
 
 fn map(function: &Handle, options: MapOptions, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
     let arity = function.callable.arity();

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 /// Why a call of a function ended early.
 ///
-/// The [`source`](Error::source) is the error of a host function, if one returned it. Two errors are
-/// equal if their codes and messages are.
+/// The [`source`](Error::source) is the error of a host function, if one returned it. Two errors
+/// are equal if their codes and messages are.
 ///
 /// ```
 /// use kaleidoscope::{DiagnosticCode, Engine};
@@ -42,7 +42,7 @@ impl PartialEq for Inner {
 impl Eq for Inner {}
 
 impl CallError {
-    /// What kind of error it is: [`DiagnosticCode::StackOverflow`], say.
+    /// The kind of error, for example [`DiagnosticCode::StackOverflow`].
     pub fn code(&self) -> DiagnosticCode {
         self.0.code
     }

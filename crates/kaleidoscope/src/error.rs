@@ -1,14 +1,13 @@
-//! What can go wrong in asking an engine for something, before any program text or call is looked at.
+//! Errors of requests to the engine that no program text causes.
 //!
-//! Mistakes in a user's program are no errors in this sense; they come as [`crate::Diagnostic`]s, and from calls as
-//! [`crate::CallError`]s.
+//! Mistakes in a program are [`crate::Diagnostic`]s, and failed calls return [`crate::CallError`].
 
-use crate::failure::{Failure, quoted};
+use crate::failure::{Failure, arguments, quoted};
 use kaleidoscope_jit::Trap;
 use kaleidoscope_lang::MAX_PARAMETERS;
 use std::fmt;
 
-/// Why what was asked of an engine could not be done.
+/// Why the engine refused a request.
 ///
 /// ```
 /// use kaleidoscope::{Engine, ErrorKind};
@@ -16,7 +15,7 @@ use std::fmt;
 /// let engine = Engine::new()?;
 /// let error = engine.function::<(f64, f64)>("sin").unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::WrongArity);
-/// assert_eq!(error.to_string(), "`sin` was asked for with 2 arguments, and takes 1");
+/// assert_eq!(error.to_string(), "`sin` takes 1 argument, not 2");
 /// # Ok::<(), kaleidoscope::Error>(())
 /// ```
 #[derive(Debug)]
@@ -26,19 +25,19 @@ pub struct Error {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What kind of error it is.
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The operating system gave no memory for the engine's stubs.
+    /// The operating system refused memory for the engine's stubs.
     Memory,
     /// No function has the name.
     UnknownFunction,
-    /// The function takes another number of arguments.
+    /// The function takes a different number of arguments.
     WrongArity,
-    /// What was asked for was done, but an observer that was told of it panicked.
+    /// The request succeeded, but an observer of its events panicked.
     Observer,
-    /// The language has no such name: it is no identifier, or a keyword.
+    /// The name is a keyword, or not an identifier.
     InvalidName,
     /// A function has more parameters than the language allows.
     TooManyParameters,
@@ -46,7 +45,7 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn memory(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let message = "the engine got no memory for its stubs".to_owned();
+        let message = "the operating system refused memory for stubs".to_owned();
         Self { kind: ErrorKind::Memory, message, source: Some(source.into()) }
     }
 
@@ -55,8 +54,8 @@ impl Error {
         Self { kind: ErrorKind::UnknownFunction, message, source: None }
     }
 
-    pub(crate) fn wrong_arity(name: &str, asked: u32, takes: u32) -> Self {
-        let message = format!("{} was asked for with {asked} arguments, and takes {takes}", quoted(name));
+    pub(crate) fn wrong_arity(name: &str, requested: u32, takes: u32) -> Self {
+        let message = format!("{} takes {}, not {requested}", quoted(name), arguments(takes));
         Self { kind: ErrorKind::WrongArity, message, source: None }
     }
 
@@ -72,16 +71,16 @@ impl Error {
     }
 
     pub(crate) fn invalid_name(name: &str) -> Self {
-        let message = format!("`{name}` is no name in the language");
+        let message = format!("`{name}` is not a valid name");
         Self { kind: ErrorKind::InvalidName, message, source: None }
     }
 
     pub(crate) fn too_many_parameters(name: &str, n: u32) -> Self {
-        let message = format!("`{name}` has {n} parameters, and the most are {MAX_PARAMETERS}");
+        let message = format!("`{name}` has {n} parameters; the maximum is {MAX_PARAMETERS}");
         Self { kind: ErrorKind::TooManyParameters, message, source: None }
     }
 
-    /// What kind of error it is.
+    /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }

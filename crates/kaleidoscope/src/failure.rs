@@ -129,7 +129,7 @@ impl fmt::Display for Unavailable {
             }
             Self::Arity { name, given, takes } => write!(
                 f,
-                "`{name}` was called with {}, and takes {} since it was defined again",
+                "`{name}` was called with {}, and takes {} since it was redefined",
                 arguments(*given),
                 arguments(*takes),
             ),
@@ -144,13 +144,13 @@ pub(crate) fn quoted(name: &str) -> String {
     if name.starts_with('$') { "the formula".to_owned() } else { format!("`{name}`") }
 }
 
-/// `1 argument`, `2 arguments`
-fn arguments(n: u32) -> String {
+/// The number with its noun: `1 argument`, `2 arguments`.
+pub(crate) fn arguments(n: u32) -> String {
     format!("{n} argument{}", if n == 1 { "" } else { "s" })
 }
 
-/// ` in f, called by g, h`. Repeated calls of a function by itself are named once; unknown
-/// functions are left out.
+/// Where an evaluation ended: ` in f, called by g, h`. A function that calls itself is named once.
+/// Functions whose names no program can write are left out.
 fn place(inside: &[Arc<str>]) -> String {
     const MOST: usize = 6;
     let mut names: Vec<&str> =

@@ -1,26 +1,26 @@
-//! Formulas: expressions over named parameters, as a user types them, made callable.
+//! Formulas: expressions over named parameters that a user types, as functions.
 //!
-//! A formula is a function that no program can name. When the last handle of it goes, its definition and its code go, and the
-//! next formula with as many parameters takes its place and its stub: however many formulas come and go, memory stays
-//! level.
+//! A formula is a function that no program can name. When its last handle is dropped, the engine
+//! removes its definition and frees its code. The next formula of the same arity reuses its id and
+//! stub, so memory stays constant however many formulas come and go.
 
 use crate::failure::Failure;
+use crate::formula_definition::FormulaDefinition;
 use crate::handle::Handle;
 use crate::{
     Arguments, CallError, Color, Diagnostic, DiagnosticCode, DynFunction, Engine, Error, Event, Function,
     Source, render,
 };
-use kaleidoscope_ir::FunctionId;
 use kaleidoscope_lang::formula::read_formula;
 use kaleidoscope_lang::item::{Item, Read};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// An expression over named parameters. Made by [`Engine::formula`].
+/// An expression over named parameters. From [`Engine::formula`].
 ///
-/// Clones are the same formula; its definition and its code are given back when the last of them goes, and the last of the
-/// functions made of it.
+/// Clones are the same formula. The engine frees its code when the last clone is dropped, and the
+/// last function made from it.
 ///
 /// ```
 /// use kaleidoscope::Engine;
@@ -39,34 +39,10 @@ pub struct Formula {
     warnings: Arc<[Diagnostic]>,
 }
 
-/// Withdraws a formula when nobody can call it any more.
-pub(crate) struct Life {
-    engine: Engine,
-    id: FunctionId,
-}
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        let mut program = self.engine.shared.program();
-        let superseded = self.engine.withdraw(&mut program, self.id);
-        program.free_formula(self.id);
-        drop(program);
-        // No caller could receive the error of an observer.
-        drop(superseded.and_then(|superseded| self.engine.jit.settle(superseded)));
-    }
-}
-
-impl fmt::Debug for Life {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Life").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
 impl Engine {
-    /// Makes a formula callable: an expression over these parameters. It may use everything that a program may, the program's
-    /// own functions and operators included, and follows their redefinition.
-    ///
-    /// It costs no code: that is made at the first call.
+    /// Defines a formula: an expression over these parameters. It may call everything that a
+    /// program may call, and a redefinition of a function changes what the formula calls. The first
+    /// call compiles it.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -81,7 +57,7 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the text or the parameters, and that the engine may have no more functions.
+    /// The diagnostics of the text or of the parameters, or of a limit on functions or item length.
     pub fn formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, FormulaError> {
         self.make_formula(text, parameters)
             .map_err(|diagnostics| FormulaError { diagnostics, source: Source::new("formula", text) })
@@ -100,18 +76,18 @@ impl Engine {
         let Read { item, diagnostics, span } = read_formula(text, name, parameters, &program.names);
         let Some(item) = item else { return Err(diagnostics) };
         let refuse = |failure: Failure| vec![failure.into_diagnostic(span)];
-        let commit = self.commit(&mut program, &item, text).map_err(refuse)?;
+        let superseded = self.commit(&mut program, &item, text).map_err(refuse)?;
         let Item::Definition { id, .. } = item else { unreachable!("a formula is read as a definition") };
         program.take_formula(id);
         drop(program);
         // From here on, an error withdraws the formula.
-        let life = Arc::new(Life { engine: self.clone(), id });
+        let definition = Arc::new(FormulaDefinition { engine: self.clone(), id });
         self.jit
             .emit(|| Event::Read { took: start.elapsed() })
-            .and_then(|()| self.jit.settle(commit.superseded))
+            .and_then(|()| self.jit.settle(superseded))
             .map_err(|trap| refuse(trap.into()))?;
         Ok(Formula {
-            function: DynFunction::new(Handle::new(self, id).keeping(life)),
+            function: DynFunction::new(Handle::new(self, id).keeping(definition)),
             text: text.into(),
             parameters: parameters.iter().map(|&parameter| parameter.into()).collect(),
             warnings: diagnostics.into(),
@@ -120,7 +96,7 @@ impl Engine {
 }
 
 impl Formula {
-    /// Calls the formula with a value for each parameter, in their order.
+    /// Calls the formula with one value for each parameter, in order.
     ///
     /// # Errors
     /// As [`DynFunction::call`].
@@ -128,12 +104,16 @@ impl Formula {
         self.function.call(args)
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        self.function.handle()
+    }
+
     /// The formula as a function.
     pub fn function(&self) -> &DynFunction {
         &self.function
     }
 
-    /// The formula as a function with arguments of this type: its calls cost less.
+    /// The formula as a function with arguments of type `A`, which is faster to call.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -145,18 +125,19 @@ impl Formula {
     /// ```
     ///
     /// # Errors
-    /// [`crate::ErrorKind::WrongArity`] when the formula has another number of parameters.
+    /// [`ErrorKind::WrongArity`](crate::ErrorKind::WrongArity) if the formula has a different
+    /// number of parameters.
     pub fn typed<A: Arguments>(&self) -> Result<Function<A>, Error> {
         self.function.typed()
     }
 
-    /// The same formula, each of whose calls may take so long.
+    /// A handle of this formula with this time limit for each call.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         Self { function: self.function.within(limit), ..self.clone() }
     }
 
-    /// The text that it was made of.
+    /// The formula's text.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -166,7 +147,7 @@ impl Formula {
         self.parameters.iter().map(|parameter| &**parameter)
     }
 
-    /// What is doubtful about the text, though it has a meaning.
+    /// Warnings about the text.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
     }
@@ -178,7 +159,7 @@ impl fmt::Display for Formula {
     }
 }
 
-/// Why a formula has no meaning.
+/// Why a formula was rejected.
 ///
 /// ```
 /// use kaleidoscope::{DiagnosticCode, Color, Engine};
@@ -196,12 +177,12 @@ pub struct FormulaError {
 }
 
 impl FormulaError {
-    /// What is wrong, with places in the formula's text; at least one error, and perhaps warnings.
+    /// The diagnostics, with spans in the formula's text: at least one error, and perhaps warnings.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
 
-    /// The diagnostics as text for a person, each with the place marked in the formula.
+    /// The diagnostics as text, each with its place marked in the formula.
     pub fn render(&self, color: Color) -> String {
         self.diagnostics.iter().map(|diagnostic| render(diagnostic, &self.source, color)).collect()
     }

@@ -1,4 +1,4 @@
-//! Functions of a program as Rust values, to be called many times.
+//! Functions of a program as Rust values.
 
 use crate::call_error::CallError;
 use crate::handle::Handle;
@@ -10,10 +10,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A function of a program, with arguments of this type: a tuple of up to eight `f64`.
+/// A function of a program, with arguments of type `A`: a tuple of up to eight `f64`. From
+/// [`Engine::function`].
 ///
-/// It stays valid as long as it lives: through definitions of the same name, which the next call sees, and through every
-/// change of the code behind it. Made by [`Engine::function`].
+/// The handle follows its name: after a redefinition, the next call runs the new definition.
 ///
 /// ```
 /// use kaleidoscope::Engine;
@@ -31,9 +31,10 @@ pub struct Function<A> {
     arguments: PhantomData<fn(A)>,
 }
 
-/// A function of a program whose number of arguments is known when the program runs: calls take a slice.
+/// A function of a program, called with a slice of arguments: its arity is known at run time. From
+/// [`Engine::dyn_function`].
 ///
-/// It stays valid as a [`Function`] does. Made by [`Engine::dyn_function`].
+/// The handle follows its name, as a [`Function`] does.
 ///
 /// ```
 /// use kaleidoscope::Engine;
@@ -51,15 +52,14 @@ pub struct DynFunction {
     handle: Handle,
 }
 
-/// The arguments of a call: a tuple of none to eight `f64`. Implemented for these and nothing else.
+/// The arguments of a call: a tuple of zero to eight `f64`. Implemented for these tuples only.
 pub trait Arguments: sealed::Arguments {}
 
 impl<A: sealed::Arguments> Arguments for A {}
 
 impl Engine {
-    /// The function of this name: one of the program, of the maths library, or of the host.
-    ///
-    /// It costs no code: that is made at the first call, or by [`Function::prepare`].
+    /// The function of this name: of the program, of the maths library, or of the host. Nothing is
+    /// compiled before the first call or [`Function::prepare`].
     ///
     /// ```
     /// use kaleidoscope::{Engine, ErrorKind};
@@ -72,13 +72,15 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// [`crate::ErrorKind::UnknownFunction`] when the name means nothing, [`crate::ErrorKind::WrongArity`] when the
-    /// function takes another number of arguments.
+    /// - [`ErrorKind::UnknownFunction`](crate::ErrorKind::UnknownFunction) if no function has the
+    ///   name.
+    /// - [`ErrorKind::WrongArity`](crate::ErrorKind::WrongArity) if the function takes a different
+    ///   number of arguments.
     pub fn function<A: Arguments>(&self, name: &str) -> Result<Function<A>, Error> {
         Function::new(Handle::of_name(self, name)?)
     }
 
-    /// The function of this name, whatever number of arguments it takes.
+    /// The function of this name, with any number of arguments.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -89,16 +91,18 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// [`crate::ErrorKind::UnknownFunction`] when the name means nothing.
+    /// [`ErrorKind::UnknownFunction`](crate::ErrorKind::UnknownFunction) if no function has the
+    /// name.
     pub fn dyn_function(&self, name: &str) -> Result<DynFunction, Error> {
         Ok(DynFunction { handle: Handle::of_name(self, name)? })
     }
 
-    /// Prepares for many calls, which cost a fraction of what they cost each by itself. The body makes them by the scope.
+    /// Enters the engine once for many calls, so that each call costs a fraction of a single call.
+    /// The body makes the calls by the [`Scope`].
     ///
-    /// Each call ends by itself: after an error the next one can be made. The time limit of the engine is that of all of them
-    /// together, and an interrupter stops all that are still to come. What is redefined meanwhile keeps its memory
-    /// until the scope is left.
+    /// A failed call does not affect the next one. The time limit holds for the whole scope, and an
+    /// interrupt stops all its remaining calls. Code that is retired meanwhile is freed after the
+    /// scope ends.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -112,7 +116,7 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// When there is no memory for a stack, or this is inside so many other evaluations that a stack is full.
+    /// If there is no memory for a guest stack, or nested evaluations have filled the guest stack.
     #[inline]
     pub fn enter<R>(&self, body: impl FnOnce(&Scope<'_>) -> R) -> Result<R, CallError> {
         let enter = |scope: &CallScope<'_>| body(&Scope { engine: self, calls: scope });
@@ -120,7 +124,7 @@ impl Engine {
     }
 }
 
-/// What [`Engine::enter`] has prepared: calls of functions. Stays on its thread.
+/// A scope for many calls, made by [`Engine::enter`]. It stays on its thread.
 ///
 /// ```
 /// use kaleidoscope::Engine;
@@ -133,8 +137,8 @@ impl Engine {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Scope<'scope> {
-    pub(crate) engine: &'scope Engine,
-    pub(crate) calls: &'scope CallScope<'scope>,
+    engine: &'scope Engine,
+    calls: &'scope CallScope<'scope>,
 }
 
 impl Scope<'_> {
@@ -144,10 +148,10 @@ impl Scope<'_> {
     /// As [`Function::call`].
     ///
     /// # Panics
-    /// When the function belongs to another engine.
+    /// If the function belongs to another engine.
     #[inline]
     pub fn call<A: Arguments>(&self, function: &Function<A>, args: A) -> Result<f64, CallError> {
-        function.handle.call_in(self, args.into_array().as_ref())
+        function.handle.call_in(self.engine, self.calls, args.into_array().as_ref())
     }
 
     /// Calls the function with the arguments in a slice.
@@ -156,29 +160,29 @@ impl Scope<'_> {
     /// As [`DynFunction::call`].
     ///
     /// # Panics
-    /// When the function belongs to another engine.
+    /// If the function belongs to another engine.
     #[inline]
     pub fn call_dyn(&self, function: &DynFunction, args: &[f64]) -> Result<f64, CallError> {
-        function.handle.call_in(self, args)
+        function.handle.call_in(self.engine, self.calls, args)
     }
 }
 
 impl<A: Arguments> Function<A> {
-    /// The function as one with arguments of this type.
+    /// The function with arguments of type `A`; an error if its arity differs.
     pub(crate) fn new(handle: Handle) -> Result<Self, Error> {
         handle.expect_arity(A::ARITY)?;
         Ok(Self { handle, arguments: PhantomData })
     }
 
-    /// Calls the function, on a stack of its own: whatever it does, the host goes on.
+    /// Calls the function on a guest stack. Whatever the program does, the host continues.
     ///
     /// # Errors
-    /// What ended the call early: everything that a program can do wrong while it runs, a time limit, an interrupter.
+    /// What ended the call: an error of the running program, a time limit, or an interrupt.
     pub fn call(&self, args: A) -> Result<f64, CallError> {
         self.handle.call(args.into_array().as_ref())
     }
 
-    /// Another handle of this function, each of whose calls may take so long.
+    /// A handle of this function with this time limit for each call.
     ///
     /// ```
     /// use kaleidoscope::{DiagnosticCode, Engine};
@@ -195,8 +199,8 @@ impl<A: Arguments> Function<A> {
         Self { handle: self.handle.within(limit), arguments: PhantomData }
     }
 
-    /// Makes the code now that the first call would make, if the engine makes code at all. Functions that it calls are
-    /// prepared when they are called, or by handles of their own.
+    /// Compiles the function now, instead of at its first call. Its callees are still compiled at
+    /// their own first calls. In [`Mode::Off`](crate::Mode::Off), nothing is compiled.
     ///
     /// ```
     /// use kaleidoscope::{Engine, Mode, Statistics};
@@ -211,12 +215,12 @@ impl<A: Arguments> Function<A> {
     /// ```
     ///
     /// # Errors
-    /// When no code can be made, or nothing can be called by that name any more.
+    /// If the function cannot be compiled, or has no definition any more.
     pub fn prepare(&self) -> Result<(), CallError> {
         self.handle.prepare()
     }
 
-    /// The same function, to be called with a slice.
+    /// The same function, called with a slice.
     pub fn to_dyn(&self) -> DynFunction {
         DynFunction { handle: self.handle.clone() }
     }
@@ -235,42 +239,46 @@ impl DynFunction {
         &self.handle
     }
 
-    /// The function's name; of a formula one that no program can write, and that another formula may get when this one is gone.
+    /// The function's name. A formula's name cannot be written in a program, and a later formula
+    /// may reuse it.
     pub fn name(&self) -> Arc<str> {
         self.handle.signature().name
     }
 
-    /// How many arguments it takes.
+    /// The number of arguments.
     pub fn arity(&self) -> usize {
         self.handle.callable.arity() as usize
     }
 
-    /// Calls the function, on a stack of its own: whatever it does, the host goes on.
+    /// Calls the function on a guest stack. Whatever the program does, the host continues.
     ///
     /// # Errors
-    /// As [`Function::call`], and [`crate::DiagnosticCode::WrongArgumentCount`] when the slice has another length than [`Self::arity`].
+    /// As [`Function::call`], and
+    /// [`DiagnosticCode::WrongArgumentCount`](crate::DiagnosticCode::WrongArgumentCount) if the
+    /// slice is not as long as [`Self::arity`].
     pub fn call(&self, args: &[f64]) -> Result<f64, CallError> {
         self.handle.call(args)
     }
 
-    /// Another handle of this function, each of whose calls may take so long.
+    /// A handle of this function with this time limit for each call.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         Self { handle: self.handle.within(limit) }
     }
 
-    /// Makes the code now that the first call would make, as [`Function::prepare`].
+    /// Compiles the function now, as [`Function::prepare`].
     ///
     /// # Errors
-    /// When no code can be made, or nothing can be called by that name any more.
+    /// If the function cannot be compiled, or has no definition any more.
     pub fn prepare(&self) -> Result<(), CallError> {
         self.handle.prepare()
     }
 
-    /// The same function, with arguments of this type: its calls cost less.
+    /// The same function with arguments of type `A`, which is faster to call.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::WrongArity`] when the function takes another number of arguments.
+    /// [`ErrorKind::WrongArity`](crate::ErrorKind::WrongArity) if the function takes a different
+    /// number of arguments.
     pub fn typed<A: Arguments>(&self) -> Result<Function<A>, Error> {
         Function::new(self.handle.clone())
     }

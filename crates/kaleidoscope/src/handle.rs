@@ -1,28 +1,28 @@
-//! What every handle of a function is made of: which function of which engine, and how long a call may take.
+//! Handles: a function of an engine, and the limits of its calls. [`crate::Function`],
+//! [`crate::DynFunction`] and [`crate::Formula`] contain one.
 
 use crate::call_error::CallError;
 use crate::failure::Failure;
-use crate::formula::Life;
-use crate::function::Scope;
+use crate::formula_definition::FormulaDefinition;
 use crate::{Engine, Error};
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_jit::Callable;
+use kaleidoscope_jit::{CallScope, Callable};
 use kaleidoscope_lang::names::Signature;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A function of an engine. Stays valid whatever is defined behind it.
+/// A function of an engine. It stays valid when the function is redefined.
 #[derive(Clone)]
 pub(crate) struct Handle {
     pub(crate) engine: Engine,
     pub(crate) callable: Callable,
-    /// Keeps a formula's definition as long as somebody can call it.
-    _formula: Option<Arc<Life>>,
+    /// For a formula: keeps its definition.
+    _formula: Option<Arc<FormulaDefinition>>,
 }
 
 impl Handle {
-    /// What the name means now.
+    /// The function that has this name now.
     pub(crate) fn of_name(engine: &Engine, name: &str) -> Result<Self, Error> {
         let program = engine.shared.program();
         let Some(id) = program.names.current(name) else { return Err(Error::unknown_function(name)) };
@@ -32,35 +32,35 @@ impl Handle {
 
     /// The function of this id.
     pub(crate) fn new(engine: &Engine, id: FunctionId) -> Self {
-        // The host may call it often.
+        // The host may call the function often, so its calls count towards a tier-up.
         engine.jit.count_entries(id);
         Self { engine: engine.clone(), callable: engine.jit.callable(id), _formula: None }
     }
 
-    /// The same, which keeps the formula that it is the function of.
-    pub(crate) fn keeping(self, formula: Arc<Life>) -> Self {
+    /// This handle, which also keeps the definition of its formula.
+    pub(crate) fn keeping(self, formula: Arc<FormulaDefinition>) -> Self {
         Self { _formula: Some(formula), ..self }
     }
 
-    /// The same, whose calls may take so long.
+    /// A handle of the same function with this time limit for each call.
     pub(crate) fn within(&self, limit: Duration) -> Self {
         Self { engine: self.engine.within(limit), ..self.clone() }
     }
 
-    /// An error unless the function takes so many arguments.
-    pub(crate) fn expect_arity(&self, asked: u32) -> Result<(), Error> {
+    /// An error unless the function takes this number of arguments.
+    pub(crate) fn expect_arity(&self, requested: u32) -> Result<(), Error> {
         match self.callable.arity() {
-            arity if arity == asked => Ok(()),
-            arity => Err(Error::wrong_arity(&self.signature().name, asked, arity)),
+            arity if arity == requested => Ok(()),
+            arity => Err(Error::wrong_arity(&self.signature().name, requested, arity)),
         }
     }
 
-    /// Name and number of arguments.
+    /// The function's name and arity.
     pub(crate) fn signature(&self) -> Signature {
         self.engine.shared.program().names.signature(self.callable.function()).clone()
     }
 
-    /// Calls the function by itself: what [`Engine::enter`] and [`Self::call_in`] do, without a scope between them.
+    /// Calls the function, as [`Engine::enter`] and [`Self::call_in`] do, but without a scope.
     pub(crate) fn call(&self, args: &[f64]) -> Result<f64, CallError> {
         if args.len() != self.callable.arity() as usize {
             return Err(self.wrong_count(args.len()));
@@ -68,20 +68,25 @@ impl Handle {
         self.engine.jit.call(self.callable, args, self.engine.limits).map_err(CallError::from)
     }
 
-    /// Calls the function.
+    /// Calls the function in a scope of `engine`.
     ///
     /// # Panics
-    /// When the scope is one of another engine.
+    /// If the scope belongs to another engine.
     #[inline]
-    pub(crate) fn call_in(&self, scope: &Scope<'_>, args: &[f64]) -> Result<f64, CallError> {
+    pub(crate) fn call_in(
+        &self,
+        engine: &Engine,
+        scope: &CallScope<'_>,
+        args: &[f64],
+    ) -> Result<f64, CallError> {
         assert!(
-            Arc::ptr_eq(&scope.engine.shared, &self.engine.shared),
+            Arc::ptr_eq(&engine.shared, &self.engine.shared),
             "a scope calls functions of its own engine"
         );
         if args.len() != self.callable.arity() as usize {
             return Err(self.wrong_count(args.len()));
         }
-        scope.calls.call(self.callable, args).map_err(CallError::from)
+        scope.call(self.callable, args).map_err(CallError::from)
     }
 
     #[cold]
@@ -90,7 +95,7 @@ impl Handle {
         CallError::from(Failure::ArgumentCount { name, given, takes: arity })
     }
 
-    /// Makes the code now that the first call would make.
+    /// Compiles the function now, instead of at its first call.
     pub(crate) fn prepare(&self) -> Result<(), CallError> {
         self.engine.jit.compile(self.callable.function()).map_err(CallError::from)
     }

@@ -1,11 +1,12 @@
-//! Host functions: which closures of the host can be functions of programs.
+//! Host functions: the closures that programs can call.
 //!
-//! The engine keeps the closure, and code calls it on the host stack, with no lock held.
-//! [`crate::Engine::register`] is in `host/register.rs`; what every program finds is in
-//! `host/built_in.rs`.
+//! The engine keeps each closure. Generated code calls it on the host stack, and no lock is held.
+//! `host/register.rs` has [`crate::Engine::register`]; `host/built_in.rs` has the functions that
+//! every engine provides.
 //!
-//! A type parameter of the trait, which callers never name, finds the closure's parameters. The
-//! idea is that of web frameworks' handlers (axum, `axum/src/handler/mod.rs`).
+//! The trait has a type parameter that callers never name. It lets the compiler infer the closure's
+//! parameters. The handlers of web frameworks use the same technique (axum,
+//! `axum/src/handler/mod.rs`).
 
 mod built_in;
 mod register;
@@ -98,7 +99,7 @@ macro_rules! host_function {
 
             fn into_closure(self) -> HostClosure {
                 Box::new(move |args| {
-                    let &[$($arg),*] = args else { unreachable!("its stub has its arity") };
+                    let &[$($arg),*] = args else { unreachable!("the function's stub passes as many arguments as its arity") };
                     self($($arg),*).into_result()
                 })
             }

@@ -4,14 +4,15 @@
 #![deny(unsafe_code, missing_docs)]
 
 mod batch;
+mod builder;
 mod call_error;
-mod config;
 mod engine;
 mod error;
 mod failure;
 mod formula;
+mod formula_definition;
 mod function;
-mod functions;
+mod function_info;
 mod handle;
 mod host;
 mod output;
@@ -22,13 +23,13 @@ mod script;
 mod shared;
 mod variable;
 
+pub use builder::Builder;
 pub use call_error::CallError;
-pub use config::Builder;
 pub use engine::Engine;
 pub use error::{Error, ErrorKind};
 pub use formula::{Formula, FormulaError};
 pub use function::{Arguments, DynFunction, Function, Scope};
-pub use functions::{FunctionInfo, Origin};
+pub use function_info::{FunctionInfo, Origin};
 pub use host::{HostFunction, HostValue};
 pub use kaleidoscope_ir as ir;
 pub use kaleidoscope_jit as jit;

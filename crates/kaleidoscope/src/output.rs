@@ -1,18 +1,18 @@
-//! Where a program's output goes: what `putchard` and `printd` write.
+//! Program output: what `putchard` and `printd` write, and where to.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Takes what a program writes.
+/// Receives what programs write.
 ///
-/// It is called with no lock of the engine held: it may call the engine. An error ends the evaluation that wrote; a panic
-/// does the same.
+/// The engine calls it with no lock held, so it may call the engine. An error or a panic ends the
+/// evaluation that wrote.
 ///
 /// ```
 /// use kaleidoscope::{DiagnosticCode, Engine, Output};
 /// use std::io;
 ///
-/// /// A disk that is full.
+/// /// A full disk.
 /// struct Full;
 ///
 /// impl Output for Full {
@@ -27,10 +27,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # Ok::<(), kaleidoscope::Error>(())
 /// ```
 pub trait Output: Send + Sync {
-    /// Takes the text, all of it.
+    /// Writes the whole text.
     ///
     /// # Errors
-    /// When the text cannot be written; the evaluation ends with this error.
+    /// If the text cannot be written. The evaluation ends with this error.
     fn write(&self, text: &str) -> io::Result<()>;
 }
 
@@ -40,7 +40,7 @@ impl<T: Output + ?Sized> Output for Arc<T> {
     }
 }
 
-/// The process's standard output: what an engine writes to when it is told nothing else.
+/// The process's standard output. An engine writes to it if no other output is set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StandardOutput;
 
@@ -67,7 +67,7 @@ pub struct OutputBuffer {
 }
 
 impl OutputBuffer {
-    /// What was written since the last time this was asked.
+    /// The text written since the last `take`.
     pub fn take(&self) -> String {
         std::mem::take(&mut self.text.lock().unwrap_or_else(PoisonError::into_inner))
     }

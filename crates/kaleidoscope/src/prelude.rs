@@ -1,12 +1,12 @@
-//! The usual operators, which the language itself does not have: text of a program like any other.
+//! The prelude: the usual operators, which the language itself lacks, defined in the language.
 
 use crate::{Engine, Outcome};
 
-/// The text of [`Engine::prelude`].
+/// The program text that [`Engine::prelude`] runs.
 pub const PRELUDE: &str = include_str!("prelude.kal");
 
 impl Engine {
-    /// Defines the usual operators, as [`PRELUDE`] has them, so that arithmetic is what people know from school:
+    /// Defines the usual operators with the text [`PRELUDE`]:
     ///
     /// | operator | precedence | meaning |
     /// |---|---|---|
@@ -18,10 +18,10 @@ impl Engine {
     /// | <code>\|\|</code> <code>\|</code> | 5 | 1 if one is true, otherwise 0 |
     /// | `:` | 1, below `=` | the second operand, after the first was evaluated |
     ///
-    /// They are functions of the program: what is hot has them inlined, and a `def` can change them. Both operands are always
-    /// evaluated.
+    /// The operators are functions of the program: optimized code inlines them, and a `def` can
+    /// redefine them. They always evaluate both operands.
     ///
-    /// What comes of it has errors only where the engine's limits leave no room for them.
+    /// The outcome has errors only if the engine's limits are too small for the prelude.
     ///
     /// ```
     /// use kaleidoscope::Engine;

@@ -1,7 +1,8 @@
-//! The program: names, sources and formulas. What functions *are* is in the engine's table.
+//! The program: names, sources and formulas. The definitions of functions are in the engine's
+//! table.
 //!
-//! Reading text changes the program under one lock, which no first call needs: a call needs only
-//! the engine's own lock. Where both are held, this one is taken first.
+//! Reading text changes the program under one lock. A first call needs only the engine's own lock.
+//! Where both are held, the program's lock is taken first.
 
 use crate::failure::Unavailable;
 use crate::host::BUILT_IN_HOSTS;
@@ -11,7 +12,7 @@ use kaleidoscope_lang::names::{NameState, Names};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// The names of a program, and what belongs to them beside the engine's definitions.
+/// The names of a program, with what belongs to them apart from the engine's definitions.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) names: Names,
@@ -23,7 +24,7 @@ pub(crate) struct Program {
     bound: HashMap<(Arc<str>, usize), HostVariable>,
     /// The number of functions created for formulas.
     n_formulas: usize,
-    /// Those of them that no formula uses now, by arity.
+    /// Functions of formulas that no formula uses now, by arity.
     free_formulas: HashMap<u32, Vec<FunctionId>>,
     /// `putchard` and `printd`, unless the host registered others under these names.
     built_in_hosts: HashSet<FunctionId>,
@@ -34,7 +35,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// The names that every program finds. The engine defines the functions in the same order:
+    /// The names that every engine provides. The engine declares the functions in the same order:
     /// [`Self::declarations`].
     pub(crate) fn new() -> Self {
         let mut names = Names::new();
@@ -53,8 +54,8 @@ impl Program {
         }
     }
 
-    /// The same for another engine, without formulas. Returns the formulas' functions, which the
-    /// other engine withdraws, with the versions that this begins.
+    /// A copy for another engine, without formulas. Also returns the functions of the formulas,
+    /// with their new versions: the other engine withdraws these functions.
     pub(crate) fn fork(&self) -> (Self, Vec<(FunctionId, u32)>) {
         let mut program = self.clone();
         let formulas: Vec<_> = program.names.known().filter(|&id| program.is_formula(id)).collect();
@@ -69,7 +70,7 @@ impl Program {
         (program, withdrawn)
     }
 
-    /// Arity and maths function of each function, in the order of ids: what the engine declares.
+    /// Arity and maths function of each function, in the order of ids. The engine declares them.
     pub(crate) fn declarations(
         &self,
         from: usize,
@@ -126,7 +127,7 @@ impl Program {
         (id, self.next_version(name))
     }
 
-    /// Notes that the host registered a function in place of a host function.
+    /// Notes that another registration replaced the closure of a host function.
     pub(crate) fn keep_host(&mut self, id: FunctionId) {
         self.built_in_hosts.remove(&id);
     }
@@ -203,15 +204,15 @@ impl Program {
         }
     }
 
-    /// The host variable that was bound by this name, if it was bound before.
+    /// The id of this host variable under this name, if it was bound before.
     pub(crate) fn bound(&self, name: &str, variable: &Variable) -> Option<HostVariable> {
         self.bound.get(&(Arc::from(name), variable.as_ptr().addr())).copied()
     }
 
-    /// Notes the id of a host variable, which is the next.
+    /// Adds a host variable with the next id.
     pub(crate) fn add_bound(&mut self, name: &str, variable: &Variable, id: HostVariable) {
         let of_names = self.names.add_variable(name);
-        assert_eq!(of_names, id, "names and engine number host variables alike");
+        assert_eq!(of_names, id, "names and engine give host variables the same ids");
         self.bound.insert((Arc::from(name), variable.as_ptr().addr()), id);
     }
 }

@@ -1,25 +1,27 @@
-//! Raw calls: a function of a program as a plain C function. The second place of this crate that is unsafe.
+//! Raw calls: a function of a program as a plain C function. The only unsafe module of this crate.
 //!
-//! Nothing stands around a raw call: it runs on the caller's stack, cannot be stopped, and has nobody to ask for code. What it
-//! may not do ends the process with a message: reaching a function without code, or one of the host; using up
-//! the stack (Rust's own message). What it must not do is written at [`Function::call_raw`].
+//! A raw call has no guard: it runs on the caller's stack, cannot be interrupted, and cannot
+//! compile anything. If it reaches a function without code or a host function, the process ends
+//! with a message. If it overflows the stack, the process ends with Rust's own message.
+//! [`Function::call_raw`] lists what the caller must ensure.
 #![allow(unsafe_code)]
 
 use crate::function::{Arguments, DynFunction, Function};
 use std::mem::transmute;
 
 impl<A: Arguments> Function<A> {
-    /// Calls the function as C would, without any guard.
+    /// Calls the function as C code would, without a guard.
     ///
-    /// A function without code, or one of the host, that the call reaches ends the process with a message: call
-    /// [`Function::prepare`] on all that it may reach before. An endless loop does not end.
+    /// If the call reaches a function without code or a host function, the process ends with a
+    /// message. So call [`Function::prepare`] on every function that it may reach. An endless loop
+    /// does not end.
     ///
     /// # Safety
     /// While the call runs, in every thread:
-    /// - nothing that it reaches is defined again or freed, unless the call is made inside of [`Engine::enter`] of
-    ///   the same engine, which keeps code in memory until it is left;
-    /// - the engine is not dropped (this handle keeps it alive);
-    /// - no signal handler or debugger makes it unwind or skips its frames.
+    /// - No function that it reaches is redefined or freed. Calls inside [`Engine::enter`] of the
+    ///   same engine are exempt, because the scope keeps code in memory.
+    /// - The engine is not dropped. This handle keeps it alive.
+    /// - No signal handler or debugger unwinds the call or skips its frames.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -28,7 +30,7 @@ impl<A: Arguments> Function<A> {
     /// engine.run("def half(x) x / 2;");
     /// let half = engine.function::<(f64,)>("half")?;
     /// half.prepare()?;
-    /// // SAFETY: nothing is defined here meanwhile, and `half` calls nothing.
+    /// // SAFETY: nothing is redefined during the call, and `half` calls nothing.
     /// assert_eq!(unsafe { half.call_raw((84.0,)) }, 42.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -36,14 +38,16 @@ impl<A: Arguments> Function<A> {
     /// [`Engine::enter`]: crate::Engine::enter
     #[inline]
     pub unsafe fn call_raw(&self, args: A) -> f64 {
-        // SAFETY: the caller's promises; the callable is one of this function's engine, with the arity of `A`.
+        // SAFETY: the caller's promises; the callable is one of this function's engine, with the
+        // arity of `A`.
         unsafe { args.call_raw(self.handle().callable.address()) }
     }
 
-    /// The function's address for ever, whatever is defined behind it: a C function of doubles, to be handed to C.
+    /// The function's address as a C function pointer. The address never changes, also when the
+    /// function is redefined.
     ///
-    /// It is valid as long as the engine, and that of a formula as long as there is a handle of it. Calls of it are raw calls:
-    /// [`Function::call_raw`] says what they must keep to.
+    /// It is valid as long as the engine; for a formula, as long as a handle of the formula. A call
+    /// of it is a raw call: [`Function::call_raw`] lists what the caller must ensure.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -52,7 +56,7 @@ impl<A: Arguments> Function<A> {
     /// let next = engine.formula("x + 1", &["x"])?.typed::<(f64,)>()?;
     /// let pointer: unsafe extern "C" fn(f64) -> f64 = next.pointer();
     /// next.prepare()?;
-    /// // SAFETY: nothing is defined meanwhile, and the formula calls nothing.
+    /// // SAFETY: nothing is redefined during the call, and the formula calls nothing.
     /// assert_eq!(unsafe { pointer(1.0) }, 2.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -62,8 +66,8 @@ impl<A: Arguments> Function<A> {
 }
 
 impl DynFunction {
-    /// The function's address for ever, as [`Function::pointer`] gives it: of a C function with as many doubles as
-    /// [`Self::arity`] says. It is valid as long.
+    /// The function's address, as [`Function::pointer`]: of a C function that takes [`Self::arity`]
+    /// doubles. It is valid for the same time.
     pub fn address(&self) -> *const () {
         self.handle().callable.address() as *const ()
     }
@@ -113,8 +117,8 @@ macro_rules! arguments {
 
             #[inline]
             fn pointer(address: usize) -> Self::Pointer {
-                // SAFETY: both are addresses of the same size, of a stub of this arity; whether it may be called is promised
-                // by whoever calls it.
+                // SAFETY: both are addresses of the same size, of a stub of this arity. Callers of
+                // the pointer promise that it may be called.
                 unsafe { transmute::<usize, Self::Pointer>(address) }
             }
 

@@ -1,24 +1,24 @@
-//! Text being run: item after item, each with the names as the ones before have left them.
+//! Scripts: program text, run item by item. Each item sees the names that the items before it left.
 
-use crate::engine::{Commit, Engine};
+use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::{Diagnostic, Event, Mode, Severity, Source, Span};
-use kaleidoscope_jit::Trap;
+use kaleidoscope_jit::{Superseded, Trap};
 use kaleidoscope_lang::item::{Item, Read};
 use kaleidoscope_lang::names::Names;
 use kaleidoscope_lang::reader::Reader;
 use std::time::Instant;
 
-/// A text that is read and run item by item. From [`Engine::script`].
+/// A program text that is read and run item by item. From [`Engine::script`].
 ///
-/// Text may be added while it runs: an item is taken when it is surely complete.
+/// Text may be added at any time. An item is read once its end is certain.
 #[derive(Debug)]
 pub struct Script {
     engine: Engine,
     reader: Reader,
 }
 
-/// What came of one item.
+/// The outcome of one item.
 ///
 /// ```
 /// use kaleidoscope::Engine;
@@ -34,11 +34,11 @@ pub struct Script {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ItemOutcome {
-    /// The value, of a top-level expression that ran to its end.
+    /// The value, if the item is a top-level expression that ran to its end.
     pub value: Option<f64>,
-    /// What is to be said of the item: errors, which made it fail, and warnings.
+    /// Errors, which made the item fail, and warnings.
     pub diagnostics: Vec<Diagnostic>,
-    /// Where the item stands in the text.
+    /// The item's place in the text.
     pub span: Span,
 }
 
@@ -49,7 +49,7 @@ impl ItemOutcome {
     }
 }
 
-/// What came of a whole text.
+/// The outcome of a whole text.
 ///
 /// ```
 /// use kaleidoscope::{Color, Engine, render};
@@ -81,6 +81,44 @@ impl Outcome {
     }
 }
 
+impl Engine {
+    /// Runs all items of the text, also after errors.
+    ///
+    /// ```
+    /// use kaleidoscope::{DiagnosticCode, Engine};
+    ///
+    /// let engine = Engine::new()?;
+    /// let outcome = engine.run("1 + 1; 2 +; 3;");
+    /// assert_eq!(outcome.values().collect::<Vec<_>>(), [2.0, 3.0]);
+    /// assert_eq!(outcome.diagnostics().next().map(|diagnostic| diagnostic.code), Some(DiagnosticCode::ExpectedExpression));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    pub fn run(&self, text: &str) -> Outcome {
+        let mut script = self.script("text");
+        script.push(text);
+        script.run_to_end()
+    }
+
+    /// A script, for text that is run item by item. Diagnostics show the name, for example a file's
+    /// name.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::new()?;
+    /// let mut script = engine.script("typed");
+    /// script.push("def f(x) ");
+    /// assert!(script.run_next().is_none() && script.is_pending());
+    /// script.push("x + 1; f(1);");
+    /// assert_eq!(script.run_next().and_then(|item| item.value), None);
+    /// assert_eq!(script.run_next().and_then(|item| item.value), Some(2.0));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    pub fn script(&self, name: &str) -> Script {
+        Script::new(self.clone(), name)
+    }
+}
+
 impl Script {
     pub(crate) fn new(engine: Engine, name: &str) -> Self {
         let mut reader = Reader::new(name);
@@ -93,7 +131,7 @@ impl Script {
         self.reader.push(text);
     }
 
-    /// Says that no more text comes: what is there is all.
+    /// Declares the text complete: no more text will be pushed.
     pub fn finish(&mut self) {
         self.reader.finish();
     }
@@ -103,50 +141,51 @@ impl Script {
         self.reader.source()
     }
 
-    /// Whether the text so far ends within an item.
+    /// Whether the text so far ends inside an item.
     pub fn is_pending(&self) -> bool {
         self.reader.pending()
     }
 
-    /// Drops the text that has not been read: what a person wants who gives up an unfinished item.
+    /// Drops the text that was not read yet, for a user who gives up an unfinished item.
     pub fn abandon(&mut self) {
         self.reader.abandon();
     }
 
-    /// Reads the next item and runs it. `None` when there is none, or none that is surely complete.
+    /// Reads the next item and runs it. `None` if there is none, or if its end is not certain yet.
     pub fn run_next(&mut self) -> Option<ItemOutcome> {
         self.run(Reader::read)
     }
 
-    /// As [`Self::run_next`], but an item is also taken when it may end where the text so far ends: what a person
-    /// expects who has typed `1 + 2` and a new line.
+    /// As [`Self::run_next`], but the end of the text may end an item. For interactive use: a user
+    /// who typed `1 + 2` and a new line expects the value.
     pub fn run_next_line(&mut self) -> Option<ItemOutcome> {
         self.run(Reader::read_line)
     }
 
-    /// Runs all that is left, going on after errors: no more text comes.
+    /// Runs all remaining items, also after errors.
     pub(crate) fn run_to_end(mut self) -> Outcome {
         self.finish();
         let items = std::iter::from_fn(|| self.run_next()).collect();
         Outcome { items, source: self.source() }
     }
 
-    /// Reads the next item and makes it part of the program, but runs nothing: for tools that look at a program.
+    /// Reads the next item and defines its function, but runs nothing. For tools that inspect a
+    /// program.
     pub fn read_next(&mut self) -> Option<Read> {
         self.read(Reader::read).map(|(read, _)| read)
     }
 
-    /// The reader, for the tokens and the syntax of the item read last.
+    /// The reader, for the tokens and the syntax tree of the item read last.
     pub fn reader(&mut self) -> &mut Reader {
         &mut self.reader
     }
 
-    fn read(&mut self, read: ReadItem) -> Option<(Read, Result<Commit, Failure>)> {
+    fn read(&mut self, read: ReadItem) -> Option<(Read, Result<Superseded, Failure>)> {
         let mut program = self.engine.shared.program();
         let read = read(&mut self.reader, &program.names)?;
         let commit = match &read.item {
             Some(item) => self.engine.commit(&mut program, item, self.reader.slice(read.span)),
-            None => Ok(Commit::default()),
+            None => Ok(Superseded::default()),
         };
         Some((read, commit))
     }
@@ -156,9 +195,9 @@ impl Script {
         let (read, commit) = self.read(read)?;
         let took = start.elapsed();
         let Read { item, mut diagnostics, span, .. } = read;
-        // A panic of an observer makes the item an error, but takes nothing back.
+        // If an observer panics, the item fails, but its definition remains.
         let mut observed = self.engine.jit.emit(|| Event::Read { took });
-        let result = commit.and_then(|commit| self.run_item(item, commit, &mut observed));
+        let result = commit.and_then(|superseded| self.run_item(item, superseded, &mut observed));
         let result = result.and_then(|value| Ok(observed.map(|()| value)?));
         let value = result.unwrap_or_else(|failure| {
             diagnostics.push(failure.into_diagnostic(span));
@@ -167,12 +206,12 @@ impl Script {
         Some(ItemOutcome { value, diagnostics, span })
     }
 
-    /// Finishes a definition, or runs an expression. The first panic of an observer of a definition is
-    /// noted in `observed`.
+    /// Finishes a definition, or runs an expression. `observed` receives the first panic of an
+    /// observer of a definition.
     fn run_item(
         &self,
         item: Option<Item>,
-        commit: Commit,
+        superseded: Superseded,
         observed: &mut Result<(), Trap>,
     ) -> Result<Option<f64>, Failure> {
         let jit = &self.engine.jit;
@@ -181,7 +220,7 @@ impl Script {
                 *observed = result;
             }
         };
-        note(jit.settle(commit.superseded));
+        note(jit.settle(superseded));
         match item {
             Some(Item::Expression { function, .. }) => Ok(Some(jit.run_once(&function, self.engine.limits)?)),
             Some(Item::Definition { id, .. }) => {
@@ -199,5 +238,5 @@ impl Script {
     }
 }
 
-/// One of the reader's ways to read an item.
+/// A method of the reader that reads an item.
 type ReadItem = fn(&mut Reader, &Names) -> Option<Read>;

@@ -1,12 +1,27 @@
-//! What the handles of one engine share beside the JIT: the program's names, and its limits.
+//! What the handles of one engine share apart from the JIT: the program's names and limits.
 
-use crate::config::ProgramSettings;
 use crate::failure::Failure;
 use crate::program::Program;
+use crate::{Output, StandardOutput};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_jit::{Embedder, HostError};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Settings for an engine's programs, which hold for its whole life. The JIT has the settings of
+/// compilation.
+#[derive(Clone)]
+pub(crate) struct ProgramSettings {
+    pub(crate) max_functions: usize,
+    pub(crate) max_item_bytes: usize,
+    pub(crate) output: Arc<dyn Output>,
+}
+
+impl Default for ProgramSettings {
+    fn default() -> Self {
+        Self { max_functions: usize::MAX, max_item_bytes: usize::MAX, output: Arc::new(StandardOutput) }
+    }
+}
 
 /// The program's names and limits.
 pub(crate) struct Shared {
@@ -20,12 +35,12 @@ impl Shared {
     }
 
     pub(crate) fn program(&self) -> MutexGuard<'_, Program> {
-        // Only code of this crate and of the front end runs under the lock. A panic there leaves
+        // Only this crate and the front end run under the lock. A panic there leaves
         // the names consistent, because an item is committed in one step at its end.
         self.program.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fails if programs may not name so many functions. Provided functions are not counted.
+    /// Fails if programs may not name this many functions. Provided functions do not count.
     pub(crate) fn check_functions(&self, n_functions: usize) -> Result<(), Failure> {
         match n_functions <= self.settings.max_functions {
             true => Ok(()),
@@ -43,5 +58,14 @@ impl Embedder for Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ProgramSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProgramSettings")
+            .field("max_functions", &self.max_functions)
+            .field("max_item_bytes", &self.max_item_bytes)
+            .finish_non_exhaustive()
     }
 }

@@ -1,19 +1,21 @@
 //! Binding host variables: the names by which programs read and assign them.
 
-use crate::config::Builder;
+use crate::builder::Builder;
 use crate::{Engine, Error};
 use kaleidoscope_jit::Variable;
 use kaleidoscope_lang::is_name;
 
 impl Engine {
-    /// Lets programs read and assign the variable by this name: `t` is its value, and `t = t + 1` assigns it. Parameters and
-    /// variables of the program hide it where they have the same name, and functions have names of their own.
+    /// Binds a host variable to a name: in programs, `t` reads the variable, and `t = t + 1`
+    /// assigns it. Parameters and local variables of the same name hide it. Functions have names of
+    /// their own.
     ///
-    /// When the name is bound again, text that is read from then on means the new variable; functions defined before go on with the
-    /// old one, which the engine keeps.
+    /// If the name is bound again, text read from then on uses the new variable. Functions defined
+    /// before keep using the old one, which the engine keeps alive.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName) when the language has no such name.
+    /// [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName) if the name is not an identifier
+    /// of the language.
     ///
     /// ```
     /// use kaleidoscope::{Engine, Variable};
@@ -23,6 +25,21 @@ impl Engine {
     /// engine.bind("count", &count)?;
     /// engine.run("for i = 0, i < 9 in count = count + i;");
     /// assert_eq!(count.get(), 45.0);
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    ///
+    /// Programs see a new value at once, also inside a running loop:
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Variable};
+    /// use std::thread;
+    ///
+    /// let is_waiting = Variable::new(1.0);
+    /// let engine = Engine::builder().bind("is_waiting", &is_waiting).build()?;
+    /// let program = thread::spawn(move || engine.run("for i = 0, is_waiting in 0; 7;"));
+    /// is_waiting.set(0.0);
+    /// let outcome = program.join().expect("nothing panics here");
+    /// assert_eq!(outcome.values().collect::<Vec<_>>(), [0.0, 7.0]);
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     pub fn bind(&self, name: &str, variable: &Variable) -> Result<(), Error> {
@@ -37,7 +54,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The variable that text read from now on means by this name, if it was [bound](Self::bind).
+    /// The variable that programs read by this name, if one was [bound](Self::bind).
     ///
     /// ```
     /// use kaleidoscope::{Engine, Variable};
@@ -55,8 +72,8 @@ impl Engine {
 }
 
 impl Builder {
-    /// Lets programs read and assign the variable by this name, as [`Engine::bind`] does. What is wrong with the name,
-    /// [`Self::build`] says.
+    /// Binds a host variable to a name, as [`Engine::bind`] does. [`Self::build`] reports an
+    /// invalid name.
     ///
     /// ```
     /// use kaleidoscope::{Engine, Variable};

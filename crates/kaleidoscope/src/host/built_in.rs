@@ -8,14 +8,14 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// A host function that every program finds.
+/// A host function that every engine provides.
 pub(crate) struct BuiltIn {
     pub(crate) name: &'static str,
     pub(crate) arity: u32,
     write: fn(&dyn Output, &[f64]) -> io::Result<()>,
 }
 
-/// All of them.
+/// All built-in host functions.
 pub(crate) const BUILT_IN_HOSTS: &[BuiltIn] = &[
     BuiltIn { name: "putchard", arity: 1, write: putchard },
     BuiltIn { name: "printd", arity: 1, write: printd },

@@ -1,7 +1,6 @@
-//! Registration of host functions: the name means the closure from then on, as after a `def`.
+//! Registration: gives a host function a name in programs, as a `def` would.
 
 use super::{HostFunction as HostClosureOf, HostValue, sealed};
-use crate::config::Builder;
 use crate::program::Program;
 use crate::{Engine, Error};
 use kaleidoscope_jit::{Change, Definition, HostClosure, HostFunction, Superseded};
@@ -11,7 +10,7 @@ use kaleidoscope_lang::names::NameState;
 use std::fmt;
 use std::sync::Arc;
 
-/// A function that the host wants to be known by a name.
+/// A host function to register, with its name.
 pub(crate) struct Registration {
     name: String,
     arity: u32,
@@ -19,12 +18,12 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    fn of_closure<Args, F: HostClosureOf<Args>>(name: &str, function: F) -> Self {
+    pub(crate) fn of_closure<Args, F: HostClosureOf<Args>>(name: &str, function: F) -> Self {
         let arity = <F as sealed::HostFunction<Args>>::ARITY;
         Self { name: name.to_owned(), arity, closure: function.into_closure() }
     }
 
-    fn of_slice<R: HostValue>(
+    pub(crate) fn of_slice<R: HostValue>(
         name: &str,
         arity: u32,
         function: impl Fn(&[f64]) -> R + Send + Sync + 'static,
@@ -44,26 +43,31 @@ impl Registration {
 }
 
 impl Engine {
-    /// Lets programs call a closure by this name: of none to eight `f64`, giving an `f64` or a
-    /// `Result<f64, E>`.
+    /// Registers a closure under a name, so that programs can call it. The closure takes from zero
+    /// to eight `f64` and returns an `f64` or a `Result<f64, E>`.
     ///
-    /// It is as if the host had a `def` of its own. A function that had the name is replaced for
-    /// every call that begins after this has returned, also in code that exists, and handles made
-    /// before reach the closure; with another number of parameters, calls that were written for
-    /// the old number get an error. A program's `def` of the name replaces the closure in its
-    /// turn, which is then kept until the engine goes or the name is registered again with as many
-    /// parameters. A closure that was replaced by another one, or
-    /// [removed](Self::remove), is dropped when no call is inside.
+    /// Registering is a definition by the host:
     ///
-    /// The closure runs on the thread and the stack of whoever evaluates, with no lock held: it
-    /// may call the engine, and several threads may be inside at once. An error that it gives back
-    /// ends the evaluation with
-    /// [`DiagnosticCode::HostError`](crate::DiagnosticCode::HostError), a panic with [`DiagnosticCode::HostPanic`](crate::DiagnosticCode::HostPanic); to a caller in
-    /// Rust [`CallError`](crate::CallError) hands the error itself. It cannot be stopped: requests
-    /// and deadlines wait for its return. A handle of the engine that it owns keeps the engine,
-    /// and that the closure, for ever.
+    /// - It replaces a function of this name in every call that begins after `register` returns.
+    ///   That includes calls in compiled code and calls by handles made before.
+    /// - If the number of parameters changes, calls compiled for the old number end with an error.
+    /// - A program's `def` of the name replaces the closure. The engine keeps the closure until the
+    ///   engine is dropped, or until the name is registered again with the same number of
+    ///   parameters.
+    /// - A closure that another registration replaced, or that was [removed](Self::remove), is
+    ///   dropped once no call is inside it.
     ///
-    /// It is not counted by [`Builder::max_functions`]. Observers are not told of it.
+    /// The closure runs on the caller's thread and host stack. The engine holds no lock meanwhile:
+    /// the closure may call the engine, and several threads may run it at once. An error that it
+    /// returns ends the evaluation with
+    /// [`DiagnosticCode::HostError`](crate::DiagnosticCode::HostError), and
+    /// [`CallError`](crate::CallError) has that error as its source. A panic ends the evaluation
+    /// with [`DiagnosticCode::HostPanic`](crate::DiagnosticCode::HostPanic). Interrupts and
+    /// deadlines wait until the closure returns. A closure that owns a handle of its engine keeps
+    /// the engine alive forever.
+    ///
+    /// [`Builder::max_functions`](crate::Builder::max_functions) does not count registered functions, and observers receive no
+    /// event.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -87,15 +91,16 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName) when the language has no such name,
-    /// [`ErrorKind::Memory`](crate::ErrorKind::Memory) when the operating system gives no memory for a stub, and
-    /// [`ErrorKind::Observer`](crate::ErrorKind::Observer).
+    /// - [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName) if the name is not an identifier
+    ///   of the language.
+    /// - [`ErrorKind::Memory`](crate::ErrorKind::Memory) if the operating system refuses memory for
+    ///   a stub.
+    /// - [`ErrorKind::Observer`](crate::ErrorKind::Observer) if an observer panicked.
     pub fn register<Args, F: HostClosureOf<Args>>(&self, name: &str, function: F) -> Result<(), Error> {
         self.provide(Registration::of_closure(name, function))
     }
 
-    /// As [`Self::register`], for a closure that takes its arguments as a slice: always as many as
-    /// `arity` says.
+    /// As [`Self::register`], for a closure that takes its arguments as a slice of length `arity`.
     ///
     /// ```
     /// use kaleidoscope::Engine;
@@ -132,7 +137,7 @@ impl Engine {
         let before = program.names.current(&name);
         let known = program.names.find(&name, arity);
         if let Some(id) = known.filter(|&id| program.names.state(id) == NameState::Host) {
-            // Calls reach the new closure by the function's host stub: no new version.
+            // Calls reach the new closure through the host stub, so there is no new version.
             program.keep_host(id);
             return self.jit.apply(vec![Change::new(id, definition)]).map_err(Error::of_trap);
         }
@@ -141,50 +146,10 @@ impl Engine {
         let (id, version) = program.provide(&name, arity);
         let superseded = self.supersede(before, id, definition, version);
         superseded.map_err(|trap| {
-            // There is no memory for the host stub: the name means nothing.
+            // The system refused memory for the host stub: remove the name again.
             program.remove(id);
             Error::of_trap(trap)
         })
-    }
-}
-
-impl Builder {
-    /// Lets programs call a closure by this name, as [`Engine::register`] does. What is wrong with
-    /// the name, [`Self::build`] says.
-    ///
-    /// ```
-    /// use kaleidoscope::Engine;
-    ///
-    /// let engine = Engine::builder().register("half", |x: f64| x / 2.0).build()?;
-    /// assert_eq!(engine.run("half(84);").values().collect::<Vec<_>>(), [42.0]);
-    /// # Ok::<(), kaleidoscope::Error>(())
-    /// ```
-    #[must_use]
-    pub fn register<Args, F: HostClosureOf<Args>>(mut self, name: &str, function: F) -> Self {
-        self.registrations.push(Registration::of_closure(name, function));
-        self
-    }
-
-    /// As [`Self::register`], for a closure that takes its arguments as a slice:
-    /// [`Engine::register_slice`].
-    ///
-    /// ```
-    /// use kaleidoscope::Engine;
-    ///
-    /// let largest = |args: &[f64]| args.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    /// let engine = Engine::builder().register_slice("max3", 3, largest).build()?;
-    /// assert_eq!(engine.run("max3(1, 3, 2);").values().next(), Some(3.0));
-    /// # Ok::<(), kaleidoscope::Error>(())
-    /// ```
-    #[must_use]
-    pub fn register_slice<R: HostValue>(
-        mut self,
-        name: &str,
-        arity: u32,
-        function: impl Fn(&[f64]) -> R + Send + Sync + 'static,
-    ) -> Self {
-        self.registrations.push(Registration::of_slice(name, arity, function));
-        self
     }
 }
 

@@ -30,7 +30,7 @@ fn a_handle_takes_as_many_arguments_as_its_function() {
 
         let wrong = engine.function::<(f64,)>("two").unwrap_err();
         assert_eq!(wrong.kind(), ErrorKind::WrongArity);
-        assert_eq!(wrong.to_string(), "`two` was asked for with 1 arguments, and takes 2");
+        assert_eq!(wrong.to_string(), "`two` takes 2 arguments, not 1");
         let unknown = engine.function::<(f64,)>("tow").unwrap_err();
         assert_eq!(unknown.kind(), ErrorKind::UnknownFunction);
     }

@@ -80,7 +80,7 @@ fn a_slice_has_as_many_arguments_as_was_said() {
         check(&engine, &format!("most({}7);", "1,".repeat(9_999)), &[10_006.0], &[]);
         let error = engine.register_slice("more", 10_001, |_: &[f64]| 0.0).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooManyParameters);
-        assert_eq!(error.to_string(), "`more` has 10001 parameters, and the most are 10000");
+        assert_eq!(error.to_string(), "`more` has 10001 parameters; the maximum is 10000");
         check(&engine, "more(1);", &[], &["KLS2002"]);
     }
 }

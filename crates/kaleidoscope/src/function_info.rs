@@ -1,4 +1,4 @@
-//! What functions there are, and taking them away.
+//! Function information: lists the functions of an engine, and removes them.
 
 use crate::program::Program;
 use crate::{Engine, Error};
@@ -6,13 +6,13 @@ use kaleidoscope_ir::FunctionId;
 use kaleidoscope_lang::names::NameState;
 use std::sync::Arc;
 
-/// A function that programs can call by its name. From [`Engine::functions`].
+/// A function that programs can call by name. From [`Engine::functions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FunctionInfo {
-    /// The name: `fib`; of operators `unary!`, `binary|`.
+    /// The name, for example `fib`; of operators `unary!` or `binary|`.
     pub name: Arc<str>,
-    /// How many arguments it takes.
+    /// The number of arguments.
     pub arity: usize,
     /// Where it comes from.
     pub origin: Origin,
@@ -24,7 +24,7 @@ pub struct FunctionInfo {
 pub enum Origin {
     /// A `def` of a program.
     Program {
-        /// Counts the definitions of the name, from 1.
+        /// The number of this definition among those of the name, from 1.
         version: u32,
         /// The names of the parameters, in order.
         parameters: Vec<Arc<str>>,
@@ -33,15 +33,15 @@ pub enum Origin {
     },
     /// C's maths library.
     Maths,
-    /// The host: the engine itself, or the application.
+    /// The engine itself, or a registration by the application.
     Host,
-    /// Nowhere yet: an `extern` says that there is to be one.
+    /// An `extern` that the host does not provide.
     Declared,
 }
 
 impl Engine {
-    /// The functions that programs can call by their names, operators included, in the order in which
-    /// names and numbers of parameters first occurred together.
+    /// All functions that programs can call by name, operators included. They are in the order in
+    /// which each pair of name and arity first occurred.
     ///
     /// ```
     /// use kaleidoscope::{Engine, Origin};
@@ -75,9 +75,11 @@ impl Engine {
         self.info(&program, id)
     }
 
-    /// Takes a function away: one of the program, of the maths library or of the host; an operator by the name of its function, as
-    /// `binary|`. From then on its name means nothing, in text that is read and for calls that begin, and can be
-    /// given again.
+    /// Removes a function of the program, of the maths library or of the host. An operator has the
+    /// name of its function, for example `binary|`.
+    ///
+    /// From then on the name is undefined, both in text that is read and for calls in compiled
+    /// code. Programs and host can define it again.
     ///
     /// ```
     /// use kaleidoscope::{DiagnosticCode, Engine};
@@ -91,8 +93,10 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// [`crate::ErrorKind::UnknownFunction`] when the name means nothing, and [`crate::ErrorKind::Observer`] when the function is gone,
-    /// but an observer that was told panicked.
+    /// - [`ErrorKind::UnknownFunction`](crate::ErrorKind::UnknownFunction) if no function has the
+    ///   name.
+    /// - [`ErrorKind::Observer`](crate::ErrorKind::Observer) if an observer of the removal
+    ///   panicked. The function is removed.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
         let mut program = self.shared.program();
         let Some(id) = program.names.current(name).filter(|&id| !program.is_formula(id)) else {
@@ -103,7 +107,7 @@ impl Engine {
         self.jit.settle(superseded).map_err(Error::of_trap)
     }
 
-    /// What is known of a function that has a name; nothing for a formula.
+    /// The information on a function; `None` for a formula.
     fn info(&self, program: &Program, id: FunctionId) -> Option<FunctionInfo> {
         if program.is_formula(id) {
             return None;
