@@ -1,16 +1,16 @@
-//! Columns of Apache Arrow mapped: nulls, and what is the same as for slices.
+//! Batches over columns of Apache Arrow: nulls, and the same behavior as with slices.
 
 use crate::engine;
 use arrow_array::{Array, Float64Array};
 use kaleidoscope::{DiagnosticCode, Mode, Precision};
 
-/// Every third row null, from this one on.
+/// A column whose every third row is null, from row `null` on.
 fn column(n: usize, null: usize) -> Float64Array {
     (0..n).map(|row| (row % 3 != null).then_some(row as f64 / 4.0)).collect()
 }
 
 #[test]
-fn a_null_in_any_column_is_a_null() {
+fn a_null_in_any_column_makes_the_result_null() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         engine.run("def f(x y) x * 2 + y;");
@@ -29,12 +29,12 @@ fn a_null_in_any_column_is_a_null() {
 }
 
 #[test]
-fn functions_do_not_see_nulls() {
+fn functions_are_not_called_for_nulls() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
-        engine.run("extern nobody(x); def f(x) if x < 1 then nobody(x) else x;");
+        engine.run("extern missing(x); def f(x) if x < 1 then missing(x) else x;");
         let f = engine.dyn_function("f").unwrap();
-        // The value under a null is 0.
+        // The value of a null row is 0.
         let out = f.map_arrow(&[&Float64Array::from(vec![None, Some(1.0), None])]).unwrap();
         assert_eq!(out, Float64Array::from(vec![None, Some(1.0), None]), "{mode:?}");
         let error = f.map_arrow(&[&Float64Array::from(vec![Some(0.0)])]).unwrap_err();
@@ -43,7 +43,7 @@ fn functions_do_not_see_nulls() {
 }
 
 #[test]
-fn a_part_of_a_column_is_one() {
+fn a_slice_of_a_column_is_a_column() {
     let engine = engine(Mode::Lazy);
     let double = engine.formula("x * 2", &["x"]).unwrap();
     let part = column(3_000, 0).slice(1, 4);
@@ -52,7 +52,7 @@ fn a_part_of_a_column_is_one() {
 }
 
 #[test]
-fn columns_that_do_not_fit_are_errors() {
+fn wrong_columns_are_errors() {
     let engine = engine(Mode::Lazy);
     let sum = engine.formula("x + y", &["x", "y"]).unwrap();
     let error = sum.map_arrow(&[&column(3, 0), &column(4, 0)]).unwrap_err();

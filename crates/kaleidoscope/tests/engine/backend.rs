@@ -1,4 +1,4 @@
-//! Backends: code generators start when the first code is needed, and not before.
+//! Backends: a code generator starts when a program needs code, not before.
 
 use kaleidoscope::ir::FunctionId;
 use kaleidoscope::ir::compile::{Backend, Code, CodeGenerator, CompileError, Listing, Settings, Unit};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[test]
 fn programs_that_need_no_code_start_no_code_generator() {
     let n_started = Arc::new(AtomicUsize::new(0));
-    let backend = Counting(Arc::clone(&n_started));
+    let backend = CountingBackend(Arc::clone(&n_started));
     let engine = Engine::builder().mode(Mode::Lazy).backend(backend).build().unwrap();
     engine.run(
         "def f(x) f(x) + sin(x); def binary| (a b) a; extern g(x);
@@ -23,21 +23,21 @@ fn programs_that_need_no_code_start_no_code_generator() {
 
 /// Counts how many code generators start.
 #[derive(Debug)]
-struct Counting(Arc<AtomicUsize>);
+struct CountingBackend(Arc<AtomicUsize>);
 
-impl Backend for Counting {
+impl Backend for CountingBackend {
     fn start(&self, _: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(Box::new(Refusing))
+        Ok(Box::new(RefusingGenerator))
     }
 }
 
-/// Compiles nothing.
-struct Refusing;
+/// Refuses to compile.
+struct RefusingGenerator;
 
 // SAFETY: it generates no code.
 #[allow(unsafe_code, reason = "a code generator vouches for its code")]
-unsafe impl CodeGenerator for Refusing {
+unsafe impl CodeGenerator for RefusingGenerator {
     fn generate(&mut self, _: &Unit) -> Result<Code, CompileError> {
         Err(CompileError::TooLarge)
     }

@@ -1,10 +1,10 @@
-//! Columns mapped: the bits of single calls, errors, definitions in between, and rows stopped.
+//! Batches: results equal those of single calls; errors, redefinitions, limits and kernels.
 
 use crate::engine;
 use kaleidoscope::{DiagnosticCode, Engine, MapOptions, Mode, OutputBuffer, Precision, Thresholds, Variable};
 use std::time::Duration;
 
-/// Values that arithmetic treats in ways of its own, then a spread of others.
+/// Values that are special cases of arithmetic, mixed with others.
 fn spread(n: usize, seed: u64) -> Vec<f64> {
     let special = [
         0.0,
@@ -42,12 +42,12 @@ fn spread(n: usize, seed: u64) -> Vec<f64> {
         .collect()
 }
 
-/// Equal to the last bit; a NaN is a NaN.
+/// Whether both are equal to the last bit, or both are NaN.
 fn is_same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
 }
 
-/// Engines of all modes, and one that makes everything hot at once.
+/// Engines of all modes, and one whose thresholds are 1.
 fn engines() -> Vec<Engine> {
     let mut engines: Vec<_> = Mode::ALL.iter().map(|&mode| engine(mode)).collect();
     let thresholds = Thresholds { calls: 1, back_edges: 1, delay: Duration::ZERO };
@@ -80,7 +80,7 @@ const FUNCTIONS: &str = "
     def second(x y) y;
 ";
 
-/// Their names, and those of functions that nobody defined.
+/// The functions above, and maths functions, which no program defined.
 const NAMES: &[&str] = &[
     "line",
     "poly",
@@ -117,13 +117,13 @@ fn check_strict(engine: &Engine, name: &str, xs: &[f64], ys: &[f64]) {
 }
 
 #[test]
-fn rows_have_the_bits_of_single_calls() {
-    // Not a multiple of any width of vectors, and enough for code.
+fn results_have_the_bits_of_single_calls() {
+    // Not a multiple of a vector's width, and enough for a kernel.
     let (xs, ys) = (spread(1_237, 1), spread(1_237, 2));
     for engine in engines() {
         engine.run(FUNCTIONS);
         for name in NAMES {
-            // The second time by code for rows, where there is any.
+            // The second time by the kernel, if the mode has one.
             for _ in 0..2 {
                 check_strict(&engine, name, &xs, &ys);
             }
@@ -163,7 +163,7 @@ fn any_number_of_columns() {
 }
 
 #[test]
-fn columns_that_do_not_fit_are_errors() {
+fn wrong_columns_are_errors() {
     for engine in engines() {
         engine.run(FUNCTIONS);
         let line = engine.function::<(f64, f64)>("line").unwrap();
@@ -180,10 +180,10 @@ fn columns_that_do_not_fit_are_errors() {
 }
 
 #[test]
-fn a_row_that_fails_ends_the_map() {
+fn a_failing_row_ends_the_batch() {
     for engine in engines() {
         engine.run(
-            "extern nobody(x); def f(x) if x < 1500 then x else nobody(x);
+            "extern missing(x); def f(x) if x < 1500 then x else missing(x);
              def deep(x) if x < 1500 then x else deep(x + 1) + 1;",
         );
         let xs: Vec<_> = (0..2_000).map(f64::from).collect();
@@ -195,14 +195,14 @@ fn a_row_that_fails_ends_the_map() {
                 let mut out = vec![0.0; 2_000];
                 let error = function.map(&[&xs], &mut out).unwrap_err();
                 assert_eq!(error.code(), code, "{:?}: {error}", engine.mode());
-                assert_eq!(function.call((3.0,)).unwrap(), 3.0, "the next call is made");
+                assert_eq!(function.call((3.0,)).unwrap(), 3.0, "the next call succeeds");
             }
         }
     }
 }
 
 #[test]
-fn a_map_sees_the_definition_of_its_time() {
+fn a_batch_uses_the_definitions_of_its_time() {
     let xs: Vec<_> = (0..2_000).map(f64::from).collect();
     for engine in engines() {
         engine.run("def g(x) x + 1; def f(x) g(x) * 2;");
@@ -226,7 +226,7 @@ fn a_map_sees_the_definition_of_its_time() {
 }
 
 #[test]
-fn a_function_of_the_library_gives_way_to_a_definition() {
+fn a_definition_replaces_a_maths_function() {
     let xs = vec![4.0; 2_000];
     for engine in engines() {
         let sqrt = engine.function::<(f64,)>("sqrt").unwrap();
@@ -243,7 +243,7 @@ fn a_function_of_the_library_gives_way_to_a_definition() {
 }
 
 #[test]
-fn a_map_keeps_to_the_time_limit() {
+fn the_time_limit_ends_a_batch() {
     let xs = vec![1.0; 20_000];
     for engine in engines() {
         engine.run("def line(x) 3 * x + 1; def forever(x) forever(x);");
@@ -258,7 +258,7 @@ fn a_map_keeps_to_the_time_limit() {
 }
 
 #[test]
-fn fast_results_are_near_the_strict_ones() {
+fn fast_results_are_near_strict_results() {
     let one = ["sin", "cos", "tan", "exp", "log", "exp2", "atan", "sinh", "tanh", "erf", "log1p", "cbrt"];
     let two = ["pow", "atan2", "hypot"];
     let (xs, ys) = (spread(2_003, 5), spread(2_003, 6));
@@ -285,7 +285,7 @@ fn fast_results_are_near_the_strict_ones() {
 }
 
 #[test]
-fn fast_changes_nothing_but_maths_functions() {
+fn fast_precision_affects_only_maths_functions() {
     let (xs, ys) = (spread(2_003, 7), spread(2_003, 8));
     for engine in engines() {
         engine.run(FUNCTIONS);
@@ -300,7 +300,7 @@ fn fast_changes_nothing_but_maths_functions() {
 }
 
 #[test]
-fn many_rows_are_those_of_one_thread() {
+fn threads_compute_what_one_thread_computes() {
     let (xs, ys) = (spread(70_001, 9), spread(70_001, 10));
     for mode in [Mode::Lazy, Mode::Tiered, Mode::Baseline] {
         let engine = engine(mode);
@@ -316,7 +316,7 @@ fn many_rows_are_those_of_one_thread() {
 }
 
 #[test]
-fn rows_share_variables_with_the_host_in_order() {
+fn rows_use_host_variables_in_order() {
     let xs: Vec<_> = (0..100_000).map(f64::from).collect();
     for engine in engines() {
         let (factor, last) = (Variable::new(3.0), Variable::new(-1.0));
@@ -345,20 +345,21 @@ fn rows_share_variables_with_the_host_in_order() {
 
 #[cfg(feature = "rayon")]
 #[test]
-fn a_row_that_fails_stops_the_other_threads() {
+fn a_failing_row_stops_the_other_threads() {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let xs: Vec<_> = (0..200_000).map(f64::from).collect();
     for mode in [Mode::Lazy, Mode::Baseline] {
         let engine = engine(mode);
-        engine.run("extern nobody(x); def f(x) if x < 1 then f(x) else if x < 199999 then x else nobody(x);");
+        engine
+            .run("extern missing(x); def f(x) if x < 1 then f(x) else if x < 199999 then x else missing(x);");
         let f = engine.function::<(f64,)>("f").unwrap();
-        // The first row never ends, the last one fails.
+        // The first row runs forever, the last row fails.
         let error = threads.install(|| f.map(&[&xs], &mut vec![0.0; xs.len()])).unwrap_err();
         assert_eq!(error.code(), DiagnosticCode::MissingHostFunction, "{mode:?}: {error}");
     }
 }
 
-/// How many doubles lie between the two; a NaN is near to a NaN alone.
+/// How many doubles are between the two. A NaN is near a NaN only.
 fn distance(a: f64, b: f64) -> u64 {
     if a.is_nan() || b.is_nan() {
         return if a.is_nan() && b.is_nan() { 0 } else { u64::MAX };
@@ -371,8 +372,8 @@ fn distance(a: f64, b: f64) -> u64 {
 }
 
 #[cfg(feature = "llvm")]
-mod code {
-    //! When there is code for rows.
+mod kernel {
+    //! Kernels: when one is compiled, used and freed.
 
     use super::spread;
     use crate::until;
@@ -383,14 +384,14 @@ mod code {
     use std::sync::{Arc, Mutex, OnceLock};
     use std::time::Duration;
 
-    /// The names of functions for whose rows code was made and freed, in order.
+    /// The functions whose kernels were compiled and freed, in order.
     #[derive(Default)]
-    struct Seen(Mutex<Vec<(&'static str, String)>>);
+    struct KernelLog(Mutex<Vec<(&'static str, String)>>);
 
-    impl Observer for Seen {
+    impl Observer for KernelLog {
         fn observe(&self, event: &Event) {
             let (what, code) = match event {
-                Event::Compiled { code, tier: Tier::Kernel, .. } => ("made", code),
+                Event::Compiled { code, tier: Tier::Kernel, .. } => ("compiled", code),
                 Event::Reclaimed { code, tier: Tier::Kernel, .. } => ("freed", code),
                 Event::Invalidated { code, .. } => ("invalidated", code),
                 _ => return,
@@ -399,7 +400,7 @@ mod code {
         }
     }
 
-    impl Seen {
+    impl KernelLog {
         fn take(&self) -> String {
             let seen = std::mem::take(&mut *self.0.lock().unwrap());
             seen.iter().map(|(what, name)| format!("{what} {name};")).collect()
@@ -407,34 +408,34 @@ mod code {
     }
 
     #[test]
-    fn is_made_once_for_a_definition_and_freed_with_it() {
-        let seen = Arc::new(Seen::default());
+    fn is_compiled_once_for_each_definition_and_freed_with_it() {
+        let seen = Arc::new(KernelLog::default());
         let engine = Engine::builder().mode(Mode::Lazy).observer(Arc::clone(&seen)).build().unwrap();
         engine.run("def g(x) x + 1; def f(x) g(x) * 2;");
         let f = engine.function::<(f64,)>("f").unwrap();
         let xs = spread(1_500, 4);
         let map = |precision, n| f.map_with(precision, &[&xs[..n]], &mut vec![0.0; n]).unwrap();
         map(Precision::Strict, 600);
-        assert_eq!(seen.take(), "", "calls will do");
+        assert_eq!(seen.take(), "", "single calls suffice");
         map(Precision::Strict, 600);
-        assert_eq!(seen.take(), "made f;");
+        assert_eq!(seen.take(), "compiled f;");
         map(Precision::Strict, 1_500);
         map(Precision::Strict, 1);
         assert_eq!(seen.take(), "");
         map(Precision::Fast, 1_500);
-        assert_eq!(seen.take(), "made f;");
+        assert_eq!(seen.take(), "compiled f;");
         engine.run("def h(x) x;");
         assert_eq!(seen.take(), "");
         engine.run("def g(x) x - 1;");
-        assert_eq!(seen.take(), "freed f;freed f;", "it carried g");
+        assert_eq!(seen.take(), "freed f;freed f;", "the kernels inlined g");
         map(Precision::Strict, 1_500);
         engine.run("def f(x) x;");
-        assert_eq!(seen.take(), "made f;freed f;");
+        assert_eq!(seen.take(), "compiled f;freed f;");
     }
 
     #[test]
-    fn is_not_made_for_host_functions() {
-        let seen = Arc::new(Seen::default());
+    fn is_not_compiled_for_host_functions() {
+        let seen = Arc::new(KernelLog::default());
         let output = kaleidoscope::OutputBuffer::default();
         let builder = Engine::builder().mode(Mode::Lazy).output(output.clone());
         let engine = builder.observer(Arc::clone(&seen)).build().unwrap();
@@ -445,10 +446,10 @@ mod code {
         assert_eq!((seen.take().as_str(), output.take().len()), ("", 3_000));
     }
 
-    /// Interrupts when a function is called for the first time, which is told when its rows are about to run.
-    struct Interrupting(Arc<OnceLock<Interrupter>>);
+    /// Interrupts at the event of a first call, which is emitted when the rows are about to run.
+    struct InterruptingObserver(Arc<OnceLock<Interrupter>>);
 
-    impl Observer for Interrupting {
+    impl Observer for InterruptingObserver {
         fn observe(&self, event: &Event) {
             if matches!(event, Event::FirstCalled { .. }) {
                 self.0.get().unwrap().interrupt();
@@ -457,11 +458,11 @@ mod code {
     }
 
     #[test]
-    fn is_stopped_by_an_interrupter() {
+    fn is_stopped_by_an_interrupt() {
         let xs = vec![1.0; 20_000];
         for text in ["def f(x) 3 * x + 1;", "def f(x) (for i = 0, 1 in 0) + x;"] {
             let interrupter = Arc::new(OnceLock::new());
-            let observer = Interrupting(Arc::clone(&interrupter));
+            let observer = InterruptingObserver(Arc::clone(&interrupter));
             let engine = Engine::builder().mode(Mode::Lazy).observer(observer).build().unwrap();
             interrupter.set(engine.interrupter()).unwrap();
             engine.run(text);
@@ -472,8 +473,8 @@ mod code {
     }
 
     #[test]
-    fn comes_while_rows_are_made_by_calls() {
-        let seen = Arc::new(Seen::default());
+    fn is_compiled_in_the_background() {
+        let seen = Arc::new(KernelLog::default());
         let thresholds = Thresholds { calls: 5_000, back_edges: 300_000, delay: Duration::ZERO };
         let builder = Engine::builder().mode(Mode::Tiered).thresholds(thresholds);
         let engine = builder.observer(Arc::clone(&seen)).build().unwrap();
@@ -482,10 +483,10 @@ mod code {
         let xs: Vec<_> = (0..4_000).map(f64::from).collect();
         let mut out = vec![0.0; 4_000];
         f.map(&[&xs], &mut out).unwrap();
-        assert_eq!(seen.take(), "", "not as many rows as make a function hot");
+        assert_eq!(seen.take(), "", "fewer rows than the threshold");
         let events = RefCell::new(String::new());
         until(
-            || events.borrow().contains("made f;"),
+            || events.borrow().contains("compiled f;"),
             || {
                 f.map(&[&xs], &mut out).unwrap();
                 assert!(xs.iter().zip(&out).all(|(x, y)| x * x + 1.0 == *y));
@@ -495,7 +496,7 @@ mod code {
     }
 
     #[test]
-    fn is_shared_by_threads_while_functions_are_defined() {
+    fn is_shared_by_threads_during_redefinitions() {
         let engine = Engine::builder().mode(Mode::Lazy).build().unwrap();
         engine.run("def g(x) x + 1; def f(x) g(x) * 2;");
         let xs: Vec<_> = (0..3_000).map(f64::from).collect();
@@ -519,9 +520,9 @@ mod code {
     }
 }
 
-/// Many rows inside another evaluation stay on its thread, where what stops it reaches them.
+/// A batch inside another evaluation stays on its thread, where the limits of that evaluation hold.
 #[test]
-fn a_map_inside_a_limited_scope_ends_with_it() {
+fn the_time_limit_of_a_scope_ends_a_batch_inside() {
     let engine = engine(Mode::default());
     engine.run("def endless(x) for i = 0, 1 in x;");
     let endless = engine.function::<(f64,)>("endless").unwrap();

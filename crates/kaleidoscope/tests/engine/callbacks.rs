@@ -1,4 +1,4 @@
-//! Observers and output sinks that call the engine, fail, or panic.
+//! Callbacks: observers and outputs that call the engine, fail, or panic.
 
 use crate::check;
 use kaleidoscope::{Engine, Event, Mode, Observer, Output};
@@ -23,12 +23,12 @@ impl Output for CallingOutput {
 }
 
 #[test]
-fn an_output_sink_may_run_and_redefine() {
+fn an_output_may_call_the_engine() {
     for mode in Mode::ALL {
         let output = CallingOutput::default();
         let engine = Engine::builder().mode(*mode).output(output.clone()).build().unwrap();
         output.engine.set(engine.clone()).unwrap();
-        // `f` is redefined twice while `f`'s caller runs, and `f` itself once while it is on the stack.
+        // `f` is redefined twice while its caller runs, and once while `f` itself is on the stack.
         check(
             &engine,
             "def f(x) x; def g(x) printd(x) + f(1) + printd(x + 1) + f(1); g(5);",
@@ -58,12 +58,13 @@ impl Output for RedefiningOutput {
 }
 
 #[test]
-fn a_redefinition_reaches_the_recursion_of_the_function_itself() {
+fn a_redefinition_affects_recursive_calls_that_follow() {
     for mode in Mode::ALL {
         let output = RedefiningOutput::default();
         let engine = Engine::builder().mode(*mode).output(output.clone()).build().unwrap();
         output.engine.set(engine.clone()).unwrap();
-        // The activation with 5 runs the old `f`, and the one with 4, which it calls after the definition, the new one.
+        // The activation with 5 runs the old `f`. It calls the new `f`, which was defined
+        // meanwhile.
         check(&engine, "def f(n) if n < 1 then 0 else printd(n) + f(n - 1) + 1; f(5);", &[1005.0], &[]);
     }
 }
@@ -111,12 +112,12 @@ fn a_panicking_observer_is_an_error_of_the_item() {
         let outcome = engine.run("def f(x) x; f(1); 2;");
         let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code.as_str()).collect();
         assert!(!codes.is_empty() && codes.iter().all(|&code| code == "KLS3008"), "{:?}", outcome.items);
-        // The engine is as good as before.
+        // The engine still works.
         check(&engine, "def g(x) x + 1;", &[], &[]);
     }
 }
 
-/// Calls the very function whose event it is told of.
+/// Calls the function whose event it receives.
 struct CallingObserver(Arc<OnceLock<Engine>>);
 
 impl Observer for CallingObserver {
@@ -131,7 +132,7 @@ impl Observer for CallingObserver {
 }
 
 #[test]
-fn an_observer_may_call_the_function_it_is_told_of() {
+fn an_observer_may_call_the_function_of_the_event() {
     let engine = Arc::new(OnceLock::new());
     let built =
         Engine::builder().mode(Mode::Lazy).observer(CallingObserver(Arc::clone(&engine))).build().unwrap();
@@ -139,39 +140,39 @@ fn an_observer_may_call_the_function_it_is_told_of() {
     check(&built, "def f(x) x + 1; f(1);", &[2.0], &[]);
 }
 
-/// Defines `f` again when its first version is called, and notes which versions are called and compiled.
+/// Redefines `f` when its first version is called, and logs which versions are called and compiled.
 #[derive(Clone, Default)]
-struct DefiningObserver {
+struct RedefiningObserver {
     engine: Arc<OnceLock<Engine>>,
-    noted: Arc<Mutex<Vec<String>>>,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
-impl Observer for DefiningObserver {
+impl Observer for RedefiningObserver {
     fn observe(&self, event: &Event) {
         let (what, code) = match event {
             Event::FirstCalled { code } => ("called", code),
             Event::Compiled { code, .. } if !code.is_expression() => ("compiled", code),
             _ => return,
         };
-        self.noted.lock().unwrap().push(format!("{what} {}@{}", code.name, code.version));
+        self.log.lock().unwrap().push(format!("{what} {}@{}", code.name, code.version));
         if code.version == 1 {
             check(self.engine.get().unwrap(), "def f(x) x + 1;", &[], &[]);
         }
     }
 }
 
-/// What is run, or compiled, is what was told to be called, also when it was defined between the two.
+/// Also when an observer redefines the function in between.
 #[test]
-fn a_version_is_told_to_be_called_before_it_is_compiled() {
+fn the_first_call_of_a_version_is_reported_before_its_compilation() {
     for (mode, n_calls) in [(Mode::Lazy, 1), (Mode::Tiered, 2), (Mode::Baseline, 2)] {
-        let observer = DefiningObserver::default();
+        let observer = RedefiningObserver::default();
         let engine = Engine::builder().mode(mode).observer(observer.clone()).build().unwrap();
         observer.engine.set(engine.clone()).unwrap();
         check(&engine, "def f(x) x; f(1);", &[2.0], &[]);
         for _ in 1..n_calls {
             check(&engine, "f(2);", &[3.0], &[]);
         }
-        assert_eq!(*observer.noted.lock().unwrap(), ["called f@1", "called f@2", "compiled f@2"], "{mode:?}");
+        assert_eq!(*observer.log.lock().unwrap(), ["called f@1", "called f@2", "compiled f@2"], "{mode:?}");
     }
 }
 
@@ -191,10 +192,10 @@ impl Output for DefiningOutput {
     }
 }
 
-/// A function whose code stands for `sqrt` is on the stack while `sqrt` is defined: its next call gets new code, though
-/// the old is still there and has the same version.
+/// The code of `f` inlined `sqrt` and is on the stack while `sqrt` is redefined. The next call of
+/// `f` runs new code of the same version, while the old code still exists.
 #[test]
-fn a_function_on_the_stack_is_compiled_again() {
+fn a_function_on_the_stack_is_recompiled() {
     for mode in Mode::ALL {
         let output = DefiningOutput::default();
         let engine = Engine::builder().mode(*mode).output(output.clone()).build().unwrap();
@@ -202,7 +203,7 @@ fn a_function_on_the_stack_is_compiled_again() {
         let text = "def f(x) if 0 < x then printd(x) + sqrt(x) + f(x - 1) else sqrt(0 - x);";
         check(&engine, text, &[], &[]);
         let values = engine.run("f(1);").values().collect::<Vec<_>>();
-        // The activation that was there may finish with either; what it calls is new.
+        // The running activation may use either `sqrt`; the functions that it calls are new.
         assert!(values == [1.0] || values == [100.0], "{mode:?}: {values:?}");
         assert_eq!(*output.values.lock().unwrap(), [900.0], "{mode:?}");
     }

@@ -1,4 +1,4 @@
-//! The events of functions' lives, and what is counted of them.
+//! Events: one for each change of a function, and statistics of them.
 
 use kaleidoscope::{CodeName, CompileTimes, Engine, Event, Mode, Observer, Statistics, Tier};
 use std::sync::{Arc, Mutex};
@@ -28,14 +28,14 @@ fn check(mode: Mode, text: &str, expected: &[&str]) {
     let log = Log::default();
     let engine = Engine::builder().mode(mode).observer(log.clone()).build().unwrap();
     engine.run(text);
-    // Quick code, which has to do without LLVM, is made without IR.
-    let is_told = |event: &&&str| cfg!(feature = "llvm") || !event.starts_with("ir ");
-    let expected: Vec<_> = expected.iter().filter(is_told).copied().collect();
+    // The baseline compiler, which replaces LLVM where it is missing, generates no IR.
+    let is_expected = |event: &&&str| cfg!(feature = "llvm") || !event.starts_with("ir ");
+    let expected: Vec<_> = expected.iter().filter(is_expected).copied().collect();
     assert_eq!(*log.0.lock().unwrap(), expected, "{text}");
 }
 
 #[test]
-fn each_change_of_a_function_is_told_once() {
+fn each_change_of_a_function_is_one_event() {
     let life = [
         "defined f@1",
         "ir $expr1@1",
@@ -58,13 +58,13 @@ fn eager_mode_compiles_before_any_call() {
 }
 
 #[test]
-fn without_code_there_are_calls_and_evaluations_only() {
+fn without_compilation_there_are_calls_and_evaluations_only() {
     check(Mode::Off, "def f(x) x; f(1) + f(2);", &["defined f@1", "called f@1", "evaluated $expr1@1"]);
     check(Mode::Lazy, "1 + 2;", &["evaluated $expr1@1"]);
 }
 
 #[test]
-fn what_is_called_once_is_run_without_code() {
+fn the_first_call_runs_in_the_interpreter_tier() {
     let once = ["defined f@1", "called f@1", "evaluated $expr1@1"];
     let twice = ["compiled f@1", "evaluated $expr2@1"];
     let looping = ["defined f@2", "called f@2", "compiled f@2", "evaluated $expr3@1"];
@@ -77,13 +77,13 @@ fn what_is_called_once_is_run_without_code() {
 }
 
 #[test]
-fn a_failed_call_frees_the_expression_all_the_same() {
+fn a_failed_call_frees_the_code_of_the_expression() {
     let life = ["ir $expr1@1", "compiled $expr1@1", "freed $expr1@1", "evaluated $expr1@1"];
     check(Mode::Lazy, "extern f(x); f(1);", &life);
 }
 
 #[test]
-fn statistics_count_what_happened() {
+fn statistics_count_events() {
     let statistics = Statistics::new();
     let engine = Engine::builder().mode(Mode::Lazy).observer(statistics.clone()).build().unwrap();
     engine.run("def f(x) x; def g(x) f(x); def h(x) x; g(1); 2; def f(x) x + 1; g(1);");
@@ -99,7 +99,7 @@ fn statistics_count_what_happened() {
 }
 
 #[test]
-fn the_time_of_running_is_without_that_of_compiling() {
+fn run_time_excludes_compile_time() {
     let statistics = Statistics::new();
     let code = |name: &str| CodeName { name: name.into(), version: 1 };
     let millis = Duration::from_millis;

@@ -1,4 +1,4 @@
-//! An engine that begins with the definitions of another.
+//! Fork: a new engine with the definitions of another one.
 
 use crate::{check, engine};
 use kaleidoscope::{Engine, Mode, OutputBuffer};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 #[test]
-fn a_fork_knows_what_was_defined_and_goes_its_own_way() {
+fn a_fork_has_the_definitions_and_is_independent() {
     for &mode in Mode::ALL {
         let first = engine(mode);
         check(
@@ -42,7 +42,7 @@ fn a_fork_knows_what_was_defined_and_goes_its_own_way() {
 }
 
 #[test]
-fn a_fork_shares_what_is_the_hosts() {
+fn a_fork_shares_closures_and_output_of_the_host() {
     let n_calls = Arc::new(AtomicU32::new(0));
     let output = OutputBuffer::default();
     for &mode in Mode::ALL {
@@ -65,7 +65,7 @@ fn a_fork_shares_what_is_the_hosts() {
 }
 
 #[test]
-fn definitions_can_go_to_an_engine_with_other_settings() {
+fn an_engine_with_other_settings_can_have_the_definitions() {
     for &mode in Mode::ALL {
         let first = engine(Mode::default());
         check(&first, "def f(x) sin(x) + 1; def g(x) x;", &[], &[]);

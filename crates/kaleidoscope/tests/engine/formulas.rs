@@ -1,6 +1,6 @@
-//! Formulas: made, called, followed by redefinition, given back.
+//! Formulas: definition, calls, redefinition of what they call, reclaiming.
 
-use crate::memory::{alone, expect_level};
+use crate::memory::{alone, expect_constant_memory};
 use crate::{check, engine};
 use kaleidoscope::{Color, DiagnosticCode, Engine, ErrorKind, Formula, Mode, Statistics};
 use std::thread;
@@ -11,7 +11,7 @@ fn formula(engine: &Engine, text: &str, parameters: &[&str]) -> Formula {
 }
 
 #[test]
-fn a_formula_takes_its_parameters_in_their_order() {
+fn a_formula_takes_its_parameters_in_order() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         let f = formula(&engine, "b / a + unused * 0", &["a", "b", "unused"]);
@@ -35,7 +35,7 @@ fn a_formula_takes_its_parameters_in_their_order() {
 }
 
 #[test]
-fn a_formula_uses_the_program_and_follows_it() {
+fn a_formula_calls_current_definitions() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         check(&engine, "def f(x) x + 1; def binary% 30 (a b) a * 10 + b;", &[], &[]);
@@ -43,14 +43,14 @@ fn a_formula_uses_the_program_and_follows_it() {
         assert_eq!(uses.call(&[1.0]).unwrap(), 23.0);
         check(&engine, "def f(x) x + 2;", &[], &[]);
         assert_eq!(uses.call(&[1.0]).unwrap(), 33.0);
-        // No program can call a formula, and two formulas know nothing of each other.
+        // Two formulas are independent.
         let other = formula(&engine, "x * 2", &["x"]);
         assert_eq!((uses.call(&[1.0]).unwrap(), other.call(&[1.0]).unwrap()), (33.0, 2.0));
     }
 }
 
 #[test]
-fn a_wrong_formula_is_told_and_leaves_nothing() {
+fn a_wrong_formula_is_reported_and_leaves_nothing() {
     let engine = engine(Mode::default());
     let error = engine.formula("1 +\n  f(y)", &["x"]).unwrap_err();
     let codes: Vec<_> = error.diagnostics().iter().map(|diagnostic| diagnostic.code).collect();
@@ -76,7 +76,7 @@ fn a_wrong_formula_is_told_and_leaves_nothing() {
 }
 
 #[test]
-fn what_is_doubtful_about_a_formula_is_a_warning() {
+fn a_formula_may_have_warnings() {
     let engine = engine(Mode::default());
     let doubtful = formula(&engine, "x + 1e999", &["x"]);
     assert_eq!(doubtful.warnings()[0].code, DiagnosticCode::NumberOutOfRange);
@@ -84,14 +84,14 @@ fn what_is_doubtful_about_a_formula_is_a_warning() {
 }
 
 #[test]
-fn a_formula_lives_as_long_as_something_made_of_it() {
+fn a_formula_lives_as_long_as_a_handle() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         let one = formula(&engine, "x + 1", &["x"]).typed::<(f64,)>().unwrap();
         let two = formula(&engine, "x + 2", &["x"]).within(Duration::from_secs(60)).function().clone();
         let three = formula(&engine, "x + 3", &["x"]);
         drop(three);
-        // It takes the place of the third.
+        // It reuses the id of the third.
         let four = formula(&engine, "x + 4", &["x"]);
         let results = (one.call((10.0,)).unwrap(), two.call(&[10.0]).unwrap(), four.call(&[10.0]).unwrap());
         assert_eq!(results, (11.0, 12.0, 14.0), "{mode:?}");
@@ -99,7 +99,7 @@ fn a_formula_lives_as_long_as_something_made_of_it() {
 }
 
 #[test]
-fn a_formula_may_be_dropped_by_a_thread_while_another_makes_one() {
+fn threads_define_and_drop_formulas() {
     let engine = engine(Mode::default());
     thread::scope(|scope| {
         for seed in 0..4 {
@@ -117,7 +117,7 @@ fn a_formula_may_be_dropped_by_a_thread_while_another_makes_one() {
 }
 
 #[test]
-fn an_endless_formula_ends_in_time() {
+fn the_time_limit_ends_an_endless_formula() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         let endless = formula(&engine, "for i = 0, 1 in x", &["x"]);
@@ -127,10 +127,10 @@ fn an_endless_formula_ends_in_time() {
 }
 
 #[test]
-fn formulas_that_come_and_go_leave_memory_level() {
-    alone("formulas::formulas_that_come_and_go_leave_memory_level", || {
+fn defining_and_dropping_formulas_uses_constant_memory() {
+    alone("formulas::defining_and_dropping_formulas_uses_constant_memory", || {
         let engine = engine(Mode::default());
-        expect_level(1_000, |n| {
+        expect_constant_memory(1_000, |n| {
             let f = formula(&engine, &format!("sin(x) * {n} + y"), &["x", "y"]);
             assert_eq!(f.call(&[0.0, 1.0]).unwrap(), 1.0);
             assert_eq!(f.call(&[0.0, 2.0]).unwrap(), 2.0);
@@ -139,7 +139,7 @@ fn formulas_that_come_and_go_leave_memory_level() {
 }
 
 #[test]
-fn formulas_are_not_counted_as_definitions() {
+fn statistics_do_not_count_formulas_as_definitions() {
     let statistics = std::sync::Arc::new(Statistics::new());
     let engine = Engine::builder().observer(std::sync::Arc::clone(&statistics)).build().unwrap();
     assert_eq!(formula(&engine, "1 + x", &["x"]).call(&[1.0]).unwrap(), 2.0);

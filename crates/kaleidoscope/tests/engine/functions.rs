@@ -1,4 +1,4 @@
-//! Functions as Rust values: guarded, inside a scope, raw.
+//! Function handles: guarded calls, calls in a scope, raw calls.
 
 use crate::{check, engine, until};
 use kaleidoscope::{DiagnosticCode, Engine, ErrorKind, Function, Mode};
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 #[test]
 fn handles_are_shared_between_threads() {
-    fn is_shared<T: Clone + Send + Sync>() {}
-    is_shared::<Function<(f64, f64)>>();
+    fn expect_shared<T: Clone + Send + Sync>() {}
+    expect_shared::<Function<(f64, f64)>>();
 }
 
 #[test]
-fn a_handle_takes_as_many_arguments_as_its_function() {
+fn a_handle_checks_the_number_of_arguments() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         check(
@@ -52,12 +52,12 @@ fn a_handle_follows_redefinition() {
     }
 }
 
-/// Functions that fail in each way, with the code of the error.
+/// Functions that fail in different ways, and one that does not.
 const FAILING: &str = "def deep(x) deep(x + 1) + 1; extern system(x); def missing(x) system(x);
     def endless(x) for i = 0, 1 in x; def good(x) 2 * x;";
 
 #[test]
-fn each_call_of_a_scope_ends_by_itself() {
+fn a_failed_call_does_not_end_its_scope() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         check(&engine, FAILING, &[], &[]);
@@ -80,7 +80,7 @@ fn each_call_of_a_scope_ends_by_itself() {
 }
 
 #[test]
-fn calls_are_stopped_by_a_deadline_and_by_an_interrupter() {
+fn deadlines_and_interrupts_stop_calls() {
     for &mode in Mode::ALL {
         let limited = Engine::builder().mode(mode).time_limit(Duration::from_millis(20)).build().unwrap();
         check(&limited, FAILING, &[], &[]);
@@ -88,7 +88,7 @@ fn calls_are_stopped_by_a_deadline_and_by_an_interrupter() {
         assert_eq!(endless.call((0.0,)).unwrap_err().code(), DiagnosticCode::TimedOut);
         let (first, second) =
             limited.enter(|scope| (scope.call(&endless, (0.0,)), scope.call(&endless, (0.0,)))).unwrap();
-        // The limit is that of the whole scope.
+        // The limit holds for the whole scope.
         assert_eq!([first, second].map(|result| result.unwrap_err().code()), [DiagnosticCode::TimedOut; 2]);
 
         let engine = engine(mode);
@@ -134,7 +134,7 @@ fn a_scope_refuses_functions_of_another_engine() {
 
 #[test]
 #[expect(unsafe_code, reason = "raw calls are unsafe")]
-fn raw_calls_reach_what_is_prepared() {
+fn raw_calls_run_prepared_functions() {
     for &mode in Mode::ALL.iter().filter(|&&mode| mode != Mode::Off) {
         let engine = engine(mode);
         check(&engine, "def half(x) x / 2; def third(x) half(sin(x) + x) / 1.5;", &[], &[]);
@@ -143,19 +143,20 @@ fn raw_calls_reach_what_is_prepared() {
         half.prepare().unwrap();
         third.prepare().unwrap();
         let expected = third.call((0.5,)).unwrap();
-        // SAFETY: nothing is defined meanwhile, and all that is reached has code.
+        // SAFETY: nothing is redefined during the call, and all functions that it reaches have
+        // code.
         assert_eq!(unsafe { third.call_raw((0.5,)) }, expected);
         let pointer = half.pointer();
         // SAFETY: as above.
         assert_eq!(unsafe { pointer(3.0) }, 1.5);
 
-        // The address stays, whatever is defined; inside of a scope old code is not freed.
+        // A redefinition keeps the address. A scope keeps old code.
         engine
             .enter(|_| {
                 check(&engine, "def half(x) x / 4;", &[], &[]);
                 half.prepare().unwrap();
                 assert_eq!(half.pointer() as usize, pointer as usize);
-                // SAFETY: as above, inside of a scope.
+                // SAFETY: as above, inside a scope.
                 assert_eq!(unsafe { pointer(3.0) }, 0.75);
             })
             .unwrap();
@@ -203,13 +204,13 @@ fn a_limit_holds_for_one_handle() {
 #[test]
 #[cfg(feature = "llvm")]
 #[expect(unsafe_code, reason = "raw calls are unsafe")]
-fn a_function_that_is_often_called_raw_is_made_better() {
+fn a_function_that_is_often_called_raw_tiers_up() {
     let (engine, statistics) = crate::tiers::tiered();
     check(&engine, "def f(x) var y = x in (for i = 0, i < 20 in y = y + sin(i)) + y;", &[], &[]);
     let f = engine.function::<(f64,)>("f").unwrap();
     f.prepare().unwrap();
     let expected = f.call((3.0,)).unwrap();
-    // SAFETY: nothing is defined meanwhile, and all that `f` reaches is of the maths library.
+    // SAFETY: nothing is redefined during the call, and `f` calls only maths functions.
     let call_raw = || assert_eq!(unsafe { f.call_raw((3.0,)) }, expected);
     until(|| statistics.totals().optimized.contains("f"), call_raw);
     call_raw();

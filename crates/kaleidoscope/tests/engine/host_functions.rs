@@ -1,4 +1,4 @@
-//! Closures of the host as functions of programs.
+//! Host functions: closures of the host that programs call.
 
 use crate::{check, engine};
 use kaleidoscope::{CallError, DiagnosticCode, Engine, ErrorKind, Mode, OutputBuffer};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex, OnceLock, Weak};
 use std::thread;
 
-/// What the tests of a replaced closure look for: it goes with the closure.
+/// A value that a closure owns: tests check when it is dropped.
 struct Owned(f64);
 
 fn owning(value: f64) -> (Weak<Owned>, impl Fn(f64) -> f64 + Send + Sync + 'static) {
@@ -38,16 +38,16 @@ fn closures_of_each_arity_are_functions_of_programs() {
             six(1, 2, 3, 4, 5, 7); seven(1, 2, 3, 4, 5, 6, 7); eight(1, 2, 3, 4, 5, 6, 7, 8);";
         let values = [0.5, 2.0, 2.0, 10.0, 30.0, 39.0, -4.0, 37.0, -2.125];
         check(&engine, text, &values, &[]);
-        // As code, and through the text of an `extern`.
+        // Called from compiled code, and after an `extern`.
         check(
             &engine,
             "extern two(a b); def all(x) var s = 0 in (for i = 1, i < 3 in
                 s = s + zero() + one(x) + two(x, i) + three(x, 0, 1) + eight(x, 2, 3, 4, 5, 6, 7, i)) + s;
             all(1); all(1);",
             &[2.0 * 0.5 + 2.0 * 2.0 - 4.0 + 7.0, 2.0 * 0.5 + 2.0 * 2.0 - 4.0 + 7.0].map(|_| {
-                let turn =
+                let iteration =
                     |i: f64| 0.5 + 2.0 + (1.0 - i) + 1.0 + (1.0 - 2.0 + 3.0 - 4.0 + 5.0 - 6.0 + 7.0 / i);
-                turn(1.0) + turn(2.0) + turn(3.0)
+                iteration(1.0) + iteration(2.0) + iteration(3.0)
             }),
             &[],
         );
@@ -57,7 +57,7 @@ fn closures_of_each_arity_are_functions_of_programs() {
 }
 
 #[test]
-fn a_slice_has_as_many_arguments_as_was_said() {
+fn a_slice_has_as_many_arguments_as_registered() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         for arity in [0, 1, 8, 9, 10, 33] {
@@ -86,7 +86,7 @@ fn a_slice_has_as_many_arguments_as_was_said() {
 }
 
 #[test]
-fn a_name_is_one_of_the_language() {
+fn names_are_checked() {
     let engine = engine(Mode::Off);
     for name in ["", "def", "in", "1f", "_f", "a b", "f$impl", "unary!", "f\0", "é"] {
         let error = engine.register(name, || 0.0).unwrap_err();
@@ -127,7 +127,7 @@ fn print(n: f64) -> Result<f64, OutOfPaper> {
 }
 
 #[test]
-fn an_error_ends_the_evaluation_and_is_handed_on() {
+fn an_error_ends_the_evaluation_and_reaches_the_caller() {
     for &mode in Mode::ALL {
         let engine = Engine::builder().mode(mode).stack_bytes(1 << 20).build().unwrap();
         engine.register("print", print).unwrap();
@@ -145,7 +145,7 @@ fn an_error_ends_the_evaluation_and_is_handed_on() {
         let source = error.source().unwrap().downcast_ref::<OutOfPaper>().unwrap();
         assert_eq!(*source, OutOfPaper { n_sheets: 3 });
         assert_eq!(error, f.call((5.0,)).unwrap_err());
-        // Other errors have no source, and the next call is as good as before.
+        // Other errors have no source, and the next call succeeds.
         check(&engine, "def deep(x) deep(x) + 1;", &[], &[]);
         assert!(engine.function::<(f64,)>("deep").unwrap().call((1.0,)).unwrap_err().source().is_none());
         assert_eq!(f.call((2.0,)).unwrap(), 0.0);
@@ -153,7 +153,7 @@ fn an_error_ends_the_evaluation_and_is_handed_on() {
 }
 
 #[test]
-fn a_panic_ends_the_evaluation_and_says_where() {
+fn a_panic_ends_the_evaluation_and_has_a_message() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         engine.register("odd", |x: f64| if x > 0.0 { panic!("{x} is odd") } else { x }).unwrap();
@@ -167,7 +167,7 @@ fn a_panic_ends_the_evaluation_and_says_where() {
 }
 
 #[test]
-fn the_next_call_reaches_what_was_registered_last() {
+fn the_next_call_runs_the_last_registration() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         let (first, closure) = owning(1.0);
@@ -181,7 +181,7 @@ fn the_next_call_reaches_what_was_registered_last() {
         check(&engine, "f(1); g(1);", &[11.0, 22.0], &[]);
         assert_eq!(handle.call((5.0,)).unwrap(), 15.0);
 
-        // Another number of parameters is as with `def`.
+        // A different number of parameters, as with `def`.
         engine.register("f", |x: f64, y: f64| x * y).unwrap();
         assert!(second.upgrade().is_none(), "{mode:?}");
         check(&engine, "f(2, 3); f(2); g(1);", &[6.0], &["KLS2004", "KLS3002"]);
@@ -193,7 +193,7 @@ fn the_next_call_reaches_what_was_registered_last() {
 }
 
 #[test]
-fn a_closure_that_is_removed_is_dropped() {
+fn a_removed_closure_is_dropped() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         let (kept, closure) = owning(1.0);
@@ -208,7 +208,7 @@ fn a_closure_that_is_removed_is_dropped() {
 }
 
 #[test]
-fn closures_go_with_the_engine() {
+fn dropping_the_engine_drops_its_closures() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         let kept: Vec<_> = (0..40)
@@ -225,7 +225,7 @@ fn closures_go_with_the_engine() {
     }
 }
 
-/// A closure that is replaced while it runs is whole until its last call has returned.
+/// A closure that is replaced while it runs exists until its last call has returned.
 #[test]
 fn a_closure_may_replace_itself() {
     for &mode in Mode::ALL {
@@ -260,9 +260,9 @@ fn a_definition_shadows_and_a_registration_replaces_it() {
     }
 }
 
-/// What is an instruction in code, and what every program knows.
+/// A maths function that is compiled to an instruction, and a built-in host function.
 #[test]
-fn functions_from_the_start_can_be_replaced() {
+fn provided_functions_can_be_replaced() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         check(&engine, "def f(x) sqrt(x) + fabs(x); f(4); f(4);", &[6.0, 6.0], &[]);
@@ -282,7 +282,7 @@ fn functions_from_the_start_can_be_replaced() {
 }
 
 #[test]
-fn what_was_declared_or_called_before_is_provided() {
+fn a_registration_provides_a_name_declared_or_called_before() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         check(
@@ -298,17 +298,18 @@ fn what_was_declared_or_called_before_is_provided() {
 }
 
 #[test]
-fn what_the_host_provides_is_not_counted() {
+fn registered_functions_do_not_count_towards_the_limit() {
     for &mode in Mode::ALL {
         let engine = Engine::builder().mode(mode).max_functions(2).build().unwrap();
         for n in 0..5 {
             engine.register(&format!("f{n}"), move || f64::from(n)).unwrap();
         }
         check(&engine, "def a() f1(); def b() f2(); def c() f3(); a() + b();", &[3.0], &["KLS4006"]);
-        // A name that a program has used is the host's from now on, and gives a place free.
+        // A registration takes over a name that a program has used, and the name no longer counts.
         engine.register("a", || 7.0).unwrap();
         check(&engine, "def c() f3(); a() + c(); def d() 1;", &[10.0], &["KLS4006"]);
-        // A `def` in place of the host's takes none, nor does one of the host's in place of a function that was there.
+        // A `def` of a registered name does not count, nor does a registration that replaces a
+        // `def`.
         check(&engine, "def f4() 5; def a() f4(); a();", &[5.0], &[]);
         let engine =
             Engine::builder().mode(mode).max_functions(1).register("cos", |x: f64| x).build().unwrap();
@@ -333,13 +334,13 @@ fn a_closure_may_call_the_engine() {
             Ok(step.call((n,))? + run)
         };
         engine.register("eval", eval).unwrap();
-        // In the evaluator, and in code that is on the stack meanwhile.
+        // In the interpreter, and in compiled code that is on the stack meanwhile.
         let once = |n: f64| (2.0 * n) + (1000.0 + n) + n * 100.0;
         let text = "eval(1); def f(n) eval(n) + step(n) + (if n < 1 then 0 else f(n - 1)); f(2); f(2);";
         let all = [0.0, 1.0, 2.0].map(|n| once(n) + 2.0 * n).iter().rev().sum();
         let known = "extern step(x);";
         check(&engine, &format!("{known} {text}"), &[once(1.0), all, all], &[]);
-        // An error of a call inside is the host's to hand on.
+        // The host passes on the error of a call inside.
         let inner = Arc::clone(&handle);
         let nested = move |x: f64| inner.get().unwrap().function::<(f64,)>("deep").unwrap().call((x,));
         engine.register("nested", nested).unwrap();
@@ -350,9 +351,9 @@ fn a_closure_may_call_the_engine() {
     }
 }
 
-/// Both threads are inside the closure at once, or the test does not end.
+/// Both threads are inside the closure at once: each waits for the other.
 #[test]
-fn threads_are_inside_at_once() {
+fn several_threads_run_a_closure_at_once() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         let barrier = Barrier::new(2);
@@ -374,7 +375,7 @@ fn threads_are_inside_at_once() {
     }
 }
 
-/// Is a NaN once it is gone.
+/// A factor that becomes NaN when it is dropped.
 struct Counted(Arc<AtomicU64>, f64);
 
 impl Counted {
@@ -390,9 +391,9 @@ impl Drop for Counted {
     }
 }
 
-/// Each call sees one of the closures whole, while another thread replaces them.
+/// Each call runs one of the closures to its end, while another thread replaces them.
 #[test]
-fn a_closure_is_replaced_while_it_is_called() {
+fn a_closure_can_be_replaced_during_calls() {
     for mode in [Mode::Baseline, Mode::Off] {
         let engine = engine(mode);
         let n_alive = Arc::new(AtomicU64::new(0));
@@ -438,7 +439,6 @@ fn a_closure_may_stop_its_evaluation() {
     }
 }
 
-/// What programs write goes on working beside registered functions.
 #[test]
 fn provided_functions_keep_their_output() {
     let output = OutputBuffer::default();
@@ -448,13 +448,13 @@ fn provided_functions_keep_their_output() {
 }
 
 #[cfg(feature = "llvm")]
-mod promoted {
+mod tier_up {
     use super::*;
     use crate::until;
     use kaleidoscope::{Statistics, Thresholds};
 
-    /// Calls the function until it has been made better, and beyond.
-    fn until_better(engine: &Engine, statistics: &Statistics, name: &str, expected: f64) {
+    /// Calls the function until it is optimized, and once more.
+    fn call_until_optimized(engine: &Engine, statistics: &Statistics, name: &str, expected: f64) {
         let f = engine.function::<(f64,)>(name).unwrap();
         let call = || assert_eq!(f.call((3.0,)).unwrap(), expected);
         until(|| statistics.totals().optimized.contains(name), call);
@@ -462,10 +462,10 @@ mod promoted {
     }
 
     #[test]
-    fn better_code_calls_closures_and_is_taken_back_for_them() {
+    fn optimized_code_calls_closures_and_is_invalidated_by_registrations() {
         let statistics = Statistics::new();
-        // Loops do not tier up: whether the loop of `f` has code of its own would depend on the time
-        // that the first code for `f` takes, and that code would be one more to invalidate.
+        // Loops do not tier up: whether the loop of `f` has code of its own would depend on the
+        // time that compiling `f` takes, and OSR code would be one more invalidation.
         let thresholds = Thresholds { calls: 5, back_edges: u32::MAX, delay: std::time::Duration::ZERO };
         let builder = Engine::builder().thresholds(thresholds).compile_threads(1);
         let engine = builder.observer(statistics.clone()).build().unwrap();
@@ -473,12 +473,12 @@ mod promoted {
         let text = "def g(x) h(x) + 1;
             def f(n) var s = 0 in (for i = 1, i < n in s = s + g(i) + sqrt(4)) + s;";
         check(&engine, text, &[], &[]);
-        until_better(&engine, &statistics, "f", 12.0 + 3.0 + 6.0);
-        // The closure is called by the slot of its name: the code stays.
+        call_until_optimized(&engine, &statistics, "f", 12.0 + 3.0 + 6.0);
+        // Code calls the closure through the slot of its name, so nothing is invalidated.
         engine.register("h", |x: f64| x * 3.0).unwrap();
         check(&engine, "f(3);", &[18.0 + 3.0 + 6.0], &[]);
         assert_eq!(statistics.totals().n_invalidated, 0);
-        // Bodies and instructions that it carries are taken back.
+        // Code that inlined a definition or used an instruction is invalidated.
         engine.register("g", |x: f64| x).unwrap();
         check(&engine, "f(3);", &[6.0 + 6.0], &[]);
         assert_eq!(statistics.totals().n_invalidated, 1);

@@ -1,4 +1,4 @@
-//! Variables of the host in programs, in every mode.
+//! Host variables: programs read and assign them, in every mode.
 
 use crate::{check, engine, until};
 use kaleidoscope::{Engine, ErrorKind, Mode, Variable};
@@ -14,12 +14,12 @@ fn with_t(mode: Mode, value: f64) -> (Engine, Variable) {
 
 #[test]
 fn variables_are_shared_between_threads() {
-    fn is_shared<T: Clone + Send + Sync + Default>() {}
-    is_shared::<Variable>();
+    fn expect_shared<T: Clone + Send + Sync + Default>() {}
+    expect_shared::<Variable>();
 }
 
 #[test]
-fn programs_read_and_assign_them() {
+fn programs_read_and_assign_host_variables() {
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 2.0);
         check(
@@ -37,7 +37,7 @@ fn programs_read_and_assign_them() {
 }
 
 #[test]
-fn the_order_is_that_of_the_text() {
+fn reads_and_assignments_happen_in_text_order() {
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 1.0);
         let text = "def set(x) t = x; def f(x) t + (t = x) * t + set(7) * t + (if t < 10 then t = 100 else t = 200) + t;
@@ -45,7 +45,7 @@ fn the_order_is_that_of_the_text() {
         // t, then 3 * 3, then 7 * 7, then 100 and what it is by then.
         let once = |before: f64| before + 9.0 + 49.0 + 100.0 + 100.0;
         check(&engine, text, &[once(1.0), once(100.0)], &[]);
-        // Both operands happen before the call.
+        // Both operands are evaluated before the call.
         check(
             &engine,
             "def pair(a b) a * 10 + b; def g() pair(t = 1, t = t + 1) + t; g(); g();",
@@ -57,7 +57,7 @@ fn the_order_is_that_of_the_text() {
 }
 
 #[test]
-fn parameters_and_variables_of_the_program_hide_them() {
+fn parameters_and_local_variables_hide_host_variables() {
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 5.0);
         let text =
@@ -79,7 +79,7 @@ fn parameters_and_variables_of_the_program_hide_them() {
 }
 
 #[test]
-fn loops_and_tail_calls_use_them() {
+fn loops_and_tail_calls_use_host_variables() {
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 0.0);
         check(
@@ -96,7 +96,7 @@ fn loops_and_tail_calls_use_them() {
             &[],
         );
         t.set(4.0);
-        // The bound is read in each turn.
+        // The bound is read in each iteration.
         check(
             &engine,
             "def until() var n = 0 in (for i = 0, i < t in (n = n + 1) + (t = t - 1)) + n; until();",
@@ -108,7 +108,7 @@ fn loops_and_tail_calls_use_them() {
 }
 
 #[test]
-fn a_name_is_bound_again_for_what_is_read_from_then_on() {
+fn binding_a_name_again_affects_later_text_only() {
     for &mode in Mode::ALL {
         let (engine, first) = with_t(mode, 1.0);
         check(&engine, "def f() t; f(); f();", &[1.0, 1.0], &[]);
@@ -119,7 +119,7 @@ fn a_name_is_bound_again_for_what_is_read_from_then_on() {
         first.set(7.0);
         engine.bind("t", &first).unwrap();
         check(&engine, "t; f(); g();", &[7.0, 7.0, 32.0], &[]);
-        // What nobody outside has any more, the engine keeps.
+        // The engine keeps a variable that the host dropped.
         drop(second);
         check(&engine, "g(); def f() t; f();", &[42.0, 7.0], &[]);
     }
@@ -145,7 +145,7 @@ fn one_variable_has_several_names_and_engines() {
 }
 
 #[test]
-fn names_are_those_of_the_language() {
+fn names_are_checked() {
     let engine = engine(Mode::Off);
     for name in ["", "def", "1t", "t u", "t$", "unary!"] {
         let error = engine.bind(name, &Variable::default()).unwrap_err();
@@ -161,7 +161,7 @@ fn names_are_those_of_the_language() {
 }
 
 #[test]
-fn a_formula_uses_them() {
+fn a_formula_uses_host_variables() {
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 3.0);
         let formula = engine.formula("x * t + (t = t + 1)", &["x"]).unwrap();
@@ -174,7 +174,7 @@ fn a_formula_uses_them() {
 }
 
 #[test]
-fn a_fork_shares_them_until_a_name_is_bound_anew() {
+fn a_fork_shares_host_variables_until_a_name_is_bound_again() {
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 1.0);
         check(&engine, "def f() t = t + 1; f();", &[2.0], &[]);
@@ -189,9 +189,9 @@ fn a_fork_shares_them_until_a_name_is_bound_anew() {
     }
 }
 
-/// Row after row, as calls would.
+/// Row by row, as with single calls.
 #[test]
-fn rows_use_them_in_order() {
+fn rows_use_host_variables_in_order() {
     const N: usize = 3_000;
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 0.0);
@@ -211,7 +211,7 @@ fn rows_use_them_in_order() {
 }
 
 #[test]
-fn rows_see_what_was_set_before_them() {
+fn a_batch_reads_values_set_before_it() {
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 2.0);
         let formula = engine.formula("x * t + t", &["x"]).unwrap();
@@ -228,9 +228,9 @@ fn rows_see_what_was_set_before_them() {
     }
 }
 
-/// Every value but of which NaN it is.
+/// All bits, except those of a NaN.
 #[test]
-fn every_value_gets_through() {
+fn every_value_is_preserved() {
     let values = [0.0, -0.0, 5e-324, -f64::MAX, f64::INFINITY, f64::NEG_INFINITY, 0.1];
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 0.0);
@@ -248,9 +248,9 @@ fn every_value_gets_through() {
     }
 }
 
-/// Two loops wait for each other in turn, on two threads: if either looked only once, the test would not end.
+/// Loops on two threads wait for each other: each must read the variable in every iteration.
 #[test]
-fn a_loop_that_waits_sees_what_another_thread_does() {
+fn a_waiting_loop_sees_assignments_of_another_thread() {
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 0.0);
         let text = "def binary: 1 (a b) b; def differ(a b) if a < b then 1 else b < a;
@@ -268,7 +268,7 @@ fn a_loop_that_waits_sees_what_another_thread_does() {
     }
 }
 
-/// The loop has nothing in it but the look at the variable.
+/// The loop only reads the variable.
 #[test]
 fn the_host_ends_a_loop() {
     for &mode in Mode::ALL {
@@ -297,9 +297,9 @@ mod promoted {
         (builder.observer(statistics.clone()).bind("t", t).build().unwrap(), statistics)
     }
 
-    /// In the function's own code, in a body that is carried, and in the rest of a loop that runs.
+    /// In optimized code of a function, in an inlined function, and in OSR code.
     #[test]
-    fn better_code_uses_them() {
+    fn optimized_code_uses_host_variables() {
         let t = Variable::new(0.0);
         let (engine, statistics) = tiered(&t);
         let text = "def step(x) t = t + x; def f(n) (for i = 1, i < n in step(i) + (t = t - 1)) + t;";
@@ -314,7 +314,7 @@ mod promoted {
         until(|| statistics.totals().optimized.contains("f"), &mut call);
         call();
         call();
-        // A loop that is left for better code while it runs.
+        // A running loop that continues in OSR code.
         let is_better = || {
             statistics
                 .totals()
@@ -327,16 +327,16 @@ mod promoted {
             check(&engine, "g(20000);", &[200_010_000.0], &[]);
             assert_eq!(t.get(), 20_000.0);
         });
-        // Bound again, code that exists keeps what it has.
+        // If the name is bound again, existing code keeps its variable.
         let other = Variable::new(0.0);
         engine.bind("t", &other).unwrap();
         check(&engine, "g(50); t;", &[1275.0, 0.0], &[]);
         assert_eq!(t.get(), 50.0);
     }
 
-    /// A loop in better code still looks at the variable in every turn.
+    /// Optimized code also reads the variable in every iteration.
     #[test]
-    fn the_host_ends_a_loop_in_better_code() {
+    fn the_host_ends_a_loop_in_optimized_code() {
         let t = Variable::new(1.0);
         let (engine, statistics) = tiered(&t);
         check(&engine, "def spin() for i = 0, t in 0;", &[], &[]);
@@ -357,7 +357,7 @@ mod promoted {
         );
         t.set(0.0);
         assert_eq!(running.join().unwrap().unwrap(), 0.0);
-        // All of it in better code, entered anew.
+        // All of it in optimized code, in a new call.
         let spin = engine.function::<()>("spin").unwrap();
         let call = || assert_eq!(spin.call(()).unwrap(), 0.0);
         until(|| statistics.totals().optimized.contains("spin"), call);

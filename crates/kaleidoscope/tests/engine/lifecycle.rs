@@ -1,4 +1,4 @@
-//! Making, using and dropping engines.
+//! Engines: creation, use and drop.
 
 use crate::{check, engine};
 use kaleidoscope::{Engine, ErrorKind, Mode, Optimization, OutputBuffer};
@@ -14,7 +14,7 @@ fn engines_are_shared_between_threads() {
 }
 
 #[test]
-fn engines_do_not_see_each_other() {
+fn engines_are_independent() {
     let (one, other) = (engine(Mode::Lazy), engine(Mode::Lazy));
     check(&one, "def f(x) 1; f(0);", &[1.0], &[]);
     check(&other, "def f(x) 2; f(0);", &[2.0], &[]);
@@ -24,7 +24,7 @@ fn engines_do_not_see_each_other() {
 }
 
 #[test]
-fn engines_are_made_and_dropped_many_times() {
+fn many_engines_are_created_and_dropped() {
     for n in 0..20 {
         let engine = engine(Mode::Lazy);
         check(&engine, "def f(x) x + 1;", &[], &[]);
@@ -40,7 +40,7 @@ fn functions_take_any_number_of_arguments() {
         let engine = engine(*mode);
         for arity in [0_usize, 1, 7, 8, 9, 10, 33] {
             let params: Vec<_> = (0..arity).map(|n| format!("p{n}")).collect();
-            // Each argument has a weight of its own, so none can be lost or swapped.
+            // Each argument has a different weight, so a lost or swapped argument changes the sum.
             let sum: String =
                 params.iter().enumerate().map(|(n, p)| format!(" + {p} * {}", n * n + 1)).collect();
             let args: Vec<_> = (0..arity).map(|n| format!("{n}.5")).collect();
@@ -52,7 +52,7 @@ fn functions_take_any_number_of_arguments() {
 }
 
 #[test]
-fn every_level_of_optimization_gives_the_same() {
+fn results_do_not_depend_on_the_optimization_level() {
     for level in [Optimization::None, Optimization::Less, Optimization::Default, Optimization::Aggressive] {
         let engine = Engine::builder().optimization(level).build().unwrap();
         check(
@@ -65,7 +65,7 @@ fn every_level_of_optimization_gives_the_same() {
 }
 
 #[test]
-fn output_goes_where_it_is_told() {
+fn output_goes_to_the_chosen_output() {
     let output = OutputBuffer::default();
     let engine = Engine::builder().output(output.clone()).build().unwrap();
     check(&engine, "def p(x) putchard(x); p(72); p(105); printd(0.5);", &[0.0, 0.0, 0.0], &[]);
@@ -80,7 +80,7 @@ fn output_goes_where_it_is_told() {
 }
 
 #[test]
-fn a_script_runs_as_text_comes() {
+fn a_script_runs_items_as_text_arrives() {
     let engine = engine(Mode::Lazy);
     let mut script = engine.script("pieces");
     script.push("def f(x) x");

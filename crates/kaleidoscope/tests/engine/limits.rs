@@ -1,4 +1,4 @@
-//! What an embedder allows a program: functions, code, text. Time and stack are with what stops evaluations.
+//! Limits of programs: functions, code, text. `stopping.rs` tests time and stack.
 
 use crate::check;
 use kaleidoscope::{Builder, Engine, Mode};
@@ -12,7 +12,7 @@ fn functions_are_counted_by_name_and_arity() {
     for &mode in Mode::ALL {
         let engine = limited(mode, |builder| builder.max_functions(3));
         check(&engine, "def a(x) x; def b(x) a(x); def b(x) a(x) + 1; b(1); sin(0);", &[2.0, 0.0], &[]);
-        // The third by another arity; what is only called counts as well.
+        // The third has a different arity. Functions that are only called count as well.
         check(&engine, "def a(x y) x + y; a(1, 2);", &[3.0], &[]);
         check(
             &engine,
@@ -20,18 +20,18 @@ fn functions_are_counted_by_name_and_arity() {
             &[],
             &["KLS4006", "KLS4006", "KLS2003", "KLS4006", "KLS2002"],
         );
-        // What was there is as it was.
+        // Existing definitions still work.
         check(&engine, "a(1, 2); b(1);", &[3.0], &["KLS3002"]);
     }
 }
 
 #[test]
-fn code_is_limited_while_it_lives() {
+fn code_in_memory_is_limited() {
     for mode in [Mode::Lazy, Mode::Eager] {
         let engine = limited(mode, |builder| builder.max_code_bytes(600));
         let chain = |n: usize| format!("{}x", "x * sin(x) + ".repeat(n));
         check(&engine, &format!("def large(x) {}; large(0);", chain(100)), &[], &["KLS4007"]);
-        // An expression's code goes as soon as it has run.
+        // An expression's code is freed once it has run.
         for _ in 0..20 {
             check(&engine, "def f(x) x + 1; f(1);", &[2.0], &[]);
         }
@@ -42,7 +42,7 @@ fn code_is_limited_while_it_lives() {
 }
 
 #[test]
-fn items_are_limited_in_length() {
+fn the_length_of_items_is_limited() {
     for &mode in Mode::ALL {
         let engine = limited(mode, |builder| builder.max_item_bytes(20));
         let text = "def f(x) x + 100000; 1; def g(x) x + 10000000; g(1); f(1); 1 + 2 + 3 + 4 + 5 + 6; 7;";
@@ -51,7 +51,7 @@ fn items_are_limited_in_length() {
 }
 
 #[test]
-fn an_item_without_end_is_refused_wherever_the_text_is_cut() {
+fn an_endless_item_is_rejected_wherever_the_text_is_cut() {
     let text = "1; 2 + (3 + 4 + 5 + 6 + 7 + 8 + 9); 10; def f(x) x + 12345678901; 11;";
     for n_bytes in 1..text.len() {
         let engine = limited(Mode::Off, |builder| builder.max_item_bytes(20));

@@ -1,4 +1,4 @@
-//! What functions there are, and what becomes of those that are taken away.
+//! Function information, removal, and the choice of provided functions.
 
 use crate::{check, engine};
 use kaleidoscope::{DiagnosticCode, Engine, ErrorKind, FunctionInfo, Mode, Origin};
@@ -31,14 +31,14 @@ fn functions_are_listed_with_their_text() {
         assert_eq!(engine.function_info(absent), None);
     }
 
-    // What was listed can be read again.
+    // The listed text can be read again.
     let Origin::Program { source, .. } = engine.function_info("f").unwrap().origin else { panic!() };
     let other = crate::engine(Mode::default());
     check(&other, &format!("{source}; f(3);"), &[3.0], &[]);
 }
 
 #[test]
-fn a_function_that_is_taken_away_is_gone_for_its_callers() {
+fn callers_of_a_removed_function_fail() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         check(&engine, "def f(x) x + 1; def caller(x) f(x) * 2; caller(1); caller(1);", &[4.0, 4.0], &[]);
@@ -54,7 +54,7 @@ fn a_function_that_is_taken_away_is_gone_for_its_callers() {
 }
 
 #[test]
-fn operators_and_what_is_provided_can_be_taken_away() {
+fn operators_and_provided_functions_can_be_removed() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
         check(
@@ -73,7 +73,7 @@ fn operators_and_what_is_provided_can_be_taken_away() {
 }
 
 #[test]
-fn an_engine_provides_what_it_is_told_to() {
+fn an_engine_provides_the_chosen_functions() {
     for &mode in Mode::ALL {
         let engine = Engine::builder().mode(mode).provide_only(["cos", "sqrt"]).build().unwrap();
         assert_eq!(names(&engine.functions()), ["cos", "sqrt"]);

@@ -27,17 +27,17 @@ mod tiers;
 use kaleidoscope::{Engine, Mode};
 use std::time::{Duration, Instant};
 
-/// An engine in this mode whose output goes nowhere that matters.
+/// An engine in this mode whose output is discarded.
 fn engine(mode: Mode) -> Engine {
     Engine::builder().mode(mode).output(kaleidoscope::OutputBuffer::default()).build().unwrap()
 }
 
-/// How long a test waits for what a background thread does. Takes milliseconds on a quiet machine.
+/// How long a test waits for a background thread, which takes milliseconds on a quiet machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Does something again and again until a condition holds. What only waits passes
-/// [`std::thread::yield_now`]; what makes it come does not, because beside busy processes each
-/// yield takes many milliseconds.
+/// Repeats an action until a condition holds. An action that only waits is
+/// [`std::thread::yield_now`]. An action that makes code hot does not yield: beside busy processes,
+/// each yield takes many milliseconds.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! Memory stays level while functions come and go.
+//! Memory use is constant while functions and engines are created and dropped.
 
 use kaleidoscope::{Builder, Engine, Function, Mode, Optimization, Thresholds};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const N_DEFINITIONS: usize = 1_000;
 
-/// What a body leaves behind for good must be less than this, in bytes: its name alone is more.
+/// The most memory in bytes that a definition may leak. Its name alone is larger.
 const EACH: usize = 20;
 
 /// Resident memory of this process in bytes.
@@ -17,24 +17,24 @@ fn resident() -> usize {
 }
 
 #[test]
-fn redefinitions_in_lazy_mode_leave_memory_level() {
-    let name = "memory::redefinitions_in_lazy_mode_leave_memory_level";
+fn redefinitions_in_lazy_mode_use_constant_memory() {
+    let name = "memory::redefinitions_in_lazy_mode_use_constant_memory";
     alone(name, || redefine(Engine::builder().mode(Mode::Lazy)));
 }
 
-/// The caller is hot after each few hundred definitions, and is compiled again with what it calls.
+/// The caller becomes hot after every few hundred redefinitions, and is optimized again.
 #[test]
-fn redefinitions_in_tiered_mode_leave_memory_level() {
-    let name = "memory::redefinitions_in_tiered_mode_leave_memory_level";
+fn redefinitions_in_tiered_mode_use_constant_memory() {
+    let name = "memory::redefinitions_in_tiered_mode_use_constant_memory";
     let thresholds = Thresholds { calls: 100, delay: Duration::ZERO, ..Thresholds::default() };
     alone(name, || redefine(Engine::builder().mode(Mode::Tiered).thresholds(thresholds)));
 }
 
-/// Two threads at once, each with engines of its own: a thousand in each stretch.
+/// Two threads, each with its own engines: a thousand in each round.
 #[test]
-fn engines_that_come_and_go_leave_memory_level() {
-    alone("memory::engines_that_come_and_go_leave_memory_level", || {
-        expect_level(250, |n| {
+fn creating_and_dropping_engines_uses_constant_memory() {
+    alone("memory::creating_and_dropping_engines_uses_constant_memory", || {
+        expect_constant_memory(250, |n| {
             std::thread::scope(|scope| {
                 for thread in 0..2 {
                     scope.spawn(move || use_engine(f64::from(thread) + n as f64));
@@ -44,7 +44,7 @@ fn engines_that_come_and_go_leave_memory_level() {
     });
 }
 
-/// Makes an engine and uses a bit of everything that it has.
+/// Creates an engine and uses each of its features once.
 fn use_engine(x: f64) {
     let engine = Engine::builder().register("half", |x: f64| x / 2.0).build().unwrap();
     engine.prelude();
@@ -55,8 +55,8 @@ fn use_engine(x: f64) {
     assert_eq!(engine.fork().unwrap().run("caller(3);").values().next(), Some(6.0));
 }
 
-/// What a process uses can be told of one test only if no other runs in it, so the test of this name is run once more in a
-/// process of its own.
+/// Runs the test of this name again in a process of its own, because the memory of a process is
+/// that of all tests that run in it.
 pub(crate) fn alone(name: &str, test: impl FnOnce()) {
     const ALONE: &str = "KALEIDOSCOPE_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {
@@ -69,14 +69,14 @@ pub(crate) fn alone(name: &str, test: impl FnOnce()) {
     assert!(again.status.success() && said.contains("1 passed"), "{said}");
 }
 
-/// Looks at stretches after a first one, and asks for one that needs no memory: an allocator takes some pages now and then,
-/// while what leaks grows in every stretch.
-pub(crate) fn expect_level(n_each: usize, mut turn: impl FnMut(usize)) {
+/// Expects a round that needs no memory, after a first round. An allocator takes some pages now and
+/// then, while a leak grows in every round.
+pub(crate) fn expect_constant_memory(n_each: usize, mut repeat: impl FnMut(usize)) {
     let mut grown = Vec::new();
     for stretch in 0..9 {
         let before = resident();
         for n in stretch * n_each..(stretch + 1) * n_each {
-            turn(n);
+            repeat(n);
         }
         grown.push(resident().saturating_sub(before));
         if stretch > 0 && grown[stretch] < n_each * EACH {
@@ -89,7 +89,7 @@ pub(crate) fn expect_level(n_each: usize, mut turn: impl FnMut(usize)) {
 fn redefine(builder: Builder) {
     let engine = builder.optimization(Optimization::None).build().unwrap();
     let [f, caller] = functions(&engine);
-    expect_level(N_DEFINITIONS, |n| {
+    expect_constant_memory(N_DEFINITIONS, |n| {
         engine.run(&format!("def f(x) x * x + {n}.25;"));
         let expected = 9.25 + n as f64;
         assert_eq!(f.call((3.0,)).unwrap(), expected);

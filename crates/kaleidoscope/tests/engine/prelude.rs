@@ -1,4 +1,4 @@
-//! The usual operators: arithmetic as people know it from school.
+//! The prelude: the usual operators, with the usual precedence.
 
 use crate::{check, engine};
 use kaleidoscope::{Engine, Mode, PRELUDE};
@@ -10,7 +10,7 @@ fn with_prelude(mode: Mode) -> Engine {
 }
 
 #[test]
-fn arithmetic_is_what_school_teaches() {
+fn arithmetic_follows_the_usual_rules() {
     for &mode in Mode::ALL {
         let engine = with_prelude(mode);
         check(
@@ -30,7 +30,7 @@ fn arithmetic_is_what_school_teaches() {
 }
 
 #[test]
-fn zero_has_a_negative_and_no_number_compares_to_nothing() {
+fn negative_zero_and_nan_compare_as_usual() {
     for &mode in Mode::ALL {
         let engine = with_prelude(mode);
         check(
@@ -44,7 +44,7 @@ fn zero_has_a_negative_and_no_number_compares_to_nothing() {
 }
 
 #[test]
-fn it_is_a_program_like_any_other() {
+fn programs_can_redefine_the_prelude() {
     let engine = with_prelude(Mode::default());
     let names: Vec<_> = engine.functions().into_iter().map(|function| function.name).collect();
     for name in ["unary-", "unary!", "binary>", "binary==", "binary&&", "binary:"] {

@@ -1,10 +1,10 @@
-//! What a new definition means for code that is there already.
+//! Redefinition: how it affects compiled code.
 
 use crate::{check, engine};
 use kaleidoscope::Mode;
 
 #[test]
-fn callers_compiled_before_reach_the_new_definition() {
+fn compiled_callers_call_the_new_definition() {
     for mode in Mode::ALL {
         let engine = engine(*mode);
         check(&engine, "def f(x) x; def g(x) f(x) * 10; g(1); def f(x) x + 1; g(1);", &[10.0, 20.0], &[]);
@@ -13,7 +13,7 @@ fn callers_compiled_before_reach_the_new_definition() {
 }
 
 #[test]
-fn another_arity_makes_old_callers_fail_until_it_is_back() {
+fn a_changed_arity_makes_callers_fail_until_it_is_restored() {
     for mode in Mode::ALL {
         let engine = engine(*mode);
         check(&engine, "def f(x) x; def g(x) f(x); g(1);", &[1.0], &[]);
@@ -23,20 +23,20 @@ fn another_arity_makes_old_callers_fail_until_it_is_back() {
 }
 
 #[test]
-fn maths_functions_made_into_instructions_give_way_to_a_definition() {
+fn a_definition_replaces_a_maths_function_compiled_to_an_instruction() {
     for mode in Mode::ALL {
         let engine = engine(*mode);
         let text =
             "def f(x) sqrt(x) + cos(x); def g(x) f(x); g(0); def cos(x) 42; g(0); def sqrt(x) 1; g(0);";
         check(&engine, text, &[1.0, 42.0, 43.0], &[]);
-        // The operator stays the C library's.
+        // The operator still calls the C library.
         check(&engine, "def pow(x y) 7; 2 ^ 3; pow(2, 3);", &[8.0, 7.0], &[]);
         check(&engine, "def printd(x) x; printd(5);", &[5.0], &[]);
     }
 }
 
 #[test]
-fn operators_are_defined_again_like_functions() {
+fn operators_can_be_redefined() {
     for mode in Mode::ALL {
         let engine = engine(*mode);
         check(
@@ -50,7 +50,7 @@ fn operators_are_defined_again_like_functions() {
 }
 
 #[test]
-fn a_failed_redefinition_leaves_the_old_one() {
+fn a_failed_redefinition_keeps_the_old_definition() {
     for mode in Mode::ALL {
         let engine = engine(*mode);
         check(

@@ -1,4 +1,4 @@
-//! Evaluations that would not end by themselves, and what is left after them.
+//! Stack overflow, time limits and interrupts: the engine works afterwards.
 
 use crate::check;
 use kaleidoscope::{DiagnosticCode, Engine, Mode, Output, OutputBuffer};
@@ -41,12 +41,12 @@ fn overflows_on_many_threads() {
     });
 }
 
-/// A function is first called where the stack is nearly used up: the compiler has a stack of its own.
+/// A first call near the end of the guest stack: the compiler runs on the host stack.
 #[test]
-fn the_compiler_does_not_run_on_the_programs_stack() {
+fn the_compiler_does_not_run_on_the_guest_stack() {
     let engine = small(Mode::Lazy);
     let functions: String = (0..400).map(|n| format!("def f{n}(x) f{}(x) + 1;", n + 1)).collect();
-    // Each level of `deep` reaches another function for the first time.
+    // Each level of `deep` is the first call of another function.
     let chain: String = (0..400).map(|n| format!("if x < {n} then f{n}(x) else ")).collect();
     engine.run(&functions);
     engine.run("def f400(x) 0;");
@@ -55,7 +55,7 @@ fn the_compiler_does_not_run_on_the_programs_stack() {
 }
 
 #[test]
-fn the_time_limit_is_that_of_each_item() {
+fn the_time_limit_holds_for_each_item() {
     for mode in Mode::ALL {
         // Long enough for `1;` beside busy processes.
         let engine = Engine::builder().mode(*mode).time_limit(Duration::from_millis(200)).build().unwrap();
@@ -64,19 +64,19 @@ fn the_time_limit_is_that_of_each_item() {
     }
 }
 
-/// Says when the program has begun: there is room for one message, and whoever wants it takes it.
+/// Reports that the program has begun, in a channel with room for one message.
 struct Announcing(mpsc::SyncSender<()>);
 
 impl Output for Announcing {
     fn write(&self, _: &str) -> io::Result<()> {
-        // What has been said already is not said again.
+        // The message may be in the channel already.
         let _ = self.0.try_send(());
         Ok(())
     }
 }
 
 #[test]
-fn a_request_stops_what_runs_and_nothing_later() {
+fn an_interrupt_stops_the_running_evaluation_only() {
     for mode in Mode::ALL {
         let (sender, begun) = mpsc::sync_channel(1);
         let engine = Engine::builder().mode(*mode).output(Announcing(sender)).build().unwrap();
@@ -94,13 +94,14 @@ fn a_request_stops_what_runs_and_nothing_later() {
             outcome.items
         );
         assert_eq!(outcome.values().collect::<Vec<_>>(), [7.0], "the next item runs");
-        // Nothing runs: there is nothing to stop.
+        // Nothing runs, so nothing is stopped.
         interrupter.interrupt();
         check(&engine, "def g(x) x + 1; g(1);", &[2.0], &[]);
     }
 }
 
-/// The program is nearly always in functions of others, where it cannot be left; it is left when they return.
+/// The program is nearly always inside host or maths functions, where it cannot be stopped. It
+/// stops when they return.
 #[test]
 fn loops_of_maths_and_of_output_are_stopped() {
     const LOOPS: &str = "def maths(x) printd(x) + (for i = 0, 1 in x = sin(x + i));

@@ -41,7 +41,7 @@ fn racing_first_calls_compile_once() {
 }
 
 #[test]
-fn callers_see_one_version_or_another_while_one_redefines() {
+fn callers_run_one_version_during_redefinitions() {
     for mode in [Mode::Lazy, Mode::Off] {
         let engine = engine(mode);
         engine.run("def f(x) x + 1; def g(x) f(x) + sqrt(x * x);");
@@ -71,8 +71,8 @@ fn callers_see_one_version_or_another_while_one_redefines() {
     }
 }
 
-/// Eight threads call two hundred functions while one defines them again and again: each call runs a version that was
-/// current at some time between its begin and its end.
+/// Eight threads call two hundred functions while another one redefines them. Each call runs a
+/// version that was current at some time during the call.
 #[test]
 fn every_call_runs_a_version_that_was_current() {
     const N_FUNCTIONS: usize = 200;

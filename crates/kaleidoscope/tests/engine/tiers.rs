@@ -1,6 +1,6 @@
-//! Code that becomes hot, is made better, and goes back when what it carries is defined again.
+//! Tier-up: hot code is optimized, and invalidated when a function inlined into it is redefined.
 
-use crate::memory::{alone, expect_level, functions};
+use crate::memory::{alone, expect_constant_memory, functions};
 use crate::{check, until};
 use kaleidoscope::{
     CallError, DiagnosticCode, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier,
@@ -20,7 +20,7 @@ pub(crate) fn tiered() -> (Engine, Statistics) {
 }
 
 #[test]
-fn a_function_that_is_called_often_is_made_better() {
+fn a_function_that_is_called_often_tiers_up() {
     let (engine, statistics) = tiered();
     check(&engine, "def square(x) x * x; def f(x) square(x) + 1;", &[], &[]);
     let f = engine.function::<(f64,)>("f").unwrap();
@@ -29,14 +29,14 @@ fn a_function_that_is_called_often_is_made_better() {
     until(|| statistics.totals().optimized.contains("f"), || assert_eq!(f.call((3.0,)).unwrap(), 10.0));
     assert_eq!(f.call((4.0,)).unwrap(), 17.0);
     let totals = statistics.totals();
-    let better = totals
+    let optimized = totals
         .compiled
         .iter()
         .find(|compiled| compiled.tier == Tier::Optimized && &*compiled.code.name == "f");
-    assert_eq!(better.unwrap().inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["square"]);
+    assert_eq!(optimized.unwrap().inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["square"]);
 }
 
-/// After how many calls the function is hot, if it is at all.
+/// The number of calls after which a function is hot; `None` if it never is.
 fn calls_until_hot(delay: Duration) -> Option<u32> {
     struct IsHot(AtomicBool);
     impl Observer for IsHot {
@@ -56,7 +56,7 @@ fn calls_until_hot(delay: Duration) -> Option<u32> {
 }
 
 #[test]
-fn for_a_while_after_the_first_was_hot_they_count_anew() {
+fn counters_reset_during_the_tier_up_delay() {
     let first = calls_until_hot(Duration::ZERO).unwrap();
     let later = calls_until_hot(Duration::from_nanos(1)).unwrap();
     assert!(later > first && later.is_multiple_of(first), "{later} calls, {first} without delay");
@@ -64,13 +64,13 @@ fn for_a_while_after_the_first_was_hot_they_count_anew() {
 }
 
 #[test]
-fn a_definition_reaches_what_carries_the_old_one() {
+fn a_redefinition_invalidates_dependents() {
     let (engine, statistics) = tiered();
     check(&engine, "def g(x) x + 1; def f(x) 2 * g(x);", &[], &[]);
     let f = engine.function::<(f64,)>("f").unwrap();
     for n in 1..20_u32 {
         let expected = 2.0 * (5.0 + f64::from(n));
-        let n_better = || {
+        let n_compiled = || {
             let totals = statistics.totals();
             totals
                 .compiled
@@ -78,24 +78,25 @@ fn a_definition_reaches_what_carries_the_old_one() {
                 .filter(|compiled| compiled.tier == Tier::Optimized && &*compiled.code.name == "f")
                 .count()
         };
-        until(|| n_better() >= n as usize, || assert_eq!(f.call((5.0,)).unwrap(), expected));
+        until(|| n_compiled() >= n as usize, || assert_eq!(f.call((5.0,)).unwrap(), expected));
         assert_eq!(f.call((5.0,)).unwrap(), expected);
         check(&engine, &format!("def g(x) x + {};", n + 1), &[], &[]);
-        assert_eq!(f.call((5.0,)).unwrap(), expected + 2.0, "the call after the definition sees it");
+        assert_eq!(f.call((5.0,)).unwrap(), expected + 2.0, "the next call runs the new definition");
         assert_eq!(statistics.totals().n_invalidated, u64::from(n));
     }
 }
 
 #[test]
-fn a_loop_that_runs_is_left_for_better_code() {
+fn a_running_loop_is_replaced_on_the_stack() {
     let (engine, statistics) = tiered();
-    let has_better_loop = || statistics.totals().compiled.iter().any(|compiled| compiled.osr_loop == Some(1));
-    // The second loop, in the position of an argument, with a value waiting on the stack and one variable from outside.
+    let has_osr_code = || statistics.totals().compiled.iter().any(|compiled| compiled.osr_loop == Some(1));
+    // The second loop, inside an argument, with a value on the operand stack and a variable from
+    // outside.
     let text = "def binary: 1 (a b) b; def add(a b c) a + b + c;
         def f(n) var s = 0 in (for i = 0, i < 2 in s = s + 1)
             : add(s * 100, (for i = 1, i < n in s = s + (if i < n then 1 else 0)), s) : s;";
     check(&engine, text, &[], &[]);
-    until(has_better_loop, || check(&engine, "f(30000);", &[30_002.0], &[]));
+    until(has_osr_code, || check(&engine, "f(30000);", &[30_002.0], &[]));
 }
 
 /// Interrupts the call until it has ended.
@@ -109,7 +110,7 @@ fn expect_interrupted(engine: &Engine, running: thread::JoinHandle<Result<f64, C
 }
 
 #[test]
-fn an_endless_loop_in_better_code_is_stopped() {
+fn an_interrupt_stops_an_endless_loop_in_optimized_code() {
     let (engine, statistics) = tiered();
     check(&engine, "def endless(x) for i = 0, 1 in x = x + i;", &[], &[]);
     let endless = engine.function::<(f64,)>("endless").unwrap();
@@ -122,28 +123,28 @@ fn an_endless_loop_in_better_code_is_stopped() {
 }
 
 #[test]
-fn a_tail_call_goes_on_in_better_code() {
+fn running_tail_calls_continue_in_optimized_code() {
     let (engine, statistics) = tiered();
     check(&engine, "def count(n s) if n < 1 then s else count(n - 1, s + 1);", &[], &[]);
-    let is_better = || statistics.totals().optimized.contains("count");
-    until(is_better, || check(&engine, "count(20000, 0);", &[20_000.0], &[]));
+    let is_optimized = || statistics.totals().optimized.contains("count");
+    until(is_optimized, || check(&engine, "count(20000, 0);", &[20_000.0], &[]));
     check(&engine, "count(3000000, 0);", &[3_000_000.0], &[]);
 }
 
 #[test]
-fn a_tail_call_under_way_asks_for_better_code_by_itself() {
-    // So many parameters are all in registers, or not.
+fn running_tail_calls_tier_up() {
+    // With this many more parameters, all are in registers, or not.
     for n_more in [0, 6, 7] {
-        tail_calls_under_way_ask_for_better_code(n_more);
+        expect_running_tail_calls_tier_up(n_more);
     }
 }
 
-fn tail_calls_under_way_ask_for_better_code(n_more: usize) {
+fn expect_running_tail_calls_tier_up(n_more: usize) {
     let (engine, statistics) = tiered();
     let more: String = (0..n_more).map(|k| format!(" p{k}")).collect();
-    let handed_on = more.replace(' ', ", ");
+    let passed_on = more.replace(' ', ", ");
     let text = format!(
-        "def endless(x y{more}) if x < y then endless(y, x{handed_on}) else endless(x, y + 1{handed_on});"
+        "def endless(x y{more}) if x < y then endless(y, x{passed_on}) else endless(x, y + 1{passed_on});"
     );
     check(&engine, &text, &[], &[]);
     let endless = engine.dyn_function("endless").unwrap();
@@ -152,9 +153,10 @@ fn tail_calls_under_way_ask_for_better_code(n_more: usize) {
     expect_interrupted(&engine, running);
 }
 
-/// Where no better code comes, tail calls look for it as long as they run, and take no stack for that.
+/// While no optimized code exists, running tail calls check for it again and again, on the same
+/// stack.
 #[test]
-fn tail_calls_that_look_for_better_code_take_no_stack() {
+fn tail_calls_that_check_for_optimized_code_use_no_stack() {
     let builder = Engine::builder().mode(Mode::Tiered).thresholds(LOW).stack_bytes(64 << 10);
     let engine = builder.build().unwrap();
     check(&engine, "def count(n s) if n < 1 then s else count(n - 1, s + 1);", &[], &[]);
@@ -162,38 +164,38 @@ fn tail_calls_that_look_for_better_code_take_no_stack() {
 }
 
 #[test]
-fn a_loop_is_made_better_in_place_of_what_it_calls() {
+fn a_hot_loop_is_optimized_instead_of_its_callees() {
     let statistics = Statistics::new();
-    // So high that one call of a function says nothing of it.
+    // So high that one call of a function does not make it hot.
     let thresholds = Thresholds { calls: 5_000, back_edges: 5_000, delay: Duration::ZERO };
     let builder = Engine::builder().mode(Mode::Tiered).thresholds(thresholds).observer(statistics.clone());
     let engine = builder.build().unwrap();
     let text = "def line(x) 2 * x + 1; def bend(x) line(line(x)); def tail(x n) if n < 1 then x else tail(x / 2, n - 1);
         def run(n) var s = 0 in (for i = 1, i < n in s = s + bend(i) + tail(i, 3)) + s;";
     check(&engine, text, &[], &[]);
-    let better = || -> Vec<_> {
+    let optimized = || -> Vec<_> {
         let totals = statistics.totals();
         totals.compiled.into_iter().filter(|compiled| compiled.tier == Tier::Optimized).collect()
     };
-    until(|| !better().is_empty(), || assert_eq!(engine.run("run(10000);").values().count(), 1));
-    let first = &better()[0];
+    until(|| !optimized().is_empty(), || assert_eq!(engine.run("run(10000);").values().count(), 1));
+    let first = &optimized()[0];
     assert_eq!((&*first.code.name, first.osr_loop), ("run", Some(0)));
     assert_eq!(first.inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["line", "bend", "tail"]);
 }
 
 #[test]
-fn functions_that_call_each_other_in_a_circle_are_made_better() {
+fn a_recursive_cycle_tiers_up() {
     let (engine, statistics) = tiered();
     check(&engine, "extern odd(n); def even(n) if n < 1 then 1 else odd(n - 1);", &[], &[]);
     check(&engine, "def odd(n) if n < 1 then 0 else even(n - 1);", &[], &[]);
-    let is_better = || statistics.totals().optimized.iter().any(|name| ["even", "odd"].contains(&&**name));
-    until(is_better, || check(&engine, "even(30);", &[1.0], &[]));
+    let is_optimized = || statistics.totals().optimized.iter().any(|name| ["even", "odd"].contains(&&**name));
+    until(is_optimized, || check(&engine, "even(30);", &[1.0], &[]));
     check(&engine, "even(31) + odd(31);", &[1.0], &[]);
 }
 
-/// Here one calls the other by its slot where the limit for better code is reached.
+/// At the inlining budget, one calls the other through its slot, so both need optimized code.
 #[test]
-fn functions_that_call_each_other_in_a_circle_are_all_made_better() {
+fn every_function_of_a_recursive_cycle_tiers_up() {
     let (engine, statistics) = tiered();
     let text = "extern fb(n); def fa(n) if n < 2 then n else fb(n - 1) + fb(n - 2);
         def fb(n) if n < 2 then n else fa(n - 1) + fa(n - 2);";
@@ -202,9 +204,9 @@ fn functions_that_call_each_other_in_a_circle_are_all_made_better() {
     until(|| optimized("fa") && optimized("fb"), || check(&engine, "fa(18);", &[2_584.0], &[]));
 }
 
-/// Neither loop nor circle: each function calls the one before twice.
+/// No loop and no recursive cycle: each function calls the one before it twice.
 #[test]
-fn functions_that_come_to_many_calls_are_made_better() {
+fn functions_with_many_calls_in_total_tier_up() {
     for by_handle in [false, true] {
         let (engine, statistics) = tiered();
         check(&engine, "def a0(x) x + 1;", &[], &[]);
@@ -220,20 +222,20 @@ fn functions_that_come_to_many_calls_are_made_better() {
 }
 
 #[test]
-fn a_function_that_nothing_counts_does_once_the_host_has_a_handle() {
+fn a_handle_makes_a_function_count_its_calls() {
     let (engine, statistics) = tiered();
     check(&engine, "def f(x) x + 1; def g(x) f(x) + 1;", &[], &[]);
     for _ in 0..100 {
         check(&engine, "g(1) + g(2);", &[7.0], &[]);
     }
-    assert!(statistics.totals().optimized.is_empty(), "neither counts");
+    assert!(statistics.totals().optimized.is_empty(), "no counter counts their calls");
     let f = engine.function::<(f64,)>("f").unwrap();
     until(|| statistics.totals().optimized.contains("f"), || assert_eq!(f.call((3.0,)).unwrap(), 4.0));
     check(&engine, "g(1) + g(2);", &[7.0], &[]);
 }
 
 #[test]
-fn what_better_code_leaves_out_is_made_better_by_itself() {
+fn callees_that_are_not_inlined_tier_up() {
     let (engine, statistics) = tiered();
     let sum = "+ x".repeat(45);
     for k in 0..20 {
@@ -241,23 +243,23 @@ fn what_better_code_leaves_out_is_made_better_by_itself() {
     }
     let calls: String = (0..20).map(|k| format!("+ f{k}(i)")).collect();
     check(&engine, &format!("def run(n) var s = 0 in (for i = 1, i < n in s = s {calls}) + s;"), &[], &[]);
-    let is_better = || {
+    let is_optimized = || {
         let totals = statistics.totals();
-        let better = totals.compiled.iter().filter(|compiled| compiled.tier == Tier::Optimized);
-        let names: HashSet<_> = better
+        let optimized = totals.compiled.iter().filter(|compiled| compiled.tier == Tier::Optimized);
+        let names: HashSet<_> = optimized
             .flat_map(|compiled| compiled.inlined.iter().cloned().chain([compiled.code.name.clone()]))
             .collect();
         (0..20).all(|k| names.contains(&*format!("f{k}")))
     };
-    until(is_better, || assert_eq!(engine.run("run(100);").values().count(), 1));
+    until(is_optimized, || assert_eq!(engine.run("run(100);").values().count(), 1));
     check(&engine, "run(2);", &[(1..=2).map(|i| 190.0 + 20.0 * 45.0 * f64::from(i)).sum()], &[]);
 }
 
-/// Counts how much optimised code was made and given back.
+/// Counts compilations of optimized code, and how often it was reclaimed.
 #[derive(Clone, Default)]
-struct Balance(Arc<[AtomicUsize; 2]>);
+struct OptimizedCode(Arc<[AtomicUsize; 2]>);
 
-impl Observer for Balance {
+impl Observer for OptimizedCode {
     fn observe(&self, event: &Event) {
         match event {
             Event::Compiled { tier: Tier::Optimized, .. } => self.0[0].fetch_add(1, Ordering::SeqCst),
@@ -268,35 +270,35 @@ impl Observer for Balance {
 }
 
 #[test]
-fn optimised_code_that_no_longer_holds_is_given_back() {
-    let balance = Balance::default();
+fn invalidated_code_is_reclaimed() {
+    let balance = OptimizedCode::default();
     let builder = Engine::builder().mode(Mode::Tiered).thresholds(LOW).compile_threads(2);
     let engine = builder.observer(balance.clone()).build().unwrap();
     check(&engine, "def g(x) x; def f(x) for i = 0, i < 20 in g(x);", &[], &[]);
     let f = engine.function::<(f64,)>("f").unwrap();
-    let n_made = || balance.0[0].load(Ordering::SeqCst);
+    let n_compiled = || balance.0[0].load(Ordering::SeqCst);
     for round in 1..10 {
-        until(|| n_made() >= round, || assert_eq!(f.call((1.0,)).unwrap(), 0.0));
+        until(|| n_compiled() >= round, || assert_eq!(f.call((1.0,)).unwrap(), 0.0));
         check(&engine, "def g(x) x + 1;", &[], &[]);
     }
-    // One call after the last definition gives back what nobody is inside of.
+    // One call after the last redefinition reclaims the code that no thread is inside.
     f.call((1.0,)).unwrap();
-    let [made, freed] = [0, 1].map(|idx| balance.0[idx].load(Ordering::SeqCst));
-    assert!(made - freed <= 6, "{made} pieces of code were made, and {freed} given back");
+    let [compiled, reclaimed] = [0, 1].map(|idx| balance.0[idx].load(Ordering::SeqCst));
+    assert!(compiled - reclaimed <= 6, "{compiled} compiled, {reclaimed} reclaimed");
 }
 
-/// How often `caller` was promoted and taken back.
+/// How often `caller` was optimized and invalidated.
 #[derive(Default)]
-struct Seen {
-    n_promoted: AtomicUsize,
+struct CallerLog {
+    n_optimized: AtomicUsize,
     n_invalidated: AtomicUsize,
 }
 
-impl Observer for Seen {
+impl Observer for CallerLog {
     fn observe(&self, event: &Event) {
         match event {
             Event::Compiled { code, tier: Tier::Optimized, .. } if &*code.name == "caller" => {
-                self.n_promoted.fetch_add(1, Ordering::SeqCst);
+                self.n_optimized.fetch_add(1, Ordering::SeqCst);
             }
             Event::Invalidated { code, .. } if &*code.name == "caller" => {
                 self.n_invalidated.fetch_add(1, Ordering::SeqCst);
@@ -306,22 +308,22 @@ impl Observer for Seen {
     }
 }
 
-/// Each definition takes a caller back that was promoted with the function before.
+/// Each redefinition of `f` invalidates its optimized caller.
 #[test]
-fn promotions_and_invalidations_leave_memory_level() {
-    const N_PROMOTIONS: usize = 300;
-    alone("tiers::promotions_and_invalidations_leave_memory_level", || {
-        let seen = Arc::new(Seen::default());
+fn tier_ups_and_invalidations_use_constant_memory() {
+    const N_TIER_UPS: usize = 300;
+    alone("tiers::tier_ups_and_invalidations_use_constant_memory", || {
+        let seen = Arc::new(CallerLog::default());
         let builder = Engine::builder().mode(Mode::Tiered).thresholds(LOW);
         let builder = builder.optimization(Optimization::None).observer(Arc::clone(&seen));
         let engine = builder.build().unwrap();
         let [_, caller] = functions(&engine);
         let of = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
-        expect_level(N_PROMOTIONS, |n| {
+        expect_constant_memory(N_TIER_UPS, |n| {
             engine.run(&format!("def f(x) x * x + {n}.25;"));
             assert_eq!(of(&seen.n_invalidated), n);
             let expected = 2.0 * (9.25 + n as f64);
-            until(|| of(&seen.n_promoted) > n, || assert_eq!(caller.call((3.0,)).unwrap(), expected));
+            until(|| of(&seen.n_optimized) > n, || assert_eq!(caller.call((3.0,)).unwrap(), expected));
         });
     });
 }
