@@ -1,8 +1,8 @@
 //! A small spreadsheet: formulas from a file compute new columns of a CSV file.
 //!
-//! Run by `cargo run -p kaleidoscope --example formulas_over_csv -- FORMULAS.txt TABLE.csv`. Without
-//! arguments it reads the two files in `examples/data`. A line of the first file is
-//! `name = formula`. A formula may use all columns of numbers.
+//! Run by `cargo run -p kaleidoscope --example formulas_over_csv -- FORMULAS.txt TABLE.csv`.
+//! Without arguments it reads the two files in `examples/data`. A line of the first file is `name
+//! = formula`. A formula may use all columns of numbers.
 
 use kaleidoscope::{Color, Engine};
 use std::error::Error;

@@ -1,8 +1,8 @@
 //! Live coding: a loop calls `step` again and again, while another thread redefines a function that
 //! `step` calls.
 //!
-//! Run by `cargo run -p kaleidoscope --example live_coding`. The loop could be that of a game, a sound
-//! or a simulation. It never stops and never waits for the optimizing compiler.
+//! Run by `cargo run -p kaleidoscope --example live_coding`. The loop could be that of a game, a
+//! sound or a simulation. It never stops and never waits for the optimizing compiler.
 
 use kaleidoscope::{Engine, Variable};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -39,8 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     thread::scope(|scope| {
         let playing = scope.spawn(|| stage.play(&engine));
         for edit in EDITS {
-            // Each edit takes effect at the next call of `force`, on any thread, although `step` was
-            // compiled before.
+            // Each edit takes effect at the next call of `force`, on any thread, although `step`
+            // was compiled before.
             let outcome = engine.run(edit);
             stage.wait_for_steps(10_000);
             println!("{edit}  {} warnings; the ball is at {:.3}", outcome.diagnostics().count(), x.get());
