@@ -220,7 +220,11 @@ impl Facts {
     }
 
     pub(crate) fn new(function: &Function) -> Self {
-        let mut pass = Pass::new(function);
+        let mut counts = OpCounts::default();
+        for &op in &function.ops {
+            counts.add(op);
+        }
+        let mut pass = Pass::new(function, counts);
         for (at, &op) in function.ops.iter().enumerate() {
             pass.take(OpIdx::new(at as u32), op);
         }
@@ -242,7 +246,6 @@ struct OpenBracket {
 
 /// The pass over a function's operations.
 struct Pass {
-    n_params: usize,
     in_scope: SetVariables,
     open: Vec<OpenBracket>,
     innermost_loop: Option<usize>,
@@ -250,7 +253,7 @@ struct Pass {
     variables: Vec<Local>,
     ranges: Vec<(u32, u32)>,
     loops: Vec<LoopFacts>,
-    calls: Vec<(FunctionId, Option<usize>)>,
+    calls: Vec<CallFacts>,
     read: Vec<HostVariable>,
     assigned: Vec<HostVariable>,
     counts: OpCounts,
@@ -259,36 +262,36 @@ struct Pass {
 }
 
 impl Pass {
-    fn new(function: &Function) -> Self {
+    /// A pass over a function with these counts, which give the sizes of most results.
+    fn new(function: &Function, counts: OpCounts) -> Self {
         Self {
-            n_params: function.n_params as usize,
             in_scope: SetVariables::of(function),
             open: Vec::new(),
             innermost_loop: None,
             loop_depth: 0,
             variables: Vec::new(),
-            ranges: Vec::new(),
-            loops: Vec::new(),
-            calls: Vec::new(),
+            ranges: Vec::with_capacity(counts.ifs + counts.loops),
+            loops: Vec::with_capacity(counts.loops),
+            calls: Vec::with_capacity(counts.calls),
             read: Vec::new(),
             assigned: Vec::new(),
-            counts: OpCounts::default(),
+            counts,
             deepest: 0,
-            n_phis: 0,
+            // One phi for each parameter, however many tail calls there are.
+            n_phis: if counts.tail_calls > 0 { function.n_params as usize } else { 0 },
         }
     }
 
     fn take(&mut self, at: OpIdx, op: Op) {
-        self.counts.add(op);
         match op {
-            Op::Number(_) | Op::Get(_) | Op::Drop | Op::Arithmetic(_) | Op::Square => {}
+            Op::Number(_) | Op::Get(_) | Op::Drop | Op::Arithmetic(_) | Op::Square | Op::TailCall => {}
             Op::Set(variable) => self.assign(variable),
             Op::GetHost(variable) => self.read.push(variable),
             Op::SetHost(variable) => self.assigned.push(variable),
-            Op::Call { callee, .. } => self.calls.push((callee, self.innermost_loop)),
-            // One phi for each parameter, however many tail calls there are.
-            Op::TailCall if self.counts.tail_calls == 1 => self.n_phis += self.n_params,
-            Op::TailCall => {}
+            Op::Call { callee, .. } => {
+                let innermost_loop = self.innermost_loop;
+                self.calls.push(CallFacts { callee, innermost_loop, n_calls: 1 });
+            }
             Op::If { .. } => self.begin(None),
             Op::Else { .. } => {
                 let n_set = self.open.last().expect("brackets match").n_set;
@@ -361,7 +364,11 @@ impl Pass {
         let Self { variables, ranges, mut calls, read, assigned, .. } = self;
         let has_sets = self.n_phis <= MAX_PHIS;
         calls.sort_unstable();
-        let calls = calls.chunk_by(|one, next| one == next);
+        calls.dedup_by(|next, first| {
+            let is_same = (next.callee, next.innermost_loop) == (first.callee, first.innermost_loop);
+            first.n_calls += usize::from(is_same);
+            is_same
+        });
         Facts {
             counts: self.counts,
             loops: self.loops.into(),
@@ -373,12 +380,7 @@ impl Pass {
                 AssignedSets::default()
             },
             n_phis: self.n_phis,
-            calls: calls
-                .map(|same| {
-                    let (callee, innermost_loop) = same[0];
-                    CallFacts { callee, innermost_loop, n_calls: same.len() }
-                })
-                .collect(),
+            calls: calls.into(),
             host_variables_read: sorted(read),
             host_variables_assigned: sorted(assigned),
         }
