@@ -12,7 +12,7 @@ use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::number;
 use kaleidoscope_lang::reader::Reader;
 use kaleidoscope_native::maths;
-use kaleidoscope_testkit::{Failure, Session, take_output};
+use kaleidoscope_testkit::{Failure, Oracle, take_output};
 use kaleidoscope_tests::generate::Program;
 use kaleidoscope_tests::random::fresh_seed;
 
@@ -44,14 +44,14 @@ fn check(text: &str, tally: &mut Tally) {
     let maths = |function: MathsFunction, args: &[f64]| {
         maths::find(function.name()).expect("the table has every function").call(args)
     };
-    let mut session = Session::new(maths, 1 << 20, MAX_STEPS);
+    let mut oracle = Oracle::new(maths, 1 << 20, MAX_STEPS);
     let mut native = Native::new();
     let mut reader = Reader::new("optimized");
     reader.push(text);
     reader.finish();
-    while let Some(read) = reader.read(&session.names) {
+    while let Some(read) = reader.read(&oracle.names) {
         let Some(item) = read.item else { continue };
-        session.commit(&item);
+        oracle.commit(&item);
         let (id, function) = match item {
             Item::Definition { id, function, .. } => {
                 // Code that inlined an older definition is stale. This test does not record
@@ -62,7 +62,7 @@ fn check(text: &str, tally: &mut Tally) {
             Item::Expression { function } => (None, function),
             _ => continue,
         };
-        check_root(&session, &mut native, id, &function, tally)
+        check_root(&oracle, &mut native, id, &function, tally)
             .unwrap_or_else(|difference| panic!("`{}`: {difference}\n── in ──\n{text}", function.name));
     }
 }
@@ -70,7 +70,7 @@ fn check(text: &str, tally: &mut Tally) {
 /// Compares code of a root with the interpreter: as a whole, and replacing each loop at its first
 /// iterations.
 fn check_root(
-    session: &Session,
+    oracle: &Oracle,
     native: &mut Native,
     id: Option<FunctionId>,
     function: &Arc<Function>,
@@ -78,7 +78,7 @@ fn check_root(
 ) -> Result<(), String> {
     let args = &ARGUMENTS[..function.n_params as usize];
     // Code is not interrupted here, so only runs that end by themselves are compared.
-    let (Ok(expected), written) = (session.interpret(function, args), take_output()) else { return Ok(()) };
+    let (Ok(expected), written) = (oracle.interpret(function, args), take_output()) else { return Ok(()) };
     let same = |value: f64, place: &str| {
         let (value, expected) = (number::format(value), number::format(expected));
         let now = take_output();
@@ -87,17 +87,17 @@ fn check_root(
         }
         Err(format!("{value} instead of {expected} {place}, written {now:?} instead of {written:?}"))
     };
-    native.link(session, function);
+    native.link(oracle, function);
 
-    let value = native.run(session, id, function, args);
+    let value = native.run(oracle, id, function, args);
     same(value, "as a whole")?;
     tally.n_calls += 1;
 
     for nth in 0..function.n_loops() {
-        let code = native.compile_osr_entry(session, id, function, nth);
+        let code = native.compile_osr_entry(oracle, id, function, nth);
         for iteration in 0..3 {
             let run_loop = |locals: &mut [f64]| code.run(locals);
-            let run = session.interpret_with_osr(function, args, (nth, iteration), &run_loop);
+            let run = oracle.interpret_with_osr(function, args, (nth, iteration), &run_loop);
             let value = run.map_err(|Failure(why)| format!("it did not end early before: {why}"))?;
             same(value, &format!("from iteration {iteration} of loop {nth}"))?;
             tally.n_loops += 1;

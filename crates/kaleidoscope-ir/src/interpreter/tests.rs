@@ -1,7 +1,7 @@
-//! Interrupts and the stack limit. What operations compute is tested by `tests/corpus.rs`.
+//! Interrupts, the stack limit and replaced loops. What operations compute is tested by `tests/corpus.rs`.
 
 use super::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
-use crate::{Function, FunctionId, HostVariable, MathsFunction};
+use crate::{Function, FunctionId, HostVariable, MathsFunction, OpIdx};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -9,6 +9,9 @@ use std::sync::Arc;
 struct OneFunction {
     function: Arc<Function>,
     n_left: Cell<u32>,
+    /// The iteration before which a loop is replaced.
+    replace_at: Option<usize>,
+    n_iterations: Cell<usize>,
 }
 
 impl Environment for OneFunction {
@@ -38,12 +41,28 @@ impl Environment for OneFunction {
         self.n_left.set(self.n_left.get().saturating_sub(1));
         self.n_left.get() == 0
     }
+
+    /// A replaced loop sets its first variable to 100.
+    fn replace_loop(&self, _: OpIdx, is_first: bool, variables: &mut [f64]) -> Result<bool, InterpreterTrap> {
+        let iteration = if is_first { 0 } else { self.n_iterations.get() + 1 };
+        self.n_iterations.set(iteration);
+        let replaces = self.replace_at == Some(iteration);
+        if replaces {
+            variables[0] = 100.0;
+        }
+        Ok(replaces)
+    }
 }
 
 /// Runs a function in text form, which calls itself as #0.
 fn run(text: &str, args: &[f64], bytes: usize, n_questions: u32) -> Result<f64, InterpreterTrap> {
     let function = Arc::new(text.parse().expect("the text form is right"));
-    let env = OneFunction { function: Arc::clone(&function), n_left: Cell::new(n_questions) };
+    let env = OneFunction {
+        function: Arc::clone(&function),
+        n_left: Cell::new(n_questions),
+        replace_at: None,
+        n_iterations: Cell::new(0),
+    };
     interpret(&env, &function, args, StackLimit { bytes })
 }
 
@@ -68,4 +87,21 @@ fn the_stack_limit_counts_active_calls() {
     assert_eq!(run(COUNT_DOWN, &[100.0], 100_000, u32::MAX), Ok(7.0));
     assert_eq!(run(COUNT_DOWN, &[10_000.0], 100_000, u32::MAX), overflow);
     assert_eq!(run("function f()\nnumber 1", &[], 0, u32::MAX), overflow);
+}
+
+#[test]
+fn the_environment_can_replace_a_loop_of_the_first_function() {
+    // Counts x up to the second parameter by 1.
+    let text = "function f(x.0 n.1)\nloop\nnumber 1\nget x.0\nget n.1\nless\nnext x.0\nget x.0";
+    let function: Arc<Function> = Arc::new(text.parse().expect("the text form is right"));
+    for (replace_at, expected) in [(None, 4.0), (Some(0), 100.0), (Some(2), 100.0), (Some(9), 4.0)] {
+        let env = OneFunction {
+            function: Arc::clone(&function),
+            n_left: Cell::new(u32::MAX),
+            replace_at,
+            n_iterations: Cell::new(0),
+        };
+        let limit = StackLimit { bytes: 1 << 20 };
+        assert_eq!(interpret(&env, &function, &[0.0, 3.0], limit), Ok(expected), "{replace_at:?}");
+    }
 }

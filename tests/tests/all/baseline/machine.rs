@@ -22,7 +22,7 @@ use kaleidoscope_native::{
     call, maths,
 };
 
-use kaleidoscope_testkit::{Failure, HOST_FUNCTIONS, Session, call_target, write_output};
+use kaleidoscope_testkit::{Failure, HOST_FUNCTIONS, Oracle, call_target, write_output};
 
 /// How functions are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(crate) struct Machine {
 
 struct MachineState {
     compiler: Compiler,
-    session: Arc<Session>,
+    oracle: Arc<Oracle>,
     /// By the number of the function.
     slots: Vec<Stub>,
     /// The first is the trip thunk.
@@ -95,12 +95,12 @@ struct CountingCode {
 const ON_TRIP: usize = 2;
 const FAIL: usize = 3;
 
-/// A session without items, in which no run ends by itself.
-pub(crate) fn new_session() -> Session {
+/// An oracle without items, in which no run ends by itself.
+pub(crate) fn new_oracle() -> Oracle {
     let maths = |function: MathsFunction, args: &[f64]| {
         maths::find(function.name()).expect("both lists are the same").call(args)
     };
-    Session::new(maths, 64 << 20, usize::MAX)
+    Oracle::new(maths, 64 << 20, usize::MAX)
 }
 
 impl Machine {
@@ -116,7 +116,7 @@ impl Machine {
         let thunk = memory.allocate(&thunk.bytes, thunk.align).expect("there is memory");
         let state = MachineState {
             compiler,
-            session: Arc::new(new_session()),
+            oracle: Arc::new(new_oracle()),
             slots: Vec::new(),
             blocks: vec![thunk],
             counting: Vec::new(),
@@ -127,8 +127,8 @@ impl Machine {
         machine
     }
 
-    pub(crate) fn session(&self) -> Arc<Session> {
-        Arc::clone(&self.state().session)
+    pub(crate) fn oracle(&self) -> Arc<Oracle> {
+        Arc::clone(&self.state().oracle)
     }
 
     pub(crate) fn trips(&self) -> Trips {
@@ -139,10 +139,10 @@ impl Machine {
     pub(crate) fn run(&self, item: &Item) -> Option<Result<f64, Failure>> {
         let is_stale = {
             let mut state = self.state();
-            let before = state.session.names.n_functions();
+            let before = state.oracle.names.n_functions();
             let was_maths = matches!(item, Item::Definition { id, .. }
-                if id.index() < before && matches!(state.session.names.state(*id), NameState::Maths(_)));
-            Arc::make_mut(&mut state.session).commit(item);
+                if id.index() < before && matches!(state.oracle.names.state(*id), NameState::Maths(_)));
+            Arc::make_mut(&mut state.oracle).commit(item);
             was_maths
         };
         self.make_slots();
@@ -150,7 +150,7 @@ impl Machine {
         for (number, slot) in (0..).zip(&state.slots) {
             let id = FunctionId::new(number);
             let is_new = matches!(item, Item::Definition { id: defined, .. } if *defined == id);
-            let state = state.session.names.state(id);
+            let state = state.oracle.names.state(id);
             // Calls of maths functions are compiled as such, so a `def` of one makes all code
             // stale.
             if is_new || state == NameState::Replaced || (is_stale && state == NameState::Defined) {
@@ -186,13 +186,13 @@ impl Machine {
     /// Makes the slots of new functions.
     fn make_slots(&self) {
         let mut state = self.state();
-        while state.slots.len() < state.session.names.n_functions() {
+        while state.slots.len() < state.oracle.names.n_functions() {
             let id = FunctionId::new(state.slots.len() as u32);
             let stub = self.stubs.allocate().expect("there is memory");
             assert_eq!(stub.id().index(), id.index());
-            let name = &state.session.names.signature(id).name;
+            let name = &state.oracle.names.signature(id).name;
             if let Some(host) = HOST_FUNCTIONS.iter().position(|host| **host == **name)
-                && state.session.names.state(id) == NameState::Host
+                && state.oracle.names.state(id) == NameState::Host
             {
                 // SAFETY: both have one parameter, and the machine keeps the host stub.
                 unsafe { stub.redirect(self.hosts[host].address()) };
@@ -217,7 +217,7 @@ impl Machine {
                 tail_calls: 1 + state.counting.len() as u32 % 3,
             }
         });
-        let (names, slots) = (&state.session.names, &state.slots);
+        let (names, slots) = (&state.oracle.names, &state.slots);
         let function = self.way.prepare(function);
         let calls = function.callees_in_order();
         let slot = |id: FunctionId| slots[id.index()].slot_address();
@@ -261,7 +261,7 @@ impl Machine {
         }
         state.trips.n_left += 1;
         let replaced = ReplacedLoop {
-            session: Arc::clone(&state.session),
+            oracle: Arc::clone(&state.oracle),
             function: Arc::clone(&counting.function),
             number: what as usize,
             fail: self.hosts[FAIL].address(),
@@ -276,14 +276,14 @@ impl Machine {
 unsafe impl Runtime for Machine {
     fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap> {
         let id = FunctionId::new(stub.get());
-        let (slot, session) = {
+        let (slot, oracle) = {
             let state = self.state();
-            (state.slots[id.index()].clone(), Arc::clone(&state.session))
+            (state.slots[id.index()].clone(), Arc::clone(&state.oracle))
         };
-        if session.names.state(id) != NameState::Defined {
-            return Err(Trap::error(session.failure(id)));
+        if oracle.names.state(id) != NameState::Defined {
+            return Err(Trap::error(oracle.failure(id)));
         }
-        let function = session.definition(id).expect("it is defined");
+        let function = oracle.definition(id).expect("it is defined");
         let code = self.compile(function, Some(id)).map_err(Trap::error)?;
         // SAFETY: as for the implementation as a whole.
         unsafe { slot.redirect(code) };
@@ -304,7 +304,7 @@ unsafe impl Runtime for Machine {
 
 /// A loop that is about to be replaced.
 struct ReplacedLoop {
-    session: Arc<Session>,
+    oracle: Arc<Oracle>,
     function: Arc<Function>,
     number: usize,
     fail: CodeAddress,
@@ -332,7 +332,7 @@ fn finish(variables: *mut f64) -> Option<CodeAddress> {
     // SAFETY: generated code passes as many locals as the function has, and does not use them
     // meanwhile.
     let variables = unsafe { std::slice::from_raw_parts_mut(variables, function.locals.len()) };
-    let finished = replaced.session.finish_loop(function, replaced.number, variables);
+    let finished = replaced.oracle.finish_loop(function, replaced.number, variables);
     finished.err().map(|failure| {
         FAILURE.set(Some(failure));
         replaced.fail

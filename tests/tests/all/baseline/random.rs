@@ -7,12 +7,12 @@ use kaleidoscope_testkit::{Failure, take_output};
 use kaleidoscope_tests::generate::Program as Generated;
 use kaleidoscope_tests::random::fresh_seed;
 
-use super::machine::{Machine, Trips, Way, new_session};
+use super::machine::{Machine, Trips, Way, new_oracle};
 
 /// Runs the text as compiled code and in the interpreter, item by item. Returns the trips.
 #[track_caller]
 pub(super) fn check(text: &str, way: Way) -> Trips {
-    let mut oracle = new_session();
+    let mut oracle = new_oracle();
     let machine = Machine::new(way);
     let mut reader = Reader::new("random");
     reader.push(text);

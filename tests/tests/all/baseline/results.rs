@@ -91,7 +91,7 @@ fn machine(text: &str, way: Way) -> (Machine, Arc<Function>) {
     reader.push(text);
     reader.finish();
     let mut last = None;
-    while let Some(read) = reader.read(&machine.session().names) {
+    while let Some(read) = reader.read(&machine.oracle().names) {
         let item = read.item.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
         machine.run(&item);
         if let Item::Definition { function, .. } | Item::Expression { function } = item {

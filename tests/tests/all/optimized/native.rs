@@ -16,7 +16,7 @@ use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::names::NameState;
 use kaleidoscope_llvm::{Effort, References, effort, lower, pipeline, symbols};
 use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap, maths};
-use kaleidoscope_testkit::{Session, call_target, write_output};
+use kaleidoscope_testkit::{Oracle, call_target, write_output};
 use llvm_orc::{Address, Compiler, Dylib, Jit, OptLevel, Passes, Tracker};
 
 use super::BUDGET;
@@ -73,7 +73,7 @@ unsafe impl Runtime for NoStubs {
 impl Native {
     pub(super) fn new() -> Self {
         let dylib = Jit::builder().build().and_then(|jit| jit.create_bare_dylib("hot"));
-        let dylib = dylib.expect("the machine of a test has memory for a session");
+        let dylib = dylib.expect("the machine of a test has memory for a oracle");
         let find = |name| maths::find(name).expect("the table has every function").guest_address();
         let called = MathsFunction::ALL.iter().map(|&maths| (symbols::maths(maths), find(maths.name())));
         let by_itself = symbols::runtime_symbols().iter().map(|&name| (name.to_owned(), find(name)));
@@ -98,25 +98,25 @@ impl Native {
     }
 
     /// Compiles all functions that the root may call, into their slots.
-    pub(super) fn link(&mut self, session: &Session, root: &Function) {
+    pub(super) fn link(&mut self, oracle: &Oracle, root: &Function) {
         let mut seen = BTreeSet::new();
         let mut waiting: Vec<_> = root.callees_in_order().collect();
         while let Some(id) = waiting.pop() {
             if !seen.insert(id) {
                 continue;
             }
-            let code = match session.names.state(id) {
-                NameState::Host if &*session.names.signature(id).name == "printd" => {
+            let code = match oracle.names.state(id) {
+                NameState::Host if &*oracle.names.signature(id).name == "printd" => {
                     printd as *const () as u64
                 }
                 NameState::Host => putchard as *const () as u64,
                 _ => {
-                    let Some(function) = session.definition(id) else { continue };
+                    let Some(function) = oracle.definition(id) else { continue };
                     waiting.extend(function.callees_in_order());
                     if self.has_code(id) {
                         continue;
                     }
-                    let (tracker, symbol) = self.compile(session, Some(id), function, CodeKind::Function);
+                    let (tracker, symbol) = self.compile(oracle, Some(id), function, CodeKind::Function);
                     let code = tracker.lookup(&symbol).expect("the object defines it").get();
                     self.in_slots.push(tracker);
                     code
@@ -129,12 +129,12 @@ impl Native {
     /// Compiles and calls the root. The functions that it may call are linked already.
     pub(super) fn run(
         &mut self,
-        session: &Session,
+        oracle: &Oracle,
         id: Option<FunctionId>,
         root: &Arc<Function>,
         args: &[f64],
     ) -> f64 {
-        let (tracker, symbol) = self.compile(session, id, root, CodeKind::Function);
+        let (tracker, symbol) = self.compile(oracle, id, root, CodeKind::Function);
         let code = tracker.lookup(&symbol).expect("the object defines it").get();
         let code = CodeAddress::new(usize::try_from(code).expect("addresses have this machine's width"));
         // SAFETY: the code has as many parameters as there are arguments, promise 1 holds for its
@@ -146,12 +146,12 @@ impl Native {
     /// Compiles an OSR entry for a loop of the root.
     pub(super) fn compile_osr_entry(
         &mut self,
-        session: &Session,
+        oracle: &Oracle,
         id: Option<FunctionId>,
         root: &Arc<Function>,
         nth: usize,
     ) -> OsrEntry {
-        let (tracker, symbol) = self.compile(session, id, root, CodeKind::Osr(nth));
+        let (tracker, symbol) = self.compile(oracle, id, root, CodeKind::Osr(nth));
         OsrEntry { tracker, symbol }
     }
 
@@ -161,19 +161,19 @@ impl Native {
 
     fn compile(
         &mut self,
-        session: &Session,
+        oracle: &Oracle,
         id: Option<FunctionId>,
         root: &Arc<Function>,
         kind: CodeKind,
     ) -> (Tracker, String) {
         self.n_codes += 1;
         let symbol = symbols::code(&root.name, self.n_codes);
-        let plan = InliningPlan::new(id, Arc::clone(root), BUDGET, |id| session.definition(id).cloned());
+        let plan = InliningPlan::new(id, Arc::clone(root), BUDGET, |id| oracle.definition(id).cloned());
         let instances = plan.instances();
         let callees = instances.iter().flat_map(|instance| instance.function.callees_in_order());
         let targets = callees.map(|id| {
             let slot = |id: FunctionId| self.slots[id.index()].as_ptr().addr();
-            (id, call_target(&session.names, id, slot))
+            (id, call_target(&oracle.names, id, slot))
         });
         let unit = Unit::new(Arc::clone(root), id, 1, targets.collect(), BTreeMap::new());
         let unit = Unit { kind, inlining: Some(plan.clone()), ..unit };

@@ -1,4 +1,4 @@
-//! Session: the items of a text so far, run by the interpreter. The oracle of tests that run code.
+//! Oracle: runs the items of a text in the interpreter, for comparison with code.
 //!
 //! The host functions `putchard` and `printd` exist. They write to the output of the thread
 //! ([`write_output`]), as the host functions of the code under test must do.
@@ -14,7 +14,7 @@ use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction, OpIdx};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{NameState, Names};
 
-/// The host functions of a [`Session`]. Each has one parameter.
+/// The host functions of a [`Oracle`]. Each has one parameter.
 pub const HOST_FUNCTIONS: [&str; 2] = ["putchard", "printd"];
 
 thread_local! {
@@ -33,7 +33,7 @@ pub fn take_output() -> String {
 
 /// The items of a text so far.
 #[derive(Debug)]
-pub struct Session {
+pub struct Oracle {
     /// The names so far.
     pub names: Names,
     definitions: Vec<Option<Arc<Function>>>,
@@ -54,7 +54,7 @@ impl From<InterpreterTrap> for Failure {
     }
 }
 
-impl Clone for Session {
+impl Clone for Oracle {
     fn clone(&self) -> Self {
         Self {
             names: self.names.clone(),
@@ -65,8 +65,8 @@ impl Clone for Session {
     }
 }
 
-impl Session {
-    /// A session without items. `maths` calls a maths function. A run fails if its stack exceeds
+impl Oracle {
+    /// An oracle without items. `maths` calls a maths function. A run fails if its stack exceeds
     /// `stack_bytes` bytes, or after `max_steps` calls and back edges.
     pub fn new(maths: fn(MathsFunction, &[f64]) -> f64, stack_bytes: usize, max_steps: usize) -> Self {
         let mut names = Names::new();
@@ -123,7 +123,7 @@ impl Session {
     ) -> Result<f64, Failure> {
         let replaced = &function.facts().loops[loop_number];
         let loop_run = LoopReplacement {
-            session: self,
+            oracle: self,
             function,
             header: replaced.header,
             bracket: replaced.bracket,
@@ -158,7 +158,7 @@ impl Session {
     }
 }
 
-impl Environment for Session {
+impl Environment for Oracle {
     type Trap = Failure;
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Failure> {
@@ -191,9 +191,9 @@ impl Environment for Session {
     }
 }
 
-/// A session in which code runs the remaining iterations of a loop.
+/// An oracle in which code runs the remaining iterations of a loop.
 struct LoopReplacement<'a> {
-    session: &'a Session,
+    oracle: &'a Oracle,
     function: &'a Function,
     header: OpIdx,
     bracket: usize,
@@ -207,27 +207,27 @@ impl Environment for LoopReplacement<'_> {
     type Trap = Failure;
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Failure> {
-        self.session.callee(id)
+        self.oracle.callee(id)
     }
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        self.session.maths(function, args)
+        self.oracle.maths(function, args)
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
-        self.session.host(id, args)
+        self.oracle.host(id, args)
     }
 
     fn variable(&self, variable: HostVariable) -> f64 {
-        self.session.variable(variable)
+        self.oracle.variable(variable)
     }
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
-        self.session.set_variable(variable, value);
+        self.oracle.set_variable(variable, value);
     }
 
     fn is_interrupted(&self) -> bool {
-        self.session.is_interrupted()
+        self.oracle.is_interrupted()
     }
 
     fn replace_loop(&self, header: OpIdx, is_first: bool, variables: &mut [f64]) -> Result<bool, Failure> {

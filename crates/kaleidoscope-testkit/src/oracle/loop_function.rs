@@ -9,21 +9,21 @@ use std::sync::Arc;
 use kaleidoscope_ir::interpreter::{Callee, Environment};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, MathsFunction, Op, OpIdx};
 
-use super::{Failure, Session};
+use super::{Failure, Oracle};
 
 /// The host function that stores a local: takes its index and its value.
 const STORE: FunctionId = FunctionId::new(u32::MAX);
 
 pub(super) fn finish_loop(
-    session: &Session,
+    oracle: &Oracle,
     function: &Function,
     loop_number: usize,
     locals: &mut [f64],
 ) -> Result<(), Failure> {
     let args = locals.to_vec();
     let function = Arc::new(loop_as_function(function, loop_number));
-    let environment = LoopRun { session, locals: RefCell::new(locals) };
-    session.run_in(&environment, &function, &args).map(|_| ())
+    let environment = LoopRun { oracle, locals: RefCell::new(locals) };
+    oracle.run_in(&environment, &function, &args).map(|_| ())
 }
 
 fn loop_as_function(function: &Function, loop_number: usize) -> Function {
@@ -58,9 +58,9 @@ fn loop_as_function(function: &Function, loop_number: usize) -> Function {
     Function::new(Arc::clone(&function.name), n_params, function.locals.clone(), ops, max_stack)
 }
 
-/// A session in which a loop runs as a function.
+/// An oracle in which a loop runs as a function.
 struct LoopRun<'a> {
-    session: &'a Session,
+    oracle: &'a Oracle,
     locals: RefCell<&'a mut [f64]>,
 }
 
@@ -68,30 +68,30 @@ impl Environment for LoopRun<'_> {
     type Trap = Failure;
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Failure> {
-        if id == STORE { Ok(Callee::Host) } else { self.session.callee(id) }
+        if id == STORE { Ok(Callee::Host) } else { self.oracle.callee(id) }
     }
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        self.session.maths(function, args)
+        self.oracle.maths(function, args)
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
         if id != STORE {
-            return self.session.host(id, args);
+            return self.oracle.host(id, args);
         }
         self.locals.borrow_mut()[args[0] as usize] = args[1];
         Ok(0.0)
     }
 
     fn variable(&self, variable: HostVariable) -> f64 {
-        self.session.variable(variable)
+        self.oracle.variable(variable)
     }
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
-        self.session.set_variable(variable, value);
+        self.oracle.set_variable(variable, value);
     }
 
     fn is_interrupted(&self) -> bool {
-        self.session.is_interrupted()
+        self.oracle.is_interrupted()
     }
 }
