@@ -16,8 +16,8 @@ use kaleidoscope::lang::print;
 use kaleidoscope::lang::reader::Reader;
 use kaleidoscope::lang::syntax::{outline, same_structure};
 use kaleidoscope::{Diagnostic, Span};
-use kaleidoscope_ir::Function;
 use kaleidoscope_ir::verify::verify;
+use kaleidoscope_ir::{Function, text as ir_text};
 
 use crate::random::Random;
 
@@ -42,6 +42,7 @@ struct Reading {
 ///
 /// What does not hold, in words.
 pub fn check(text: &str) -> Result<(), String> {
+    parse_as_ir(text);
     for longest_item in [usize::MAX, LONGEST_ITEM] {
         let whole = read_whole(text, longest_item)?;
         compare(&whole, &read_pieces(&random_pieces(text), longest_item)?, "in pieces")?;
@@ -103,6 +104,14 @@ impl Course {
         self.reader.finish();
         self.read()?;
         if self.reader.pending() { Err("text is left over".to_owned()) } else { Ok(self.readings) }
+    }
+}
+
+/// Parses the text as the text form of the IR, and verifies what it describes. Most texts are not in
+/// that form; none makes the parser or the verifier panic.
+fn parse_as_ir(text: &str) {
+    for function in ir_text::parse(text).unwrap_or_default() {
+        let _ = verify(&function);
     }
 }
 

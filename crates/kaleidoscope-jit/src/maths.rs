@@ -1,5 +1,8 @@
 //! The C maths library: the machine layer's entry for each maths function of the IR.
 
+#[cfg(test)]
+mod tests;
+
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_native::maths::{self, MathsEntry};
 use std::sync::LazyLock;

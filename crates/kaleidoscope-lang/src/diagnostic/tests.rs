@@ -19,7 +19,7 @@ fn codes_are_stable_and_different() {
 }
 
 #[test]
-fn a_place_in_a_line() {
+fn an_error_marks_its_place_in_the_line() {
     let expected = "error[KLS1001]: expected an expression, found `;`
  --> test:2:5
   |
@@ -30,7 +30,7 @@ fn a_place_in_a_line() {
 }
 
 #[test]
-fn two_places_and_a_hint() {
+fn labels_and_hints_are_shown() {
     let expected = "error[KLS2006]: two parameters are named `a`
  --> test:2:2
   |
@@ -52,7 +52,7 @@ fn two_places_and_a_hint() {
 }
 
 #[test]
-fn places_at_the_edges() {
+fn places_at_the_edges_of_the_text_are_marked() {
     for text in ["", "\n", "x", "x\n\n", "é"] {
         let source = Source::new("test", text);
         for start in 0..=text.len() as u32 + 2 {
@@ -90,7 +90,7 @@ fn long_lines_are_cut() {
 }
 
 #[test]
-fn nothing_of_the_text_controls_the_terminal() {
+fn control_characters_are_escaped() {
     let rendered = rendered("1 + \u{1b}[31m\u{7} \u{202e}; # \u{1b}[2J");
     assert!(rendered.chars().all(|character| character == '\n' || !character.is_control()), "{rendered:?}");
     assert!(!rendered.contains('\u{202e}'), "{rendered:?}");

@@ -15,7 +15,7 @@ fn a_formula_is_a_function_of_its_parameters_in_their_order() {
 }
 
 #[test]
-fn what_is_wrong_with_a_formula_is_said() {
+fn mistakes_in_formulas_are_reported() {
     let names = Names::new();
     let cases: &[(&str, &[&str], &[DiagnosticCode])] = &[
         ("x +", &["x"], &[DiagnosticCode::UnexpectedEnd]),

@@ -54,7 +54,7 @@ fn space_and_comments() {
 }
 
 #[test]
-fn words_and_what_is_none() {
+fn words_and_unknown_characters() {
     check("a_1 Def", &[(Identifier, "a_1"), (Identifier, "Def")]);
     check("$é\0", &[(Unknown, "$"), (Unknown, "é"), (Unknown, "\0")]);
     check(
@@ -71,7 +71,7 @@ fn words_and_what_is_none() {
 }
 
 #[test]
-fn what_more_text_could_change() {
+fn tokens_that_more_text_could_change() {
     let reached_end = |text| {
         let mut lexer = Lexer::new(text, 0);
         lexer.next_token();

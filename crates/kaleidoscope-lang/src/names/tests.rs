@@ -23,7 +23,7 @@ fn id(names: &Names, name: &str, arity: u32) -> FunctionId {
 }
 
 #[test]
-fn known_from_the_start() {
+fn maths_functions_exist_at_the_start() {
     let names = Names::new();
     assert_eq!(names.n_functions(), MathsFunction::ALL.len());
     for &maths in MathsFunction::ALL {
@@ -35,7 +35,7 @@ fn known_from_the_start() {
 }
 
 #[test]
-fn functions_of_the_host() {
+fn host_functions() {
     let mut names = Names::new();
     let putchard = names.declare_host("putchard", 1);
     assert_eq!((names.current("putchard"), names.state(putchard)), (Some(putchard), NameState::Host));
@@ -118,7 +118,7 @@ fn expressions_are_numbered() {
 }
 
 #[test]
-fn slips() {
+fn near_names_are_one_or_two_mistakes_away() {
     let few =
         [("fibb", "fib"), ("fib", "fibb"), ("fbi", "fib"), ("fob", "fib"), ("Fib", "fIB"), ("sqr", "sqrt")];
     for (a, b) in few {

@@ -4,7 +4,7 @@ use super::format;
 use crate::test_kit::Dice;
 
 #[test]
-fn the_printing_rule() {
+fn numbers_print_with_the_fewest_digits() {
     let cases = [
         (9.0, "9"),
         (100_000.0, "100000"),
@@ -35,7 +35,7 @@ fn the_printing_rule() {
 }
 
 #[test]
-fn what_is_printed_reads_back() {
+fn printed_numbers_read_back() {
     let mut dice = Dice(1);
     for _ in 0..10_000 {
         let value = f64::from_bits((dice.roll(1 << 32) as u64) << 32 | dice.roll(1 << 32) as u64);

@@ -13,7 +13,7 @@ fn signs() {
 }
 
 #[test]
-fn every_sign_has_a_place_of_its_own() {
+fn every_sign_has_its_own_index() {
     let characters = super::CHARACTERS.map(char::from);
     let mut signs: Vec<String> = characters.iter().map(char::to_string).collect();
     for first in characters {

@@ -125,7 +125,7 @@ fn prototypes() {
 }
 
 #[test]
-fn expressions_that_are_none() {
+fn mistakes_in_expressions() {
     for text in [
         "4+",
         "(1",
@@ -153,7 +153,7 @@ fn expressions_that_are_none() {
 }
 
 #[test]
-fn after_a_mistake() {
+fn reading_continues_after_a_mistake() {
     // In form: up to and including the next `;`, or up to the next `def` or `extern`.
     check("1 + ) 2 3; 4", "KLS1001 4");
     check("1 + ) # ;\n 2; 4", "KLS1001 4");
@@ -244,7 +244,7 @@ fn long_chains_are_fine() {
 }
 
 #[test]
-fn strange_characters() {
+fn unknown_characters_are_named() {
     check("1 $ 2; 3", "1 KLS1005 3");
     check("1 + \0; 3", "KLS1005 3");
     check("1 + \u{7}; 3", "KLS1005 3");
@@ -255,7 +255,7 @@ fn strange_characters() {
 }
 
 #[test]
-fn numbers_beyond_the_doubles() {
+fn numbers_out_of_range_are_warnings() {
     check("1e999", "(KLS2010) inf");
     check("1e-999 0e999 0.000e-999", "(KLS2010) 0 0 0");
     check(&format!("1{}", "0".repeat(400)), "(KLS2010) inf");

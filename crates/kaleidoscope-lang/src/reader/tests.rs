@@ -141,7 +141,7 @@ fn an_item_waits_for_its_end() {
 }
 
 #[test]
-fn lines_of_a_person() {
+fn a_line_end_ends_a_complete_item() {
     let mut reader = Reader::new("test");
     let mut session = Session::new();
     let mut line = |reader: &mut Reader, text: &str| {

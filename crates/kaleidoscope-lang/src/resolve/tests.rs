@@ -58,7 +58,7 @@ fn an_older_version_of_an_operator_is_itself() {
 }
 
 #[test]
-fn the_literal_two() {
+fn a_literal_exponent_two_becomes_a_square() {
     let session = Session::new();
     for text in ["3^2", "3^2.0", "3^(2)", "2^2"] {
         assert!(function(&session, text).ops.contains(&Op::Square), "{text}");
@@ -69,7 +69,7 @@ fn the_literal_two() {
 }
 
 #[test]
-fn each_variable_has_a_place_of_its_own() {
+fn each_variable_has_its_own_number() {
     let text = "def f(x y) (var x = 1, x = 2 in for x = 3, 0 in x) + (var x in x)";
     let function = function(&Session::new(), text);
     let names: Vec<_> = function.locals.iter().map(|name| &**name).collect();
@@ -123,7 +123,7 @@ fn hints() {
 }
 
 #[test]
-fn every_function_keeps_the_promises_of_the_form() {
+fn random_functions_keep_the_promises_of_the_ir() {
     let mut session = Session::new();
     session.run("def unary!(v) v; def binary| (a b) a; def g(x) x");
     let mut dice = Dice(7);

@@ -22,7 +22,7 @@ fn positions() {
 }
 
 #[test]
-fn it_grows_and_older_clones_stay() {
+fn clones_do_not_change_when_the_source_grows() {
     let mut source = Source::new("name", "1;");
     let older = source.clone();
     source.push(" # ;\n;2");
@@ -37,7 +37,7 @@ fn it_grows_and_older_clones_stay() {
 }
 
 #[test]
-fn it_can_be_shared() {
+fn sources_are_shared_between_threads() {
     fn is_shared<T: Send + Sync + Clone>() {}
     is_shared::<Source>();
 }

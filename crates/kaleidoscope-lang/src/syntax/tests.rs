@@ -15,7 +15,7 @@ fn tree(text: &str) -> (Tree, Item) {
 }
 
 #[test]
-fn long_outlines_are_broken() {
+fn long_outlines_have_one_part_per_line() {
     let (tree, item) = tree(
         "def long(x) if x < 1 then long(x-1)*long(x-2) else for i = 1, i < x, 2 in var a = i, b in sin(a*b)+cos(a*b)",
     );
@@ -29,7 +29,7 @@ fn long_outlines_are_broken() {
 }
 
 #[test]
-fn equality_is_of_structure() {
+fn equality_compares_structure() {
     let same = |a: &str, b: &str| {
         let ((tree, item), (other_tree, other)) = (tree(a), tree(b));
         same_structure(&item, &tree, &other, &other_tree)
@@ -68,7 +68,7 @@ fn equality_is_of_structure() {
 }
 
 #[test]
-fn names_are_forgotten_now_and_then() {
+fn many_names_are_removed_with_the_tree() {
     let mut tree = Tree::new();
     for idx in 0..super::MAX_KEPT + 1 {
         tree.symbols.intern(&format!("name{idx}"));

@@ -35,7 +35,7 @@ fn a_loop_assigns_its_variable() {
 }
 
 #[test]
-fn inner_variables_are_none_of_the_outer_loops() {
+fn outer_loops_do_not_assign_inner_variables() {
     check("def f(x) for i = 0, i < x in for j = 0, j < i in x = x + j", &[&["x", "i"], &["x", "j"]]);
     check("def f(x) for i = 0, i < x in var a = i in a = a + 1", &[&["i"]]);
 }
@@ -47,7 +47,7 @@ fn both_branches_count() {
 }
 
 #[test]
-fn a_condition_is_outside() {
+fn a_condition_is_outside_its_bracket() {
     check("def f(x) if x = 1 then 2 else 3", &[&[]]);
 }
 

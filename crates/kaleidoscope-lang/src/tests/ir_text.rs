@@ -7,7 +7,7 @@ use crate::reader::Reader;
 use kaleidoscope_ir::text::WithNames;
 
 #[test]
-fn a_function_with_everything() {
+fn every_operation_has_a_text_form() {
     let mut reader = Reader::new("test");
     reader.push(
         "def f(x) if x < 1 then sqrt(x) else var x = x^2 in (for i = 1, i < x in x = x - 1) + f(x + (t = t))",

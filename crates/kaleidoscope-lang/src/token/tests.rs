@@ -41,7 +41,7 @@ fn the_listing_has_the_operators_as_they_were_taken() {
 }
 
 #[test]
-fn names_are_what_the_language_takes_for_one() {
+fn names_are_identifiers() {
     assert!(["x", "x_1", "Def"].into_iter().all(is_name));
     assert!(!["", "1x", "_x", "x y", "def", "x#", "$x", "x ", " x"].into_iter().any(is_name));
 }
