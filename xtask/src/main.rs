@@ -25,7 +25,8 @@ usage: cargo xtask CHORE
                                   every test N times (20) in another order, beside busy processes
   tidy [--strict] [--rule RULE] [PATH]
                                   the rules of the house: crate arrows, module cycles, operations, machine
-                                  specifics, words, line widths, file sizes, unsafe blocks, the C header
+                                  specifics, references, words, line widths, file sizes, unsafe
+                                  blocks, the C header
   bless                           write what the case files and examples give now as their expectations
   header                          write the C header of kaleidoscope-capi as its source says it
   random [--programs N] [--seed S]

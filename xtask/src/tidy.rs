@@ -10,6 +10,7 @@ mod lexer;
 mod machine;
 mod modules;
 mod operations;
+mod references;
 mod width;
 mod words;
 
@@ -80,10 +81,7 @@ const CYCLES: &[&str] =
 const OPERATIONS: &[&str] = &[];
 
 const WORDS: &[&str] = &[
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
     "Cargo.toml",
-    "RATIONALE.md",
     "benches/",
     "crates/kaleidoscope-capi/",
     "crates/kaleidoscope-cli/",
@@ -96,9 +94,6 @@ const WORDS: &[&str] = &[
 ];
 
 const WIDTH: &[&str] = &[
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "RATIONALE.md",
     "benches/",
     "crates/kaleidoscope-capi/",
     "crates/kaleidoscope-cli/",
@@ -115,6 +110,7 @@ const RULES: &[Rule] = &[
     Rule { name: "cycles", except: CYCLES, check: modules::check },
     Rule { name: "operations", except: OPERATIONS, check: operations::check },
     Rule { name: "machine", except: &[], check: machine::check },
+    Rule { name: "references", except: &[], check: references::check },
     Rule { name: "words", except: WORDS, check: words::check },
     Rule { name: "width", except: WIDTH, check: width::check },
 ];

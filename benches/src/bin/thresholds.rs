@@ -4,7 +4,7 @@
 //! function is called, on recursive Fibonacci and the mixed program of `cargo xtask compare`; how often loops turn, on the mixed
 //! program and on one loop. Whole processes in alternation: each is this program again, with an engine of its own. A threshold
 //! is judged by what each size takes over the least that it takes with any: the geometric mean, and the worst. The numbers in
-//! `crates/kaleidoscope/src/policy.rs` were chosen by this.
+//! `crates/kaleidoscope-jit/src/policy.rs` were chosen by this.
 //!
 //! Then what counting costs: the same programs with thresholds that are never reached, over quick code that does not count
 //! (mode `baseline`).
