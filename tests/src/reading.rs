@@ -1,8 +1,10 @@
 //! What must hold when any text is read, however wrong it is. Nothing is run.
 //!
 //! - Reading ends: each item takes some of the text, and is either there or has an error.
-//! - An item printed and read again, with the names as they were, is the same tree and means the same.
-//! - A text that comes in pieces reads as it does in one, also where the length of an item is limited.
+//! - An item printed and read again, with the names as they were, is the same tree and means the
+//!   same.
+//! - A text that comes in pieces reads as it does in one, also where the length of an item is
+//!   limited.
 //! - Each function keeps the promises of the IR, and its text form parses to the same function.
 //! - Diagnostics can be shown, and tokens stand where the text has them.
 
@@ -21,7 +23,8 @@ use kaleidoscope_ir::{Function, text as ir_text};
 
 use crate::random::Random;
 
-/// Texts up to so many bytes are also read character by character: an unfinished item is read again with each.
+/// Texts up to so many bytes are also read character by character: an unfinished item is read
+/// again with each.
 const SHORT: usize = 160;
 
 /// The longest item in bytes, where that is limited: some items of most texts are longer.
@@ -107,16 +110,16 @@ impl Course {
     }
 }
 
-/// Parses the text as the text form of the IR, and verifies what it describes. Most texts are not in
-/// that form; none makes the parser or the verifier panic.
+/// Parses the text as the text form of the IR, and verifies what it describes. Most texts are not
+/// in that form; none makes the parser or the verifier panic.
 fn parse_as_ir(text: &str) {
     for function in ir_text::parse(text).unwrap_or_default() {
         let _ = verify(&function);
     }
 }
 
-/// Checks that the item's function keeps the promises of the IR, and that its text form gives back the
-/// same function.
+/// Checks that the item's function keeps the promises of the IR, and that its text form parses to
+/// the same function.
 fn check_function(item: &Item) -> Result<(), String> {
     let (Item::Definition { function, .. } | Item::Expression { function, .. }) = item else { return Ok(()) };
     let text = function.to_string();
@@ -134,7 +137,8 @@ fn read_pieces(pieces: &[&str], longest_item: usize) -> Result<Vec<Reading>, Str
     course.end()
 }
 
-/// As a person types: what is whole at the end of a line is meant so, and the last item may never be.
+/// As a person types: what is whole at the end of a line is meant so, and the last item may never
+/// be.
 fn read_lines(text: &str, longest_item: usize) -> Result<(), String> {
     let mut course = Course::new(longest_item);
     for line in text.split_inclusive('\n') {

@@ -1,4 +1,5 @@
-//! The verifier against its readers: what it accepts has facts, a text form, and runs without a panic.
+//! The verifier against its readers: what it accepts has facts, a text form, and runs without a
+//! panic.
 //!
 //! Every operation of every function in `corpus/` is replaced by every other operation that occurs
 //! there. Most results break a promise, and the verifier must say so.
@@ -10,8 +11,8 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
-/// An environment in which functions other than the first are host functions, and which interrupts a
-/// run soon.
+/// An environment in which functions other than the first are host functions, and which interrupts
+/// a run soon.
 struct Interrupting {
     function: Arc<Function>,
     n_questions: Cell<u32>,

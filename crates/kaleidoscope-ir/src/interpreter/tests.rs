@@ -1,4 +1,5 @@
-//! Interrupts, the stack limit and replaced loops. What operations compute is tested by `tests/corpus.rs`.
+//! Interrupts, the stack limit and replaced loops. What operations compute is tested by
+//! `tests/corpus.rs`.
 
 use super::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
 use crate::{Function, FunctionId, HostVariable, MathsFunction, OpIdx};

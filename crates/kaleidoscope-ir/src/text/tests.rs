@@ -1,7 +1,8 @@
 //! Printing and parsing: every operation, number, name and mistake.
 
 use super::{IdNames, WithNames, parse};
-use crate::{Function, FunctionId, HostVariable, Local, Op};
+use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op};
+use std::collections::BTreeSet;
 
 const EVERYTHING: &str = "\
 function f(x.0), locals x.1 i.2, stack 3
@@ -40,6 +41,48 @@ function f(x.0), locals x.1 i.2, stack 3
    32  end
 ";
 
+/// The operations that `EVERYTHING` lacks.
+const OTHERS: &str = "\
+function g(x.0), stack 2
+    0  get x.0
+    1  number 2
+    2  multiply
+    3  number 3
+    4  divide
+    5  number 4
+    6  power
+    7  tail_call
+";
+
+/// A number for each kind of operation, below `N_KINDS`. A new operation gets the next number, a
+/// line in one of the texts above, and a word in the parser.
+fn kind(op: Op) -> usize {
+    match op {
+        Op::Number(_) => 0,
+        Op::Get(_) => 1,
+        Op::Set(_) => 2,
+        Op::GetHost(_) => 3,
+        Op::SetHost(_) => 4,
+        Op::Drop => 5,
+        Op::Arithmetic(Arithmetic::Add) => 6,
+        Op::Arithmetic(Arithmetic::Subtract) => 7,
+        Op::Arithmetic(Arithmetic::Multiply) => 8,
+        Op::Arithmetic(Arithmetic::Divide) => 9,
+        Op::Arithmetic(Arithmetic::Power) => 10,
+        Op::Arithmetic(Arithmetic::Less) => 11,
+        Op::Square => 12,
+        Op::Call { .. } => 13,
+        Op::TailCall => 14,
+        Op::If { .. } => 15,
+        Op::Else { .. } => 16,
+        Op::End => 17,
+        Op::Loop => 18,
+        Op::Next { .. } => 19,
+    }
+}
+
+const N_KINDS: usize = 20;
+
 struct SomeNames;
 
 impl IdNames for SomeNames {
@@ -58,7 +101,11 @@ fn every_operation_prints_and_parses() {
     assert_eq!(WithNames::new(&function, &SomeNames).to_string(), EVERYTHING);
     let without_names = EVERYTHING.replace("sqrt#", "#").replace("\"a b\"#", "#");
     assert_eq!(function.to_string(), without_names);
-    assert_eq!(without_names.parse(), Ok(function));
+    assert_eq!(without_names.parse().as_ref(), Ok(&function));
+    let others: Function = OTHERS.parse().unwrap();
+    assert_eq!(others.to_string(), OTHERS);
+    let kinds: BTreeSet<_> = function.ops.iter().chain(&others.ops).map(|&op| kind(op)).collect();
+    assert!(kinds.into_iter().eq(0..N_KINDS), "an operation is missing in the texts above");
 }
 
 #[test]

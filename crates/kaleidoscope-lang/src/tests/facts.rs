@@ -1,5 +1,5 @@
-//! Facts of functions that are read from text: the variables that each bracket assigns and that each
-//! loop needs.
+//! Facts of functions that are read from text: the variables that each bracket assigns and that
+//! each loop needs.
 
 use crate::item::Item;
 use crate::names::Names;
