@@ -1,4 +1,4 @@
-//! Bytes as the choices of a program, run in every mode.
+//! Fuzz target: generates a program from the bytes and runs it in every mode.
 
 #![no_main]
 

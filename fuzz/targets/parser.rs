@@ -1,4 +1,4 @@
-//! Any bytes as text.
+//! Fuzz target: reads the bytes as a program's text.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Bytes as the choices of a session, taken with an engine of each mode side by side.
+//! Fuzz target: generates a session from the bytes and runs it in engines of every mode.
 
 #![no_main]
 

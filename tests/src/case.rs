@@ -1,4 +1,4 @@
-//! Case files: programs that carry their answers in comments.
+//! Case files: programs with the expected results in comments.
 //!
 //! ```text
 //! # Which rule this pins.
@@ -9,77 +9,78 @@
 //! # => 0
 //! ```
 //!
-//! An answer belongs to the line of code it stands on, or to the last one before it. Every value, error, warning and
-//! written line must be answered, in order. `compiles` is asked of the lazy mode only, and only where it is written.
-//! An `output` goes to the end of its line; other answers may be several on one, each after its own `#`.
+//! An expectation belongs to its line of code, or to the last line of code before it. Every value,
+//! error, warning and output line needs an expectation, in order. `compiles` is checked in lazy
+//! mode only, and only on lines that have it. An `output` expectation extends to the end of its
+//! line. Other expectations can share a line, each after its own `#`.
 //!
-//! A line `# modes: off` restricts a file to the modes named.
+//! A line `# modes: off` restricts a file to the modes that it names.
 
 use std::fmt::Write as _;
 
 use crate::run::{Effect, Run};
 
-/// A case file, read.
+/// A parsed case file.
 #[derive(Debug)]
 pub struct Case {
     lines: Vec<Line>,
-    /// The modes in which the file is run; all where it does not say.
+    /// The modes in which the file runs. `None` means all modes.
     modes: Option<Vec<String>>,
 }
 
-/// A line of code and what is expected of it; the first has no code.
+/// A line of code and its expectations. The first `Line` of a case has no code.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Line {
-    /// From 1; 0 for what stands before the first line of code.
+    /// Line number from 1, or 0 for the text before the first line of code.
     number: usize,
-    expected: Answers,
+    expected: Results,
 }
 
-/// What a line of code gave, or is to give.
+/// Results of a line of code: expected or observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Answers {
+struct Results {
     effects: Vec<Effect>,
-    /// The lines written.
+    /// The output lines.
     output: Vec<String>,
-    /// The functions compiled; none where nobody asks.
+    /// The compiled functions. `None` if the file has no `compiles` here.
     compiled: Option<Vec<String>>,
 }
 
 impl Case {
-    /// Reads the answers from a text.
+    /// Parses the expectations of a text.
     pub fn parse(text: &str) -> Self {
         let mut lines = vec![Line::default()];
         for (idx, line) in text.lines().enumerate() {
             let (code, comment) = split(line);
             if !code.trim().is_empty() {
-                lines.push(Line { number: idx + 1, expected: Answers::default() });
+                lines.push(Line { number: idx + 1, expected: Results::default() });
             }
-            let last = lines.last_mut().expect("there is a first");
+            let last = lines.last_mut().expect("the list begins with a line without code");
             last.expected.read(comment);
         }
         let modes = text.lines().find_map(|line| line.strip_prefix("# modes: "));
         Self { lines, modes: modes.map(words) }
     }
 
-    /// Whether the file is to be run in the mode of this name.
+    /// Returns whether the file runs in the mode with this name.
     pub fn runs_in(&self, mode: &str) -> bool {
         self.modes.as_ref().is_none_or(|modes| modes.iter().any(|known| known == mode))
     }
 
-    /// Compares with what came of the text; `laziness` says whether `compiles` is asked. What differs, in words.
+    /// Compares a run of the text with the expectations. `laziness`: also checks `compiles`.
     ///
     /// # Errors
     ///
-    /// The differences, line by line.
+    /// Returns the differences, line by line.
     pub fn check(&self, run: &Run, laziness: bool) -> Result<(), String> {
         let mut differences = String::new();
-        for (line, got) in self.lines.iter().zip(self.answers(run)) {
-            let asked = line.expected.compiled.is_some();
-            let expected = Answers {
+        for (line, got) in self.lines.iter().zip(self.results(run)) {
+            let is_checked = line.expected.compiled.is_some();
+            let expected = Results {
                 compiled: line.expected.compiled.clone().filter(|_| laziness),
                 ..line.expected.clone()
             };
-            let got = Answers { compiled: got.compiled.filter(|_| laziness && asked), ..got };
+            let got = Results { compiled: got.compiled.filter(|_| laziness && is_checked), ..got };
             if expected != got {
                 let n = line.number;
                 let _ = writeln!(differences, "  line {n}\n    expected {expected}\n    got      {got}");
@@ -88,9 +89,10 @@ impl Case {
         if differences.is_empty() { Ok(()) } else { Err(differences) }
     }
 
-    /// The text with the answers that a lazy run gave. Lines whose answers were right stay as they are.
+    /// Returns the text with the expectations replaced by the results of a lazy run. Lines with
+    /// correct expectations stay unchanged.
     pub fn bless(&self, text: &str, run: &Run) -> String {
-        let mut got = self.lines.iter().zip(self.answers(run)).map(|(line, mut got)| {
+        let mut got = self.lines.iter().zip(self.results(run)).map(|(line, mut got)| {
             got.compiled = got.compiled.filter(|_| line.expected.compiled.is_some());
             (line, got)
         });
@@ -104,48 +106,48 @@ impl Case {
                 current = got.next();
                 current.as_ref()
             };
-            let right = current.as_ref().is_none_or(|(line, got)| line.expected == *got);
-            let answer = answer_start(line);
-            if right || (new.is_none() && answer.is_none()) {
+            let is_correct = current.as_ref().is_none_or(|(line, got)| line.expected == *got);
+            let expectation = expectation_start(line);
+            if is_correct || (new.is_none() && expectation.is_none()) {
                 blessed += line;
                 blessed.push('\n');
             } else if let Some((_, got)) = new {
-                blessed += &got.written_behind(&line[..answer.unwrap_or(line.len())]);
+                blessed += &got.appended_to(&line[..expectation.unwrap_or(line.len())]);
             }
         }
         blessed
     }
 
-    /// What the run gave, for each line of code.
-    fn answers(&self, run: &Run) -> Vec<Answers> {
-        let mut answers =
-            vec![Answers { compiled: Some(Vec::new()), ..Answers::default() }; self.lines.len()];
+    /// Returns the results of the run for each line of code.
+    fn results(&self, run: &Run) -> Vec<Results> {
+        let mut results =
+            vec![Results { compiled: Some(Vec::new()), ..Results::default() }; self.lines.len()];
         let at = |line: usize| self.lines.partition_point(|known| known.number <= line) - 1;
         for (item, compiled) in run.items.iter().zip(&run.compiled) {
             for (effect, line) in &item.effects {
-                answers[at(*line)].effects.push(effect.clone());
+                results[at(*line)].effects.push(effect.clone());
             }
-            let here = &mut answers[at(item.line)];
+            let here = &mut results[at(item.line)];
             here.output.extend(item.output.lines().map(str::to_owned));
             here.compiled.get_or_insert_default().extend_from_slice(compiled);
         }
-        answers
+        results
     }
 }
 
-/// Code and comment. A `#` is in no other part of the language.
+/// Splits a line into code and comment. `#` has no other use in the language.
 fn split(line: &str) -> (&str, &str) {
     line.split_at(line.find('#').unwrap_or(line.len()))
 }
 
-/// Where the first answer of a line begins: what stands before it, remarks included, is the author's.
-fn answer_start(line: &str) -> Option<usize> {
+/// Finds the start of the first expectation in a line. The text before it belongs to the author.
+fn expectation_start(line: &str) -> Option<usize> {
     let mut places = line.match_indices('#').map(|(at, _)| at);
     places.find(|&at| {
-        let mut answers = Answers::default();
+        let mut results = Results::default();
         let (piece, _) = split(line[at..].trim_start_matches(['#', ' ']));
-        answers.read(piece);
-        answers != Answers::default()
+        results.read(piece);
+        results != Results::default()
     })
 }
 
@@ -153,7 +155,7 @@ fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-impl Answers {
+impl Results {
     fn read(&mut self, comment: &str) {
         let mut rest = comment.trim_start_matches(['#', ' ']);
         while !rest.is_empty() {
@@ -180,7 +182,7 @@ impl Answers {
         }
     }
 
-    /// The answers as they are written, one string each.
+    /// Writes each result as the text of an expectation.
     fn pieces(&self) -> Vec<String> {
         let mut pieces: Vec<String> = Vec::new();
         pieces.extend(self.output.iter().map(|line| format!("# output: {line}")));
@@ -201,8 +203,8 @@ impl Answers {
         pieces
     }
 
-    /// The line of code with these answers behind and, if there is output, below it.
-    fn written_behind(&self, code: &str) -> String {
+    /// Appends the expectations to a line of code. Output continues on the lines below.
+    fn appended_to(&self, code: &str) -> String {
         let mut text = code.to_owned();
         if !text.ends_with(' ') {
             text.push(' ');
@@ -217,7 +219,7 @@ impl Answers {
     }
 }
 
-impl std::fmt::Display for Answers {
+impl std::fmt::Display for Results {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let pieces = self.pieces();
         f.write_str(&if pieces.is_empty() { "nothing".to_owned() } else { pieces.join(" ") })

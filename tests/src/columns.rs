@@ -1,28 +1,30 @@
-//! Random programs over columns: the function that a program knows last, mapped, must give for each row what the evaluator gives for a
-//! call. The rows are few, over and over, so that there are enough of them for code.
+//! Columns: maps the last function of a random program over columns and compares it with calls.
+//!
+//! Each row must give what the interpreter gives for a call with the row's arguments. A few
+//! different rows repeat, so that there are enough of them for the engine to compile a kernel.
 
 use kaleidoscope::lang::number;
 use kaleidoscope::{DynFunction, Engine, MapOptions, Mode, Origin, OutputBuffer};
 
 use crate::generate::Program;
 
-/// First arguments: below 8, as who calls a function of a random program promises.
+/// First arguments. Callers of a random program's functions promise a first argument below 8.
 const FIRST: &[f64] = &[0.0, 3.0, -0.0, 7.5, f64::NAN, 1.0, -2.25];
 
-/// All others.
+/// All other arguments.
 const OTHER: &[f64] = &[0.5, f64::INFINITY, -0.0, 3.0, f64::NAN, -1e308, 5e-324, 2.0, 1e16, -7.0, 0.25];
 
-/// More than it takes to have code made, and a multiple of no width of vectors.
+/// Number of rows: enough for a compiled kernel, and not a multiple of any vector width.
 const N_ROWS: usize = 1_001;
 
-/// Rows after which the arguments of all columns come again.
+/// Number of different rows: the arguments of all columns repeat after these.
 const N_DIFFERENT: usize = FIRST.len() * OTHER.len();
 
-/// Maps the last function of the program in lazy mode.
+/// Maps the last function of the program in lazy mode and compares each row.
 ///
 /// # Errors
 ///
-/// Where the rows and the evaluator differ, and the program.
+/// Returns the first row that differs, and the program.
 pub fn check_columns(program: &Program) -> Result<(), String> {
     let text = program.text();
     let (Some(reference), Some(mapped)) = (last_function(Mode::Off, &text), last_function(Mode::Lazy, &text))
@@ -62,13 +64,13 @@ pub fn check_columns(program: &Program) -> Result<(), String> {
     }
 }
 
-/// The function that the program knows last, of those with parameters, after a run in this mode.
+/// Runs the program in this mode and returns its last function that has parameters.
 fn last_function(mode: Mode, text: &str) -> Option<DynFunction> {
     let engine = Engine::builder().mode(mode).output(OutputBuffer::default()).build();
     let engine = engine.expect("the machine of a test has memory for an engine");
     engine.run(text);
-    let is_programs = |origin: &Origin| matches!(origin, Origin::Program { .. });
+    let is_from_program = |origin: &Origin| matches!(origin, Origin::Program { .. });
     let mut functions = engine.functions().into_iter();
-    let last = functions.rfind(|function| function.arity > 0 && is_programs(&function.origin))?;
+    let last = functions.rfind(|function| function.arity > 0 && is_from_program(&function.origin))?;
     engine.dyn_function(&last.name).ok()
 }

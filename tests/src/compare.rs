@@ -1,4 +1,4 @@
-//! One text in every mode, and what to say when the modes do not agree.
+//! Differential testing: runs one text in every mode and reports where the modes disagree.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,14 +6,15 @@ use kaleidoscope::{Mode, Optimization};
 
 use crate::columns::check_columns;
 use crate::generate::Program;
-use crate::promotion::{Promotions, check_promotion};
 use crate::run::{Run, Setting, run};
+use crate::tier_up::{TierUps, check_tier_up};
 
-/// The reference evaluator, by which the others are judged.
-const ORACLE: Setting = Setting { mode: Mode::Off, optimization: Optimization::None };
+/// The interpreter: the reference that all other settings must agree with.
+const REFERENCE: Setting = Setting { mode: Mode::Off, optimization: Optimization::None };
 
-/// The others. Eager code is made without optimisation, so that two ways through LLVM are compared in one go.
-const JUDGED: &[Setting] = &[
+/// The settings to test. Eager code is not optimized, so that one comparison covers LLVM with and
+/// without its passes.
+const TESTED: &[Setting] = &[
     Setting { mode: Mode::Tiered, optimization: Optimization::Aggressive },
     Setting { mode: Mode::Lazy, optimization: Optimization::Default },
     Setting { mode: Mode::Eager, optimization: Optimization::None },
@@ -24,10 +25,10 @@ const JUDGED: &[Setting] = &[
 ///
 /// # Errors
 ///
-/// Where the first mode that disagrees does so, in words.
+/// Describes the first difference of the first mode that disagrees.
 pub fn compare(text: &str) -> Result<Run, String> {
-    let expected = run(text, ORACLE);
-    for setting in JUDGED {
+    let expected = run(text, REFERENCE);
+    for setting in TESTED {
         let got = run(text, *setting);
         if let Some(difference) = difference(&expected, &got) {
             return Err(format!(
@@ -40,7 +41,7 @@ pub fn compare(text: &str) -> Result<Run, String> {
     Ok(expected)
 }
 
-/// The first item of which the runs differ.
+/// Describes the first item whose results differ.
 fn difference(expected: &Run, got: &Run) -> Option<String> {
     if expected.items.len() != got.items.len() {
         return Some(format!("{} items instead of {}", got.items.len(), expected.items.len()));
@@ -50,31 +51,31 @@ fn difference(expected: &Run, got: &Run) -> Option<String> {
     Some(format!("the item that ends on line {}\n  expected {expected:?}\n  got      {got:?}", expected.line))
 }
 
-/// Held while a program is run under promotion.
-static PROMOTION: Mutex<()> = Mutex::new(());
+/// Held by the one thread that runs a tier-up check.
+static TIER_UP: Mutex<()> = Mutex::new(());
 
-/// Compares the program of a seed, in every mode with variables of the host, and then, without them, over columns, and with several
-/// threads while its functions are promoted; when the modes do not agree, makes it as small as removing items can.
+/// Checks the program of a seed: in every mode with host variables, then without them over columns
+/// and in several threads while its functions tier up. Reduces the program if the modes disagree.
 ///
 /// # Errors
 ///
-/// The program, where it fails, and how to see it again.
-pub fn check_seed(seed: u64) -> Result<(Run, Promotions), String> {
+/// Returns the program, the difference, and the command that repeats the check.
+pub fn check_seed(seed: u64) -> Result<(Run, TierUps), String> {
     let again = |report| format!("{report}── again: cargo xtask random --programs 1 --seed {seed} ──");
     let run = check_program(&Program::with_host_variables(seed)).map_err(again)?;
     check_columns(&Program::new(seed)).map_err(again)?;
-    // One at a time: each has more threads than a small machine has processors.
-    let alone = PROMOTION.lock().unwrap_or_else(PoisonError::into_inner);
-    let promotions = check_promotion(&Program::new(seed)).map_err(again)?;
+    // One check at a time: each starts more threads than a small machine has processors.
+    let alone = TIER_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    let tier_ups = check_tier_up(&Program::new(seed)).map_err(again)?;
     drop(alone);
-    Ok((run, promotions))
+    Ok((run, tier_ups))
 }
 
-/// Compares the program; when the modes do not agree, makes it as small as removing items can.
+/// Runs the program in every mode. Reduces it if the modes disagree.
 ///
 /// # Errors
 ///
-/// The small program and where it fails.
+/// Returns the reduced program and the difference.
 pub fn check_program(program: &Program) -> Result<Run, String> {
     compare(&program.text()).map_err(|difference| {
         let small = reduce(&program.items, |items| compare(&items.concat()).is_err());
@@ -84,7 +85,7 @@ pub fn check_program(program: &Program) -> Result<Run, String> {
     })
 }
 
-/// Removes items, first many at once, then one by one, as long as the rest still fails.
+/// Removes items, first many at a time and then single ones, as long as the rest still fails.
 pub(crate) fn reduce<T: Clone>(items: &[T], fails: impl Fn(&[T]) -> bool) -> Vec<T> {
     let mut items = items.to_vec();
     let mut size = items.len() / 2;

@@ -1,6 +1,6 @@
-//! What each fuzz target does with its input. The targets themselves, in `fuzz/`, are one line each.
+//! Checks of the fuzz targets. The targets in `fuzz/` only call these functions.
 //!
-//! Everything here is a function of the bytes, so that a plain test can do again what a fuzzer has done.
+//! Each check depends on the input bytes alone, so a plain test can repeat a fuzzer's input.
 
 use crate::compare::check_program;
 use crate::generate::Program;
@@ -10,9 +10,9 @@ use crate::session::Session;
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// The name of its file, and of the folder of its corpus.
+    /// The name of the target's file and of its corpus folder.
     pub name: &'static str,
-    /// What is done with the bytes; panics on a finding.
+    /// Checks the bytes. Panics on a finding.
     pub check: fn(&[u8]),
 }
 
@@ -29,29 +29,29 @@ pub const TARGETS: &[Target] = &[
 ///
 /// On a finding.
 pub fn parser(bytes: &[u8]) {
-    accept(reading::check(&String::from_utf8_lossy(bytes)));
+    require(reading::check(&String::from_utf8_lossy(bytes)));
 }
 
-/// Runs the program that the bytes choose in every mode: [`check_program`].
+/// Generates a program from the bytes and runs it in every mode: [`check_program`].
 ///
 /// # Panics
 ///
 /// On a finding.
 pub fn modes(bytes: &[u8]) {
-    accept(check_program(&Program::from_bytes(bytes)).map(drop));
+    require(check_program(&Program::from_bytes(bytes)).map(drop));
 }
 
-/// Runs the session that the bytes choose in every mode: [`Session::check`].
+/// Generates a session from the bytes and runs it in every mode: [`Session::check`].
 ///
 /// # Panics
 ///
 /// On a finding.
 pub fn sessions(bytes: &[u8]) {
-    accept(Session::from_bytes(bytes).check());
+    require(Session::from_bytes(bytes).check());
 }
 
-fn accept(verdict: Result<(), String>) {
-    if let Err(finding) = verdict {
+fn require(result: Result<(), String>) {
+    if let Err(finding) = result {
         panic!("{finding}");
     }
 }

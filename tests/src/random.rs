@@ -1,11 +1,12 @@
-//! Random numbers for the generators: the same seed, the same program, for ever and on every machine.
+//! Random choices for the generators. A seed gives the same program on every machine.
 //!
-//! A fuzzer draws the choices itself: then they are bytes, each the outcome of one choice, so that a small change of the
-//! bytes is a small change of the program. When they are used up every choice is the first one; generators put there
-//! what ends soonest.
+//! A fuzzer supplies the choices as bytes, one byte for one choice, so a small change of the bytes
+//! is a small change of the program. After the last byte every choice is 0: generators put the
+//! shortest option first.
 //!
-//! SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): a few lines, no state but a
-//! counter, and good enough that no pattern shows in programs. Not for secrets.
+//! The numbers of a seed come from SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom
+//! number generators", 2014): a few lines of code, a counter as its only state, and no visible
+//! pattern in programs. Not for secrets.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -21,23 +22,23 @@ enum Stream {
 }
 
 impl Random {
-    /// The stream of this seed.
+    /// Returns the stream of this seed.
     pub fn new(seed: u64) -> Self {
         Self(Stream::Seed(seed))
     }
 
-    /// The stream that somebody else has drawn.
+    /// Returns a stream whose choices are these bytes.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let bytes: Vec<u8> = bytes.into();
         Self(Stream::Bytes(bytes.into_iter()))
     }
 
-    /// Whether the choices are used up, which those of a seed never are.
+    /// Returns whether the bytes are used up. The stream of a seed never ends.
     pub fn is_used_up(&self) -> bool {
         matches!(&self.0, Stream::Bytes(rest) if rest.as_slice().is_empty())
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
         let end = end.max(1) as u64;
         let bits = match &mut self.0 {
@@ -45,16 +46,16 @@ impl Random {
             Stream::Bytes(rest) if end <= 256 => rest.next().map_or(0, u64::from),
             Stream::Bytes(rest) => rest.take(8).fold(0, |bits, byte| bits << 8 | u64::from(byte)),
         };
-        // The bias is far below what a test could notice.
+        // The bias of `%` is too small for a test to notice.
         (bits % end) as usize
     }
 
-    /// True in `part` of `whole` cases.
+    /// Returns true in `part` of `whole` cases.
     pub fn one_in(&mut self, part: usize, whole: usize) -> bool {
         self.below(whole) < part
     }
 
-    /// One of the choices.
+    /// Returns one of the choices.
     pub fn pick<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
         choices[self.below(choices.len())]
     }
@@ -68,8 +69,8 @@ fn split_mix(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A seed that no run had before, small enough to be typed.
+/// Returns a new seed, small enough to type.
 pub fn fresh_seed() -> u64 {
-    // The standard library seeds its hash maps from the system: no further crate is needed for that.
+    // The standard library seeds its hash maps from the system, so this needs no other crate.
     RandomState::new().build_hasher().finish() % 1_000_000_000
 }

@@ -1,12 +1,10 @@
-//! What must hold when any text is read, however wrong it is. Nothing is run.
+//! Reader properties that hold for every text, valid or not. Nothing runs.
 //!
-//! - Reading ends: each item takes some of the text, and is either there or has an error.
-//! - An item printed and read again, with the names as they were, is the same tree and means the
-//!   same.
-//! - A text that comes in pieces reads as it does in one, also where the length of an item is
-//!   limited.
-//! - Each function keeps the promises of the IR, and its text form parses to the same function.
-//! - Diagnostics can be shown, and tokens stand where the text has them.
+//! - Reading ends: each item consumes text and either is valid or has an error.
+//! - A printed item that is read again, with the same names, has the same tree and meaning.
+//! - A text in pieces reads like the text in one piece, also with a limit on the length of an item.
+//! - Each function satisfies the IR verifier, and its text form parses to the same function.
+//! - Diagnostics can be rendered, and the positions of tokens are correct.
 
 #[cfg(test)]
 mod tests;
@@ -23,14 +21,14 @@ use kaleidoscope_ir::{Function, text as ir_text};
 
 use crate::random::Random;
 
-/// Texts up to so many bytes are also read character by character: an unfinished item is read
-/// again with each.
+/// Length limit in bytes for reading character by character: the reader starts an unfinished item
+/// again for each character.
 const SHORT: usize = 160;
 
-/// The longest item in bytes, where that is limited: some items of most texts are longer.
+/// The limit on the length of an item, in bytes. Most texts have longer items.
 const LONGEST_ITEM: usize = 24;
 
-/// What reading one item gave.
+/// The result of reading one item.
 #[derive(Debug, PartialEq)]
 struct Reading {
     span: Span,
@@ -39,11 +37,11 @@ struct Reading {
     diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads the text in every way.
+/// Reads the text in one piece, in pieces, by line and by character, and compares the results.
 ///
 /// # Errors
 ///
-/// What does not hold, in words.
+/// Describes the property that does not hold.
 pub fn check(text: &str) -> Result<(), String> {
     parse_as_ir(text);
     for longest_item in [usize::MAX, LONGEST_ITEM] {
@@ -58,14 +56,14 @@ pub fn check(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A reader, the names as its items leave them, and what was read.
-struct Course {
+/// One pass over a text: a reader, the names that its items define, and the results so far.
+struct Pass {
     reader: Reader,
     names: Names,
     readings: Vec<Reading>,
 }
 
-impl Course {
+impl Pass {
     fn new(longest_item: usize) -> Self {
         let mut names = Names::new();
         names.declare_host("putchard", 1);
@@ -75,15 +73,15 @@ impl Course {
         Self { reader, names, readings: Vec::new() }
     }
 
-    /// Makes the item real, after a look at what must hold of any.
+    /// Checks the item and commits its names.
     fn take(&mut self, read: Read) -> Result<(), String> {
         let has_errors = read.diagnostics.iter().any(Diagnostic::is_error);
         if read.item.is_some() == has_errors {
-            return Err(format!("neither an item nor an error, or both: {read:?}"));
+            return Err(format!("expected either an item or an error: {read:?}"));
         }
         let n_bytes = self.reader.source().text().len();
         if self.readings.len() > n_bytes {
-            return Err(format!("more items than bytes: reading does not get on at {:?}", read.span));
+            return Err(format!("more items than bytes: the reader is stuck at {:?}", read.span));
         }
         if let Some(item) = &read.item {
             self.names.commit(item);
@@ -94,7 +92,7 @@ impl Course {
         Ok(())
     }
 
-    /// Reads what is surely complete.
+    /// Reads all complete items.
     fn read(&mut self) -> Result<(), String> {
         while let Some(read) = self.reader.read(&self.names) {
             self.take(read)?;
@@ -102,7 +100,7 @@ impl Course {
         Ok(())
     }
 
-    /// No more text comes; reads the rest.
+    /// Finishes the text and reads the rest.
     fn end(mut self) -> Result<Vec<Reading>, String> {
         self.reader.finish();
         self.read()?;
@@ -110,16 +108,16 @@ impl Course {
     }
 }
 
-/// Parses the text as the text form of the IR, and verifies what it describes. Most texts are not
-/// in that form; none makes the parser or the verifier panic.
+/// Parses the text as the IR text form and verifies its functions. Most texts are not in that form,
+/// but no text may make the parser or the verifier panic.
 fn parse_as_ir(text: &str) {
     for function in ir_text::parse(text).unwrap_or_default() {
         let _ = verify(&function);
     }
 }
 
-/// Checks that the item's function keeps the promises of the IR, and that its text form parses to
-/// the same function.
+/// Checks that the item's function satisfies the verifier, and that its text form parses to the
+/// same function.
 fn check_function(item: &Item) -> Result<(), String> {
     let (Item::Definition { function, .. } | Item::Expression { function, .. }) = item else { return Ok(()) };
     let text = function.to_string();
@@ -129,62 +127,62 @@ fn check_function(item: &Item) -> Result<(), String> {
 }
 
 fn read_pieces(pieces: &[&str], longest_item: usize) -> Result<Vec<Reading>, String> {
-    let mut course = Course::new(longest_item);
+    let mut pass = Pass::new(longest_item);
     for piece in pieces {
-        course.reader.push(piece);
-        course.read()?;
+        pass.reader.push(piece);
+        pass.read()?;
     }
-    course.end()
+    pass.end()
 }
 
-/// As a person types: what is whole at the end of a line is meant so, and the last item may never
-/// be.
+/// Reads line by line, as a person types: a complete item ends at the end of its line, and the
+/// last item may stay unfinished.
 fn read_lines(text: &str, longest_item: usize) -> Result<(), String> {
-    let mut course = Course::new(longest_item);
+    let mut pass = Pass::new(longest_item);
     for line in text.split_inclusive('\n') {
-        course.reader.push(line);
-        while let Some(read) = course.reader.read_line(&course.names) {
-            course.take(read)?;
+        pass.reader.push(line);
+        while let Some(read) = pass.reader.read_line(&pass.names) {
+            pass.take(read)?;
         }
     }
-    course.reader.abandon();
-    course.end().map(drop)
+    pass.reader.abandon();
+    pass.end().map(drop)
 }
 
-/// All at once, with a close look at each item.
+/// Reads the text in one piece and checks each item.
 fn read_whole(text: &str, longest_item: usize) -> Result<Vec<Reading>, String> {
-    let mut course = Course::new(longest_item);
-    course.reader.keep_tokens();
-    course.reader.push(text);
-    course.reader.finish();
-    while let Some(read) = course.reader.read(&course.names) {
-        check_shown(&course.reader, &read)?;
-        check_printed(&course.reader, &read, &course.names)?;
-        course.take(read)?;
+    let mut pass = Pass::new(longest_item);
+    pass.reader.keep_tokens();
+    pass.reader.push(text);
+    pass.reader.finish();
+    while let Some(read) = pass.reader.read(&pass.names) {
+        check_rendering(&pass.reader, &read)?;
+        check_printing(&pass.reader, &read, &pass.names)?;
+        pass.take(read)?;
     }
-    course.end()
+    pass.end()
 }
 
-/// The diagnostics can be shown; the tokens are pieces of the text, in order.
-fn check_shown(reader: &Reader, read: &Read) -> Result<(), String> {
+/// Checks that diagnostics can be rendered and that tokens are pieces of the text, in order.
+fn check_rendering(reader: &Reader, read: &Read) -> Result<(), String> {
     let source = reader.source();
     for diagnostic in &read.diagnostics {
         if render(diagnostic, &source, Color::Never).is_empty() {
-            return Err(format!("nothing to show of {diagnostic:?}"));
+            return Err(format!("the rendering of {diagnostic:?} is empty"));
         }
     }
     let mut end = read.span.start;
     for token in reader.tokens() {
         if token.span.start < end || source.slice(token.span).is_empty() {
-            return Err(format!("{token:?} stands in a wrong place"));
+            return Err(format!("{token:?} has a wrong position"));
         }
         end = token.span.end;
     }
     Ok(())
 }
 
-/// The item printed reads as the same.
-fn check_printed(reader: &Reader, read: &Read, names: &Names) -> Result<(), String> {
+/// Checks that the printed item reads as the same item.
+fn check_printing(reader: &Reader, read: &Read, names: &Names) -> Result<(), String> {
     let Some((tree, item)) = reader.syntax() else { return Ok(()) };
     let printed = print::item(item, tree);
     let original = reader.source().slice(read.span).to_owned();
@@ -196,18 +194,18 @@ fn check_printed(reader: &Reader, read: &Read, names: &Names) -> Result<(), Stri
     let mut again = Reader::new("printed");
     again.push(&printed);
     again.finish();
-    let Some(read_again) = again.read(names) else { return complain("is no item") };
+    let Some(read_again) = again.read(names) else { return complain("is not an item") };
     let Some((tree_again, item_again)) = again.syntax() else {
-        return complain(&format!("is wrong: {:?}", read_again.diagnostics));
+        return complain(&format!("has diagnostics: {:?}", read_again.diagnostics));
     };
     if !same_structure(item, tree, item_again, tree_again) {
-        return complain("is another tree");
+        return complain("has another tree");
     }
     if print::item(item_again, tree_again) != printed {
-        return complain("prints otherwise the second time");
+        return complain("prints differently the second time");
     }
     if format!("{:?}", read.item) != format!("{:?}", read_again.item) {
-        return complain("means something else");
+        return complain("has another meaning");
     }
     if errors(read) != errors(&read_again) {
         return complain("has other errors");
@@ -220,18 +218,18 @@ fn errors(read: &Read) -> Vec<&'static str> {
     errors.map(|diagnostic| diagnostic.code.as_str()).collect()
 }
 
-/// The first reading that differs.
+/// Reports the first reading that differs.
 fn compare(whole: &[Reading], other: &[Reading], way: &str) -> Result<(), String> {
     let pairs = whole.iter().map(Some).chain([None]).zip(other.iter().map(Some).chain([None]));
     for (whole, other) in pairs {
         if whole != other {
-            return Err(format!("read {way} it differs\n  expected {whole:?}\n  got      {other:?}"));
+            return Err(format!("reading {way} differs\n  expected {whole:?}\n  got      {other:?}"));
         }
     }
     Ok(())
 }
 
-/// The text cut at places that are the same for the same text.
+/// Cuts the text at random places, which depend on the text alone.
 fn random_pieces(text: &str) -> Vec<&str> {
     let seed = text.bytes().fold(1, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
     let mut random = Random::new(seed);

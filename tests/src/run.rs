@@ -1,8 +1,8 @@
-//! A text run in one mode, and what came of each of its items.
+//! Runs a text in one mode and returns the results of its items.
 //!
-//! The result keeps what a person or a script could see of the run and nothing else, so that two runs can be compared
-//! with `==`. Values are compared in their printed form: it has every bit of a double but the sign and payload of NaN,
-//! which the language cannot observe.
+//! A result has exactly what a person or a script can see of the run, so `==` compares two runs.
+//! Values are compared in their printed form, which shows every bit of a double except the sign and
+//! payload of NaN. The language cannot observe those.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use kaleidoscope::{
 
 use crate::generate::HOST_VARIABLES;
 
-/// One thing that an item gave.
+/// One effect of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// The value of a top-level expression, as it is printed.
+    /// The printed value of a top-level expression.
     Value(String),
     /// The code of an error.
     Error(String),
@@ -26,51 +26,52 @@ pub enum Effect {
     Warning(String),
 }
 
-/// What came of one item.
+/// The results of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemRun {
-    /// Values and diagnostics in their order, each with its line: where the item ends or the diagnostic points.
+    /// Values and diagnostics in order, each with its line: the end of the item, or the position of
+    /// the diagnostic.
     pub effects: Vec<(Effect, usize)>,
-    /// What the program wrote meanwhile.
+    /// The output of the item.
     pub output: String,
     /// The last line of the item, from 1.
     pub line: usize,
 }
 
-/// What came of a text.
+/// The results of a text.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// The items, in order.
     pub items: Vec<ItemRun>,
-    /// For each item, the functions compiled while it was run, in order.
+    /// For each item, the functions compiled while it ran, in order.
     pub compiled: Vec<Vec<String>>,
 }
 
-/// How an engine is made for a run.
+/// Engine settings of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// When code is made.
+    /// When functions are compiled.
     pub mode: Mode,
-    /// How much it is optimised.
+    /// How much code is optimized.
     pub optimization: Optimization,
 }
 
-/// So low that the code of small programs becomes hot in the midst of running.
+/// Tier-up thresholds so low that small programs tier up while they run.
 const THRESHOLDS: Thresholds = Thresholds { calls: 1, back_edges: 1, delay: Duration::ZERO };
 
 impl Setting {
-    /// Every mode at its usual level.
+    /// Returns every mode at its default optimization level.
     pub fn every_mode() -> impl Iterator<Item = Self> {
         Mode::ALL.iter().map(|&mode| Self { mode, optimization: Optimization::default() })
     }
 
-    /// An engine with this setting, to be set up further.
+    /// Returns an engine builder with this setting.
     pub fn builder(self) -> Builder {
         Engine::builder().mode(self.mode).optimization(self.optimization).thresholds(THRESHOLDS)
     }
 }
 
-/// Notes which functions are compiled.
+/// Observer that records the compiled functions.
 #[derive(Clone, Debug, Default)]
 struct Compilations(Arc<Mutex<Vec<String>>>);
 
@@ -94,16 +95,16 @@ impl Observer for Compilations {
 ///
 /// # Panics
 ///
-/// When no engine can be made.
+/// If no engine can be built.
 pub fn run(text: &str, setting: Setting) -> Run {
     run_counted(text, setting, Statistics::new())
 }
 
-/// As [`run`], with statistics that the caller keeps.
+/// Runs a text like [`run`] and adds to the caller's statistics.
 ///
 /// # Panics
 ///
-/// When no engine can be made.
+/// If no engine can be built.
 pub fn run_counted(text: &str, setting: Setting, statistics: Statistics) -> Run {
     let output = OutputBuffer::default();
     let compilations = Compilations::default();
@@ -143,7 +144,8 @@ pub fn run_counted(text: &str, setting: Setting, statistics: Statistics) -> Run 
 }
 
 impl Run {
-    /// What the command writes to standard output for this run: output and values, a pending line ended before a value.
+    /// Returns what the command writes to standard output for this run: output and values. An
+    /// unfinished output line ends before a value.
     pub fn standard_output(&self) -> String {
         let mut text = String::new();
         for item in &self.items {

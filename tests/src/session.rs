@@ -1,24 +1,27 @@
-//! Sessions: the same steps taken with an engine of each setting, side by side; each must see the same.
+//! Random sessions: engines of different settings run the same steps and must give the same
+//! results.
 //!
-//! A session defines a few names again and again, with the same and with other numbers of parameters, declares them,
-//! calls them, has the host register closures in their place, fails, and hands its text over in odd pieces. It defines and calls from within the program's output
-//! (`sink.rs`) and from several threads at once (`race.rs`); it recurses until the stack is used up, and is stopped
-//! where it would not end. After every step what came of it is compared with what the reference evaluator gave
-//! (`item.rs` says what counts), and the lives of function bodies are looked at (`lives.rs`).
+//! A session redefines a few names, with the same and with other numbers of parameters. It declares
+//! them, calls them, replaces them by host closures, makes mistakes, and delivers its text in odd
+//! pieces. It defines and calls functions from within the program's output (`output_sink.rs`) and
+//! from several threads (`race.rs`). It overflows the stack, and it stops endless programs. After
+//! every step its results are compared with those of the interpreter (`item.rs` defines what must
+//! agree), and the lifetimes of code are checked (`code_lifetimes.rs`).
 
+mod code_lifetimes;
 mod handle;
+mod instance;
 mod item;
-mod lives;
+mod output_sink;
+mod participant;
 mod race;
-mod seat;
-mod sink;
 mod step;
 #[cfg(test)]
 mod tests;
-mod write;
+mod writer;
 
 pub use race::Race;
-pub use step::{Step, Stop, Way};
+pub use step::{Delivery, Step, StopBy};
 
 use std::fmt::Write as _;
 
@@ -28,14 +31,15 @@ use crate::compare::reduce;
 use crate::random::Random;
 use crate::run::Setting;
 use item::ItemRun;
-use seat::{Seat, StepRun};
+use participant::{Participant, StepRun};
 
-/// The setting by which the others are judged.
+/// The interpreter: the reference that all other settings must agree with.
 const REFERENCE: Setting = Setting { mode: Mode::Off, optimization: Optimization::None };
 
-/// The settings that are judged, one line each. A fuzzer takes one of them, or all; other sessions take all. Some have
-/// the same mode: an engine must not see what another one does, and races are run with what is judged only.
-const JUDGED: &[Setting] = &[
+/// The settings to test. A fuzzer takes one of them or all; other sessions take all. Two settings
+/// share the reference's or another setting's mode: engines must not affect each other, and only
+/// tested engines run races concurrently.
+const TESTED: &[Setting] = &[
     Setting { mode: Mode::Tiered, optimization: Optimization::Aggressive },
     Setting { mode: Mode::Lazy, optimization: Optimization::None },
     Setting { mode: Mode::Eager, optimization: Optimization::None },
@@ -44,73 +48,78 @@ const JUDGED: &[Setting] = &[
     Setting { mode: Mode::Baseline, optimization: Optimization::None },
 ];
 
-/// What all engines of a session have in common.
-struct Frame {
+/// Limits of all engines of a session.
+struct Limits {
     name: &'static str,
     apply: fn(Builder) -> Builder,
-    /// An error that not all modes give, as they do not come as far: what fails with it counts as right.
+    /// An error that only some modes give, because these limits end a program earlier there. A
+    /// result with this error counts as correct.
     excused: Option<DiagnosticCode>,
 }
 
-/// The choices of it, one line each. The stacks are small, so that endless recursion is soon over, and hold far more
-/// than any other recursion of a session needs.
-const FRAMES: &[Frame] = &[
-    frame("64 KiB of stack", |builder| builder.stack_bytes(64 << 10), None),
-    frame("1 MiB of stack", |builder| builder.stack_bytes(1 << 20), None),
-    frame("8 functions", |builder| builder.stack_bytes(64 << 10).max_functions(8), None),
-    frame("60 bytes an item", |builder| builder.stack_bytes(64 << 10).max_item_bytes(60), None),
-    frame(
+/// The limits to choose from. Stacks are small so that endless recursion ends soon, and still far
+/// larger than the other recursions of a session need.
+const LIMITS: &[Limits] = &[
+    limits("64 KiB of stack", |builder| builder.stack_bytes(64 << 10), None),
+    limits("1 MiB of stack", |builder| builder.stack_bytes(1 << 20), None),
+    limits("8 functions", |builder| builder.stack_bytes(64 << 10).max_functions(8), None),
+    limits("60 bytes an item", |builder| builder.stack_bytes(64 << 10).max_item_bytes(60), None),
+    limits(
         "500 bytes of code",
         |builder| builder.stack_bytes(64 << 10).max_code_bytes(500),
         Some(DiagnosticCode::CodeMemoryFull),
     ),
 ];
 
-const fn frame(name: &'static str, apply: fn(Builder) -> Builder, excused: Option<DiagnosticCode>) -> Frame {
-    Frame { name, apply, excused }
+const fn limits(
+    name: &'static str,
+    apply: fn(Builder) -> Builder,
+    excused: Option<DiagnosticCode>,
+) -> Limits {
+    Limits { name, apply, excused }
 }
 
-/// A list of steps, and the engines that take them.
+/// A list of steps and the engines that run them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Which engines are compared with the reference.
-    pub judged: Vec<Setting>,
-    /// The position in the list of what the engines have in common.
-    frame: usize,
+    /// Settings of the engines that are compared with the reference.
+    pub tested: Vec<Setting>,
+    /// The index of the engines' limits in [`LIMITS`].
+    limits: usize,
     /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
 impl Session {
-    /// The session of this seed.
+    /// Generates the session of this seed.
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        Self { judged: JUDGED.to_vec(), frame: random.below(FRAMES.len()), steps: step::steps(random) }
+        Self { tested: TESTED.to_vec(), limits: random.below(LIMITS.len()), steps: step::steps(random) }
     }
 
-    /// The session whose choices are these bytes: a fuzzer's. Most have one engine beside the reference: making code
-    /// takes longer than all the rest.
+    /// Generates a fuzzer's session: the bytes are the choices. Most sessions have one engine
+    /// besides the reference, because compiling takes most of the time.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut random = Random::from_bytes(bytes);
-        let frame = random.below(FRAMES.len());
-        let judged = match JUDGED.get(random.below(JUDGED.len() + 1)) {
+        let limits = random.below(LIMITS.len());
+        let tested = match TESTED.get(random.below(TESTED.len() + 1)) {
             Some(&setting) => vec![setting],
-            None => JUDGED.to_vec(),
+            None => TESTED.to_vec(),
         };
-        Self { judged, frame, steps: step::steps(random) }
+        Self { tested, limits, steps: step::steps(random) }
     }
 
-    /// Runs the session; when the engines do not agree, makes it as small as removing steps can.
+    /// Runs the session. Reduces it if the engines disagree.
     ///
     /// # Errors
     ///
-    /// The small session and where it fails.
+    /// Returns the reduced session and the difference.
     pub fn check(&self) -> Result<(), String> {
         self.run(&self.steps).map(drop).map_err(|difference| {
             let small = reduce(&self.steps, |steps| self.run(steps).is_err());
             let difference = self.run(&small).err().unwrap_or(difference);
             let mut report =
-                format!("{difference}\n── the session with {}, reduced ──\n", FRAMES[self.frame].name);
+                format!("{difference}\n── the session with {}, reduced ──\n", LIMITS[self.limits].name);
             for step in &small {
                 let _ = writeln!(report, "{step:?}");
             }
@@ -118,17 +127,18 @@ impl Session {
         })
     }
 
-    /// Takes the steps with every engine.
+    /// Runs the steps with every engine.
     fn run(&self, steps: &[Step]) -> Result<Tally, String> {
-        let frame = &FRAMES[self.frame];
-        let mut reference = Seat::new(REFERENCE, frame);
-        let mut judged: Vec<Seat> = self.judged.iter().map(|&setting| Seat::new(setting, frame)).collect();
+        let limits = &LIMITS[self.limits];
+        let mut reference = Participant::new(REFERENCE, limits);
+        let mut tested: Vec<Participant> =
+            self.tested.iter().map(|&setting| Participant::new(setting, limits)).collect();
         let mut tally = Tally::default();
         for step in steps.iter().map(Some).chain([None]) {
-            let expected = reference.take(step);
-            for seat in &mut judged {
-                let verdict = seat.judge(step, &expected);
-                verdict.map_err(|complaint| format!("{seat}, {step:?}\n  {complaint}"))?;
+            let expected = reference.run_step(step);
+            for participant in &mut tested {
+                let result = participant.check_step(step, &expected);
+                result.map_err(|complaint| format!("{participant}, {step:?}\n  {complaint}"))?;
             }
             tally.add(&expected);
         }
@@ -136,20 +146,20 @@ impl Session {
     }
 }
 
-/// What a session came by, counted.
+/// Numbers of results of each kind in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     n_values: usize,
     n_errors: usize,
     n_overflows: usize,
-    /// Evaluations stopped by a request, and by a time limit.
+    /// Evaluations stopped by an interrupt and by a time limit.
     n_interrupted: usize,
     n_timed_out: usize,
-    /// Errors that a closure of the host's gave back.
+    /// Errors that host closures returned.
     n_host_errors: usize,
-    /// Items run from within the output.
-    n_inside: usize,
-    /// Races in which it makes a difference when a call is made.
+    /// Items that ran within a write.
+    n_nested: usize,
+    /// Races whose calls depend on their time.
     n_races: usize,
 }
 
@@ -166,7 +176,7 @@ impl Tally {
                 _ => {}
             }
         }
-        self.n_inside += run.inside.len();
-        self.n_races += usize::from(run.race.is_open());
+        self.n_nested += run.nested.len();
+        self.n_races += usize::from(run.race.is_time_dependent());
     }
 }

@@ -1,28 +1,29 @@
-//! Expressions.
+//! Generator of expressions within bounds of cost, depth and rank.
 
 use super::Generator;
-use super::scope::{FUNCTIONS, MATHS_1, MATHS_2};
+use super::environment::{FUNCTIONS, MATHS_1, MATHS_2};
 
-/// What an expression may cost and whom it may call.
+/// Bounds of an expression: its cost, its depth and its callees.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
-    /// Evaluations of a leaf that it may take at most.
+    /// The most evaluations of leaves.
     pub(super) cost: usize,
-    /// Levels that it may still nest.
+    /// The most levels of nesting.
     pub(super) depth: usize,
-    /// Only callables of a lower rank may be called.
+    /// The expression may call only callables of a lower rank.
     pub(super) rank: usize,
 }
 
-/// The rank of a user operator; what it calls is of rank 0: the maths library, as it was or as it was redefined.
+/// The rank of a user operator. User operators call rank 0 only: the maths library, redefined or
+/// not.
 pub(super) const OPERATOR_RANK: usize = 1;
 
-/// The rank of function number `idx`.
+/// Returns the rank of function number `idx`.
 pub(super) fn function_rank(idx: usize) -> usize {
     2 + idx
 }
 
-/// What one call of something of this rank may cost at most.
+/// Returns the most that one call of this rank can cost.
 pub(super) fn cost_of_rank(rank: usize) -> usize {
     match rank {
         0 => 12,
@@ -31,7 +32,7 @@ pub(super) fn cost_of_rank(rank: usize) -> usize {
     }
 }
 
-/// Numbers as they can be written, with the corners of the format and of the type.
+/// Number literals, with the corner cases of the syntax and of the type.
 const NUMBERS: &[&str] = &[
     "0",
     "1",
@@ -53,12 +54,13 @@ const NUMBERS: &[&str] = &[
     "4.9",
 ];
 
-/// Expressions for what cannot be written as a number.
+/// Expressions for values without a literal.
 const SPECIAL: &[&str] =
     &["(0/0)", "(1/0)", "(0-1/0)", "(0*(0-1))", "(1e308*10)", "(0-1)", "((0-1)^0.5)", "1e400"];
 
 impl Generator {
-    /// An expression within the bounds. It can be an operand anywhere, though what stands behind it may become part of it.
+    /// Generates an expression within the bounds. The expression can be an operand anywhere, but
+    /// the text after it can become part of it.
     pub(super) fn expression(&mut self, bounds: Bounds) -> String {
         if bounds.depth == 0 || bounds.cost < 8 {
             return self.leaf();
@@ -72,14 +74,14 @@ impl Generator {
             11 | 12 => self.conditional(bounds),
             13 => self.variables(bounds),
             14 => self.counted_loop(bounds),
-            15 => self.written(bounds),
+            15 => self.output(bounds),
             16 | 17 => self.maths(bounds),
             _ => self.call(bounds),
         }
     }
 
     fn leaf(&mut self) -> String {
-        let variables = self.scope.visible(false);
+        let variables = self.environment.visible(false);
         if !variables.is_empty() && self.random.one_in(2, 3) {
             return variables[self.random.below(variables.len())].clone();
         }
@@ -87,12 +89,12 @@ impl Generator {
         self.random.pick(numbers).to_owned()
     }
 
-    /// A part of the expression: half of what may be spent.
+    /// Generates an operand with half of the cost.
     fn half(&mut self, bounds: Bounds) -> String {
         self.expression(Bounds { cost: bounds.cost / 2, depth: bounds.depth - 1, ..bounds })
     }
 
-    /// With or without parentheses: what stands beside it binds, or is swallowed, accordingly.
+    /// Adds parentheses or not. Without them, neighboring text can bind to parts of this text.
     fn maybe_parenthesized(&mut self, text: String) -> String {
         if self.random.one_in(1, 2) { format!("({text})") } else { text }
     }
@@ -101,15 +103,16 @@ impl Generator {
         let (left, right) = (self.half(bounds), self.half(bounds));
         let user = bounds.rank > OPERATOR_RANK
             && bounds.cost > 2 * cost_of_rank(OPERATOR_RANK)
-            && !self.scope.binary.is_empty()
+            && !self.environment.binary.is_empty()
             && self.random.one_in(1, 2);
         let op = if user {
-            let operators = self.scope.binary.clone();
+            let operators = self.environment.binary.clone();
             self.random.pick(&operators)
         } else {
             self.random.pick(&["+", "-", "*", "/", "<", "+", "-", "*"])
         };
-        // Without blanks the operator may run together with a prefix operator: the longest that exists is taken.
+        // Without blanks the operator can merge with a prefix operator: the longest existing
+        // operator wins.
         let blank = if self.random.one_in(1, 6) { "" } else { " " };
         let text = format!("{left}{blank}{op}{blank}{right}");
         self.maybe_parenthesized(text)
@@ -126,19 +129,19 @@ impl Generator {
 
     fn prefix(&mut self, bounds: Bounds) -> String {
         let operand = self.half(bounds);
-        if self.scope.prefix.is_empty()
+        if self.environment.prefix.is_empty()
             || bounds.rank <= OPERATOR_RANK
             || bounds.cost <= 2 * cost_of_rank(OPERATOR_RANK)
         {
             return format!("(0 - {operand})");
         }
-        let operators = self.scope.prefix.clone();
+        let operators = self.environment.prefix.clone();
         let op = self.random.pick(&operators);
         self.maybe_parenthesized(format!("{op} {operand}"))
     }
 
     fn assignment(&mut self, bounds: Bounds) -> String {
-        let variables = self.scope.visible(true);
+        let variables = self.environment.visible(true);
         if variables.is_empty() {
             return self.variables(bounds);
         }
@@ -156,42 +159,43 @@ impl Generator {
         self.maybe_parenthesized(format!("if {condition} then {one} else {other}"))
     }
 
-    /// `var`: one or two variables, with names that often shadow.
+    /// Generates a `var` with one or two variables, which often shadow others.
     fn variables(&mut self, bounds: Bounds) -> String {
-        let n_before = self.scope.variables.len();
+        let n_before = self.environment.variables.len();
         let mut list = Vec::new();
         for _ in 0..1 + self.random.below(2) {
             let name = self.random.pick(&["x", "y", "a", "b"]);
             let value = self.half(bounds);
             list.push(if self.random.one_in(1, 4) { name.to_owned() } else { format!("{name} = {value}") });
-            self.scope.push(name, true);
+            self.environment.push(name, true);
         }
         let body = self.half(bounds);
-        self.scope.variables.truncate(n_before);
+        self.environment.variables.truncate(n_before);
         self.maybe_parenthesized(format!("var {} in {body}", list.join(", ")))
     }
 
-    /// A loop of at most five turns: it counts in a variable of its own, so start, step and body may be anything.
+    /// Generates a loop of at most five iterations. It counts in a variable of its own, so start,
+    /// step and body can be anything.
     fn counted_loop(&mut self, bounds: Bounds) -> String {
         let inner = Bounds { cost: bounds.cost / 12, depth: bounds.depth - 1, ..bounds };
-        let n_turns = 1 + self.random.below(4);
-        let counter = self.scope.fresh_name("n");
-        let n_before = self.scope.variables.len();
-        self.scope.push(&counter, false);
+        let n_iterations = 1 + self.random.below(4);
+        let counter = self.environment.fresh_name("n");
+        let n_before = self.environment.variables.len();
+        self.environment.push(&counter, false);
         let start =
             if self.random.one_in(1, 3) { String::new() } else { format!(" = {}", self.expression(inner)) };
         let variable = self.random.pick(&["i", "j", "x"]);
-        self.scope.push(variable, true);
+        self.environment.push(variable, true);
         let step =
             if self.random.one_in(1, 3) { String::new() } else { format!(", {}", self.expression(inner)) };
         let body = self.expression(inner);
-        self.scope.variables.truncate(n_before);
+        self.environment.variables.truncate(n_before);
         format!(
-            "(var {counter} in (for {variable}{start}, ({counter} = {counter} + 1) < {n_turns}{step} in {body}))"
+            "(var {counter} in (for {variable}{start}, ({counter} = {counter} + 1) < {n_iterations}{step} in {body}))"
         )
     }
 
-    fn written(&mut self, bounds: Bounds) -> String {
+    fn output(&mut self, bounds: Bounds) -> String {
         let value = self.half(bounds);
         if self.random.one_in(1, 4) { format!("putchard({value})") } else { format!("printd({value})") }
     }
@@ -208,20 +212,21 @@ impl Generator {
         format!("{name}({})", self.half(bounds))
     }
 
-    /// A call of a function of a lower rank, defined or not, which may fail when it runs.
+    /// Generates a call of a function of a lower rank. If the function is undefined, the call
+    /// fails at run time.
     fn call(&mut self, bounds: Bounds) -> String {
         let callable: Vec<usize> = (0..FUNCTIONS.len())
             .filter(|&idx| {
                 function_rank(idx) < bounds.rank && 2 * cost_of_rank(function_rank(idx)) < bounds.cost
             })
-            .filter(|&idx| self.scope.arities[idx].is_some() || self.random.one_in(1, 40))
+            .filter(|&idx| self.environment.arities[idx].is_some() || self.random.one_in(1, 40))
             .collect();
         if callable.is_empty() {
             return self.maths(bounds);
         }
         let idx = callable[self.random.below(callable.len())];
-        let n_arguments = self.scope.arities[idx].unwrap_or(2);
-        // The first argument is what the callee counts down: below 8, or NaN.
+        let n_arguments = self.environment.arities[idx].unwrap_or(2);
+        // The callee counts the first argument down: it is below 8, or NaN.
         let mut arguments = if self.random.one_in(1, 3) {
             format!("fmod({}, 8)", self.half(Bounds { cost: bounds.cost / 4, ..bounds }))
         } else {

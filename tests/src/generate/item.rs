@@ -1,14 +1,14 @@
-//! Items: definitions, externs, expressions.
+//! Generator of items: definitions, externs and expressions.
 
 use super::Generator;
+use super::environment::{BINARY, FUNCTIONS, PREFIX, REDEFINABLE};
 use super::expression::{Bounds, OPERATOR_RANK, cost_of_rank, function_rank};
-use super::scope::{BINARY, FUNCTIONS, PREFIX, REDEFINABLE};
 
-/// The most times that a function runs its own body for one call from outside: the counter goes from 8 down to 0.
-const N_ROUNDS: usize = 9;
+/// The most activations of a recursive function for one outer call: its counter goes from 8 to 0.
+const N_ACTIVATIONS: usize = 9;
 
 impl Generator {
-    /// The next item with its separator.
+    /// Generates the next item with its separator.
     pub(super) fn item(&mut self) -> String {
         let item = match self.random.below(20) {
             0..=5 => self.function(),
@@ -22,7 +22,7 @@ impl Generator {
         self.separated(item)
     }
 
-    /// A function or an operator with its separator.
+    /// Generates a function or an operator with its separator.
     pub(super) fn definition(&mut self) -> String {
         let item = match self.random.below(5) {
             0 => self.binary_operator(),
@@ -41,11 +41,11 @@ impl Generator {
         self.expression(Bounds { cost: 20_000, depth: 5, rank: usize::MAX })
     }
 
-    /// A function: `if counter < 1 then … else …`, where the second part may call the function itself once, in tail
-    /// position or not.
+    /// Generates a function `if counter < 1 then … else …`. The else branch can call the function
+    /// itself once, in tail position or not.
     fn function(&mut self) -> String {
         let idx = self.random.below(FUNCTIONS.len());
-        let n_parameters = match self.scope.arities[idx] {
+        let n_parameters = match self.environment.arities[idx] {
             Some(arity) if self.random.one_in(5, 6) => arity,
             _ => {
                 let most = if self.random.one_in(1, 6) { 12 } else { 4 };
@@ -63,24 +63,28 @@ impl Generator {
                 }
             })
             .collect();
-        self.scope.push("n", false);
+        self.environment.push("n", false);
         for parameter in &parameters[1..] {
-            self.scope.push(parameter, true);
+            self.environment.push(parameter, true);
         }
 
         let rank = function_rank(idx);
-        let bounds = Bounds { cost: cost_of_rank(rank) / N_ROUNDS / 2, depth: 4, rank };
-        let last = self.expression(bounds);
-        let again = self.again(FUNCTIONS[idx], n_parameters, bounds);
-        self.scope.variables.clear();
-        self.scope.arities[idx] = Some(n_parameters);
+        let bounds = Bounds { cost: cost_of_rank(rank) / N_ACTIVATIONS / 2, depth: 4, rank };
+        let then_branch = self.expression(bounds);
+        let else_branch = self.else_branch(FUNCTIONS[idx], n_parameters, bounds);
+        self.environment.variables.clear();
+        self.environment.arities[idx] = Some(n_parameters);
 
         let separator = self.random.pick(&[" ", ", ", ","]);
-        format!("def {}({}) if n < 1 then {last} else {again}", FUNCTIONS[idx], parameters.join(separator))
+        format!(
+            "def {}({}) if n < 1 then {then_branch} else {else_branch}",
+            FUNCTIONS[idx],
+            parameters.join(separator)
+        )
     }
 
-    /// What a function does when its counter has not run out.
-    fn again(&mut self, name: &str, n_parameters: usize, bounds: Bounds) -> String {
+    /// Generates the else branch of a function, for counters of 1 and more.
+    fn else_branch(&mut self, name: &str, n_parameters: usize, bounds: Bounds) -> String {
         if self.random.one_in(1, 3) {
             return self.expression(bounds);
         }
@@ -100,11 +104,11 @@ impl Generator {
 
     fn operator_body(&mut self, operands: &[&str]) -> String {
         for operand in operands {
-            self.scope.push(operand, true);
+            self.environment.push(operand, true);
         }
         let body =
             self.expression(Bounds { cost: cost_of_rank(OPERATOR_RANK) / 2, depth: 3, rank: OPERATOR_RANK });
-        self.scope.variables.clear();
+        self.environment.variables.clear();
         body
     }
 
@@ -116,8 +120,8 @@ impl Generator {
             1 => format!(" {}", self.random.pick(&["1", "2", "10", "20", "40", "50", "100"])),
             _ => format!(" {}", 1 + self.random.below(100)),
         };
-        if !self.scope.binary.contains(&op) {
-            self.scope.binary.push(op);
+        if !self.environment.binary.contains(&op) {
+            self.environment.binary.push(op);
         }
         format!("def binary{op}{precedence} (a b) {body}")
     }
@@ -125,24 +129,24 @@ impl Generator {
     fn prefix_operator(&mut self) -> String {
         let op = PREFIX[self.random.below(PREFIX.len())];
         let body = self.operator_body(&["v"]);
-        if !self.scope.prefix.contains(&op) {
-            self.scope.prefix.push(op);
+        if !self.environment.prefix.contains(&op) {
+            self.environment.prefix.push(op);
         }
         format!("def unary{op}(v) {body}")
     }
 
-    /// A function of the maths library defined anew, of rank 0: it calls nothing.
+    /// Generates a redefinition of a maths function, of rank 0: it calls nothing.
     fn redefined_maths(&mut self) -> String {
         let name = self.random.pick(REDEFINABLE);
-        self.scope.push("x", true);
+        self.environment.push("x", true);
         let body = self.expression(Bounds { cost: cost_of_rank(0), depth: 2, rank: 0 });
-        self.scope.variables.clear();
+        self.environment.variables.clear();
         format!("def {name}(x) {body}")
     }
 
     fn declaration(&mut self) -> String {
         let known =
-            FUNCTIONS.iter().zip(&self.scope.arities).find_map(|(name, arity)| Some((name, (*arity)?)));
+            FUNCTIONS.iter().zip(&self.environment.arities).find_map(|(name, arity)| Some((name, (*arity)?)));
         match (self.random.below(3), known) {
             (0, Some((name, 1))) => format!("extern {name}(n)"),
             (0, Some((name, arity))) => {

@@ -1,8 +1,8 @@
-//! Items that are wrong, in form or in meaning, or fail while they run.
+//! Mistakes: items with syntax, semantic or runtime errors.
 
 use super::Generator;
 
-/// None of these leaves anything behind that the generator would have to know of.
+/// Items that fail and define nothing that the generator must know about.
 pub(crate) const MISTAKES: &[&str] = &[
     "4 +",
     "(1 + 2",

@@ -1,4 +1,4 @@
-//! The generator reaches what it is for.
+//! The generator covers the grammar and the situations that it is made for.
 
 use kaleidoscope::{Mode, Optimization};
 
@@ -6,14 +6,14 @@ use super::Program;
 use crate::run::{Effect, Setting, run};
 
 #[test]
-fn one_seed_one_program() {
+fn a_seed_determines_the_program() {
     assert_eq!(Program::new(7), Program::new(7));
     assert_ne!(Program::new(7), Program::new(8));
 }
 
-/// A generator whose programs mostly fail would compare error messages and nothing else.
+/// Programs that mostly fail would only compare error messages.
 #[test]
-fn most_items_work_and_some_do_not() {
+fn most_items_work_and_some_fail() {
     let setting = Setting { mode: Mode::Off, optimization: Optimization::default() };
     let (mut n_values, mut n_errors, mut n_written) = (0, 0, 0);
     for seed in 0..300 {

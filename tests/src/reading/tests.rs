@@ -1,9 +1,9 @@
-//! Texts that are right and texts that are not.
+//! The reader properties, checked on valid and invalid texts.
 
 use super::{check, random_pieces};
 
 #[test]
-fn texts_read_as_they_should() {
+fn the_properties_hold_for_valid_and_invalid_texts() {
     for text in [
         "",
         "#",
@@ -21,7 +21,7 @@ fn texts_read_as_they_should() {
 }
 
 #[test]
-fn pieces_are_the_text() {
+fn random_pieces_make_up_the_text() {
     let text = "def é(x) x; ".repeat(100);
     assert_eq!(random_pieces(&text).concat(), text);
     assert!(random_pieces(&text).len() > 1);

@@ -1,18 +1,17 @@
-//! Functions of a session as Rust values, with any number of arguments that a session's functions have.
+//! Typed function handles of a session, for each number of parameters that its functions have.
 
 use kaleidoscope::{CallError, Engine, Error, Function, Scope};
 
-/// The arguments that calls from Rust are made with, as many as there are parameters. The first is what the callee may
-/// count down.
+/// Arguments of calls from Rust, one for each parameter. The callee may count down the first.
 pub(super) const ARGUMENTS: [f64; 3] = [2.0, 0.5, 3.0];
 
-/// The same call as text.
+/// Writes the same call as text.
 pub(super) fn call_text(name: &str, n_arguments: usize) -> String {
     let arguments: Vec<String> = ARGUMENTS[..n_arguments].iter().map(ToString::to_string).collect();
     format!("{name}({})", arguments.join(", "))
 }
 
-/// A function of an engine.
+/// A handle to a function of an engine.
 #[derive(Clone, Debug)]
 pub(super) enum Handle {
     None(Function<()>),
@@ -22,7 +21,7 @@ pub(super) enum Handle {
 }
 
 impl Handle {
-    /// The function of this name, if it takes so many arguments.
+    /// Looks up the function with this name and number of parameters.
     pub(super) fn new(engine: &Engine, name: &str, n_arguments: usize) -> Result<Self, Error> {
         match n_arguments {
             0 => engine.function(name).map(Self::None),
@@ -32,7 +31,7 @@ impl Handle {
         }
     }
 
-    /// Calls the function by itself.
+    /// Calls the function.
     pub(super) fn call(&self) -> Result<f64, CallError> {
         let [a, b, c] = ARGUMENTS;
         match self {
@@ -43,7 +42,7 @@ impl Handle {
         }
     }
 
-    /// Calls the function inside of a scope.
+    /// Calls the function in a scope.
     pub(super) fn call_in(&self, scope: &Scope<'_>) -> Result<f64, CallError> {
         let [a, b, c] = ARGUMENTS;
         match self {

@@ -1,88 +1,75 @@
-//! What came of one item, or of a call from Rust, as far as all modes must agree on it.
+//! Results of one item or one call from Rust, as far as all modes must agree on them.
 //!
-//! They agree on everything but this: how deep a recursion comes and how far an endless loop gets before it is stopped,
-//! and what an evaluation does with the functions that it calls itself after one of them was defined again while it ran.
+//! The modes may differ in how deep a recursion gets and how far an endless loop gets before it
+//! stops. They may also differ in what an evaluation does after it redefined a function that it
+//! calls.
 
 use kaleidoscope::lang::number;
-use kaleidoscope::{CallError, Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Span};
+use kaleidoscope::{Diagnostic, DiagnosticCode, Span};
 
-use super::sink::{Sink, Written};
-
-/// Errors of which only the kind counts: what was written before, and which function was on top, depend on the mode.
-const BY_KIND: &[DiagnosticCode] =
+/// Errors that are compared by code alone: the output before them and the innermost function depend
+/// on the mode.
+const COMPARED_BY_CODE: &[DiagnosticCode] =
     &[DiagnosticCode::StackOverflow, DiagnosticCode::Interrupted, DiagnosticCode::TimedOut];
 
-/// What came of one item, or of a call from Rust.
+/// Output of one item or call.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) output: String,
+    /// Whether a reaction redefined a function meanwhile.
+    pub(super) is_undetermined: bool,
+}
+
+/// The results of one item, or of a call from Rust.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ItemRun {
-    /// As it is printed.
+    /// The printed value.
     pub(super) value: Option<String>,
     diagnostics: Vec<Diagnostic>,
-    /// Where the item stands; nothing for a call.
+    /// The position of the item. `None` for a call.
     span: Option<Span>,
     output: String,
-    /// Whether a function was defined while the item ran: then it may go on with the old one or with the new one, and
-    /// what comes of it is left open.
-    is_open: bool,
+    /// Whether a function was defined while the item ran. The rest of the item may use the old or
+    /// the new function, so its results are not compared.
+    is_undetermined: bool,
 }
 
 impl ItemRun {
-    fn new(value: Option<f64>, mut diagnostics: Vec<Diagnostic>, span: Option<Span>, run: Written) -> Self {
-        let Written { mut output, is_open } = run;
+    pub(super) fn new(
+        value: Option<f64>,
+        mut diagnostics: Vec<Diagnostic>,
+        span: Option<Span>,
+        run: Written,
+    ) -> Self {
+        let Written { mut output, is_undetermined } = run;
         let mut value = value.map(number::format);
-        if is_open {
-            // What was said when the item was read stays.
-            diagnostics.retain(|diagnostic| !is_of_running(diagnostic.code));
+        if is_undetermined {
+            // Diagnostics of reading the item do not depend on the mode.
+            diagnostics.retain(|diagnostic| !is_runtime_error(diagnostic.code));
             value = None;
             output.clear();
         }
-        for diagnostic in diagnostics.iter_mut().filter(|diagnostic| BY_KIND.contains(&diagnostic.code)) {
+        for diagnostic in
+            diagnostics.iter_mut().filter(|diagnostic| COMPARED_BY_CODE.contains(&diagnostic.code))
+        {
             diagnostic.message.clear();
             output.clear();
         }
-        Self { value, diagnostics, span, output, is_open }
+        Self { value, diagnostics, span, output, is_undetermined }
     }
 
-    /// The codes of the errors.
+    /// Returns the codes of the errors.
     pub(super) fn errors(&self) -> impl Iterator<Item = DiagnosticCode> {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(|diagnostic| diagnostic.code)
     }
 
-    /// Whether it is a definition or a declaration that took effect.
+    /// Returns whether the item is a definition or declaration that took effect.
     pub(super) fn is_change(&self) -> bool {
-        self.value.is_none() && !self.is_open && self.errors().next().is_none()
+        self.value.is_none() && !self.is_undetermined && self.errors().next().is_none()
     }
 }
 
-/// Whether the code belongs to what goes wrong while an item runs.
-fn is_of_running(code: DiagnosticCode) -> bool {
+/// Returns whether the code is one of a runtime error.
+fn is_runtime_error(code: DiagnosticCode) -> bool {
     code.as_str().starts_with("KLS3")
-}
-
-/// Runs the items of the script, as far as `next` takes them.
-pub(super) fn run_items(
-    script: &mut Script,
-    next: fn(&mut Script) -> Option<ItemOutcome>,
-    sink: &Sink,
-) -> Vec<ItemRun> {
-    let mut items = Vec::new();
-    while let (Some(item), written) = sink.listen(|| next(script)) {
-        items.push(ItemRun::new(item.value, item.diagnostics, Some(item.span), written));
-    }
-    items
-}
-
-/// Runs a text of its own.
-pub(super) fn run_apart(engine: &Engine, sink: &Sink, text: &str) -> Vec<ItemRun> {
-    let mut script = engine.script("apart");
-    script.push(text);
-    script.finish();
-    run_items(&mut script, Script::run_next, sink)
-}
-
-/// Makes a call from Rust.
-pub(super) fn run_call(sink: &Sink, call: impl FnOnce() -> Result<f64, CallError>) -> ItemRun {
-    let (result, written) = sink.listen(call);
-    let error = result.as_ref().err().map(|error| Diagnostic::error(error.code(), None, error.to_string()));
-    ItemRun::new(result.ok(), error.into_iter().collect(), None, written)
 }

@@ -1,13 +1,14 @@
-//! Steps of a session: what is run, and in which way.
+//! Steps of a session and their random generation.
 
 use super::race::Race;
-use super::write::Writer;
+use super::writer::Writer;
 use crate::random::Random;
 
 /// The most steps of a session.
 const MAX_STEPS: usize = 40;
 
-/// Texts that never end by themselves, whatever a session has defined. What they define is called by nothing else.
+/// Texts that never end by themselves, whatever a session has defined. Nothing else calls what they
+/// define.
 const ENDLESS: &[&str] = &[
     "for i = 0, 1 in 0",
     "for i = 0, 1 in sin(i)",
@@ -20,77 +21,78 @@ const ENDLESS: &[&str] = &[
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A text is run.
+    /// Runs a text.
     Text {
-        /// An item, mostly with what ends it.
+        /// An item, usually with its terminator.
         text: String,
-        /// How it is handed over.
-        way: Way,
+        /// How the engine gets the text.
+        delivery: Delivery,
     },
-    /// A text is kept until a later step's program writes, and run then, from within the write.
+    /// Queues a text that runs within a later write of the program.
     Reaction {
         /// Some items.
         text: String,
     },
-    /// A text that never ends by itself is run and stopped.
+    /// Runs an endless text and stops it.
     Endless {
         /// The text.
         text: String,
-        /// By what it is stopped.
-        stop: Stop,
+        /// What stops it.
+        stop: StopBy,
     },
-    /// A function is asked for, to be called from Rust in later steps.
+    /// Looks up a function, for calls from Rust in later steps.
     Hold {
-        /// Its name.
+        /// The name.
         name: &'static str,
-        /// How many arguments it is to take.
+        /// The number of arguments.
         n_arguments: usize,
     },
-    /// The host registers a closure under the name of a function, which gives the sum of its arguments and this number, or an
-    /// error where that is too large.
+    /// Registers a host closure under the name of a function. The closure returns the sum of its
+    /// arguments and the offset, or an error if the sum is too large.
     Register {
         /// The name.
         name: &'static str,
-        /// How many arguments the closure takes.
+        /// The number of arguments of the closure.
         n_arguments: usize,
-        /// The number.
+        /// The offset.
         offset: usize,
     },
-    /// Inside of one scope, the functions held are called, a text is run, and the functions are called again.
+    /// In one scope: calls the held functions, runs a text, and calls the functions again.
     Scope {
         /// Some items.
         text: String,
     },
-    /// Several threads call, and one defines.
+    /// Runs a race: several threads call a function while one redefines it.
     Race(Race),
 }
 
-/// What stops an evaluation that never ends by itself.
+/// What stops an endless evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// Another thread asks for it.
-    Request,
-    /// Its time is up. The engine is one that does only this.
+pub enum StopBy {
+    /// Another thread interrupts it.
+    Interrupt,
+    /// The time limit of an engine that runs only this text.
     TimeLimit,
 }
 
-/// How a text is handed to an engine.
+/// How an engine gets a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// Added to the session's text; what is surely complete is run.
+pub enum Delivery {
+    /// Added to the session's script in one piece. Complete items run.
     Whole,
-    /// The same in pieces of so many bytes, or as many as make whole characters; after each, what is complete is run.
+    /// Added in pieces of this many bytes, rounded up to whole characters. Complete items run after
+    /// each piece.
     Pieces(usize),
-    /// As a line that a person has typed: an item that may end there does.
+    /// Added as a line that a person has typed: an item ends at the end of the line if it can.
     Line,
-    /// As [`Self::Whole`]; what is then unfinished is given up.
+    /// Added like [`Self::Whole`]. An unfinished item is then abandoned.
     Abandoned,
-    /// As a text of its own, while the session's may be in the middle of an item.
-    Apart,
+    /// As a script of its own. The session's script may be in the middle of an item.
+    Separate,
 }
 
-impl Way {
-    /// The text in pieces as they are to be added.
+impl Delivery {
+    /// Cuts the text into the pieces to add.
     pub(super) fn pieces(self, text: &str) -> Vec<&str> {
         let n_bytes = if let Self::Pieces(n_bytes) = self { n_bytes } else { text.len() };
         let mut pieces = Vec::new();
@@ -104,7 +106,7 @@ impl Way {
     }
 }
 
-/// As many steps as the choices give.
+/// Generates steps until the choices are used up.
 pub(super) fn steps(random: Random) -> Vec<Step> {
     let mut writer = Writer::new(random);
     let n_steps = MAX_STEPS - writer.random.below(MAX_STEPS / 2);
@@ -130,13 +132,13 @@ fn step(writer: &mut Writer) -> Step {
         55..=58 => Step::Scope { text: items(writer) },
         59..=62 => Step::Race(writer.race()),
         _ => {
-            let stop = if writer.random.one_in(1, 4) { Stop::TimeLimit } else { Stop::Request };
+            let stop = if writer.random.one_in(1, 4) { StopBy::TimeLimit } else { StopBy::Interrupt };
             Step::Endless { text: writer.random.pick(ENDLESS).to_owned(), stop }
         }
     }
 }
 
-/// A few items.
+/// Generates a few items.
 fn items(writer: &mut Writer) -> String {
     let n_items = 1 + writer.random.below(3);
     let items: Vec<String> = (0..n_items).map(|_| writer.item()).collect();
@@ -145,17 +147,17 @@ fn items(writer: &mut Writer) -> String {
 
 fn text(writer: &mut Writer) -> Step {
     let mut text = writer.item();
-    let way = match writer.random.below(10) {
-        0..=4 => Way::Whole,
-        5 => Way::Pieces(1),
-        6 => Way::Pieces(2 + writer.random.below(8)),
-        7 => Way::Line,
-        8 => Way::Abandoned,
-        _ => Way::Apart,
+    let delivery = match writer.random.below(10) {
+        0..=4 => Delivery::Whole,
+        5 => Delivery::Pieces(1),
+        6 => Delivery::Pieces(2 + writer.random.below(8)),
+        7 => Delivery::Line,
+        8 => Delivery::Abandoned,
+        _ => Delivery::Separate,
     };
-    text += match way {
-        Way::Line => "\n",
+    text += match delivery {
+        Delivery::Line => "\n",
         _ => writer.random.pick(&[";", ";\n", ";", ";\n", "\n", ";", ";\n# é\n", ""]),
     };
-    Step::Text { text, way }
+    Step::Text { text, delivery }
 }

@@ -1,4 +1,4 @@
-//! The case files below `cases/`, each in every mode.
+//! Case files below `cases/`, each in every mode.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,12 +8,12 @@ use kaleidoscope_tests::case::Case;
 use kaleidoscope_tests::run::{Setting, run};
 use kaleidoscope_tests::{folder, programs};
 
-/// Runs every case file in the mode and shows all that differs.
+/// Runs every case file in the mode and reports all differences.
 fn check(mode: Mode) {
     let setting = Setting { mode, optimization: Default::default() };
     let mut failures = String::new();
     let files = programs(folder("tests/cases"));
-    assert!(files.len() > 100, "the case files are not where they should be");
+    assert!(files.len() > 100, "case files are missing");
     for path in files {
         let text = fs::read_to_string(&path).expect("a case file is readable text");
         let case = Case::parse(&text);

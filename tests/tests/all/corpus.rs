@@ -1,13 +1,13 @@
-//! What fuzzing has collected, done again: one input for each way through the code that a fuzzer has found.
+//! Fuzz corpora: repeats the inputs that fuzzing has collected, one for each path that it found.
 //!
-//! `cargo xtask fuzz` looks for more.
+//! `cargo xtask fuzz` searches for more.
 
 use std::fs;
 
 use kaleidoscope_tests::folder;
 use kaleidoscope_tests::fuzz::TARGETS;
 
-/// Does again what is in the corpus of the target.
+/// Checks all inputs in the corpus of the target.
 fn check(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("the target exists");
     let corpus = folder("fuzz/corpus").join(name);
@@ -17,10 +17,10 @@ fn check(name: &str) {
         .map(|entry| entry.expect("a folder that can be opened can be listed").path())
         .collect();
     files.sort();
-    assert!(files.len() >= 10, "the corpus of `{name}` is not where it should be");
+    assert!(files.len() >= 10, "the corpus of `{name}` is missing");
     for file in files {
         let bytes = fs::read(&file).expect("a file of the corpus can be read");
-        // Shown by the test harness when the check fails.
+        // The test harness shows this line when the check fails.
         eprintln!("{}", file.display());
         (target.check)(&bytes);
     }

@@ -1,17 +1,17 @@
-//! Texts that are deeper or longer than any stack: they end in a value or in one clear error, never in a crash.
+//! Deep and long texts: each gives a value or one clear error, never a crash.
 //!
-//! Each shape is made at three sizes. Small and middle ones must work, in every mode alike; huge ones may be refused. Whatever
-//! happens, the item behind runs.
+//! Each shape is tested at three sizes. Small and medium ones must work the same in every mode;
+//! huge ones may be refused. The next item runs in any case.
 
 use std::collections::BTreeSet;
 
 use kaleidoscope_tests::compare::compare;
 use kaleidoscope_tests::run::{Effect, Run, Setting, run};
 
-/// A text of the shape, with so many levels or terms.
-type Facts = fn(usize) -> String;
+/// Writes a text of a shape with this number of levels or terms.
+type Shape = fn(usize) -> String;
 
-const SHAPES: &[(&str, Facts)] = &[
+const SHAPES: &[(&str, Shape)] = &[
     ("parentheses", |n| format!("{}1{}", "(".repeat(n), ")".repeat(n))),
     ("open parentheses", |n| "(".repeat(n)),
     ("terms", |n| format!("1{}", "+1".repeat(n))),
@@ -25,7 +25,7 @@ const SHAPES: &[(&str, Facts)] = &[
     ("then branches", |n| format!("{}1{}", "if 1 then ".repeat(n), " else 2".repeat(n))),
     ("conditions", |n| format!("{}1{}", "if ".repeat(n), " then 1 else 2".repeat(n))),
     ("variables", |n| format!("{}x", "var x = 1 in ".repeat(n))),
-    ("variables in initialisers", |n| format!("{}1{}", "var x = ".repeat(n), " in x".repeat(n))),
+    ("variables in initializers", |n| format!("{}1{}", "var x = ".repeat(n), " in x".repeat(n))),
     ("loops", |n| format!("{}1", "for i = 0, 0 in ".repeat(n))),
     ("arguments", |n| format!("def f(x) x; f(1{})", ", 1".repeat(n))),
     ("parameters", |n| format!("def f({}) 1", (0..n).map(|at| format!("p{at} ")).collect::<String>())),
@@ -35,7 +35,7 @@ const SHAPES: &[(&str, Facts)] = &[
     ("letters", |n| format!("def {0}() 1; {0}()", "a".repeat(n + 1))),
 ];
 
-/// What the text gives, with an item behind it that must run.
+/// Returns the effects of the text. The item after it must run.
 fn effects(name: &str, n: usize, run: Run) -> Vec<Effect> {
     let mut effects: Vec<_> =
         run.items.into_iter().flat_map(|item| item.effects).map(|(effect, _)| effect).collect();
@@ -43,13 +43,13 @@ fn effects(name: &str, n: usize, run: Run) -> Vec<Effect> {
     effects
 }
 
-fn text(shape: Facts, n: usize) -> String {
+fn text(shape: Shape, n: usize) -> String {
     format!("{}; 4711;", shape(n))
 }
 
-/// What each shape of the size gives, which is the same in every mode.
+/// Runs each shape at this size in every mode and returns its effects.
 fn check(n: usize) -> Vec<(&'static str, Vec<Effect>)> {
-    let run_shape = |&(name, shape): &(&'static str, Facts)| {
+    let run_shape = |&(name, shape): &(&'static str, Shape)| {
         let run =
             compare(&text(shape, n)).unwrap_or_else(|difference| panic!("{name}, {n} times: {difference}"));
         (name, effects(name, n, run))
@@ -78,7 +78,8 @@ fn thousands_of_levels_work() {
     }
 }
 
-/// A code generator may refuse what the evaluator still runs, so the modes may differ here, but not in a value.
+/// A code generator may refuse what the interpreter still runs: modes may differ in errors here,
+/// but not in values.
 #[test]
 fn two_hundred_thousand_levels_end() {
     const N: usize = 200_000;
@@ -87,7 +88,7 @@ fn two_hundred_thousand_levels_end() {
         for setting in Setting::every_mode() {
             let effects = effects(name, N, run(&text(shape, N), setting));
             let n_errors = effects.iter().filter(|effect| is_error(effect)).count();
-            assert!(n_errors <= 1, "{name}, mode {}: one sentence is enough", setting.mode.name());
+            assert!(n_errors <= 1, "{name}, mode {}: more than one error", setting.mode.name());
             values.extend(effects.into_iter().filter_map(|effect| match effect {
                 Effect::Value(value) => Some(value),
                 Effect::Error(_) | Effect::Warning(_) => None,

@@ -1,4 +1,4 @@
-//! The programs in `examples/`: what they write, in every mode.
+//! Example programs: each writes its expected output in every mode.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use kaleidoscope_tests::run::{Setting, run};
 use kaleidoscope_tests::{folder, programs};
 
 #[test]
-fn examples_write_what_is_expected() {
+fn examples_write_the_expected_output() {
     for path in programs(folder("examples")) {
         let name = path.file_stem().expect("a program has a name").to_string_lossy().into_owned();
         let expected_path = folder("examples/expected").join(format!("{name}.out"));

@@ -1,5 +1,6 @@
-//! The text form of the IR: what `emit ir` prints for the functions of all case files and examples
-//! parses to the same functions, and they keep the promises of the IR.
+//! IR text form: the printed functions of all case files and examples parse to the same functions.
+//!
+//! The functions also satisfy the IR verifier.
 
 use std::fs;
 

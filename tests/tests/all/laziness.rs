@@ -1,7 +1,8 @@
-//! Laziness at scale: of a thousand functions exactly those are compiled that a call reaches.
+//! Laziness at scale: of a thousand functions, the engine compiles exactly those that a call
+//! reaches.
 //!
-//! Each function passes on to one of two others, as its argument says, so the argument chooses a path through the
-//! thousand. The test walks the same path by itself, and so knows the names before the engine does.
+//! Each function calls one of two others, depending on its argument, so the argument chooses a path
+//! through the thousand. The test computes the same path itself and knows the names in advance.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,12 +13,12 @@ use kaleidoscope_tests::run::{Effect, Setting, run_counted};
 const N_FUNCTIONS: usize = 1000;
 const N_REACHED: usize = 49;
 
-/// Where function `idx` passes on to, for a small and for a large argument.
+/// Returns which functions function `idx` calls for a small and for a large argument.
 fn successors(idx: usize) -> (usize, usize) {
     ((idx * 7 + 1) % N_FUNCTIONS, (idx * 11 + 5) % N_FUNCTIONS)
 }
 
-/// The thousand functions.
+/// Writes the thousand functions.
 fn thousand() -> String {
     (0..N_FUNCTIONS).fold(String::new(), |mut text, idx| {
         let (small, large) = successors(idx);
@@ -30,7 +31,8 @@ fn thousand() -> String {
     })
 }
 
-/// From `f0` with this argument: how many steps until the given number of functions is reached, and which.
+/// Walks the path from `f0` with this argument. Returns the number of steps until [`N_REACHED`]
+/// functions are reached, and their names.
 fn walk(mut x: f64) -> (u32, BTreeSet<String>) {
     let mut reached = BTreeSet::new();
     let (mut idx, mut n_steps) = (0, 0);
@@ -46,7 +48,7 @@ fn walk(mut x: f64) -> (u32, BTreeSet<String>) {
     }
 }
 
-/// The names for which IR was made when the path for this argument was run.
+/// Runs the path for this argument and returns the names of the functions compiled to LLVM IR.
 fn check(x: f64) -> BTreeSet<String> {
     let (n_steps, reached) = walk(x);
     let text = format!("{}f0({x}, {n_steps});", thousand());
@@ -56,7 +58,7 @@ fn check(x: f64) -> BTreeSet<String> {
 
     let values = run.items.iter().flat_map(|item| &item.effects);
     let values = values.filter(|(effect, _)| matches!(effect, Effect::Value(_)));
-    assert_eq!(values.count(), 1, "the path has an end");
+    assert_eq!(values.count(), 1, "the path ends with a value");
 
     let totals = statistics.totals();
     let names = |set: &BTreeSet<std::sync::Arc<str>>| set.iter().map(ToString::to_string).collect();
@@ -70,7 +72,7 @@ fn check(x: f64) -> BTreeSet<String> {
 }
 
 #[test]
-fn of_a_thousand_functions_only_the_reached_are_compiled() {
+fn only_reached_functions_are_compiled() {
     let (one, other) = (check(0.1), check(0.7));
-    assert_ne!(one, other, "another argument reaches others");
+    assert_ne!(one, other, "another argument reaches other functions");
 }

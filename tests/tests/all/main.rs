@@ -1,5 +1,6 @@
-//! Whole programs, run by every mode: case files, the examples, laziness at scale, random programs and
-//! sessions, what fuzzing has collected; and what the code generators make, without an engine.
+//! Tests of whole programs in every mode, and of the code generators without an engine.
+//!
+//! The programs are case files, the examples, random programs and sessions, and the fuzz corpora.
 
 #![deny(unsafe_code)]
 
@@ -14,7 +15,7 @@ mod optimized;
 mod random;
 mod sessions;
 
-/// Whether expectations are to be rewritten instead of compared.
+/// Returns whether to rewrite expectations instead of comparing them.
 fn bless() -> bool {
     std::env::var_os("BLESS").is_some()
 }

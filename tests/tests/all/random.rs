@@ -1,8 +1,8 @@
-//! Random programs: the same values, output and diagnostics in every mode; and the same values while several threads call,
-//! functions are promoted, and others are defined again.
+//! Random programs: all modes give the same values, output and diagnostics.
 //!
-//! `RANDOM_PROGRAMS`, `RANDOM_SECONDS` and `RANDOM_SEED` choose another run: `cargo xtask random` and
-//! `./check random` set them.
+//! The values also stay the same while several threads call functions, and functions tier up and
+//! are redefined. `RANDOM_PROGRAMS`, `RANDOM_SECONDS` and `RANDOM_SEED` choose the programs:
+//! `cargo xtask random` and `./check random` set them.
 
 use std::env;
 use std::sync::Mutex;
@@ -11,23 +11,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kaleidoscope_tests::compare::check_seed;
-use kaleidoscope_tests::promotion::Promotions;
 use kaleidoscope_tests::random::fresh_seed;
 use kaleidoscope_tests::run::Effect;
+use kaleidoscope_tests::tier_up::TierUps;
 
-/// Why a lock can be taken: a thread that panicked has ended the test already.
+/// Why locks are not poisoned: a panic ends the test.
 const NO_PANIC: &str = "no thread panicked";
 
-/// What the programs of a run gave, together.
+/// Totals over all programs of a run.
 #[derive(Default)]
 struct Tally {
     n_values: usize,
     n_errors: usize,
-    promotions: Promotions,
+    tier_ups: TierUps,
 }
 
-/// Compares the programs of the seeds from `first` on, on all processors, until the time is over if
-/// there is a limit. Shows the first program that fails.
+/// Checks the programs of the seeds from `first` on, on all processors, until the time limit if
+/// there is one. Reports the first program that fails.
 fn check(first: u64, n_programs: u64, limit: Option<Duration>) {
     eprintln!("random programs from seed {first}");
     let began = Instant::now();
@@ -46,9 +46,9 @@ fn check(first: u64, n_programs: u64, limit: Option<Duration>) {
                     }
                     n_checked.fetch_add(1, Ordering::Relaxed);
                     match check_seed(first.wrapping_add(idx)) {
-                        Ok((run, promotions)) => {
+                        Ok((run, tier_ups)) => {
                             let mut tally = tally.lock().expect(NO_PANIC);
-                            tally.promotions += promotions;
+                            tally.tier_ups += tier_ups;
                             for (effect, _) in run.items.iter().flat_map(|item| &item.effects) {
                                 match effect {
                                     Effect::Value(_) => tally.n_values += 1,
@@ -67,32 +67,32 @@ fn check(first: u64, n_programs: u64, limit: Option<Duration>) {
         panic!("{report}");
     }
     let n_programs = n_checked.into_inner();
-    let Tally { n_values, n_errors, promotions } = tally.into_inner().expect(NO_PANIC);
-    let Promotions { n_hot, n_promoted, n_invalidated } = promotions;
+    let Tally { n_values, n_errors, tier_ups } = tally.into_inner().expect(NO_PANIC);
+    let TierUps { n_hot, n_optimized, n_invalidated } = tier_ups;
     eprintln!("{n_programs} programs agree: {n_values} values, {n_errors} errors");
     eprintln!(
-        "{n_promoted} of {n_hot} functions were promoted in mid-run, and code taken back {n_invalidated} times"
+        "{n_optimized} of {n_hot} hot functions tiered up while running; {n_invalidated} invalidations"
     );
-    // One program may define nothing that is called.
-    assert!(n_programs < 100 || (n_promoted > 0 && n_invalidated > 0));
+    // A single program may call no function.
+    assert!(n_programs < 100 || (n_optimized > 0 && n_invalidated > 0));
 }
 
-/// Asked for by `cargo xtask random`; none otherwise.
-fn asked(name: &str) -> Option<u64> {
+/// Reads a number that `cargo xtask random` sets.
+fn option(name: &str) -> Option<u64> {
     let value = env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name} is no whole number: {value}")))
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is not a whole number: {value}")))
 }
 
 #[test]
-fn the_same_every_time() {
-    if asked("RANDOM_PROGRAMS").is_none() {
+fn fixed_seeds_agree() {
+    if option("RANDOM_PROGRAMS").is_none() {
         check(0, 1000, None);
     }
 }
 
 #[test]
-fn others_every_time() {
-    let seconds = asked("RANDOM_SECONDS").map(Duration::from_secs);
-    let n_programs = asked("RANDOM_PROGRAMS").unwrap_or(if seconds.is_some() { u64::MAX } else { 200 });
-    check(asked("RANDOM_SEED").unwrap_or_else(fresh_seed), n_programs, seconds);
+fn fresh_seeds_agree() {
+    let seconds = option("RANDOM_SECONDS").map(Duration::from_secs);
+    let n_programs = option("RANDOM_PROGRAMS").unwrap_or(if seconds.is_some() { u64::MAX } else { 200 });
+    check(option("RANDOM_SEED").unwrap_or_else(fresh_seed), n_programs, seconds);
 }

@@ -1,4 +1,4 @@
-//! Random sessions: an engine of each mode, side by side, sees the same at every step.
+//! Random sessions: engines of all modes give the same results at every step.
 
 use kaleidoscope_tests::random::fresh_seed;
 use kaleidoscope_tests::session::Session;
@@ -13,11 +13,11 @@ fn check(first: u64, n_sessions: u64) {
 }
 
 #[test]
-fn the_same_every_time() {
+fn fixed_seeds_agree() {
     check(0, 50);
 }
 
 #[test]
-fn others_every_time() {
+fn fresh_seeds_agree() {
     check(fresh_seed(), 20);
 }

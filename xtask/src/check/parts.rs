@@ -86,7 +86,7 @@ pub(crate) const PARTS: &[Part] = &[
                 name: "tests",
                 action: Action::Cargo(
                     "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
-                     --tests --no-fail-fast -- --skip corpus:: --skip random::the_same --skip random::others",
+                     --tests --no-fail-fast -- --skip corpus:: --skip random::fixed_seeds --skip random::fresh_seeds",
                 ),
             },
             Step {
@@ -140,7 +140,7 @@ pub(crate) const PARTS: &[Part] = &[
             name: "programs",
             action: Action::CargoWith(
                 "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
-                 --test all -- random::the_same random::others --nocapture",
+                 --test all -- random::fixed_seeds random::fresh_seeds --nocapture",
                 &[("RANDOM_SECONDS", "120")],
             ),
         }],

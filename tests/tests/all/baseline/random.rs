@@ -49,12 +49,12 @@ fn check_seeds(seeds: impl Iterator<Item = u64>) {
 }
 
 #[test]
-fn the_same_every_time() {
+fn fixed_seeds_agree() {
     check_seeds(0..100);
 }
 
 #[test]
-fn others_every_time() {
+fn fresh_seeds_agree() {
     let first = fresh_seed();
     check_seeds((0..50).map(|n| first.wrapping_add(n)));
 }

@@ -1,54 +1,56 @@
-//! The items of a session, over a few names.
+//! Generator of a session's items, over a few names.
 //!
-//! Why they end: a function calls only names of a lower rank, or itself with its first argument one less; whoever calls
-//! it gives a first argument below 4. Each body makes at most [`MAX_CALLS`] other calls, those in a loop counted for
-//! each turn. This holds whatever is redefined, because the rank belongs to the name. Some functions end only with the
-//! stack; they call nothing else that could make a difference by how deep they come.
+//! All items end. A function calls only names of a lower rank, or itself with its first argument
+//! reduced by one. Callers pass a first argument below 4. Each definition makes at most
+//! [`MAX_CALLS`] other calls; a call in a loop counts once for each iteration. Redefinitions
+//! cannot break this, because a rank belongs to a name. Some functions recurse until the stack
+//! overflows. These call nothing else, so their depth does not change other results.
 
 use super::handle::call_text;
 use super::race::Race;
 use crate::generate::mistake::MISTAKES;
 use crate::random::Random;
 
-/// The functions that a session defines, by rank but for the first two, which are there from the start and which get
-/// bodies that call nothing.
+/// The functions that a session defines, by rank. The first two exist from the start, and their
+/// definitions call nothing.
 const FUNCTIONS: &[&str] = &["printd", "cos", "f", "g", "h"];
 const BINARY: &[&str] = &["@", "--"];
 const PREFIX: &[&str] = &["!", "-"];
 
-/// User operators rank below `f` and above the functions that were there from the start.
+/// The rank of user operators: below `f` and above the functions that exist from the start.
 const OPERATOR_RANK: usize = 1;
 
-/// The rank of a top-level expression: above all.
+/// The rank of a top-level expression: the highest.
 const TOP_RANK: usize = FUNCTIONS.len();
 
-/// Calls that a body makes, but for the one of itself.
+/// The most calls of a definition, except its call of itself.
 const MAX_CALLS: usize = 3;
 
-/// The most turns of a loop.
-const MAX_TURNS: usize = 3;
+/// The most iterations of a loop.
+const MAX_ITERATIONS: usize = 3;
 
-/// The parameters of a function, as far as it has any.
+/// Names of parameters. A function with n parameters has the first n.
 const PARAMETERS: &[&str] = &["n", "x", "y"];
 
-/// A function that is declared, and that nobody provides.
+/// A function that is declared but never defined.
 const ABSENT: &str = "lost";
 
-/// Bodies that are wrong.
-const WRONG: &[&str] = &["nowhere", "(1", "x +", "1.2.3", "cos(1, 2, 3, 4)", "1 = 2", "12ab", "if n then 1"];
+/// Bodies with an error.
+const INVALID_BODIES: &[&str] =
+    &["nowhere", "(1", "x +", "1.2.3", "cos(1, 2, 3, 4)", "1 = 2", "12ab", "if n then 1"];
 
-/// Writes items.
+/// Generates items.
 pub(super) struct Writer {
     pub(super) random: Random,
-    /// For each of [`FUNCTIONS`]: the number of parameters that it has by now, if all went well.
+    /// For each of [`FUNCTIONS`]: its current number of parameters, unless a definition failed.
     arities: [Option<usize>; FUNCTIONS.len()],
     operators: Vec<&'static str>,
     prefixes: Vec<&'static str>,
-    /// The variables around the place.
+    /// The variables in scope.
     variables: Vec<&'static str>,
     n_calls_left: usize,
-    /// Whether the last body is a wrong one.
-    is_wrong: bool,
+    /// Whether the last generated body has an error.
+    is_invalid: bool,
 }
 
 fn function_rank(idx: usize) -> usize {
@@ -64,11 +66,11 @@ impl Writer {
             prefixes: Vec::new(),
             variables: Vec::new(),
             n_calls_left: 0,
-            is_wrong: false,
+            is_invalid: false,
         }
     }
 
-    /// An item, without what ends it.
+    /// Generates an item without its terminator.
     pub(super) fn item(&mut self) -> String {
         match self.random.below(32) {
             0..=13 => self.body(&[], TOP_RANK),
@@ -81,7 +83,8 @@ impl Writer {
         }
     }
 
-    /// The number of parameters with which a function is defined, declared or called: what it has, mostly.
+    /// Chooses the number of parameters of a definition, declaration or call: usually the current
+    /// one.
     fn arity(&mut self, idx: usize) -> usize {
         match self.arities[idx] {
             Some(arity) if self.random.one_in(11, 12) => arity,
@@ -89,7 +92,7 @@ impl Writer {
         }
     }
 
-    /// A function; those that may call others may also call themselves.
+    /// Generates a function. Functions that may call others may also call themselves.
     fn function(&mut self) -> String {
         let idx = self.random.below(FUNCTIONS.len());
         let (name, arity) = (FUNCTIONS[idx], self.arity(idx));
@@ -111,26 +114,26 @@ impl Writer {
         self.define(idx, arity, &body)
     }
 
-    /// A function that does not call itself.
+    /// Generates a function that does not call itself.
     fn plain_function(&mut self, idx: usize, arity: usize) -> String {
         let body = self.body(&PARAMETERS[..arity], function_rank(idx));
         self.define(idx, arity, &body)
     }
 
     fn define(&mut self, idx: usize, arity: usize, body: &str) -> String {
-        if !self.is_wrong {
+        if !self.is_invalid {
             self.arities[idx] = Some(arity);
         }
         format!("def {}({}) {body}", FUNCTIONS[idx], PARAMETERS[..arity].join(" "))
     }
 
-    /// One of the functions, and the number of its parameters, mostly.
+    /// Chooses a function and usually its number of parameters.
     pub(super) fn function_and_arity(&mut self) -> (&'static str, usize) {
         let idx = self.random.below(FUNCTIONS.len());
         (FUNCTIONS[idx], self.arity(idx))
     }
 
-    /// A function that the host is to provide from now on, and its number of parameters.
+    /// Chooses a function for the host to register, and its number of parameters.
     pub(super) fn registered(&mut self) -> (&'static str, usize) {
         let idx = self.random.below(FUNCTIONS.len());
         let arity = self.arity(idx);
@@ -138,12 +141,14 @@ impl Writer {
         (FUNCTIONS[idx], arity)
     }
 
-    /// A race over one function, which is called directly or by a function that nothing else calls.
+    /// Generates a race over one function. The threads call the function directly or through a
+    /// function that nothing else calls.
     pub(super) fn race(&mut self) -> Race {
         let idx = self.random.below(FUNCTIONS.len());
         let arity = self.arity(idx);
         let callee = (FUNCTIONS[idx], arity);
-        // The first is surely right: whatever comes of the others, what is there does not call itself.
+        // The first definition always succeeds, so whatever happens to the second, the function
+        // does not call itself.
         let mut before = vec![self.define(idx, arity, "1"), self.plain_function(idx, arity)];
         let callee = if self.random.one_in(1, 2) {
             callee
@@ -190,11 +195,11 @@ impl Writer {
         format!("extern {}({})", FUNCTIONS[idx], ["a", "b", "c"][..arity].join(" "))
     }
 
-    /// The expression of an item or of something of this rank.
+    /// Generates the body of a definition of this rank.
     fn body(&mut self, variables: &[&'static str], rank: usize) -> String {
-        self.is_wrong = self.random.one_in(1, 16);
-        if self.is_wrong {
-            return self.random.pick(WRONG).to_owned();
+        self.is_invalid = self.random.one_in(1, 16);
+        if self.is_invalid {
+            return self.random.pick(INVALID_BODIES).to_owned();
         }
         self.variables = variables.to_vec();
         self.n_calls_left = MAX_CALLS;
@@ -261,20 +266,21 @@ impl Writer {
         format!("{} {operand}", self.random.pick(&prefixes))
     }
 
-    /// Calls in a loop count for each turn, so only few go in.
+    /// Generates a loop. Its calls count once for each iteration, so it gets few of them.
     fn counted_loop(&mut self, rank: usize, depth: usize) -> String {
         let n_outside = self.n_calls_left;
-        self.n_calls_left /= MAX_TURNS;
+        self.n_calls_left /= MAX_ITERATIONS;
         let n_inside = self.n_calls_left;
         self.variables.push("i");
-        let last = self.random.below(MAX_TURNS);
+        let last = self.random.below(MAX_ITERATIONS);
         let body = self.expression(rank, depth);
         self.variables.pop();
-        self.n_calls_left = n_outside - MAX_TURNS * (n_inside - self.n_calls_left);
+        self.n_calls_left = n_outside - MAX_ITERATIONS * (n_inside - self.n_calls_left);
         format!("(for i = 0, i < {last} in {body})")
     }
 
-    /// Whether something of the one rank may call something of the other here; if so, the call is counted.
+    /// Returns whether the caller's rank allows a call of the callee's rank here. Counts the call
+    /// if so.
     fn may_call(&mut self, caller: usize, callee: usize) -> bool {
         let may = callee < caller && self.n_calls_left > 0;
         self.n_calls_left -= usize::from(may);
@@ -292,7 +298,7 @@ impl Writer {
         }
         let mut arguments = Vec::new();
         for param_idx in 0..self.arity(idx) {
-            // The first is what the callee may count down.
+            // The callee may count the first argument down.
             arguments.push(if param_idx == 0 && function_rank(idx) > 0 {
                 self.random.below(4).to_string()
             } else {

@@ -1,35 +1,35 @@
-//! What a generated text may refer to where it stands.
+//! Names that generated text can refer to: functions, operators and variables in scope.
 
-/// The functions that a program may define. A function calls only those before it in the list, by index.
+/// The functions that a program may define. A function calls only functions before it in this list.
 pub(super) const FUNCTIONS: &[&str] = &["fa", "fb", "fc", "fd", "fe", "ff"];
 
-/// Functions of the maths library that are never redefined: loops and calls rely on `fmod`.
+/// Maths functions with one parameter.
 pub(super) const MATHS_1: &[&str] = &[
     "sin", "cos", "tan", "atan", "exp", "log", "sqrt", "cbrt", "floor", "ceil", "round", "trunc", "fabs",
     "rint", "tanh", "asinh", "exp2", "expm1", "log1p", "log2", "log10", "erf", "erfc", "tgamma", "acos",
     "asin", "sinh", "cosh", "acosh", "atanh",
 ];
 
-/// The same with two parameters.
+/// Maths functions with two parameters. Never redefined: calls rely on `fmod`.
 pub(super) const MATHS_2: &[&str] = &["fmod", "pow", "atan2", "fmin", "fmax", "hypot"];
 
-/// Of these, the ones that a program may define anew, with the same number of parameters.
+/// Maths functions that a program may redefine, with the same number of parameters.
 pub(super) const REDEFINABLE: &[&str] = &["cos", "floor", "sqrt", "exp"];
 
 /// Names of user operators, binary and prefix.
 pub(super) const BINARY: &[&str] = &["%", "&", "|", ":", ">", "--", "@", "<=", "~!"];
 pub(super) const PREFIX: &[&str] = &["-", "!", "+", "!!", "*"];
 
-/// What is defined so far, and the variables around the place.
-pub(super) struct Scope {
-    /// For each of [`FUNCTIONS`]: the number of parameters it has now.
+/// Current definitions, and the variables in scope.
+pub(super) struct Environment {
+    /// For each of [`FUNCTIONS`]: its current number of parameters.
     pub(super) arities: Vec<Option<usize>>,
     pub(super) binary: Vec<&'static str>,
     pub(super) prefix: Vec<&'static str>,
-    /// Innermost last. Names may repeat.
+    /// Variables in scope, innermost last. Names may repeat.
     pub(super) variables: Vec<Variable>,
-    /// Those of the host, which are around everything.
-    of_host: Vec<Variable>,
+    /// Host variables, which are always in scope.
+    host_variables: Vec<Variable>,
     n_variables: usize,
 }
 
@@ -37,24 +37,25 @@ pub(super) struct Scope {
 #[derive(Clone)]
 pub(super) struct Variable {
     pub(super) name: String,
-    /// Whether the text may assign it: not so for counters, which keep loops finite.
+    /// Whether the text may assign the variable. False for counters, which keep loops finite.
     pub(super) assignable: bool,
 }
 
-impl Scope {
-    pub(super) fn new(of_host: &[(&str, f64)]) -> Self {
-        let of_host = of_host.iter().map(|&(name, _)| Variable { name: name.to_owned(), assignable: true });
+impl Environment {
+    pub(super) fn new(host_variables: &[(&str, f64)]) -> Self {
+        let host_variables =
+            host_variables.iter().map(|&(name, _)| Variable { name: name.to_owned(), assignable: true });
         Self {
             arities: vec![None; FUNCTIONS.len()],
             binary: Vec::new(),
             prefix: Vec::new(),
             variables: Vec::new(),
-            of_host: of_host.collect(),
+            host_variables: host_variables.collect(),
             n_variables: 0,
         }
     }
 
-    /// A name that no variable has yet: for counters, which must not be shadowed.
+    /// Returns a new variable name, for counters, which must not be shadowed.
     pub(super) fn fresh_name(&mut self, prefix: &str) -> String {
         self.n_variables += 1;
         format!("{prefix}{}", self.n_variables)
@@ -64,10 +65,10 @@ impl Scope {
         self.variables.push(Variable { name: name.to_owned(), assignable });
     }
 
-    /// The variables that can be seen from here: of two with one name, the inner.
+    /// Returns the visible variables: the innermost of each name.
     pub(super) fn visible(&self, only_assignable: bool) -> Vec<String> {
         let mut seen: Vec<&Variable> = Vec::new();
-        for variable in self.variables.iter().rev().chain(&self.of_host) {
+        for variable in self.variables.iter().rev().chain(&self.host_variables) {
             if !seen.iter().any(|inner| inner.name == variable.name) {
                 seen.push(variable);
             }

@@ -1,59 +1,60 @@
-//! The lives of function bodies, as the engine tells them.
+//! Code lifetimes: checks an engine's events from definition to reclaimed code.
 //!
-//! Two promises are checked: what is compiled lazily was called before, and between two steps, when nothing runs, no
-//! code is left of a definition that has been replaced. Optimised code comes and goes as the compile threads get to it.
+//! Two properties are checked. Lazily compiled functions were called. Between two steps, when
+//! nothing runs, no code of a replaced definition exists. Optimized code is exempt: compile
+//! threads add and remove it at any time.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kaleidoscope::{CodeName, Event, Observer, Tier};
 
-/// Listens to an engine. Clones are the same listener.
+/// Observer of an engine. Clones share their state.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lives(Arc<Mutex<Known>>);
+pub(super) struct CodeLifetimes(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Default)]
-struct Known {
-    /// The version of each name that a call reaches now.
+struct Seen {
+    /// The current version of each name.
     current: HashMap<Arc<str>, u32>,
     called: HashSet<CodeName>,
-    /// What was compiled as if it had been called.
+    /// Functions compiled at their first call.
     compiled_lazily: HashSet<CodeName>,
-    /// How many pieces of code there are of each code.
+    /// Number of compilations of each version that still exist.
     live: HashMap<CodeName, usize>,
-    /// Promises broken.
+    /// The first property that did not hold.
     complaint: Option<String>,
 }
 
-impl Lives {
-    /// Notes that calls of this name reach no definition any more.
+impl CodeLifetimes {
+    /// Records that this name has no definition any more.
     pub(super) fn withdraw(&self, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).current.remove(name);
     }
 
-    /// Whether all promises were kept; to be asked when nothing runs.
+    /// Checks the properties. No evaluation may be running.
     pub(super) fn check(&self) -> Result<(), String> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(complaint) = &known.complaint {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(complaint) = &seen.complaint {
             return Err(complaint.clone());
         }
-        // One thread may have told of the call after another had told of the code.
-        if let Some(code) = known.compiled_lazily.difference(&known.called).next() {
-            return Err(format!("{code:?} was compiled, and was not called"));
+        // Two threads may notify of the call and of its code in either order.
+        if let Some(code) = seen.compiled_lazily.difference(&seen.called).next() {
+            return Err(format!("{code:?} was compiled but not called"));
         }
-        let mut live = known.live.iter().filter(|&(_, &n)| n > 0);
-        let left = live.find(|(code, n)| known.current.get(&code.name) != Some(&code.version) || **n > 1);
-        left.map_or(Ok(()), |(code, n)| Err(format!("{n} pieces of code are left of {code:?}")))
+        let mut live = seen.live.iter().filter(|&(_, &n)| n > 0);
+        let left = live.find(|(code, n)| seen.current.get(&code.name) != Some(&code.version) || **n > 1);
+        left.map_or(Ok(()), |(code, n)| Err(format!("{n} compilations of {code:?} are left")))
     }
 }
 
-impl Observer for Lives {
+impl Observer for CodeLifetimes {
     fn observe(&self, event: &Event) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).note(event);
     }
 }
 
-impl Known {
+impl Seen {
     fn note(&mut self, event: &Event) {
         match event {
             Event::Defined { code, .. } => {
@@ -61,7 +62,7 @@ impl Known {
             }
             Event::FirstCalled { code } => {
                 let is_first = self.called.insert(code.clone());
-                self.expect(is_first, || format!("{code:?} is called for the first time again"));
+                self.expect(is_first, || format!("{code:?} has a second first call"));
             }
             Event::Compiled { tier: Tier::Optimized, .. }
             | Event::Reclaimed { tier: Tier::Optimized, .. } => {}
@@ -73,16 +74,16 @@ impl Known {
             }
             Event::Reclaimed { code, .. } => {
                 let n_live = self.live.get(code).copied().unwrap_or(0);
-                self.expect(n_live > 0, || format!("{code:?} is freed, but was not there"));
+                self.expect(n_live > 0, || format!("{code:?} is reclaimed, but was not compiled"));
                 self.live.insert(code.clone(), n_live.saturating_sub(1));
             }
             _ => {}
         }
     }
 
-    /// Notes the complaint unless all is well or there was one before.
-    fn expect(&mut self, is_well: bool, complaint: impl FnOnce() -> String) {
-        if !is_well {
+    /// Records the complaint if the property does not hold and no complaint was recorded before.
+    fn expect(&mut self, holds: bool, complaint: impl FnOnce() -> String) {
+        if !holds {
             self.complaint.get_or_insert_with(complaint);
         }
     }
