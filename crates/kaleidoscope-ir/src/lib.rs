@@ -17,6 +17,36 @@
 //! | [`mod@walk`] | lowers structured control flow to events, for code generators |
 //! | [`compile`] | what an engine asks of a code generator, and what it answers |
 //!
+//! ```
+//! use kaleidoscope_ir::{Function, verify::verify};
+//!
+//! let power: Function = "
+//!     function power(x.0 n.1), locals result.2 i.3
+//!         number 1
+//!         set result.2
+//!         drop
+//!         number 1
+//!         set i.3
+//!         drop
+//!         loop
+//!           get result.2
+//!           get x.0
+//!           multiply
+//!           set result.2
+//!           drop
+//!           number 1              ; the step
+//!           get i.3
+//!           get n.1
+//!           less                  ; the condition
+//!         next i.3
+//!         get result.2
+//! "
+//! .parse()?;
+//! verify(&power)?;
+//! assert_eq!(power.facts().loops.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! This crate touches no files, clocks, threads or environment, and knows neither LLVM nor the text
 //! of any language.
 
