@@ -80,6 +80,7 @@ impl Core {
             let (given, takes) = (columns[column].len(), out.len());
             return Err(Trap::ColumnLength { column, given, takes });
         }
+        self.check_engine(function);
         let watch = Watch::begin(&self.interrupter, limits);
         let key = KernelKey { function: function.function(), precision: options.precision };
         self.prepare_kernel(key, out.len())?;

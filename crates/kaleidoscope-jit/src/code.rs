@@ -213,6 +213,12 @@ impl Callable {
         self.address.get()
     }
 
+    /// Panics if the function belongs to another engine.
+    #[inline]
+    pub(crate) fn check_engine(self, engine: EngineId) {
+        assert!(self.engine == engine, "a function is called in its own engine");
+    }
+
     /// Calls the function, guarded, inside the engine with this id.
     ///
     /// # Panics
@@ -222,7 +228,7 @@ impl Callable {
     /// crossing.
     #[inline]
     pub(crate) fn call(self, engine: EngineId, scope: &GuardedScope<'_>, args: &[f64]) -> Result<f64, Trap> {
-        assert!(self.engine == engine, "a scope calls functions of its own engine");
+        self.check_engine(engine);
         assert!(args.len() == self.arity as usize, "a function is called with its own arity");
         // SAFETY: promises 1, 2 and 6, for the arity just checked.
         unsafe { scope.call(self.address, args) }

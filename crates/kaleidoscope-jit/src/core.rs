@@ -228,6 +228,11 @@ impl Core {
         entry.slot.callable(self.id, entry.arity())
     }
 
+    /// Panics if the function belongs to another engine.
+    pub(crate) fn check_engine(&self, function: Callable) {
+        function.check_engine(self.id);
+    }
+
     /// Calls a function, guarded.
     pub(crate) fn call(&self, function: Callable, args: &[f64], watch: &Watch<'_>) -> Result<f64, Trap> {
         self.enter(watch, |scope| scope.call(function, args)).flatten()

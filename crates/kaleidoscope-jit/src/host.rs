@@ -23,8 +23,16 @@ pub struct HostFunction {
 }
 
 impl HostFunction {
-    /// A host function.
-    pub fn new(name: impl Into<Arc<str>>, closure: HostClosure) -> Self {
+    /// A host function. The name is for error messages.
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        closure: impl Fn(&[f64]) -> Result<f64, HostError> + Send + Sync + 'static,
+    ) -> Self {
+        Self::from_box(name, Box::new(closure))
+    }
+
+    /// A host function of a closure that is in a box already.
+    pub fn from_box(name: impl Into<Arc<str>>, closure: HostClosure) -> Self {
         Self { name: name.into(), closure }
     }
 

@@ -27,12 +27,19 @@ impl Core {
         }
         let mut bodies: BTreeMap<FunctionId, (Arc<Function>, u32)> = BTreeMap::new();
         let plan = InliningPlan::new(root.id, Arc::clone(&root.function), budget, |id| {
-            let table = self.table();
-            let entry = table.entry(id);
-            let function = entry.ir()?;
             // The first snapshot of a function counts, so that all its copies are of one version.
-            let (function, _) = bodies.entry(id).or_insert_with(|| (Arc::clone(function), entry.version()));
-            Some(Arc::clone(function))
+            if let Some((function, _)) = bodies.get(&id) {
+                return Some(Arc::clone(function));
+            }
+            let (function, version) = {
+                let table = self.table();
+                let entry = table.entry(id);
+                (Arc::clone(entry.ir()?), entry.version())
+            };
+            // A call of such a function traps. It may never be called.
+            self.verify(&function).ok()?;
+            bodies.insert(id, (Arc::clone(&function), version));
+            Some(function)
         });
         let table = self.table();
         let (callees, variables) = table.surroundings(&plan);

@@ -7,9 +7,10 @@
 use crate::core::Core;
 use crate::event::{CodeName, Event};
 use crate::interrupt::{CallLimits, StopCause, Watch};
-use crate::lazy::{CompileReason, UnitToCompile};
+use crate::lazy::CompileReason;
 use crate::maths::maths_entry;
 use crate::mode::Mode;
+use crate::profile::ProfiledCode;
 use crate::table::StoredDefinition;
 use crate::trap::Trap;
 use kaleidoscope_ir::interpreter::{self, Callee, Environment, StackLimit};
@@ -24,7 +25,7 @@ enum Plan {
     /// In the interpreter. Functions that it calls for the second time run as machine code.
     InterpretOnce,
     /// As machine code.
-    Compile(UnitToCompile),
+    Compile,
 }
 
 impl Core {
@@ -38,7 +39,7 @@ impl Core {
             } else if self.settings.mode.has_interpreter_tier() && !expression.has_loops() {
                 Plan::InterpretOnce
             } else {
-                Plan::Compile(table.unit_to_compile(Arc::clone(expression), None, 1))
+                Plan::Compile
             }
         };
         let code = CodeName { name: Arc::clone(&expression.name), version: 1 };
@@ -54,9 +55,8 @@ impl Core {
                 let interpreter = Interpreter { core: self, watch: &watch };
                 interpreter.run(&OnceInterpreter(interpreter), expression, &[])
             }
-            Plan::Compile(unit) => {
-                let compiled = self.compile_first(unit, CompileReason::Eager);
-                let compiled = compiled.map_err(|trap| self.emit_failed(trap))?;
+            Plan::Compile => {
+                let compiled = self.compile_expression(expression).map_err(|trap| self.emit_failed(trap))?;
                 start = Instant::now();
                 let emitted = self.emit_compiled(&compiled.code.info);
                 if let Some(profile) = &compiled.profile {
@@ -71,6 +71,12 @@ impl Core {
         };
         let emitted = self.emit(|| Event::Evaluated { code, took: start.elapsed() });
         result.and_then(|value| emitted.map(|()| value))
+    }
+
+    fn compile_expression(&self, expression: &Arc<Function>) -> Result<ProfiledCode, Trap> {
+        self.verify_version(expression, 1)?;
+        let unit = self.table().unit_to_compile(Arc::clone(expression), None, 1);
+        self.compile_first(unit, CompileReason::Eager)
     }
 
     /// Calls a function in the interpreter.

@@ -20,22 +20,27 @@ use kaleidoscope_ir::compile::{CompileError, Listing};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
 use std::collections::BTreeMap;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A lazy, tiered, guarded engine over the IR.
 ///
-/// A `Jit` is a handle: clones are the same engine, for any thread.
+/// A `Jit` is a handle: clones are the same engine, for any thread. When the last one is dropped,
+/// the engine ends: it waits for compile threads, and frees all code and host functions. What the
+/// engine owns (host functions, observers, the embedder) should refer to it by a [`WeakJit`].
+///
+/// An unknown id, or a [`Callable`] of another engine, is a mistake of the caller: methods panic.
 ///
 /// ```
-/// use kaleidoscope_jit::ir::{Arithmetic, Function, Local, Op};
+/// use kaleidoscope_jit::ir::{Arithmetic, FunctionBuilder};
 /// use kaleidoscope_jit::{CallLimits, Jit};
 /// use std::sync::Arc;
 ///
 /// let jit = Jit::new()?;
 /// let square = jit.declare(1)?;
-/// let ops = [Op::Get(Local::new(0)), Op::Get(Local::new(0)), Op::Arithmetic(Arithmetic::Multiply)];
-/// let function = Function::new("square", 1, ["x".into()], ops, 2);
-/// jit.define(square, Arc::new(function))?; // no code yet
+/// let mut builder = FunctionBuilder::new("square");
+/// let x = builder.param("x");
+/// builder.get(x).get(x).arithmetic(Arithmetic::Multiply);
+/// jit.define(square, Arc::new(builder.finish()?))?; // no code yet
 /// let value = jit.call(jit.callable(square), &[12.0], CallLimits::new())?; // compiles, then runs
 /// assert_eq!(value, 144.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -45,6 +50,21 @@ pub struct Jit {
     core: Arc<Core>,
     /// Dropped last: the end of the compile threads may drop the last job's core.
     _closer: Arc<QueueCloser>,
+}
+
+/// A handle that does not keep its engine alive, for what the engine owns: host functions,
+/// observers, the embedder. From [`Jit::downgrade`].
+#[derive(Clone, Debug)]
+pub struct WeakJit {
+    core: Weak<Core>,
+    closer: Weak<QueueCloser>,
+}
+
+impl WeakJit {
+    /// The engine; none if its last handle is dropped. There is one during every call.
+    pub fn upgrade(&self) -> Option<Jit> {
+        Some(Jit { core: self.core.upgrade()?, _closer: self.closer.upgrade()? })
+    }
 }
 
 /// Ends the compile threads when the last handle is dropped.
@@ -63,6 +83,8 @@ impl Drop for QueueCloser {
 // table of the engine whole.
 impl UnwindSafe for Jit {}
 impl RefUnwindSafe for Jit {}
+impl UnwindSafe for WeakJit {}
+impl RefUnwindSafe for WeakJit {}
 
 impl Builder {
     /// Builds the engine. No code generator starts before there is a function to compile.
@@ -113,6 +135,17 @@ impl Jit {
         self.core.settings.mode
     }
 
+    /// Whether there is an optimizing tier: a backend, in a mode that uses it. Without one, the
+    /// baseline tier compiles everything.
+    pub fn has_optimizing_tier(&self) -> bool {
+        self.core.compile_queue.is_some()
+    }
+
+    /// A handle that does not keep the engine alive.
+    pub fn downgrade(&self) -> WeakJit {
+        WeakJit { core: Arc::downgrade(&self.core), closer: Arc::downgrade(&self._closer) }
+    }
+
     /// Whether two handles are the same engine.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.core, &other.core)
@@ -148,12 +181,16 @@ impl Jit {
     ///
     /// # Errors
     /// As [`declare`](Self::declare).
+    ///
+    /// # Panics
+    /// If a function of the maths library takes another number of arguments.
     pub fn declare_all<I>(&self, functions: I) -> Result<Vec<FunctionId>, Error>
     where
         I: IntoIterator<Item = (u32, Option<MathsFunction>)>,
         I::IntoIter: ExactSizeIterator,
     {
         let functions = functions.into_iter().map(|(arity, maths)| {
+            assert!(maths.is_none_or(|maths| maths.arity() == arity), "a maths function has its own arity");
             (arity, maths.map_or(StoredDefinition::Unavailable, StoredDefinition::Maths))
         });
         self.core.declare(functions)
@@ -168,12 +205,17 @@ impl Jit {
     /// has returned run the new definition, whoever makes them: existing code, optimized code that
     /// had inlined the old definition, running loops. Running activations finish as what they are.
     ///
+    /// The IR is verified first, with the ids in it: functions that it calls must be declared,
+    /// host variables bound.
+    ///
     /// # Errors
+    /// [`Trap::Compile`] if the IR breaks a promise of [`Function`]; the function is as before.
     /// [`Trap::ObserverPanic`]; the function is defined all the same.
     ///
     /// # Panics
     /// If the IR function has another arity than was declared, or the id is unknown.
     pub fn define(&self, function: FunctionId, ir: Arc<Function>) -> Result<(), Trap> {
+        self.core.verify_version(&ir, self.version(function) + 1)?;
         self.redefine(function, Definition::Ir(ir))
     }
 
@@ -212,12 +254,15 @@ impl Jit {
     /// Makes several changes in one step: no call sees only some of them. May run under locks of
     /// the embedder; the result must go to [`settle`](Self::settle) afterwards.
     ///
+    /// IR is verified when it is compiled, not here, so that a definition that is never called
+    /// costs little: a call of broken IR ends in [`Trap::Compile`].
+    ///
     /// # Errors
     /// [`Trap::OutOfMemory`]; nothing has changed then.
     ///
     /// # Panics
-    /// If an IR function has another arity than was declared, if versions of one function do not
-    /// increase, or if an id is unknown.
+    /// If an IR function or a maths function has another arity than was declared, if versions of
+    /// one function do not increase, or if an id is unknown. Changes before that one hold.
     pub fn apply(&self, changes: Vec<Change>) -> Result<Superseded, Trap> {
         self.core.apply(changes).map_err(|error| Trap::OutOfMemory { reason: error.to_string() })
     }
@@ -312,13 +357,20 @@ impl Jit {
     ///
     /// # Errors
     /// Why the call ended without a value.
+    ///
+    /// # Panics
+    /// If the function belongs to another engine. In [`Mode::Off`], which verifies nothing, if IR
+    /// breaks a promise of [`Function`].
     pub fn call(&self, function: Callable, args: &[f64], limits: CallLimits) -> Result<f64, Trap> {
         if args.len() != function.arity() as usize {
             return Err(wrong_count(function, args.len()));
         }
         let watch = Watch::begin(&self.core.interrupter, limits);
         match self.core.settings.mode {
-            Mode::Off => self.core.interpret(function.function(), args, &watch),
+            Mode::Off => {
+                self.core.check_engine(function);
+                self.core.interpret(function.function(), args, &watch)
+            }
             _ => self.core.call(function, args, &watch),
         }
     }
@@ -327,6 +379,10 @@ impl Jit {
     ///
     /// # Errors
     /// As [`call`](Self::call).
+    ///
+    /// # Panics
+    /// If the expression has parameters. If it breaks a promise of [`Function`] and runs in the
+    /// interpreter, which verifies nothing.
     pub fn run_once(&self, expression: &Arc<Function>, limits: CallLimits) -> Result<f64, Trap> {
         self.core.run_once(expression, limits)
     }
@@ -359,6 +415,9 @@ impl Jit {
     /// # Errors
     /// As [`call`](Self::call), and [`Trap::ArgumentCount`] or [`Trap::ColumnLength`] for columns
     /// that do not fit. After an error, the results of some rows are written.
+    ///
+    /// # Panics
+    /// As [`call`](Self::call).
     pub fn map(
         &self,
         function: Callable,
@@ -420,6 +479,7 @@ impl Jit {
         listing: Listing,
         name_of: impl Fn(FunctionId) -> String,
     ) -> Result<String, CompileError> {
+        self.core.verify(&ir)?;
         let Some(queue) = &self.core.compile_queue else {
             let reason = "there is no optimizing compiler here to list code of";
             return Err(CompileError::Failed(reason.to_owned()));
@@ -443,6 +503,9 @@ impl CallScope<'_> {
     ///
     /// # Errors
     /// As [`Jit::call`]. The next call can be made after an error.
+    ///
+    /// # Panics
+    /// As [`Jit::call`].
     #[inline]
     pub fn call(&self, function: Callable, args: &[f64]) -> Result<f64, Trap> {
         if args.len() != function.arity() as usize {
@@ -450,7 +513,10 @@ impl CallScope<'_> {
         }
         match &self.0 {
             ScopeKind::Code(scope) => scope.call(function, args),
-            ScopeKind::Interpreter(core, watch) => core.interpret(function.function(), args, watch),
+            ScopeKind::Interpreter(core, watch) => {
+                core.check_engine(function);
+                core.interpret(function.function(), args, watch)
+            }
         }
     }
 }

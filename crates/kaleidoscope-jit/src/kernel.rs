@@ -93,6 +93,17 @@ impl KernelJob {
     ) -> Result<Option<CompiledCode>, Trap> {
         let core = &self.core;
         core.code_budget.check()?;
+        let (ir, version) = {
+            let table = core.table();
+            let entry = table.entry(self.key.function);
+            (entry.ir().cloned(), entry.version())
+        };
+        if version != self.version {
+            return Ok(None);
+        }
+        if let Some(ir) = ir {
+            core.verify_version(&ir, version)?;
+        }
         let unit = core.table().kernel_unit(self.key.function);
         let Some(root) = unit.filter(|unit| unit.version == self.version).map(Arc::new) else {
             return Ok(None);

@@ -37,7 +37,7 @@ pub(crate) struct UnitToCompile {
 }
 
 /// What a function's initial code is made from.
-enum InitialCode {
+enum CodeSource {
     Compile(UnitToCompile),
     Provided(CompiledCode),
 }
@@ -83,9 +83,8 @@ impl Core {
                     drop(self.compiled.wait(table).unwrap_or_else(PoisonError::into_inner));
                 }
                 CallAction::Compile { version } => {
-                    let initial = table.initial_code(function, version);
                     drop(table);
-                    if let Some(address) = self.compile_and_install(function, version, initial, reason)? {
+                    if let Some(address) = self.compile_and_install(function, version, reason)? {
                         return Ok(address);
                     }
                 }
@@ -99,19 +98,16 @@ impl Core {
         &self,
         function: FunctionId,
         version: u32,
-        initial: InitialCode,
         reason: CompileReason,
     ) -> Result<Option<CodeAddress>, Trap> {
         let compiling = CompilingGuard { core: self, function, version };
-        let code = match initial {
-            InitialCode::Provided(code) => code.into(),
-            InitialCode::Compile(unit) => match self.compile_first(unit, reason) {
-                Ok(code) => code,
-                Err(trap) => {
-                    drop(compiling);
-                    return Err(self.emit_failed(trap));
-                }
-            },
+        let code = match self.initial_code(function, version, reason) {
+            Ok(Some(code)) => code,
+            Ok(None) => return Ok(None),
+            Err(trap) => {
+                drop(compiling);
+                return Err(self.emit_failed(trap));
+            }
         };
         let info = code.code.info.clone();
         let installed = self.table().install(function, Box::new(code));
@@ -120,6 +116,30 @@ impl Core {
         compiling.succeed();
         self.emit_compiled(&info)?;
         Ok(Some(address))
+    }
+
+    /// The initial code of this version of a function. Returns nothing if it was redefined.
+    fn initial_code(
+        &self,
+        function: FunctionId,
+        version: u32,
+        reason: CompileReason,
+    ) -> Result<Option<ProfiledCode>, Trap> {
+        let ir = self.table().entry(function).ir().cloned();
+        if let Some(ir) = ir {
+            self.verify_version(&ir, version)?;
+        }
+        let source = {
+            let table = self.table();
+            if table.version(function) != version {
+                return Ok(None);
+            }
+            table.code_source(function, version)
+        };
+        match source {
+            CodeSource::Provided(code) => Ok(Some(code.into())),
+            CodeSource::Compile(unit) => self.compile_first(unit, reason).map(Some),
+        }
     }
 
     /// Compiles the initial code of a unit, by the tier that the mode asks for.
@@ -224,15 +244,15 @@ impl Table {
     }
 
     /// A snapshot of what the function's initial code is made from.
-    fn initial_code(&self, function: FunctionId, version: u32) -> InitialCode {
+    fn code_source(&self, function: FunctionId, version: u32) -> CodeSource {
         let entry = self.entry(function);
         let provided = |name: &str, address| {
             let name = CodeName { name: name.into(), version };
-            InitialCode::Provided(CompiledCode::provided(function, name, entry.arity(), address))
+            CodeSource::Provided(CompiledCode::provided(function, name, entry.arity(), address))
         };
         match &entry.definition {
             StoredDefinition::Ir(ir) => {
-                InitialCode::Compile(self.unit_to_compile(Arc::clone(ir), Some(function), version))
+                CodeSource::Compile(self.unit_to_compile(Arc::clone(ir), Some(function), version))
             }
             StoredDefinition::Maths(maths) => provided(maths.name(), maths_entry(*maths).guest_address()),
             StoredDefinition::Host { name } => {

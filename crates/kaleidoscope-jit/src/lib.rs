@@ -19,6 +19,7 @@ mod table;
 
 mod lazy;
 mod runtime;
+mod verify;
 
 mod call_graph;
 mod inlining;
@@ -55,7 +56,7 @@ pub use error::Error;
 pub use event::{CodeName, Event, Observer, Tier};
 pub use host::{HostClosure, HostFunction};
 pub use interrupt::{CallLimits, Interrupter};
-pub use jit::{CallScope, Jit};
+pub use jit::{CallScope, Jit, WeakJit};
 pub use kaleidoscope_ir as ir;
 pub use kaleidoscope_ir::compile::{Backend, CompileError, CompileTimes, Listing, Optimization};
 pub use kaleidoscope_native::exit_at_once;

@@ -75,6 +75,23 @@ pub(crate) enum StoredDefinition {
     Unavailable,
 }
 
+impl StoredDefinition {
+    /// The arity that the definition asks for; none if it takes any.
+    pub(crate) fn arity(&self) -> Option<u32> {
+        match self {
+            Self::Ir(function) => Some(function.n_params),
+            Self::Maths(maths) => Some(maths.arity()),
+            Self::Host { .. } | Self::Unavailable => None,
+        }
+    }
+}
+
+/// A caller of the engine passed an id that was not declared there.
+#[cold]
+fn not_declared(function: FunctionId) -> ! {
+    panic!("function {} is not declared in this engine", function.index())
+}
+
 impl Entry {
     /// A function at version 0.
     pub(crate) fn new(slot: Slot, arity: u32, definition: StoredDefinition) -> Self {
@@ -101,10 +118,10 @@ impl Entry {
     /// Begins a version. Returns the code of the old one, to be retired.
     ///
     /// # Panics
-    /// If an IR function has another arity.
+    /// If an IR function or a maths function has another arity.
     pub(crate) fn define(&mut self, definition: StoredDefinition, version: u32) -> Vec<ProfiledCode> {
-        if let StoredDefinition::Ir(function) = &definition {
-            assert_eq!(function.n_params, self.arity, "a function has one arity for its whole life");
+        if let Some(arity) = definition.arity() {
+            assert_eq!(arity, self.arity, "a function has one arity for its whole life");
         }
         self.definition = definition;
         self.was_called = false;
@@ -185,12 +202,17 @@ impl Table {
     /// # Panics
     /// If the function was not declared here.
     pub(crate) fn entry(&self, function: FunctionId) -> &Entry {
-        &self.entries[function.index()]
+        self.entries.get(function.index()).unwrap_or_else(|| not_declared(function))
     }
 
     /// As [`entry`](Self::entry).
     pub(crate) fn entry_mut(&mut self, function: FunctionId) -> &mut Entry {
-        &mut self.entries[function.index()]
+        self.entries.get_mut(function.index()).unwrap_or_else(|| not_declared(function))
+    }
+
+    /// The number of parameters of a function, if it was declared here.
+    pub(crate) fn arity(&self, function: FunctionId) -> Option<u32> {
+        self.entries.get(function.index()).map(Entry::arity)
     }
 
     pub(crate) fn version(&self, function: FunctionId) -> u32 {
@@ -209,7 +231,10 @@ impl Table {
     /// # Panics
     /// If there is none.
     pub(crate) fn variable(&self, id: HostVariable) -> &Variable {
-        &self.variables[id.index()].1
+        match self.variables.get(id.index()) {
+            Some((_, variable)) => variable,
+            None => panic!("host variable {} is not bound in this engine", id.index()),
+        }
     }
 
     /// All host variables, in the order of their ids.

@@ -44,7 +44,7 @@ pub(crate) fn built_in(name: &str, output: &Arc<dyn Output>) -> HostFunction {
         Ok(()) => Ok(0.0),
         Err(error) => Err(OutputError(error).into()),
     };
-    HostFunction::new(name, Box::new(closure))
+    HostFunction::new(name, closure)
 }
 
 /// Writes the character with this number, truncated; U+FFFD for a number that is no Unicode scalar

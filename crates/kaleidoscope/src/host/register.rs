@@ -133,7 +133,7 @@ impl Engine {
     fn provide_in(&self, program: &mut Program, registration: Registration) -> Result<Superseded, Error> {
         let Registration { name, arity, closure } = registration;
         let name: Arc<str> = name.into();
-        let definition = Definition::Host(HostFunction::new(Arc::clone(&name), closure));
+        let definition = Definition::Host(HostFunction::from_box(Arc::clone(&name), closure));
         let before = program.names.current(&name);
         let known = program.names.find(&name, arity);
         if let Some(id) = known.filter(|&id| program.names.state(id) == NameState::Host) {
