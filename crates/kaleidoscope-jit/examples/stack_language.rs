@@ -1,0 +1,346 @@
+//! A stack language on the engine: words like Forth's, compiled when they are first called.
+//!
+//! `cargo run -p kaleidoscope-jit --example stack_language` runs it, with or without the feature
+//! `llvm`. A program is a list of words, which take their operands from a stack:
+//!
+//! ```text
+//! : fib ( n -- f )  dup 2 < if else dup 1 - fib swap 2 - fib + then ;
+//! 20 fib
+//! ```
+//!
+//! Each cell of a word's stack becomes a variable of the IR: the compiler knows the depth of the
+//! stack at every token. So `swap` and `dup` assign variables, which compiled code keeps in
+//! registers.
+
+use kaleidoscope_jit::ir::{Arithmetic, Function, FunctionBuilder, FunctionId, Local, Op, OpIdx};
+use kaleidoscope_jit::{
+    CallLimits, Embedder, Event, HostError, HostFunction, Jit, Observer, Statistics, Thresholds, Trap,
+};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+type Result<T> = std::result::Result<T, HostError>;
+
+/// The words by name: id and number of arguments. The engine knows functions by id alone.
+#[derive(Default)]
+struct Words(Mutex<HashMap<String, (FunctionId, u32)>>);
+
+impl Embedder for Words {
+    /// The message for calls of words that have no definition yet, or no longer.
+    fn unavailable(&self, function: FunctionId) -> HostError {
+        let words = self.0.lock().expect("no panic under the lock");
+        let name = words.iter().find(|(_, (id, _))| *id == function).map_or("?", |(name, _)| name);
+        format!("the word `{name}` has no definition").into()
+    }
+}
+
+/// Records the events that the assertions below are about.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn has(&self, line: &str) -> bool {
+        self.0.lock().expect("no panic under the lock").iter().any(|logged| logged == line)
+    }
+}
+
+impl Observer for Log {
+    fn observe(&self, event: &Event) {
+        let line = match event {
+            Event::Compiled { code, osr_loop: Some(_), inlined, .. } => {
+                format!("{}: loop replaced, with {} inlined", code.name, inlined.join(" "))
+            }
+            Event::Invalidated { code, osr_loop: Some(_) } => format!("{}: loop invalidated", code.name),
+            _ => return,
+        };
+        self.0.lock().expect("no panic under the lock").push(line);
+    }
+}
+
+/// The language: an engine and the names of its functions.
+struct Forth {
+    jit: Jit,
+    words: Arc<Words>,
+}
+
+impl Forth {
+    /// Runs a definition `: name ( a b -- c ) body ;`, a declaration without body, `forget name`,
+    /// or an expression, which has a value.
+    fn run(&self, line: &str) -> Result<f64> {
+        let tokens: Vec<&str> = line.split_whitespace().collect();
+        match tokens[..] {
+            ["declare", name, "(", ref effect @ ..] => drop(self.declare(name, stack_effect(effect)?.0)?),
+            [":", name, "(", ref rest @ .., ";"] => {
+                let (arity, body) = stack_effect(rest)?;
+                // Declared before it is compiled: the word may call itself.
+                let id = self.declare(name, arity)?;
+                self.jit.define(id, Arc::new(self.compile(name, arity, body)?))?;
+            }
+            ["forget", name] => self.jit.withdraw(self.find(name)?.0)?,
+            _ => {
+                let expression = Arc::new(self.compile("$", 0, &tokens)?);
+                return Ok(self
+                    .jit
+                    .run_once(&expression, CallLimits::new().time(Duration::from_secs(60)))?);
+            }
+        }
+        Ok(0.0)
+    }
+
+    /// Makes a closure of the host a word.
+    fn host<F>(&self, name: &str, arity: u32, closure: F) -> Result<()>
+    where
+        F: Fn(&[f64]) -> Result<f64> + Send + Sync + 'static,
+    {
+        let id = self.declare(name, arity)?;
+        Ok(self.jit.define_host(id, HostFunction::new(name, closure))?)
+    }
+
+    /// The function of a name. With another number of arguments, the name gets another function.
+    fn declare(&self, name: &str, arity: u32) -> Result<FunctionId> {
+        match self.find(name) {
+            Ok((id, known)) if known == arity => Ok(id),
+            _ => {
+                let id = self.jit.declare(arity)?;
+                let mut words = self.words.0.lock().expect("no panic under the lock");
+                words.insert(name.to_owned(), (id, arity));
+                Ok(id)
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<(FunctionId, u32)> {
+        let words = self.words.0.lock().expect("no panic under the lock");
+        words.get(name).copied().ok_or_else(|| format!("`{name}` is no word").into())
+    }
+
+    fn compile(&self, name: &str, arity: u32, body: &[&str]) -> Result<Function> {
+        let mut word = WordCompiler { forth: self, depth: arity, n_cells: arity, ops: vec![], open: vec![] };
+        for token in body {
+            word.token(token).map_err(|error| format!("`{name}`, at `{token}`: {error}"))?;
+        }
+        if word.depth != 1 || !word.open.is_empty() {
+            return Err(format!("`{name}` does not leave one value").into());
+        }
+        let mut builder = FunctionBuilder::new(name);
+        for idx in 0..arity {
+            builder.param(format!("cell{idx}"));
+        }
+        for idx in arity..word.n_cells {
+            // What is first set inside a bracket is lost at its end, so each cell is set here.
+            let cell = builder.local(format!("cell{idx}"));
+            builder.number(0.0).set(cell).drop_top();
+        }
+        for op in word.ops {
+            builder.op(op);
+        }
+        builder.get(Local::new(0));
+        Ok(builder.finish()?)
+    }
+}
+
+/// Splits `a b -- c ) body` into the number of arguments and the body.
+fn stack_effect<'t, 's>(tokens: &'t [&'s str]) -> Result<(u32, &'t [&'s str])> {
+    let position = |token| tokens.iter().position(|&it| it == token);
+    match (position("--"), position(")")) {
+        (Some(arity), Some(end)) if end == arity + 2 => Ok((arity as u32, &tokens[end + 1..])),
+        _ => Err("a word has a stack effect with one result: `( a b -- c )`".into()),
+    }
+}
+
+/// Compiles the body of a word. Between two tokens, all values are in cells.
+struct WordCompiler<'a> {
+    forth: &'a Forth,
+    /// The number of values on the word's stack.
+    depth: u32,
+    n_cells: u32,
+    ops: Vec<Op>,
+    /// The brackets that have begun, and the depth that their end requires.
+    open: Vec<(&'static str, u32)>,
+}
+
+/// A target of a bracket: the builder computes it.
+const TARGET: OpIdx = OpIdx::new(0);
+
+impl WordCompiler<'_> {
+    fn token(&mut self, token: &str) -> Result<()> {
+        match token {
+            "+" => self.apply(2, Op::Arithmetic(Arithmetic::Add)),
+            "-" => self.apply(2, Op::Arithmetic(Arithmetic::Subtract)),
+            "*" => self.apply(2, Op::Arithmetic(Arithmetic::Multiply)),
+            "<" => self.apply(2, Op::Arithmetic(Arithmetic::Less)),
+            "dup" => self.load(1).map(|()| self.push()),
+            "over" => self.load(2).map(|()| self.push()),
+            "swap" => {
+                self.load(2)?;
+                self.load(1)?;
+                self.store(self.depth - 2);
+                self.store(self.depth - 1);
+                Ok(())
+            }
+            "if" => {
+                self.take_condition()?;
+                self.begin("if", self.depth, Op::If { otherwise: TARGET });
+                Ok(())
+            }
+            // A branch of the IR leaves a value, which is unused here: values are in cells.
+            "else" => {
+                let depth = self.end("if")?;
+                self.ops.push(Op::Number(0.0));
+                self.begin("else", self.depth, Op::Else { end: TARGET });
+                self.depth = depth;
+                Ok(())
+            }
+            "then" => {
+                let depth = self.end("else")?;
+                self.ops.extend([Op::Number(0.0), Op::End, Op::Drop]);
+                self.require(depth)
+            }
+            "do" => {
+                self.begin("do", self.depth, Op::Loop);
+                Ok(())
+            }
+            // A loop of the IR steps a variable. Adding -0 changes no value.
+            "while" => {
+                self.ops.push(Op::Number(-0.0));
+                self.take_condition()?;
+                let depth = self.end("do")?;
+                self.ops.push(Op::Next { variable: Local::new(0), header: TARGET });
+                self.require(depth)
+            }
+            _ => match token.parse() {
+                Ok(value) => self.apply(0, Op::Number(value)),
+                Err(_) => {
+                    let (callee, n_args) = self.forth.find(token)?;
+                    self.apply(n_args, Op::Call { callee, n_args })
+                }
+            },
+        }
+    }
+
+    /// An operation that takes this many values and leaves one.
+    fn apply(&mut self, n_taken: u32, op: Op) -> Result<()> {
+        for from_top in (1..=n_taken).rev() {
+            self.load(from_top)?;
+        }
+        self.ops.push(op);
+        self.depth -= n_taken;
+        self.push();
+        Ok(())
+    }
+
+    /// Copies a cell to the stack of the IR.
+    fn load(&mut self, from_top: u32) -> Result<()> {
+        let cell = self.depth.checked_sub(from_top).ok_or("the stack has too few values")?;
+        self.ops.push(Op::Get(Local::new(cell)));
+        Ok(())
+    }
+
+    /// Moves a value from the stack of the IR to a cell.
+    fn store(&mut self, cell: u32) {
+        self.ops.extend([Op::Set(Local::new(cell)), Op::Drop]);
+        self.n_cells = self.n_cells.max(cell + 1);
+    }
+
+    fn push(&mut self) {
+        self.store(self.depth);
+        self.depth += 1;
+    }
+
+    fn take_condition(&mut self) -> Result<()> {
+        self.load(1)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn begin(&mut self, word: &'static str, depth: u32, op: Op) {
+        self.open.push((word, depth));
+        self.ops.push(op);
+    }
+
+    fn end(&mut self, word: &'static str) -> Result<u32> {
+        let open = self.open.pop().filter(|(open, _)| *open == word);
+        open.map(|(_, depth)| depth).ok_or_else(|| format!("there is no `{word}` before").into())
+    }
+
+    fn require(&self, depth: u32) -> Result<()> {
+        if self.depth == depth { Ok(()) } else { Err("the stack has another depth than before".into()) }
+    }
+}
+
+fn main() -> Result<()> {
+    let (words, log, statistics) = (Arc::<Words>::default(), Log::default(), Statistics::new());
+    let jit = Jit::builder()
+        .embedder(Arc::clone(&words) as Arc<dyn Embedder>)
+        .observer(log.clone())
+        .observer(statistics.clone())
+        // Low, so that the example is short.
+        .thresholds(Thresholds { calls: 2_000, back_edges: 2_000, delay: Duration::ZERO })
+        .build()?;
+    let forth = Arc::new(Forth { jit, words });
+    let tiers_up = forth.jit.has_optimizing_tier();
+
+    // Recursion. The definition compiles nothing; the call does.
+    forth.run(": fib ( n -- f ) dup 2 < if else dup 1 - fib swap 2 - fib + then ;")?;
+    assert!(statistics.totals().compiled.is_empty());
+    assert_eq!(forth.run("10 fib 20 fib +")?, 55.0 + 6765.0);
+    assert!(statistics.totals().baseline.contains("fib"));
+
+    // Tier-up: `fib` is hot, so it is compiled again in the background.
+    while tiers_up && !statistics.totals().optimized.contains("fib") {
+        assert_eq!(forth.run("15 fib")?, 610.0);
+    }
+
+    // A loop is replaced on the stack while it runs, with `rate` inlined. Then `rate` is redefined
+    // by a host function, which the loop calls: from its next call on, the loop runs the new
+    // definition. The loop ends 1000 iterations later.
+    forth.run(": rate ( -- r ) 1 ;")?;
+    let (n_iterations, redefined_at) = (AtomicU64::new(0), Arc::new(AtomicU64::new(0)));
+    // The engine owns the closure, so the closure must not own the engine.
+    let (weak, log_of_loop, at) = (Arc::downgrade(&forth), log.clone(), Arc::clone(&redefined_at));
+    forth.host("continue?", 0, move |_| {
+        let n = n_iterations.fetch_add(1, Relaxed) + 1;
+        let is_replaced = log_of_loop.has("sum-rates: loop replaced, with rate inlined");
+        if at.load(Relaxed) == 0 && (is_replaced || !tiers_up && n == 10_000) {
+            at.store(n, Relaxed);
+            weak.upgrade().ok_or("the engine ended")?.run(": rate ( -- r ) 10 ;")?;
+        }
+        let redefined_at = at.load(Relaxed);
+        Ok(f64::from(redefined_at == 0 || n < redefined_at + 1000))
+    })?;
+    forth.run(": sum-rates ( -- sum ) 0 do rate + continue? while ;")?;
+    let sum = forth.run("sum-rates")?;
+    assert_eq!(sum, redefined_at.load(Relaxed) as f64 + 10.0 * 1000.0);
+    assert_eq!(log.has("sum-rates: loop invalidated"), tiers_up);
+
+    // Errors: of the compiler of the language, of a host function, and of calls without definition.
+    let message =
+        |line: &str| forth.run(line).map_or_else(|error| error.to_string(), |value| value.to_string());
+    assert_eq!(message(": f ( x -- y ) + ;"), "`f`, at `+`: the stack has too few values");
+    forth.host("root", 1, |args| match args {
+        [x] if *x < 0.0 => Err(format!("{x} has no square root").into()),
+        _ => Ok(args[0].sqrt()),
+    })?;
+    assert_eq!(forth.run("16 root")?, 4.0);
+    assert_eq!(message("0 16 - root"), "`root` failed: -16 has no square root");
+    forth.run("declare half ( x -- y )")?;
+    forth.run(": quarter ( x -- y ) half half ;")?;
+    assert_eq!(message("8 quarter"), "the word `half` has no definition");
+    forth.run(": half ( x -- y ) 0.5 * ;")?;
+    assert_eq!(forth.run("8 quarter")?, 2.0);
+    forth.run("forget half")?;
+    let is_unavailable = |error: &HostError| matches!(error.downcast_ref(), Some(Trap::Unavailable { .. }));
+    assert!(forth.run("8 quarter").is_err_and(|error| is_unavailable(&error)));
+    forth.run(": runaway ( x -- y ) 1 + runaway 1 + ;")?;
+    assert_eq!(message("0 runaway"), "stack overflow");
+
+    // Statistics count what happened. The embedder of an engine sees the same events.
+    let totals = statistics.totals();
+    let defined: Vec<&str> = totals.defined.iter().map(|name| &**name).collect();
+    assert_eq!(defined, ["fib", "half", "quarter", "rate", "runaway", "sum-rates"]);
+    assert_eq!(totals.n_invalidated > 0, tiers_up);
+    println!("{} compilations, {} bytes of machine code", totals.compiled.len(), totals.code_bytes);
+    Ok(())
+}
