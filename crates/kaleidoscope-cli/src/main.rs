@@ -1,6 +1,6 @@
 //! The command `kaleidoscope`: runs programs, shows what becomes of them, talks at a terminal.
 //!
-//! What scripts may rely on (options, exit codes, what goes to which stream) is written down in the README. The
+//! `docs/cli.md` says what scripts may rely on: options, exit codes, what goes to which stream. The
 //! language and its engine are in the library; here are only the ways in and out.
 
 #![forbid(unsafe_code)]

@@ -5,6 +5,7 @@
 mod command;
 
 mod diagnostics;
+mod documented;
 mod emit;
 mod end;
 mod input;
