@@ -42,10 +42,12 @@ pub(crate) fn effort(function: &Function, counts: bool) -> Option<Effort> {
         + facts.n_phis * costs.phi
         // A bit for each value that lives through a block: a dozen take as long as anything else.
         + n_values * (facts.counts.ifs + facts.counts.loops) / 12;
-    match weight {
-        ..=MOST_FOR_FULL => Some(Effort::Full),
-        ..=MOST_FOR_QUICK => Some(Effort::Quick),
-        _ => None,
+    if weight <= MOST_FOR_FULL {
+        Some(Effort::Full)
+    } else if weight <= MOST_FOR_QUICK {
+        Some(Effort::Quick)
+    } else {
+        None
     }
 }
 

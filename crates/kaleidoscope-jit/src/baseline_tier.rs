@@ -67,13 +67,13 @@ impl BaselineTier {
             }),
             None => None,
         };
-        self.place(compiler.compile(unit, counters.as_ref())?)
+        self.place(&compiler.compile(unit, counters.as_ref())?)
     }
 
     /// The address of the thunk.
     fn thunk(&self, compiler: &mut Compiler) -> Result<usize, CompileError> {
         if self.thunk.get().is_none() {
-            let made = self.place(compiler.trip_thunk(self.trip.get())?)?;
+            let made = self.place(&compiler.trip_thunk(self.trip.get())?)?;
             // Another thread may have been faster.
             drop(self.thunk.set(made.block));
         }
@@ -81,7 +81,7 @@ impl BaselineTier {
     }
 
     /// Copies code into executable memory.
-    fn place(&self, code: MachineCode) -> Result<PlacedCode, CompileError> {
+    fn place(&self, code: &MachineCode) -> Result<PlacedCode, CompileError> {
         let block = self.memory.allocate(&code.bytes, code.align);
         let block = block.map_err(|error| CompileError::Failed(error.to_string()))?;
         Ok(PlacedCode { block, entry: code.entry })

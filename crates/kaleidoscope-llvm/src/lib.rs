@@ -1,7 +1,7 @@
 //! The optimizing compiler: IR to an LLVM module, an object, and code linked by ORC.
 //!
-//! [`lower`] makes a module of a [`Unit`](kaleidoscope_ir::compile::Unit). [`pipeline`] chooses the
-//! passes that pay for it. [`effort`] predicts whether LLVM's time stays bounded: for some shapes
+//! [`lower()`] makes a module of a [`Unit`](kaleidoscope_ir::compile::Unit). [`pipeline()`] chooses the
+//! passes that pay for it. [`effort()`] predicts whether LLVM's time stays bounded: for some shapes
 //! of functions it grows faster than their size. [`Llvm`] does all of it as a code generator for
 //! an engine.
 //!

@@ -46,8 +46,8 @@ pub enum References<'a> {
 
 /// The module of a unit: one function named `symbol`, and declarations of what it uses.
 ///
-/// Ask [`effort`](crate::effort) first whether LLVM will cope with the unit. The module has neither
-/// data layout nor target: the compiler sets them.
+/// Ask [`effort`](crate::effort()) first whether LLVM will cope with the unit. The module has
+/// neither data layout nor target: the compiler sets them.
 ///
 /// # Panics
 /// If the unit is an OSR entry for a loop that its function does not have, or
