@@ -11,13 +11,13 @@
 
 #include "kaleidoscope.h"
 
-/* Says what went wrong, and gives the error back. */
+/* Prints the error and frees it. */
 static void complain(const char *what, kls_error *error) {
     printf("%s: %s %s\n", what, kls_error_code(error), kls_error_message(error));
     kls_error_free(error);
 }
 
-/* For what cannot go wrong in a program that is right. */
+/* Ends the process if a call fails that cannot fail in a correct host. */
 static void expect_ok(kls_status status, kls_error *error) {
     if (status != KLS_OK) {
         complain("unexpected", error);
@@ -31,14 +31,14 @@ static int32_t write_output(void *data, const char *text, size_t length) {
     return fwrite(text, 1, length, stdout) == length ? 0 : -1;
 }
 
-/* What the host measures; programs ask for it by `sensor(n)`. */
+/* A host function: programs read sensors by `sensor(n)`. */
 typedef struct sensors {
     double values[4];
 } sensors;
 
 static double sensor(void *data, const double *args, size_t n_args, kls_call *call) {
     const sensors *all = (const sensors *)data;
-    (void)n_args; /* always as many as it was registered for */
+    (void)n_args; /* always the registered number */
     if (!(args[0] >= 0 && args[0] < 4)) {
         kls_call_fail(call, "there are four sensors");
         return 0;
@@ -47,7 +47,7 @@ static double sensor(void *data, const double *args, size_t n_args, kls_call *ca
 }
 
 static void free_sensors(void *data) {
-    printf("the sensors are given back\n");
+    printf("the sensors are freed\n");
     free(data);
 }
 
@@ -72,7 +72,7 @@ static kls_engine *make_engine(void) {
     return engine;
 }
 
-/* Runs a program, and says what came of it. */
+/* Runs a program, and prints values and diagnostics. */
 static void run(const kls_engine *engine, const char *program) {
     kls_outcome *outcome;
     size_t i;
@@ -91,7 +91,7 @@ static void run(const kls_engine *engine, const char *program) {
     kls_outcome_free(outcome);
 }
 
-/* Formulas over two parameters, as users type them: called, and applied to columns. */
+/* Formulas over two parameters: calls and batches. */
 static void use_formulas(const kls_engine *engine) {
     static const char *const formulas[] = {"gain * x + sensor(1)", "smooth(x, gain)", "gain * y"};
     static const char *const parameters[] = {"x", "gain"};
@@ -122,7 +122,7 @@ static kls_function *function(const kls_engine *engine, const char *name) {
     return found;
 }
 
-/* A variable that programs and the host share. */
+/* A host variable. */
 static void share(const kls_engine *engine) {
     kls_variable *volume;
     kls_error *error;
@@ -144,7 +144,7 @@ static void iterate(const kls_scope *scope, void *data) {
     printf("after a thousand steps: %s\n", x > 0 && x < 1 ? "between 0 and 1" : "astray");
 }
 
-/* What plug-ins do wrong while they run is an error of the call, and the host goes on. */
+/* A failing plug-in is an error of the call, and the host continues. */
 static void survive(const kls_engine *engine) {
     kls_function *deep = function(engine, "deep");
     kls_function *forever = function(engine, "forever");
@@ -165,7 +165,7 @@ static void survive(const kls_engine *engine) {
     kls_function_free(read);
 }
 
-/* Another thread stops the program as soon as that has said that it runs. */
+/* Another thread stops the program once the program has reported that it runs. */
 typedef struct stopper {
     const kls_engine *engine;
     sem_t running;
@@ -200,7 +200,7 @@ static void interrupt(const kls_engine *engine) {
     sem_destroy(&self.running);
 }
 
-/* A function as a C function: the quickest call, without any guard. */
+/* A raw call: fast, without a guard. */
 static void call_by_address(const kls_engine *engine) {
     kls_function *smooth = function(engine, "smooth");
     kls_error *error;

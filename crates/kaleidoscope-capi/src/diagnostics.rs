@@ -1,4 +1,4 @@
-//! What is to be said of a text, as plain values for C.
+//! Diagnostics as plain values for C.
 
 use std::ffi::{CStr, CString, c_char};
 use std::mem::size_of;
@@ -7,44 +7,45 @@ use std::sync::OnceLock;
 
 use kaleidoscope::{Color, Diagnostic, Severity, Source, render};
 
-use crate::entry::c_text;
-use crate::error::kls_status;
+use crate::c_text::c_text;
+use crate::status::kls_status;
 
-/// How bad a diagnostic is.
+/// The severity of a diagnostic.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum kls_severity {
-    /// The item, or its evaluation, has failed.
+    /// The item, or its evaluation, failed.
     KLS_ERROR = 0,
-    /// The item is taken as it stands, but it may not be what was meant.
+    /// The item was accepted, but may not be what the author meant.
     KLS_WARNING = 1,
 }
 
-/// A mistake in a program. The texts belong to what it was asked of.
+/// A mistake in a program. The texts belong to the object that returned the diagnostic.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct kls_diagnostic {
-    /// `sizeof (kls_diagnostic)`, set by the host: later versions of this library may know more.
+    /// `sizeof (kls_diagnostic)`, set by the host: later versions of this library may have more
+    /// fields.
     pub struct_size: usize,
-    /// What kind of mistake, as a stable code: "KLS2001", say.
+    /// The stable code, for example "KLS2001".
     pub code: *const c_char,
     /// One sentence, lower case, without the final dot.
     pub message: *const c_char,
-    /// What to do about it; `NULL` where that is not certain.
+    /// How to correct the mistake; `NULL` if that is not certain.
     pub hint: *const c_char,
-    /// How bad it is.
+    /// The severity.
     pub severity: kls_severity,
-    /// The line, from 1; 0 where the mistake has no place in the text.
+    /// The line, from 1; 0 if the mistake has no place in the text.
     pub line: u32,
-    /// The character within the line, from 1; 0 where it has no place.
+    /// The character in the line, from 1; 0 if the mistake has no place in the text.
     pub column: u32,
-    /// The offset of the first byte of the place, from 0.
+    /// The offset of the first byte, from 0.
     pub start: u32,
-    /// The offset behind the last byte of the place.
+    /// The offset after the last byte.
     pub end: u32,
 }
 
-/// Diagnostics with the text that they are about.
+/// Diagnostics, with the text that they refer to.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     list: Vec<(Diagnostic, Texts)>,
@@ -52,7 +53,7 @@ pub(crate) struct Diagnostics {
     rendered: OnceLock<CString>,
 }
 
-/// The texts of a diagnostic, for C.
+/// The texts of a diagnostic as C strings.
 #[derive(Debug)]
 struct Texts {
     code: CString,
@@ -78,12 +79,12 @@ impl Diagnostics {
         self.list.len()
     }
 
-    /// The code of the first that is an error and no warning.
+    /// The code of the first error.
     pub(crate) fn first_error_code(&self) -> Option<&CStr> {
         self.list.iter().find(|(diagnostic, _)| diagnostic.is_error()).map(|(_, texts)| &*texts.code)
     }
 
-    /// All of them as text for a person.
+    /// All diagnostics as text.
     pub(crate) fn text(&self) -> &CStr {
         self.rendered.get_or_init(|| {
             let source = self.source.as_ref();
@@ -92,17 +93,17 @@ impl Diagnostics {
         })
     }
 
-    /// Writes what there is to say of one of them to a place of the host's.
+    /// Writes one diagnostic to `place`.
     ///
     /// # Safety
-    /// `place` is null or a `kls_diagnostic` of the host's, of the size that stands in it.
+    /// `place` is null, or a `kls_diagnostic` of the host with the size that its first field says.
     pub(crate) unsafe fn describe(&self, index: usize, place: *mut kls_diagnostic) -> kls_status {
         if place.is_null() {
             return kls_status::KLS_INVALID_ARGUMENT;
         }
-        // SAFETY: not null; the size is what every version of the struct begins with.
+        // SAFETY: not null; every version of the struct begins with its size.
         let struct_size = unsafe { place.cast::<usize>().read() };
-        // This is the first version; a host that knows of more fields gets these.
+        // This is the first version of the struct. A host that knows more fields gets these fields.
         let Some((diagnostic, texts)) =
             self.list.get(index).filter(|_| struct_size >= size_of::<kls_diagnostic>())
         else {
@@ -124,7 +125,7 @@ impl Diagnostics {
             start: span.map_or(0, |span| span.start),
             end: span.map_or(0, |span| span.end),
         };
-        // SAFETY: not null, and as large as this version at least.
+        // SAFETY: not null, and at least as large as this version.
         unsafe { place.write(described) };
         kls_status::KLS_OK
     }

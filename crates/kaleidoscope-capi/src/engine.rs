@@ -1,4 +1,4 @@
-//! Engines: made, given text, stopped, given back.
+//! The C functions of engines.
 
 use std::ffi::c_char;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use kaleidoscope::{Diagnostic, Engine};
 
-use crate::callback::HostData;
 use crate::diagnostics::Diagnostics;
-use crate::entry::{Place, ask, borrowed, entry, take_back, text};
-use crate::error::{kls_error, kls_status};
+use crate::entry::{OutPointer, ask, borrowed, entry, free, text};
+use crate::error::kls_error;
+use crate::host_data::HostData;
 use crate::options::kls_options;
 use crate::outcome::kls_outcome;
+use crate::status::kls_status;
 
-/// An engine: runs programs, and keeps what they define. Given back by kls_engine_free.
+/// An engine: runs programs, and keeps their definitions. Freed by kls_engine_free.
 ///
-/// It may be used by several threads at once.
+/// Several threads may use it at once.
 #[derive(Debug)]
 pub struct kls_engine {
     pub(crate) engine: Engine,
-    /// Handles with the same number are of the same engine.
+    /// The engine's number, the same for all its handles.
     pub(crate) number: u64,
 }
 
@@ -30,15 +31,16 @@ impl kls_engine {
     }
 }
 
-/// The version of this library, "0.1.0" say. It lives for ever.
+/// The version of this library, for example "0.1.0". The text is valid forever.
 #[unsafe(no_mangle)]
 pub extern "C" fn kls_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// Makes an engine, with `options` or, if that is `NULL`, as it usually is.
+/// Creates an engine with these options; with default options if `options` is `NULL`.
 ///
-/// `options->output_data` is the engine's from here on, also when this fails. The rest of the options is copied.
+/// The engine owns `options->output_data` from here on, also if this function fails. It copies the
+/// other options.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_new(
     options: *const kls_options,
@@ -51,7 +53,7 @@ pub unsafe extern "C" fn kls_engine_new(
         let output_data = HostData::new(options.output_data, options.output_destroy);
         verdict?;
         // SAFETY: the host's promise.
-        let place = unsafe { Place::new(engine, "engine") }?;
+        let place = unsafe { OutPointer::new(engine, "engine") }?;
         // SAFETY: the host's promise.
         let builder = unsafe { options.builder(output_data) }?;
         place.give(kls_engine::new(builder.build()?));
@@ -61,8 +63,9 @@ pub unsafe extern "C" fn kls_engine_new(
     unsafe { entry(error, body) }
 }
 
-/// Makes another handle of the same engine: a text that is run by it, a scope entered by it, or a call of a function made by it may take
-/// so many microseconds, compiling included. It is given back by itself.
+/// Creates another handle of the same engine, with a time limit in microseconds, compilation
+/// included. The limit holds for each text run by the handle, each scope entered by it, and each
+/// call of a function obtained from it. Free each handle separately.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_within(
     engine: *const kls_engine,
@@ -74,7 +77,7 @@ pub unsafe extern "C" fn kls_engine_within(
         // SAFETY: the host's promise.
         let engine = unsafe { borrowed(engine, "engine") }?;
         // SAFETY: the host's promise.
-        let place = unsafe { Place::new(other, "other") }?;
+        let place = unsafe { OutPointer::new(other, "other") }?;
         let limited = engine.engine.within(Duration::from_micros(microseconds));
         place.give(kls_engine { engine: limited, number: engine.number });
         Ok(())
@@ -83,8 +86,8 @@ pub unsafe extern "C" fn kls_engine_within(
     unsafe { entry(error, body) }
 }
 
-/// Makes another engine, which begins with what is defined in this one. What is defined later in one is not seen by the other;
-/// functions of the host and variables are shared.
+/// Creates another engine with the definitions of this one. Later definitions affect one engine
+/// only. The engines share host functions and variables.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_fork(
     engine: *const kls_engine,
@@ -95,7 +98,7 @@ pub unsafe extern "C" fn kls_engine_fork(
         // SAFETY: the host's promise.
         let engine = unsafe { borrowed(engine, "engine") }?;
         // SAFETY: the host's promise.
-        let place = unsafe { Place::new(other, "other") }?;
+        let place = unsafe { OutPointer::new(other, "other") }?;
         place.give(kls_engine::new(engine.engine.fork()?));
         Ok(())
     };
@@ -103,17 +106,19 @@ pub unsafe extern "C" fn kls_engine_fork(
     unsafe { entry(error, body) }
 }
 
-/// Gives a handle of an engine back; nothing for `NULL`. The engine itself goes with the last of its handles and functions.
+/// Frees a handle of an engine; does nothing for `NULL`. The engine lives as long as its last
+/// handle or function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_free(engine: *mut kls_engine) {
     // SAFETY: the host's promise.
-    unsafe { take_back(engine) };
+    unsafe { free(engine) };
 }
 
-/// Runs a text: every item, going on after errors.
+/// Runs all items of a text, also after errors.
 ///
-/// `name` is for diagnostics, a file's name say; `NULL` for none. If `outcome` is not `NULL` it is given what came of the text, also
-/// when this is KLS_PROGRAM: that at least one item has failed. The error then speaks of the first.
+/// Diagnostics show `name`, for example a file's name; it may be `NULL`. If `outcome` is not
+/// `NULL`, it receives the values and diagnostics. KLS_PROGRAM means that at least one item failed;
+/// `outcome` is set then, too, and the error describes the first failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_run(
     engine: *const kls_engine,
@@ -144,7 +149,7 @@ pub unsafe extern "C" fn kls_engine_run(
             false => Ok(()),
         };
         // SAFETY: the host's promise.
-        if let Ok(place) = unsafe { Place::new(outcome, "outcome") } {
+        if let Ok(place) = unsafe { OutPointer::new(outcome, "outcome") } {
             place.give(kls_outcome { values, diagnostics: Diagnostics::new(diagnostics, script.source()) });
         }
         result
@@ -153,7 +158,7 @@ pub unsafe extern "C" fn kls_engine_run(
     unsafe { entry(error, body) }
 }
 
-/// Defines the operators that programs usually want and the language does not have: comparisons, `!`, `|`, `&` and the like.
+/// Defines the usual operators, which the language lacks: comparisons, `!`, `|`, `&` and others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_prelude(
     engine: *const kls_engine,
@@ -173,9 +178,9 @@ pub unsafe extern "C" fn kls_engine_prelude(
     unsafe { entry(error, body) }
 }
 
-/// Takes a function from the program: calls of it fail until the name is defined again.
+/// Removes a function: calls of it fail until the name is defined again.
 ///
-/// KLS_UNKNOWN_FUNCTION when nothing has the name.
+/// KLS_UNKNOWN_FUNCTION if no function has the name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_remove(
     engine: *const kls_engine,
@@ -193,10 +198,10 @@ pub unsafe extern "C" fn kls_engine_remove(
     unsafe { entry(error, body) }
 }
 
-/// Stops every evaluation of the engine that runs now, by whatever thread: it ends with KLS_INTERRUPTED, or with a diagnostic
-/// that says so. What begins later is not affected.
+/// Interrupts every running evaluation of the engine, on all threads: each ends with
+/// KLS_INTERRUPTED, or with a diagnostic. Later evaluations are not affected.
 ///
-/// To be called by another thread; not by a signal handler.
+/// Call it on another thread, but not in a signal handler.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_interrupt(engine: *const kls_engine) {
     // SAFETY: the host's promise.

@@ -1,47 +1,50 @@
-//! What every entry begins with: panics are caught, errors handed out, pointers of the host's looked at.
+//! Entry points: what every C function does first. It catches panics, returns errors, and checks
+//! the host's pointers.
 //!
-//! A function of this crate is one call of [`entry`] around what it does. Nothing else here or in the other files catches panics.
+//! Each C function of this crate is one call of [`entry`] or [`ask`]. No other code catches panics.
 
 use std::any::Any;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use crate::error::{kls_error, kls_status};
+use crate::error::kls_error;
+use crate::status::kls_status;
 
-/// Runs the body of an entry, and hands out its error, or what it panicked with.
+/// Runs the body of a C function, and writes its error or panic to `error`.
 ///
 /// # Safety
-/// `error` is null or a place of the host's.
+/// `error` is null, or the host's pointer for an error.
 pub(crate) unsafe fn entry(
     error: *mut *mut kls_error,
     body: impl FnOnce() -> Result<(), kls_error>,
 ) -> kls_status {
-    let result = caught(body).unwrap_or_else(|message| Err(kls_error::new(kls_status::KLS_PANIC, message)));
+    let result = catch(body).unwrap_or_else(|message| Err(kls_error::new(kls_status::KLS_PANIC, message)));
     let (status, given) = match result {
         Ok(()) => (kls_status::KLS_OK, ptr::null_mut()),
         Err(failed) if error.is_null() => (failed.status(), ptr::null_mut()),
         Err(failed) => (failed.status(), Box::into_raw(Box::new(failed))),
     };
     if !error.is_null() {
-        // SAFETY: not null, so by the caller's promise a place of the host's.
+        // SAFETY: not null, so the caller promised that it may be written to.
         unsafe { error.write(given) };
     }
     status
 }
 
-/// Runs what gives no error: after a panic the answer is `otherwise`.
+/// Runs the body of a C function that returns no error. After a panic, it returns `otherwise`.
 pub(crate) fn ask<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
-    caught(body).unwrap_or(otherwise)
+    catch(body).unwrap_or(otherwise)
 }
 
-fn caught<T>(body: impl FnOnce() -> T) -> Result<T, String> {
-    // The engine's tables are whole after a panic, and the handles of this crate are not changed once they are made.
-    catch_unwind(AssertUnwindSafe(body)).map_err(said)
+fn catch<T>(body: impl FnOnce() -> T) -> Result<T, String> {
+    // The engine's tables are consistent after a panic, and handles of this crate never change.
+    catch_unwind(AssertUnwindSafe(body)).map_err(panic_message)
 }
 
-/// What a panic said. What is no text is left where it is: dropping it might panic again.
-fn said(panic: Box<dyn Any + Send>) -> String {
+/// The message of a panic. A payload that is not text is leaked, because dropping it might panic
+/// again.
+fn panic_message(panic: Box<dyn Any + Send>) -> String {
     let panic = match panic.downcast::<String>() {
         Ok(text) => return format!("panic: {text}"),
         Err(panic) => panic,
@@ -55,24 +58,25 @@ fn said(panic: Box<dyn Any + Send>) -> String {
     }
 }
 
-/// The error that a pointer, called `name` in the header, may not be null.
+/// The error for a null pointer, which the header calls `name`.
 fn null(name: &str) -> kls_error {
     kls_error::new(kls_status::KLS_INVALID_ARGUMENT, format!("`{name}` is NULL"))
 }
 
-/// What the host's pointer points to.
+/// The value that the host's pointer points to.
 ///
 /// # Safety
-/// `pointer` is null or points to a `T` that lives, and that nobody changes, during `'a`.
+/// `pointer` is null, or points to a `T` that lives and that no thread changes during `'a`.
 pub(crate) unsafe fn borrowed<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, kls_error> {
     // SAFETY: the caller's promise.
     unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
 }
 
-/// The text of the host's.
+/// The host's text.
 ///
 /// # Safety
-/// `pointer` is null or a text ended by NUL that lives, and that nobody changes, during `'a`.
+/// `pointer` is null, or points to a text ended by NUL that lives and that no thread changes during
+/// `'a`.
 pub(crate) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str, kls_error> {
     if pointer.is_null() {
         return Err(null(name));
@@ -83,10 +87,10 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
         .map_err(|error| kls_error::new(kls_status::KLS_NOT_UTF8, format!("`{name}` is not UTF-8: {error}")))
 }
 
-/// So many values of the host's; of none, the pointer does not matter.
+/// The host's array of `n` values. If `n` is 0, the pointer does not matter.
 ///
 /// # Safety
-/// `pointer` is null or points to `n` values that live, and that nobody changes, during `'a`.
+/// `pointer` is null, or points to `n` values that live and that no thread changes during `'a`.
 #[inline]
 pub(crate) unsafe fn slice<'a, T>(pointer: *const T, n: usize, name: &str) -> Result<&'a [T], kls_error> {
     match n {
@@ -97,10 +101,11 @@ pub(crate) unsafe fn slice<'a, T>(pointer: *const T, n: usize, name: &str) -> Re
     }
 }
 
-/// As [`slice`], for values that are written.
+/// As [`slice`], for values to write.
 ///
 /// # Safety
-/// `pointer` is null or points to `n` values that live during `'a`, and that nobody else touches.
+/// `pointer` is null, or points to `n` values that live during `'a`, and that nothing else
+/// accesses.
 pub(crate) unsafe fn slice_mut<'a, T>(
     pointer: *mut T,
     n: usize,
@@ -114,47 +119,40 @@ pub(crate) unsafe fn slice_mut<'a, T>(
     }
 }
 
-/// A place of the host's for a value, which is not null.
-pub(crate) struct Place<T>(*mut T);
+/// The host's pointer to a result. It is not null.
+pub(crate) struct OutPointer<T>(*mut T);
 
-impl<T> Place<T> {
+impl<T> OutPointer<T> {
     /// # Safety
-    /// `pointer` is null or a place that may be written to while this value lives.
+    /// `pointer` is null, or may be written to while this value lives.
     pub(crate) unsafe fn new(pointer: *mut T, name: &str) -> Result<Self, kls_error> {
         if pointer.is_null() { Err(null(name)) } else { Ok(Self(pointer)) }
     }
 
     #[inline]
     pub(crate) fn write(&self, value: T) {
-        // SAFETY: not null, so what was promised when this was made.
+        // SAFETY: not null, so the promise of `new` holds.
         unsafe { self.0.write(value) };
     }
 }
 
-impl<T> Place<*mut T> {
-    /// Gives a handle to the host.
+impl<T> OutPointer<*mut T> {
+    /// Hands a new handle over to the host.
     pub(crate) fn give(&self, handle: T) {
         self.write(Box::into_raw(Box::new(handle)));
     }
 }
 
-/// Takes a handle back from the host.
+/// Frees a handle of the host.
 ///
 /// # Safety
-/// `handle` is null, or was given by [`Place::give`] or [`entry`] and not yet taken back.
-pub(crate) unsafe fn take_back<T>(handle: *mut T) {
+/// `handle` is null, or comes from [`OutPointer::give`] or [`entry`] and was not freed.
+pub(crate) unsafe fn free<T>(handle: *mut T) {
     if !handle.is_null() {
-        // SAFETY: not null, so the caller's promise: it is a box's, and nobody else's.
+        // SAFETY: not null, so the caller promised that it comes from a box, and has no other owner.
         let handle = unsafe { Box::from_raw(handle) };
         ask((), || drop(handle));
     }
-}
-
-/// The text for C, without the characters that would end it early.
-pub(crate) fn c_text(text: impl Into<String>) -> CString {
-    let mut text = text.into();
-    text.retain(|c| c != '\0');
-    CString::new(text).expect("there is no NUL left")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Functions and formulas as handles, to be called many times.
+//! The C functions of functions and formulas.
 
 use std::ffi::c_char;
 use std::time::Duration;
@@ -6,26 +6,29 @@ use std::time::Duration;
 use kaleidoscope::{DynFunction, Source};
 
 use crate::engine::kls_engine;
-use crate::entry::{Place, borrowed, entry, slice, slice_mut, take_back, text};
-use crate::error::{kls_error, kls_status};
+use crate::entry::{OutPointer, borrowed, entry, free, slice, slice_mut, text};
+use crate::error::kls_error;
+use crate::status::kls_status;
 
-/// A function of a program, of the host or of the maths library, or a formula. Given back by kls_function_free.
+/// A function of a program, of the host or of the maths library, or a formula. Freed by
+/// kls_function_free.
 ///
-/// It stays valid through definitions of its name, which the next call sees, and keeps its engine.
+/// It follows its name: after a redefinition, the next call runs the new definition. It keeps its
+/// engine alive.
 #[derive(Debug)]
 pub struct kls_function {
-    /// That of its engine's handles.
+    /// The number of its engine.
     pub(crate) number: u64,
     pub(crate) function: DynFunction,
 }
 
-/// The address of a function: of a C function that takes as many `double`s as the function has parameters, and gives a `double`.
-/// To be cast before it is called.
+/// The address of a C function that takes as many `double`s as the function has parameters, and
+/// returns a `double`. Cast it before you call it.
 pub type kls_address = Option<unsafe extern "C" fn()>;
 
-/// Gives the function of this name. It costs no code: that is made by the first call, or by kls_function_prepare.
+/// Finds the function of this name. It is compiled at its first call, or by kls_function_prepare.
 ///
-/// KLS_UNKNOWN_FUNCTION when nothing has the name.
+/// KLS_UNKNOWN_FUNCTION if no function has the name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_function(
     engine: *const kls_engine,
@@ -39,7 +42,7 @@ pub unsafe extern "C" fn kls_engine_function(
         // SAFETY: the host's promise.
         let name = unsafe { text(name, "name") }?;
         // SAFETY: the host's promise.
-        let place = unsafe { Place::new(function, "function") }?;
+        let place = unsafe { OutPointer::new(function, "function") }?;
         let function = engine.engine.dyn_function(name)?;
         place.give(kls_function { number: engine.number, function });
         Ok(())
@@ -48,9 +51,11 @@ pub unsafe extern "C" fn kls_engine_function(
     unsafe { entry(error, body) }
 }
 
-/// Makes a formula callable: an expression over these parameters, as a user types it. It may use everything that a program may.
+/// Defines a formula: an expression over these parameters, as a user types it. It may call
+/// everything that a program may call.
 ///
-/// KLS_PROGRAM when it has no meaning: the error's diagnostics say where and why. When the formula is given back, nothing of it is left.
+/// KLS_PROGRAM if the formula has errors; the error's diagnostics describe them. Freeing the
+/// function also frees the formula's definition and code.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_formula(
     engine: *const kls_engine,
@@ -70,29 +75,30 @@ pub unsafe extern "C" fn kls_engine_formula(
         // SAFETY: the host's promise.
         let parameters = parameters.iter().map(|&parameter| unsafe { text(parameter, "parameters") });
         // SAFETY: the host's promise.
-        let place = unsafe { Place::new(function, "function") }?;
-        let made = engine.engine.formula(formula, &parameters.collect::<Result<Vec<_>, _>>()?);
-        let made = made.map_err(|error| {
+        let place = unsafe { OutPointer::new(function, "function") }?;
+        let defined = engine.engine.formula(formula, &parameters.collect::<Result<Vec<_>, _>>()?);
+        let defined = defined.map_err(|error| {
             kls_error::of_program(error.diagnostics().to_vec(), Source::new("formula", formula))
         })?;
-        place.give(kls_function { number: engine.number, function: made.function().clone() });
+        place.give(kls_function { number: engine.number, function: defined.function().clone() });
         Ok(())
     };
     // SAFETY: the host's promise.
     unsafe { entry(error, body) }
 }
 
-/// How many arguments the function takes.
+/// The number of arguments.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_function_arity(function: *const kls_function) -> usize {
     // SAFETY: the host's promise.
     unsafe { borrowed(function, "function") }.map_or(0, |function| function.function.arity())
 }
 
-/// Calls the function, on a stack of its own: whatever it does, the host goes on. `result` is written when it is KLS_OK.
+/// Calls the function on a stack of its own. Whatever the program does, the host continues.
+/// `result` is written if the call succeeds.
 ///
-/// KLS_INTERRUPTED and KLS_TIMED_OUT when it was stopped; KLS_CALL for everything else that a program can do wrong while
-/// it runs, and for another number of arguments than the function takes.
+/// KLS_INTERRUPTED and KLS_TIMED_OUT if the call was stopped. KLS_CALL for every other failure,
+/// also for a wrong number of arguments.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_function_call(
     function: *const kls_function,
@@ -111,7 +117,7 @@ pub unsafe extern "C" fn kls_function_call(
     unsafe { entry(error, body) }
 }
 
-/// As kls_function_call, for a call that may take so many microseconds, compiling included.
+/// As kls_function_call, with a time limit in microseconds, compilation included.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_function_call_within(
     function: *const kls_function,
@@ -133,7 +139,7 @@ pub unsafe extern "C" fn kls_function_call_within(
 }
 
 /// # Safety
-/// The pointers are null, or point to as many values as are said, and a place.
+/// `args` is null or points to `n_args` values. `result` is null or may be written to.
 #[inline]
 unsafe fn call(
     function: &DynFunction,
@@ -144,15 +150,16 @@ unsafe fn call(
     // SAFETY: the caller's promise.
     let args = unsafe { slice(args, n_args, "args") }?;
     // SAFETY: the caller's promise.
-    let place = unsafe { Place::new(result, "result") }?;
+    let place = unsafe { OutPointer::new(result, "result") }?;
     place.write(function.call(args)?);
     Ok(())
 }
 
-/// Calls the function with each row of columns, of which there is one for each parameter, and writes the results to `results`, which
-/// has `n_rows` values as every column has. It may not overlap with them.
+/// Applies the function to each row of the columns, and writes the results to `results`. There is
+/// one column for each parameter. Each column and `results` have `n_rows` values. `results` must
+/// not overlap with a column.
 ///
-/// After an error results of some rows have been written. A time limit is that of all rows together.
+/// After an error, some results may have been written. A time limit holds for the whole batch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_function_map(
     function: *const kls_function,
@@ -179,8 +186,8 @@ pub unsafe extern "C" fn kls_function_map(
     unsafe { entry(error, body) }
 }
 
-/// Makes the code now that the first call would make, if the engine makes code at all. Functions that it calls are prepared when
-/// they are called, or by handles of their own.
+/// Compiles the function now, instead of at its first call. Its callees are still compiled at their
+/// own first calls. In KLS_MODE_OFF, nothing is compiled.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_function_prepare(
     function: *const kls_function,
@@ -195,23 +202,24 @@ pub unsafe extern "C" fn kls_function_prepare(
     unsafe { entry(error, body) }
 }
 
-/// The function's address, which stays what it is whatever is defined behind it; `NULL` for `NULL`. It is valid as long as the engine,
-/// and that of a formula as long as there is a handle of it.
+/// The function's address, which never changes, also when the function is redefined; `NULL` for
+/// `NULL`. It is valid as long as the engine; for a formula, as long as a handle of the formula.
 ///
-/// To call it is the quickest way, and nothing stands around it: it runs on the caller's stack and cannot be stopped. What
-/// it reaches must have been prepared, must be no function of the host, and must not be defined again meanwhile; otherwise
-/// the process ends with a message, or worse.
+/// A call of the address is fast and has no guard: it runs on the caller's stack and cannot be
+/// stopped. All functions that it reaches must have been prepared, must not be host functions, and
+/// must not be redefined during the call. Otherwise the process ends with a message, or the
+/// behavior is undefined.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_function_address(function: *const kls_function) -> kls_address {
     // SAFETY: the host's promise.
     let function = unsafe { borrowed(function, "function") }.ok()?;
-    // SAFETY: an address of code is as large as a pointer to a function; the signature is cast by the host before it calls.
+    // SAFETY: both types have the size of an address. The host casts the pointer before it calls.
     Some(unsafe { std::mem::transmute::<*const (), unsafe extern "C" fn()>(function.function.address()) })
 }
 
-/// Gives a function back; nothing for `NULL`.
+/// Frees a function; does nothing for `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_function_free(function: *mut kls_function) {
     // SAFETY: the host's promise.
-    unsafe { take_back(function) };
+    unsafe { free(function) };
 }

@@ -1,4 +1,4 @@
-//! How an engine is set up, by a host in C.
+//! The options of a new engine.
 
 use std::ffi::{c_char, c_void};
 use std::io;
@@ -8,72 +8,75 @@ use std::time::Duration;
 
 use kaleidoscope::{Builder, Engine, Mode, Output};
 
-use crate::callback::{HostData, kls_destroy};
 use crate::entry::{slice, text};
-use crate::error::{kls_error, kls_status};
+use crate::error::kls_error;
+use crate::host_data::{HostData, kls_destroy};
+use crate::status::kls_status;
 
-/// When an engine makes code.
+/// When functions are compiled, and by which compiler.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum kls_mode {
-    /// Quickly at a function's first call; again and better, in the background, when it has become hot.
+    /// At a function's first call, quickly; again with optimization, in the background, when it is
+    /// hot.
     KLS_MODE_TIERED = 0,
-    /// Well at a function's first call: a function that is never called costs no code.
+    /// At a function's first call, with optimization.
     KLS_MODE_LAZY = 1,
-    /// When a function is defined.
+    /// When a function is defined, with optimization.
     KLS_MODE_EAGER = 2,
-    /// Quickly at a function's first call, and never again.
+    /// At a function's first call, quickly, and never again.
     KLS_MODE_BASELINE = 3,
-    /// Never: everything is interpreted.
+    /// Never: an interpreter runs everything.
     KLS_MODE_OFF = 4,
 }
 
-/// Takes what programs write: `length` bytes of UTF-8, not ended by NUL. Gives 0, or anything else if the text cannot be
-/// written, which ends the evaluation.
+/// Writes a program's output: `length` bytes of UTF-8, without a final NUL. It returns 0, or
+/// another number if the text cannot be written. Then the evaluation ends.
 ///
-/// It may be called by every thread that uses the engine, and by several at once; it may use the engine. It must not leave by a
-/// C++ exception or longjmp.
+/// Every thread that uses the engine may call it, several at once. It may use the engine. It must
+/// not leave by a C++ exception or longjmp.
 pub type kls_output =
     Option<unsafe extern "C" fn(data: *mut c_void, text: *const c_char, length: usize) -> i32>;
 
-/// Settings of an engine to be made. kls_options_init fills them in; 0 and `NULL` mean that a setting is as usual.
+/// Options of a new engine. kls_options_init sets the defaults: 0 and `NULL`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct kls_options {
-    /// `sizeof (kls_options)`, set by kls_options_init: later versions of this library may know more.
+    /// `sizeof (kls_options)`, set by kls_options_init: later versions of this library may have
+    /// more fields.
     pub struct_size: usize,
-    /// When code is made: one of kls_mode.
+    /// When functions are compiled: a kls_mode.
     pub mode: i32,
-    /// The most threads that make code in the background; usually half as many as there are processors.
+    /// The maximum number of compile threads; half the number of processors by default.
     pub compile_threads: u32,
-    /// The most memory in bytes that nested calls may take within one evaluation; usually 256 MiB, of which only what is used takes
-    /// memory.
+    /// The size in bytes of the stack for the nested calls of one evaluation; 256 MiB by default.
+    /// Unused stack takes no memory.
     pub stack_bytes: usize,
-    /// The longest time that a call or a top-level expression may take, compiling included; usually any.
+    /// The time limit of a call or a top-level expression, compilation included; none by default.
     pub time_limit_microseconds: u64,
-    /// The most functions that programs may name; usually any number.
+    /// The maximum number of functions that programs may name; unlimited by default.
     pub max_functions: usize,
-    /// The most bytes of machine code in memory at once; usually any number.
+    /// The maximum bytes of machine code in memory; unlimited by default.
     pub max_code_bytes: usize,
-    /// The most bytes of text that one item may have; usually any number.
+    /// The maximum length of one item's text in bytes; unlimited by default.
     pub max_item_bytes: usize,
-    /// Where programs write to; usually the process's standard output.
+    /// Where programs write to; the process's standard output by default.
     pub output: kls_output,
-    /// Given to `output`.
+    /// The first argument of `output`.
     pub output_data: *mut c_void,
-    /// Called once with `output_data` when nobody needs it any more: when kls_engine_new has failed, or the last handle of the
-    /// engine is gone.
+    /// Called once with `output_data`: when kls_engine_new failed, or the last handle of the engine
+    /// was freed.
     pub output_destroy: kls_destroy,
-    /// Which of the functions that an engine usually provides (printd, sin, …) programs may use; `NULL` for all. Names of others
-    /// are passed over.
+    /// The provided functions (printd, sin, …) that programs may use, by name; `NULL` for all.
+    /// Unknown names are an error.
     pub provided: *const *const c_char,
-    /// How many names stand in `provided`.
+    /// The number of names in `provided`.
     pub n_provided: usize,
 }
 
 impl kls_options {
-    /// Everything is as usual.
-    const USUAL: Self = Self {
+    /// The default options.
+    const DEFAULT: Self = Self {
         struct_size: size_of::<Self>(),
         mode: 0,
         compile_threads: 0,
@@ -89,17 +92,17 @@ impl kls_options {
         n_provided: 0,
     };
 
-    /// The host's options, as far as both sides know them.
+    /// The host's options, in the fields that both versions know.
     ///
     /// # Safety
-    /// `options` is null, or points to as many bytes as stand in its first field, which are an earlier version of this struct,
-    /// this one, or a later one.
+    /// `options` is null, or points to an earlier version of this struct, this one, or a later one,
+    /// of the size that its first field says.
     pub(crate) unsafe fn read(options: *const Self) -> Result<(Self, Result<(), kls_error>), kls_error> {
-        let mut read = Self::USUAL;
+        let mut read = Self::DEFAULT;
         if options.is_null() {
             return Ok((read, Ok(())));
         }
-        // SAFETY: not null; the size is what every version begins with.
+        // SAFETY: not null; every version begins with its size.
         let struct_size = unsafe { options.cast::<usize>().read() };
         let bytes = options.cast::<u8>();
         if struct_size < offset_of!(Self, compile_threads) {
@@ -107,30 +110,30 @@ impl kls_options {
             return Err(kls_error::new(kls_status::KLS_INVALID_ARGUMENT, message));
         }
         let known = struct_size.min(size_of::<Self>());
-        // SAFETY: so many bytes are there on both sides; whatever version it is, they are fields of this struct or the beginning
-        // of one that an earlier version did not have, which is 0.
+        // SAFETY: both sides have this many bytes. In every version, they are fields of this
+        // struct, or the beginning of a field that the other version lacks, which is 0.
         unsafe { ptr::copy_nonoverlapping(bytes, (&raw mut read).cast(), known) };
-        // SAFETY: the host has said that there are so many.
+        // SAFETY: the host promised this size.
         let bytes = unsafe { slice(bytes, struct_size, "options") }?;
         let unknown = &bytes[known..];
         if unknown.iter().any(|&byte| byte != 0) {
-            let message = "`options` asks for what this version of the library does not know";
+            let message = "`options` has a field that this version of the library does not know";
             return Ok((read, Err(kls_error::new(kls_status::KLS_INVALID_ARGUMENT, message))));
         }
         Ok((read, Ok(())))
     }
 
-    /// The engine's own settings.
+    /// The settings for the engine.
     ///
     /// # Safety
     /// `provided` is null or points to `n_provided` texts.
     pub(crate) unsafe fn builder(&self, output_data: HostData) -> Result<Builder, kls_error> {
-        let usual = |n: usize| if n == 0 { usize::MAX } else { n };
+        let limit = |n: usize| if n == 0 { usize::MAX } else { n };
         let mut builder = Engine::builder()
             .mode(self.mode()?)
-            .max_functions(usual(self.max_functions))
-            .max_code_bytes(usual(self.max_code_bytes))
-            .max_item_bytes(usual(self.max_item_bytes));
+            .max_functions(limit(self.max_functions))
+            .max_code_bytes(limit(self.max_code_bytes))
+            .max_item_bytes(limit(self.max_item_bytes));
         if self.compile_threads != 0 {
             builder = builder.compile_threads(self.compile_threads as usize);
         }
@@ -168,7 +171,7 @@ impl kls_options {
     }
 }
 
-/// Fills in the options of an engine to be made, as they usually are.
+/// Sets the default options.
 ///
 /// ```c
 /// kls_options options;
@@ -179,13 +182,13 @@ pub unsafe extern "C" fn kls_options_init(options: *mut kls_options, struct_size
     if options.is_null() || struct_size < size_of::<usize>() {
         return;
     }
-    // SAFETY: the host's promise: so many bytes are its options; 0 is a value of every field.
+    // SAFETY: the host promised this many bytes; 0 is a valid value of every field.
     unsafe { ptr::write_bytes(options.cast::<u8>(), 0, struct_size) };
-    // SAFETY: the first field of every version.
+    // SAFETY: every version begins with its size.
     unsafe { options.cast::<usize>().write(struct_size) };
 }
 
-/// An output of the host's.
+/// An output of the host.
 struct HostOutput {
     write: unsafe extern "C" fn(*mut c_void, *const c_char, usize) -> i32,
     data: HostData,

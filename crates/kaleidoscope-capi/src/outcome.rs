@@ -1,26 +1,26 @@
-//! What came of a text: the values of its expressions, and its diagnostics.
+//! The outcome of a text: the values of its expressions, and its diagnostics.
 
 use std::ffi::{CStr, c_char};
 
 use crate::diagnostics::{Diagnostics, kls_diagnostic};
-use crate::entry::{ask, borrowed, take_back};
-use crate::error::kls_status;
+use crate::entry::{ask, borrowed, free};
+use crate::status::kls_status;
 
-/// What came of a text that was run. Given back by kls_outcome_free.
+/// The outcome of a text that was run. Freed by kls_outcome_free.
 #[derive(Debug)]
 pub struct kls_outcome {
     pub(crate) values: Vec<f64>,
     pub(crate) diagnostics: Diagnostics,
 }
 
-/// How many top-level expressions ran to their end.
+/// The number of top-level expressions that ran to their end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_outcome_n_values(outcome: *const kls_outcome) -> usize {
     // SAFETY: the host's promise.
     unsafe { borrowed(outcome, "outcome") }.map_or(0, |outcome| outcome.values.len())
 }
 
-/// The value of one of them, counted from 0; a NaN where there is none.
+/// One of the values, counted from 0; a NaN if there is no such value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_outcome_value(outcome: *const kls_outcome, index: usize) -> f64 {
     // SAFETY: the host's promise.
@@ -28,16 +28,17 @@ pub unsafe extern "C" fn kls_outcome_value(outcome: *const kls_outcome, index: u
     outcome.ok().and_then(|outcome| outcome.values.get(index)).copied().unwrap_or(f64::NAN)
 }
 
-/// How many diagnostics there are: errors and warnings, in the order of the text.
+/// The number of diagnostics: errors and warnings, in the order of the text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_outcome_n_diagnostics(outcome: *const kls_outcome) -> usize {
     // SAFETY: the host's promise.
     unsafe { borrowed(outcome, "outcome") }.map_or(0, |outcome| outcome.diagnostics.len())
 }
 
-/// Describes one of the diagnostics, counted from 0. The texts live as long as the outcome.
+/// Describes one of the diagnostics, counted from 0. Its texts are valid as long as the outcome.
 ///
-/// `diagnostic->struct_size` has to be set before. KLS_INVALID_ARGUMENT where there is no such diagnostic.
+/// Set `diagnostic->struct_size` before the call. KLS_INVALID_ARGUMENT if there is no such
+/// diagnostic.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_outcome_diagnostic(
     outcome: *const kls_outcome,
@@ -52,7 +53,8 @@ pub unsafe extern "C" fn kls_outcome_diagnostic(
     unsafe { outcome.diagnostics.describe(index, diagnostic) }
 }
 
-/// The diagnostics as text for a person, with the places marked; empty where there are none. It lives as long as the outcome.
+/// The diagnostics as text, with the places marked; empty if there are none. The text is valid as
+/// long as the outcome.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_outcome_text(outcome: *const kls_outcome) -> *const c_char {
     // SAFETY: the host's promise.
@@ -60,9 +62,9 @@ pub unsafe extern "C" fn kls_outcome_text(outcome: *const kls_outcome) -> *const
     ask(c"", || -> &CStr { outcome.diagnostics.text() }).as_ptr()
 }
 
-/// Gives an outcome back; nothing for `NULL`.
+/// Frees an outcome; does nothing for `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_outcome_free(outcome: *mut kls_outcome) {
     // SAFETY: the host's promise.
-    unsafe { take_back(outcome) };
+    unsafe { free(outcome) };
 }

@@ -1,30 +1,31 @@
-//! Scopes: what is done once for many calls.
+//! Scopes: enter the engine once for many calls.
 
 use std::ffi::c_void;
 
 use kaleidoscope::Scope;
 
 use crate::engine::kls_engine;
-use crate::entry::{Place, borrowed, entry, slice};
-use crate::error::{kls_error, kls_status};
+use crate::entry::{OutPointer, borrowed, entry, slice};
+use crate::error::kls_error;
 use crate::function::kls_function;
+use crate::status::kls_status;
 
-/// A scope for many calls, while it is entered. It belongs to the thread that has entered it.
+/// A scope for many calls. It belongs to the thread that entered it.
 #[derive(Debug)]
 pub struct kls_scope<'scope> {
     scope: &'scope Scope<'scope>,
-    /// That of its engine's handles.
+    /// The number of its engine.
     number: u64,
 }
 
-/// What is done inside of a scope. It must not leave by a C++ exception or longjmp.
+/// The body of a scope. It must not leave by a C++ exception or longjmp.
 pub type kls_scope_body = Option<unsafe extern "C" fn(scope: *const kls_scope<'_>, data: *mut c_void)>;
 
-/// Prepares for many calls, which cost a fraction of what they cost each by itself, and calls `body` with `data`: it makes the calls by
-/// kls_scope_call.
+/// Enters the engine once for many calls, so that each call costs a fraction of a single call. It
+/// calls `body` with `data`; the body makes the calls by kls_scope_call.
 ///
-/// The time limit of the engine is that of all calls together, and kls_engine_interrupt stops all that are still to come. What is redefined
-/// meanwhile keeps its memory until the scope is left.
+/// The time limit of the engine holds for the whole scope, and kls_engine_interrupt stops all its
+/// remaining calls. Code that is replaced meanwhile is freed after the scope ends.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_enter(
     engine: *const kls_engine,
@@ -48,7 +49,7 @@ pub unsafe extern "C" fn kls_engine_enter(
     unsafe { entry(error, enter) }
 }
 
-/// Calls the function, as kls_function_call does. Function and scope belong to the same engine.
+/// Calls the function, as kls_function_call. Function and scope must belong to the same engine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_scope_call(
     scope: *const kls_scope<'_>,
@@ -70,7 +71,7 @@ pub unsafe extern "C" fn kls_scope_call(
         // SAFETY: the host's promise.
         let args = unsafe { slice(args, n_args, "args") }?;
         // SAFETY: the host's promise.
-        let place = unsafe { Place::new(result, "result") }?;
+        let place = unsafe { OutPointer::new(result, "result") }?;
         place.write(scope.scope.call_dyn(&function.function, args)?);
         Ok(())
     };

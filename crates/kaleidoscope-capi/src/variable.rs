@@ -1,4 +1,4 @@
-//! Variables that programs share with the host.
+//! Host variables: `double`s that programs share with the host.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -6,16 +6,18 @@ use std::ptr;
 use kaleidoscope::Variable;
 
 use crate::engine::kls_engine;
-use crate::entry::{Place, borrowed, entry, take_back, text};
-use crate::error::{kls_error, kls_status};
+use crate::entry::{OutPointer, borrowed, entry, free, text};
+use crate::error::kls_error;
+use crate::status::kls_status;
 
-/// A `double` that programs read and assign under a name. Given back by kls_variable_free; an engine that it was bound in goes on with it.
+/// A `double` that programs read and assign under a name. Freed by kls_variable_free. Engines that
+/// it was bound in keep using it.
 #[derive(Debug)]
 pub struct kls_variable {
     variable: Variable,
 }
 
-/// Makes a variable with this value.
+/// Creates a variable with this value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_variable_new(
     value: f64,
@@ -24,7 +26,7 @@ pub unsafe extern "C" fn kls_variable_new(
 ) -> kls_status {
     let body = || {
         // SAFETY: the host's promise.
-        let place = unsafe { Place::new(variable, "variable") }?;
+        let place = unsafe { OutPointer::new(variable, "variable") }?;
         place.give(kls_variable { variable: Variable::new(value) });
         Ok(())
     };
@@ -32,10 +34,11 @@ pub unsafe extern "C" fn kls_variable_new(
     unsafe { entry(error, body) }
 }
 
-/// Lets programs read and assign the variable by this name. It may be bound in several engines, and under several names. When
-/// a name is bound again, text that is read from then on means the new variable.
+/// Binds a variable to a name, so that programs can read and assign it. A variable may be bound in
+/// several engines, and under several names. If a name is bound again, text read from then on uses
+/// the new variable.
 ///
-/// KLS_INVALID_NAME when the language has no such name.
+/// KLS_INVALID_NAME if the name is not an identifier of the language.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_bind(
     engine: *const kls_engine,
@@ -63,7 +66,7 @@ pub unsafe extern "C" fn kls_variable_get(variable: *const kls_variable) -> f64 
     unsafe { borrowed(variable, "variable") }.map_or(f64::NAN, |variable| variable.variable.get())
 }
 
-/// Gives the variable another value, which programs that run see as well.
+/// Assigns a value. Running programs see it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_variable_set(variable: *const kls_variable, value: f64) {
     // SAFETY: the host's promise.
@@ -72,19 +75,19 @@ pub unsafe extern "C" fn kls_variable_set(variable: *const kls_variable, value: 
     }
 }
 
-/// Where the value is, for hosts that read and write it very often; `NULL` for `NULL`. It stays there as long as the variable, or an
-/// engine that it was bound in.
+/// The address of the value, for hosts that access it very often; `NULL` for `NULL`. It is valid as
+/// long as the variable, or an engine that the variable was bound in.
 ///
-/// While another thread may be in a program that uses the variable, the host's accesses have to be atomic.
+/// If another thread may run a program that uses the variable, the host must access it atomically.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_variable_place(variable: *const kls_variable) -> *mut f64 {
     // SAFETY: the host's promise.
     unsafe { borrowed(variable, "variable") }.map_or(ptr::null_mut(), |variable| variable.variable.as_ptr())
 }
 
-/// Gives a variable back; nothing for `NULL`.
+/// Frees a variable; does nothing for `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_variable_free(variable: *mut kls_variable) {
     // SAFETY: the host's promise.
-    unsafe { take_back(variable) };
+    unsafe { free(variable) };
 }

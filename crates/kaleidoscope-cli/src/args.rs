@@ -29,23 +29,23 @@ impl Invocation {
 pub(crate) enum Command {
     /// Run files in order in one session (`run` may be left out)
     Run(RunOptions),
-    /// Show what becomes of a program: its tokens, its tree, its code
+    /// Show a stage of a program: its tokens, syntax tree, IR or code
     Emit(EmitOptions),
     /// Report mistakes; run nothing
     Check(CheckOptions),
-    /// Compile ahead of time (not there yet)
+    /// Compile ahead of time (does not exist yet)
     Build(BuildOptions),
 }
 
-/// What there will be to build.
+/// The arguments of `build`.
 #[derive(Args, Debug)]
 pub(crate) struct BuildOptions {
-    /// Taken as it is, to be refused with a better word than that it is unexpected.
+    /// Accepted, so that the message can say that `build` does not exist yet.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     _rest: Vec<OsString>,
 }
 
-/// How to run.
+/// The arguments of `run`.
 #[derive(Args, Debug)]
 pub(crate) struct RunOptions {
     /// Files to run; `-` is standard input
@@ -56,18 +56,18 @@ pub(crate) struct RunOptions {
     #[arg(short = 'e', value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) texts: Vec<String>,
 
-    /// When code is made, and how well
+    /// When functions are compiled, and by which compiler
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     pub(crate) jit: JitArg,
 
     #[command(flatten)]
     pub(crate) optimization: OptimizationOption,
 
-    /// Afterwards, say on standard error what was compiled and where the time went
+    /// Afterwards, print on standard error what was compiled and where the time went
     #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     pub(crate) stats: Option<StatsFormat>,
 
-    /// Write every event of every function's life to this file, in Chrome's trace format
+    /// Write all events to this file, in Chrome's trace format
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
 
@@ -75,15 +75,15 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 
-    /// The stack for calls of the program
+    /// The size of the stack that the program's calls run on
     #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     pub(crate) stack: u32,
 
-    /// After an error, go on with the next item (the default for standard input and the interactive session)
+    /// After an error, continue with the next item (default for standard input and interactive use)
     #[arg(long, conflicts_with = "fail_fast")]
     pub(crate) keep_going: bool,
 
-    /// Stop at the first error (the default for files and -e)
+    /// Stop at the first error (default for files and -e)
     #[arg(long)]
     pub(crate) fail_fast: bool,
 
@@ -98,7 +98,7 @@ pub(crate) struct RunOptions {
     pub(crate) messages: MessageOption,
 }
 
-/// What to show, and of what.
+/// The arguments of `emit`.
 #[derive(Args, Debug)]
 pub(crate) struct EmitOptions {
     /// What to show
@@ -123,7 +123,7 @@ pub(crate) struct EmitOptions {
     pub(crate) messages: MessageOption,
 }
 
-/// What to check.
+/// The arguments of `check`.
 #[derive(Args, Debug)]
 pub(crate) struct CheckOptions {
     /// The files, as if run in order in one session; `-` is standard input
@@ -139,14 +139,14 @@ pub(crate) struct CheckOptions {
 
 /// A time in seconds, with or without a fraction.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "this is no number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "this is no time that can be waited for".to_owned())
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "not a time that is possible".to_owned())
 }
 
-/// How much LLVM optimises.
+/// The optimization level.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct OptimizationOption {
-    /// How much LLVM's optimiser does, from 0 to 3 [default: 3 for hot code in tiered mode, 2 elsewhere]
+    /// LLVM's optimization level, 0 to 3 [default: 3 in tiered mode, 2 in the other modes]
     #[arg(short = 'O', value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
     level: Option<u8>,
 }
@@ -164,16 +164,16 @@ impl OptimizationOption {
     }
 }
 
-/// What there is before the program.
+/// Whether the prelude is defined before the program.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct PreludeOption {
-    /// Begin with the usual operators: - ! > <= >= == != && || & | :
+    /// Define the usual operators first: - ! > <= >= == != && || & | :
     #[arg(long = "prelude")]
     is_wanted: bool,
 }
 
 impl PreludeOption {
-    /// The engine that the builder makes, with what is wanted of it.
+    /// Builds the engine, with the prelude if the option is set.
     pub(crate) fn build(self, builder: Builder) -> Result<Engine, Error> {
         let engine = builder.build()?;
         if self.is_wanted {
@@ -191,24 +191,24 @@ pub(crate) struct MessageOption {
     pub(crate) format: MessageFormat,
 }
 
-/// When code is made.
+/// When functions are compiled, and by which compiler.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum JitArg {
-    /// Quickly at a function's first call; again and better, in the background, where it is hot
+    /// At a function's first call, and again with optimization, in the background, if it is hot
     #[default]
     Tiered,
-    /// Well at a function's first call
+    /// At a function's first call, with optimization
     Lazy,
-    /// When a function is defined
+    /// When a function is defined, with optimization
     Eager,
-    /// Quickly at a function's first call, and never again
+    /// At a function's first call, without optimization
     Baseline,
-    /// Never: the reference evaluator runs everything
+    /// Never: an interpreter runs everything
     Off,
 }
 
 impl JitArg {
-    /// The engine's word for it.
+    /// The engine's mode.
     pub(crate) fn mode(self) -> Mode {
         match self {
             Self::Tiered => Mode::Tiered,
@@ -223,9 +223,9 @@ impl JitArg {
 /// How statistics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StatsFormat {
-    /// For a person
+    /// Text for people
     Text,
-    /// One object on one line
+    /// One JSON object on one line
     Json,
 }
 
@@ -246,10 +246,10 @@ pub(crate) enum EmitKind {
     Tokens,
     /// The syntax tree
     Ast,
-    /// The resolved program: operations on a stack of values
+    /// The intermediate representation: operations on a stack of values
     Ir,
-    /// LLVM's IR, optimised as -O says
+    /// LLVM IR, optimized at the level of -O
     Llvm,
-    /// The machine's assembly
+    /// Assembly of the machine
     Asm,
 }

@@ -1,13 +1,13 @@
-//! Where the command finds LLVM: in a shared object beside the executable, which is loaded when the first good code is made.
+//! The optimizing compiler: a shared object beside the executable.
 //!
-//! So a program that needs none starts as if there were no LLVM.
+//! The command loads it at the first optimizing compilation, so other programs do not pay for LLVM.
 
 use kaleidoscope::{Builder, Engine, Mode};
 
-/// An engine of this mode, with LLVM where that is to be had.
+/// Settings for an engine of this mode, with LLVM if it is available.
 ///
 /// # Errors
-/// One sentence, if the mode is nothing without LLVM, and LLVM is not to be had.
+/// One sentence, if the mode needs LLVM and LLVM is not available.
 pub(crate) fn builder(mode: Mode) -> Result<Builder, String> {
     let builder = Engine::builder().mode(mode);
     match mode {
@@ -25,10 +25,10 @@ fn with_plugin(builder: Builder, mode: Mode) -> Result<Builder, String> {
 
     match (Plugin::of_executable(NAME), mode) {
         (Some(plugin), _) => Ok(builder.backend(plugin)),
-        // What becomes hot stays as it is.
+        // Hot code stays in the baseline tier.
         (None, Mode::Tiered) => Ok(builder.without_backend()),
         (None, _) => Err(format!(
-            "LLVM is needed for this, and {} is not there: build it with \
+            "this mode needs LLVM, and {} is missing: build it with \
              `cargo build --release --package kaleidoscope-llvm-plugin`, and put it beside the executable",
             Plugin::file_name(NAME)
         )),

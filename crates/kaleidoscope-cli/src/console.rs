@@ -1,8 +1,9 @@
 //! Standard output: what programs write and the values of expressions, in one buffer.
 //!
-//! The buffer goes out when it is full, before anything is written to standard error, before standard input is waited for, and
-//! at the end; to a terminal, after each write. A reader that has gone away is no error: what is written
-//! afterwards is dropped, and the run ends.
+//! The console flushes the buffer when it is full, before each write to standard error, before each
+//! wait for standard input, and at the end. To a terminal, it flushes after each write.
+//!
+//! A reader that closes the pipe is not an error: later output is dropped, and the run ends.
 
 use kaleidoscope::Output;
 use kaleidoscope::lang::number;
@@ -21,14 +22,14 @@ struct State {
     is_terminal: bool,
     /// The program's last output did not end a line.
     is_line_open: bool,
-    /// Writing has failed, for this reason; nothing more is written.
+    /// Why writing failed. Nothing is written afterwards.
     failed: Option<Arc<io::Error>>,
 }
 
 const FLUSH_AT_BYTES: usize = 64 << 10;
 
 impl Console {
-    /// Nothing written yet.
+    /// An empty buffer.
     pub(crate) fn new() -> Self {
         let is_terminal = io::stdout().is_terminal();
         let state = State { buffer: Vec::new(), is_terminal, is_line_open: false, failed: None };
@@ -42,12 +43,12 @@ impl Console {
         state.write(&format!("{open}{}\n", number::format(value)))
     }
 
-    /// Prints text of the command's own.
+    /// Prints text of the command itself.
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {
         self.lock().write(text)
     }
 
-    /// Ends the line that the program left open, and sends everything on its way: a prompt comes next.
+    /// Ends the line that the program left open, and flushes: a prompt comes next.
     pub(crate) fn end_line(&self) -> io::Result<()> {
         let mut state = self.lock();
         if state.is_line_open {
@@ -56,17 +57,17 @@ impl Console {
         state.flush()
     }
 
-    /// Sends what is in the buffer on its way.
+    /// Flushes the buffer.
     pub(crate) fn flush(&self) -> io::Result<()> {
         self.lock().flush()
     }
 
-    /// Why writing has failed, if it has: then there is no sense in going on.
+    /// Why writing failed, if it did. Then the run ends.
     pub(crate) fn failure(&self) -> Option<Arc<io::Error>> {
         self.lock().failed.clone()
     }
 
-    /// Ends the output: sends what is left, and says whether all of it arrived. A reader that went away wanted no more.
+    /// Flushes, and returns an error if output was lost. A closed pipe is not an error.
     pub(crate) fn finish(&self) -> Result<(), String> {
         match self.flush() {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -105,7 +106,7 @@ impl State {
         self.check()
     }
 
-    /// The error with which writing has failed before.
+    /// The error of an earlier write.
     fn check(&self) -> io::Result<()> {
         match &self.failed {
             Some(error) => Err(io::Error::new(error.kind(), Arc::clone(error))),

@@ -1,4 +1,4 @@
-//! `emit`: what becomes of a program, stage by stage. Nothing runs.
+//! `emit`: shows a stage of a program. Nothing runs.
 
 use crate::Exit;
 use crate::args::{EmitKind, EmitOptions};
@@ -6,12 +6,12 @@ use crate::backend;
 use crate::console::Console;
 use crate::input::Input;
 use crate::report::Reporter;
-use crate::run::read_all;
+use crate::session::read_all;
 use kaleidoscope::lang::item::Item;
 use kaleidoscope::lang::{syntax, token};
 use kaleidoscope::{Engine, Listing, Mode, Script};
 
-/// Shows what the options ask for.
+/// Shows the chosen stage.
 pub(crate) fn emit(options: &EmitOptions) -> Exit {
     let console = Console::new();
     let reporter = Reporter::new(options.messages.format, console.clone());
@@ -62,7 +62,7 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
         }
         is_found = true;
         match show(options.kind, &engine, &mut script, read.item.as_ref()) {
-            // Where nobody takes the output there is nobody to tell.
+            // A failure shows at the end.
             Ok(text) => drop(console.print(&text)),
             Err(message) => {
                 reporter.failure(&message);

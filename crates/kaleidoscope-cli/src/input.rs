@@ -1,15 +1,15 @@
-//! Where program text comes from, as text: bytes become UTF-8 here or a clear error.
+//! Inputs: files, standard input and `-e`, as UTF-8 text.
 
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// A place that program text comes from.
+/// A source of program text.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
-    /// A file, read whole.
+    /// A file, which is read at once.
     File(PathBuf),
-    /// Standard input, read as it comes.
+    /// Standard input, which is read as data arrives.
     Stdin,
     /// Text from the command line.
     Text(String),
@@ -33,16 +33,16 @@ impl Input {
     /// Opens the input.
     ///
     /// # Errors
-    /// A sentence that says why a file cannot be read.
+    /// Why a file cannot be read, as a sentence.
     pub(crate) fn open(&self) -> Result<Chunks, String> {
         let bytes = match self {
             Self::Stdin => return Ok(Chunks { undecoded: Vec::new(), rest: Rest::Stdin }),
             Self::Text(text) => text.clone().into_bytes(),
             Self::File(path) => fs::read(path).map_err(|error| {
                 let reason = match error.kind() {
-                    io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                    io::ErrorKind::NotFound => "no such file".to_owned(),
                     io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-                    io::ErrorKind::PermissionDenied => "reading it is not permitted".to_owned(),
+                    io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
                     _ => error.to_string(),
                 };
                 format!("cannot read {}: {reason}", path.display())
@@ -52,38 +52,38 @@ impl Input {
     }
 }
 
-/// The text of an input, piece by piece.
+/// The text of an input, in chunks.
 #[derive(Debug)]
 pub(crate) struct Chunks {
-    /// Bytes that are not given out yet.
+    /// Bytes that no chunk had yet.
     undecoded: Vec<u8>,
     rest: Rest,
 }
 
-/// A piece of an input.
+/// A chunk of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Chunk {
     /// Text.
     Text(String),
-    /// Bytes that are no UTF-8, as many as belong together.
+    /// Bytes of one invalid UTF-8 sequence.
     NotUtf8(Vec<u8>),
-    /// There is no more.
+    /// The end of the input.
     End,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Rest {
-    /// More may come from standard input.
+    /// More may arrive on standard input.
     Stdin,
-    /// What is undecoded is all that is left.
+    /// All bytes have been read.
     AllRead,
 }
 
 impl Chunks {
-    /// The next piece. Waits for standard input.
+    /// The next chunk. Waits for standard input.
     ///
     /// # Errors
-    /// A sentence that says why standard input cannot be read; there is nothing more then.
+    /// Why standard input cannot be read, as a sentence. The input ends there.
     pub(crate) fn next_chunk(&mut self) -> Result<Chunk, String> {
         loop {
             if self.undecoded.is_empty() {
@@ -102,7 +102,7 @@ impl Chunks {
                 return Ok(Chunk::Text(String::from_utf8(valid).expect("was checked above")));
             }
             match (bad, &self.rest) {
-                // A character whose rest may still come.
+                // A character whose remaining bytes may still arrive.
                 (Some(None), Rest::Stdin) => self.read_stdin()?,
                 (Some(length), _) => {
                     let left = self.undecoded.split_off(length.unwrap_or(self.undecoded.len()));

@@ -1,17 +1,17 @@
 //! The interactive session: a prompt, a continuation prompt, values, and a few commands.
 
-use crate::run::{Flow, Session};
+use crate::session::{Flow, Session};
 use kaleidoscope::Script;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
 const PROMPT: &str = "ready> ";
-/// While an item is not complete.
+/// The prompt while an item is incomplete.
 const CONTINUATION_PROMPT: &str = "  ...> ";
 
 const HELP: &str = "\
-Type a definition, a declaration or an expression; a line that is not complete goes on with the next.
-  def square(x) x * x      defines a function (no code is made yet)
+Type a definition, a declaration or an expression. An incomplete item continues on the next line.
+  def square(x) x * x      defines a function (nothing is compiled yet)
   square(7)                calls it (now it is compiled)
   extern sin(x)            declares a function of the maths library
   :help                    this text
@@ -19,7 +19,7 @@ Type a definition, a declaration or an expression; a line that is not complete g
 Ctrl-C drops the item that is being typed.
 ";
 
-/// Talks until the end of input.
+/// Runs the interactive session until the end of input.
 pub(crate) fn talk(session: &mut Session) {
     let mut editor = match DefaultEditor::new() {
         Ok(editor) => editor,
@@ -28,7 +28,7 @@ pub(crate) fn talk(session: &mut Session) {
     let mut script = session.engine.script("<terminal>");
     loop {
         let prompt = if script.is_pending() { CONTINUATION_PROMPT } else { PROMPT };
-        // A failure is remembered by the console, and shows at the next write.
+        // The console remembers a failure; the next write returns it.
         drop(session.console.end_line());
         let line = match editor.readline(prompt) {
             Ok(line) => line,
@@ -40,7 +40,7 @@ pub(crate) fn talk(session: &mut Session) {
             Err(error) => return session.fail(&format!("the terminal cannot be read: {error}")),
         };
         if !line.trim().is_empty() {
-            // History is a convenience; without it the session goes on.
+            // The session works without a history.
             drop(editor.add_history_entry(&line));
         }
         match line.trim() {
@@ -49,7 +49,7 @@ pub(crate) fn talk(session: &mut Session) {
             command if command.starts_with(':') && !script.is_pending() && is_word(&command[1..]) => {
                 session
                     .reporter
-                    .failure(&format!("there is no command `{command}`; :help shows those there are"));
+                    .failure(&format!("there is no command `{command}`; `:help` lists the commands"));
             }
             _ => {
                 script.push(&line);
@@ -63,7 +63,7 @@ pub(crate) fn talk(session: &mut Session) {
     }
 }
 
-/// `:` is an operator character too; a command is a word right behind it.
+/// Whether this is the name of a command. `:` alone is an operator.
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|character| character.is_ascii_alphabetic())
 }

@@ -1,7 +1,7 @@
-//! The command `kaleidoscope`: runs programs, shows what becomes of them, talks at a terminal.
+//! The command `kaleidoscope`: runs programs, shows their stages, and talks at a terminal.
 //!
-//! `docs/cli.md` says what scripts may rely on: options, exit codes, what goes to which stream. The
-//! language and its engine are in the library; here are only the ways in and out.
+//! `docs/cli.md` lists what scripts may rely on: options, exit codes, streams. The library has the
+//! language and its engine. This crate has input, output and options.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod input;
 mod interactive;
 mod report;
 mod run;
+mod session;
 mod statistics;
 mod stop;
 mod trace;
@@ -21,10 +22,10 @@ use args::{Command, Invocation};
 use clap::Parser;
 use std::io::{self, Write};
 
-/// How the command ends, as scripts see it.
+/// The exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Exit {
-    /// All ran.
+    /// Everything ran.
     Success = 0,
     /// An error in the program: in its text, its meaning, or while running.
     Program = 1,
@@ -35,10 +36,10 @@ enum Exit {
 }
 
 impl Exit {
-    /// Ends the process at once. Code may be in the making on other threads: nobody needs it any more, and what LLVM takes
-    /// down when a process ends in the usual way would be taken from under them.
+    /// Ends the process without LLVM's exit handlers. Compile threads may still be running, and the
+    /// handlers would destroy what those threads use.
     fn now(self) -> ! {
-        // A failure was told when the output was finished.
+        // A failure was reported when the output was finished.
         drop(io::stdout().flush());
         kaleidoscope::exit_at_once(self as u8)
     }
@@ -51,7 +52,7 @@ fn main() {
         Command::Check(options) => run::check(&options),
         Command::Build(_) => {
             eprintln!(
-                "error: `kaleidoscope build` is not there yet; `kaleidoscope run` compiles while it runs"
+                "error: `kaleidoscope build` does not exist yet; `kaleidoscope run` compiles while it runs"
             );
             Exit::Usage
         }

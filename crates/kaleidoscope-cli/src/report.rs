@@ -7,7 +7,7 @@ use kaleidoscope::{Diagnostic, Source, Span};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 
-/// Writes diagnostics.
+/// Writes diagnostics to standard error.
 #[derive(Clone, Debug)]
 pub(crate) struct Reporter {
     format: MessageFormat,
@@ -16,14 +16,14 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Colour only for a terminal, and not if `NO_COLOR` says so.
+    /// Colors are for terminals only, and `NO_COLOR` turns them off.
     pub(crate) fn new(format: MessageFormat, console: Console) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let color = if wanted && io::stderr().is_terminal() { Color::Always } else { Color::Never };
         Self { format, color, console }
     }
 
-    /// Writes the diagnostic. Program output that came before it goes out first.
+    /// Writes the diagnostic, after all program output that came before it.
     pub(crate) fn report(&self, diagnostic: &Diagnostic, source: &Source) {
         let text = match self.format {
             MessageFormat::Human => format!("{}\n", render(diagnostic, source, self.color).trim_end()),
@@ -32,7 +32,7 @@ impl Reporter {
         self.write(&text);
     }
 
-    /// Reports a failure that has no place in any text: a file that cannot be read, say.
+    /// Reports a failure without a place in a text, for example a file that cannot be read.
     pub(crate) fn failure(&self, message: &str) {
         let text = match self.format {
             MessageFormat::Human => format!("error: {message}\n"),
@@ -42,7 +42,7 @@ impl Reporter {
     }
 
     fn write(&self, text: &str) {
-        // Where standard output or standard error takes nothing there is nobody to tell.
+        // If standard output or standard error fails, there is no place to report it.
         drop(self.console.flush());
         drop(io::stderr().write_all(text.as_bytes()));
     }

@@ -1,4 +1,4 @@
-//! What `--stats` prints, on standard error.
+//! Statistics: what `--stats` prints on standard error.
 
 use crate::args::StatsFormat;
 use kaleidoscope::{Compiled, Totals};
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Prints the numbers.
+/// Prints the statistics.
 pub(crate) fn print(format: StatsFormat, totals: &Totals) {
     let text = match format {
         StatsFormat::Json => format!("{}\n", as_json(totals)),
         StatsFormat::Text => as_text(totals),
     };
-    // Where standard error takes nothing there is nobody to tell.
+    // If standard error fails, there is no place to report it.
     drop(io::stderr().write_all(text.as_bytes()));
 }
 
@@ -62,7 +62,7 @@ fn micros(duration: Duration) -> u128 {
 
 fn as_text(totals: &Totals) -> String {
     let mut text = format!(
-        "functions   {} defined, {} compiled ({} hot), {} failed; {} bytes resolved, {} bytes of code\n\
+        "functions   {} defined, {} compiled ({} hot), {} failed; {} bytes of IR, {} bytes of code\n\
          expressions {} run\n\
          time        {} in all: ",
         totals.defined.len(),
@@ -79,7 +79,7 @@ fn as_text(totals: &Totals) -> String {
         ("baseline", totals.compile.baseline),
         ("LLVM start", totals.generator_start),
         ("LLVM IR", totals.compile.ir),
-        ("optimise", totals.compile.optimize),
+        ("optimize", totals.compile.optimize),
         ("code generation", totals.compile.codegen),
         ("link", totals.compile.link),
         ("run", totals.run),
@@ -101,12 +101,12 @@ fn as_text(totals: &Totals) -> String {
     text
 }
 
-/// Which loop it is, and what is part of it, where there is something to say.
+/// The loop of OSR code, and the inlined functions.
 fn particulars(compiled: &Compiled) -> String {
     let osr_loop = compiled.osr_loop.map_or(String::new(), |nth| format!(", loop {nth}"));
     match compiled.inlined.is_empty() {
         true => osr_loop,
-        false => format!("{osr_loop}, with {}", compiled.inlined.join(", ")),
+        false => format!("{osr_loop}, with {} inlined", compiled.inlined.join(", ")),
     }
 }
 

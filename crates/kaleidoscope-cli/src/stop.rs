@@ -12,8 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Time between two interrupts of one Ctrl-C: short for a person, and seldom enough to cost
-/// nothing.
+/// Time between two interrupts of one Ctrl-C: short for a person, and long enough to cost nothing.
 const AGAIN: Duration = Duration::from_millis(5);
 
 /// What the handler and the run share.
@@ -89,7 +88,7 @@ impl Stop {
         was_requested
     }
 
-    /// Does something that waits for input. Ctrl-C ends the command at once meanwhile.
+    /// Runs an action that waits for input. Ctrl-C ends the command at once meanwhile.
     pub(crate) fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.state.is_waiting.store(true, Ordering::SeqCst);
         let result = wait();

@@ -1,7 +1,8 @@
-//! `--trace`: every event as it happens, in Chrome's trace event format, which Perfetto opens too.
+//! `--trace`: writes all events in Chrome's trace event format, which Perfetto opens too.
 //!
-//! The format is described in "Trace Event Format" by the Chromium project: a JSON array of objects, of which we use
-//! complete events (`X`, with a duration) and instants (`i`). The file is whole as soon as `finish` has returned.
+//! "Trace Event Format" by the Chromium project describes the format: a JSON array of objects. This
+//! module writes complete events (`X`, with a duration) and instants (`i`). The file is complete
+//! once `finish` has returned.
 
 use kaleidoscope::{CodeName, Event, Observer};
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ impl Trace {
     /// Creates the file.
     ///
     /// # Errors
-    /// A sentence that says why it cannot be written.
+    /// Why the file cannot be written, as a sentence.
     pub(crate) fn create(path: &Path) -> Result<Self, String> {
         let file = File::create(path)
             .map_err(|error| format!("cannot write the trace to {}: {error}", path.display()))?;
@@ -41,7 +42,7 @@ impl Trace {
     /// Ends the file.
     ///
     /// # Errors
-    /// A sentence that says why it could not be written.
+    /// Why the file could not be written, as a sentence.
     pub(crate) fn finish(&self) -> Result<(), String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let end = if state.n_events == 0 { "[\n]\n" } else { "\n]\n" };
@@ -52,7 +53,7 @@ impl Trace {
         written.map_err(|error| format!("cannot write the trace to {}: {error}", self.path.display()))
     }
 
-    /// An event that has just ended and took so long.
+    /// An event that ended now and had this duration.
     fn complete(&self, name: &str, category: &str, took: Duration, args: &Value) {
         let start = self.start.elapsed().saturating_sub(took);
         self.write(&json!({
@@ -74,7 +75,7 @@ impl Trace {
         let separator = if state.n_events == 0 { "[\n" } else { ",\n" };
         state.n_events += 1;
         if let Err(error) = write!(state.file, "{separator}{event}") {
-            // Told at the end; the program is not disturbed.
+            // `finish` reports the failure, so the program continues.
             state.failed.get_or_insert(error);
         }
     }
@@ -137,7 +138,7 @@ impl Observer for Trace {
             Event::Evaluated { code, took } => {
                 self.complete(&format!("run {}", code.name), "run", *took, &json!({}));
             }
-            // Kinds of events that this command does not know are named as the library prints them.
+            // Unknown kinds of events have the name that `Debug` prints.
             other => self.instant(&format!("{other:?}"), "other", &json!({})),
         }
     }

@@ -1,11 +1,13 @@
-//! Panics become errors, whatever they carry.
+//! Panics become errors, whatever their payload is.
 
 use std::ffi::CStr;
 use std::panic::panic_any;
 use std::ptr;
 
-use super::{ask, c_text, entry};
-use crate::error::{kls_error_free, kls_error_message, kls_status};
+use super::{ask, entry};
+use crate::c_text::c_text;
+use crate::error_access::{kls_error_free, kls_error_message};
+use crate::status::kls_status;
 
 fn check(body: fn(), message: &CStr) {
     let body = || {
@@ -17,12 +19,12 @@ fn check(body: fn(), message: &CStr) {
     let status = unsafe { entry(&raw mut error, body) };
     assert_eq!(status, kls_status::KLS_PANIC);
     // SAFETY: the error was given just now.
-    let said = unsafe { kls_error_message(error) };
+    let text = unsafe { kls_error_message(error) };
     // SAFETY: a text that lives as long as the error.
-    assert_eq!(unsafe { CStr::from_ptr(said) }, message);
+    assert_eq!(unsafe { CStr::from_ptr(text) }, message);
     // SAFETY: given above, and not used any more.
     unsafe { kls_error_free(error) };
-    // SAFETY: nobody wants the error.
+    // SAFETY: a null pointer is allowed.
     assert_eq!(unsafe { entry(ptr::null_mut(), body) }, kls_status::KLS_PANIC);
 }
 

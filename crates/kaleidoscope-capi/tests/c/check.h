@@ -1,4 +1,4 @@
-/* What the test programs have in common: a check that ends the program, with the place. */
+/* A check that ends the program and prints its place. */
 #ifndef CHECK_H
 #define CHECK_H
 

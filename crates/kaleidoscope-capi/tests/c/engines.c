@@ -1,4 +1,5 @@
-/* Engines come and go: a thousand one after the other, whose memory is given back, and two at once in two threads. */
+/* Creates and frees engines: a thousand one after the other, whose memory is freed, and two at once
+ * in two threads. */
 
 #include <pthread.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@ static double twice(void *data, const double *args, size_t n_args, kls_call *cal
     return 2 * args[0];
 }
 
-/* An engine from its beginning to its end. */
+/* Creates, uses and frees an engine. */
 static void one_engine(double x) {
     static const char *const parameters[] = {"a", "b"};
     double args[2], result;
@@ -49,7 +50,7 @@ static long resident(void) {
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-/* Stretches of engines, of which one needs less than this more than before: what leaks grows in every one. */
+/* Rounds of engines. One round must need less additional memory than this: a leak grows in each. */
 static void memory_stays_level(int n_engines) {
     const long bytes_per_engine = 512;
     int stretch, n;
@@ -64,7 +65,7 @@ static void memory_stays_level(int n_engines) {
     CHECK(!"memory stays level");
 }
 
-/* Defines, calls and defines again, in an engine of its own that another thread's does not see. */
+/* Defines, calls and redefines a function in an engine of this thread. */
 static void *work(void *data) {
     const double own = *(const double *)data;
     char program[64];
@@ -87,7 +88,7 @@ static void *work(void *data) {
 }
 
 int main(int argc, char **argv) {
-    /* A number of engines, whose memory somebody else looks at; or as many as it takes to see for oneself. */
+    /* With an argument, this many engines (Valgrind checks the memory); otherwise rounds of engines. */
     const int n_engines = argc > 1 ? atoi(argv[1]) : 0;
     double own[2] = {2, 3};
     pthread_t threads[2];

@@ -1,4 +1,4 @@
-/* What hosts do wrong is an error, and what they may leave out may be left out. */
+/* Misuse is an error, and optional arguments may be left out. */
 
 #include <string.h>
 
@@ -29,7 +29,7 @@ static int32_t full(void *data, const char *text, size_t length) {
     return 28;
 }
 
-/* Checks status and text, and gives the error back. */
+/* Checks status and text, and frees the error. */
 static void failed_with(kls_error *error, kls_status status, const char *message) {
     CHECK(error != NULL);
     CHECK(kls_error_status(error) == status);
@@ -66,7 +66,7 @@ static void pointers(const kls_engine *engine) {
     CHECK(kls_function_map(f, NULL, 1, &result, 1, NULL) == KLS_INVALID_ARGUMENT);
     CHECK(kls_engine_enter(engine, NULL, NULL, NULL) == KLS_INVALID_ARGUMENT);
     kls_function_free(f);
-    /* The end of what was never there. */
+    /* NULL may be freed. */
     kls_function_free(NULL);
     kls_engine_free(NULL);
     kls_outcome_free(NULL);
@@ -79,7 +79,7 @@ static void pointers(const kls_engine *engine) {
     CHECK(strlen(kls_version()) > 0);
 }
 
-/* Data that was handed over goes once, whether it was taken or not. */
+/* Data that was handed over is freed once, also if the call fails. */
 static void callbacks(const kls_engine *engine) {
     static char reason[] = "\xff is no text";
     kls_error *error;
@@ -123,7 +123,7 @@ static void diagnostics(const kls_engine *engine) {
     kls_error_free(error);
 }
 
-/* A variable outlives its handle, in engines that know it. */
+/* Engines keep a variable whose handle was freed. */
 static void variables(const kls_engine *engine) {
     kls_variable *variable;
     kls_engine *other;
@@ -178,7 +178,7 @@ static void options(void) {
     newer.of_the_future = &newer;
     CHECK(kls_engine_new(&newer.known, &engine, &error) == KLS_INVALID_ARGUMENT);
     failed_with(error, KLS_INVALID_ARGUMENT, "does not know");
-    /* As an older host has it. */
+    /* The options of an older host. */
     kls_options_init(&options, offsetof(kls_options, max_functions));
     options.mode = KLS_MODE_BASELINE;
     options.max_functions = 1;

@@ -1,4 +1,4 @@
-//! The library's files, compilers, and how programs are made of them and run.
+//! Builds the library, compiles C and C++ programs with it, and runs them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use test_process::Process;
 
-/// How long cargo may take for the library, also while it waits for another cargo.
+/// Time limit for building the library, including the wait for another cargo.
 const BUILD_LIMIT: Duration = Duration::from_secs(600);
 
-/// The library in both its forms.
+/// The forms of the library.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
     Shared,
     Static,
 }
 
-/// Builds the library, and says where its files are. Its features are those of these tests, so there is little to do.
+/// Builds the library with the features of these tests, and returns the paths of its files.
 fn build() -> Vec<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
@@ -38,7 +38,7 @@ fn file(extension: &str) -> &'static Path {
     found.unwrap_or_else(|| panic!("no .{extension} in {FILES:?}"))
 }
 
-/// Compiles a program of this crate, with the library in that form, and gives the executable.
+/// Compiles a program of this crate with this form of the library, and returns the executable.
 pub(crate) fn compile(compiler: &[&str], source: &str, form: Form, folder: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let executable = folder.join("program");
@@ -59,7 +59,7 @@ pub(crate) fn compile(compiler: &[&str], source: &str, form: Form, folder: &Path
     executable
 }
 
-/// Runs a command, which must end well.
+/// Runs a command, which must succeed.
 pub(crate) fn run(command: &mut Command) -> Output {
     let output = test_process::output(command, b"");
     let (said, complained) =

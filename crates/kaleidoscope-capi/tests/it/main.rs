@@ -1,4 +1,5 @@
-//! The library as C and C++ see it: programs are compiled by the system's compilers, linked with it in both forms, and run.
+//! Tests in C and C++: the system's compilers compile programs, link both forms of the library,
+//! and the tests run them.
 
 #![allow(clippy::unwrap_used)] // the tests' own helpers are tests, too
 

@@ -1,4 +1,4 @@
-//! The programs.
+//! The C and C++ programs, and what they must print.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,8 +11,8 @@ const CPP: &[&str] = &["c++", "-x", "c++", "-std=c++11"];
 
 const HOST: &str = "examples/plugin_host.c";
 
-/// Compiles and runs the example, and compares what it says. `BLESS=1` writes it anew.
-fn host_says_the_same(compiler: &[&str], form: Form) {
+/// Compiles and runs the example, and compares its output. `BLESS=1` writes the expected output.
+fn expect_output(compiler: &[&str], form: Form) {
     let folder = tempfile::tempdir().unwrap();
     let output = run(&mut Command::new(compile(compiler, HOST, form, folder.path())));
     let said = String::from_utf8(output.stdout).unwrap();
@@ -25,38 +25,38 @@ fn host_says_the_same(compiler: &[&str], form: Form) {
 
 #[test]
 fn the_host_in_c_with_the_shared_library() {
-    host_says_the_same(C99, Form::Shared);
+    expect_output(C99, Form::Shared);
 }
 
 #[test]
 fn the_host_in_c_with_the_static_library() {
-    host_says_the_same(C99, Form::Static);
+    expect_output(C99, Form::Static);
 }
 
 #[test]
 fn the_host_in_cpp_with_the_shared_library() {
-    host_says_the_same(CPP, Form::Shared);
+    expect_output(CPP, Form::Shared);
 }
 
 #[test]
 fn the_host_in_cpp_with_the_static_library() {
-    host_says_the_same(CPP, Form::Static);
+    expect_output(CPP, Form::Static);
 }
 
 #[test]
-fn engines_come_and_go() {
+fn engines_are_created_and_freed() {
     let folder = tempfile::tempdir().unwrap();
     run(&mut Command::new(compile(C99, "tests/c/engines.c", Form::Static, folder.path())));
 }
 
 #[test]
-fn what_hosts_do_wrong_is_an_error() {
+fn misuse_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     run(&mut Command::new(compile(C99, "tests/c/misuse.c", Form::Shared, folder.path())));
 }
 
-/// Runs a program under Valgrind: nothing is used that is not there, and nothing is lost.
-fn valgrind_finds_nothing(name: &str, source: &str, arguments: &[&str]) {
+/// Runs a program under Valgrind: no invalid access and no leak.
+fn valgrind_finds_no_error(name: &str, source: &str, arguments: &[&str]) {
     if Command::new("valgrind").arg("--version").output().is_err() {
         // The tests do not need Valgrind; `./check c` installs it. Written past the test harness.
         let sentence = format!("programs::{name} is skipped: there is no valgrind\n");
@@ -65,23 +65,23 @@ fn valgrind_finds_nothing(name: &str, source: &str, arguments: &[&str]) {
     }
     let folder = tempfile::tempdir().unwrap();
     let mut valgrind = Command::new("valgrind");
-    // The thread that watches deadlines exists as long as the process: its stack is "possibly lost".
+    // The thread for deadlines lives as long as the process, and its stack is "possibly lost".
     valgrind.args(["--quiet", "--error-exitcode=1", "--leak-check=full"]);
     valgrind.args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"]);
     run(valgrind.arg(compile(C99, source, Form::Shared, folder.path())).args(arguments));
 }
 
 #[test]
-fn valgrind_finds_nothing_in_the_host() {
-    valgrind_finds_nothing("valgrind_finds_nothing_in_the_host", HOST, &[]);
+fn valgrind_finds_no_error_in_the_host() {
+    valgrind_finds_no_error("valgrind_finds_no_error_in_the_host", HOST, &[]);
 }
 
 #[test]
-fn valgrind_finds_nothing_in_what_hosts_do_wrong() {
-    valgrind_finds_nothing("valgrind_finds_nothing_in_what_hosts_do_wrong", "tests/c/misuse.c", &[]);
+fn valgrind_finds_no_error_in_misuse() {
+    valgrind_finds_no_error("valgrind_finds_no_error_in_misuse", "tests/c/misuse.c", &[]);
 }
 
 #[test]
-fn valgrind_finds_nothing_in_engines() {
-    valgrind_finds_nothing("valgrind_finds_nothing_in_engines", "tests/c/engines.c", &["5"]);
+fn valgrind_finds_no_error_in_engines() {
+    valgrind_finds_no_error("valgrind_finds_no_error_in_engines", "tests/c/engines.c", &["5"]);
 }

@@ -1,7 +1,7 @@
-//! The readme's tables speak of every function of the header.
+//! The tables of the README name every function of the header.
 
 #[test]
-fn every_function_stands_in_the_readme() {
+fn the_readme_names_every_function() {
     let header = include_str!("../../include/kaleidoscope.h");
     let words = header.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '(');
     let functions: Vec<_> = words.filter_map(|word| word.split_once('(').map(|(name, _)| name)).collect();

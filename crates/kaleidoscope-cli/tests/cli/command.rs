@@ -1,10 +1,10 @@
-//! Runs the command and looks at what came of it.
+//! Runs the command, and checks its output and exit code.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-/// What came of one run.
+/// The result of one run.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: i32,
@@ -22,7 +22,7 @@ pub(crate) fn run_with_input(args: &[&str], input: &[u8]) -> Finished {
     run_executable(Path::new(EXECUTABLE), args, input)
 }
 
-/// Where the command is.
+/// The path of the command.
 pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_kaleidoscope");
 
 /// Runs a copy of the command.
@@ -35,7 +35,8 @@ pub(crate) fn run_executable(executable: &Path, args: &[&str], input: &[u8]) -> 
     }
 }
 
-/// Runs the command and expects this exit code and this standard output, and nothing on standard error when all ran.
+/// Runs the command, and expects this exit code and standard output. After exit code 0, standard
+/// error must be empty.
 #[track_caller]
 pub(crate) fn check(args: &[&str], code: i32, stdout: &str) -> Finished {
     let finished = run(args);
@@ -46,7 +47,7 @@ pub(crate) fn check(args: &[&str], code: i32, stdout: &str) -> Finished {
     finished
 }
 
-/// A file with this content that goes away with the result.
+/// A temporary file with this content.
 pub(crate) fn file(content: &[u8]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::with_suffix(".kal").unwrap();
     file.write_all(content).unwrap();

@@ -12,11 +12,11 @@ fn a_diagnostic_has_code_place_and_line() {
     for part in ["KLS2004", &place, "1 + f(1, 2);", "^"] {
         assert!(finished.stderr.contains(part), "{part} is missing in: {}", finished.stderr);
     }
-    assert!(!finished.stderr.contains('\x1b'), "no colour without a terminal");
+    assert!(!finished.stderr.contains('\x1b'), "no color without a terminal");
 }
 
 #[test]
-fn json_messages_are_one_object_on_a_line() {
+fn json_diagnostics_are_one_object_on_a_line() {
     let finished =
         run(&["--keep-going", "--message-format", "json", "-e", "x;\n  4+;\n 3", "-e", "def f(x) nix(x);"]);
     assert_eq!((finished.code, finished.stdout.as_str()), (1, "3\n"));
@@ -40,12 +40,13 @@ fn json_messages_are_one_object_on_a_line() {
 #[test]
 fn a_failed_item_leaves_nothing_behind() {
     check(&["--keep-going", "-e", "def f(x) x + nope; f(1); def f(x) x; f(2);"], 1, "2\n");
-    // The operator does not exist, so `1` is an item, and the next begins with a sign that is no prefix operator.
+    // The operator does not exist, so `1` is an item. The next item begins with a character that
+    // is no prefix operator.
     check(&["--keep-going", "-e", "def binary| 200 (a b) a; 1 | 2; 3"], 1, "1\n3\n");
 }
 
 #[test]
-fn errors_while_running_end_the_item_only() {
+fn errors_at_run_time_end_the_item_only() {
     for mode in ["lazy", "eager", "off"] {
         let text = "extern system(x); def f(x) system(x); def g(x) h(x); f(1); g(1); 5;";
         let finished = check(&["--keep-going", "--jit", mode, "-e", text], 1, "5\n");

@@ -1,9 +1,9 @@
-//! Bad input: a clear error, the right exit code, and nothing lost.
+//! Invalid input: the error, the exit code, and the items that still run.
 
 use crate::command::{check, file, path, run, run_with_input};
 
 #[test]
-fn files_that_cannot_be_read_are_mistakes_of_the_command_line() {
+fn unreadable_files_are_errors_of_the_command_line() {
     for (name, reason) in [("/nonexistent/file.kal", "no such file"), ("/", "directory")] {
         let finished = run(&[name, "-e", "1;"]);
         assert_eq!((finished.code, finished.stdout.as_str()), (2, ""), "nothing runs");
@@ -14,7 +14,7 @@ fn files_that_cannot_be_read_are_mistakes_of_the_command_line() {
 }
 
 #[test]
-fn wrong_options_are_mistakes_of_the_command_line() {
+fn wrong_options_are_errors_of_the_command_line() {
     for args in [
         &["--jit", "sometimes"][..],
         &["-O", "4"],
@@ -30,23 +30,23 @@ fn wrong_options_are_mistakes_of_the_command_line() {
 }
 
 #[test]
-fn what_is_not_there_yet_says_so() {
+fn build_says_that_it_does_not_exist_yet() {
     for args in [&["build"][..], &["build", "file.kal", "-o", "out"]] {
         let finished = run(args);
         assert_eq!((finished.code, finished.stdout.as_str()), (2, ""));
-        assert!(finished.stderr.contains("is not there yet"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("does not exist yet"), "{}", finished.stderr);
     }
 }
 
 #[test]
-fn a_trace_that_cannot_be_written_stops_before_anything_runs() {
+fn an_unwritable_trace_is_an_error_before_anything_runs() {
     let finished = run(&["--trace", "/nonexistent/trace.json", "-e", "printd(1);"]);
     assert_eq!((finished.code, finished.stdout.as_str()), (2, ""));
     assert!(finished.stderr.contains("/nonexistent/trace.json"), "{}", finished.stderr);
 }
 
 #[test]
-fn bytes_that_are_not_utf8_are_named_by_place() {
+fn invalid_utf8_is_reported_with_its_place() {
     let bytes = b"1; 2;\n \xff\xfe 3; 4;";
     let file = file(bytes);
     let finished = run(&[path(&file)]);
@@ -54,7 +54,7 @@ fn bytes_that_are_not_utf8_are_named_by_place() {
     for part in ["KLS1008", ":2:2", "0xff"] {
         assert!(finished.stderr.contains(part), "{part} is missing in: {}", finished.stderr);
     }
-    // Standard input goes on behind the item.
+    // Standard input continues after the item.
     let finished = run_with_input(&[], bytes);
     assert_eq!((finished.code, finished.stdout.as_str()), (1, "1\n2\n4\n"), "{}", finished.stderr);
     // A character cut off by the end of the text.
@@ -65,14 +65,14 @@ fn bytes_that_are_not_utf8_are_named_by_place() {
         "{}",
         finished.stderr
     );
-    // A character that comes in two pieces is none of these.
+    // A character that arrives in two chunks is valid.
     let finished = run_with_input(&[], "1 # €\n+ 1".as_bytes());
     assert_eq!((finished.code, finished.stdout.as_str()), (0, "2\n"), "{}", finished.stderr);
 }
 
 #[test]
-fn garbled_bytes_end_in_diagnostics() {
-    // All bytes below 128, in an order of no meaning.
+fn arbitrary_bytes_are_reported() {
+    // All bytes below 128, in an arbitrary order.
     let bytes: Vec<u8> = (0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8 & 0x7f).collect();
     let finished = run_with_input(&[], &bytes);
     assert_eq!(finished.code, 1);
@@ -89,7 +89,7 @@ fn unfinished_text_is_an_error_at_the_end() {
 }
 
 #[test]
-fn huge_numbers_are_what_c_reads() {
+fn huge_numbers_are_read_as_in_c() {
     let digits = "9".repeat(400);
     for (text, values) in [("1e999 < 0; 1e-999", "0\n0\n"), (&format!("{digits}/{digits}"), "nan\n")] {
         let finished = run(&["-e", text]);
@@ -112,7 +112,7 @@ fn an_error_stops_a_file_and_not_a_pipe() {
 }
 
 #[test]
-fn deep_nesting_and_long_chains_end_soon() {
+fn deep_nesting_and_long_chains_end_quickly() {
     let n = 200_000;
     let chain = format!("{}1", "1+".repeat(1_000_000));
     let deep = [

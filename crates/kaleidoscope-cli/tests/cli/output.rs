@@ -1,4 +1,4 @@
-//! What goes to standard output, and when.
+//! Standard output: what is printed there, and when.
 
 use crate::command::{EXECUTABLE, check, file, path, run, run_with_input};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use test_process::Process;
 
 #[test]
-fn values_come_one_on_a_line() {
+fn each_value_is_on_its_own_line() {
     check(&["-e", "1 2 3; 0.1; 1e16; 0/0 < 1; 1/0;"], 0, "1\n2\n3\n0.1\n1e16\n1\ninf\n");
 }
 
 #[test]
-fn quiet_prints_no_values_but_the_programs_output() {
+fn quiet_prints_program_output_only() {
     check(&["-q", "-e", "1; printd(2); 3;"], 0, "2\n");
 }
 
@@ -30,7 +30,7 @@ fn texts_run_after_files_in_one_session() {
 }
 
 #[test]
-fn every_mode_and_level_gives_the_same() {
+fn output_does_not_depend_on_mode_and_optimization() {
     let text = "def fib(n) if n < 2 then n else fib(n-1) + fib(n-2); fib(15); for i = 0, i < 2 in printd(i);";
     for mode in ["lazy", "eager", "off"] {
         for level in ["0", "1", "2", "3"] {
@@ -40,7 +40,7 @@ fn every_mode_and_level_gives_the_same() {
 }
 
 #[test]
-fn items_of_a_pipe_run_as_they_come() {
+fn items_of_a_pipe_run_as_they_arrive() {
     let mut child = Process::start(Command::new(EXECUTABLE).stdin(Stdio::piped()).stdout(Stdio::piped()));
     let mut stdin = child.stdin();
     let mut stdout = BufReader::new(child.stdout());
@@ -57,7 +57,7 @@ fn items_of_a_pipe_run_as_they_come() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_run_quietly() {
+fn a_closed_pipe_ends_the_run_without_an_error() {
     let mut command = Command::new(EXECUTABLE);
     command.args(["-e", "for i = 0, i < 1e6 in printd(i); 1;"]);
     let mut child = Process::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
@@ -86,7 +86,7 @@ fn output_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn without_a_file_standard_input_is_run() {
+fn without_a_file_standard_input_runs() {
     let finished = run_with_input(&[], b"1+1");
     assert_eq!((finished.code, finished.stdout.as_str()), (0, "2\n"));
     let finished = run_with_input(&["-"], b"1+1");
@@ -96,7 +96,7 @@ fn without_a_file_standard_input_is_run() {
 }
 
 #[test]
-fn help_and_version_are_there() {
+fn help_and_version_are_printed() {
     for args in [["--help"], ["--version"]] {
         let finished = run(&args);
         assert_eq!(finished.code, 0);

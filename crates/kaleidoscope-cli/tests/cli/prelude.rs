@@ -3,7 +3,7 @@
 use crate::command::{check, file, path, run};
 
 #[test]
-fn the_usual_operators_are_there_when_asked_for() {
+fn the_option_defines_the_usual_operators() {
     let text = "-2^2; 2^3^2; 1/2; 1e-3; 1 == 1 && !(2 <= 1);";
     check(&["--prelude", "-e", text], 0, "-4\n512\n0.5\n0.001\n1\n");
     check(&["--prelude", "--jit", "off", "-e", text], 0, "-4\n512\n0.5\n0.001\n1\n");
@@ -11,7 +11,7 @@ fn the_usual_operators_are_there_when_asked_for() {
 }
 
 #[test]
-fn what_looks_at_programs_knows_them_too() {
+fn emit_and_check_know_the_usual_operators() {
     let program = file(b"def positive(x) x > 0 || x == 0;");
     check(&["check", "--prelude", path(&program)], 0, "");
     assert_eq!(run(&["check", path(&program)]).code, 1);

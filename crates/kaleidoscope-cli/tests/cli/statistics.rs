@@ -22,7 +22,7 @@ fn functions_that_are_not_called_are_not_compiled() {
 }
 
 #[test]
-fn what_is_not_hot_is_never_seen_by_llvm() {
+fn llvm_never_sees_code_that_is_not_hot() {
     let stats = stats(&["--stats=json", "-e", "def a(x) x; def b(x) a(x); def c(x) x; b(1); b(2); 1 + 2;"]);
     assert_eq!(stats["functions"]["called"], 2);
     assert_eq!(stats["functions"]["baseline"], 2);
@@ -33,21 +33,21 @@ fn what_is_not_hot_is_never_seen_by_llvm() {
 }
 
 #[test]
-fn what_is_called_once_is_compiled_by_nobody() {
+fn code_that_runs_once_is_not_compiled() {
     let stats = stats(&["--stats=json", "-e", "def f(x) x + 1; def g(x) f(x) * 2; g(1);"]);
     assert_eq!(stats["functions"]["called"], 2);
     assert_eq!(stats["compiled"].as_array().unwrap().len(), 0);
 }
 
 #[test]
-fn eager_mode_compiles_what_is_defined() {
+fn eager_mode_compiles_every_definition() {
     let stats = stats(&["--jit", "eager", "--stats=json", "-e", "def a(x) x; def b(x) a(x);"]);
     assert_eq!(stats["ir_functions"], 2);
     assert_eq!(stats["compiled"][0]["tier"], "eager");
 }
 
 #[test]
-fn redefinitions_are_counted_once_and_compiled_again() {
+fn redefinitions_are_counted_once_and_recompiled() {
     let stats = stats(&[
         "--stats=json",
         "-e",
@@ -65,14 +65,14 @@ fn redefinitions_are_counted_once_and_compiled_again() {
 }
 
 #[test]
-fn what_needs_no_code_starts_no_compiler() {
+fn programs_without_calls_start_no_compiler() {
     let stats = stats(&["--stats=json", "-e", "def f(x) x; 1 + 2 * 3; sqrt(16); var a = 1 in a;"]);
     assert_eq!(stats["compiled"].as_array().unwrap().len(), 0);
     assert_eq!(stats["expressions"], 3);
 }
 
 #[test]
-fn the_text_form_names_what_was_compiled() {
+fn the_text_form_lists_compilations() {
     let finished = run(&["--stats", "-e", "def f(x) x; f(1); f(1);"]);
     assert!(finished.stderr.contains("1 defined") && finished.stderr.contains(" f "), "{}", finished.stderr);
 }

@@ -1,4 +1,4 @@
-//! Programs that would not end by themselves.
+//! Endless programs: stack overflow, time limits, Ctrl-C.
 
 use crate::command::{EXECUTABLE, check};
 use std::io::{BufRead, BufReader};
@@ -21,7 +21,7 @@ fn endless_recursion_is_an_error_and_the_next_item_runs() {
 }
 
 #[test]
-fn deep_recursion_that_ends_has_room() {
+fn deep_recursion_fits_the_stack() {
     for mode in MODES {
         let text = "def s(n) if n < 1 then 0 else n + s(n - 1); s(1000000);";
         check(&["--jit", mode, "-e", text], 0, "500000500000\n");
@@ -29,7 +29,7 @@ fn deep_recursion_that_ends_has_room() {
 }
 
 #[test]
-fn an_item_that_takes_too_long_is_stopped_and_the_next_runs() {
+fn the_time_limit_stops_an_item_and_the_next_runs() {
     for mode in MODES {
         // Long enough for `6;` beside busy processes.
         let text = "def f(x) for i = 0, 1 in sin(i); for i = 0, 1 in 0; f(1); 6;";
@@ -39,7 +39,7 @@ fn an_item_that_takes_too_long_is_stopped_and_the_next_runs() {
 }
 
 #[test]
-fn control_c_ends_the_run_with_its_own_code() {
+fn control_c_ends_the_run_with_exit_code_130() {
     for mode in MODES {
         let mut command = Command::new(EXECUTABLE);
         command.args(["--jit", mode, "-", "-e", "6"]);
@@ -52,7 +52,7 @@ fn control_c_ends_the_run_with_its_own_code() {
         stdout.read_line(&mut line).unwrap();
         assert_eq!(line, "5\n");
         std::io::Write::write_all(&mut stdin, b"for i = 0, 1 in 0;\n").unwrap();
-        // Whether it comes while the item runs or before it was read: the run ends.
+        // The signal ends the run, whether it arrives while the item runs or before it is read.
         child.interrupt();
         assert_eq!(child.wait().code(), Some(130), "{mode}");
         line.clear();

@@ -1,0 +1,193 @@
+//! Sessions: one engine that runs the items of several inputs, and the exit code that results.
+
+use crate::Exit;
+use crate::args::{RunOptions, StatsFormat};
+use crate::console::Console;
+use crate::input::{Chunk, Input};
+use crate::report::Reporter;
+use crate::statistics;
+use crate::stop::Stop;
+use crate::trace::Trace;
+use kaleidoscope::{Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Span, Statistics};
+
+/// One session: the engine, its output, and the exit code so far.
+pub(crate) struct Session {
+    pub(crate) engine: Engine,
+    pub(crate) console: Console,
+    pub(crate) reporter: Reporter,
+    pub(crate) options: RunOptions,
+    pub(crate) stop: Stop,
+    pub(crate) is_interactive: bool,
+    pub(crate) exit: Exit,
+}
+
+/// Whether the session continues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Continue,
+    Stop,
+}
+
+impl Session {
+    pub(crate) fn run_inputs(&mut self, inputs: &[Input]) {
+        // An unreadable file is an error of the command line, so all files are opened before
+        // anything runs.
+        let mut opened = Vec::new();
+        for input in inputs {
+            match input.open() {
+                Ok(chunks) => opened.push((input, chunks)),
+                Err(message) => {
+                    self.reporter.failure(&message);
+                    self.exit = Exit::Usage;
+                    return;
+                }
+            }
+        }
+        for (input, mut chunks) in opened {
+            let keep_going = self.keeps_going(matches!(input, Input::Stdin));
+            let mut script = self.engine.script(&input.name());
+            let mut is_ended = false;
+            while !is_ended {
+                match self.stop.while_waiting(|| chunks.next_chunk()) {
+                    Ok(Chunk::Text(text)) => script.push(&text),
+                    Ok(Chunk::NotUtf8(bytes)) => {
+                        self.exit = self.exit.max(Exit::Program);
+                        report_not_utf8(&self.reporter, &mut script, &bytes);
+                        if !keep_going {
+                            return;
+                        }
+                    }
+                    Ok(Chunk::End) => {
+                        script.finish();
+                        is_ended = true;
+                    }
+                    Err(message) => {
+                        self.fail(&message);
+                        return;
+                    }
+                }
+                if self.run_items(&mut script, Script::run_next, keep_going) == Flow::Stop {
+                    return;
+                }
+                if matches!(input, Input::Stdin) {
+                    // The writer of standard input may wait for the answer. The console remembers a
+                    // failure; the next write returns it.
+                    drop(self.console.flush());
+                }
+            }
+        }
+    }
+
+    pub(crate) fn keeps_going(&self, by_default: bool) -> bool {
+        self.options.keep_going || (by_default && !self.options.fail_fast)
+    }
+
+    /// Runs the complete items of the script, and prints values and diagnostics.
+    pub(crate) fn run_items(
+        &mut self,
+        script: &mut Script,
+        mut next: impl FnMut(&mut Script) -> Option<ItemOutcome>,
+        keep_going: bool,
+    ) -> Flow {
+        if self.is_stopped() {
+            return Flow::Stop;
+        }
+        while let Some(outcome) = next(script) {
+            if let Some(value) = outcome.value
+                && !self.options.quiet
+            {
+                // The console remembers a failure, which is checked below.
+                drop(self.console.print_value(value));
+            }
+            if self.console.failure().is_some() {
+                return Flow::Stop;
+            }
+            if !outcome.diagnostics.is_empty() {
+                let source = script.source();
+                for diagnostic in &outcome.diagnostics {
+                    self.reporter.report(diagnostic, &source);
+                }
+            }
+            if self.is_stopped() {
+                return Flow::Stop;
+            }
+            if outcome.is_error() {
+                self.exit = self.exit.max(Exit::Program);
+                if !keep_going {
+                    return Flow::Stop;
+                }
+            }
+        }
+        Flow::Continue
+    }
+
+    /// Whether Ctrl-C ends the session. In the interactive session, Ctrl-C ends an item only.
+    fn is_stopped(&mut self) -> bool {
+        let is_stopped = self.stop.take() && !self.is_interactive;
+        if is_stopped {
+            self.exit = Exit::Interrupted;
+        }
+        is_stopped
+    }
+
+    /// Flushes the output, and writes statistics and trace.
+    pub(crate) fn finish(self, statistics: Option<(StatsFormat, Statistics)>, trace: Option<&Trace>) -> Exit {
+        let mut exit = self.exit;
+        if let Err(message) = self.console.finish() {
+            self.reporter.failure(&message);
+            exit = exit.max(Exit::Program);
+        }
+        if let Some((format, statistics)) = statistics {
+            statistics::print(format, &statistics.totals());
+        }
+        if let Some(Err(message)) = trace.map(Trace::finish) {
+            self.reporter.failure(&message);
+            exit = exit.max(Exit::Program);
+        }
+        // The process ends here. Dropping the engine would free memory that the process frees
+        // anyway, and wait for compile threads.
+        std::mem::forget(self.engine);
+        exit
+    }
+
+    /// Reports an error that ends the session.
+    pub(crate) fn fail(&mut self, message: &str) {
+        self.reporter.failure(message);
+        self.exit = Exit::Program;
+    }
+}
+
+/// Reads the whole input into the script, and reports invalid UTF-8.
+///
+/// # Errors
+/// Why the input cannot be read, as a sentence.
+pub(crate) fn read_all(input: &Input, script: &mut Script, reporter: &Reporter) -> Result<Exit, String> {
+    let mut chunks = input.open()?;
+    let mut exit = Exit::Success;
+    loop {
+        match chunks.next_chunk()? {
+            Chunk::Text(text) => script.push(&text),
+            Chunk::NotUtf8(bytes) => {
+                report_not_utf8(reporter, script, &bytes);
+                exit = Exit::Program;
+            }
+            Chunk::End => {
+                script.finish();
+                return Ok(exit);
+            }
+        }
+    }
+}
+
+/// Reports the invalid bytes, and puts U+FFFD in their place, which the lexer rejects.
+fn report_not_utf8(reporter: &Reporter, script: &mut Script, bytes: &[u8]) {
+    let start = script.source().text().len() as u32;
+    script.push("\u{fffd}");
+    let source = script.source();
+    let bytes: Vec<_> = bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
+    let span = Span::new(start, source.text().len() as u32);
+    reporter.report(
+        &Diagnostic::error(DiagnosticCode::NotUtf8, span, format!("not UTF-8: {}", bytes.join(" "))),
+        &source,
+    );
+}
