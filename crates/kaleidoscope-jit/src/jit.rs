@@ -202,8 +202,9 @@ impl Jit {
     }
 
     /// Defines a function, or redefines it. No code is generated. Calls that begin after `define`
-    /// has returned run the new definition, whoever makes them: existing code, optimized code that
-    /// had inlined the old definition, running loops. Running activations finish as what they are.
+    /// has returned run the new definition, on all threads. Optimized code that had inlined the old
+    /// definition is invalidated: no call reaches it. Running activations finish as what they are,
+    /// with what they have inlined.
     ///
     /// The IR is verified first, with the ids in it: functions that it calls must be declared,
     /// host variables bound.

@@ -159,6 +159,10 @@ pub(crate) const PARTS: &[Part] = &[
                 ),
             },
             Step {
+                name: "engine and its second language without LLVM",
+                action: Action::Cargo("test --quiet --package kaleidoscope-jit --lib --tests"),
+            },
+            Step {
                 name: "library without threads",
                 action: Action::Cargo(
                     "check --quiet --package kaleidoscope --package kaleidoscope-jit \
