@@ -257,8 +257,8 @@ fn main() -> Result<()> {
         assert_eq!(forth.run("15 fib")?, 610.0);
     }
 
-    // A loop is replaced on the stack while it runs, with `rate` inlined. Then a host function, which
-    // the loop calls, redefines `rate`, and ends the loop 1000 iterations later.
+    // A loop is replaced on the stack while it runs, with `rate` inlined. Then a host function,
+    // which the loop calls, redefines `rate`, and ends the loop 1000 iterations later.
     forth.run(": rate ( -- r ) 1 ;")?;
     let (n_iterations, redefined_at) = (AtomicU64::new(0), Arc::new(AtomicU64::new(0)));
     let (observed, at) = (statistics.clone(), Arc::clone(&redefined_at));

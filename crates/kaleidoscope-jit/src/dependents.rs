@@ -16,7 +16,7 @@ use crate::host::{HostEntry, HostFunction};
 use crate::kernel_state::{KernelKey, KernelState};
 use crate::precision::Precision;
 use crate::profile::ProfiledCode;
-use crate::table::{Dependent, StoredDefinition, Table};
+use crate::table::{Dependent, Entry, StoredDefinition, Table};
 use crate::trap::Trap;
 use kaleidoscope_ir::compile::CodeKind;
 use kaleidoscope_ir::{Function, FunctionId, MathsFunction};
@@ -58,6 +58,21 @@ impl Change {
     pub fn version(self, version: u32) -> Self {
         Self { version: Some(version), ..self }
     }
+
+    /// Panics if the change does not fit the function.
+    fn check(&self, entry: &Entry) {
+        let arity = match &self.definition {
+            Definition::Ir(ir) => Some(ir.n_params),
+            Definition::Maths(maths) => Some(maths.arity()),
+            Definition::Host(_) | Definition::Unavailable => None,
+        };
+        if let Some(arity) = arity {
+            assert_eq!(arity, entry.arity(), "a function has one arity for its whole life");
+        }
+        if let Some(version) = self.version {
+            entry.check_version(version);
+        }
+    }
 }
 
 /// What changes of definitions leave to do when no lock is held: pass it to [`crate::Jit::settle`].
@@ -98,10 +113,14 @@ impl Core {
     /// Makes all changes in one step: no call sees some of them. On an error, nothing has changed.
     ///
     /// # Panics
-    /// If an IR function has another arity than its id, or a version does not increase.
+    /// If an IR function has another arity than its id, or a version does not increase. Nothing has
+    /// changed then, unless two changes of one function have versions that do not increase.
     pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<Superseded, native::Error> {
         let mut superseded = Superseded::default();
         let mut table = self.table();
+        for change in &changes {
+            change.check(table.entry(change.function));
+        }
         for change in &changes {
             if let Definition::Host(_) = change.definition
                 && table.entry(change.function).host.is_none()
@@ -149,8 +168,7 @@ impl Core {
                 StoredDefinition::Unavailable
             }
         };
-        let is_first = last == 0 && matches!(entry.definition, StoredDefinition::Unavailable);
-        assert!(version > last || is_first, "versions of one function increase");
+        entry.check_version(version);
         let mut old = entry.define(stored, version);
         old.extend(table.take_kernels(function).into_iter().map(ProfiledCode::from));
         let dependents = table.take_dependents(function);

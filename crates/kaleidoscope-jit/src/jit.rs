@@ -263,7 +263,8 @@ impl Jit {
     ///
     /// # Panics
     /// If an IR function or a maths function has another arity than was declared, if versions of
-    /// one function do not increase, or if an id is unknown. Changes before that one hold.
+    /// one function do not increase, or if an id is unknown. Nothing has changed then, unless two
+    /// changes of one function have versions that do not increase.
     pub fn apply(&self, changes: Vec<Change>) -> Result<Superseded, Trap> {
         self.core.apply(changes).map_err(|error| Trap::OutOfMemory { reason: error.to_string() })
     }

@@ -75,17 +75,6 @@ pub(crate) enum StoredDefinition {
     Unavailable,
 }
 
-impl StoredDefinition {
-    /// The arity that the definition asks for; none if it takes any.
-    pub(crate) fn arity(&self) -> Option<u32> {
-        match self {
-            Self::Ir(function) => Some(function.n_params),
-            Self::Maths(maths) => Some(maths.arity()),
-            Self::Host { .. } | Self::Unavailable => None,
-        }
-    }
-}
-
 /// A caller of the engine passed an id that was not declared there.
 #[cold]
 fn not_declared(function: FunctionId) -> ! {
@@ -115,14 +104,16 @@ impl Entry {
         self.state.version()
     }
 
+    /// Panics if the version is not above the last one. A function that was only declared may get
+    /// version 0.
+    pub(crate) fn check_version(&self, version: u32) {
+        let last = self.version();
+        let is_first = last == 0 && matches!(self.definition, StoredDefinition::Unavailable);
+        assert!(version > last || is_first, "versions of one function increase");
+    }
+
     /// Begins a version. Returns the code of the old one, to be retired.
-    ///
-    /// # Panics
-    /// If an IR function or a maths function has another arity.
     pub(crate) fn define(&mut self, definition: StoredDefinition, version: u32) -> Vec<ProfiledCode> {
-        if let Some(arity) = definition.arity() {
-            assert_eq!(arity, self.arity, "a function has one arity for its whole life");
-        }
         self.definition = definition;
         self.was_called = false;
         self.discard_code(version)

@@ -75,6 +75,21 @@ fn a_function_keeps_its_arity() {
 }
 
 #[test]
+fn changes_that_do_not_fit_change_nothing() {
+    in_each_mode(|jit| {
+        let function = add(jit, constant("f", 1.0));
+        let fits = || Change::new(function, Definition::Ir(constant("f", 2.0)));
+        let other_arity = || Change::new(function, Definition::Ir(ir("function f(x.0)\nget x.0")));
+        let unknown = || Change::new(FunctionId::new(7), Definition::Unavailable);
+        let old_version = || Change::new(function, Definition::Unavailable).version(1);
+        panic_of(|| jit.apply(vec![fits(), other_arity()]));
+        panic_of(|| jit.apply(vec![fits(), unknown()]));
+        panic_of(|| jit.apply(vec![fits(), old_version()]));
+        assert_eq!((call(jit, function, &[]).unwrap(), jit.version(function)), (1.0, 1));
+    });
+}
+
+#[test]
 fn an_expression_has_no_parameters() {
     in_each_mode(|jit| {
         let expression = ir("function $1(x.0)\nget x.0");
