@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # What building Kaleidoscope needs besides this folder: Rust 1.95, LLVM 22 with its static
-# libraries, a C++ compiler. ./demo and ./check source it in the project's folder. It installs what is missing
-# by Debian's apt; elsewhere it says in one message what to install. With everything there it takes
-# milliseconds and needs no network.
+# libraries, a C++ compiler. ./demo and ./check source it in the project's folder. It installs what
+# is missing by Debian's apt; elsewhere it says in one message what to install. With everything
+# there it takes milliseconds and needs no network.
 
 llvm_packages="llvm-22-dev libpolly-22-dev libzstd-dev zlib1g-dev libffi-dev libxml2-dev libz3-dev g++"
 rust_needed=1.95

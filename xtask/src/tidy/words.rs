@@ -99,7 +99,9 @@ const RETIRED: &[(Scope, &str, &str)] = &[
     (Everywhere, "neighbour*", "neighbor"),
     (Everywhere, "licence*", "license"),
     (Everywhere, "centre*", "center"),
-    (Everywhere, "analyse*", "analyze"),
+    (Everywhere, "analyse", "analyze"),
+    (Everywhere, "analysed", "analyzed"),
+    (Everywhere, "analyser", "analyzer"),
 ];
 
 /// Files that must name retired phrases, or that are not written in the project's words.
