@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the chapter 7 program of LLVM's own tutorial, the peer of the benchmarks, from Debian's package of LLVM's
-# examples: with -O3, against static LLVM, with no library that it does not need and no symbol exported but those that its
-# programs call, so that it starts as fast as it can.
+# Builds the chapter 7 program of LLVM's tutorial, a peer of the benchmarks, from Debian's package
+# llvm-22-examples. The program is built to start fast: -O3, static LLVM, no unneeded library, and
+# no exported symbols except those that its programs call.
 #   benches/chapter7.sh OUTPUT
 set -eu
 out=${1:?"usage: benches/chapter7.sh OUTPUT"}
@@ -22,12 +22,12 @@ dpkg -x llvm-22-examples*.deb package
 examples=package/usr/share/doc/llvm-22-examples/examples/Kaleidoscope
 mkdir -p Chapter7 include
 gunzip -c "$examples/Chapter7/toy.cpp.gz" >Chapter7/toy.cpp
-# The program includes the header from a folder that the package leaves out; the first chapter of the tutorial's other
-# part has the same one.
+# The package lacks the folder of a header that the program includes. Chapter 1 of BuildingAJIT has
+# the same header.
 cp "$examples/BuildingAJIT/Chapter1/KaleidoscopeJIT.h" include/
 
 say "building (about a minute)"
-# shellcheck disable=SC2046 # the words of llvm-config are meant to be split
+# shellcheck disable=SC2046 # the output of llvm-config must be split into words
 (cd Chapter7 && clang++-22 -O3 toy.cpp \
     -Wl,--as-needed -Wl,--gc-sections -Wl,--export-dynamic-symbol=putchard -Wl,--export-dynamic-symbol=printd \
     $(llvm-config-22 --cxxflags --ldflags --link-static \

@@ -1,5 +1,7 @@
-"""The formulas of the benchmark `batch` in Python: `loops.py PACKAGE NAME ROWS ROUNDS` prints the shortest time of a round in
-seconds, and the sum of the results. One thread."""
+"""Formulas of the benchmark `batch` in Python, on one thread.
+
+`loops.py PACKAGE NAME ROWS ROUNDS` prints the shortest time of a round in seconds and the sum of the
+results."""
 
 import sys
 import time

@@ -1,10 +1,12 @@
-//! The loops of the benchmark `batch` in Rust: `loops NAME ROWS ROUNDS` prints the shortest time of a round in seconds, and the sum
-//! of the results.
+//! Loops of the benchmark `batch` in Rust.
+//!
+//! `loops NAME ROWS ROUNDS` prints the shortest time of a round in seconds and the sum of the
+//! results.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Doubles from 0 to 10, the same in every language.
+/// Returns doubles from 0 to 10, the same in every language.
 fn column(n: usize, factor: usize) -> Vec<f64> {
     (0..n).map(|row| (row * factor % 1_000_003) as f64 / 1_000_003.0 * 10.0).collect()
 }

@@ -1,4 +1,5 @@
-// Runs a program of this folder on the numbers that it is given: a compiler that knew them would do part of the work itself.
+// Runs a program of this folder with the numbers on the command line. Constants in the source would
+// let the compiler do part of the work.
 #include <stdio.h>
 #include <stdlib.h>
 

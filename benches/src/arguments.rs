@@ -1,13 +1,13 @@
-//! The arguments that a benchmark was started with.
+//! Command-line arguments of a benchmark.
 
 use std::str::FromStr;
 
-/// The argument behind this one.
+/// Returns the argument after this one.
 pub fn option(name: &str) -> Option<String> {
     std::env::args().skip_while(|arg| arg != name).nth(1)
 }
 
-/// The number behind this argument; the process ends with a message if something else is there.
+/// Returns the number after this argument. Ends the process with a message if it is not a number.
 pub fn number<T: FromStr>(name: &str) -> Option<T> {
     let value = option(name)?;
     let number = value.parse().ok();
@@ -18,7 +18,7 @@ pub fn number<T: FromStr>(name: &str) -> Option<T> {
     number
 }
 
-/// Whether this argument was given.
+/// Returns whether this argument was given.
 pub fn is_given(name: &str) -> bool {
     std::env::args().any(|arg| arg == name)
 }

@@ -1,22 +1,22 @@
-//! Generated programs: the same in each language that takes part, written as its users would write it.
+//! Generated programs: the same program in several languages, in each language's usual style.
 //!
-//! Functions are global where a language knows the difference: Lua has no room for more than 200 local ones.
+//! Functions are global in languages that have local ones: Lua allows at most 200 local variables.
 
-/// What a program is written in.
+/// The language of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
-    /// Ours, as the chapter 7 program takes it too.
+    /// Kaleidoscope, in the form that the chapter 7 program also accepts.
     Kaleidoscope,
     /// Lua 5.1.
     Lua,
     /// JavaScript.
     JavaScript,
-    /// C, as a function `run` that is called with the program's input.
+    /// C: a function `run` with the program's input as its argument.
     C,
 }
 
 impl Language {
-    /// How names of files end.
+    /// Returns the extension of file names.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Kaleidoscope => "kal",
@@ -27,13 +27,14 @@ impl Language {
     }
 }
 
-/// Functions of the programs about definitions.
+/// Functions of the programs `definitions` and `first_calls`.
 const N_FUNCTIONS: usize = 1_000;
 
-/// Groups of functions in the mixed program. A group has ten: nine, and one that calls two of them in a loop.
+/// Groups of functions in the mixed program. A group has ten functions; the last one calls others
+/// in a loop.
 const N_GROUPS: usize = 30;
 
-/// 1,000 functions, of which five are called once.
+/// Writes 1,000 functions and one call of each of five.
 pub fn definitions(language: Language) -> String {
     let mut program = Writer::new(language);
     program.independent_functions();
@@ -41,7 +42,7 @@ pub fn definitions(language: Language) -> String {
     program.print("7", |input| [3, 141, 592, 653, 897].map(|k| call(k, input)).join(" + "))
 }
 
-/// 1,000 functions, each called once, through forty that call twenty-five of them.
+/// Writes 1,000 functions, each called once, through 40 functions that call 25 each.
 pub fn first_calls(language: Language) -> String {
     const N_EACH: usize = 25;
     let mut program = Writer::new(language);
@@ -56,21 +57,22 @@ pub fn first_calls(language: Language) -> String {
     })
 }
 
-/// 300 functions in thirty groups. The loop of each group turns 1.41 times as often as that of the one before, so that
-/// some are called once or never in the time in which others are called some ten thousand times; all as often again as `scale` says.
+/// Writes 300 functions in 30 groups. Each group's loop has 1.41 times as many iterations as the
+/// loop of the group before. Some functions are called once or never while others are called ten
+/// thousand times. `scale` multiplies all iterations.
 pub fn mixed(language: Language, scale: f64) -> String {
     let mut program = Writer::new(language);
     for group in 0..N_GROUPS {
         program.group(group);
     }
-    let turns = |group: usize| 2_f64.powf(group as f64 / 2.0).round();
+    let iterations = |group: usize| 2_f64.powf(group as f64 / 2.0).round();
     program.print(&scale.to_string(), |input| {
-        let loops = (0..N_GROUPS).map(|group| format!("loop{group}({input} * {})", turns(group)));
+        let loops = (0..N_GROUPS).map(|group| format!("loop{group}({input} * {})", iterations(group)));
         loops.collect::<Vec<_>>().join(" + ")
     })
 }
 
-/// A program as far as it is written.
+/// Writes a program.
 struct Writer {
     language: Language,
     text: String,
@@ -81,7 +83,7 @@ impl Writer {
         Self { language, text: String::new() }
     }
 
-    /// Functions of some 25 operations that call nothing.
+    /// Writes functions of about 25 operations that call nothing.
     fn independent_functions(&mut self) {
         for k in 0..N_FUNCTIONS {
             let low = format!("(x * {k} + y) * (y - x * 0.5) + (x + {k}) * 0.25");
@@ -91,7 +93,8 @@ impl Writer {
         }
     }
 
-    /// Ten functions that call each other: arithmetic, choices, recursion, a short loop, and the long one.
+    /// Writes ten functions that call each other: arithmetic, conditions, recursion, a short loop
+    /// and the long loop.
     fn group(&mut self, group: usize) {
         let name = |stem: &str| format!("{stem}{group}");
         let k = group + 1;
@@ -116,7 +119,7 @@ impl Writer {
         self.sum(&name("loop"), &["n"], &format!("step{group}(i)"));
     }
 
-    /// A function whose body is an expression.
+    /// Writes a function whose body is an expression.
     fn function(&mut self, name: &str, params: &[&str], body: &str) {
         let list = self.parameters(params);
         self.text += &match self.language {
@@ -127,7 +130,7 @@ impl Writer {
         };
     }
 
-    /// A function that adds up `term` for each `i` from 1 to its last parameter, `n`.
+    /// Writes a function that sums `term` for each `i` from 1 to its last parameter, `n`.
     fn sum(&mut self, name: &str, params: &[&str], term: &str) {
         let list = self.parameters(params);
         self.text += &match self.language {
@@ -164,7 +167,7 @@ impl Writer {
         }
     }
 
-    /// The whole program, which ends in printing the value of an expression of its input.
+    /// Returns the whole program. It ends by printing an expression of its input.
     fn print(mut self, input: &str, value: impl Fn(&str) -> String) -> String {
         self.text += &match self.language {
             Language::Kaleidoscope => format!("{};\n", value(input)),

@@ -1,11 +1,13 @@
-//! Benchmarks, each a program named by the question it answers: `cargo run --release -p kaleidoscope-benches --bin NAME`.
+//! Benchmarks: each is a program, named by the question that it answers.
 //!
-//! Machines differ and are noisy, so a figure that is compared is a ratio to a peer measured in the same run, turn and turn
-//! about. Every run prints what it did and adds a dated line to a file in `benches/record/` when asked with `--record`.
+//! Run one with `cargo run --release -p kaleidoscope-benches --bin NAME`. Machines differ and are
+//! noisy, so comparisons are ratios to a peer, measured alternately in the same run. Every run
+//! prints its results. With `--record` it also adds a dated line to a file in `benches/record/`.
 
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod chapter7;
 pub mod compare;
 pub mod generate;
 pub mod memory;

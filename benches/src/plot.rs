@@ -1,25 +1,26 @@
 //! Charts as SVG: lines over two logarithmic axes.
 //!
-//! As plain as it can be, so that no crate is needed: axes with powers of ten, a colour for each line, a legend.
+//! The charts are plain, so they need no crate: axes with powers of ten, a color for each line, a
+//! legend.
 
 use std::fmt::Write;
 
-/// Lines over two axes.
+/// A chart: lines over two axes.
 #[derive(Debug)]
 pub struct Chart<'a> {
-    /// What is to be seen.
+    /// The title.
     pub title: String,
-    /// What the horizontal axis is.
+    /// The label of the horizontal axis.
     pub x_label: &'a str,
-    /// What the vertical axis is.
+    /// The label of the vertical axis.
     pub y_label: &'a str,
     /// The lines.
     pub lines: Vec<Line<'a>>,
-    /// Where a horizontal line is drawn to compare with.
+    /// The position of a horizontal line for comparison.
     pub bound: Option<f64>,
 }
 
-/// One line. All numbers must be positive.
+/// A line of a chart. All numbers must be positive.
 #[derive(Debug)]
 pub struct Line<'a> {
     /// Its name in the legend.
@@ -28,22 +29,22 @@ pub struct Line<'a> {
     pub points: Vec<(f64, f64)>,
 }
 
-const COLOURS: &[&str] = &["#c0392b", "#2471a3", "#239b56", "#7d3c98"];
+const COLORS: &[&str] = &["#c0392b", "#2471a3", "#239b56", "#7d3c98"];
 
-/// Of one chart, in pixels.
+/// Size of a chart in pixels.
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 340.0;
 
-/// What is around the lines.
+/// Margins around the lines, in pixels.
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 50.0;
 
-/// The height of a name in the legend.
+/// Height of a name in the legend, in pixels.
 const LEGEND: f64 = 16.0;
 
-/// A picture of the charts, two in a row.
+/// Draws the charts, two in a row, as SVG.
 pub fn svg(charts: &[Chart<'_>]) -> String {
     let (width, height) = (2.0 * WIDTH, charts.len().div_ceil(2) as f64 * HEIGHT);
     let mut text = format!(
@@ -65,10 +66,10 @@ impl Chart<'_> {
         let y_values = points().map(|point| point.1).chain(self.bound);
         let y_axis = Axis::around(y_values, HEIGHT - BOTTOM, TOP);
         let mut text = String::new();
-        // The legend is on the left, where no line begins.
+        // The legend is on the left, above or below the start of the lines.
         let height = LEGEND * self.lines.len() as f64;
         let is_taken = |line: &Line<'_>| {
-            line.points.first().is_some_and(|&(_, y)| y_axis.place(y) < TOP + height + LEGEND)
+            line.points.first().is_some_and(|&(_, y)| y_axis.position(y) < TOP + height + LEGEND)
         };
         let legend = match self.lines.iter().any(is_taken) {
             true => HEIGHT - BOTTOM - height,
@@ -76,7 +77,7 @@ impl Chart<'_> {
         };
         self.draw_frame(&x_axis, &y_axis, &mut text);
         if let Some(bound) = self.bound {
-            let y = y_axis.place(bound);
+            let y = y_axis.position(bound);
             let _ = writeln!(
                 text,
                 "<path d=\"M{LEFT} {y:.1}H{:.1}\" stroke=\"#888\" stroke-dasharray=\"4\"/>\n\
@@ -87,15 +88,17 @@ impl Chart<'_> {
             );
         }
         for (idx, line) in self.lines.iter().enumerate() {
-            let colour = COLOURS[idx % COLOURS.len()];
-            let places =
-                line.points.iter().map(|(x, y)| format!("{:.1},{:.1}", x_axis.place(*x), y_axis.place(*y)));
-            let places = places.collect::<Vec<_>>().join(" ");
+            let color = COLORS[idx % COLORS.len()];
+            let positions = line
+                .points
+                .iter()
+                .map(|(x, y)| format!("{:.1},{:.1}", x_axis.position(*x), y_axis.position(*y)));
+            let positions = positions.collect::<Vec<_>>().join(" ");
             let legend = legend + LEGEND * idx as f64;
             let _ = writeln!(
                 text,
-                "<polyline points=\"{places}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.8\"/>\n\
-                 <text x=\"{:.1}\" y=\"{legend:.1}\" fill=\"{colour}\">{}</text>",
+                "<polyline points=\"{positions}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.8\"/>\n\
+                 <text x=\"{:.1}\" y=\"{legend:.1}\" fill=\"{color}\">{}</text>",
                 LEFT + 10.0,
                 line.name
             );
@@ -103,7 +106,7 @@ impl Chart<'_> {
         text
     }
 
-    /// The title, and the axes with their marks.
+    /// Draws the title and the axes with their marks.
     fn draw_frame(&self, x_axis: &Axis, y_axis: &Axis, text: &mut String) {
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
         let middle = (LEFT + right) / 2.0;
@@ -121,7 +124,7 @@ impl Chart<'_> {
             self.y_label,
         );
         for mark in x_axis.marks() {
-            let x = x_axis.place(mark);
+            let x = x_axis.position(mark);
             let _ = writeln!(
                 text,
                 "<path d=\"M{x:.1} {bottom}V{TOP}\" stroke=\"#eee\"/>\
@@ -131,7 +134,7 @@ impl Chart<'_> {
             );
         }
         for mark in y_axis.marks() {
-            let y = y_axis.place(mark);
+            let y = y_axis.position(mark);
             let _ = writeln!(
                 text,
                 "<path d=\"M{LEFT} {y:.1}H{right}\" stroke=\"#eee\"/>\
@@ -144,10 +147,10 @@ impl Chart<'_> {
     }
 }
 
-/// A logarithmic axis between two places.
+/// A logarithmic axis between two positions.
 #[derive(Debug)]
 struct Axis {
-    /// The logarithms of its ends.
+    /// The logarithms of the ends.
     low: f64,
     high: f64,
     begin: f64,
@@ -155,21 +158,21 @@ struct Axis {
 }
 
 impl Axis {
-    /// One that has room for these values.
+    /// Returns an axis with room for these values.
     fn around(values: impl Iterator<Item = f64>, begin: f64, end: f64) -> Self {
         let (low, high) = values
             .map(f64::log10)
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        // A little more than is needed, and something where all are the same.
+        // A margin around the values. Equal values need one too.
         let margin = ((high - low) * 0.05).max(0.02);
         Self { low: low - margin, high: high + margin, begin, end }
     }
 
-    fn place(&self, value: f64) -> f64 {
+    fn position(&self, value: f64) -> f64 {
         self.begin + (value.log10() - self.low) / (self.high - self.low) * (self.end - self.begin)
     }
 
-    /// Powers of ten; where there are few, numbers between them too.
+    /// Returns the marks: powers of ten, and numbers between them if there are few.
     fn marks(&self) -> Vec<f64> {
         let step = ((self.high - self.low) / 6.0).ceil().max(1.0) as i32;
         let powers = (self.low.floor() as i32..=self.high.ceil() as i32).filter(|power| power % step == 0);
@@ -183,7 +186,7 @@ impl Axis {
     }
 }
 
-/// How a mark is written: a power of ten as such if it would be long.
+/// Writes a mark. Long numbers become powers of ten.
 fn label(mark: f64) -> String {
     let power = mark.log10();
     match (-3.0..5.0).contains(&power) {
@@ -192,7 +195,7 @@ fn label(mark: f64) -> String {
     }
 }
 
-/// Written in decimal and read, so that it is printed as short as it was meant.
+/// Computes `mantissa * 10^power` by parsing its decimal form, so that it prints in its short form.
 fn number(mantissa: f64, power: i32) -> f64 {
     format!("{mantissa}e{power}").parse().expect("a number in this form can be read")
 }

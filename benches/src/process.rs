@@ -1,28 +1,28 @@
-//! One run of a program as a whole process, and what it took.
+//! Runs a program as a process and measures its time.
 
 use crate::timing::{processor_time, time};
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// What a run took.
+/// Times of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
-    /// From before the process was started until it was gone: what a person waits.
+    /// Wall time from before the start of the process until its end: what a person waits.
     pub wall: Duration,
-    /// The processor's time in the process, on all its threads, the kernel's share included.
+    /// Processor time of all threads of the process, including time in the kernel.
     pub processor: Duration,
 }
 
-/// Runs the program, what it writes thrown away. This process must have no other child meanwhile.
+/// Runs the program and discards its output. This process must have no other child meanwhile.
 ///
 /// # Errors
-/// When it cannot be started.
+/// If the program cannot be started.
 pub fn run(command: &mut Command) -> io::Result<(Cost, ExitStatus)> {
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut status = None;
     let mut wall = Duration::ZERO;
     let processor = processor_time(&mut || wall = time(&mut || status = Some(command.status())));
-    let status = status.expect("it was run")?;
+    let status = status.expect("the closure ran")?;
     Ok((Cost { wall, processor }, status))
 }

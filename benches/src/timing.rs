@@ -1,17 +1,18 @@
-//! Measuring turn and turn about.
+//! Timing: alternating measurements, medians and quartiles.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use std::time::{Duration, Instant};
 
-/// Times of two things done in turns, so that whatever disturbs the machine disturbs both.
+/// Times of two alternating actions. Noise of the machine affects both.
 #[derive(Debug)]
 pub struct Pairs {
     pairs: Vec<(Duration, Duration)>,
 }
 
 impl Pairs {
-    /// Does `ours` and `theirs` `n_pairs` times each, in turns, after one round that does not count.
+    /// Runs `ours` and `theirs` alternately, `n_pairs` times each, after one round that does not
+    /// count.
     pub fn measure(n_pairs: usize, mut ours: impl FnMut(), mut theirs: impl FnMut()) -> Self {
         ours();
         theirs();
@@ -19,8 +20,8 @@ impl Pairs {
         Self { pairs }
     }
 
-    /// As [`measure`](Self::measure), but each is done twice in its turn and the second counts, which finds the
-    /// processor's caches as the first has left them.
+    /// Like [`measure`](Self::measure), but runs each action twice in a row and counts the second
+    /// run. The first run warms the processor's caches.
     pub fn measure_in_a_row(n_pairs: usize, mut ours: impl FnMut(), mut theirs: impl FnMut()) -> Self {
         let second = |what: &mut dyn FnMut()| {
             what();
@@ -30,82 +31,84 @@ impl Pairs {
         Self { pairs }
     }
 
-    /// The median time of ours.
+    /// Returns our median time.
     pub fn ours(&self) -> Duration {
         median(self.pairs.iter().map(|pair| pair.0))
     }
 
-    /// The median time of theirs.
+    /// Returns their median time.
     pub fn theirs(&self) -> Duration {
         median(self.pairs.iter().map(|pair| pair.1))
     }
 
-    /// The ratio of ours to theirs, as lower quartile, median and upper quartile over the pairs.
+    /// Returns the ratio of our time to theirs: lower quartile, median and upper quartile over the
+    /// pairs.
     pub fn ratio(&self) -> [f64; 3] {
         quartiles(self.pairs.iter().map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()).collect())
     }
 }
 
-/// How long it takes.
+/// Measures the wall time of an action.
 pub fn time(what: &mut impl FnMut()) -> Duration {
     let start = Instant::now();
     what();
     start.elapsed()
 }
 
-/// How long the processor works for the processes that are started and awaited in it, on all their threads, for them and for
-/// the system: what others do meanwhile matters less.
+/// Measures the processor time of the child processes that an action starts and waits for: user and
+/// system time of all their threads. Other processes affect it less than wall time.
 ///
 /// # Panics
-/// Never: a process may ask for the times of its children.
+/// If the system does not report the times of children.
 pub fn processor_time(what: &mut impl FnMut()) -> Duration {
-    let so_far = || {
-        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("a process may ask");
+    let elapsed = || {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("Linux reports the times of children");
         [usage.user_time(), usage.system_time()].map(as_duration).iter().sum::<Duration>()
     };
-    let before = so_far();
+    let before = elapsed();
     what();
-    so_far() - before
+    elapsed() - before
 }
 
 fn as_duration(time: TimeVal) -> Duration {
     let micros = time.tv_sec() * 1_000_000 + time.tv_usec();
-    Duration::from_micros(u64::try_from(micros).expect("a time only grows from 0"))
+    Duration::from_micros(u64::try_from(micros).expect("processor time is not negative"))
 }
 
-/// The middle one.
+/// Returns the median.
 ///
 /// # Panics
-/// When there is none.
+/// If there are no times.
 pub fn median(times: impl Iterator<Item = Duration>) -> Duration {
     let mut times: Vec<_> = times.collect();
     times.sort();
     times[times.len() / 2]
 }
 
-/// The lower quartile, the median and the upper quartile.
+/// Returns the lower quartile, the median and the upper quartile.
 ///
 /// # Panics
-/// When there is no number.
+/// If there are no numbers.
 pub fn quartiles(mut numbers: Vec<f64>) -> [f64; 3] {
     numbers.sort_by(f64::total_cmp);
     [1, 2, 3].map(|quarter| numbers[(numbers.len() - 1) * quarter / 4])
 }
 
-/// In which order `n` things are done in a round: what comes before what is balanced over `n` rounds, or `2 * n` if that is odd, as a
-/// process that starts behind a large one finds the processor's caches cold. (E. J. Williams: "Experimental designs balanced
-/// for the estimation of residual effects of treatments", 1949.)
+/// Returns the order of `n` actions in a round. Over `n` rounds (`2 * n` if `n` is odd) each action
+/// follows each other action equally often: a process that starts after a large one finds the
+/// processor's caches cold. (E. J. Williams: "Experimental designs balanced for the estimation of
+/// residual effects of treatments", 1949.)
 pub fn order(round: usize, n: usize) -> Vec<usize> {
     // 0, 1, n - 1, 2, n - 2, …
     let zigzag = (0..n).map(|nth| if nth % 2 == 1 { nth.div_ceil(2) } else { (n - nth / 2) % n });
-    let mut order: Vec<usize> = zigzag.map(|place| (place + round) % n).collect();
+    let mut order: Vec<usize> = zigzag.map(|position| (position + round) % n).collect();
     if n % 2 == 1 && round / n % 2 == 1 {
         order.reverse();
     }
     order
 }
 
-/// Milliseconds with three digits behind the point.
+/// Formats a time as milliseconds with three decimals.
 pub fn millis(duration: Duration) -> String {
     format!("{:.3}", duration.as_secs_f64() * 1e3)
 }

@@ -1,10 +1,11 @@
-//! How long do formulas take, from the text to so many values, beside other crates?
+//! How long do formulas take, from the text to the values, compared with other crates?
 //!
-//! Four questions for each formula: to make it and call it once; one call of many; and all of it with ten thousand and with a
-//! million calls. Before anything is measured, all must agree.
+//! Four measurements for each formula: compiling it and calling it once; further calls; and
+//! compiling it with ten thousand and with a million calls. All peers must agree before the
+//! measurements.
 
 use criterion::{BenchmarkId, Criterion, criterion_group};
-use kaleidoscope_embedding_bench::Cloud;
+use kaleidoscope_embedding_bench::PointData;
 use kaleidoscope_embedding_bench::formulas::FORMULAS;
 use kaleidoscope_embedding_bench::peers::peers;
 use std::env;
@@ -13,22 +14,22 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::Duration;
 
-/// How many calls are made of a formula; the name begins a group's.
+/// Numbers of calls of a formula, with the names of their measurements.
 const TOTALS: &[(&str, usize)] =
     &[("make and call once", 1), ("with 10,000 calls", 10_000), ("with 1,000,000 calls", 1_000_000)];
-/// Says to a process which formula is its.
+/// Environment variable with the name of a process's formula.
 const FORMULA: &str = "KALEIDOSCOPE_BENCH_FORMULA";
 const N_CALLS: usize = 1_000;
 
 fn formulas(criterion: &mut Criterion) {
     let wanted = env::var(FORMULA);
     let peers = peers();
-    let cloud = Cloud::new(1_000_000);
-    let points = cloud.points();
+    let data = PointData::new(1_000_000);
+    let points = data.points();
     for formula in FORMULAS.iter().filter(|formula| wanted.as_deref() == Ok(formula.name)) {
-        let expected = peers[0].make(formula).sum(points.first(100));
+        let expected = peers[0].compile(formula).sum(points.first(100));
         for peer in &peers {
-            let sum = peer.make(formula).sum(points.first(100));
+            let sum = peer.compile(formula).sum(points.first(100));
             let name = peer.name();
             assert!(
                 (sum - expected).abs() < 1e-9 * expected.abs(),
@@ -39,9 +40,9 @@ fn formulas(criterion: &mut Criterion) {
 
         let mut group = criterion.benchmark_group(format!("{}: {N_CALLS} more calls", formula.name));
         for peer in &peers {
-            let mut made = peer.make(formula);
+            let mut compiled = peer.compile(formula);
             group.bench_function(BenchmarkId::from_parameter(peer.name()), |bencher| {
-                bencher.iter(|| black_box(made.sum(points.first(N_CALLS))));
+                bencher.iter(|| black_box(compiled.sum(points.first(N_CALLS))));
             });
         }
         group.finish();
@@ -54,7 +55,7 @@ fn formulas(criterion: &mut Criterion) {
                 .measurement_time(Duration::from_millis(300));
             for peer in &peers {
                 group.bench_function(BenchmarkId::from_parameter(peer.name()), |bencher| {
-                    bencher.iter(|| black_box(peer.make(formula).sum(points.first(*n_calls))));
+                    bencher.iter(|| black_box(peer.compile(formula).sum(points.first(*n_calls))));
                 });
             }
             group.finish();
@@ -70,7 +71,8 @@ criterion_group! {
     targets = formulas
 }
 
-/// Each formula in a process of its own: symjit does not give back what it maps, and a process has 65,530 mappings.
+/// Runs each formula in a process of its own: symjit does not unmap its memory, and a process can
+/// have at most 65,530 mappings.
 fn main() -> Result<(), Box<dyn Error>> {
     if env::var_os(FORMULA).is_some() {
         all();

@@ -1,23 +1,23 @@
-//! The formulas, in the syntax that most share, and in that of those who have another.
+//! Formulas in the common syntax and in the syntax of the peers that have another.
 
 use symjit::{Expr, double, var};
 
 /// A formula of `x`, `y` and `z`.
 #[derive(Clone, Copy, Debug)]
 pub struct Formula {
-    /// What to call it.
+    /// The name.
     pub name: &'static str,
-    /// As most write it.
+    /// In the syntax of most peers.
     pub usual: &'static str,
-    /// As evalexpr writes it.
+    /// In the syntax of evalexpr.
     pub evalexpr: &'static str,
-    /// As fasteval writes it, which has no `exp` and no `sqrt`.
+    /// In the syntax of fasteval, which has no `exp` and no `sqrt`.
     pub fasteval: &'static str,
-    /// As symjit has it: a tree, made without a text.
+    /// As a tree of symjit, built without a text.
     pub symjit: fn() -> Expr,
 }
 
-/// All of them: arithmetic only, mostly maths functions, and a long one.
+/// All formulas: arithmetic only, mostly maths functions, and a long one.
 pub const FORMULAS: &[Formula] = &[
     Formula {
         name: "polynomial",
@@ -58,7 +58,7 @@ pub const FORMULAS: &[Formula] = &[
     },
 ];
 
-/// The variables of every formula, as symjit has them.
+/// Returns the variables of every formula for symjit.
 pub fn variables() -> [Expr; 3] {
     [var("x"), var("y"), var("z")]
 }

@@ -1,25 +1,26 @@
-//! Formulas of three variables, evaluated by Kaleidoscope and by other crates, each in the quickest way it offers.
+//! Formula benchmark: Kaleidoscope and other crates evaluate formulas of three variables.
 //!
-//! `cargo bench --manifest-path benches/embedding/Cargo.toml` measures with Criterion; the program `summary` makes a table of
-//! what was measured.
+//! Each crate uses its fastest safe interface. `cargo bench --manifest-path
+//! benches/embedding/Cargo.toml` measures with Criterion. The program `summary` prints a table of
+//! the results.
 
 pub mod formulas;
 pub mod peers;
 
 pub use formulas::Formula;
 
-/// A way to evaluate formulas.
+/// A crate that evaluates formulas.
 pub trait Peer {
-    /// Its name.
+    /// The name of the peer.
     fn name(&self) -> &'static str;
 
-    /// From the text to something that can be called.
-    fn make<'p>(&'p self, formula: &Formula) -> Box<dyn Made + 'p>;
+    /// Compiles a formula.
+    fn compile<'p>(&'p self, formula: &Formula) -> Box<dyn CompiledFormula + 'p>;
 }
 
-/// A formula that can be called.
-pub trait Made {
-    /// Calls it for each point, and adds up.
+/// A compiled formula.
+pub trait CompiledFormula {
+    /// Calls the formula for each point and returns the sum.
     fn sum(&mut self, points: Points<'_>) -> f64;
 }
 
@@ -33,21 +34,21 @@ pub struct Points<'p> {
 }
 
 impl Points<'_> {
-    /// The first ones.
+    /// Returns the first `n` points.
     pub fn first(self, n: usize) -> Self {
         Self { rows: &self.rows[..n], columns: self.columns.map(|column| &column[..n]) }
     }
 }
 
-/// So many points, all different: what [`Points`] borrows.
+/// Different points, borrowed by [`Points`].
 #[derive(Debug)]
-pub struct Cloud {
+pub struct PointData {
     rows: Vec<[f64; 3]>,
     columns: [Vec<f64>; 3],
 }
 
-impl Cloud {
-    /// Of `n` points.
+impl PointData {
+    /// Makes `n` points.
     pub fn new(n: usize) -> Self {
         let at = |n: usize, factor: f64| (n as f64 * factor).fract() * 4.0 - 2.0;
         let rows: Vec<_> = (0..n).map(|n| [at(n, 0.618), at(n, 0.414), at(n, 0.732)]).collect();
@@ -55,7 +56,7 @@ impl Cloud {
         Self { rows, columns }
     }
 
-    /// All of them.
+    /// Returns all points.
     pub fn points(&self) -> Points<'_> {
         Points { rows: &self.rows, columns: self.columns.each_ref().map(Vec::as_slice) }
     }

@@ -1,23 +1,25 @@
-//! Each crate in the quickest safe way that it offers: what can be prepared is prepared, and calls pass no text. Kaleidoscope
-//! is there in its raw way, too, because symjit's pointers are as raw.
+//! Peers of the formula benchmark, each with its fastest safe interface.
+//!
+//! Peers prepare as much as they can, and calls pass no text. Kaleidoscope also has an entry with
+//! raw calls, because symjit's function pointers are raw too.
 
 use crate::formulas::variables;
-use crate::{Formula, Made, Peer, Points};
+use crate::{Formula, CompiledFormula, Peer, Points};
 use evalexpr::{ContextWithMutableVariables, DefaultNumericTypes, HashMapContext, Node, Value};
 use exmex::{Express, FlatEx};
 use fasteval::{Compiler, Evaler, Instruction, Parser, Slab};
 use kaleidoscope::{Engine, Function, Mode, Scope};
 use symjit::FastFunc;
 
-const KNOWN: &str = "the formulas are right";
+const VALID: &str = "the formulas are valid";
 
-/// All of them, Kaleidoscope first.
+/// Returns all peers, Kaleidoscope first.
 pub fn peers() -> Vec<Box<dyn Peer>> {
     vec![
-        Box::new(Kaleidoscope::new("kaleidoscope", Mode::Tiered, Way::Scope)),
-        Box::new(Kaleidoscope::new("kaleidoscope, raw", Mode::Tiered, Way::Raw)),
-        Box::new(Kaleidoscope::new("kaleidoscope, columns", Mode::Tiered, Way::Columns)),
-        Box::new(Kaleidoscope::new("kaleidoscope, quick code", Mode::Baseline, Way::Scope)),
+        Box::new(Kaleidoscope::new("kaleidoscope", Mode::Tiered, CallStyle::Scope)),
+        Box::new(Kaleidoscope::new("kaleidoscope, raw", Mode::Tiered, CallStyle::Raw)),
+        Box::new(Kaleidoscope::new("kaleidoscope, columns", Mode::Tiered, CallStyle::Columns)),
+        Box::new(Kaleidoscope::new("kaleidoscope, baseline", Mode::Baseline, CallStyle::Scope)),
         Box::new(Symjit),
         Box::new(Lua(mlua::Lua::new())),
         Box::new(Fasteval),
@@ -31,25 +33,25 @@ pub fn peers() -> Vec<Box<dyn Peer>> {
 struct Kaleidoscope {
     name: &'static str,
     engine: Engine,
-    way: Way,
+    style: CallStyle,
 }
 
-/// How it is called.
+/// How the formula is called.
 #[derive(Clone, Copy)]
-enum Way {
-    /// Each call guarded, all in one scope.
+enum CallStyle {
+    /// Guarded calls in one scope.
     Scope,
-    /// Each call by a pointer, as symjit does.
+    /// Raw calls through a pointer, like symjit.
     Raw,
-    /// All by one call for columns.
+    /// One call for all columns.
     Columns,
 }
 
 impl Kaleidoscope {
-    fn new(name: &'static str, mode: Mode, way: Way) -> Self {
+    fn new(name: &'static str, mode: Mode, style: CallStyle) -> Self {
         let engine = Engine::builder().mode(mode).build().expect("an engine");
         engine.prelude();
-        Self { name, engine, way }
+        Self { name, engine, style }
     }
 }
 
@@ -58,41 +60,41 @@ impl Peer for Kaleidoscope {
         self.name
     }
 
-    fn make<'p>(&'p self, formula: &Formula) -> Box<dyn Made + 'p> {
-        let made = self.engine.formula(formula.usual, &["x", "y", "z"]).expect(KNOWN);
-        let function = made.typed::<Three>().expect("it has three parameters");
-        match self.way {
-            Way::Scope => Box::new((&self.engine, function)),
-            Way::Raw => {
-                function.prepare().expect("code can be made");
+    fn compile<'p>(&'p self, formula: &Formula) -> Box<dyn CompiledFormula + 'p> {
+        let formula = self.engine.formula(formula.usual, &["x", "y", "z"]).expect(VALID);
+        let function = formula.typed::<Three>().expect("the formula has three parameters");
+        match self.style {
+            CallStyle::Scope => Box::new((&self.engine, function)),
+            CallStyle::Raw => {
+                function.prepare().expect("the formula compiles");
                 Box::new(function)
             }
-            Way::Columns => Box::new((function, Vec::new())),
+            CallStyle::Columns => Box::new((function, Vec::new())),
         }
     }
 }
 
 type Three = (f64, f64, f64);
 
-impl Made for (&Engine, Function<Three>) {
+impl CompiledFormula for (&Engine, Function<Three>) {
     fn sum(&mut self, points: Points<'_>) -> f64 {
         let (engine, function) = self;
         let call =
-            |scope: &Scope<'_>, [x, y, z]: [f64; 3]| scope.call(function, (x, y, z)).expect("it has a value");
+            |scope: &Scope<'_>, [x, y, z]: [f64; 3]| scope.call(function, (x, y, z)).expect("the formula has a value");
         engine
             .enter(|scope| points.rows.iter().map(|&row| call(scope, row)).sum())
             .expect("a scope can be entered")
     }
 }
 
-impl Made for Function<Three> {
+impl CompiledFormula for Function<Three> {
     fn sum(&mut self, points: Points<'_>) -> f64 {
-        // SAFETY: formulas are not defined again, and all that these reach is of the maths library.
+        // SAFETY: formulas are not redefined, and these call the maths library only.
         points.rows.iter().map(|&[x, y, z]| unsafe { self.call_raw((x, y, z)) }).sum()
     }
 }
 
-impl Made for (Function<Three>, Vec<f64>) {
+impl CompiledFormula for (Function<Three>, Vec<f64>) {
     fn sum(&mut self, points: Points<'_>) -> f64 {
         let (function, values) = self;
         values.resize(points.rows.len(), 0.0);
@@ -108,17 +110,17 @@ impl Peer for Symjit {
         "symjit"
     }
 
-    fn make<'p>(&'p self, formula: &Formula) -> Box<dyn Made + 'p> {
+    fn compile<'p>(&'p self, formula: &Formula) -> Box<dyn CompiledFormula + 'p> {
         let mut compiler = symjit::Compiler::new();
-        Box::new(compiler.compile(&variables(), &[(formula.symjit)()]).expect(KNOWN))
+        Box::new(compiler.compile(&variables(), &[(formula.symjit)()]).expect(VALID))
     }
 }
 
-impl Made for symjit::Application {
+impl CompiledFormula for symjit::Application {
     fn sum(&mut self, points: Points<'_>) -> f64 {
-        match self.fast_func().expect("it has three parameters") {
+        match self.fast_func().expect("the formula has three parameters") {
             FastFunc::F3(f, _) => points.rows.iter().map(|&[x, y, z]| f(x, y, z)).sum(),
-            _ => unreachable!("it has three parameters"),
+            _ => unreachable!("the formula has three parameters"),
         }
     }
 }
@@ -130,16 +132,16 @@ impl Peer for Lua {
         "LuaJIT by mlua"
     }
 
-    fn make<'p>(&'p self, formula: &Formula) -> Box<dyn Made + 'p> {
+    fn compile<'p>(&'p self, formula: &Formula) -> Box<dyn CompiledFormula + 'p> {
         let names = "local sin, cos, exp, sqrt = math.sin, math.cos, math.exp, math.sqrt";
         let text = format!("{names} return function(x, y, z) return {} end", formula.usual);
-        Box::new(self.0.load(text).eval::<mlua::Function>().expect(KNOWN))
+        Box::new(self.0.load(text).eval::<mlua::Function>().expect(VALID))
     }
 }
 
-impl Made for mlua::Function {
+impl CompiledFormula for mlua::Function {
     fn sum(&mut self, points: Points<'_>) -> f64 {
-        let call = |&[x, y, z]: &[f64; 3]| self.call::<f64>((x, y, z)).expect("it has a value");
+        let call = |&[x, y, z]: &[f64; 3]| self.call::<f64>((x, y, z)).expect("the formula has a value");
         points.rows.iter().map(call).sum()
     }
 }
@@ -151,15 +153,15 @@ impl Peer for Fasteval {
         "fasteval"
     }
 
-    fn make<'p>(&'p self, formula: &Formula) -> Box<dyn Made + 'p> {
+    fn compile<'p>(&'p self, formula: &Formula) -> Box<dyn CompiledFormula + 'p> {
         let mut slab = Slab::new();
-        let parsed = Parser::new().parse(formula.fasteval, &mut slab.ps).expect(KNOWN);
+        let parsed = Parser::new().parse(formula.fasteval, &mut slab.ps).expect(VALID);
         let compiled = parsed.from(&slab.ps).compile(&slab.ps, &mut slab.cs);
         Box::new((slab, compiled))
     }
 }
 
-impl Made for (Slab, Instruction) {
+impl CompiledFormula for (Slab, Instruction) {
     fn sum(&mut self, points: Points<'_>) -> f64 {
         let (slab, compiled) = self;
         let mut sum = 0.0;
@@ -170,7 +172,7 @@ impl Made for (Slab, Instruction) {
                 "z" => Some(z),
                 _ => None,
             };
-            sum += compiled.eval(slab, &mut variables).expect("it has a value");
+            sum += compiled.eval(slab, &mut variables).expect("the formula has a value");
         }
         sum
     }
@@ -183,14 +185,14 @@ impl Peer for Exmex {
         "exmex"
     }
 
-    fn make<'p>(&'p self, formula: &Formula) -> Box<dyn Made + 'p> {
-        Box::new(FlatEx::<f64>::parse(formula.usual).expect(KNOWN))
+    fn compile<'p>(&'p self, formula: &Formula) -> Box<dyn CompiledFormula + 'p> {
+        Box::new(FlatEx::<f64>::parse(formula.usual).expect(VALID))
     }
 }
 
-impl Made for FlatEx<f64> {
+impl CompiledFormula for FlatEx<f64> {
     fn sum(&mut self, points: Points<'_>) -> f64 {
-        points.rows.iter().map(|point| self.eval(point).expect("it has a value")).sum()
+        points.rows.iter().map(|point| self.eval(point).expect("the formula has a value")).sum()
     }
 }
 
@@ -201,15 +203,15 @@ impl Peer for Meval {
         "meval"
     }
 
-    fn make<'p>(&'p self, formula: &Formula) -> Box<dyn Made + 'p> {
-        let parsed: meval::Expr = formula.usual.parse().expect(KNOWN);
-        Box::new(Bound(parsed.bind3("x", "y", "z").expect(KNOWN)))
+    fn compile<'p>(&'p self, formula: &Formula) -> Box<dyn CompiledFormula + 'p> {
+        let parsed: meval::Expr = formula.usual.parse().expect(VALID);
+        Box::new(Bound(parsed.bind3("x", "y", "z").expect(VALID)))
     }
 }
 
 struct Bound<F>(F);
 
-impl<F: Fn(f64, f64, f64) -> f64> Made for Bound<F> {
+impl<F: Fn(f64, f64, f64) -> f64> CompiledFormula for Bound<F> {
     fn sum(&mut self, points: Points<'_>) -> f64 {
         points.rows.iter().map(|&[x, y, z]| self.0(x, y, z)).sum()
     }
@@ -222,20 +224,20 @@ impl Peer for Evalexpr {
         "evalexpr"
     }
 
-    fn make<'p>(&'p self, formula: &Formula) -> Box<dyn Made + 'p> {
-        Box::new((evalexpr::build_operator_tree(formula.evalexpr).expect(KNOWN), HashMapContext::new()))
+    fn compile<'p>(&'p self, formula: &Formula) -> Box<dyn CompiledFormula + 'p> {
+        Box::new((evalexpr::build_operator_tree(formula.evalexpr).expect(VALID), HashMapContext::new()))
     }
 }
 
-impl Made for (Node<DefaultNumericTypes>, HashMapContext<DefaultNumericTypes>) {
+impl CompiledFormula for (Node<DefaultNumericTypes>, HashMapContext<DefaultNumericTypes>) {
     fn sum(&mut self, points: Points<'_>) -> f64 {
         let (tree, variables) = self;
         let mut sum = 0.0;
         for point in points.rows {
             for (name, value) in ["x", "y", "z"].into_iter().zip(point) {
-                variables.set_value(name.to_owned(), Value::Float(*value)).expect("it is a number");
+                variables.set_value(name.to_owned(), Value::Float(*value)).expect("the value is a number");
             }
-            sum += tree.eval_float_with_context(variables).expect("it has a value");
+            sum += tree.eval_float_with_context(variables).expect("the formula has a value");
         }
         sum
     }
@@ -248,18 +250,18 @@ impl Peer for Rhai {
         "Rhai"
     }
 
-    fn make<'p>(&'p self, formula: &Formula) -> Box<dyn Made + 'p> {
-        Box::new((&self.0, self.0.compile_expression(formula.usual).expect(KNOWN), rhai::Scope::new()))
+    fn compile<'p>(&'p self, formula: &Formula) -> Box<dyn CompiledFormula + 'p> {
+        Box::new((&self.0, self.0.compile_expression(formula.usual).expect(VALID), rhai::Scope::new()))
     }
 }
 
-impl Made for (&rhai::Engine, rhai::AST, rhai::Scope<'static>) {
+impl CompiledFormula for (&rhai::Engine, rhai::AST, rhai::Scope<'static>) {
     fn sum(&mut self, points: Points<'_>) -> f64 {
         let (engine, tree, scope) = self;
         let mut sum = 0.0;
         for &[x, y, z] in points.rows {
             scope.set_value("x", x).set_value("y", y).set_value("z", z);
-            sum += engine.eval_ast_with_scope::<f64>(scope, tree).expect("it has a value");
+            sum += engine.eval_ast_with_scope::<f64>(scope, tree).expect("the formula has a value");
         }
         sum
     }

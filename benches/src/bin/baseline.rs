@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 const N_PAIRS: usize = 100;
 
-/// Where the functions that are called would have their slots: they are not called here.
+/// Address for the slots of callees. The code does not run, so nothing is called.
 const SLOT: usize = 0x7fff_0000_1000;
 
 fn main() {
@@ -43,7 +43,7 @@ fn main() {
     record::add("baseline", "operations,counting,baseline_us,llvm_us,ratio", &lines);
 }
 
-/// A function of 3 operations, or of parts with a comparison, a branch, a call and a loop.
+/// Returns a function of 3 operations, or of parts with a comparison, a branch, a call and a loop.
 fn function(n_parts: usize) -> Arc<Function> {
     let part = |k: usize| format!("(if x < y then h(x, y) * {k} else (for i = {k}, i < y in x = x + i))");
     let body = if n_parts == 0 {
@@ -97,7 +97,7 @@ fn measure(function: &Arc<Function>, counts: bool) -> Pairs {
         let object = object.expect("the function is small");
         let tracker = dylib.add_object(&object).expect("the name is new");
         tracker.lookup(&symbol).expect("the object has it");
-        tracker.remove().expect("no thread runs it");
+        tracker.remove().expect("no thread runs the code");
     };
     Pairs::measure_in_a_row(N_PAIRS, ours, theirs)
 }

@@ -1,12 +1,13 @@
-//! How fast is a formula over columns, beside a loop?
+//! How fast is a formula over columns, compared with a loop?
 //!
-//! Ten million rows, one thread. Beside our `map` the same as a loop in Rust, which `rustc` makes for this very processor (`-C opt-level=3
-//! -C target-cpu=native`; `benches/batch/loops.rs`), and by numexpr and numba, where they can be installed from PyPI into an environment of
-//! their own. Each takes its turn in each round; what is compared is the shortest time of all turns, with code made and
-//! columns filled before. The goals: a quadratic within 1.15 of Rust's loop, three sines no slower than it, and at most a fifth of that
-//! with [`Precision::Fast`].
+//! Ten million rows on one thread. Our `map` is compared with the same loop in Rust
+//! (`benches/batch/loops.rs`), compiled for this processor (`-C opt-level=3 -C
+//! target-cpu=native`), and with numexpr and numba if PyPI has them for this machine. The
+//! contestants alternate in each round. The shortest time of all rounds counts; code is compiled
+//! and columns are filled before. Goals: a quadratic within 1.15 of Rust's loop, three sines not
+//! slower than Rust's loop, and at most a fifth of that with [`Precision::Fast`].
 //!
-//! `--rounds N` takes as many turns, `--rows N` so many rows.
+//! `--rounds N` and `--rows N` choose the numbers of rounds and rows.
 
 use kaleidoscope::{Engine, Formula, MapOptions, Mode, Precision};
 use kaleidoscope_benches::arguments::number;
@@ -16,19 +17,19 @@ use kaleidoscope_benches::timing::{millis, time};
 use std::process::Command;
 use std::time::Duration;
 
-/// Formulas, by the name that peers know.
+/// Formulas, with the names that the peers use.
 const FORMULAS: &[(&str, &str, &[&str])] = &[
     ("quadratic", "a*x*x + b*x + c", &["a", "b", "c", "x"]),
     ("waves", "sin(x) + sin(y) + sin(z)", &["x", "y", "z"]),
 ];
 
-/// As in the peers.
+/// Factors of the column values, the same in the peers.
 const FACTORS: [usize; 4] = [7_919, 104_729, 1_299_709, 15_485_863];
 
-/// Rounds of a turn.
-const N_IN_A_TURN: usize = 5;
+/// Repetitions of a contestant in each round.
+const N_REPETITIONS: usize = 5;
 
-/// Packages of Python's, which bring NumPy.
+/// Python packages. They install NumPy.
 const PACKAGES: &[&str] = &["numexpr", "numba"];
 
 fn main() {
@@ -39,10 +40,10 @@ fn main() {
     let engine = Engine::builder().mode(Mode::Lazy).build().expect("there is memory for an engine");
     let mut lines = Vec::new();
     println!(
-        "{n_rows} rows on one thread, the shortest time in ms of {n_rounds} turns; ratio to Rust's loop"
+        "{n_rows} rows on one thread, the shortest time in ms of {n_rounds} rounds; ratio to Rust's loop"
     );
     for (name, text, parameters) in FORMULAS {
-        let formula = engine.formula(text, parameters).expect("the formula is one");
+        let formula = engine.formula(text, parameters).expect("the formula is valid");
         let mut ours = Ours::new(formula, n_rows);
         let mut all: Vec<(&str, Best)> =
             vec![("rust", Best::default()), ("strict", Best::default()), ("fast", Best::default())];
@@ -54,7 +55,7 @@ fn main() {
                     "strict" => ours.run(Precision::Strict),
                     "fast" => ours.run(Precision::Fast),
                     package => {
-                        let mut command = Command::new(python.as_ref().expect("it is there"));
+                        let mut command = Command::new(python.as_ref().expect("the package is installed"));
                         command.arg(root().join("benches/batch/loops.py"));
                         by_process(command, &[package, name], n_rows)
                     }
@@ -70,16 +71,16 @@ fn main() {
             lines.push(format!("{name},{who},{},{ratio:.3}", millis(best.took)));
             assert!(
                 (best.sum - sum).abs() <= 1e-9 * sum.abs(),
-                "{who} computes something else: {}",
+                "{who} computes another result: {}",
                 best.sum
             );
         }
-        assert_eq!(all[1].1.sum, sum, "strict rows have the bits of a loop");
+        assert_eq!(all[1].1.sum, sum, "strict rows have the same bits as the loop");
     }
     record::add("batch", "formula,who,ms,ratio_to_rust", &lines);
 }
 
-/// What was measured of somebody.
+/// The shortest time of a contestant, and its result.
 struct Best {
     took: Duration,
     sum: f64,
@@ -91,7 +92,7 @@ impl Default for Best {
     }
 }
 
-/// A formula with its columns.
+/// Our formula with its columns.
 struct Ours {
     formula: Formula,
     columns: Vec<Vec<f64>>,
@@ -99,7 +100,7 @@ struct Ours {
 }
 
 impl Ours {
-    /// With code made for both precisions.
+    /// Fills the columns and compiles the formula for both precisions.
     fn new(formula: Formula, n_rows: usize) -> Self {
         let column =
             |factor| (0..n_rows).map(move |row| (row * factor % 1_000_003) as f64 / 1_000_003.0 * 10.0);
@@ -117,15 +118,15 @@ impl Ours {
         let mut map = || {
             self.formula.map_with(options, &columns, &mut self.out).expect("the rows have values");
         };
-        let best = (0..N_IN_A_TURN).map(|_| time(&mut map)).min().expect("there are rounds");
+        let best = (0..N_REPETITIONS).map(|_| time(&mut map)).min().expect("there are rounds");
         (best, self.out.iter().sum())
     }
 }
 
-/// The time and the sum that a process prints.
+/// Runs a peer and returns the time and the sum that it prints.
 fn by_process(mut command: Command, args: &[&str], n_rows: usize) -> (Duration, f64) {
-    let command = command.args(args).args([n_rows, N_IN_A_TURN].map(|n| n.to_string()));
-    let output = command.output().expect("the peer was made");
+    let command = command.args(args).args([n_rows, N_REPETITIONS].map(|n| n.to_string()));
+    let output = command.output().expect("the peer is built");
     let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     let [seconds, sum] = numbers[..] else {

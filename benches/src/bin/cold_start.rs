@@ -1,8 +1,10 @@
 //! How long from the start of the process to the first value?
 //!
-//! Our command in its usual mode beside the chapter 7 program of LLVM's tutorial, whole processes, turn and turn about, the
-//! program on standard input. Then where the time of ours goes, by its own statistics.
+//! Compares our command in its default mode with the chapter 7 program of LLVM's tutorial, as
+//! whole processes that alternate, with the program on standard input. Then prints the stages of
+//! our time, from the command's own statistics.
 
+use kaleidoscope_benches::chapter7::compare_with_chapter7;
 use kaleidoscope_benches::peer;
 use kaleidoscope_benches::timing::{median, millis, time};
 use serde_json::Value;
@@ -11,17 +13,17 @@ use std::process::{Command, Stdio};
 const N_RUNS: usize = 60;
 
 fn main() {
-    peer::beside_chapter7("cold_start", &["small", "constant"], &["run"], N_RUNS);
+    compare_with_chapter7("cold_start", &["small", "constant"], &["run"], N_RUNS);
 
     let ours = peer::kaleidoscope();
-    println!("where the time goes in `small`, median of {N_RUNS} runs, in ms:");
+    println!("stages of `small`, median of {N_RUNS} runs, in ms:");
     let quiet = |args: &[&str]| {
         let mut command = Command::new(&ours);
         command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
         command
     };
     let bare = median((0..N_RUNS).map(|_| time(&mut || drop(quiet(&["--version"]).output()))));
-    println!("  {:<34} {:>7}", "process that only says its version", millis(bare));
+    println!("  {:<34} {:>7}", "process that only prints its version", millis(bare));
     let mut stages: Vec<(String, Vec<f64>)> = Vec::new();
     for _ in 0..N_RUNS {
         let output =

@@ -1,7 +1,7 @@
-//! What does a function cost that is defined and never called?
+//! How much does a function cost that is defined and never called?
 //!
-//! Defines 20,000 functions, all different, in one engine in lazy mode, and says how long one took and how much memory it holds.
-//! The text is gone by then; its length is printed beside.
+//! Defines 20,000 different functions in one engine in lazy mode. Prints the time and memory per
+//! function. The text has been freed by then; its length is printed for comparison.
 
 use kaleidoscope::{Engine, Statistics};
 use kaleidoscope_benches::memory::resident_bytes;
@@ -13,7 +13,7 @@ const N_DEFINITIONS: usize = 20_000;
 fn main() {
     let statistics = Statistics::new();
     let engine = Engine::builder().observer(statistics.clone()).build().expect("an engine can be made");
-    // What the first definitions set up once is not counted.
+    // The one-time setup of the first definitions does not count.
     engine.run(&(0..1_000).map(|n| definition("warm", n)).collect::<String>());
     let text: String = (0..N_DEFINITIONS).map(|n| definition("f", n)).collect();
 

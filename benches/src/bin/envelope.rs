@@ -1,14 +1,15 @@
-//! Is tiered mode never much slower than the better of its two parts?
+//! Is tiered mode ever much slower than the faster of its two tiers alone?
 //!
-//! Recursive Fibonacci and the mixed program of `cargo xtask compare`, over growing work, from microseconds to two seconds: our
-//! command in tiered mode, with quick code alone (`--jit baseline`), and with everything made well at its first call (`--jit lazy
-//! -O3`), whole processes in turns. At each size tiered is compared, round by round, with whichever of the two has the lower
-//! median there. Goal: at most 1.15 times as slow at any size, by the wall clock, which is what a person waits. Making
-//! better code takes another processor's time meanwhile: it is given beside. A mode that takes more than twice as long as another is left
-//! out after 12 rounds.
+//! Runs recursive Fibonacci and the mixed program of `cargo xtask compare` with growing work, from
+//! microseconds to two seconds. Our command runs in tiered mode, with baseline code alone (`--jit
+//! baseline`), and with optimized code from the first call (`--jit lazy -O3`), as whole processes
+//! that alternate. At each size tiered mode is compared, round by round, with the mode that has
+//! the lower median of the other two. Goal: at most 1.15 times its wall time at any size.
+//! Optimizing takes time of another processor meanwhile, so processor times are printed too. A
+//! mode that takes more than twice as long as another is skipped after 12 rounds.
 //!
-//! `--rounds N` for more or fewer than 12; `--only fib` or `--only mixed`. With `--record` goes to `benches/record/envelope.csv`
-//! and `envelope.svg`.
+//! `--rounds N` changes the number of rounds from 12. `--only fib` or `--only mixed` runs one
+//! program. `--record` writes `benches/record/envelope.csv` and `envelope.svg`.
 
 use kaleidoscope_benches::generate::{self, Language};
 use kaleidoscope_benches::peer::{self, root, target_dir};
@@ -21,20 +22,20 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// Tiered first, then what it is made of.
+/// Tiered mode first, then its two tiers alone.
 const MODES: &[(&str, &[&str])] = &[
     ("tiered", &["--jit", "tiered"]),
     ("baseline", &["--jit", "baseline"]),
     ("lazy -O3", &["--jit", "lazy", "-O3"]),
 ];
 
-/// Rounds in which all modes run, whatever they take.
+/// Rounds in which all modes run.
 const ROUNDS_OF_ALL: usize = 12;
 
-/// The most that tiered may take, as a multiple of the better one.
+/// The most time of tiered mode, as a multiple of the faster tier alone.
 const BOUND: f64 = 1.15;
 
-/// A program, the name of what grows, and the sizes.
+/// A program: its name, the label of its size, its text and the sizes.
 type Program = (&'static str, &'static str, fn(f64) -> String, Vec<f64>);
 
 fn main() {
@@ -95,20 +96,20 @@ fn mixed(scale: f64) -> String {
     generate::mixed(Language::Kaleidoscope, scale)
 }
 
-/// A time by its name.
+/// A kind of time, by its name.
 type Clock = (&'static str, fn(&Cost) -> Duration);
 
-/// Both times.
+/// Both kinds of time.
 const CLOCKS: &[Clock] = &[("wall", |cost| cost.wall), ("processor", |cost| cost.processor)];
 
-/// What one size took, for each mode round by round.
+/// Costs of one size, for each mode and round.
 struct Point {
     size: f64,
     runs: Vec<Vec<Cost>>,
 }
 
 impl Point {
-    /// Measures and prints.
+    /// Measures and prints the costs of one size.
     fn measure(command: &Path, name: &str, size: f64, text: &str) -> Self {
         let folder = target_dir().join("peers/generated");
         let file = folder.join(format!("envelope-{name}.kal"));
@@ -138,27 +139,28 @@ impl Point {
         point
     }
 
-    /// Whether the mode is tiered, or may be the better one of the others.
+    /// Returns whether the mode is tiered or can be the faster of the others.
     fn matters(&self, mode: usize) -> bool {
         let wall = CLOCKS[0].1;
         mode == 0 || self.millis(mode, wall) < 2.0 * self.millis(1, wall).min(self.millis(2, wall))
     }
 
-    /// The median time of a mode.
+    /// Returns the median time of a mode.
     fn millis(&self, mode: usize, of: fn(&Cost) -> Duration) -> f64 {
         median(self.runs[mode].iter().map(of)).as_secs_f64() * 1e3
     }
 
-    /// The time of tiered over that of the better one: lower quartile, median, upper quartile.
+    /// Returns the ratio of tiered to the faster of the others: lower quartile, median, upper
+    /// quartile.
     fn ratio(&self, of: fn(&Cost) -> Duration) -> [f64; 3] {
-        let better = if self.millis(1, of) < self.millis(2, of) { 1 } else { 2 };
-        let rounds = self.runs[0].iter().zip(&self.runs[better]);
+        let faster = if self.millis(1, of) < self.millis(2, of) { 1 } else { 2 };
+        let rounds = self.runs[0].iter().zip(&self.runs[faster]);
         quartiles(
-            rounds.map(|(tiered, better)| of(tiered).as_secs_f64() / of(better).as_secs_f64()).collect(),
+            rounds.map(|(tiered, faster)| of(tiered).as_secs_f64() / of(faster).as_secs_f64()).collect(),
         )
     }
 
-    /// Its line of the record.
+    /// Returns the line of the record.
     fn line(&self, name: &str) -> String {
         let mut line = format!("{name},{},{}", self.size, self.runs[0].len());
         for mode in 0..MODES.len() {
@@ -181,10 +183,10 @@ fn run(command: &Path, args: &[&str], file: &Path) -> Cost {
     cost
 }
 
-/// The times, and beside them those of tiered and its parts as multiples of the better part.
+/// Draws the times, and the times as multiples of the faster tier alone.
 fn draw<'a>(name: &str, grows: &'a str, points: &[Point]) -> [Chart<'a>; 2] {
     let wall = CLOCKS[0].1;
-    // Calls of Fibonacci's function grow by the golden ratio.
+    // The calls of the Fibonacci function grow by the golden ratio.
     let work = |point: &Point| if name == "fib" { 1.618_f64.powf(point.size) } else { point.size };
     let lines = |of: &dyn Fn(usize, &Point) -> f64| {
         let line = |(mode, (name, _)): (usize, &(&'static str, &[&str]))| Line {
@@ -193,9 +195,9 @@ fn draw<'a>(name: &str, grows: &'a str, points: &[Point]) -> [Chart<'a>; 2] {
         };
         MODES.iter().enumerate().map(line).collect()
     };
-    let better = |point: &Point| point.millis(1, wall).min(point.millis(2, wall));
+    let faster = |point: &Point| point.millis(1, wall).min(point.millis(2, wall));
     let times = lines(&|mode, point| point.millis(mode, wall));
-    let ratios = lines(&|mode, point| point.millis(mode, wall) / better(point));
+    let ratios = lines(&|mode, point| point.millis(mode, wall) / faster(point));
     [
         Chart {
             title: format!("{name}: the whole process"),
@@ -205,7 +207,7 @@ fn draw<'a>(name: &str, grows: &'a str, points: &[Point]) -> [Chart<'a>; 2] {
             bound: None,
         },
         Chart {
-            title: format!("{name}: over the better of the two"),
+            title: format!("{name}: relative to the faster of the two"),
             x_label: grows,
             y_label: "times as slow",
             lines: ratios,

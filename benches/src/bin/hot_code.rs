@@ -1,11 +1,12 @@
-//! How fast is hot code, all things counted in?
+//! How fast is a hot program, including start-up and compiling?
 //!
-//! The programs of `benches/hot`, each about a second of work, run by our command in tiered mode: quick code first, better
-//! code in the background. Beside them the same in C with doubles, compiled by gcc and clang with `-O3 -march=native
-//! -ffp-contract=off`, and for Mandelbrot the chapter 7 program of LLVM's tutorial. What is compared is what whole processes
-//! take of the processor, on all threads, start-up and compiling included; the goal is 1.1 of the faster C program at most.
+//! Runs the programs of `benches/hot`, each about a second of work, in our command in tiered mode:
+//! baseline code first, optimized code from the background. Compares them with the same programs
+//! in C with doubles, compiled by gcc and clang with `-O3 -march=native -ffp-contract=off`, and
+//! Mandelbrot also with the chapter 7 program of LLVM's tutorial. Compares the processor time of
+//! whole processes on all threads. Goal: at most 1.1 times the faster C program.
 //!
-//! `--only NAME` runs one program, `--rounds N` each so often.
+//! `--only NAME` runs one program, `--rounds N` changes the number of rounds.
 
 use kaleidoscope_benches::arguments::{number, option};
 use kaleidoscope_benches::peer::{self, c_program, root};
@@ -15,7 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Programs, and what their peers in C are run with.
+/// Programs, and the arguments of their C peers.
 const PROGRAMS: &[(&str, &[&str])] = &[
     ("fib", &["43"]),
     ("mandelbrot", &["-2.3", "0.00128", "-1.3", "0.00104"]),
@@ -30,7 +31,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("pendulum", &["1", "0", "4e7", "1"]),
 ];
 
-/// The programs that the chapter 7 program runs as well.
+/// Programs that the chapter 7 program also runs.
 const IN_CHAPTER_7: &[&str] = &["mandelbrot"];
 
 const COMPILERS: &[&str] = &["gcc", "clang-22"];
@@ -81,7 +82,8 @@ fn main() {
     record::add("hot_code", "program,peer,ours_ms,peer_ms,ratio", &lines);
 }
 
-/// The shortest time of each, turn and turn about: all do the same each time, and what disturbs a run only adds to it.
+/// Runs all alternately and returns the shortest time of each. The shortest time is the least
+/// disturbed: each run does the same work, and noise only adds time.
 fn best_times(n_rounds: usize, all: &mut [(&str, Command)], program: &Path) -> Vec<Duration> {
     let mut best = vec![Duration::MAX; all.len()];
     for _ in 0..n_rounds {
@@ -92,17 +94,17 @@ fn best_times(n_rounds: usize, all: &mut [(&str, Command)], program: &Path) -> V
             *best = time.min(*best);
             assert!(value.is_some(), "{who} prints no number for {}", program.display());
             if *who != "chapter 7" {
-                assert_eq!(value, *first_value.get_or_insert(value), "{who} computes something else");
+                assert_eq!(value, *first_value.get_or_insert(value), "{who} computes another value");
             }
         }
     }
     best
 }
 
-/// The last number that a process prints. It finds the program on standard input if it looks there.
+/// Returns the last number that a process prints. The program's text is on standard input.
 fn value_of(command: &mut Command, program: &Path) -> Option<f64> {
-    let text = std::fs::File::open(program).expect("the program is there");
-    let output = command.stdin(text).stderr(Stdio::piped()).output().expect("it was compiled");
+    let text = std::fs::File::open(program).expect("the program exists");
+    let output = command.stdin(text).stderr(Stdio::piped()).output().expect("the program is compiled");
     // The chapter 7 program prints its values, among prompts, on standard error.
     let printed = [output.stderr, output.stdout].concat();
     let printed = String::from_utf8_lossy(&printed);

@@ -1,11 +1,13 @@
 //! How many instructions does each step in a function's life take?
 //!
-//! Counts them with `valgrind --tool=callgrind`, which gives the same number whatever else the machine
-//! does: for one start of an engine, one definition, one first call, one guarded call, one redefinition
-//! and one tier-up. Each figure is the difference between a child process that does the step many times
-//! and one that does it fewer times, so what both do once does not count.
+//! Counts instructions with `valgrind --tool=callgrind`, which gives the same number on a busy
+//! machine. The steps are one start of an engine, one definition, one first call, one guarded
+//! call, one redefinition and one tier-up. Each figure is the difference between a child process
+//! that does the step many times and one that does it fewer times, so one-time work of both does
+//! not count.
 //!
-//! A tier-up is nearly all LLVM's work. It runs on a compile thread, which callgrind counts too.
+//! LLVM does nearly all the work of a tier-up. It runs on a compile thread, which callgrind counts
+//! too.
 
 use kaleidoscope::{Engine, Event, Mode, Observer, Optimization, Thresholds};
 use kaleidoscope_benches::record;
@@ -13,7 +15,7 @@ use std::process::Command;
 use std::sync::mpsc::{self, SyncSender};
 use std::time::Duration;
 
-/// A step, the two numbers of times, and what does it.
+/// A step: its name, the fewer and the more repetitions, and the function that does it.
 type Step = (&'static str, usize, usize, fn(usize));
 
 const STEPS: &[Step] = &[
@@ -42,7 +44,7 @@ fn main() {
     record::add("instructions", "step,instructions", &lines);
 }
 
-/// The instructions of a child process that does the step this many times.
+/// Returns the instructions of a child process that does the step this many times.
 fn instructions(step: &str, times: usize) -> u64 {
     let program = std::env::current_exe().expect("this program has a path");
     let output = Command::new("valgrind")
@@ -62,7 +64,7 @@ fn engine(mode: Mode) -> Engine {
     Engine::builder().mode(mode).build().expect("an engine can be built")
 }
 
-/// Functions of the same shape under different names.
+/// Defines functions of the same shape under different names.
 fn define(engine: &Engine, n: usize) {
     for index in 0..n {
         let text = format!("def f{index}(x y) if x < y then x * {index} + y else (x - y) * sqrt(x + y);");
@@ -82,42 +84,42 @@ fn definition(times: usize) {
 
 fn first_call(times: usize) {
     let engine = engine(Mode::Tiered);
-    // As many definitions whatever the number of calls.
+    // The number of definitions does not depend on the number of calls.
     define(&engine, 200);
     for index in 0..times {
-        let function = engine.function::<(f64, f64)>(&format!("f{index}")).expect("it is defined");
-        function.call((1.0, 2.0)).expect("it has a value");
+        let function = engine.function::<(f64, f64)>(&format!("f{index}")).expect("the function is defined");
+        function.call((1.0, 2.0)).expect("the call has a value");
     }
 }
 
 fn guarded_call(times: usize) {
     let engine = engine(Mode::Tiered);
     define(&engine, 1);
-    let function = engine.function::<(f64, f64)>("f0").expect("it is defined");
+    let function = engine.function::<(f64, f64)>("f0").expect("the function is defined");
     for _ in 0..times {
-        function.call((1.0, 2.0)).expect("it has a value");
+        function.call((1.0, 2.0)).expect("the call has a value");
     }
 }
 
 fn redefinition(times: usize) {
     let engine = engine(Mode::Tiered);
     define(&engine, 1);
-    let function = engine.function::<(f64, f64)>("f0").expect("it is defined");
+    let function = engine.function::<(f64, f64)>("f0").expect("the function is defined");
     for _ in 0..times {
         define(&engine, 1);
-        function.call((1.0, 2.0)).expect("it has a value");
+        function.call((1.0, 2.0)).expect("the call has a value");
     }
 }
 
-/// Sends a message for each piece of optimized code.
-struct Optimized(SyncSender<()>);
+/// Observer that sends a message for each optimized code.
+struct OptimizedSignal(SyncSender<()>);
 
-impl Observer for Optimized {
+impl Observer for OptimizedSignal {
     fn observe(&self, event: &Event) {
         if let Event::Compiled { tier, .. } = event
             && tier.name() == "optimized"
         {
-            self.0.send(()).expect("the program waits for it");
+            self.0.send(()).expect("the receiver waits");
         }
     }
 }
@@ -129,15 +131,15 @@ fn tier_up(times: usize) {
         .mode(Mode::Tiered)
         .thresholds(thresholds)
         .optimization(Optimization::Aggressive)
-        .observer(Optimized(sender))
+        .observer(OptimizedSignal(sender))
         .build()
         .expect("an engine can be built");
     define(&engine, 10);
     for index in 0..times {
-        let function = engine.function::<(f64, f64)>(&format!("f{index}")).expect("it is defined");
+        let function = engine.function::<(f64, f64)>(&format!("f{index}")).expect("the function is defined");
         // Thresholds scale with size: this many calls trip the counter.
         for _ in 0..10 {
-            function.call((1.0, 2.0)).expect("it has a value");
+            function.call((1.0, 2.0)).expect("the call has a value");
         }
         optimized.recv().expect("the function tiers up");
     }

@@ -1,8 +1,9 @@
-//! How many functions can one process hold, each compiled at a call of its own?
+//! How many functions can one process hold, each compiled at its own first call?
 //!
-//! Defines functions one by one and calls each once, in one engine: 50,000 in lazy mode, where LLVM makes the code and ORC links
-//! it, 100,000 in tiered mode. Says how long all took, how much memory they hold and in how many mappings, of which
-//! Linux lets a process have 65,530. `--bin many_functions lazy` or `tiered` measures that mode alone.
+//! Defines functions one by one and calls each once, in one engine: 50,000 in lazy mode, where
+//! LLVM compiles and ORC links, and 100,000 in tiered mode. Prints the time and memory per
+//! function and the number of memory mappings. Linux allows 65,530 mappings per process. `--bin
+//! many_functions lazy` or `tiered` measures that mode alone.
 
 use kaleidoscope::{Engine, Mode};
 use kaleidoscope_benches::memory::{mappings, resident_bytes};
@@ -20,7 +21,7 @@ fn main() {
 
 fn measure(name: &str, mode: Mode, n_functions: u32) {
     let engine = Engine::builder().mode(mode).build().expect("an engine can be made");
-    // What the first function sets up once is not counted.
+    // The one-time setup of the first function does not count.
     assert_eq!(engine.run("def first(x) x + 1; first(1);").values().last(), Some(2.0));
     let (resident_before, mappings_before) = (resident_bytes(), mappings());
     let start = Instant::now();

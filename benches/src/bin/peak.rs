@@ -1,10 +1,10 @@
 //! How fast does compiled code run?
 //!
-//! Our command in lazy mode at -O2 beside the chapter 7 program of LLVM's tutorial, on the same programs, whole processes,
-//! turn and turn about.
+//! Compares our command in lazy mode at -O2 with the chapter 7 program of LLVM's tutorial, on the
+//! same programs, as whole processes that alternate.
 
-use kaleidoscope_benches::peer;
+use kaleidoscope_benches::chapter7::compare_with_chapter7;
 
 fn main() {
-    peer::beside_chapter7("peak", &["fib", "mandelbrot"], &["run", "--jit", "lazy", "-O2"], 9);
+    compare_with_chapter7("peak", &["fib", "mandelbrot"], &["run", "--jit", "lazy", "-O2"], 9);
 }

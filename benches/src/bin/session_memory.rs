@@ -1,7 +1,8 @@
 //! Does memory level off in a long session?
 //!
-//! Runs 100,000 top-level expressions, all different, one after the other in one engine in lazy mode: each is compiled by
-//! LLVM, linked, run and freed. Says how much resident memory grew over the last 50,000.
+//! Runs 100,000 different top-level expressions one after the other in one engine in lazy mode.
+//! LLVM compiles each; its code is linked, run and freed. Prints how much resident memory grew
+//! over the last 50,000.
 
 use kaleidoscope::{Engine, Mode};
 use kaleidoscope_benches::memory::resident_bytes;

@@ -1,15 +1,16 @@
-//! When is it worth to make code again?
+//! Which tier-up thresholds are best?
 //!
-//! Programs of several sizes in tiered mode, with one threshold after the other while the other is as it is: how often a
-//! function is called, on recursive Fibonacci and the mixed program of `cargo xtask compare`; how often loops turn, on the mixed
-//! program and on one loop. Whole processes in alternation: each is this program again, with an engine of its own. A threshold
-//! is judged by what each size takes over the least that it takes with any: the geometric mean, and the worst. The numbers in
-//! `crates/kaleidoscope-jit/src/policy.rs` were chosen by this.
+//! Runs programs of several sizes in tiered mode and varies one threshold at a time: calls, on
+//! recursive Fibonacci and the mixed program of `cargo xtask compare`; back edges, on the mixed
+//! program and on one loop. The runs are processes that alternate: each runs this program with an
+//! engine of its own. For each size, the time with a threshold is divided by the shortest time
+//! with any threshold. Prints the geometric mean and the worst of these ratios. The default
+//! thresholds in `crates/kaleidoscope-jit/src/policy.rs` come from them.
 //!
-//! Then what counting costs: the same programs with thresholds that are never reached, over quick code that does not count
-//! (mode `baseline`).
+//! Then measures the cost of counters: the same programs with thresholds that are never reached,
+//! relative to baseline code without counters (mode `baseline`).
 //!
-//! `--rounds N` for more or fewer than 5.
+//! `--rounds N` changes the number of rounds from 5.
 
 use kaleidoscope::{Engine, Mode, OutputBuffer, Thresholds};
 use kaleidoscope_benches::generate::{self, Language};
@@ -71,14 +72,14 @@ fn count(n: f64) -> String {
     format!("def count(n) var s = 0 in (for i = 1, i < n in s = s + i * 0.5) + s;\ncount({n});\n")
 }
 
-/// What this program does as a child of itself: runs a file with the thresholds and the mode of its arguments.
+/// Runs as a child of this program: runs a file with the thresholds and the mode of its arguments.
 fn run_alone(file: &Path) {
     let number = |name| arguments::number(name).expect("the parent gives both thresholds");
     let thresholds =
         Thresholds { calls: number("--calls"), back_edges: number("--back-edges"), ..Thresholds::default() };
     let name = arguments::option("--mode").expect("the parent gives a mode");
-    let mode = mode(&name).expect("the parent names a mode that there is");
-    let text = fs::read_to_string(file).expect("the parent has written it");
+    let mode = mode(&name).expect("the parent gives an existing mode");
+    let text = fs::read_to_string(file).expect("the parent has written the file");
     let builder = Engine::builder().mode(mode).thresholds(thresholds).output(OutputBuffer::default());
     let engine = builder.build().expect("an engine can be made");
     assert_eq!(engine.run(&text).values().count(), 1);
@@ -88,9 +89,9 @@ fn mode(name: &str) -> Option<Mode> {
     Mode::ALL.iter().copied().find(|mode| mode.name() == name)
 }
 
-/// Runs each setting in alternation, and returns the cost of its runs.
+/// Runs the settings alternately and returns the costs of their runs.
 fn measure(case: &Case, settings: &[(Mode, Thresholds)]) -> Vec<Vec<Cost>> {
-    let itself = env::current_exe().expect("Linux tells where this program is");
+    let itself = env::current_exe().expect("this program has a path");
     let mut runs = vec![Vec::new(); settings.len()];
     for round in 0..arguments::number("--rounds").unwrap_or(5) {
         for nth in order(round, settings.len()) {
@@ -111,13 +112,13 @@ fn measure(case: &Case, settings: &[(Mode, Thresholds)]) -> Vec<Vec<Cost>> {
     runs
 }
 
-/// Medians of the times by the wall clock and of the processor, in milliseconds.
+/// Returns the median wall and processor times in milliseconds.
 fn millis(runs: &[Cost]) -> [f64; 2] {
     [median(runs.iter().map(|cost| cost.wall)), median(runs.iter().map(|cost| cost.processor))]
         .map(|time| time.as_secs_f64() * 1e3)
 }
 
-/// Tries thresholds, prints how each did, and gives the lines of the record.
+/// Tries thresholds, prints their ratios and returns the lines of the record.
 fn sweep(varied: &str, programs: &[&[Case]], of: impl Fn(u32) -> Thresholds) -> Vec<String> {
     let settings: Vec<_> = TRIED.iter().map(|&tried| (Mode::Tiered, of(tried))).collect();
     let mut lines = Vec::new();
@@ -132,7 +133,7 @@ fn sweep(varied: &str, programs: &[&[Case]], of: impl Fn(u32) -> Thresholds) -> 
             ratios.push(ratio);
         }
     }
-    println!("{varied}: over the best for each size, as mean and worst, by wall and processor time");
+    println!("{varied}: ratio to the best for each size, mean and worst, by wall and processor time");
     for (tried, ratios) in TRIED.iter().zip(&ratios) {
         print!("  {tried:>7}");
         for clock in [0, 1] {
@@ -145,12 +146,12 @@ fn sweep(varied: &str, programs: &[&[Case]], of: impl Fn(u32) -> Thresholds) -> 
     lines
 }
 
-/// What counting costs.
+/// Measures the cost of counters.
 fn counting(programs: &[&[Case]]) -> Vec<String> {
     let Some(plain) = mode("baseline") else { return Vec::new() };
     let mut lines = Vec::new();
     println!(
-        "counting: quick code with counters over the same without, lower quartile, median, upper quartile"
+        "counting: baseline code with counters relative to without, lower quartile, median, upper quartile"
     );
     for case in programs.iter().filter_map(|cases| cases.last()) {
         let runs = measure(case, &[(Mode::Tiered, NEVER), (plain, NEVER)]);

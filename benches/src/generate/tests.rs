@@ -1,4 +1,4 @@
-//! Every language has the same functions, and ours understands its own.
+//! Generated programs have the same functions in every language and run in the interpreter.
 
 use super::{Language, definitions, first_calls, mixed};
 use kaleidoscope::{Engine, Mode};
@@ -11,7 +11,7 @@ const LANGUAGES: &[(Language, &str)] = &[
 ];
 
 #[test]
-fn the_programs_have_as_many_functions_as_they_say() {
+fn programs_have_the_documented_numbers_of_functions() {
     for &(language, keyword) in LANGUAGES {
         let n_functions = |text: &str| text.lines().filter(|line| line.starts_with(keyword)).count();
         assert_eq!(n_functions(&definitions(language)), 1_000, "{language:?}");
@@ -21,7 +21,7 @@ fn the_programs_have_as_many_functions_as_they_say() {
 }
 
 #[test]
-fn the_evaluator_runs_them_without_a_word() {
+fn the_interpreter_runs_them_without_diagnostics() {
     for make in [definitions, first_calls, |language| mixed(language, 1e-3)] {
         let engine = Engine::builder().mode(Mode::Off).build().unwrap();
         let outcome = engine.run(&make(Language::Kaleidoscope));

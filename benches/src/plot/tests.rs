@@ -1,11 +1,11 @@
-//! Charts have what they are made of, at its place.
+//! Charts: axes, marks and the drawn parts.
 
 use super::{Axis, Chart, Line, label, svg};
 
 #[test]
-fn places_follow_the_logarithm() {
+fn positions_follow_the_logarithm() {
     let axis = Axis { low: 0.0, high: 3.0, begin: 100.0, end: 400.0 };
-    assert_eq!([1.0, 10.0, 1000.0].map(|value| axis.place(value)), [100.0, 200.0, 400.0]);
+    assert_eq!([1.0, 10.0, 1000.0].map(|value| axis.position(value)), [100.0, 200.0, 400.0]);
     assert_eq!(axis.marks(), [1.0, 10.0, 100.0, 1000.0]);
 }
 

@@ -1,10 +1,10 @@
-//! Orders are fair.
+//! Orders of actions are balanced.
 
 use super::order;
 use std::collections::BTreeMap;
 
 #[test]
-fn everything_comes_behind_everything_else_equally_often() {
+fn each_action_follows_each_other_equally_often() {
     for (n, n_rounds) in [(2, 2), (3, 6), (4, 4), (9, 18)] {
         let mut n_behind = BTreeMap::new();
         for round in 0..n_rounds {

@@ -1,5 +1,7 @@
-//! A table of what Criterion has measured last, from its own files: for each question and formula the time of Kaleidoscope, and
-//! how many times as long the others take. With `--record` it goes to `benches/record/embedding.csv` too.
+//! Prints a table of Criterion's last results, from its own files.
+//!
+//! The table has the time of Kaleidoscope for each measurement and formula, and the ratios of the
+//! other crates. `--record` also writes it to `benches/record/embedding.csv`.
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/embedding/Cargo.toml --bin summary -- --record
@@ -12,7 +14,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// Nanoseconds, by question and peer.
+/// Nanoseconds, by measurement and peer.
 type Times = BTreeMap<String, BTreeMap<String, f64>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -47,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Adds what was measured in this folder or below.
+/// Adds the results in this folder and below.
 fn read(folder: &Path, times: &mut Times) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -58,7 +60,7 @@ fn read(folder: &Path, times: &mut Times) -> Result<(), Box<dyn Error>> {
             let (what, estimates) = (json("benchmark.json")?, json("estimates.json")?);
             let text = |key: &str| what[key].as_str().unwrap_or_default().to_owned();
             let time =
-                estimates["median"]["point_estimate"].as_f64().ok_or("Criterion has another format")?;
+                estimates["median"]["point_estimate"].as_f64().ok_or("Criterion's files have another format")?;
             times.entry(text("group_id")).or_default().insert(text("value_str"), time);
         } else if path.is_dir() {
             read(&path, times)?;
