@@ -1,4 +1,4 @@
-//! The score-board: our command beside its peers. The benchmark of that name does the work.
+//! Scoreboard: runs the benchmark `compare`, which compares our command with its peers.
 
 use crate::steps::cargo;
 
@@ -6,7 +6,7 @@ use crate::steps::cargo;
 ///
 /// # Errors
 ///
-/// When it fails; it has said why.
+/// If the benchmark fails. It prints the reason.
 pub(crate) fn run(options: &[&str]) -> Result<(), String> {
     let compare =
         ["run", "--quiet", "--release", "--package", "kaleidoscope-benches", "--bin", "compare", "--"];

@@ -1,6 +1,6 @@
-//! Fuzzing: all targets side by side, for a time.
+//! Fuzzing: runs all targets in parallel for a given time.
 //!
-//! Needs a nightly toolchain and cargo-fuzz, so it is no part of `./check`. The part `fuzz`
+//! Needs a nightly toolchain and cargo-fuzz, so it is not a part of `./check`. The part `fuzz`
 //! replays the inputs of `fuzz/corpus` as tests. No sanitizer is used: sanitizers do not know
 //! generated code, and the language's own crate has no unsafe code.
 
@@ -10,7 +10,7 @@ use std::process::Child;
 use crate::nightly;
 use crate::steps::root;
 
-/// How long.
+/// Duration of the run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     seconds: u64,
@@ -21,12 +21,12 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// One sentence, when they cannot be understood.
+    /// If an option is unknown or has an invalid value, in one sentence.
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
         match *arguments {
             [] => Ok(Self { seconds: 60 }),
             ["--seconds", seconds] => {
-                let seconds = seconds.parse().map_err(|_| format!("`{seconds}` is no whole number"))?;
+                let seconds = seconds.parse().map_err(|_| format!("`{seconds}` is not a whole number"))?;
                 Ok(Self { seconds })
             }
             _ => Err("`fuzz` has one option, `--seconds N`".to_owned()),
@@ -39,7 +39,7 @@ impl Options {
 ///
 /// # Errors
 ///
-/// The targets that failed; each has shown its finding.
+/// Names the targets that failed. Each has printed its finding.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let targets = targets()?;
     finish("build", start(&["build", "--sanitizer", "none"])?)?;
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
 }
 
-/// The names of the files in `fuzz/targets`.
+/// Returns the names of the files in `fuzz/targets`.
 fn targets() -> Result<Vec<String>, String> {
     let folder = root().join("fuzz/targets");
     let entries =
@@ -63,11 +63,11 @@ fn targets() -> Result<Vec<String>, String> {
 
 fn start_target(target: &str, seconds: u64) -> Result<Child, String> {
     let (found, corpus) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));
-    fs::create_dir_all(root().join(&found)).map_err(|error| format!("{found} cannot be made: {error}"))?;
+    fs::create_dir_all(root().join(&found)).map_err(|error| format!("{found} cannot be created: {error}"))?;
     let time = format!("-max_total_time={seconds}");
     let words = format!("fuzz/{target}.dict");
     let dictionary = format!("-dict={words}");
-    // Programs end within a few milliseconds; a minute for one is a finding.
+    // Programs end within a few milliseconds. A run of a minute is a finding.
     let mut arguments = vec!["run", "--sanitizer", "none", target, &found, &corpus, "--", &time];
     arguments.extend(["-timeout=60", "-max_len=2048", "-print_final_stats=1"]);
     if root().join(&words).is_file() {

@@ -1,4 +1,4 @@
-//! The C header of `kaleidoscope-capi`, made from its source by cbindgen and kept beside it.
+//! C header of `kaleidoscope-capi`: cbindgen generates it from the crate's source.
 
 use std::fs;
 use std::path::Path;
@@ -6,23 +6,22 @@ use std::path::Path;
 const CRATE: &str = "crates/kaleidoscope-capi";
 const HEADER: &str = "crates/kaleidoscope-capi/include/kaleidoscope.h";
 
-/// A complaint, if the header is not what the source says.
+/// Returns a complaint if the header does not match the source.
 ///
 /// # Errors
 ///
-/// When cbindgen cannot make it, in its own words.
+/// If cbindgen fails, with its message.
 pub(crate) fn check(root: &Path) -> Result<Option<String>, String> {
     let made = make(root)?;
     let known = fs::read_to_string(root.join(HEADER)).unwrap_or_default();
-    Ok((made != known)
-        .then(|| format!("{HEADER} is not what the source says; `cargo xtask header` writes it")))
+    Ok((made != known).then(|| format!("{HEADER} does not match the source; `cargo xtask header` writes it")))
 }
 
 /// Writes the header.
 ///
 /// # Errors
 ///
-/// When cbindgen cannot make it, or the file cannot be written.
+/// If cbindgen fails or the file cannot be written.
 pub(crate) fn write(root: &Path) -> Result<(), String> {
     fs::write(root.join(HEADER), make(root)?).map_err(|error| format!("{HEADER}: {error}"))
 }
@@ -34,7 +33,7 @@ fn make(root: &Path) -> Result<String, String> {
         .with_crate(&folder)
         .with_config(config)
         .generate()
-        .map_err(|error| format!("{HEADER} cannot be made: {error}"))?;
+        .map_err(|error| format!("{HEADER} cannot be generated: {error}"))?;
     let mut made = Vec::new();
     bindings.write(&mut made);
     String::from_utf8(made).map_err(|error| format!("{HEADER}: {error}"))

@@ -1,7 +1,7 @@
-//! The chores of the project, started as `cargo xtask CHORE`.
+//! Project chores, started as `cargo xtask CHORE`.
 //!
-//! CI runs the chore `check all`, and a person can run the same. A chore is a few commands or a
-//! walk over the files. Nothing here is part of what the project delivers.
+//! CI runs the chore `check all`, and a person can run the same. A chore runs a few commands or
+//! reads the project's files. No delivered crate uses this program.
 
 #![forbid(unsafe_code)]
 
@@ -24,17 +24,17 @@ usage: cargo xtask CHORE
   check soak [--rounds N] [--minutes M] [--seed S] [--only BINARY] [--record]
                                   every test N times (20) in another order, beside busy processes
   tidy [--strict] [--rule RULE] [PATH]
-                                  the rules of the house: crate arrows, module cycles, operations, machine
+                                  project rules: crate arrows, module cycles, operations, machine
                                   specifics, references, words, line widths, file sizes, unsafe
                                   blocks, the C header
-  bless                           write what the case files and examples give now as their expectations
-  header                          write the C header of kaleidoscope-capi as its source says it
+  bless                           rewrite the expectations of case files and examples with their results
+  header                          generate the C header of kaleidoscope-capi from its source
   random [--programs N] [--seed S]
-                                  N random programs (1000), the same results in every mode and under promotion
+                                  run N random programs (1000) in every mode and during tier-up, and compare
   compare [--rounds N] [--only WORK] [--record]
-                                  our command beside LLVM's chapter 7, LuaJIT, Node and C, as a table
-  fuzz [--seconds N]              every fuzz target side by side for N seconds (60); needs nightly and cargo-fuzz
-  sanitize                        the tests of the crates with unsafe code under AddressSanitizer; needs nightly
+                                  compare our command with LLVM's chapter 7, LuaJIT, Node and C, as a table
+  fuzz [--seconds N]              run all fuzz targets in parallel for N seconds (60); needs nightly, cargo-fuzz
+  sanitize                        test the crates with unsafe code under AddressSanitizer; needs nightly
 ";
 
 fn main() -> ExitCode {
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The command line makes no sense.
+/// Reports an invalid command line.
 fn refuse(message: &str) -> ExitCode {
     eprintln!("xtask: {message}\n\n{USAGE}");
     ExitCode::from(2)

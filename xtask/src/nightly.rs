@@ -1,16 +1,16 @@
-//! The nightly toolchain, for the chores that need what stable Rust does not have. CI does not
-//! need it.
+//! Nightly toolchain for chores that need unstable features of Rust. CI does not need it.
 
 use std::io;
 use std::process::{Command, ExitStatus};
 
 use crate::steps::root;
 
-/// The nightly cargo, in the project's folder. The cargo that started this program is a stable one.
+/// Returns the nightly cargo in the project's folder. The cargo that started this program is
+/// stable.
 ///
 /// # Errors
 ///
-/// What is missing, and how to get it.
+/// Names the missing program and how to install it.
 pub(crate) fn cargo() -> Result<Command, String> {
     let version = Command::new("rustup").args(["run", "nightly", "cargo", "--version"]).output();
     if let Some(message) = missing(&version.map(|output| output.status)) {
@@ -21,7 +21,7 @@ pub(crate) fn cargo() -> Result<Command, String> {
     Ok(cargo)
 }
 
-/// What the answer to the question for the nightly cargo says is missing.
+/// Finds what is missing in rustup's answer.
 fn missing(answer: &io::Result<ExitStatus>) -> Option<&'static str> {
     match answer {
         Ok(status) if status.success() => None,

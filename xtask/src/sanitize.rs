@@ -1,9 +1,9 @@
 //! AddressSanitizer: runs the tests of the crates with unsafe code under it.
 //!
-//! The sanitizer sees what assertions do not: memory used after it was freed or beyond its end, in
-//! Rust and in the C++ files of llvm-orc, and leaks when a process ends. LLVM itself and generated
-//! code are not instrumented; of these it sees only allocations. It needs a nightly toolchain, so
-//! it is no part of `./check`.
+//! The sanitizer finds accesses to freed memory and beyond the end of memory, in Rust and in the
+//! C++ files of llvm-orc, and leaks at the end of a process. LLVM itself and generated code are
+//! not instrumented: the sanitizer only sees their allocations. It needs a nightly toolchain, so
+//! it is not a part of `./check`.
 
 use crate::nightly;
 
@@ -14,8 +14,8 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The packages to test.
 const PACKAGES: &[&str] = &["kaleidoscope-native", "llvm-orc"];
 
-/// For the C++ files. With the macro, LLVM's headers mark memory as forbidden until they allocate
-/// it. LLVM's libraries are not instrumented and allocate it without a mark.
+/// Flags for the C++ files. With the macro, LLVM's headers mark memory as forbidden until they
+/// allocate it. LLVM's libraries are not instrumented and allocate it without a mark.
 const CXXFLAGS: &str = "-fsanitize=address -fno-omit-frame-pointer -U__SANITIZE_ADDRESS__";
 
 /// The sanitizer keeps freed memory from use for a while, so that it sees late accesses: 256 MiB by
@@ -23,11 +23,11 @@ const CXXFLAGS: &str = "-fsanitize=address -fno-omit-frame-pointer -U__SANITIZE_
 /// bounds.
 const ASAN_OPTIONS: &str = "quarantine_size_mb=1:thread_local_quarantine_size_kb=16";
 
-/// Runs the tests; the sanitizer shows what it finds.
+/// Runs the tests. The sanitizer prints its findings.
 ///
 /// # Errors
 ///
-/// What is missing, or that tests have failed.
+/// If a program is missing or tests fail.
 pub(crate) fn run() -> Result<(), String> {
     let mut cargo = nightly::cargo()?;
     cargo.args(["test", "--quiet", "--tests", "--target", TARGET]);

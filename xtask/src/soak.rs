@@ -55,7 +55,7 @@ impl Options {
     ///
     /// One sentence, when they cannot be understood.
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
-        let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is no whole number"));
+        let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is not a whole number"));
         let n_rounds = std::env::var("SOAK_ROUNDS").map_or(Ok(20), |text| number(&text))?;
         let mut options = Self { n_rounds, minutes: 45, seed: None, only: String::new(), records: false };
         let mut arguments = arguments.iter();

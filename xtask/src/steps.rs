@@ -1,29 +1,29 @@
-//! The chores that are one command each, and how commands are run.
+//! Chores of one command each, and running commands.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The one test binary that holds the case files and the random programs.
+/// The test binary with the case files and the random programs.
 const CASES: &[&str] = &["test", "--quiet", "--package", "kaleidoscope-tests", "--test", "all", "--"];
 
-/// The project's folder.
+/// Returns the project's folder.
 pub(crate) fn root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().expect("xtask is a folder of the project").to_path_buf()
 }
 
-/// Cargo in the project's folder, with further environment variables.
+/// Returns cargo in the project's folder with additional environment variables.
 pub(crate) fn cargo_command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).envs(variables.iter().copied()).current_dir(root());
     command
 }
 
-/// Runs cargo in the project's folder, with further environment variables.
+/// Runs cargo in the project's folder with additional environment variables.
 ///
 /// # Errors
 ///
-/// The command, when it cannot be started or fails.
+/// Names the command if it cannot be started or fails.
 pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
     let status = cargo_command(arguments, variables)
         .status()
@@ -31,14 +31,14 @@ pub(crate) fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<()
     if status.success() { Ok(()) } else { Err(format!("cargo {}: {status}", arguments.join(" "))) }
 }
 
-/// Writes what the case files and the examples give now as their expectations.
+/// Rewrites the expectations of the case files and examples with their current results.
 pub(crate) fn bless() -> Result<(), String> {
     cargo(&[CASES, &["cases", "examples"]].concat(), &[("BLESS", "1")])?;
     eprintln!("read the difference before you commit it: git diff tests/cases examples");
     Ok(())
 }
 
-/// How many random programs, and from which seed (a fresh one when there is none).
+/// Number of random programs and their first seed. `None` means a fresh seed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RandomOptions {
     programs: u64,
@@ -50,12 +50,12 @@ impl RandomOptions {
     ///
     /// # Errors
     ///
-    /// One sentence, when they cannot be understood.
+    /// If an option is unknown or has an invalid value, in one sentence.
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
         let mut options = Self { programs: 1000, seed: None };
         for pair in arguments.chunks(2) {
             let &[name, value] = pair else { return Err(format!("`{}` lacks its value", pair[0])) };
-            let number = value.parse().map_err(|_| format!("`{value}` is no whole number"))?;
+            let number = value.parse().map_err(|_| format!("`{value}` is not a whole number"))?;
             match name {
                 "--programs" => options.programs = number,
                 "--seed" => options.seed = Some(number),

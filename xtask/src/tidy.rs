@@ -1,4 +1,4 @@
-//! The rules of the house that a machine can check. CONTRIBUTING.md says what each is good for.
+//! Project rules that a program can check. CONTRIBUTING.md explains each rule.
 //!
 //! A rule is a function from the project's files to complaints, so that its tests need no files.
 //! This file finds the files, applies the rules and prints the complaints. `--strict` also looks at
@@ -21,10 +21,10 @@ use std::path::Path;
 use crate::header;
 use crate::steps::root;
 
-/// Folders that hold nothing written by hand.
+/// Folders without hand-written files.
 const PASSED_OVER: &[&str] = &["target", "corpus", "found", "artifacts"];
 
-/// Endings of the files that rules look at.
+/// Extensions of the files that rules read.
 const ENDINGS: &[&str] = &["rs", "md", "toml", "sh", "h", "c", "cpp", "kal"];
 
 /// A file of the project.
@@ -40,7 +40,7 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// Whether it is a test or a benchmark, by its place.
+    /// Returns whether the path is one of a test or a benchmark.
     fn is_test(&self) -> bool {
         let path = &self.path;
         let folders = ["/tests/", "/benches/", "/examples/"];
@@ -56,7 +56,7 @@ impl Source {
 #[derive(Debug)]
 pub(crate) struct Complaint {
     path: String,
-    /// Counted from 1. 0 when the whole file is meant.
+    /// Line number from 1, or 0 for the whole file.
     line: usize,
     message: String,
 }
@@ -70,7 +70,7 @@ impl Complaint {
 /// A rule.
 struct Rule {
     name: &'static str,
-    /// Beginnings of the paths that still break it. Only `--strict` looks there.
+    /// Beginnings of paths that still break the rule. Only `--strict` checks them.
     except: &'static [&'static str],
     check: fn(&[Source]) -> Vec<Complaint>,
 }
@@ -94,10 +94,10 @@ const RULES: &[Rule] = &[
     Rule { name: "width", except: WIDTH, check: width::check },
 ];
 
-/// What is looked at.
+/// Options of the chore `tidy`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Also files that still break a rule.
+    /// Also check files that still break a rule.
     strict: bool,
     /// Print only complaints about paths that begin with it.
     below: String,
@@ -115,7 +115,7 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// One sentence, when they cannot be understood.
+    /// If an option is unknown or has an invalid value, in one sentence.
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
         let mut options = Self::enforced();
         let mut arguments = arguments.iter();
@@ -142,7 +142,7 @@ impl Options {
 ///
 /// # Errors
 ///
-/// How many complaints there were; each is printed.
+/// Reports the number of complaints. Each complaint is printed.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let root = root();
     let sources = sources(&root)?;
@@ -175,11 +175,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             println!("{name}: {rule}: {count}");
         }
     }
-    if n_complaints == 0 {
-        Ok(())
-    } else {
-        Err(format!("the rules of the house are broken {n_complaints} times"))
-    }
+    if n_complaints == 0 { Ok(()) } else { Err(format!("{n_complaints} places break the project's rules")) }
 }
 
 /// `crates/llvm-orc/src/lib.rs` belongs to `llvm-orc`, `tests/src/lib.rs` to `tests`, and
@@ -190,7 +186,7 @@ fn crate_of(path: &str) -> String {
     if first == "crates" { parts.next().unwrap_or_default().to_owned() } else { first.to_owned() }
 }
 
-/// All files that rules look at, in order.
+/// Reads all files that rules check, in order.
 fn sources(root: &Path) -> Result<Vec<Source>, String> {
     let mut found = Vec::new();
     let mut waiting = vec![root.to_path_buf()];

@@ -1,4 +1,4 @@
-//! Which crate may depend on which: the picture in ARCHITECTURE.md as a table.
+//! Allowed dependencies between crates: the diagram in ARCHITECTURE.md as a table.
 //!
 //! Only direct dependencies count. The table is closed, so what is reachable follows from it. A
 //! crate without a row may not exist, which makes adding one a decision.
@@ -60,11 +60,11 @@ const FOR_TESTS: &[&str] = &["kaleidoscope-testkit", "test-process"];
 /// The crates through which a crate can name LLVM.
 const LLVM: &[&str] = &["llvm-sys", "inkwell"];
 
-/// What cargo says about the workspace.
+/// Returns cargo's metadata of the workspace.
 ///
 /// # Errors
 ///
-/// When cargo does not answer.
+/// If cargo fails.
 pub(crate) fn metadata(root: &Path) -> Result<Value, String> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["metadata", "--no-deps", "--format-version", "1"])
@@ -77,8 +77,8 @@ pub(crate) fn metadata(root: &Path) -> Result<Value, String> {
     serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))
 }
 
-/// The arrows that the table does not allow. Dependencies of tests count as well: a crate that
-/// needs another for its tests cannot be tested without it.
+/// Finds dependencies that the table does not allow. Dependencies of tests count as well: a crate
+/// that needs another for its tests cannot be tested without it.
 pub(crate) fn check(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
     packages.iter().flat_map(check_package).collect()

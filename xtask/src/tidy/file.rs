@@ -1,14 +1,14 @@
-//! The rules for one Rust file.
+//! Rules for a single Rust file: header, size, name, unsafe code, unfinished work.
 
 use std::collections::BTreeMap;
 
 use super::lexer::{Parts, cut};
 use super::{Complaint, Source, crate_of};
 
-/// A file of more lines says in its header why it is one.
+/// A file with more lines says in its header why it is so long.
 const LONGEST: usize = 600;
 
-/// Names that say nothing about what is inside.
+/// File names that do not describe the content.
 const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "manager", "common", "data", "misc"];
 
 /// Where unsafe code is allowed, by the beginning of the path: the crates at a boundary (C++, the
@@ -129,10 +129,10 @@ fn header(text: &str) -> Option<String> {
 fn name(path: &str) -> Option<String> {
     let mut parts = path.trim_end_matches(".rs").split('/');
     let empty = parts.find(|part| EMPTY_NAMES.contains(part))?;
-    Some(format!("`{empty}` is no name: say what the file is about"))
+    Some(format!("`{empty}` does not describe the file: choose another name"))
 }
 
-/// A linker name that is spelled twice is changed once.
+/// Linker names are spelled in one file, so that a change cannot miss a copy.
 fn linker_names(path: &str, parts: &Parts) -> Option<String> {
     let spelled = parts.strings.contains(concat!("$", "impl"));
     let allowed = path.ends_with("/symbols.rs") || path.ends_with("tests.rs") || path.contains("/tests/");

@@ -1,4 +1,4 @@
-//! To whom a file belongs.
+//! The crate that a path belongs to.
 
 use super::crate_of;
 
