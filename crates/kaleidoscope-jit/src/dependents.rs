@@ -69,7 +69,12 @@ impl Change {
         if let Some(arity) = arity {
             assert_eq!(arity, entry.arity(), "a function has one arity for its whole life");
         }
-        if let Some(version) = self.version {
+        // A host function in the place of another one begins no version.
+        let begins_version = !matches!(
+            (&self.definition, &entry.definition),
+            (Definition::Host(_), StoredDefinition::Host { .. })
+        );
+        if let Some(version) = self.version.filter(|_| begins_version) {
             entry.check_version(version);
         }
     }
