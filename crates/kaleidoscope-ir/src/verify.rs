@@ -1,8 +1,9 @@
 //! Verifier: checks the promises that every reader of a [`Function`] relies on.
 //!
 //! Front ends verify what they produce in debug builds, and so do the generators of random
-//! programs. Readers do not verify: a function that breaks a promise makes them panic or compute
-//! nonsense.
+//! programs. The engine verifies whatever it compiles, because the machine code of a function that
+//! breaks a promise may read memory that is not its own. The interpreter and the code generators do
+//! not verify: such a function makes them panic or compute nonsense.
 //!
 //! The verifier walks the operations once, with the brackets that are open on a stack of its own.
 
