@@ -48,7 +48,8 @@ fn main() {
 fn instructions(step: &str, times: usize) -> u64 {
     let program = std::env::current_exe().expect("this program has a path");
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        // Code memory is reused: Valgrind must translate it again each time.
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--smc-check=all"])
         .arg(program)
         .args(["--step", step, &times.to_string()])
         .output()

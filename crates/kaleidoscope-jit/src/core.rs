@@ -234,6 +234,7 @@ impl Core {
     }
 
     /// Calls a function, guarded.
+    #[inline]
     pub(crate) fn call(&self, function: Callable, args: &[f64], watch: &Watch<'_>) -> Result<f64, Trap> {
         self.enter(watch, |scope| scope.call(function, args)).flatten()
     }

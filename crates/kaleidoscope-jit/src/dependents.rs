@@ -84,6 +84,7 @@ impl Change {
 #[derive(Default)]
 #[must_use = "events are emitted and code is freed by `Jit::settle`"]
 pub struct Superseded {
+    /// New IR definitions, for observers, with the bytes of their IR.
     defined: Vec<(CodeName, usize)>,
     /// Optimized code that was invalidated.
     invalidated: Vec<CodeInfo>,
@@ -150,8 +151,10 @@ impl Core {
         let version = version.unwrap_or(last + 1);
         let stored = match definition {
             Definition::Ir(ir) => {
-                let name = CodeName { name: Arc::clone(&ir.name), version };
-                superseded.defined.push((name, ir.bytes()));
+                if !self.settings.observers.is_empty() {
+                    let name = CodeName { name: Arc::clone(&ir.name), version };
+                    superseded.defined.push((name, ir.bytes()));
+                }
                 StoredDefinition::Ir(ir)
             }
             Definition::Host(host) => {

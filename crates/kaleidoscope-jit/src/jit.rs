@@ -363,6 +363,7 @@ impl Jit {
     /// # Panics
     /// If the function belongs to another engine. In [`Mode::Off`], which verifies nothing, if IR
     /// breaks a promise of [`Function`].
+    #[inline]
     pub fn call(&self, function: Callable, args: &[f64], limits: CallLimits) -> Result<f64, Trap> {
         if args.len() != function.arity() as usize {
             return Err(wrong_count(function, args.len()));

@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(crate) struct Program {
     pub(crate) names: Names,
     /// The text of each `def`, by function id.
-    sources: HashMap<FunctionId, Arc<str>>,
+    sources: Vec<Option<Arc<str>>>,
     /// Definitions of each name so far, whatever their arity.
     versions: HashMap<Arc<str>, u32>,
     /// The ids of bound host variables, by name and address.
@@ -44,7 +44,7 @@ impl Program {
         Self {
             n_provided: names.n_functions(),
             names,
-            sources: HashMap::new(),
+            sources: Vec::new(),
             versions: HashMap::new(),
             bound: HashMap::new(),
             n_formulas: 0,
@@ -145,20 +145,25 @@ impl Program {
 
     /// Notes a `def` of the function, with its text. Returns the version that begins.
     pub(crate) fn define(&mut self, id: FunctionId, source: &str) -> u32 {
-        self.sources.insert(id, source.into());
+        if self.sources.len() <= id.index() {
+            self.sources.resize(id.index() + 1, None);
+        }
+        self.sources[id.index()] = Some(source.into());
         let name = Arc::clone(&self.names.signature(id).name);
         self.next_version(&name)
     }
 
     /// The text of the function's `def`.
     pub(crate) fn source(&self, id: FunctionId) -> Option<&Arc<str>> {
-        self.sources.get(&id)
+        self.sources.get(id.index())?.as_ref()
     }
 
     /// Removes the function's name. Returns the version that begins, in which calls trap.
     pub(crate) fn remove(&mut self, id: FunctionId) -> u32 {
         self.names.remove(id);
-        self.sources.remove(&id);
+        if let Some(source) = self.sources.get_mut(id.index()) {
+            *source = None;
+        }
         let name = Arc::clone(&self.names.signature(id).name);
         self.next_version(&name)
     }
