@@ -23,10 +23,29 @@ use crate::trap::Trap;
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_native::{self as native, GuardedScope, HostId, HostStub, StackTrace, StubPool};
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
+
+/// The ids of functions that were declared together, in order. From [`crate::Jit::declare_all`].
+#[derive(Clone, Debug)]
+pub struct FunctionIds(Range<u32>);
+
+impl Iterator for FunctionIds {
+    type Item = FunctionId;
+
+    fn next(&mut self) -> Option<FunctionId> {
+        self.0.next().map(FunctionId::new)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for FunctionIds {}
 
 /// The shared state of one engine.
 pub(crate) struct Core {
@@ -115,22 +134,19 @@ impl Core {
     pub(crate) fn declare(
         &self,
         functions: impl ExactSizeIterator<Item = (u32, StoredDefinition)>,
-    ) -> Result<Vec<FunctionId>, Error> {
+    ) -> Result<FunctionIds, Error> {
         let mut table = self.table();
-        let first = table.n_functions();
-        let mut ids = Vec::with_capacity(functions.len());
-        let mut slots = Vec::with_capacity(functions.len());
-        for nth in 0..functions.len() {
-            let number = u32::try_from(first + nth).expect("functions are numbered in 32 bits");
-            let id = FunctionId::new(number);
+        let number = |index| u32::try_from(index).expect("functions are numbered in 32 bits");
+        let first = number(table.n_functions());
+        let numbers = first..number(table.n_functions() + functions.len());
+        let ids = FunctionIds(numbers);
+        let mut entries = Vec::with_capacity(functions.len());
+        for (id, (arity, definition)) in ids.clone().zip(functions) {
             // An earlier call that failed half-way has left stubs without a function.
             let stub = self.stubs.get(stub_id(id)).map_or_else(|| self.stubs.allocate(), Ok);
-            slots.push(Slot::new(stub.map_err(Error::stubs)?));
-            ids.push(id);
+            entries.push(Entry::new(Slot::new(stub.map_err(Error::stubs)?), arity, definition));
         }
-        for (slot, (arity, definition)) in slots.into_iter().zip(functions) {
-            table.push(Entry::new(slot, arity, definition));
-        }
+        table.extend(entries);
         Ok(ids)
     }
 
@@ -148,7 +164,7 @@ impl Core {
         let ids = self.declare(declared)?;
         let mut table = self.table();
         table.set_variables(variables);
-        for (id, (_, definition, version, host)) in ids.into_iter().zip(functions) {
+        for (id, (_, definition, version, host)) in ids.zip(functions) {
             if let Some((arity, host_entry)) = host {
                 let stub = self.hosts.allocate(arity).map_err(Error::stubs)?;
                 // Nothing was set there before.

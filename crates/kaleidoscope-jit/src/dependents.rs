@@ -121,13 +121,16 @@ impl Core {
     /// # Panics
     /// If an IR function has another arity than its id, or a version does not increase. Nothing has
     /// changed then, unless two changes of one function have versions that do not increase.
-    pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<Superseded, native::Error> {
+    pub(crate) fn apply(
+        &self,
+        changes: impl AsRef<[Change]> + IntoIterator<Item = Change>,
+    ) -> Result<Superseded, native::Error> {
         let mut superseded = Superseded::default();
         let mut table = self.table();
-        for change in &changes {
+        for change in changes.as_ref() {
             change.check(table.entry(change.function));
         }
-        for change in &changes {
+        for change in changes.as_ref() {
             if let Definition::Host(_) = change.definition
                 && table.entry(change.function).host.is_none()
             {

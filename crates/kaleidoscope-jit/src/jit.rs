@@ -3,7 +3,7 @@
 use crate::batch::MapOptions;
 use crate::code::Callable;
 use crate::compile_queue::CompileQueue;
-use crate::core::{Core, CoreScope};
+use crate::core::{Core, CoreScope, FunctionIds};
 use crate::dependents::{Change, Definition, Superseded};
 use crate::error::Error;
 use crate::event::Event;
@@ -172,19 +172,19 @@ impl Jit {
     /// # Errors
     /// If the operating system refuses memory.
     pub fn declare(&self, arity: u32) -> Result<FunctionId, Error> {
-        let ids = self.declare_all([(arity, None)])?;
-        Ok(ids[0])
+        let mut ids = self.declare_all([(arity, None)])?;
+        Ok(ids.next().expect("one function was declared"))
     }
 
-    /// Declares several functions, each perhaps as a function of the maths library. On an error,
-    /// none is declared.
+    /// Declares several functions, each perhaps as a function of the maths library. Returns their
+    /// ids, in order. On an error, none is declared.
     ///
     /// # Errors
     /// As [`declare`](Self::declare).
     ///
     /// # Panics
     /// If a function of the maths library takes another number of arguments.
-    pub fn declare_all<I>(&self, functions: I) -> Result<Vec<FunctionId>, Error>
+    pub fn declare_all<I>(&self, functions: I) -> Result<FunctionIds, Error>
     where
         I: IntoIterator<Item = (u32, Option<MathsFunction>)>,
         I::IntoIter: ExactSizeIterator,
@@ -248,7 +248,7 @@ impl Jit {
     }
 
     fn redefine(&self, function: FunctionId, definition: Definition) -> Result<(), Trap> {
-        let superseded = self.apply(vec![Change::new(function, definition)])?;
+        let superseded = self.apply([Change::new(function, definition)])?;
         self.settle(superseded)
     }
 
@@ -265,7 +265,10 @@ impl Jit {
     /// If an IR function or a maths function has another arity than was declared, if versions of
     /// one function do not increase, or if an id is unknown. Nothing has changed then, unless two
     /// changes of one function have versions that do not increase.
-    pub fn apply(&self, changes: Vec<Change>) -> Result<Superseded, Trap> {
+    pub fn apply(
+        &self,
+        changes: impl AsRef<[Change]> + IntoIterator<Item = Change>,
+    ) -> Result<Superseded, Trap> {
         self.core.apply(changes).map_err(|error| Trap::OutOfMemory { reason: error.to_string() })
     }
 

@@ -48,6 +48,7 @@ mod maths;
 mod statistics;
 mod variable;
 
+pub use crate::core::FunctionIds;
 pub use batch::MapOptions;
 pub use code::Callable;
 pub use dependents::{Change, Definition, Superseded};

@@ -180,8 +180,8 @@ impl Table {
         self.entries.len()
     }
 
-    pub(crate) fn push(&mut self, entry: Entry) {
-        self.entries.push(entry);
+    pub(crate) fn extend(&mut self, entries: Vec<Entry>) {
+        self.entries.extend(entries);
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

@@ -173,17 +173,17 @@ impl Engine {
         definition: Definition,
         version: u32,
     ) -> Result<Superseded, Trap> {
-        let mut changes = vec![Change::new(id, definition).version(version)];
-        // The arity changed, so the name has another function id now: the old function becomes
-        // unavailable.
-        let old = before.filter(|before| *before != id);
-        changes.extend(old.map(|old| Change::new(old, Definition::Unavailable).version(version)));
-        self.jit.apply(changes)
+        let change = Change::new(id, definition).version(version);
+        match before.filter(|before| *before != id) {
+            // The name has another arity now: the old function becomes unavailable.
+            Some(old) => self.jit.apply([change, Change::new(old, Definition::Unavailable).version(version)]),
+            None => self.jit.apply([change]),
+        }
     }
 
     /// Withdraws a function and its name.
     pub(crate) fn withdraw(&self, program: &mut Program, id: FunctionId) -> Result<Superseded, Trap> {
         let version = program.remove(id);
-        self.jit.apply(vec![Change::new(id, Definition::Unavailable).version(version)])
+        self.jit.apply([Change::new(id, Definition::Unavailable).version(version)])
     }
 }

@@ -110,6 +110,7 @@ fn several_changes_are_one_step() {
 fn a_maths_function_is_a_definition() {
     in_each_mode(|jit| {
         let ids = jit.declare_all([(1, Some(MathsFunction::Sqrt)), (1, None)]).unwrap();
+        let ids: Vec<_> = ids.collect();
         let outer = add(jit, ir("function outer(x.0)\nget x.0\ncall #0/1"));
         assert_eq!(call(jit, outer, &[9.0]).unwrap(), 3.0);
         jit.define(ids[0], ir("function sqrt(x.0)\nnumber 7")).unwrap();

@@ -139,7 +139,7 @@ impl Engine {
         if let Some(id) = known.filter(|&id| program.names.state(id) == NameState::Host) {
             // Calls reach the new closure through the host stub, so there is no new version.
             program.keep_host(id);
-            return self.jit.apply(vec![Change::new(id, definition)]).map_err(Error::of_trap);
+            return self.jit.apply([Change::new(id, definition)]).map_err(Error::of_trap);
         }
         let n_functions = program.names.n_functions() + usize::from(known.is_none());
         self.declare_up_to(n_functions, [arity].into_iter()).map_err(Error::memory)?;
