@@ -55,7 +55,8 @@ pub unsafe extern "C" fn kls_engine_register(
             callback.ok_or_else(|| kls_error::new(kls_status::KLS_INVALID_ARGUMENT, "`callback` is NULL"))?;
         engine.engine.register_slice(name, arity, move |args: &[f64]| {
             let mut call = kls_call { failure: RefCell::new(None) };
-            // SAFETY: the host's function with the host's data; the values and the call live until it returns.
+            // SAFETY: the host's function with the host's data; the values and the call live until
+            // it returns.
             let value = unsafe { callback(data.pointer(), args.as_ptr(), args.len(), &raw mut call) };
             call.failure.into_inner().map_or(Ok(value), Err)
         })?;

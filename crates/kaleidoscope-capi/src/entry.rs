@@ -149,7 +149,8 @@ impl<T> OutPointer<*mut T> {
 /// `handle` is null, or comes from [`OutPointer::give`] or [`entry`] and was not freed.
 pub(crate) unsafe fn free<T>(handle: *mut T) {
     if !handle.is_null() {
-        // SAFETY: not null, so the caller promised that it comes from a box, and has no other owner.
+        // SAFETY: not null, so the caller promised that it comes from a box, and has no other
+        // owner.
         let handle = unsafe { Box::from_raw(handle) };
         ask((), || drop(handle));
     }

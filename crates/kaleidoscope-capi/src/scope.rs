@@ -40,7 +40,8 @@ pub unsafe extern "C" fn kls_engine_enter(
         let number = engine.number;
         engine.engine.enter(|scope| {
             let scope = kls_scope { scope, number };
-            // SAFETY: the host's function with the host's data, and a scope that lives until it returns.
+            // SAFETY: the host's function with the host's data, and a scope that lives until it
+            // returns.
             unsafe { body(&raw const scope, data) };
         })?;
         Ok(())

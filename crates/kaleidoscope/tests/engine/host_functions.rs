@@ -177,7 +177,7 @@ fn the_next_call_runs_the_last_registration() {
         assert!(first.upgrade().is_some());
         let (second, closure) = owning(10.0);
         engine.register("f", closure).unwrap();
-        assert!(first.upgrade().is_none(), "nobody is inside: {mode:?}");
+        assert!(first.upgrade().is_none(), "no call is inside: {mode:?}");
         check(&engine, "f(1); g(1);", &[11.0, 22.0], &[]);
         assert_eq!(handle.call((5.0,)).unwrap(), 15.0);
 

@@ -273,9 +273,9 @@ fn a_waiting_loop_sees_assignments_of_another_thread() {
 fn the_host_ends_a_loop() {
     for &mode in Mode::ALL {
         let (engine, t) = with_t(mode, 1.0);
-        check(&engine, "def spin() for i = 0, t in 0; def turn() (t = 2) + spin();", &[], &[]);
-        let turn = engine.function::<()>("turn").unwrap();
-        let running = thread::spawn(move || turn.call(()));
+        check(&engine, "def spin() for i = 0, t in 0; def start() (t = 2) + spin();", &[], &[]);
+        let start = engine.function::<()>("start").unwrap();
+        let running = thread::spawn(move || start.call(()));
         until(|| t.get() == 2.0, thread::yield_now);
         t.set(0.0);
         assert_eq!(running.join().unwrap().unwrap(), 2.0, "{mode:?}");
@@ -283,7 +283,7 @@ fn the_host_ends_a_loop() {
 }
 
 #[cfg(feature = "llvm")]
-mod promoted {
+mod tier_up {
     use super::*;
     use kaleidoscope::{Statistics, Thresholds};
     use std::sync::Arc;
@@ -315,7 +315,7 @@ mod promoted {
         call();
         call();
         // A running loop that continues in OSR code.
-        let is_better = || {
+        let has_osr_code = || {
             statistics
                 .totals()
                 .compiled
@@ -323,7 +323,7 @@ mod promoted {
                 .any(|compiled| compiled.osr_loop == Some(0) && &*compiled.code.name == "g")
         };
         check(&engine, "def g(n) var s = 0 in (for i = 1, i < n in s = s + (t = i)) + s;", &[], &[]);
-        until(is_better, || {
+        until(has_osr_code, || {
             check(&engine, "g(20000);", &[200_010_000.0], &[]);
             assert_eq!(t.get(), 20_000.0);
         });
