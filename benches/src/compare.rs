@@ -1,6 +1,7 @@
-//! The score-board: our command beside its peers on the same works.
+//! The comparison: our command and its peers on the same works.
 //!
-//! Every contestant runs each work as a whole process; [`contestant`] says how, [`work`] what, [`board`] keeps what it took.
+//! Each contestant runs each work as a whole process. [`contestant`] runs programs, [`work`] lists
+//! them, and [`board`] collects the times.
 
 pub mod board;
 pub mod contestant;

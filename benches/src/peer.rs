@@ -63,7 +63,7 @@ pub const C_FLAGS: &[&str] = &["-O3", "-march=native", "-ffp-contract=off"];
 /// Compiles a C peer with a function `run`, with [`C_FLAGS`]. Prints a message and returns `None`
 /// if the compiler is missing.
 pub fn c_program(compiler: &str, source: &Path) -> Option<PathBuf> {
-    let sources = [&root().join("benches/hot/main.c"), source];
+    let sources = [&root().join("benches/programs/main.c"), source];
     let name = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
     let (folder, stem) = (name(source.parent().and_then(Path::file_name)), name(source.file_stem()));
     let program = peer_path(&format!("{folder}-{stem}-{compiler}"));

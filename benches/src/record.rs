@@ -6,13 +6,13 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::process::Command;
 
-/// Adds lines to `benches/record/<question>.csv` if this process was called with `--record`. Each gets the date, the commit
-/// and the processor in front; `columns` names the rest.
+/// Adds lines to `benches/record/<question>.csv` if this process has the argument `--record`. Date,
+/// commit and processor come first in each line; `columns` names the other columns.
 ///
 /// # Panics
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub fn add(question: &str, columns: &str, lines: &[String]) {
-    if !is_asked() {
+    if !is_requested() {
         return;
     }
     let path = root().join(format!("benches/record/{question}.csv"));
@@ -28,20 +28,20 @@ pub fn add(question: &str, columns: &str, lines: &[String]) {
     }
 }
 
-/// Whether this process was called with `--record`.
-pub fn is_asked() -> bool {
+/// Whether this process has the argument `--record`.
+pub fn is_requested() -> bool {
     arguments::is_given("--record")
 }
 
-/// Today, as `2026-01-31`.
+/// The date, as `2026-01-31`.
 pub fn date() -> String {
     output("date", &["+%F"])
 }
 
-/// The text with this table between its marks, `<!-- NAME -->` and `<!-- /NAME -->`.
+/// The text with this table between the marks `<!-- NAME -->` and `<!-- /NAME -->`.
 ///
 /// # Errors
-/// When there are no such marks, in words.
+/// If the text has no such marks.
 pub fn replace_table(text: &str, name: &str, table: &str) -> Result<String, String> {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let (before, rest) = text.split_once(&begin).ok_or_else(|| format!("there is no mark {begin}"))?;

@@ -1,12 +1,14 @@
-//! How fast are we beside others?
+//! How fast are we, compared with others?
 //!
-//! Our command in each mode, the chapter 7 program of LLVM's tutorial, LuaJIT, Node, and C by gcc and clang with `-O3`, on the
-//! works of `compare/work.rs`: whole processes, one after the other in each round, so that whatever disturbs the machine
-//! disturbs all. C is compiled before; that does not count. All must give the same value before anything is measured. What is
-//! compared is the ratio of ours, in tiered mode, to each other in the same round: its median and quartiles over the rounds.
+//! Compares our command in each mode with the chapter 7 program of LLVM's tutorial, LuaJIT, Node,
+//! and C by gcc and clang with `-O3`, on the works of `compare/work.rs`. Whole processes alternate
+//! in each round, so that a disturbance affects all. Compiling C does not count. First, all must
+//! compute the same value. Then the ratio of our tiered mode to each other contestant is computed
+//! in each round. The results are medians and quartiles.
 //!
-//! `cargo xtask compare [--rounds N] [--only WORK] [--record]`; peers that are missing are installed by apt-get where that
-//! works. With `--record` the result goes to `benches/record/compare-DATE.csv` and the table in `docs/performance.md`.
+//! `cargo xtask compare [--rounds N] [--only WORK] [--record]` installs missing contestants by
+//! apt-get if it can. With `--record`, the results go to `benches/record/compare-DATE.csv` and to
+//! the table in `docs/performance.md`.
 
 use kaleidoscope_benches::compare::board::{COLUMNS, Row, markdown};
 use kaleidoscope_benches::compare::contestant::{Contestant, Task, contestants};
@@ -18,14 +20,14 @@ use kaleidoscope_benches::{arguments, process, record};
 use std::fs;
 use std::process::ExitCode;
 
-/// Starting a process is short and its time varies: more rounds cost little there.
+/// Starting a process takes little time, and that time varies, so more rounds are useful and cheap.
 const ROUNDS_OF_STARTS: usize = 5;
 
 /// The document with the table of results.
 const TABLE_FILE: &str = "docs/performance.md";
 
-/// What the languages may differ by, relatively: their maths functions round differently, and the chapter 7 program prints six
-/// digits.
+/// The allowed relative difference between languages: their maths functions round differently, and
+/// the chapter 7 program prints six digits.
 const TOLERANCE: f64 = 1e-9;
 
 fn main() -> ExitCode {
@@ -54,10 +56,10 @@ fn compare() -> Result<(), String> {
     }
     let table = markdown(&rows);
     println!("\n{table}");
-    if record::is_asked() {
+    if record::is_requested() {
         let lines: Vec<String> = rows.iter().flat_map(Row::lines).collect();
         record::add(&format!("compare-{}", record::date()), COLUMNS, &lines);
-        // A part of the board is no board.
+        // Only a complete table is recorded.
         if only.is_none() {
             let failed = |error| format!("{TABLE_FILE}: {error}");
             let path = root().join(TABLE_FILE);
@@ -90,7 +92,7 @@ fn measure(work: &'static Work, contestants: &[Contestant], n_rounds: usize) -> 
     Ok(row)
 }
 
-/// Runs everything once: who can do the work, all with the same value. Ours must.
+/// Runs everything once, and returns the contestants that compute the right value. Ours must.
 fn check(contestants: &[Contestant], tasks: &[Task]) -> Result<Vec<usize>, String> {
     let mut able = Vec::new();
     let mut expected = None;

@@ -82,7 +82,7 @@ fn main() {
         "program,size,rounds,{columns},wall_low,wall_ratio,wall_high,processor_low,processor_ratio,processor_high"
     );
     record::add("envelope", &columns, &lines);
-    if record::is_asked() {
+    if record::is_requested() {
         fs::write(root().join("benches/record/envelope.svg"), svg(&charts))
             .expect("benches/record can be written");
     }

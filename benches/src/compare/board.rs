@@ -1,15 +1,15 @@
-//! What the contestants took, as ratios of ours to theirs.
+//! The times of the contestants, as ratios of ours to theirs.
 
 use super::work::{Clock, Work};
 use crate::process::Cost;
 use crate::timing::{median, millis, quartiles};
 use std::time::Duration;
 
-/// One work, done by all.
+/// One work, with the times of all contestants.
 #[derive(Debug)]
 pub struct Row {
     work: &'static Work,
-    /// Each contestant with what its runs took, round by round; ours first. Empty where it could not do the work.
+    /// The costs of each contestant by round; ours first. Empty if it cannot do the work.
     runs: Vec<(&'static str, Vec<Cost>)>,
 }
 
@@ -18,12 +18,12 @@ pub const COLUMNS: &str = "work,contestant,rounds,wall_ms,wall_low,wall_ratio,wa
     processor_ms,processor_low,processor_ratio,processor_high";
 
 impl Row {
-    /// Nothing done yet.
+    /// No runs yet.
     pub fn new(work: &'static Work, names: impl Iterator<Item = &'static str>) -> Self {
         Self { work, runs: names.map(|name| (name, Vec::new())).collect() }
     }
 
-    /// Adds a run of this contestant.
+    /// Adds a run of the contestant.
     pub fn add(&mut self, contestant: usize, cost: Cost) {
         self.runs[contestant].1.push(cost);
     }
@@ -61,7 +61,7 @@ impl Row {
         }
     }
 
-    /// Its lines of the record.
+    /// The lines of the record.
     pub fn lines(&self) -> Vec<String> {
         let line = |contestant: usize| {
             let (name, runs) = &self.runs[contestant];
@@ -83,7 +83,7 @@ fn of(clock: Clock, cost: &Cost) -> Duration {
     }
 }
 
-/// The board in Markdown: the time of ours, and its ratio to that of each other contestant with its quartiles.
+/// The table in Markdown: our time, and its ratio to that of each other contestant, with quartiles.
 pub fn markdown(rows: &[Row]) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let names: Vec<&str> = first.runs.iter().skip(1).map(|(name, _)| *name).collect();

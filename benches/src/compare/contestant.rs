@@ -1,4 +1,4 @@
-//! Who takes part, and how each is run.
+//! The contestants, and how each one runs.
 
 use super::install::version;
 use super::work::Work;
@@ -8,12 +8,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// One program, or one mode of ours.
+/// A program, or one mode of our command.
 #[derive(Debug)]
 pub struct Contestant {
-    /// Its name on the board.
+    /// The name in the table.
     pub name: &'static str,
-    /// What it says of itself.
+    /// The version.
     pub version: String,
     how: How,
 }
@@ -26,15 +26,15 @@ enum How {
     Interpreter { program: &'static str, language: Language },
     /// The program reads the file from standard input.
     Chapter7 { program: PathBuf },
-    /// A C compiler, and what it made is run.
+    /// A C compiler, whose output runs.
     Compiler { program: &'static str },
 }
 
-/// Who is there: ours first, in the mode by which the others are measured.
+/// The available contestants. Our tiered mode, which is compared with the others, is the first.
 pub fn contestants() -> Vec<Contestant> {
     let ours = peer::kaleidoscope();
     let version_of_ours = version(&ours.to_string_lossy()).unwrap_or_default();
-    // The command before the mode `baseline` came has no such row.
+    // An old command without the mode `baseline` has no such row.
     let modes = [("ours", "tiered"), ("baseline", "baseline"), ("lazy", "lazy"), ("eager", "eager")];
     let modes = modes.into_iter().filter(|(_, mode)| has_mode(&ours, mode)).map(|(name, mode)| Contestant {
         name,
@@ -71,27 +71,27 @@ fn has_mode(ours: &Path, mode: &str) -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// A work as one contestant does it, ready to be run.
+/// A work, prepared for one contestant.
 #[derive(Debug)]
 pub struct Task {
     program: PathBuf,
     args: Vec<String>,
-    /// The file that goes to standard input.
+    /// The file for standard input.
     input: Option<PathBuf>,
-    /// The value goes to standard error, with six digits behind the point.
+    /// The value is printed on standard error, with six decimals.
     is_chapter7: bool,
 }
 
 impl Contestant {
-    /// Whether it is our command, in whatever mode.
+    /// Whether this is our command, in any mode.
     pub fn is_ours(&self) -> bool {
         matches!(self.how, How::Ours { .. })
     }
 
-    /// What is to be done to measure this work; compiling in advance is done here.
+    /// Prepares the work. Compiles it, if the language is compiled ahead of time.
     ///
     /// # Errors
-    /// What went wrong in one sentence.
+    /// Why it failed, as a sentence.
     pub fn prepare(&self, work: &Work) -> Result<Task, String> {
         let file = |language| work.file(language).map_err(|error| format!("{}: {error}", work.name));
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
@@ -116,10 +116,10 @@ impl Contestant {
 }
 
 impl Task {
-    /// The command that does it.
+    /// The command to run.
     ///
     /// # Errors
-    /// When there is no input, in words.
+    /// If there is no input.
     pub fn command(&self) -> Result<Command, String> {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
@@ -130,7 +130,7 @@ impl Task {
         Ok(command)
     }
 
-    /// The command as one would type it in the project's folder.
+    /// The command line in the project's folder.
     pub fn line(&self) -> String {
         let root = format!("{}/", root().display());
         let input = self.input.as_ref().map(|path| format!(" < {}", path.display())).unwrap_or_default();
@@ -138,10 +138,10 @@ impl Task {
         format!("{}{input}", words.join(" ")).replace(&root, "")
     }
 
-    /// Runs it once, and gives the value that it prints.
+    /// Runs the work once, and returns the value that it prints.
     ///
     /// # Errors
-    /// When it fails or prints no number, in words.
+    /// If the process fails or prints no number.
     pub fn value(&self) -> Result<f64, String> {
         let output = self.command()?.output().map_err(|error| format!("{}: {error}", self.line()))?;
         let written = if self.is_chapter7 { &output.stderr } else { &output.stdout };

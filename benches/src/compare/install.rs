@@ -1,12 +1,13 @@
-//! Getting the peers from the package registry where they are missing.
+//! Installs missing contestants from the package registry.
 
 use std::process::{Command, Stdio};
 
-/// Programs that take part, with Debian's packages that have them.
+/// The programs, and the Debian packages that have them.
 const PROGRAMS: &[(&str, &str)] =
     &[("luajit", "luajit"), ("node", "nodejs"), ("gcc", "gcc"), ("clang-22", "clang-22")];
 
-/// Installs what is missing, saying so. What cannot be had is named; the board then goes without it.
+/// Installs missing programs, and reports it. The comparison runs without those that cannot be
+/// installed.
 pub fn install_missing() {
     let missing: Vec<&(&str, &str)> =
         PROGRAMS.iter().filter(|(program, _)| version(program).is_none()).collect();
@@ -31,7 +32,7 @@ pub fn install_missing() {
     }
 }
 
-/// The first line with which the program says its version, if it is there.
+/// The first line of the program's version text, if the program is installed.
 pub fn version(program: &str) -> Option<String> {
     let flag = if program == "luajit" { "-v" } else { "--version" };
     let output = Command::new(program).arg(flag).output().ok()?;

@@ -1,4 +1,4 @@
-//! What the contestants are asked to do.
+//! The works of the comparison.
 
 use crate::generate::{self, Language};
 use crate::peer::{root, target_dir};
@@ -8,28 +8,28 @@ use std::{fs, io};
 /// One program in every language.
 #[derive(Debug)]
 pub struct Work {
-    /// Its name, and that of its files.
+    /// The name of the work and of its files.
     pub name: &'static str,
-    /// What it asks, for a reader of the board.
+    /// What it measures, for readers of the table.
     pub question: &'static str,
-    /// Which time counts.
+    /// The compared time.
     pub clock: Clock,
     source: Source,
-    /// What the program in C is given when it runs; the others have it in their text.
+    /// The arguments of the program in C. The other languages have them in the text.
     input: &'static [&'static str],
 }
 
-/// Which time counts.
+/// The compared time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// What a person waits: where starting is the work.
+    /// Wall time, for works that measure the start.
     Wall,
-    /// The processor's time on all threads: where the work is long enough that other processes disturb it.
+    /// Processor time on all threads, for long works, which other processes disturb.
     Processor,
 }
 
 impl Clock {
-    /// The word for it.
+    /// The name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Wall => "wall",
@@ -38,10 +38,10 @@ impl Clock {
     }
 }
 
-/// Where the text is.
+/// The origin of the program.
 #[derive(Debug)]
 enum Source {
-    /// In `benches/programs` and `benches/peers`.
+    /// In `benches/programs`.
     Files,
     Generated(fn(Language) -> String),
 }
@@ -56,7 +56,7 @@ pub const WORKS: &[Work] = &[
         "mandelbrot",
         "Mandelbrot through user-defined operators",
         Clock::Processor,
-        &["-2.3", "0.0032", "-1.3", "0.0026"],
+        &["-2.3", "0.0032", "-1.3", "0.0026", "999"],
     ),
     written("arithmetic", "a loop of arithmetic", Clock::Processor, &["300000000"]),
     written("maths", "a loop of maths functions", Clock::Processor, &["5000000"]),
@@ -88,15 +88,14 @@ const fn generated(
 }
 
 impl Work {
-    /// The file with the program in this language, which is written first if it is a generated one.
+    /// The file with the program in this language. A generated program is written first.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If the file cannot be written.
     pub fn file(&self, language: Language) -> io::Result<PathBuf> {
         let name = format!("{}.{}", self.name, language.extension());
         match (&self.source, language) {
-            (Source::Files, Language::Kaleidoscope) => Ok(root().join("benches/programs").join(name)),
-            (Source::Files, _) => Ok(root().join("benches/peers").join(name)),
+            (Source::Files, _) => Ok(root().join("benches/programs").join(name)),
             (Source::Generated(make), _) => {
                 let folder = target_dir().join("peers/generated");
                 fs::create_dir_all(&folder)?;
@@ -107,7 +106,7 @@ impl Work {
         }
     }
 
-    /// What the program in C is given on its command line.
+    /// The arguments of the program in C.
     pub fn input(&self) -> &[&str] {
         self.input
     }

@@ -1,11 +1,12 @@
-//! Ratios of rows made by hand.
+//! Ratios of given times.
 
 use super::{Row, markdown};
 use crate::compare::work::{Clock, WORKS};
 use crate::process::Cost;
 use std::time::Duration;
 
-/// Ours takes twice what `other` does by the wall clock, and half of it of the processor; `absent` could not do it.
+/// Ours takes twice as long as `other` by wall clock, and half as long by processor time. `absent`
+/// cannot do the work.
 fn row() -> Row {
     let mut row = Row::new(&WORKS[0], ["ours", "other", "absent"].into_iter());
     let millis = Duration::from_millis;

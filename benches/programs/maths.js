@@ -1,4 +1,4 @@
-// programs/maths.kal in JavaScript.
+// maths.kal in JavaScript.
 const term = (x) => Math.sqrt(x) + Math.floor(x * 0.5) - Math.sin(x) * Math.exp(0 - x * 0.000001);
 
 function sum(n) {

@@ -1,3 +1,3 @@
-// programs/small.kal in JavaScript.
+// small.kal in JavaScript.
 const f = (x) => x*x + 1;
 console.log(f(3));

@@ -1,4 +1,4 @@
-// programs/arithmetic.kal in C.
+// arithmetic.kal in C.
 
 static double sum(double n) {
   double s = 0;

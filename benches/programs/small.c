@@ -1,4 +1,4 @@
-// programs/small.kal in C.
+// small.kal in C.
 
 static double f(double x) { return x * x + 1; }
 

@@ -1,4 +1,4 @@
-// programs/deep_recursion.kal in C.
+// deep_recursion.kal in C.
 
 static double ackermann(double m, double n) {
   if (m < 1)

@@ -1,4 +1,4 @@
--- programs/mandelbrot.kal in Lua, its operators as functions.
+-- mandelbrot.kal in Lua, its operators as functions.
 local function greater(a, b) return b < a end
 local function either(a, b) return a or b end
 
@@ -9,14 +9,14 @@ local function converge(real, imag, iters, creal, cimag)
   return converge(real*real - imag*imag + creal, 2*real*imag + cimag, iters + 1, creal, cimag)
 end
 
-local function mandelbrot(xmin, xstep, ymin, ystep)
+local function mandelbrot(xmin, xstep, ymin, ystep, last)
   local sum = 0
-  for y = 0, 999 do
-    for x = 0, 999 do
+  for y = 0, last do
+    for x = 0, last do
       sum = sum + converge(xmin + x*xstep, ymin + y*ystep, 0, xmin + x*xstep, ymin + y*ystep)
     end
   end
   return sum
 end
 
-print(mandelbrot(-2.3, 0.0032, -1.3, 0.0026))
+print(mandelbrot(-2.3, 0.0032, -1.3, 0.0026, 999))

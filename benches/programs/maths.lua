@@ -1,4 +1,4 @@
--- programs/maths.kal in Lua.
+-- maths.kal in Lua.
 local sqrt, floor, sin, exp = math.sqrt, math.floor, math.sin, math.exp
 
 local function term(x) return sqrt(x) + floor(x * 0.5) - sin(x) * exp(0 - x * 0.000001) end

@@ -1,4 +1,4 @@
-// programs/deep_recursion.kal in JavaScript.
+// deep_recursion.kal in JavaScript.
 function ackermann(m, n) {
   if (m < 1) return n + 1;
   if (n < 1) return ackermann(m - 1, 1);

@@ -1,4 +1,4 @@
--- programs/arithmetic.kal in Lua.
+-- arithmetic.kal in Lua.
 local function sum(n)
   local s = 0
   for i = 0, n - 1 do s = s + i * 0.5 end

@@ -1,4 +1,4 @@
--- programs/fib.kal in Lua.
+-- fib.kal in Lua.
 local function fib(n)
   if n < 2 then return n end
   return fib(n-1) + fib(n-2)

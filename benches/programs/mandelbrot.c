@@ -1,4 +1,4 @@
-// programs/mandelbrot.kal in C.
+// mandelbrot.kal in C.
 
 static double converge(double real, double imag, double creal, double cimag) {
   double iters = 0;
@@ -11,12 +11,13 @@ static double converge(double real, double imag, double creal, double cimag) {
   return iters;
 }
 
-static double mandelbrot(double xmin, double xstep, double ymin, double ystep) {
+static double mandelbrot(double xmin, double xstep, double ymin, double ystep,
+                         double last) {
   double sum = 0;
-  for (double y = 0; y < 1000; y++)
-    for (double x = 0; x < 1000; x++)
+  for (double y = 0; y <= last; y++)
+    for (double x = 0; x <= last; x++)
       sum += converge(xmin + x * xstep, ymin + y * ystep, xmin + x * xstep, ymin + y * ystep);
   return sum;
 }
 
-double run(const double *input) { return mandelbrot(input[0], input[1], input[2], input[3]); }
+double run(const double *input) { return mandelbrot(input[0], input[1], input[2], input[3], input[4]); }

@@ -1,4 +1,4 @@
-// programs/maths.kal in C.
+// maths.kal in C.
 #include <math.h>
 
 static double term(double x) { return sqrt(x) + floor(x * 0.5) - sin(x) * exp(0 - x * 0.000001); }

@@ -1,4 +1,4 @@
-// programs/arithmetic.kal in JavaScript.
+// arithmetic.kal in JavaScript.
 function sum(n) {
   let s = 0;
   for (let i = 0; i < n; i++) s += i * 0.5;

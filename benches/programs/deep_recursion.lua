@@ -1,4 +1,4 @@
--- programs/deep_recursion.kal in Lua.
+-- deep_recursion.kal in Lua.
 local function ackermann(m, n)
   if m < 1 then return n + 1 end
   if n < 1 then return ackermann(m - 1, 1) end

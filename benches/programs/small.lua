@@ -1,3 +1,3 @@
--- programs/small.kal in Lua.
+-- small.kal in Lua.
 local function f(x) return x*x + 1 end
 print(f(3))

@@ -1,4 +1,4 @@
-// programs/fib.kal in JavaScript.
+// fib.kal in JavaScript.
 function fib(n) {
   return n < 2 ? n : fib(n-1) + fib(n-2);
 }
