@@ -8,12 +8,12 @@
 //! 1. No panic leaves it. A panic becomes [`kls_status::KLS_PANIC`].
 //! 2. Pointers are checked for null, and texts for UTF-8. A NUL ends each text.
 //! 3. The host owns what it receives through `kls_…**`, and frees it once by the `_free` of its
-//!   type. `NULL` may be freed. A `const …*` belongs to the object that returned it, and is valid
-//!   as long as that object.
+//!    type. `NULL` may be freed. A `const …*` belongs to the object that returned it, and is valid
+//!    as long as that object.
 //! 4. `error` may be `NULL`. If not, every call sets it: to `NULL`, or to an error that the host
-//!   owns.
+//!    owns.
 //! 5. Several threads may use a handle at once. Any thread may free it when no call uses it any
-//!   more. Exceptions are documented.
+//!    more. Exceptions are documented.
 //!
 //! By each call, the host promises the same: pointers are null or point to what their type says,
 //! and no thread changes it during the call. Handles come from this library and were not freed.
