@@ -124,23 +124,26 @@ impl Environment for Interpreter<'_> {
     type Trap = Trap;
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
-        let mut table = self.core.table();
-        let entry = table.entry_mut(id);
-        let first_call = entry.note_call();
-        match &entry.definition {
-            StoredDefinition::Ir(ir) => {
-                let ir = Arc::clone(ir);
-                drop(table);
-                if let Some(code) = first_call {
-                    self.core.emit(|| Event::FirstCalled { code })?;
+        loop {
+            let mut table = self.core.table();
+            let entry = table.entry_mut(id);
+            let first_call = entry.note_call();
+            let ir = match &entry.definition {
+                StoredDefinition::Ir(ir) => Arc::clone(ir),
+                StoredDefinition::Maths(maths) => return Ok(Callee::Maths(*maths)),
+                StoredDefinition::Host { .. } => return Ok(Callee::Host),
+                StoredDefinition::Unavailable => {
+                    drop(table);
+                    return Err(self.core.unavailable(id));
                 }
-                Ok(Callee::Function(ir))
-            }
-            StoredDefinition::Maths(maths) => Ok(Callee::Maths(*maths)),
-            StoredDefinition::Host { .. } => Ok(Callee::Host),
-            StoredDefinition::Unavailable => {
-                drop(table);
-                Err(self.core.unavailable(id))
+            };
+            drop(table);
+            let Some(code) = first_call else { return Ok(Callee::Function(ir)) };
+            let version = code.version;
+            self.core.emit(|| Event::FirstCalled { code })?;
+            // An observer may have redefined the function.
+            if self.core.table().version(id) == version {
+                return Ok(Callee::Function(ir));
             }
         }
     }

@@ -107,9 +107,11 @@ impl Observer for Redefines {
 
 #[test]
 fn an_observer_may_call_the_engine() {
-    let observer = Arc::new(Redefines(Mutex::default()));
-    let jit = Jit::builder().observer(Arc::clone(&observer)).build().unwrap();
-    *observer.0.lock().unwrap() = Some(jit.downgrade());
-    let function = add(&jit, constant("f", 1.0));
-    assert_eq!(call(&jit, function, &[]).unwrap(), 9.0);
+    for &mode in Mode::ALL {
+        let observer = Arc::new(Redefines(Mutex::default()));
+        let jit = Jit::builder().mode(mode).observer(Arc::clone(&observer)).build().unwrap();
+        *observer.0.lock().unwrap() = Some(jit.downgrade());
+        let function = add(&jit, constant("f", 1.0));
+        assert_eq!(call(&jit, function, &[]).unwrap(), 9.0, "{mode:?}");
+    }
 }
