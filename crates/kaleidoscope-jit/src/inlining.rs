@@ -43,12 +43,15 @@ impl Core {
         });
         let table = self.table();
         let (callees, variables) = table.surroundings(&plan);
-        // The root is not among its own dependencies: its code is retired with its definition.
-        let inlined: Vec<_> = plan.inlinees().into_iter().filter(|&id| Some(id) != root.id).collect();
-        let bodies: Vec<_> = inlined.iter().map(|id| (id, &bodies[id])).collect();
-        let versions = bodies.iter().map(|&(&id, &(_, version))| (id, version));
+        let is_root = |id| Some(id) == root.id;
+        let inlinees = plan.inlinees();
+        // A function's code leaves its slot with its definition, so it does not depend on itself.
+        // OSR code does: old activations still enter it.
+        let depends_on = |id| !is_root(id) || matches!(kind, CodeKind::Osr(_));
+        let versions = inlinees.iter().filter(|id| depends_on(**id)).map(|&id| (id, bodies[&id].1));
         let dependencies = versions.chain(table.maths_dependencies(&callees)).collect();
-        let inlined = bodies.iter().map(|(_, (function, _))| Arc::clone(&function.name)).collect();
+        let others = inlinees.iter().filter(|id| !is_root(**id));
+        let inlined = others.map(|id| Arc::clone(&bodies[id].0.name)).collect();
         drop(table);
         let unit = Unit::new(Arc::clone(&root.function), root.id, root.version, callees, variables);
         let unit = Unit { kind, inlining: Some(plan), ..unit };

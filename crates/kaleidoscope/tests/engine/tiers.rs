@@ -1,13 +1,13 @@
 //! Tier-up: hot code is optimized, and invalidated when a function inlined into it is redefined.
 
 use crate::memory::{alone, expect_constant_memory, functions};
-use crate::{check, until};
+use crate::{PATIENCE, check, until};
 use kaleidoscope::{
     CallError, DiagnosticCode, Engine, Event, Mode, Observer, Optimization, Statistics, Thresholds, Tier,
 };
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -97,6 +97,39 @@ fn a_running_loop_is_replaced_on_the_stack() {
             : add(s * 100, (for i = 1, i < n in s = s + (if i < n then 1 else 0)), s) : s;";
     check(&engine, text, &[], &[]);
     until(has_osr_code, || check(&engine, "f(30000);", &[30_002.0], &[]));
+}
+
+#[test]
+fn a_redefinition_invalidates_osr_code_that_has_inlined_its_own_function() {
+    let (engine, statistics) = tiered();
+    let of_host: Arc<OnceLock<Engine>> = Arc::default();
+    let n_old_calls = Arc::new(AtomicU32::new(0));
+    let has_osr_code =
+        move || statistics.totals().compiled.iter().any(|compiled| compiled.osr_loop == Some(1));
+    let more = {
+        let (engine, n_old_calls) = (Arc::clone(&of_host), Arc::clone(&n_old_calls));
+        move |round: f64, nth: f64| {
+            if round == 1.0 {
+                return f64::from(nth < 999.0);
+            }
+            n_old_calls.fetch_add(1, Ordering::Relaxed);
+            let redefines = has_osr_code();
+            if redefines {
+                check(engine.get().unwrap(), "def f(n) 1000;", &[], &[]);
+            }
+            f64::from(!redefines)
+        }
+    };
+    engine.register("more", more).unwrap();
+    of_host.set(engine.clone()).unwrap();
+    // In the first round, `f(0)` is the old definition, and OSR code with a copy of it runs. The
+    // redefinition ends the round. The second round calls the new definition.
+    let text = "def f(n) if n < 1 then 1 else var s = 0 in
+            (for i = 0, i < 1 in for j = 0, more(i, j) in s = s + f(0)) + s;";
+    check(&engine, text, &[], &[]);
+    let f = engine.function::<(f64,)>("f").unwrap().within(PATIENCE);
+    let value = f.call((1.0,)).unwrap();
+    assert_eq!(value, f64::from(n_old_calls.load(Ordering::Relaxed)) + 1_000.0 * 1_000.0);
 }
 
 /// Interrupts the call until it has ended.
