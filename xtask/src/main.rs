@@ -23,7 +23,7 @@ usage: cargo xtask CHORE
   check [all | list | NAME…]      format, tidy, clippy, tests, documentation; or all parts, or these parts
   check soak [--rounds N] [--minutes M] [--seed S] [--only BINARY] [--record]
                                   every test N times (20) in another order, beside busy processes
-  tidy [--strict] [--rule RULE] [PATH]
+  tidy [--rule RULE] [PATH]
                                   project rules: crate arrows, module cycles, operations, machine
                                   specifics, references, words, line widths, file sizes, unsafe
                                   blocks, the C header

@@ -1,8 +1,7 @@
 //! Project rules that a program can check. CONTRIBUTING.md explains each rule.
 //!
 //! A rule is a function from the project's files to complaints, so that its tests need no files.
-//! This file finds the files, applies the rules and prints the complaints. `--strict` also looks at
-//! files that still break a rule, and counts the complaints per crate.
+//! This file finds the files, applies the rules and prints the complaints.
 
 mod arrows;
 mod file;
@@ -14,7 +13,6 @@ mod references;
 mod width;
 mod words;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -70,35 +68,22 @@ impl Complaint {
 /// A rule.
 struct Rule {
     name: &'static str,
-    /// Beginnings of paths that still break the rule. Only `--strict` checks them.
-    except: &'static [&'static str],
     check: fn(&[Source]) -> Vec<Complaint>,
 }
 
-const CYCLES: &[&str] = &["benches/"];
-
-const OPERATIONS: &[&str] = &[];
-
-const WORDS: &[&str] = &["benches/", "crates/kaleidoscope/", "examples/", "tests/"];
-
-const WIDTH: &[&str] =
-    &["benches/", "crates/kaleidoscope-capi/", "crates/kaleidoscope-jit/", "examples/", "tests/"];
-
 const RULES: &[Rule] = &[
-    Rule { name: "files", except: &[], check: file::check_all },
-    Rule { name: "cycles", except: CYCLES, check: modules::check },
-    Rule { name: "operations", except: OPERATIONS, check: operations::check },
-    Rule { name: "machine", except: &[], check: machine::check },
-    Rule { name: "references", except: &[], check: references::check },
-    Rule { name: "words", except: WORDS, check: words::check },
-    Rule { name: "width", except: WIDTH, check: width::check },
+    Rule { name: "files", check: file::check_all },
+    Rule { name: "cycles", check: modules::check },
+    Rule { name: "operations", check: operations::check },
+    Rule { name: "machine", check: machine::check },
+    Rule { name: "references", check: references::check },
+    Rule { name: "words", check: words::check },
+    Rule { name: "width", check: width::check },
 ];
 
 /// Options of the chore `tidy`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Also check files that still break a rule.
-    strict: bool,
     /// Print only complaints about paths that begin with it.
     below: String,
     /// Print only complaints of this rule.
@@ -106,22 +91,16 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The rules that hold.
-    pub(crate) fn enforced() -> Self {
-        Self { strict: false, below: String::new(), rule: None }
-    }
-
     /// Reads the options of the chore `tidy`.
     ///
     /// # Errors
     ///
     /// If an option is unknown or has an invalid value, in one sentence.
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
-        let mut options = Self::enforced();
+        let mut options = Self::default();
         let mut arguments = arguments.iter();
         while let Some(&argument) = arguments.next() {
             match argument {
-                "--strict" => options.strict = true,
                 "--rule" => {
                     let name = arguments.next().ok_or("`--rule` lacks its value")?;
                     if RULES.iter().all(|rule| rule.name != *name) {
@@ -156,23 +135,15 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             println!("unsafe blocks in {name}: {count}");
         }
     }
-    let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
     let chosen = RULES.iter().filter(|rule| options.rule.as_ref().is_none_or(|name| rule.name == name));
     for rule in chosen {
         for Complaint { path, line, message } in (rule.check)(&sources) {
-            let is_excepted = rule.except.iter().any(|except| path.starts_with(except));
-            if !path.starts_with(&options.below) || (is_excepted && !options.strict) {
+            if !path.starts_with(&options.below) {
                 continue;
             }
-            let place = if line == 0 { path.clone() } else { format!("{path}:{line}") };
+            let place = if line == 0 { path } else { format!("{path}:{line}") };
             eprintln!("{place}: {}: {message}", rule.name);
-            *counts.entry((crate_of(&path), rule.name)).or_default() += 1;
             n_complaints += 1;
-        }
-    }
-    if options.strict {
-        for ((name, rule), count) in &counts {
-            println!("{name}: {rule}: {count}");
         }
     }
     if n_complaints == 0 { Ok(()) } else { Err(format!("{n_complaints} places break the project's rules")) }
