@@ -29,11 +29,15 @@ const MOST_FOR_FULL: usize = 8_000;
 /// The weight up to which a function is compiled at all.
 const MOST_FOR_QUICK: usize = 2_000_000;
 
-/// How a function can be compiled. `None` if compiling it would take more than about two seconds.
+/// The parameters that a block of Cranelift can have, and so a function.
+const MAX_PARAMS: u32 = u16::MAX as u32;
+
+/// How a function can be compiled. `None` if compiling it would take more than about two seconds,
+/// or if it has more parameters than Cranelift can compile.
 /// Takes time proportional to the function's size.
 pub(crate) fn effort(function: &Function, counts: bool) -> Option<Effort> {
     let costs = if counts { COUNTING } else { PLAIN };
-    if function.ops.len() > MOST_FOR_QUICK {
+    if function.ops.len() > MOST_FOR_QUICK || function.n_params > MAX_PARAMS {
         return None;
     }
     let facts = function.facts();

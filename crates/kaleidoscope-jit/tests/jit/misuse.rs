@@ -1,8 +1,10 @@
 //! Misuse of the API: mistakes of the caller end in a trap or a panic, never in wrong memory.
 
 use crate::program::{add, call, constant, in_each_mode, ir};
-use kaleidoscope_jit::ir::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction, Op, OpIdx};
-use kaleidoscope_jit::{CallLimits, Change, Definition, Jit, MapOptions, Mode, Trap};
+use kaleidoscope_jit::ir::{
+    Arithmetic, Function, FunctionBuilder, FunctionId, HostVariable, Local, MathsFunction, Op, OpIdx,
+};
+use kaleidoscope_jit::{CallLimits, Change, CompileError, Definition, Jit, MapOptions, Mode, Trap};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
@@ -189,4 +191,20 @@ fn listings_need_verified_ir_too() {
     let function = Arc::new(Function::new("f", 0, [], [Op::Drop], 0));
     let listed = jit.list_expression(&function, kaleidoscope_jit::Listing::Llvm, |_| String::new());
     assert!(listed.unwrap_err().to_string().contains("its IR breaks a promise"));
+}
+
+#[test]
+fn too_many_parameters_are_a_trap() {
+    let jit = Jit::builder().mode(Mode::Baseline).build().unwrap();
+    for (n_params, is_compiled) in [(65_535, true), (65_536, false)] {
+        let mut builder = FunctionBuilder::new("f");
+        let parameters: Vec<_> = (0..n_params).map(|_| builder.param("x")).collect();
+        builder.get(parameters[n_params - 1]);
+        let function = add(&jit, Arc::new(builder.finish().unwrap()));
+        let result = call(&jit, function, &vec![3.0; n_params]);
+        match is_compiled {
+            true => assert_eq!(result.unwrap(), 3.0),
+            false => assert!(matches!(result, Err(Trap::Compile { reason: CompileError::TooLarge, .. }))),
+        }
+    }
 }
