@@ -13,11 +13,13 @@ mod references;
 mod width;
 mod words;
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::Path;
 
 use crate::header;
 use crate::steps::root;
+use lexer::Parts;
 
 /// Folders without hand-written files.
 const PASSED_OVER: &[&str] = &["target", "corpus", "found", "artifacts"];
@@ -31,9 +33,20 @@ pub(crate) struct Source {
     /// Relative to the root, with `/` between the parts.
     path: String,
     text: String,
+    /// The text of a Rust file, cut when a rule first asks.
+    parts: OnceCell<Parts>,
 }
 
 impl Source {
+    fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { path: path.into(), text: text.into(), parts: OnceCell::new() }
+    }
+
+    /// The parts of a Rust file.
+    fn parts(&self) -> &Parts {
+        self.parts.get_or_init(|| lexer::cut(&self.text))
+    }
+
     fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
@@ -175,7 +188,7 @@ fn sources(root: &Path) -> Result<Vec<Source>, String> {
                 let text = fs::read_to_string(&path)
                     .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
                 let relative = path.strip_prefix(root).expect("the walk begins at the root");
-                found.push(Source { path: relative.to_string_lossy().replace('\\', "/"), text });
+                found.push(Source::new(relative.to_string_lossy().replace('\\', "/"), text));
             }
         }
     }

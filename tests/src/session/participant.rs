@@ -100,7 +100,7 @@ impl Participant {
                     self.run_with_reactions(|it| it.instance.run_in_scope(&it.handles, text));
             }
             Some(Step::Endless { text, stop: StopBy::Interrupt }) => {
-                run.items = self.instance.run_interrupted(text)
+                run.items = self.instance.run_interrupted(text);
             }
             Some(Step::Endless { text, stop: StopBy::TimeLimit }) => {
                 // A separate engine: other steps could exceed such a short time limit.

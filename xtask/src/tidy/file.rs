@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::lexer::{Parts, cut};
+use super::lexer::Parts;
 use super::{Complaint, Source, crate_of};
 
 /// A file with more lines says in its header why it is so long.
@@ -61,7 +61,7 @@ pub(crate) struct Report {
 pub(super) fn check_all(sources: &[Source]) -> Vec<Complaint> {
     let rust = sources.iter().filter(|source| source.is_rust());
     let all = rust.flat_map(|source| {
-        let complaints = check(&source.path, &source.text).complaints.into_iter();
+        let complaints = check(source).complaints.into_iter();
         complaints.map(|message| Complaint::new(source, 0, message))
     });
     all.collect()
@@ -71,7 +71,7 @@ pub(super) fn check_all(sources: &[Source]) -> Vec<Complaint> {
 pub(super) fn count_unsafe_blocks(sources: &[Source]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for source in sources.iter().filter(|source| source.is_rust()) {
-        let report = check(&source.path, &source.text);
+        let report = check(source);
         if report.n_unsafe_blocks > 0 {
             *counts.entry(crate_of(&source.path)).or_default() += report.n_unsafe_blocks;
         }
@@ -79,9 +79,9 @@ pub(super) fn count_unsafe_blocks(sources: &[Source]) -> BTreeMap<String, usize>
     counts
 }
 
-/// Applies every rule to the file at `path` (relative to the root).
-pub(crate) fn check(path: &str, text: &str) -> Report {
-    let parts = cut(text);
+/// Applies every rule to the file.
+pub(super) fn check(source: &Source) -> Report {
+    let (path, text, parts) = (source.path.as_str(), source.text.as_str(), source.parts());
     let unsafe_words = words(&parts.code).filter(|(_, word)| *word == "unsafe");
     let blocks = unsafe_words.clone().filter(|(end, _)| parts.code[*end..].trim_start().starts_with('{'));
 
@@ -104,7 +104,7 @@ pub(crate) fn check(path: &str, text: &str) -> Report {
             complaints.push(format!("`{hidden}`: {reason}"));
         }
     }
-    complaints.extend(linker_names(path, &parts));
+    complaints.extend(linker_names(path, parts));
     Report { complaints, n_unsafe_blocks: blocks.count() }
 }
 

@@ -3,7 +3,6 @@
 //! Only code and strings count. A comment may say why something is done for a processor. Tests and
 //! benchmarks are exempt.
 
-use super::lexer::cut;
 use super::{Complaint, Source};
 
 /// Words that name a processor, its registers or its extensions, in identifiers and strings.
@@ -33,7 +32,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
         if is_exempt {
             continue;
         }
-        let parts = cut(&source.text);
+        let parts = source.parts();
         for (idx, (code, strings)) in parts.code.lines().zip(parts.strings.lines()).enumerate() {
             let found = specifics(code).or_else(|| specifics(strings));
             if let Some(found) = found {

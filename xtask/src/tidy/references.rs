@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::lexer::cut;
 use super::{Complaint, Source};
 use crate::steps::root;
 
@@ -30,7 +29,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
         let is_markdown = source.path.ends_with(".md");
         let text = match (is_markdown, source.is_rust()) {
             (true, _) => source.text.clone(),
-            (false, true) => cut(&source.text).comments,
+            (false, true) => source.parts().comments.clone(),
             (false, false) => continue,
         };
         let mut is_code = false;
@@ -72,7 +71,7 @@ impl<'a> Project<'a> {
             paths.insert(&*source.path);
             paths.extend(source.path.match_indices('/').map(|(at, _)| &source.path[..at]));
             if source.is_rust() {
-                let code = cut(&source.text).code;
+                let code = &source.parts().code;
                 let found = code.split(|c: char| !c.is_alphanumeric() && c != '_');
                 words.extend(found.filter(|word| !word.is_empty()).map(str::to_owned));
             }

@@ -2,7 +2,6 @@
 //!
 //! Tables, code blocks and the targets of links are exempt, because they cannot be broken.
 
-use super::lexer::cut;
 use super::{Complaint, Source};
 
 const WIDEST: usize = 100;
@@ -11,7 +10,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for source in sources {
         let lines: Vec<String> = match source.path.rsplit('.').next() {
-            Some("rs") => cut(&source.text).comments.lines().map(str::to_owned).collect(),
+            Some("rs") => source.parts().comments.lines().map(str::to_owned).collect(),
             Some("md") => source.text.lines().map(str::to_owned).collect(),
             Some("toml" | "sh" | "kal") => comments(&source.text, "#"),
             _ => comments(&source.text, "//"),

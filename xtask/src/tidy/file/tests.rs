@@ -1,12 +1,13 @@
 //! Each rule, broken and kept.
 
 use super::check;
+use crate::tidy::Source;
 
 const PLAIN: &str = "crates/kaleidoscope-lang/src/lexer.rs";
 const FENCE: &str = "crates/llvm-orc/src/error.rs";
 
 fn complaints(path: &str, text: &str) -> usize {
-    let report = check(path, text);
+    let report = check(&Source::new(path, text));
     report.complaints.len()
 }
 
@@ -33,7 +34,7 @@ fn names() {
 #[test]
 fn unsafe_blocks() {
     let text = "//! x\n// unsafe { in a comment }\nunsafe fn f() { unsafe { g() } }\n#![deny(unsafe_code)]\n";
-    assert_eq!(check(FENCE, text).n_unsafe_blocks, 1);
+    assert_eq!(check(&Source::new(FENCE, text)).n_unsafe_blocks, 1);
     assert_eq!(complaints(FENCE, text), 0);
     assert_eq!(complaints(PLAIN, text), 1);
     assert_eq!(complaints("crates/kaleidoscope/src/raw.rs", text), 0);

@@ -3,7 +3,7 @@
 use crate::tidy::Source;
 
 fn n_complaints(path: &str, text: &str) -> usize {
-    super::check(&[Source { path: path.to_owned(), text: text.to_owned() }]).len()
+    super::check(&[Source::new(path, text)]).len()
 }
 
 #[test]

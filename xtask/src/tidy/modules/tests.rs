@@ -4,10 +4,7 @@ use crate::tidy::Source;
 
 /// The complaints about a crate of these files.
 fn complaints(files: &[(&str, &str)]) -> Vec<String> {
-    let source = |(name, text): &(&str, &str)| Source {
-        path: format!("crates/a/src/{name}.rs"),
-        text: (*text).to_owned(),
-    };
+    let source = |(name, text): &(&str, &str)| Source::new(format!("crates/a/src/{name}.rs"), *text);
     let sources: Vec<_> = files.iter().map(source).collect();
     let all = super::check(&sources).into_iter();
     all.map(|complaint| format!("{}:{}: {}", complaint.path, complaint.line, complaint.message)).collect()

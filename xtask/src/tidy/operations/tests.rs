@@ -4,7 +4,7 @@ use crate::tidy::Source;
 
 fn n_complaints(body: &str) -> usize {
     let text = format!("fn f() {{ {body} }}");
-    super::check(&[Source { path: "crates/a/src/b.rs".to_owned(), text }]).len()
+    super::check(&[Source::new("crates/a/src/b.rs", text)]).len()
 }
 
 #[test]

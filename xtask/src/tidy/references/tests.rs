@@ -4,7 +4,7 @@ use crate::tidy::Source;
 
 /// The names that the rule finds missing in a document at this path.
 fn missing(path: &str, text: &str) -> Vec<String> {
-    let file = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let file = |path: &str, text: &str| Source::new(path, text);
     let sources = [
         file(path, text),
         file("crates/engine/src/osr.rs", "impl Core { fn apply() {} }"),

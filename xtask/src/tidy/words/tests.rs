@@ -3,7 +3,7 @@
 use crate::tidy::Source;
 
 fn lines(path: &str, text: &str) -> Vec<usize> {
-    let complaints = super::check(&[Source { path: path.to_owned(), text: text.to_owned() }]);
+    let complaints = super::check(&[Source::new(path, text)]);
     complaints.iter().map(|complaint| complaint.line).collect()
 }
 
