@@ -21,9 +21,10 @@ use std::sync::{Arc, OnceLock};
 ///    nested, at the positions that the operations name.
 /// 2. **Stack heights** are fixed: each operation finds its operands. Both branches of an `If`
 ///    leave one value more than the stack had behind the condition, or end in a `TailCall`. A
-///    `TailCall` is followed only by `Else`, `End` or the end of the function, and is outside
-///    loops. A loop leaves the stack as it found it. At the end there is one value, and
-///    [`max_stack`] is the most values that the stack has.
+///    `TailCall`, or an `If` with a `TailCall` at the end of both branches, is followed only by
+///    `Else`, `End` or the end of the function. A `TailCall` is outside loops. A loop leaves the
+///    stack as it found it. At the end there is one value, and [`max_stack`] is the most values
+///    that the stack has.
 /// 3. **Variables** are below `locals.len()`, which is at least `n_params`. A variable that is no
 ///    parameter is set before it is read. Setting it counts up to the end of the innermost bracket,
 ///    or up to its `Else`. The variable of a `Next` is set before the `Loop`.

@@ -100,9 +100,11 @@ enum BracketKind {
     Then {
         otherwise: OpIdx,
     },
-    /// The second branch, and where the `Else` says that the `End` is.
+    /// The second branch, where the `Else` says that the `End` is, and whether the first branch
+    /// ended in a tail call.
     Else {
         end: OpIdx,
+        first_is_tail_call: bool,
     },
     Loop,
 }
@@ -111,7 +113,8 @@ struct Walk<'f> {
     function: &'f Function,
     height: u32,
     max_height: u32,
-    /// Whether the operation before is a tail call, behind which nothing is reached.
+    /// Whether the operation before is a tail call, or ends an `If` with a tail call in both
+    /// branches: behind it nothing is reached.
     is_behind_tail_call: bool,
     open: Vec<OpenBracket>,
     n_open_loops: usize,
@@ -216,31 +219,34 @@ impl<'f> Walk<'f> {
                 otherwise.index()
             ));
         }
-        self.end_branch(height)?;
+        let first_is_tail_call = self.end_branch(height)?;
         self.leave(n_set);
         self.height = height;
-        self.begin(at, BracketKind::Else { end });
+        self.begin(at, BracketKind::Else { end, first_is_tail_call });
         Ok(())
     }
 
     fn end_if(&mut self, at: OpIdx) -> Result<(), String> {
-        let Some(OpenBracket { begun, kind: BracketKind::Else { end }, height, n_set }) = self.open.pop()
+        let Some(OpenBracket { begun, kind: BracketKind::Else { end, first_is_tail_call }, height, n_set }) =
+            self.open.pop()
         else {
             return Err("is an `End` without an `Else`".to_owned());
         };
         if end != at {
             return Err(format!("ends the `Else` at {}, which names {}", begun.index(), end.index()));
         }
-        self.end_branch(height)?;
+        self.is_behind_tail_call = self.end_branch(height)? && first_is_tail_call;
         self.leave(n_set);
         self.height = height + 1;
         Ok(())
     }
 
-    /// A branch, which began with this height, ends: with one value, or behind a tail call.
-    fn end_branch(&mut self, height: u32) -> Result<(), String> {
-        if std::mem::take(&mut self.is_behind_tail_call) || self.height == height + 1 {
-            return Ok(());
+    /// A branch, which began with this height, ends: with one value, or behind a tail call. Returns
+    /// whether it is a tail call.
+    fn end_branch(&mut self, height: u32) -> Result<bool, String> {
+        let is_tail_call = std::mem::take(&mut self.is_behind_tail_call);
+        if is_tail_call || self.height == height + 1 {
+            return Ok(is_tail_call);
         }
         Err(format!("ends a branch that leaves {} values, not one", self.height - height))
     }

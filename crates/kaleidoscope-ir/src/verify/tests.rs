@@ -24,6 +24,8 @@ fn good_functions_pass() {
         "function f(x.0)\nget x.0\nif\nget x.0\nelse\nget x.0\ntail_call\nend",
         "function f(x.0)\nget x.0\nif\nget x.0\ntail_call\nelse\nget x.0\ntail_call\nend",
         "function f(x.0)\nget x.0\ntail_call",
+        // Tail calls in both branches of a branch.
+        "function f(x.0)\nget x.0\nif\nget x.0\nif\nget x.0\ntail_call\nelse\nget x.0\ntail_call\nend\nelse\nget x.0\nend",
         "function f(), locals i.0\nnumber 0\nset i.0\ndrop\nloop\nnumber 1\nget i.0\nnext i.0\nget i.0",
         // A variable of both branches.
         "function f(x.0), locals a.1\nget x.0\nif\nget x.0\nset a.1\nelse\nnumber 2\nset a.1\ndrop\nget a.1\nend",
@@ -93,6 +95,10 @@ fn tail_calls_end_their_branch() {
     check(
         "get x.0, get y.0, tail_call, number 1".replace("y.0", "y.1").as_str(),
         "operation 3: follows a tail call and is not `Else` or `End`",
+    );
+    check(
+        "number 1, if, get x.0, get y.1, tail_call, else, get x.0, get y.1, tail_call, end, drop",
+        "operation 10: follows a tail call and is not `Else` or `End`",
     );
     check(
         "number 1, number 1, number 1, tail_call",
