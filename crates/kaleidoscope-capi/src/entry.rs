@@ -101,7 +101,7 @@ pub(crate) unsafe fn slice<'a, T>(pointer: *const T, n: usize, name: &str) -> Re
     }
 }
 
-/// As [`slice`], for values to write.
+/// As [`slice()`], for values to write.
 ///
 /// # Safety
 /// `pointer` is null, or points to `n` values that live during `'a`, and that nothing else

@@ -2,7 +2,7 @@
 //! it.
 //!
 //! [`Display`](std::fmt::Display) of [`Function`] prints a function. [`WithNames`] prints it with the
-//! names of the functions and host variables that it refers to. [`parse`] reads either form. The
+//! names of the functions and host variables that it refers to. [`parse()`] reads either form. The
 //! result equals the function that was printed, down to the bits of its numbers.
 //!
 //! ```text

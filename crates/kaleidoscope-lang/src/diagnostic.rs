@@ -1,6 +1,6 @@
 //! Diagnostics: mistakes as values, with a code, a place, a message and sometimes a hint.
 //!
-//! Every stage returns its best result and a list of diagnostics, and prints nothing. [`render`]
+//! Every stage returns its best result and a list of diagnostics, and prints nothing. [`render()`]
 //! makes text of a diagnostic for a person. The fields are public for other uses: JSON, an editor.
 
 mod code;

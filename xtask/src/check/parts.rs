@@ -212,7 +212,11 @@ pub(crate) const PARTS: &[Part] = &[
                 action: Action::CargoWith(
                     "doc --quiet --workspace --no-deps --features kaleidoscope/arrow \
                      --document-private-items",
-                    &[("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links")],
+                    &[(
+                        "RUSTDOCFLAGS",
+                        "--deny warnings --allow rustdoc::private_intra_doc_links \
+                       --allow rustdoc::redundant_explicit_links",
+                    )],
                 ),
             },
         ],
