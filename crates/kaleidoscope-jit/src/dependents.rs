@@ -135,7 +135,8 @@ impl Core {
                 && table.entry(change.function).host.is_none()
             {
                 let stub = self.hosts.allocate(table.entry(change.function).arity())?;
-                // A call of the stub is possible only after the slot points to it.
+                // Each stub of the table has an entry, even if a later change gets no stub.
+                drop(self.hosts.set(stub.id(), Arc::new(HostEntry::Withdrawn(change.function))));
                 table.entry_mut(change.function).host = Some(stub);
             }
         }
@@ -192,8 +193,8 @@ impl Core {
     /// Emits what changes of definitions did, and frees code. Returns the first error of an
     /// observer.
     pub(crate) fn settle(&self, superseded: Superseded) -> Result<(), Trap> {
-        let Superseded { defined, invalidated, free, replaced } = superseded;
-        drop(replaced);
+        // The host functions are dropped last: their drop runs the host's code, which may panic.
+        let Superseded { defined, invalidated, free, replaced: _replaced } = superseded;
         let mut result = Ok(());
         for info in &invalidated {
             let event = || Event::Invalidated { code: info.name.clone(), osr_loop: info.kind().osr_loop() };

@@ -128,14 +128,12 @@ impl Engine {
         listed.map_err(|reason| reason.to_string())
     }
 
-    /// Declares functions until there are this many. Ids that an earlier failure left without a
-    /// name are used first.
-    pub(crate) fn declare_up_to(
+    /// Declares the functions that the names are about to get, in the order of their ids.
+    pub(crate) fn declare(
         &self,
-        n_functions: usize,
         arities: impl ExactSizeIterator<Item = u32>,
     ) -> Result<(), kaleidoscope_jit::Error> {
-        if self.jit.n_functions() < n_functions {
+        if arities.len() > 0 {
             self.jit.declare_all(arities.map(|arity| (arity, None)))?;
         }
         Ok(())
@@ -151,8 +149,7 @@ impl Engine {
         let n_functions = program.names.n_functions() + item.new_functions().len();
         self.shared.check_functions(n_functions - program.n_provided())?;
         let arities = item.new_functions().iter().map(|signature| signature.arity);
-        self.declare_up_to(n_functions, arities)
-            .map_err(|error| Failure::Memory { reason: error.to_string() })?;
+        self.declare(arities).map_err(|error| Failure::Memory { reason: error.to_string() })?;
         let before = match item {
             Item::Definition { function, .. } => program.names.current(&function.name),
             _ => None,

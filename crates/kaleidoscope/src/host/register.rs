@@ -141,8 +141,7 @@ impl Engine {
             program.keep_host(id);
             return self.jit.apply([Change::new(id, definition)]).map_err(Error::of_trap);
         }
-        let n_functions = program.names.n_functions() + usize::from(known.is_none());
-        self.declare_up_to(n_functions, [arity].into_iter()).map_err(Error::memory)?;
+        self.declare(known.is_none().then_some(arity).into_iter()).map_err(Error::memory)?;
         let (id, version) = program.provide(&name, arity);
         let superseded = self.supersede(before, id, definition, version);
         superseded.map_err(|trap| {
