@@ -119,7 +119,7 @@ impl Engine {
     /// If there is no memory for a guest stack, or nested evaluations have filled the guest stack.
     #[inline]
     pub fn enter<R>(&self, body: impl FnOnce(&Scope<'_>) -> R) -> Result<R, CallError> {
-        let enter = |scope: &CallScope<'_>| body(&Scope { engine: self, calls: scope });
+        let enter = |scope: &CallScope<'_>| body(&Scope { calls: scope });
         self.jit.enter(self.limits, enter).map_err(CallError::from)
     }
 }
@@ -137,7 +137,6 @@ impl Engine {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Scope<'scope> {
-    engine: &'scope Engine,
     calls: &'scope CallScope<'scope>,
 }
 
@@ -151,7 +150,7 @@ impl Scope<'_> {
     /// If the function belongs to another engine.
     #[inline]
     pub fn call<A: Arguments>(&self, function: &Function<A>, args: A) -> Result<f64, CallError> {
-        function.handle.call_in(self.engine, self.calls, args.into_array().as_ref())
+        function.handle.call_in(self.calls, args.into_array().as_ref())
     }
 
     /// Calls the function with the arguments in a slice.
@@ -163,7 +162,7 @@ impl Scope<'_> {
     /// If the function belongs to another engine.
     #[inline]
     pub fn call_dyn(&self, function: &DynFunction, args: &[f64]) -> Result<f64, CallError> {
-        function.handle.call_in(self.engine, self.calls, args)
+        function.handle.call_in(self.calls, args)
     }
 }
 

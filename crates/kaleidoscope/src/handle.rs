@@ -68,21 +68,12 @@ impl Handle {
         self.engine.jit.call(self.callable, args, self.engine.limits).map_err(CallError::from)
     }
 
-    /// Calls the function in a scope of `engine`.
+    /// Calls the function in a scope of its engine.
     ///
     /// # Panics
     /// If the scope belongs to another engine.
     #[inline]
-    pub(crate) fn call_in(
-        &self,
-        engine: &Engine,
-        scope: &CallScope<'_>,
-        args: &[f64],
-    ) -> Result<f64, CallError> {
-        assert!(
-            Arc::ptr_eq(&engine.shared, &self.engine.shared),
-            "a scope calls functions of its own engine"
-        );
+    pub(crate) fn call_in(&self, scope: &CallScope<'_>, args: &[f64]) -> Result<f64, CallError> {
         if args.len() != self.callable.arity() as usize {
             return Err(self.wrong_count(args.len()));
         }
