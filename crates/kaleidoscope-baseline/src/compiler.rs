@@ -132,6 +132,6 @@ pub struct MachineCode {
 pub(crate) fn own_slot(unit: &Unit) -> Option<usize> {
     match unit.call_targets.get(&unit.id?)? {
         CallTarget::Slot { address } => Some(*address),
-        CallTarget::Maths(_) => None,
+        CallTarget::Maths { .. } => None,
     }
 }

@@ -22,7 +22,7 @@ use cranelift_codegen::ir::{self, Block, BlockArg, InsertBuilder, InstBuilder, V
 use cranelift_codegen::packed_option::ReservedValue;
 use kaleidoscope_ir::compile::Unit;
 use kaleidoscope_ir::walk::{BackEdge, Emitter, Join, Region, walk};
-use kaleidoscope_ir::{Arithmetic, Facts, Function, FunctionId, HostVariable, Local, MathsFunction};
+use kaleidoscope_ir::{Arithmetic, Facts, Function, FunctionId, HostVariable, Local, MathsFunction, OpIdx};
 
 use crate::Counters;
 use call::{Signatures, signature};
@@ -292,7 +292,7 @@ impl<'a> Emitter<'a> for Lowering<'a> {
         self.push(value);
     }
 
-    fn call(&mut self, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
+    fn call(&mut self, _: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
         let args = self.pop_numbers(n_args);
         let value = self.call_target(self.unit.call_target(callee), &args);
         self.push(value);

@@ -9,10 +9,12 @@
 //! This module neither generates nor runs code.
 
 mod code;
+mod exit;
 mod inlining;
 mod unit;
 
 pub use code::{Code, CompileError, CompileTimes};
+pub use exit::{Exit, ExitFrame, Invalidation, MAX_EXITS, exit_argument, of_exit_argument};
 pub use inlining::{InliningBudget, InliningPlan, Instance};
 pub use unit::{CallTarget, CodeKind, HostVariableAddress, KernelKind, KernelTable, Unit, VectorMaths};
 
@@ -40,9 +42,9 @@ pub trait Backend: fmt::Debug + Send + Sync {
 ///    - [`CodeKind::Function`]: a function of as many doubles as the unit's function has
 ///      parameters, returning a double;
 ///    - [`CodeKind::Osr`]: a function of a pointer to as many doubles as the function has locals,
-///      returning nothing;
+///      returning a double;
 ///    - [`CodeKind::Kernel`]: a function of a pointer to a [`KernelTable`] with as many columns as
-///      the function has parameters, returning nothing;
+///      the function has parameters, returning a double;
 /// 2. compute what the IR says, call only the slots and addresses that it was given, not unwind,
 ///    and access no memory but its stack, the memory passed to it (columns only for reading) and
 ///    the host variables that it was given (atomically);

@@ -6,9 +6,11 @@
 //! generator) is one loop without recursion, however deeply the source text was nested.
 
 pub mod facts;
+pub(crate) mod liveness;
 
 use crate::{FunctionId, Op};
 use facts::Facts;
+use liveness::Liveness;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -46,7 +48,7 @@ pub struct Function {
     pub max_stack: u32,
     /// What the operations say, once someone has asked.
     #[serde(skip)]
-    facts: FactsCell,
+    facts: Derived<Facts>,
 }
 
 impl Function {
@@ -59,7 +61,7 @@ impl Function {
         max_stack: u32,
     ) -> Self {
         let (name, locals, ops) = (name.into(), locals.into(), ops.into());
-        Self { name, n_params, locals, ops, max_stack, facts: FactsCell::default() }
+        Self { name, n_params, locals, ops, max_stack, facts: Derived::default() }
     }
 
     /// The facts about the operations, computed by the first call. They take time and memory, so
@@ -70,6 +72,16 @@ impl Function {
     /// If the function does not keep promise 1 or 3.
     pub fn facts(&self) -> &Facts {
         self.facts.0.get_or_init(|| Box::new(Facts::new(self)))
+    }
+
+    /// The variables that may still be read where running code can be left, computed by the first
+    /// call. `None` if there are too many for any code generator.
+    ///
+    /// # Panics
+    /// As [`facts`](Self::facts).
+    pub fn liveness(&self) -> Option<&Liveness> {
+        let cell = &self.facts().liveness.0;
+        cell.get_or_init(|| Box::new(Liveness::new(self))).as_ref().as_ref()
     }
 
     /// Whether an operation may run more than once in a call. Computes no facts.
@@ -98,24 +110,31 @@ impl Function {
     }
 }
 
-/// The place of a function's facts. It is no part of the function's value: a copy has an empty one,
-/// and all are equal.
-#[derive(Default)]
-struct FactsCell(OnceLock<Box<Facts>>);
+/// The place of something that is computed from a function once. It is no part of the function's
+/// value: a copy has an empty one, and all are equal.
+struct Derived<T>(OnceLock<Box<T>>);
 
-impl Clone for FactsCell {
+impl<T> Default for Derived<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> Clone for Derived<T> {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl PartialEq for FactsCell {
+impl<T> PartialEq for Derived<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl fmt::Debug for FactsCell {
+impl<T> Eq for Derived<T> {}
+
+impl<T> fmt::Debug for Derived<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("_")
     }

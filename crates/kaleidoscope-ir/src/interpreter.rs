@@ -68,22 +68,60 @@ pub trait Environment {
     fn is_interrupted(&self) -> bool;
 
     /// Offers to replace a loop, as an engine does by OSR. The interpreter asks before each
-    /// iteration of a loop of the function that it was called with, not of its callees. `is_first`
-    /// tells the first iteration from those behind a back edge.
+    /// iteration. `is_first` tells the first iteration from those behind a back edge.
     ///
     /// Returns whether the environment ran the loop to its end, with the `variables` that the loop
-    /// assigns updated. The interpreter then continues behind the loop.
+    /// assigns updated. The interpreter then continues behind the loop. Otherwise the environment
+    /// may have run some iterations: the variables are those at the beginning of the next one.
     ///
     /// # Errors
     /// Whatever ends the run.
     fn replace_loop(
         &self,
+        _frame: Depth,
         _header: OpIdx,
         _is_first: bool,
         _variables: &mut [f64],
     ) -> Result<bool, Self::Trap> {
         Ok(false)
     }
+
+    /// Offers to replace the rest of a function that is about to call itself in tail position. The
+    /// interpreter asks at each tail call.
+    ///
+    /// Returns the function's value if the environment computed it.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn replace_tail_call(&self, _frame: Depth, _args: &[f64]) -> Result<Option<f64>, Self::Trap> {
+        Ok(None)
+    }
+}
+
+/// The number of calls around a function that is being interpreted: 0 for the outermost.
+pub type Depth = usize;
+
+/// A function that has begun to run, with all that its completion needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SuspendedFrame {
+    /// The function.
+    pub function: Arc<Function>,
+    /// The operation to continue at. If another frame follows, the operation behind the call: the
+    /// arguments are off the stack, and the result is not on it yet.
+    pub next: OpIdx,
+    /// A value for each local.
+    pub locals: Vec<f64>,
+    /// The operands on the function's stack, the lowest first.
+    pub operands: Vec<f64>,
+}
+
+/// How [`resume_loop`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoopOutcome {
+    /// The loop has ended.
+    Ended,
+    /// An iteration is about to begin.
+    AtHeader,
 }
 
 /// How much memory the active calls may take.
@@ -112,9 +150,64 @@ pub fn interpret<E: Environment + ?Sized>(
     let mut values = Vec::with_capacity(args.len() + function.max_stack as usize);
     values.extend_from_slice(args);
     let frame = Frame { function: Arc::clone(function), next: 0, base: 0 };
-    let mut machine = Machine { env, limit, n_bytes: 0, callers: Vec::new(), frame, values };
+    let mut machine = Machine { env, limit, n_bytes: 0, callers: Vec::new(), frame, values, stop_at: None };
     machine.allocate_variables()?;
-    machine.run()
+    machine.run().map(End::value)
+}
+
+/// Completes functions that were suspended while each called the next, outermost first. Returns the
+/// outermost function's value.
+///
+/// # Errors
+/// As [`interpret`].
+///
+/// # Panics
+/// If there are no frames, or they do not fit their functions, or a function breaks a promise of
+/// [`Function`].
+pub fn resume<E: Environment + ?Sized>(
+    env: &E,
+    frames: Vec<SuspendedFrame>,
+    limit: StackLimit,
+) -> Result<f64, E::Trap> {
+    Machine::suspended(env, frames, limit)?.run().map(End::value)
+}
+
+/// Continues functions that were suspended inside a loop of the outermost one, up to the loop's
+/// next back edge or end. `header` is the position of the `Loop`. Then `variables` are the
+/// outermost function's locals.
+///
+/// # Errors
+/// As [`interpret`].
+///
+/// # Panics
+/// As [`resume`], and if the outermost frame is not inside the loop.
+pub fn resume_loop<E: Environment + ?Sized>(
+    env: &E,
+    frames: Vec<SuspendedFrame>,
+    header: OpIdx,
+    variables: &mut [f64],
+    limit: StackLimit,
+) -> Result<LoopOutcome, E::Trap> {
+    let mut machine = Machine::suspended(env, frames, limit)?;
+    machine.stop_at = Some(header);
+    let End::Loop(outcome) = machine.run()? else { panic!("the outermost frame is inside the loop") };
+    variables.copy_from_slice(&machine.values[..variables.len()]);
+    Ok(outcome)
+}
+
+/// How a run ends.
+enum End {
+    Value(f64),
+    Loop(LoopOutcome),
+}
+
+impl End {
+    fn value(self) -> f64 {
+        match self {
+            Self::Value(value) => value,
+            Self::Loop(_) => unreachable!("only `resume_loop` stops at a loop"),
+        }
+    }
 }
 
 /// An active call. Its variables are in `Machine::values` from `base` on, its stack is above them.
@@ -134,28 +227,51 @@ struct Machine<'e, E: ?Sized> {
     callers: Vec<Frame>,
     frame: Frame,
     values: Vec<f64>,
+    /// The loop of the outermost function at whose back edge the run ends.
+    stop_at: Option<OpIdx>,
 }
 
-impl<E: Environment + ?Sized> Machine<'_, E> {
-    fn run(&mut self) -> Result<f64, E::Trap> {
+impl<'e, E: Environment + ?Sized> Machine<'e, E> {
+    fn suspended(env: &'e E, frames: Vec<SuspendedFrame>, limit: StackLimit) -> Result<Self, E::Trap> {
+        let mut callers = Vec::with_capacity(frames.len());
+        let mut values = Vec::new();
+        let mut n_bytes = 0;
+        for SuspendedFrame { function, next, locals, operands } in frames {
+            assert_eq!(locals.len(), function.locals.len(), "locals of `{}`", function.name);
+            n_bytes += frame_bytes(&function);
+            if n_bytes > limit.bytes {
+                return Err(InterpreterTrap::StackOverflow { function: Arc::clone(&function.name) }.into());
+            }
+            callers.push(Frame { function, next: next.index(), base: values.len() });
+            values.extend(locals);
+            values.extend(operands);
+        }
+        let frame = callers.pop().expect("there is a frame");
+        Ok(Self { env, limit, n_bytes, callers, frame, values, stop_at: None })
+    }
+
+    fn run(&mut self) -> Result<End, E::Trap> {
         loop {
             let Some(&op) = self.frame.function.ops.get(self.frame.next) else {
                 let result = self.pop();
                 self.values.truncate(self.frame.base);
                 self.n_bytes -= frame_bytes(&self.frame.function);
                 let Some(caller) = self.callers.pop() else {
-                    return Ok(result);
+                    return Ok(End::Value(result));
                 };
                 self.frame = caller;
                 self.values.push(result);
                 continue;
             };
             self.frame.next += 1;
-            self.step(op)?;
+            if let Some(outcome) = self.step(op)? {
+                return Ok(End::Loop(outcome));
+            }
         }
     }
 
-    fn step(&mut self, op: Op) -> Result<(), E::Trap> {
+    /// Runs one operation. Returns how the loop goes on if it is the one to stop at.
+    fn step(&mut self, op: Op) -> Result<Option<LoopOutcome>, E::Trap> {
         match op {
             Op::Number(value) => self.values.push(value),
             Op::Get(local) => {
@@ -187,9 +303,14 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
                 self.check_interrupt()?;
                 let n_params = self.frame.function.n_params as usize;
                 let first = self.values.len() - n_params;
+                let replaced = self.env.replace_tail_call(self.callers.len(), &self.values[first..])?;
                 self.values.copy_within(first.., self.frame.base);
                 self.values.truncate(self.frame.base + self.frame.function.locals.len());
                 self.frame.next = 0;
+                if let Some(value) = replaced {
+                    self.values.push(value);
+                    self.frame.next = self.frame.function.ops.len();
+                }
             }
             Op::If { otherwise } => {
                 if !holds(self.pop()) {
@@ -203,24 +324,25 @@ impl<E: Environment + ?Sized> Machine<'_, E> {
                 let condition = self.pop();
                 let step = self.pop();
                 *self.local(variable) += step;
-                if holds(condition) {
+                let is_more = holds(condition);
+                if self.stop_at == Some(header) && self.callers.is_empty() {
+                    return Ok(Some(if is_more { LoopOutcome::AtHeader } else { LoopOutcome::Ended }));
+                }
+                if is_more {
                     self.check_interrupt()?;
                     self.continue_behind(header);
                     self.begin_iteration(header, false)?;
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Continues behind the loop if the environment replaces it.
     fn begin_iteration(&mut self, header: OpIdx, is_first: bool) -> Result<(), E::Trap> {
-        if !self.callers.is_empty() {
-            return Ok(());
-        }
         let n_variables = self.frame.function.locals.len();
         let variables = &mut self.values[self.frame.base..][..n_variables];
-        if self.env.replace_loop(header, is_first, variables)? {
+        if self.env.replace_loop(self.callers.len(), header, is_first, variables)? {
             let replaced = self.frame.function.facts().loop_at(header);
             self.continue_behind(replaced.expect("the position is a loop's").next);
         }

@@ -67,6 +67,7 @@ pub mod walk;
 
 pub use builder::FunctionBuilder;
 pub use function::facts::{CallFacts, Facts, LoopFacts, OpCounts};
+pub use function::liveness::Liveness;
 pub use function::{Function, facts};
 pub use id::{FunctionId, HostVariable, Local, OpIdx};
 pub use maths::MathsFunction;

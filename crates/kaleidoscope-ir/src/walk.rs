@@ -45,8 +45,8 @@ pub trait Emitter<'f> {
 
     /// Pops the arguments, the last one first. Either emits a call and pushes the result, or
     /// returns the inlinee: the walk then continues in the inlinee's operations, and calls
-    /// [`end_inlinee`](Self::end_inlinee) behind them.
-    fn call(&mut self, callee: FunctionId, n_args: usize) -> Option<&'f Function>;
+    /// [`end_inlinee`](Self::end_inlinee) behind them. `at` is the position of the call.
+    fn call(&mut self, at: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'f Function>;
     /// Ends an inlinee. Its result is on the stack if the end is reachable. Otherwise the emitter
     /// must push any value, and what follows is dead code.
     fn end_inlinee(&mut self, is_reachable: bool);
@@ -252,7 +252,7 @@ impl<'f, E: Emitter<'f>> Position<'f, E> {
                 emitter.set(variable);
                 self.liveness.set(variable);
             }
-            Op::Call { callee, n_args } => return emitter.call(callee, n_args as usize),
+            Op::Call { callee, n_args } => return emitter.call(at, callee, n_args as usize),
             Op::TailCall => {
                 emitter.tail_call();
                 self.is_reachable = false;

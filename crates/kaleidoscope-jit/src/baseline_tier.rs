@@ -47,6 +47,7 @@ impl BaselineTier {
             address: block.address().get() + entry,
             bytes: block.n_bytes() - entry,
             times: CompileTimes { baseline: start.elapsed(), ..CompileTimes::default() },
+            exits: Vec::new(),
             keep: Box::new(block),
         })
     }

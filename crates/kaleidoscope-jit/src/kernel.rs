@@ -216,7 +216,8 @@ fn is_plain(unit: &Unit) -> bool {
         && unit.instances().iter().all(|instance| {
             let facts = instance.function.facts();
             let is_plain = |callee| {
-                instance.inlined(callee).is_some() || matches!(unit.call_target(callee), CallTarget::Maths(_))
+                instance.inlined(callee).is_some()
+                    || matches!(unit.call_target(callee), CallTarget::Maths { .. })
             };
             !facts.has_loops() && facts.callees().all(|(callee, _)| is_plain(callee))
         })
@@ -232,7 +233,7 @@ fn vector_maths(unit: &Unit) -> Vec<VectorMaths> {
         }
         for (callee, _) in facts.callees() {
             if instance.inlined(callee).is_none()
-                && let CallTarget::Maths(maths) = unit.call_target(callee)
+                && let CallTarget::Maths { function: maths, .. } = unit.call_target(callee)
             {
                 functions.insert(maths);
             }

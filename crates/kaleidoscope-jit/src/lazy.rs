@@ -238,7 +238,7 @@ impl Table {
         callees: &'a BTreeMap<FunctionId, CallTarget>,
     ) -> impl Iterator<Item = Dependency> + 'a {
         callees.iter().filter_map(|(&id, callee)| match callee {
-            CallTarget::Maths(_) => Some((id, self.version(id))),
+            CallTarget::Maths { .. } => Some((id, self.version(id))),
             CallTarget::Slot { .. } => None,
         })
     }

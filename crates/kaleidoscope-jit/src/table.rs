@@ -263,9 +263,10 @@ impl Table {
     /// What a call of the function compiles to: a call through the slot, or of the maths library.
     pub(crate) fn call_target(&self, function: FunctionId) -> CallTarget {
         let entry = self.entry(function);
+        let address = entry.slot.address();
         match entry.definition {
-            StoredDefinition::Maths(maths) => CallTarget::Maths(maths),
-            _ => CallTarget::Slot { address: entry.slot.address() },
+            StoredDefinition::Maths(function) => CallTarget::Maths { function, slot: address },
+            _ => CallTarget::Slot { address },
         }
     }
 

@@ -123,6 +123,7 @@ impl Generator {
                 codegen: timings.codegen,
                 link: start.elapsed(),
             },
+            exits: Vec::new(),
             keep: Box::new(tracker),
         })
     }

@@ -29,7 +29,7 @@ use inkwell::values::{FloatValue, FunctionValue, IntValue};
 use inline::InlineFrame;
 use kaleidoscope_ir::compile::{CodeKind, Instance, Unit};
 use kaleidoscope_ir::walk::{BackEdge, Emitter, Join, Region, walk, walk_loop};
-use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction};
+use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction, OpIdx};
 use kernel::RowLoop;
 use select::{SelectIfs, find_select_ifs};
 use std::collections::BTreeMap;
@@ -236,7 +236,7 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
         self.push(self.builder.build_float_mul(x, x, ""));
     }
 
-    fn call(&mut self, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
+    fn call(&mut self, _: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
         let args = self.pop_numbers(n_args);
         if let Some(instance) = self.instances[self.frame.instance].inlined(callee) {
             return Some(self.begin_inlinee(instance, &args));

@@ -2,7 +2,7 @@
 
 use crate::interface::VERSION;
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{CompileError, CompileTimes, Listing, Unit};
+use kaleidoscope_ir::compile::{CompileError, CompileTimes, Exit, Listing, Unit};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ pub(crate) enum Answer {
         address: usize,
         bytes: usize,
         times: CompileTimes,
+        exits: Vec<Exit>,
         keep: usize,
     },
     Text(String),

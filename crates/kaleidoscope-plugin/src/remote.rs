@@ -47,10 +47,10 @@ impl Remote {
 
     fn code(&mut self, request: &Request<'_>) -> Result<Code> {
         match self.request(request)? {
-            Answer::Code { address, bytes, times, keep } => {
+            Answer::Code { address, bytes, times, exits, keep } => {
                 let handle = std::ptr::with_exposed_provenance_mut(keep);
                 let keep = Box::new(RemoteCode { interface: self.interface, handle });
-                Ok(Code { address, bytes, times, keep })
+                Ok(Code { address, bytes, times, exits, keep })
             }
             Answer::Text(_) => Err(wrong_answer()),
         }

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
+use kaleidoscope_ir::interpreter::{Callee, Depth, Environment, InterpreterTrap, StackLimit, interpret};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction, OpIdx};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{NameState, Names};
@@ -230,8 +230,14 @@ impl Environment for LoopReplacement<'_> {
         self.oracle.is_interrupted()
     }
 
-    fn replace_loop(&self, header: OpIdx, is_first: bool, variables: &mut [f64]) -> Result<bool, Failure> {
-        if header != self.header {
+    fn replace_loop(
+        &self,
+        frame: Depth,
+        header: OpIdx,
+        is_first: bool,
+        variables: &mut [f64],
+    ) -> Result<bool, Failure> {
+        if frame > 0 || header != self.header {
             return Ok(false);
         }
         let iteration = if is_first { 0 } else { self.n_iterations.load(Ordering::Relaxed) + 1 };

@@ -127,8 +127,9 @@ impl Program {
 /// The target of calls of a function: the maths function of this name, or the slot at the address
 /// that `slot` returns.
 pub fn call_target(names: &Names, id: FunctionId, slot: impl FnOnce(FunctionId) -> usize) -> CallTarget {
+    let address = slot(id);
     match names.state(id) {
-        NameState::Maths(maths) => CallTarget::Maths(maths),
-        _ => CallTarget::Slot { address: slot(id) },
+        NameState::Maths(function) => CallTarget::Maths { function, slot: address },
+        _ => CallTarget::Slot { address },
     }
 }

@@ -41,7 +41,7 @@ impl Lowering<'_> {
     /// holds for its inner activations.
     pub(super) fn call_target(&mut self, target: CallTarget, args: &[Value]) -> Value {
         match target {
-            CallTarget::Maths(function) => self.call_maths(function, args),
+            CallTarget::Maths { function, .. } => self.call_maths(function, args),
             CallTarget::Slot { address } => self.call_slot(address, args),
         }
     }

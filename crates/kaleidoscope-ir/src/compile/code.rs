@@ -1,5 +1,6 @@
 //! What a code generator returns: code with its compile times, or an error.
 
+use super::Exit;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::fmt;
@@ -14,6 +15,9 @@ pub struct Code {
     pub bytes: usize,
     /// The times of the compile stages.
     pub times: CompileTimes,
+    /// Where the code is left when it is invalidated, by the exits' numbers. Empty if the unit has
+    /// no [`Invalidation`](crate::compile::Invalidation).
+    pub exits: Vec<Exit>,
     /// Keeps the code in memory. Dropping it frees the code.
     pub keep: Box<dyn Any + Send>,
 }

@@ -1,6 +1,6 @@
 //! A unit: what a code generator compiles at once.
 
-use super::{InliningPlan, Instance};
+use super::{InliningPlan, Instance, Invalidation};
 use crate::maths::MathsFunction;
 use crate::{Function, FunctionId, HostVariable};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub struct Unit {
     /// The vector functions that may replace calls of C's maths functions. Only for
     /// [`KernelKind::Plain`]. Without them the results have the same bits as single calls.
     pub vector_maths: Vec<VectorMaths>,
+    /// How the code is left when it is invalidated. `None` if it runs to its end as it is.
+    pub invalidation: Option<Invalidation>,
 }
 
 impl Unit {
@@ -52,6 +54,7 @@ impl Unit {
             host_variables,
             inlining: None,
             vector_maths: Vec::new(),
+            invalidation: None,
         }
     }
 
@@ -98,8 +101,16 @@ pub enum CallTarget {
         /// The slot's address, a multiple of 8 and valid as long as the code.
         address: usize,
     },
-    /// An instruction, or a function of the C library.
-    Maths(MathsFunction),
+    /// An instruction, or a function of the C library, as long as the code is valid.
+    Maths {
+        /// The function.
+        function: MathsFunction,
+        /// The address of the slot, which points to the function that replaced this one once the
+        /// code is invalid; a multiple of 8 and valid as long as the code. In a unit with an
+        /// [`Invalidation`] the slot always points to code that needs no compilation first, as long
+        /// as the code is valid.
+        slot: usize,
+    },
 }
 
 /// How code is entered, and how much of a function it executes.
@@ -110,12 +121,14 @@ pub enum CodeKind {
     /// An OSR entry: continues the loop with this number (in order of appearance, from 0) at the
     /// beginning of any iteration, until the loop ends.
     ///
-    /// Takes the address of as many doubles as the function has locals, indexed by local, and
-    /// returns nothing. On entry the locals that were set before the loop have their values there.
-    /// On return those that the loop assigns have their final values there.
+    /// Takes the address of as many doubles as the function has locals, indexed by local. On entry
+    /// the locals that were set before the loop have their values there. On return those that the
+    /// loop assigns have their values there. Returns 1 if the loop has ended. Returns 0 if the code
+    /// was invalidated, and an iteration is about to begin.
     Osr(usize),
-    /// A kernel: the function applied to each row of a [`KernelTable`]. Takes the table's address
-    /// and returns nothing. Each result has the same bits as a call.
+    /// A kernel: the function applied to each row of a [`KernelTable`]. Takes the table's address.
+    /// Returns the number of rows that are done: all of them, or at least one if a guarded kernel
+    /// was invalidated. Each result has the same bits as a call.
     Kernel(KernelKind),
 }
 

@@ -12,6 +12,8 @@
 #[cfg(test)]
 mod tests;
 
+use super::Derived;
+use super::liveness::Liveness;
 use crate::op::Bracket;
 use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use std::ops::Index;
@@ -44,6 +46,8 @@ pub struct Facts {
     pub host_variables_read: Box<[HostVariable]>,
     /// The host variables that the function assigns, sorted.
     pub host_variables_assigned: Box<[HostVariable]>,
+    /// The live variables, once someone has asked.
+    pub(super) liveness: Derived<Option<Liveness>>,
 }
 
 /// How often the operations that matter for cost occur in a function.
@@ -383,6 +387,7 @@ impl Pass {
             calls: calls.into(),
             host_variables_read: sorted(read),
             host_variables_assigned: sorted(assigned),
+            liveness: Derived::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Interrupts, the stack limit and replaced loops. What operations compute is tested by
 //! `tests/corpus.rs`.
 
-use super::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
+use super::{Callee, Depth, Environment, InterpreterTrap, StackLimit, interpret};
 use crate::{Function, FunctionId, HostVariable, MathsFunction, OpIdx};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -44,7 +44,13 @@ impl Environment for OneFunction {
     }
 
     /// A replaced loop sets its first variable to 100.
-    fn replace_loop(&self, _: OpIdx, is_first: bool, variables: &mut [f64]) -> Result<bool, InterpreterTrap> {
+    fn replace_loop(
+        &self,
+        _: Depth,
+        _: OpIdx,
+        is_first: bool,
+        variables: &mut [f64],
+    ) -> Result<bool, InterpreterTrap> {
         let iteration = if is_first { 0 } else { self.n_iterations.get() + 1 };
         self.n_iterations.set(iteration);
         let replaces = self.replace_at == Some(iteration);

@@ -40,7 +40,7 @@ impl<'f> Emitter<'f> for Recorder<'f> {
     fn arithmetic(&mut self, _: Arithmetic) {}
     fn square(&mut self) {}
 
-    fn call(&mut self, callee: FunctionId, n_args: usize) -> Option<&'f Function> {
+    fn call(&mut self, _: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'f Function> {
         self.add(format!("call {} with {n_args}", callee.index()));
         self.inlinees.get(&callee).copied()
     }

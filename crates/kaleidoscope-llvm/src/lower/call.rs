@@ -17,7 +17,7 @@ impl<'cx> Lowering<'cx, '_> {
     /// redefinition while it runs holds for its inner activations.
     pub(super) fn call_target(&self, callee: FunctionId, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
         match self.unit.call_target(callee) {
-            CallTarget::Maths(function) => self.call_maths(function, args),
+            CallTarget::Maths { function, .. } => self.call_maths(function, args),
             CallTarget::Slot { address } => self.call_slot(self.slot(callee, address), args),
         }
     }

@@ -3,8 +3,8 @@
 use super::{Answer, Request, read, write};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
-    CallTarget, CodeKind, CompileError, CompileTimes, HostVariableAddress, InliningBudget, InliningPlan,
-    KernelKind, Listing, Optimization, Settings, Unit, VectorMaths,
+    CallTarget, CodeKind, CompileError, CompileTimes, Exit, ExitFrame, HostVariableAddress, InliningBudget,
+    InliningPlan, Invalidation, KernelKind, Listing, Optimization, Settings, Unit, VectorMaths,
 };
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use std::borrow::Cow;
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const GENERATE: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301020500020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc8010175080000";
-const GENERATE_OPTIMIZED: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c030102050101020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc801017508010301660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020201660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c030001000824";
-const LIST: &str = "0101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301020500020700b4a48080f0ff1fac02012302030174a1868180f0ff1fc80101750800000101070167";
+const GENERATE: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc801017508000000";
+const GENERATE_OPTIMIZED: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c030102050101020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc801017508010301660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301ac020201660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c030001000824012526ac02";
+const LIST: &str = "0101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc8010175080000000101070167";
 
 /// Every operation once. What they mean together is nothing.
 fn function() -> Function {
@@ -47,7 +47,7 @@ fn function() -> Function {
 fn unit() -> Unit {
     let targets = [
         (FunctionId::new(7), CallTarget::Slot { address: 0x7fff_0000_1234 }),
-        (FunctionId::new(300), CallTarget::Maths(MathsFunction::Tgamma)),
+        (FunctionId::new(300), CallTarget::Maths { function: MathsFunction::Tgamma, slot: 1 }),
     ];
     let variables = [
         (HostVariable::new(3), HostVariableAddress { name: "t".into(), address: 0x7fff_0000_4321 }),
@@ -70,6 +70,7 @@ fn requests_are_written_as_ever_and_read_back() {
         kind: CodeKind::Osr(1),
         inlining: Some(plan),
         vector_maths: vec![VectorMaths { function: MathsFunction::Sin, lanes: 8, address: 0x24 }],
+        invalidation: Some(Invalidation { flag: 0x25, exit: 0x26, code_number: 300 }),
         ..unit.clone()
     };
     let names = BTreeMap::from([(FunctionId::new(7), "g".to_owned())]);
@@ -92,13 +93,17 @@ fn requests_are_written_as_ever_and_read_back() {
 #[test]
 fn answers_and_settings_are_written_as_ever_and_read_back() {
     let times = CompileTimes { link: Duration::new(1, 2), ..CompileTimes::default() };
+    let frame =
+        ExitFrame { instance: 1, next: OpIdx::new(200), locals: [Local::new(3)].into(), n_operands: 2 };
+    let exit = Exit { frames: [frame].into() };
     let answers: [super::Result<Answer>; 4] = [
-        Ok(Answer::Code { address: 0x1234, bytes: 500, times, keep: 0x5678 }),
+        Ok(Answer::Code { address: 0x1234, bytes: 500, times, exits: vec![exit], keep: 0x5678 }),
         Ok(Answer::Text("ret".to_owned())),
         Err(CompileError::TooLarge),
         Err(CompileError::Failed("no".to_owned())),
     ];
-    let expected = ["0000b424f40300000000000000000102f8ac01", "000103726574", "0100", "0101026e6f"];
+    let expected =
+        ["0000b424f40300000000000000000102010101c801010302f8ac01", "000103726574", "0100", "0101026e6f"];
     for (answer, expected) in answers.iter().zip(expected) {
         let bytes = write(answer);
         assert_eq!(hex(&bytes), expected);

@@ -64,6 +64,7 @@ unsafe impl CodeGenerator for Generator {
             address: triple as *const () as usize,
             bytes: 12,
             times: CompileTimes::default(),
+            exits: Vec::new(),
             keep: Box::new(Counted::new(&N_CODES)),
         })
     }

@@ -15,7 +15,7 @@ fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
     let mut ops: Vec<Op> = (0..n_args).map(|_| Op::Number(1.5)).collect();
     ops.push(Op::Call { callee: FunctionId::new(0), n_args });
     let function = Function::new("f", 0, [], ops, n_args);
-    let targets = BTreeMap::from([(FunctionId::new(0), CallTarget::Maths(maths))]);
+    let targets = BTreeMap::from([(FunctionId::new(0), CallTarget::Maths { function: maths, slot: 8 })]);
     let unit = Unit::new(Arc::new(function), None, 1, targets, BTreeMap::new());
     let mut func = ir::Function::new();
     lower::lower(&mut func, &unit, None, &Maths::new(|_| 16, has_roundings));
