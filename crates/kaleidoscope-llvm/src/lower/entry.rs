@@ -23,7 +23,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let signature = match unit.kind {
             CodeKind::Function => signature(cx, root.n_params as usize),
             CodeKind::Osr(_) | CodeKind::Kernel(_) => {
-                cx.void_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false)
+                cx.f64_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false)
             }
         };
         let compiled = module.add_function(symbol, signature, None);
@@ -93,14 +93,14 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         }
     }
 
-    /// Stores the variables that the loop assigns, and returns.
+    /// Stores the variables that the loop assigns, and returns that the loop has ended.
     pub(super) fn end_osr(&mut self, loop_number: usize) {
         let facts = self.frame.function.facts();
         for variable in &facts.assigned[facts.loops[loop_number].bracket] {
             let value = self.frame.variables[variable.index()];
             built(self.builder.build_store(self.osr_variable(*variable), value));
         }
-        built(self.builder.build_return(None));
+        built(self.builder.build_return(Some(&self.cx.f64_type().const_float(1.0))));
     }
 
     /// The place of a variable in the memory that an OSR entry gets: a struct of all variables.

@@ -67,7 +67,8 @@ impl<'cx> Lowering<'cx, '_> {
         self.begin_tail_calls();
     }
 
-    /// Stores the result of a row, and continues with the next.
+    /// Stores the result of a row, and continues with the next. Returns the number of rows at the
+    /// end.
     pub(super) fn end_kernel(&mut self, rows: RowLoop<'cx>, value: FloatValue<'cx>) {
         let RowLoop { first, row, n_rows, out } = rows;
         let place = self.element(out, row);
@@ -81,7 +82,8 @@ impl<'cx> Lowering<'cx, '_> {
         let done = self.append("done");
         built(self.builder.build_conditional_branch(is_more, first, done));
         self.enter(done);
-        built(self.builder.build_return(None));
+        let n_done = built(self.builder.build_unsigned_int_to_float(n_rows, self.cx.f64_type(), "done.rows"));
+        built(self.builder.build_return(Some(&n_done)));
     }
 
     /// The place of a row's value in a column.

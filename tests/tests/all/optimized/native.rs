@@ -189,8 +189,9 @@ impl Native {
 impl OsrEntry {
     /// Runs the loop to its end. The functions that it may call are linked already.
     pub(super) fn run(&self, locals: &mut [f64]) {
-        // SAFETY: an OSR entry is a function of a pointer to the locals.
-        let code = unsafe { self.tracker.lookup_fn::<extern "C" fn(*mut f64)>(&self.symbol) };
-        code.expect("the object defines it").call((locals.as_mut_ptr(),));
+        // SAFETY: an OSR entry is a function of a pointer to the locals, and returns a double.
+        let code = unsafe { self.tracker.lookup_fn::<extern "C" fn(*mut f64) -> f64>(&self.symbol) };
+        let has_ended = code.expect("the object defines it").call((locals.as_mut_ptr(),));
+        assert_eq!(has_ended, 1.0, "code that is valid runs the loop to its end");
     }
 }

@@ -2,7 +2,7 @@
 source_filename = "f"
 
 ; Function Attrs: nounwind
-define void @"f$impl1"(ptr %table) #0 {
+define double @"f$impl1"(ptr %table) #0 {
 entry:
   %columns = load ptr, ptr %table, align 8
   %out.place = getelementptr inbounds nuw { ptr, ptr, i64 }, ptr %table, i32 0, i32 1
@@ -51,7 +51,8 @@ after:                                            ; preds = %loop
   br i1 %17, label %row, label %done
 
 done:                                             ; preds = %after
-  ret void
+  %done.rows = uitofp i64 %rows to double
+  ret double %done.rows
 }
 
 ; Function Attrs: nocallback nocreateundeforpoison nofree nosync nounwind speculatable willreturn memory(none)

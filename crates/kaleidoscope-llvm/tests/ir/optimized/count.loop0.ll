@@ -2,7 +2,7 @@
 source_filename = "f"
 
 ; Function Attrs: nounwind
-define void @"f$impl1"(ptr %0) #0 {
+define double @"f$impl1"(ptr %0) #0 {
 entry:
   %n.place = getelementptr inbounds nuw { double, double, double }, ptr %0, i32 0, i32 0
   %n = load double, ptr %n.place, align 8
@@ -40,7 +40,7 @@ after:                                            ; preds = %loop
   store double %sum3, ptr %sum.place6, align 8
   %i.place7 = getelementptr inbounds nuw { double, double, double }, ptr %0, i32 0, i32 2
   store double %i4, ptr %i.place7, align 8
-  ret void
+  ret double 1.000000e+00
 }
 
 ; Function Attrs: nocallback nocreateundeforpoison nofree nosync nounwind speculatable willreturn memory(none)

@@ -4,7 +4,7 @@ source_filename = "fib"
 @"fib$slot" = external global ptr
 
 ; Function Attrs: nounwind
-define void @"fib$impl1"(ptr %table) #0 {
+define double @"fib$impl1"(ptr %table) #0 {
 entry:
   %columns = load ptr, ptr %table, align 8
   %out.place = getelementptr inbounds nuw { ptr, ptr, i64 }, ptr %table, i32 0, i32 1
@@ -140,7 +140,8 @@ join19:                                           ; preds = %then, %join18
   br i1 %54, label %row, label %done
 
 done:                                             ; preds = %join19
-  ret void
+  %done.rows = uitofp i64 %rows to double
+  ret double %done.rows
 }
 
 attributes #0 = { nounwind "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" }

@@ -2,7 +2,7 @@
 source_filename = "sum"
 
 ; Function Attrs: nounwind
-define void @"sum$impl1"(ptr %table) #0 {
+define double @"sum$impl1"(ptr %table) #0 {
 entry:
   %columns = load ptr, ptr %table, align 8
   %out.place = getelementptr inbounds nuw { ptr, ptr, i64 }, ptr %table, i32 0, i32 1
@@ -69,7 +69,8 @@ after9:                                           ; preds = %after
   br i1 %14, label %row, label %done
 
 done:                                             ; preds = %after9
-  ret void
+  %done.rows = uitofp i64 %rows to double
+  ret double %done.rows
 }
 
 ; Function Attrs: nocallback nocreateundeforpoison nofree nosync nounwind speculatable willreturn memory(none)

@@ -2,7 +2,7 @@
 source_filename = "sum"
 
 ; Function Attrs: nounwind
-define void @"sum$impl1"(ptr %0) #0 {
+define double @"sum$impl1"(ptr %0) #0 {
 entry:
   %a.place = getelementptr inbounds nuw { double, double, double, double, double }, ptr %0, i32 0, i32 0
   %a = load double, ptr %a.place, align 8
@@ -57,7 +57,7 @@ after10:                                          ; preds = %after
   store double %all6, ptr %all.place12, align 8
   %i.place13 = getelementptr inbounds nuw { double, double, double, double, double }, ptr %0, i32 0, i32 3
   store double %i9, ptr %i.place13, align 8
-  ret void
+  ret double 1.000000e+00
 }
 
 ; Function Attrs: nocallback nocreateundeforpoison nofree nosync nounwind speculatable willreturn memory(none)

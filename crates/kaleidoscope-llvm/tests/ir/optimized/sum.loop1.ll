@@ -2,7 +2,7 @@
 source_filename = "sum"
 
 ; Function Attrs: nounwind
-define void @"sum$impl1"(ptr %0) #0 {
+define double @"sum$impl1"(ptr %0) #0 {
 entry:
   %all.place = getelementptr inbounds nuw { double, double, double, double, double }, ptr %0, i32 0, i32 2
   %all = load double, ptr %all.place, align 8
@@ -40,7 +40,7 @@ after:                                            ; preds = %then
   store double %all3, ptr %all.place5, align 8
   %j.place6 = getelementptr inbounds nuw { double, double, double, double, double }, ptr %0, i32 0, i32 4
   store double %j4, ptr %j.place6, align 8
-  ret void
+  ret double 1.000000e+00
 }
 
 attributes #0 = { nounwind "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" }
