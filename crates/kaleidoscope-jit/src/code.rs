@@ -311,7 +311,9 @@ impl KernelCode {
             match self.kind {
                 // SAFETY: promise 8. The columns are checked above, there is a row, and the
                 // results are borrowed for writing.
-                KernelKind::Guarded => unsafe { scope.call_with_pointer(self.address, &raw const table) },
+                KernelKind::Guarded => unsafe {
+                    scope.call_with_pointer(self.address, &raw const table).map(drop)
+                },
                 // SAFETY: as above; `KernelKind::Plain` promises what this call requires.
                 KernelKind::Plain => unsafe { scope.call_unguarded(self.address, &raw const table) },
             }?;

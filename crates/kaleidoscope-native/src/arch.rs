@@ -5,6 +5,8 @@
 //!
 //! - `PAGE_SIZE`, `N_REGISTER_ARGS`, `TRAP_BYTE`: the page size; how many arguments the C ABI
 //!   passes in registers; the filler of unused code memory.
+//! - `LOW_ADDRESSES`: the flag of mappings whose addresses generated code encodes in a short form,
+//!   or no flag.
 //! - `STUB_SIZE`, `StubAddresses`, `stub`, `host_stub`, `lazy_path`, `entry_jump`: the bytes of
 //!   stubs, which jump through a slot or into an entry.
 //! - `StackSwitch`: the two stacks of an activation, and the floating-point modes on either side.

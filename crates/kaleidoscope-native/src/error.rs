@@ -1,11 +1,11 @@
-//! Errors when stubs are allocated, code is stored, or a guarded call is prepared: the system
-//! refused memory or a thread, or the ids are used up.
+//! Errors when stubs or flags are allocated, code is stored, or a guarded call is prepared: the
+//! system refused memory or a thread, or the ids are used up.
 
 use std::fmt;
 
 use rustix::io::Errno;
 
-/// An error of a stub pool, of code memory, or of the preparation of a guarded call.
+/// An error of a pool of stubs or flags, of code memory, or of the preparation of a guarded call.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -22,6 +22,8 @@ pub enum ErrorKind {
     StubProtection,
     /// All 2³² stub ids of a pool are used.
     StubIds,
+    /// The system refused to map memory for validity flags.
+    FlagMemory,
     /// The system refused memory for code.
     CodeMemory,
     /// The system refused to map a guest stack.
@@ -45,6 +47,10 @@ impl Error {
 
     pub(crate) fn stub_ids() -> Self {
         Self { kind: ErrorKind::StubIds, source: None }
+    }
+
+    pub(crate) fn flag_memory(source: Errno) -> Self {
+        Self { kind: ErrorKind::FlagMemory, source: Some(source) }
     }
 
     pub(crate) fn code_memory(source: Errno) -> Self {
@@ -83,6 +89,7 @@ impl fmt::Display for Error {
             ErrorKind::StubMemory => "cannot map memory for stubs",
             ErrorKind::StubProtection => "cannot make stubs executable",
             ErrorKind::StubIds => "all stub ids of a pool are used",
+            ErrorKind::FlagMemory => "cannot map memory for validity flags",
             ErrorKind::CodeMemory => "cannot allocate memory for code",
             ErrorKind::GuestStack => "cannot map a stack for generated code",
             ErrorKind::SignalStack => "cannot set up an alternate stack for signal handlers",

@@ -96,6 +96,16 @@ pub fn in_guarded_call() -> bool {
     Thread::known().is_some_and(|thread| Activation::innermost(thread).is_some())
 }
 
+/// Whether the innermost guarded call of this thread must end: the call, or one around it, was
+/// interrupted, or its deadline passed.
+///
+/// For host functions that take long. One that finds `true` may return any value at once: the call
+/// ends instead of using it.
+pub fn is_interrupt_pending() -> bool {
+    let innermost = Thread::known().and_then(Activation::innermost);
+    innermost.is_some_and(|activation| activation.pending_interrupt().is_some())
+}
+
 /// Prepares an activation for any number of calls under the same limits. Each call then costs
 /// less, and ends by itself.
 ///
@@ -143,7 +153,8 @@ impl GuardedScope<'_> {
         unsafe { self.activation.run(code, args) }
     }
 
-    /// Makes a guarded call of code that takes a pointer and returns nothing.
+    /// Makes a guarded call of code that takes a pointer and returns a double. The result of code
+    /// that returns nothing is undefined.
     ///
     /// # Errors
     /// As [`call_within`].
@@ -155,10 +166,10 @@ impl GuardedScope<'_> {
     /// As [`call_within`], except that `code` has the C ABI for this pointer. What the pointer
     /// refers to stays valid until the call has returned. If the call ends with a trap, that
     /// memory may have been written in part.
-    pub unsafe fn call_with_pointer<T>(&self, code: CodeAddress, pointer: *const T) -> Result<(), Trap> {
+    pub unsafe fn call_with_pointer<T>(&self, code: CodeAddress, pointer: *const T) -> Result<f64, Trap> {
         assert!(self.activation.is_idle(), "no other call of the scope is running");
         // SAFETY: the caller's promises, and the check above; there are no doubles.
-        unsafe { self.activation.run_at(code, pointer.cast(), 0) }.map(drop)
+        unsafe { self.activation.run_at(code, pointer.cast(), 0) }
     }
 
     /// Calls code that takes a pointer on the caller's own stack. Only the floating-point mode is

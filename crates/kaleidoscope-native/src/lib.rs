@@ -25,6 +25,8 @@
 //!
 //! [`CodeMemory`] stores finished code. No memory is ever writable and executable at once.
 //!
+//! Code that may become invalid while it runs reads a [`ValidityFlag`].
+//!
 //! # Example
 //!
 //! ```
@@ -85,6 +87,7 @@ mod stub_memory;
 mod stub_pages;
 
 mod code_memory;
+mod validity_flag;
 
 mod address;
 mod arch;
@@ -96,7 +99,7 @@ pub use address::CodeAddress;
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use error::{Error, ErrorKind};
 pub use exit::exit_at_once;
-pub use guarded_call::{GuardedScope, call, call_within, enter, in_guarded_call};
+pub use guarded_call::{GuardedScope, call, call_within, enter, in_guarded_call, is_interrupt_pending};
 pub use host_stub::{HostPool, HostStub};
 pub use interrupt::{InterruptHandle, Interrupter};
 pub use limits::Limits;
@@ -105,3 +108,4 @@ pub use stack_trace::StackTrace;
 pub use stub::{Stub, StubPool};
 pub use stub_id::{HostId, StubId};
 pub use trap::Trap;
+pub use validity_flag::{ValidityFlag, ValidityFlags};

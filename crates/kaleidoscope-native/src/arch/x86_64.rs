@@ -26,8 +26,13 @@ pub(crate) use stub_code::{STUB_SIZE, StubAddresses, entry_jump, host_stub, lazy
 pub(crate) use thread_block::thread_block;
 pub(crate) use vector_maths::{VECTOR_LANES, vector_symbol};
 
+use rustix::mm::MapFlags;
+
 /// The size of a page in bytes.
 pub(crate) const PAGE_SIZE: usize = 4096;
+
+/// The flag of mappings below 2 GiB. An instruction contains such an address in four bytes.
+pub(crate) const LOW_ADDRESSES: MapFlags = MapFlags::from_bits_retain(libc::MAP_32BIT as u32);
 
 /// How many arguments travel in registers.
 pub(crate) const N_REGISTER_ARGS: usize = 8;

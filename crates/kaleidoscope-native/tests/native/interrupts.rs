@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kaleidoscope_native::{
-    CodeAddress, HostPool, InterruptHandle, Interrupter, Limits, StackTrace, StubPool, Trap, enter, maths,
+    CodeAddress, HostPool, InterruptHandle, Interrupter, Limits, StackTrace, StubPool, Trap, enter,
+    is_interrupt_pending, maths,
 };
 
 use crate::arch::{DEFAULT_MODES, callee_saved_modes};
@@ -101,6 +102,31 @@ fn a_loop_of_lazy_entries_is_interrupted() {
     let stub = StubPool::new().allocate().unwrap();
     let script = Script::new().materialize(|_| Ok(code(add_one as *const ())));
     check(&script, &guest::endless_calls(), &[bits(stub.address()), 1.0]);
+}
+
+#[test]
+fn a_host_function_learns_that_its_call_must_end() {
+    let host = HostPool::new().allocate(1).unwrap();
+    let calls = guest::calls_once();
+    let address = bits(host.address());
+    // Waits for the interrupt of the call, or of the one around it if it is nested.
+    let waits = Script::new().host_call(|_, _| {
+        while !is_interrupt_pending() {
+            thread::yield_now();
+        }
+        Ok(1.0)
+    });
+    let nests = Script::new().host_call(|_, _| {
+        interrupted(waits.call(calls.code(), &[address, 1.0]));
+        assert!(is_interrupt_pending());
+        Ok(1.0)
+    });
+    for _ in 0..20 {
+        assert!(!is_interrupt_pending());
+        time_out(&waits, calls.code(), &[address, 1.0], Duration::from_micros(500));
+        interrupt(&waits, calls.code(), &[address, 1.0]);
+        interrupt(&nests, calls.code(), &[address, 1.0]);
+    }
 }
 
 #[test]

@@ -163,11 +163,12 @@ fn handles_and_limits_are_shared_between_threads() {
     check::<StackTrace>();
 }
 
-/// Doubles the first of two words and sets the second.
-extern "C" fn double_and_set(words: *mut [f64; 2]) {
+/// Doubles the first of two words and sets the second. Returns the sum.
+extern "C" fn double_and_set(words: *mut [f64; 2]) -> f64 {
     // SAFETY: the tests pass two words.
     let words = unsafe { &mut *words };
     *words = [words[0] * 2.0, 7.0];
+    words[0] + words[1]
 }
 
 #[test]
@@ -176,8 +177,8 @@ fn code_may_take_a_pointer() {
     enter(&Limits::new(), &Script::new(), |scope| {
         let mut words = [21.0, 0.0];
         // SAFETY: the function takes a pointer to two words, which outlive the call.
-        unsafe { scope.call_with_pointer(double_and_set, &raw mut words) }.unwrap();
-        assert_eq!(words, [42.0, 7.0]);
+        let sum = unsafe { scope.call_with_pointer(double_and_set, &raw mut words) }.unwrap();
+        assert_eq!((words, sum), ([42.0, 7.0], 49.0));
         // SAFETY: as above; the function needs next to no stack.
         unsafe { scope.call_unguarded(double_and_set, &raw mut words) }.unwrap();
         assert_eq!(words, [84.0, 7.0]);
