@@ -93,7 +93,7 @@ fn measure(function: &Arc<Function>, counts: bool) -> Pairs {
     let theirs = || {
         version += 1;
         let symbol = symbols::code("f", version);
-        let object = llvm.compile_with(&passes, |cx| lower(cx, &unit, &symbol, References::Addresses));
+        let object = llvm.compile_with(&passes, |cx| lower(cx, &unit, &symbol, References::Addresses).0);
         let object = object.expect("the function is small");
         let tracker = dylib.add_object(&object).expect("the name is new");
         tracker.lookup(&symbol).expect("the object has it");

@@ -11,7 +11,7 @@
 //! 3. A tracker keeps each object, and the session as long as there is a tracker.
 
 use kaleidoscope_ir::compile::{
-    Backend, Code, CodeGenerator, CompileError, CompileTimes, Listing, Optimization, Settings, Unit,
+    Backend, Code, CodeGenerator, CompileError, CompileTimes, Exit, Listing, Optimization, Settings, Unit,
     VectorMaths,
 };
 use kaleidoscope_ir::{FunctionId, MathsFunction};
@@ -84,10 +84,14 @@ unsafe impl CodeGenerator for Generator {
         let symbol = self.new_symbol(unit);
         self.define_vector_maths(&unit.vector_maths)?;
         let (compiler, passes) = self.compiler(unit)?;
-        let object = compiler
-            .compile_with(&passes, |cx| lower(cx, unit, &symbol, References::Addresses))
-            .map_err(|error| describe(&error))?;
-        self.link(&symbol, &object)
+        let mut exits = Vec::new();
+        let object = compiler.compile_with(&passes, |cx| {
+            let (module, found) = lower(cx, unit, &symbol, References::Addresses);
+            exits = found;
+            module
+        });
+        let object = object.map_err(|error| describe(&error))?;
+        self.link(&symbol, &object, exits)
     }
 
     fn list(
@@ -100,15 +104,15 @@ unsafe impl CodeGenerator for Generator {
         let (compiler, passes) = self.compiler(unit)?;
         let references = References::Symbols(names);
         let text = match listing {
-            Listing::Llvm => compiler.optimized_ir_with(&passes, |cx| lower(cx, unit, &symbol, references)),
-            Listing::Assembly => compiler.assembly_with(&passes, |cx| lower(cx, unit, &symbol, references)),
+            Listing::Llvm => compiler.optimized_ir_with(&passes, |cx| lower(cx, unit, &symbol, references).0),
+            Listing::Assembly => compiler.assembly_with(&passes, |cx| lower(cx, unit, &symbol, references).0),
         };
         text.map_err(|error| describe(&error))
     }
 }
 
 impl Generator {
-    fn link(&self, symbol: &str, object: &Object) -> Result<Code, CompileError> {
+    fn link(&self, symbol: &str, object: &Object, exits: Vec<Exit>) -> Result<Code, CompileError> {
         let start = Instant::now();
         let tracker = self.dylib.add_object(object).map_err(|error| describe(&error))?;
         let address = self.dylib.lookup(symbol).map_err(|error| describe(&error))?;
@@ -123,7 +127,7 @@ impl Generator {
                 codegen: timings.codegen,
                 link: start.elapsed(),
             },
-            exits: Vec::new(),
+            exits,
             keep: Box::new(tracker),
         })
     }

@@ -2,17 +2,22 @@
 //!
 //! The time of its passes and of its instruction selection grows faster than the function: with
 //! the length of a block, the depth of loops, the number of variables that live across calls or
-//! meet in phis. Without optimization, code generation grows nearly in proportion, up to a size.
+//! meet in phis. Exits of code that can be invalidated count with all values that they write.
+//! Without optimization, code generation grows nearly in proportion, up to a size.
 //! Within the limits below, a full compile takes less than 0.5 s and a quick one less than 2 s,
 //! measured on two cores of a busy server, for long chains of each operation, calls with few and
 //! many arguments, values kept across calls, `if`s and loops in sequence and in depth, and as many
 //! variables assigned in them as they are deep.
 
+mod exits;
 #[cfg(test)]
 mod tests;
 
 use kaleidoscope_ir::Function;
 use kaleidoscope_ir::compile::Unit;
+
+use crate::lower::invalidation;
+use exits::ExitCount;
 
 /// How a unit can be compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +65,11 @@ pub fn effort(unit: &Unit) -> Effort {
                 copies[inlinee].1 = copies[inlinee].1.max(depth + load.loop_depth);
             }
         }
+    }
+    if invalidation(unit).is_some() {
+        let Some(exits) = ExitCount::of(unit, &instances) else { return Effort::Refuse };
+        all.weight = all.weight.saturating_add(exits.n_exits.saturating_mul(4));
+        all.weight = all.weight.saturating_add(exits.n_values);
     }
     all.effort()
 }

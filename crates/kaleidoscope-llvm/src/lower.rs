@@ -14,12 +14,15 @@ mod branch;
 mod call;
 mod counted_loop;
 mod entry;
+mod exit;
 mod host_variable;
 mod inline;
 mod kernel;
 mod select;
 
 use branch::{OpenIf, OpenLoop};
+use exit::Exits;
+pub(crate) use exit::invalidation;
 use inkwell::FloatPredicate;
 use inkwell::basic_block::BasicBlock;
 use inkwell::builder::{Builder, BuilderError};
@@ -27,7 +30,7 @@ use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::values::{FloatValue, FunctionValue, IntValue};
 use inline::InlineFrame;
-use kaleidoscope_ir::compile::{CodeKind, Instance, Unit};
+use kaleidoscope_ir::compile::{CodeKind, Exit, Instance, Unit};
 use kaleidoscope_ir::walk::{BackEdge, Emitter, Join, Region, walk, walk_loop};
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction, OpIdx};
 use kernel::RowLoop;
@@ -44,7 +47,8 @@ pub enum References<'a> {
     Symbols(&'a BTreeMap<FunctionId, String>),
 }
 
-/// The module of a unit: one function named `symbol`, and declarations of what it uses.
+/// The module of a unit: one function named `symbol`, and declarations of what it uses. And the
+/// exits of the code, none if the unit has no [`Invalidation`].
 ///
 /// Ask [`effort`](crate::effort()) first whether LLVM will cope with the unit. The module has
 /// neither data layout nor target: the compiler sets them.
@@ -52,7 +56,14 @@ pub enum References<'a> {
 /// # Panics
 /// If the unit is an OSR entry for a loop that its function does not have, or
 /// [`References::Symbols`] lack the name of a callee.
-pub fn lower<'cx>(cx: &'cx Context, unit: &Unit, symbol: &str, references: References<'_>) -> Module<'cx> {
+///
+/// [`Invalidation`]: kaleidoscope_ir::compile::Invalidation
+pub fn lower<'cx>(
+    cx: &'cx Context,
+    unit: &Unit,
+    symbol: &str,
+    references: References<'_>,
+) -> (Module<'cx>, Vec<Exit>) {
     let module = cx.create_module(&unit.function.name);
     let instances = unit.instances();
     let mut lowering = Lowering::new(cx, &module, unit, &instances, symbol, references);
@@ -68,7 +79,8 @@ pub fn lower<'cx>(cx: &'cx Context, unit: &Unit, symbol: &str, references: Refer
             lowering.end_osr(loop_number);
         }
     }
-    module
+    let exits = lowering.exits.take().map_or(Vec::new(), Exits::into_list);
+    (module, exits)
 }
 
 /// A value on the operand stack.
@@ -93,6 +105,10 @@ struct Lowering<'cx, 'a> {
     zero: FloatValue<'cx>,
     /// The loop over the rows of a kernel.
     rows: Option<RowLoop<'cx>>,
+    /// `None` if the code is never left before its end.
+    exits: Option<Exits<'cx>>,
+    /// For each local, whether the loop of an OSR entry uses it. `None` for other code.
+    osr_locals: Option<Vec<bool>>,
     /// The host variables that a kernel reads before its rows.
     read_ahead: BTreeMap<HostVariable, FloatValue<'cx>>,
     /// The block that code is appended to.
@@ -236,13 +252,13 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
         self.push(self.builder.build_float_mul(x, x, ""));
     }
 
-    fn call(&mut self, _: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
+    fn call(&mut self, at: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
         let args = self.pop_numbers(n_args);
+        let next = OpIdx::new(at.index() as u32 + 1);
         if let Some(instance) = self.instances[self.frame.instance].inlined(callee) {
-            return Some(self.begin_inlinee(instance, &args));
+            return Some(self.begin_inlinee(instance, &args, next));
         }
-        let value = self.call_target(callee, &args);
-        self.stack.push(Operand::Number(value));
+        self.call_target(callee, &args, next);
         None
     }
 

@@ -22,6 +22,14 @@ pub fn variable(name: &str) -> String {
     format!("{name}$host")
 }
 
+/// The validity flag of a function's code, where it is a symbol and not an address: `fib$invalid`.
+pub fn validity_flag(name: &str) -> String {
+    format!("{name}$invalid")
+}
+
+/// The function that invalidated code calls to leave, where it is a symbol and not an address.
+pub const EXIT: &str = "$exit";
+
 /// A function of the C maths library: `maths$sin`. Under its own name LLVM would assume what it
 /// computes.
 pub fn maths(function: MathsFunction) -> String {

@@ -1,6 +1,7 @@
 //! Branches: blocks of `if`s and loops, and phis where they join.
 
-use super::{Join, Local, Lowering, Operand, Region, built};
+use super::counted_loop::LoopCounter;
+use super::{Join, Local, Lowering, OpIdx, Operand, Region, built};
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{FloatValue, IntValue, PhiValue};
 
@@ -35,8 +36,8 @@ pub(super) struct OpenLoop<'cx> {
     header: BasicBlock<'cx>,
     /// One for each variable that the loop assigns.
     phis: Vec<PhiValue<'cx>>,
-    /// The number of iterations that are left, if it is an integer (`counted_loop.rs`).
-    left: Option<PhiValue<'cx>>,
+    /// The counter of a counted loop.
+    counter: Option<LoopCounter<'cx>>,
 }
 
 impl<'cx, 'a> Lowering<'cx, 'a> {
@@ -116,9 +117,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let header = self.append("loop");
         self.jump(header);
         self.enter(header);
-        let left = n_iterations.map(|n_iterations| self.count_down(n_iterations, from));
+        let counter = n_iterations.map(|n_iterations| self.count_down(n_iterations, from));
         let phis = region.assigned.iter().map(|&variable| self.phi_of(variable, from)).collect();
-        OpenLoop { header, phis, left }
+        OpenLoop { header, phis, counter }
     }
 
     pub(super) fn lower_back_edge(&mut self, open: &OpenLoop<'cx>, region: Region<'a>, variable: Local) {
@@ -127,12 +128,29 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let name = self.frame.name_of(variable);
         let next = built(self.builder.build_float_add(self.frame.variables[variable.index()], step, name));
         self.frame.variables[variable.index()] = next;
-        let condition = open.left.map_or(condition, |left| self.has_more_iterations(left));
+        let left = open.counter.map(|counter| self.count_iteration(counter));
+        let condition = left.map_or(condition, |left| self.is_more(left));
+        let after = self.append("after");
+        if self.exits.is_some() {
+            let again = self.append("again");
+            built(self.builder.build_conditional_branch(condition, again, after));
+            self.enter(again);
+            self.check_before(open.header, |lowering| {
+                if let Some((counter, left)) = open.counter.zip(left) {
+                    lowering.frame.variables[variable.index()] = lowering.counted_variable(counter, left);
+                }
+                lowering.leave(OpIdx::new(region.header.index() as u32 + 1));
+                lowering.frame.variables[variable.index()] = next;
+            });
+        } else {
+            built(self.builder.build_conditional_branch(condition, open.header, after));
+        }
         for (phi, value) in open.phis.iter().zip(self.values_of(region)) {
             phi.add_incoming(&[(&value, self.block)]);
         }
-        let after = self.append("after");
-        built(self.builder.build_conditional_branch(condition, open.header, after));
+        if let Some((counter, left)) = open.counter.zip(left) {
+            counter.left.add_incoming(&[(&left, self.block)]);
+        }
         self.enter(after);
     }
 

@@ -1,7 +1,7 @@
 //! Calls, and the attributes of the functions at both ends.
 
 use super::References;
-use super::{CodeKind, Lowering, built};
+use super::{CodeKind, Lowering, OpIdx, Operand, built};
 use crate::symbols;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
@@ -15,10 +15,21 @@ use kaleidoscope_ir::{FunctionId, MathsFunction};
 impl<'cx> Lowering<'cx, '_> {
     /// A call that is not inlined. A function calls itself through its slot as well, so a
     /// redefinition while it runs holds for its inner activations.
-    pub(super) fn call_target(&self, callee: FunctionId, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
+    ///
+    /// Any function may run inside a call through a slot, also one that redefines what this code
+    /// has inlined. So the code checks whether it is valid behind the call. `next` is the position
+    /// behind the call.
+    pub(super) fn call_target(&mut self, callee: FunctionId, args: &[FloatValue<'cx>], next: OpIdx) {
         match self.unit.call_target(callee) {
-            CallTarget::Maths { function, .. } => self.call_maths(function, args),
-            CallTarget::Slot { address } => self.call_slot(self.slot(callee, address), args),
+            CallTarget::Maths { function, .. } => {
+                let value = self.call_maths(function, args);
+                self.stack.push(Operand::Number(value));
+            }
+            CallTarget::Slot { address } => {
+                let value = self.call_slot(self.slot(callee, address), args);
+                self.stack.push(Operand::Number(value));
+                self.check(next);
+            }
         }
     }
 

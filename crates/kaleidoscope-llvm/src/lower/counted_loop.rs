@@ -7,7 +7,7 @@
 
 use super::{Lowering, Region, built};
 use inkwell::basic_block::BasicBlock;
-use inkwell::values::{IntValue, PhiValue};
+use inkwell::values::{FloatValue, IntValue, PhiValue};
 use inkwell::{FloatPredicate, IntPredicate};
 use kaleidoscope_ir::walk::emit_simple;
 use kaleidoscope_ir::{Arithmetic, Function, Local, Op, OpIdx};
@@ -67,10 +67,26 @@ fn bound(function: &Function, header: OpIdx) -> Option<(Local, Range<usize>)> {
     counts.then(|| (variable, header + 1 + begin..next - 1))
 }
 
+/// The integer that counts the iterations of a loop.
+#[derive(Clone, Copy)]
+pub(super) struct LoopCounter<'cx> {
+    /// The number of iterations that are left, this one included.
+    pub(super) left: PhiValue<'cx>,
+    n_iterations: NumberOfIterations<'cx>,
+}
+
+/// How often a loop runs, computed before it begins.
+#[derive(Clone, Copy)]
+pub(super) struct NumberOfIterations<'cx> {
+    n_iterations: IntValue<'cx>,
+    /// The value of the variable in the first iteration.
+    first: IntValue<'cx>,
+}
+
 impl<'cx, 'a> Lowering<'cx, 'a> {
     /// The number of iterations of a counted loop, computed in the block before the loop. `None`
     /// for other loops.
-    pub(super) fn n_iterations(&mut self, region: Region<'a>) -> Option<IntValue<'cx>> {
+    pub(super) fn n_iterations(&mut self, region: Region<'a>) -> Option<NumberOfIterations<'cx>> {
         let (variable, bound) = bound(self.frame.function, region.header)?;
         for op in &self.frame.function.ops[bound] {
             emit_simple(*op, self);
@@ -95,22 +111,41 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let exact = self.cx.f64_type().const_float(EXACT);
         let ends = built(self.builder.build_float_compare(FloatPredicate::OLE, last, exact, ""));
         let never = whole.const_int(i64::MAX as u64, false);
-        Some(built(self.builder.build_select(ends, n_iterations, never, "turns")).into_int_value())
+        let n_iterations = built(self.builder.build_select(ends, n_iterations, never, "turns"));
+        Some(NumberOfIterations { n_iterations: n_iterations.into_int_value(), first })
     }
 
     /// Makes the phi that counts down, in the loop's first block.
-    pub(super) fn count_down(&self, n_iterations: IntValue<'cx>, from: BasicBlock<'cx>) -> PhiValue<'cx> {
+    pub(super) fn count_down(
+        &self,
+        n_iterations: NumberOfIterations<'cx>,
+        from: BasicBlock<'cx>,
+    ) -> LoopCounter<'cx> {
         let left = built(self.builder.build_phi(self.cx.i64_type(), "left"));
-        left.add_incoming(&[(&n_iterations, from)]);
-        left
+        left.add_incoming(&[(&n_iterations.n_iterations, from)]);
+        LoopCounter { left, n_iterations }
     }
 
-    /// Ends an iteration. Returns whether another one follows.
-    pub(super) fn has_more_iterations(&self, left: PhiValue<'cx>) -> IntValue<'cx> {
-        let whole = self.cx.i64_type();
-        let one = whole.const_int(1, false);
-        let less = built(self.builder.build_int_sub(left.as_basic_value().into_int_value(), one, "left"));
-        left.add_incoming(&[(&less, self.block)]);
-        built(self.builder.build_int_compare(IntPredicate::NE, less, whole.const_zero(), ""))
+    /// Ends an iteration. Returns the number of iterations that are left.
+    pub(super) fn count_iteration(&self, counter: LoopCounter<'cx>) -> IntValue<'cx> {
+        let left = counter.left.as_basic_value().into_int_value();
+        built(self.builder.build_int_sub(left, self.cx.i64_type().const_int(1, false), "left"))
+    }
+
+    /// Whether another iteration follows.
+    pub(super) fn is_more(&self, left: IntValue<'cx>) -> IntValue<'cx> {
+        built(self.builder.build_int_compare(IntPredicate::NE, left, self.cx.i64_type().const_zero(), ""))
+    }
+
+    /// The variable's value when this number of iterations is left. An endless loop's variable
+    /// stays the same from 2⁵³ on.
+    pub(super) fn counted_variable(&self, counter: LoopCounter<'cx>, left: IntValue<'cx>) -> FloatValue<'cx> {
+        let NumberOfIterations { n_iterations, first } = counter.n_iterations;
+        let n_done = built(self.builder.build_int_sub(n_iterations, left, ""));
+        let value = built(self.builder.build_int_add(first, n_done, ""));
+        let exact = self.cx.i64_type().const_int(EXACT as u64, false);
+        let is_exact = built(self.builder.build_int_compare(IntPredicate::SLT, value, exact, ""));
+        let value = built(self.builder.build_select(is_exact, value, exact, "")).into_int_value();
+        built(self.builder.build_signed_int_to_float(value, self.cx.f64_type(), ""))
     }
 }

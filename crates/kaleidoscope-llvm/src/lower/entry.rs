@@ -2,7 +2,9 @@
 //! are in `kernel.rs`.
 
 use super::call::{function_attributes, signature};
-use super::{CodeKind, InlineFrame, Instance, Local, Lowering, References, Unit, built, find_select_ifs};
+use super::{
+    CodeKind, Exits, InlineFrame, Instance, Local, Lowering, References, Unit, built, find_select_ifs,
+};
 use inkwell::AddressSpace;
 use inkwell::attributes::AttributeLoc;
 use inkwell::context::Context;
@@ -34,7 +36,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let builder = cx.create_builder();
         let block = cx.append_basic_block(compiled, "entry");
         builder.position_at_end(block);
-        Self {
+        let mut lowering = Self {
             cx,
             module,
             builder,
@@ -45,12 +47,16 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             compiled,
             zero,
             rows: None,
+            exits: None,
+            osr_locals: None,
             read_ahead: BTreeMap::new(),
             block,
             stack: Vec::with_capacity(root.max_stack as usize),
             frame: InlineFrame::new(0, root, zero),
             callers: Vec::new(),
-        }
+        };
+        lowering.exits = Exits::new(&lowering);
+        lowering
     }
 
     /// Assigns the parameters' values, or what an OSR entry or a kernel has instead.
@@ -74,7 +80,15 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     /// Loads the variables that the loop uses.
     fn begin_osr(&mut self, loop_number: usize) {
         let function = self.frame.function;
-        for variable in &function.facts().loops[loop_number].variables(function) {
+        let facts = &function.facts().loops[loop_number];
+        let mut used = vec![false; function.locals.len()];
+        for op in &function.ops[facts.header.index()..=facts.next.index()] {
+            if let Some(variable) = op.local() {
+                used[variable.index()] = true;
+            }
+        }
+        self.osr_locals = Some(used);
+        for variable in &facts.variables(function) {
             let name = self.frame.name_of(*variable);
             let place = self.osr_variable(*variable);
             let value = built(self.builder.build_load(self.cx.f64_type(), place, name));

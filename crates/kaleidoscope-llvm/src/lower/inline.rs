@@ -1,6 +1,6 @@
 //! Inlining: continues lowering in the instance that replaces a call.
 
-use super::{Local, Lowering};
+use super::{Local, Lowering, OpIdx};
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{FloatValue, PhiValue};
 use kaleidoscope_ir::Function;
@@ -10,6 +10,10 @@ pub(super) struct InlineFrame<'cx, 'a> {
     pub(super) instance: usize,
     pub(super) function: &'a Function,
     pub(super) variables: Vec<FloatValue<'cx>>,
+    /// Where the frame's operands begin on the operand stack.
+    pub(super) operands_at: usize,
+    /// The position behind the call in the caller. 0 for the outermost frame.
+    pub(super) returns_to: OpIdx,
     /// The block that tail calls jump to, with a phi for each parameter.
     start: Option<(BasicBlock<'cx>, Vec<PhiValue<'cx>>)>,
 }
@@ -17,7 +21,9 @@ pub(super) struct InlineFrame<'cx, 'a> {
 impl<'cx, 'a> InlineFrame<'cx, 'a> {
     /// Variables that are not set yet have the given value.
     pub(super) fn new(instance: usize, function: &'a Function, value: FloatValue<'cx>) -> Self {
-        Self { instance, function, variables: vec![value; function.locals.len()], start: None }
+        let variables = vec![value; function.locals.len()];
+        let returns_to = OpIdx::new(0);
+        Self { instance, function, variables, operands_at: 0, returns_to, start: None }
     }
 
     pub(super) fn name_of(&self, variable: Local) -> &'a str {
@@ -26,12 +32,18 @@ impl<'cx, 'a> InlineFrame<'cx, 'a> {
 }
 
 impl<'cx, 'a> Lowering<'cx, 'a> {
-    /// Begins a copy of the instance.
-    pub(super) fn begin_inlinee(&mut self, instance: usize, args: &[FloatValue<'cx>]) -> &'a Function {
+    /// Begins a copy of the instance, whose caller continues at `returns_to`.
+    pub(super) fn begin_inlinee(
+        &mut self,
+        instance: usize,
+        args: &[FloatValue<'cx>],
+        returns_to: OpIdx,
+    ) -> &'a Function {
         assert!(instance > self.frame.instance, "an instance contains only instances behind itself");
         let function = self.instances[instance].function;
         assert_eq!(args.len(), function.n_params as usize, "a call has as many arguments as its inlinee");
-        let mut frame = InlineFrame::new(instance, function, self.zero);
+        let frame = InlineFrame::new(instance, function, self.zero);
+        let mut frame = InlineFrame { operands_at: self.stack.len(), returns_to, ..frame };
         frame.variables[..args.len()].copy_from_slice(args);
         self.callers.push(std::mem::replace(&mut self.frame, frame));
         self.begin_tail_calls();
@@ -57,6 +69,16 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         for (phi, arg) in phis.iter().zip(&args) {
             phi.add_incoming(&[(arg, self.block)]);
         }
-        self.jump(*start);
+        let start = *start;
+        if self.exits.is_none() {
+            self.jump(start);
+            return;
+        }
+        self.check_before(start, |lowering| {
+            let before = lowering.frame.variables.clone();
+            lowering.frame.variables[..args.len()].copy_from_slice(&args);
+            lowering.leave(OpIdx::new(0));
+            lowering.frame.variables = before;
+        });
     }
 }

@@ -67,22 +67,46 @@ impl<'cx> Lowering<'cx, '_> {
         self.begin_tail_calls();
     }
 
-    /// Stores the result of a row, and continues with the next. Returns the number of rows at the
-    /// end.
+    /// Stores the result of a row, and continues with the next. A kernel that was invalidated
+    /// returns instead.
     pub(super) fn end_kernel(&mut self, rows: RowLoop<'cx>, value: FloatValue<'cx>) {
-        let RowLoop { first, row, n_rows, out } = rows;
-        let place = self.element(out, row);
+        let RowLoop { first, row, n_rows, .. } = rows;
+        let next = self.store_result(rows, value);
+        let is_more = built(self.builder.build_int_compare(IntPredicate::NE, next, n_rows, ""));
+        let done = self.append("done");
+        let mut n_done = n_rows;
+        if self.exits.is_some() {
+            let more = self.append("more");
+            built(self.builder.build_conditional_branch(is_more, more, done));
+            self.enter(more);
+            self.branch_if_invalid(done, first);
+            n_done = next;
+        } else {
+            built(self.builder.build_conditional_branch(is_more, first, done));
+        }
+        row.add_incoming(&[(&next, self.block)]);
+        self.enter(done);
+        self.return_rows(n_done);
+    }
+
+    /// Ends a kernel that was left inside a row, with the result of that row.
+    pub(super) fn leave_kernel(&mut self, rows: RowLoop<'cx>, value: FloatValue<'cx>) {
+        let n_done = self.store_result(rows, value);
+        self.return_rows(n_done);
+    }
+
+    /// Stores the result of a row. Returns the number of the next one.
+    fn store_result(&self, rows: RowLoop<'cx>, value: FloatValue<'cx>) -> IntValue<'cx> {
+        let place = self.element(rows.out, rows.row);
         let store = built(self.builder.build_store(place, value));
         self.set_scope(store, "noalias");
         let one = self.cx.i64_type().const_int(1, false);
-        let row_number = row.as_basic_value().into_int_value();
-        let next = built(self.builder.build_int_nuw_add(row_number, one, "next"));
-        row.add_incoming(&[(&next, self.block)]);
-        let is_more = built(self.builder.build_int_compare(IntPredicate::NE, next, n_rows, ""));
-        let done = self.append("done");
-        built(self.builder.build_conditional_branch(is_more, first, done));
-        self.enter(done);
-        let n_done = built(self.builder.build_unsigned_int_to_float(n_rows, self.cx.f64_type(), "done.rows"));
+        built(self.builder.build_int_nuw_add(rows.row.as_basic_value().into_int_value(), one, "next"))
+    }
+
+    /// Returns the number of rows that are done.
+    fn return_rows(&self, n_done: IntValue<'cx>) {
+        let n_done = built(self.builder.build_unsigned_int_to_float(n_done, self.cx.f64_type(), "done.rows"));
         built(self.builder.build_return(Some(&n_done)));
     }
 

@@ -87,7 +87,7 @@ fn functions_are_called_through_their_slots_by_themselves_as_well() {
 fn an_address_of_a_slot_is_a_constant() {
     let program = Program::read("def g(x) x; def f(x) g(x)");
     let cx = Context::create();
-    let module = lower(&cx, &program.unit(program.last()), "f$impl7", References::Addresses);
+    let (module, _) = lower(&cx, &program.unit(program.last()), "f$impl7", References::Addresses);
     module.verify().unwrap();
     let ir = module.to_string();
     let slot = slot(program.names.current("g").unwrap());
@@ -102,7 +102,7 @@ fn variables_of_the_host_are_read_and_written_where_they_are() {
 
     let program = Program::read("def f(x) t");
     let cx = Context::create();
-    let module = lower(&cx, &program.unit(program.last()), "f$impl7", References::Addresses);
+    let (module, _) = lower(&cx, &program.unit(program.last()), "f$impl7", References::Addresses);
     module.verify().unwrap();
     let ir = module.to_string();
     let address = format!("load atomic double, ptr inttoptr (i64 {HOST_VARIABLE} to ptr) monotonic");

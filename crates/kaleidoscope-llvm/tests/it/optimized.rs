@@ -7,12 +7,17 @@ use crate::program::{CONSTRUCTS, compare_ir, lower_optimized, lower_unit, oldest
 use inkwell::context::Context;
 use kaleidoscope_ir::Function;
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::{CodeKind, InliningBudget, KernelKind, Optimization, Unit, VectorMaths};
+use kaleidoscope_ir::compile::{
+    CodeKind, InliningBudget, Invalidation, KernelKind, Optimization, Unit, VectorMaths,
+};
 use kaleidoscope_llvm::{Effort, effort, pipeline, symbols};
 use kaleidoscope_testkit::Program;
 use llvm_orc::FunctionPass;
 
 const LIMITS: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 2 };
+
+/// Of code that is never run.
+const INVALIDATION: Invalidation = Invalidation { flag: 0x1000, exit: 0x2000, code_number: 7 };
 
 /// What bodies meet in callers, beside what single functions have.
 const CALLS: &str = "
@@ -78,9 +83,13 @@ fn every_construct_is_well_formed_at_every_entry() {
         let program = Program::read(text);
         for function in &program.functions {
             for entry in entries(function) {
-                let cx = Context::create();
-                let module = lower_optimized(&cx, &program, function, entry, LIMITS);
-                optimize(&module, passes(entry), &machine);
+                for invalidation in [None, Some(INVALIDATION)] {
+                    let cx = Context::create();
+                    let unit = program.optimized_unit(function, entry, LIMITS);
+                    let unit = Unit { invalidation, ..unit };
+                    assert_eq!(effort(&unit), Effort::Full);
+                    optimize(&lower_unit(&cx, &program, &unit), passes(entry), &machine);
+                }
                 n_loops += usize::from(entry.osr_loop().is_some());
             }
         }

@@ -37,7 +37,7 @@ pub(crate) fn lower_optimized<'cx>(
 /// The verified module of a unit, with symbols instead of addresses.
 pub(crate) fn lower_unit<'cx>(cx: &'cx Context, program: &Program, unit: &Unit) -> Module<'cx> {
     let symbol = symbols::code(&unit.function.name, 1);
-    let module = lower(cx, unit, &symbol, References::Symbols(&program.function_names()));
+    let (module, _) = lower(cx, unit, &symbol, References::Symbols(&program.function_names()));
     module.verify().unwrap_or_else(|error| panic!("{error}\n{}", module.to_string()));
     module
 }

@@ -180,7 +180,7 @@ impl Native {
         assert_eq!(effort(&unit), Effort::Full);
         let passes = Passes::functions(pipeline(&unit, Optimization::Aggressive));
         let object =
-            self.compiler.compile_with(&passes, |cx| lower(cx, &unit, &symbol, References::Addresses));
+            self.compiler.compile_with(&passes, |cx| lower(cx, &unit, &symbol, References::Addresses).0);
         let object = object.expect("a unit is well formed");
         (self.dylib.add_object(&object).expect("the object can be linked"), symbol)
     }
