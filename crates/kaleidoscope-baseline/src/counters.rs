@@ -22,11 +22,12 @@ use kaleidoscope_ir::Function;
 ///   code behind the function's own slot;
 /// - for a loop: if it is neither 0 nor NaN, and the word of the OSR entry is not 0, the loop is
 ///   replaced on the stack (OSR). The code stores its locals in an array of as many doubles as the
-///   function has locals, by index, and calls the OSR entry with a pointer to the array. It then
-///   reads back the locals that the loop assigns, and continues behind the loop. The OSR entry runs
-///   the remaining iterations, beginning with the one that was about to start. The array contains
-///   the locals from before the loop that the loop reads or assigns; its other elements are
-///   undefined.
+///   function has locals, by index, and calls the OSR entry with a pointer to the array. The OSR
+///   entry runs iterations, beginning with the one that was about to start. It returns 1 if the
+///   loop has ended, or 0 if it was left before another iteration. The code then reads back the
+///   locals that the loop assigns, and continues behind the loop, or with that iteration. The array
+///   contains the locals from before the loop that the loop reads or assigns; its other elements
+///   are undefined.
 ///
 /// A loop calls `on_trip` through the trip thunk, which preserves all registers
 /// ([`Compiler::trip_thunk`](crate::Compiler::trip_thunk) makes it). An ordinary call in a loop,

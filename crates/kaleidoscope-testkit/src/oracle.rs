@@ -9,7 +9,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kaleidoscope_ir::interpreter::{Callee, Depth, Environment, InterpreterTrap, StackLimit, interpret};
+use kaleidoscope_ir::interpreter::{
+    Callee, Depth, Environment, InterpreterTrap, LoopOutcome, StackLimit, interpret,
+};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction, OpIdx};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{NameState, Names};
@@ -134,17 +136,19 @@ impl Oracle {
         self.run_in(&loop_run, function, args)
     }
 
-    /// Runs a loop from the beginning of an iteration to its end, as an OSR entry does.
+    /// Runs a loop from the beginning of an iteration, as an OSR entry does: to its end, or until
+    /// so many iterations are done.
     ///
     /// # Errors
     /// What ended the run early.
-    pub fn finish_loop(
+    pub fn run_loop(
         &self,
         function: &Function,
         loop_number: usize,
         locals: &mut [f64],
-    ) -> Result<(), Failure> {
-        loop_function::finish_loop(self, function, loop_number, locals)
+        max_iterations: usize,
+    ) -> Result<LoopOutcome, Failure> {
+        loop_function::run_loop(self, function, loop_number, locals, max_iterations)
     }
 
     fn run_in(

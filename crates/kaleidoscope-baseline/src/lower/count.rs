@@ -141,22 +141,22 @@ impl<'a> Lowering<'a> {
         self.ins().brif(condition, repeat, &[], after, &args);
         self.enter(repeat);
         if let Some(Frame(frame)) = self.frame {
-            let is_replaced = self.call_back_edge_code(back_edge.loop_number, frame);
-            self.ins().brif(is_replaced, after, &[], header, &[]);
+            let has_ended = self.call_back_edge_code(back_edge.loop_number, frame);
+            self.ins().brif(has_ended, after, &[], header, &[]);
         } else {
             let tripped = self.append_cold();
             let has_tripped = self.count_down(counters.back_edges(back_edge.loop_number));
             self.ins().brif(has_tripped, tripped, &[], header, &args);
             self.enter(tripped);
-            let (is_replaced, results) = self.offer_osr(counters, region, back_edge);
-            self.ins().brif(is_replaced, after, &results, header, &args);
+            let (has_ended, results) = self.offer_osr(counters, region, back_edge);
+            self.ins().brif(has_ended, after, &results, header, &results);
         }
         self.enter(after);
         self.assign_parameters(region, after);
     }
 
-    /// Calls the counter code of a loop whose variables are in the frame. Returns whether the loop
-    /// was replaced (OSR). The loop calls in each iteration anyway: one more call takes little
+    /// Calls the counter code of a loop whose variables are in the frame. Returns whether OSR code
+    /// ran the loop to its end. The loop calls in each iteration anyway: one more call takes little
     /// time, and compiles in half the time of counting here.
     fn call_back_edge_code(&mut self, loop_number: usize, frame: StackSlot) -> Value {
         let func = &mut *self.cursor.func;
@@ -167,8 +167,9 @@ impl<'a> Lowering<'a> {
         self.cursor.func.dfg.first_result(call)
     }
 
-    /// Reports a trip, with the loop's variables in the OSR buffer. Returns whether the loop was
-    /// replaced, and if so, the values of the variables that it assigns.
+    /// Reports a trip, with the loop's variables in the OSR buffer. Returns whether OSR code ran
+    /// the loop to its end, and the values of the variables that the loop assigns: at its end, or
+    /// at the beginning of the next iteration.
     fn offer_osr(
         &mut self,
         counters: &Counters,
@@ -184,12 +185,12 @@ impl<'a> Lowering<'a> {
             let value = self.variables[variable.index()];
             self.ins().stack_store(types::I64, value, buffer, offset(variable));
         }
-        let is_replaced = self.report_trip(counters, back_edge.loop_number, signature, buffer);
+        let has_ended = self.report_trip(counters, back_edge.loop_number, signature, buffer);
         let results = assigned.iter().map(|&variable| {
             BlockArg::Value(self.ins().stack_load(types::I64, types::F64, buffer, offset(variable)))
         });
         let results = results.collect();
-        (is_replaced, results)
+        (has_ended, results)
     }
 
     /// Subtracts 1 from the counter at this address. Returns whether it tripped.
@@ -201,9 +202,9 @@ impl<'a> Lowering<'a> {
         self.ins().icmp_imm_s(IntCC::SignedLessThanOrEqual, left, 0)
     }
 
-    /// Reports the trip of a loop's counter through the trip thunk. Returns whether the loop was
-    /// replaced. The call preserves all registers, so the loop's values stay in theirs: the
-    /// register allocator does not know how seldom the call happens.
+    /// Reports the trip of a loop's counter through the trip thunk. Returns whether OSR code ran
+    /// the loop to its end. The call preserves all registers, so the loop's values stay in theirs:
+    /// the register allocator does not know how seldom the call happens.
     fn report_trip(
         &mut self,
         counters: &Counters,
@@ -250,7 +251,7 @@ fn counted_signature(n_params: usize) -> Signature {
 }
 
 /// The C ABI of the counter code of a back edge: takes the address of the variables, and returns
-/// whether the loop was replaced.
+/// whether OSR code ran the loop to its end.
 fn back_edge_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(types::I64));

@@ -32,8 +32,8 @@ pub(super) fn trip(code_number: u32, loop_number: i32) -> i64 {
     i64::from(code_number) << 32 | i64::from(loop_number as u32)
 }
 
-/// Makes an OSR buffer: the thunk's result, not 0 if the loop was replaced, and behind it the
-/// variables.
+/// Makes an OSR buffer: the thunk's result, and behind it the variables. The result is 0 if the
+/// loop continues at its header, with the variables in the buffer, and not 0 if the loop has ended.
 pub(super) fn osr_buffer(func: &mut ir::Function, n_variables: usize) -> StackSlot {
     let n_bytes = WORD * (1 + n_variables);
     func.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, n_bytes as u32, 3))
@@ -70,12 +70,16 @@ pub(crate) fn lower_trip_thunk(func: &mut ir::Function, on_trip: usize) {
     let variables = thunk.cursor.ins().iadd_imm_s(buffer, WORD as i64);
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(types::I64));
+    signature.returns.push(AbiParam::new(types::F64));
     let signature = thunk.cursor.func.import_signature(signature);
-    thunk.cursor.ins().call_indirect(signature, code, &[variables]);
-    thunk.end(1, buffer);
+    let call = thunk.cursor.ins().call_indirect(signature, code, &[variables]);
+    // 1 or 0, as a double: its bits are 0 only if it is 0.
+    let has_ended = thunk.cursor.func.dfg.first_result(call);
+    thunk.end(has_ended, buffer);
 
     thunk.cursor.goto_bottom(stay);
-    thunk.end(0, buffer);
+    let stays = thunk.cursor.ins().iconst(types::I64, 0);
+    thunk.end(stays, buffer);
 }
 
 struct Thunk<'a> {
@@ -97,8 +101,7 @@ impl Thunk<'_> {
     }
 
     /// Stores the result and returns.
-    fn end(&mut self, result: i64, buffer: Value) {
-        let result = self.cursor.ins().iconst(types::I64, result);
+    fn end(&mut self, result: Value, buffer: Value) {
         self.cursor.ins().store(MemFlagsData::trusted(), result, buffer, 0);
         self.cursor.ins().return_(&[]);
     }

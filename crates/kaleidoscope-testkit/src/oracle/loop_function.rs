@@ -1,12 +1,12 @@
-//! A loop as a function: runs the remaining iterations of a loop, as an OSR entry does.
+//! A loop as a function: runs iterations of a loop, as an OSR entry does.
 //!
 //! The loop becomes a function whose parameters are the locals. Behind the loop it stores each
 //! local by a call of a host function.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use kaleidoscope_ir::interpreter::{Callee, Environment};
+use kaleidoscope_ir::interpreter::{Callee, Depth, Environment, LoopOutcome};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, MathsFunction, Op, OpIdx};
 
 use super::{Failure, Oracle};
@@ -14,16 +14,19 @@ use super::{Failure, Oracle};
 /// The host function that stores a local: takes its index and its value.
 const STORE: FunctionId = FunctionId::new(u32::MAX);
 
-pub(super) fn finish_loop(
+pub(super) fn run_loop(
     oracle: &Oracle,
     function: &Function,
     loop_number: usize,
     locals: &mut [f64],
-) -> Result<(), Failure> {
+    max_iterations: usize,
+) -> Result<LoopOutcome, Failure> {
     let args = locals.to_vec();
     let function = Arc::new(loop_as_function(function, loop_number));
-    let environment = LoopRun { oracle, locals: RefCell::new(locals) };
-    oracle.run_in(&environment, &function, &args).map(|_| ())
+    let (n_left, outcome) = (Cell::new(max_iterations), Cell::new(LoopOutcome::Ended));
+    let environment = LoopRun { oracle, locals: RefCell::new(locals), n_left, outcome };
+    oracle.run_in(&environment, &function, &args)?;
+    Ok(environment.outcome.get())
 }
 
 fn loop_as_function(function: &Function, loop_number: usize) -> Function {
@@ -62,6 +65,9 @@ fn loop_as_function(function: &Function, loop_number: usize) -> Function {
 struct LoopRun<'a> {
     oracle: &'a Oracle,
     locals: RefCell<&'a mut [f64]>,
+    /// How many iterations may still begin.
+    n_left: Cell<usize>,
+    outcome: Cell<LoopOutcome>,
 }
 
 impl Environment for LoopRun<'_> {
@@ -93,5 +99,18 @@ impl Environment for LoopRun<'_> {
 
     fn is_interrupted(&self) -> bool {
         self.oracle.is_interrupted()
+    }
+
+    /// Leaves the loop, which begins the function, when no more iterations may begin.
+    fn replace_loop(&self, frame: Depth, header: OpIdx, _: bool, _: &mut [f64]) -> Result<bool, Failure> {
+        if frame > 0 || header != OpIdx::new(0) {
+            return Ok(false);
+        }
+        let Some(n_left) = self.n_left.get().checked_sub(1) else {
+            self.outcome.set(LoopOutcome::AtHeader);
+            return Ok(true);
+        };
+        self.n_left.set(n_left);
+        Ok(false)
     }
 }

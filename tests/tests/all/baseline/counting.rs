@@ -19,10 +19,20 @@ fn entries_are_counted_and_nothing_else_happens() {
 }
 
 #[test]
-fn a_replaced_loop_continues_behind() {
+fn a_replaced_loop_continues_behind_or_at_its_header() {
     check(
         "def f(n) var s = 0 in (for i = 1, i < n in s = s + i * i) + s + n;
         def twice(n) f(n) + f(n * 2); twice(50); twice(51); twice(52);",
+        true,
+    );
+}
+
+#[test]
+fn no_iteration_runs_twice() {
+    // The first loop has its variables in registers, because it does not call in each iteration.
+    check(
+        "def f(n) (for i = 0, i < n in if i < n - 2 then printd(i) else 0) + (for i = 0, i < n in printd(i));
+        f(20); f(21); f(22);",
         true,
     );
 }

@@ -13,7 +13,7 @@
 //! body:      …
 //!            ; a self tail call: free the frame's contents, jmp tail_call
 //!            ; a back edge of a loop whose variables are in the frame:
-//!            ;     call back_edge(variables), which returns whether the loop was replaced (OSR)
+//!            ;     call back_edge(variables), which returns whether OSR code ran the loop to its end
 //! leave:     pop rbp
 //! tripped:   ; save the register parameters, call on_trip(number, -1), restore the parameters
 //!            ; if the function calls itself in tail position, and on_trip returned not 0: jmp [slot]
@@ -25,8 +25,8 @@
 //! stay:      xor eax, eax
 //!            ret
 //! offer:     ; call on_trip(number, loop); if it returned 0 or NaN, or there is no OSR entry: jmp stay
-//!            ; call the OSR entry with the variables
-//!            mov eax, 1
+//!            ; call the OSR entry with the variables, which returns 1 if the loop has ended, or 0
+//!            movq rax, xmm0
 //!            ret
 //! ```
 //!
@@ -144,8 +144,8 @@ fn count_tail_calls(
 
 /// Writes the back-edge code of a loop, and returns its offset.
 ///
-/// The code has the C ABI: the address of the variables in rdi; 1 in rax if the loop was replaced,
-/// and 0 if not.
+/// The code has the C ABI: the address of the variables in rdi. It returns 0 in rax if the loop
+/// continues, and something else if OSR code ran it to its end.
 fn back_edge(bytes: &mut Vec<u8>, counters: &Counters, number: usize) -> usize {
     let start = bytes.len();
     decrement(bytes, counters.back_edges(number));
@@ -167,7 +167,7 @@ fn back_edge(bytes: &mut Vec<u8>, counters: &Counters, number: usize) -> usize {
     bytes.push(0x57); // push rdi
     bytes.extend([0xff, 0xd0]); // call rax
     bytes.push(0x5f); // pop rdi
-    bytes.extend([0xb8, 1, 0, 0, 0]); // mov eax, 1
+    move_to_rax(bytes);
     bytes.push(0xc3); // ret
     start
 }
@@ -218,6 +218,11 @@ fn call_on_trip(bytes: &mut Vec<u8>, counters: &Counters, counter: f64) {
     bytes.extend([0x66, 0x48, 0x0f, 0x6e, 0xc8]); // movq xmm1, rax
     load_rax(bytes, counters.on_trip as u64);
     bytes.extend([0xff, 0xd0]); // call rax
+    move_to_rax(bytes);
+}
+
+/// Copies the bits of a result. Those of 0 are 0.
+fn move_to_rax(bytes: &mut Vec<u8>) {
     bytes.extend([0x66, 0x48, 0x0f, 0x7e, 0xc0]); // movq rax, xmm0
 }
 
