@@ -1,6 +1,7 @@
 //! Optimized code: functions, expressions and OSR entries of random programs, with callees inlined,
 //! have the results and the output of the interpreter.
 
+mod exits;
 mod native;
 
 use std::sync::Arc;
@@ -45,7 +46,7 @@ fn check(text: &str, tally: &mut Tally) {
         maths::find(function.name()).expect("the table has every function").call(args)
     };
     let mut oracle = Oracle::new(maths, 1 << 20, MAX_STEPS);
-    let mut native = Native::new();
+    let mut native = Native::new(false);
     let mut reader = Reader::new("optimized");
     reader.push(text);
     reader.finish();
@@ -96,7 +97,8 @@ fn check_root(
     for nth in 0..function.n_loops() {
         let code = native.compile_osr_entry(oracle, id, function, nth);
         for iteration in 0..3 {
-            let run_loop = |locals: &mut [f64]| code.run(locals);
+            let run_loop =
+                |locals: &mut [f64]| assert!(code.run(locals), "valid code runs the loop to its end");
             let run = oracle.interpret_with_osr(function, args, (nth, iteration), &run_loop);
             let value = run.map_err(|Failure(why)| format!("it did not end early before: {why}"))?;
             same(value, &format!("from iteration {iteration} of loop {nth}"))?;

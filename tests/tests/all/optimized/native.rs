@@ -6,12 +6,14 @@
 //! 2. Code is freed only when no slot has its address, and no call of it is active or follows.
 #![allow(unsafe_code)]
 
+pub(super) mod exits;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::{CodeKind, InliningPlan, Optimization, Unit};
+use kaleidoscope_ir::compile::{CodeKind, InliningPlan, KernelKind, KernelTable, Optimization, Unit};
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::names::NameState;
 use kaleidoscope_llvm::{Effort, References, effort, lower, pipeline, symbols};
@@ -32,10 +34,25 @@ pub(super) struct Native {
     /// Keeps the code in the slots.
     in_slots: Vec<Tracker>,
     n_codes: u32,
+    /// Whether code can be invalidated (`native/exits.rs`).
+    has_exits: bool,
+}
+
+/// A function.
+pub(super) struct FunctionCode {
+    tracker: Tracker,
+    symbol: String,
+    n_params: usize,
 }
 
 /// An OSR entry.
 pub(super) struct OsrEntry {
+    tracker: Tracker,
+    symbol: String,
+}
+
+/// A guarded kernel.
+pub(super) struct Kernel {
     tracker: Tracker,
     symbol: String,
 }
@@ -71,7 +88,8 @@ unsafe impl Runtime for NoStubs {
 }
 
 impl Native {
-    pub(super) fn new() -> Self {
+    /// Optimized code. `has_exits` tells whether it can be invalidated.
+    pub(super) fn new(has_exits: bool) -> Self {
         let dylib = Jit::builder().build().and_then(|jit| jit.create_bare_dylib("hot"));
         let dylib = dylib.expect("the machine of a test has memory for a oracle");
         let find = |name| maths::find(name).expect("the table has every function").guest_address();
@@ -84,7 +102,7 @@ impl Native {
         let slots = Box::new([const { AtomicU64::new(0) }; N_SLOTS]);
         let compiler = Compiler::builder().opt_level(OptLevel::Aggressive).build();
         let compiler = compiler.expect("LLVM knows this machine");
-        let mut native = Self { compiler, dylib, slots, in_slots: Vec::new(), n_codes: 0 };
+        let mut native = Self { compiler, dylib, slots, in_slots: Vec::new(), n_codes: 0, has_exits };
         native.forget();
         native
     }
@@ -134,13 +152,18 @@ impl Native {
         root: &Arc<Function>,
         args: &[f64],
     ) -> f64 {
+        self.compile_function(oracle, id, root).run(args)
+    }
+
+    /// Compiles the root.
+    pub(super) fn compile_function(
+        &mut self,
+        oracle: &Oracle,
+        id: Option<FunctionId>,
+        root: &Arc<Function>,
+    ) -> FunctionCode {
         let (tracker, symbol) = self.compile(oracle, id, root, CodeKind::Function);
-        let code = tracker.lookup(&symbol).expect("the object defines it").get();
-        let code = CodeAddress::new(usize::try_from(code).expect("addresses have this machine's width"));
-        // SAFETY: the code has as many parameters as there are arguments, promise 1 holds for its
-        // calls, and the tracker is dropped afterwards. No interrupt unwinds its host functions.
-        let value = unsafe { kaleidoscope_native::call(&NoStubs, code, args) };
-        value.expect("the interpreter had enough stack")
+        FunctionCode { tracker, symbol, n_params: root.n_params as usize }
     }
 
     /// Compiles an OSR entry for a loop of the root.
@@ -153,6 +176,17 @@ impl Native {
     ) -> OsrEntry {
         let (tracker, symbol) = self.compile(oracle, id, root, CodeKind::Osr(nth));
         OsrEntry { tracker, symbol }
+    }
+
+    /// Compiles a guarded kernel of the root.
+    pub(super) fn compile_kernel(
+        &mut self,
+        oracle: &Oracle,
+        id: Option<FunctionId>,
+        root: &Arc<Function>,
+    ) -> Kernel {
+        let (tracker, symbol) = self.compile(oracle, id, root, CodeKind::Kernel(KernelKind::Guarded));
+        Kernel { tracker, symbol }
     }
 
     fn has_code(&self, id: FunctionId) -> bool {
@@ -176,22 +210,60 @@ impl Native {
             (id, call_target(&oracle.names, id, slot))
         });
         let unit = Unit::new(Arc::clone(root), id, 1, targets.collect(), BTreeMap::new());
-        let unit = Unit { kind, inlining: Some(plan.clone()), ..unit };
+        let invalidation = self.has_exits.then(|| exits::invalidation(self.n_codes));
+        let unit = Unit { kind, inlining: Some(plan.clone()), invalidation, ..unit };
         assert_eq!(effort(&unit), Effort::Full);
         let passes = Passes::functions(pipeline(&unit, Optimization::Aggressive));
-        let object =
-            self.compiler.compile_with(&passes, |cx| lower(cx, &unit, &symbol, References::Addresses).0);
+        let object = self.compiler.compile_with(&passes, |cx| {
+            let (module, exits) = lower(cx, &unit, &symbol, References::Addresses);
+            exits::record(&unit, exits);
+            exits::call_at_checks(cx, &module);
+            module
+        });
         let object = object.expect("a unit is well formed");
         (self.dylib.add_object(&object).expect("the object can be linked"), symbol)
     }
 }
 
+impl FunctionCode {
+    /// Calls the function. The functions that it may call are linked already.
+    pub(super) fn run(&self, args: &[f64]) -> f64 {
+        assert_eq!(args.len(), self.n_params);
+        let code = self.tracker.lookup(&self.symbol).expect("the object defines it").get();
+        let code = CodeAddress::new(usize::try_from(code).expect("addresses have this machine's width"));
+        // SAFETY: the code has as many parameters as there are arguments, promise 1 holds for its
+        // calls, and the tracker is dropped afterwards. No interrupt unwinds its host functions.
+        let value = unsafe { kaleidoscope_native::call(&NoStubs, code, args) };
+        value.expect("the interpreter had enough stack")
+    }
+}
+
 impl OsrEntry {
-    /// Runs the loop to its end. The functions that it may call are linked already.
-    pub(super) fn run(&self, locals: &mut [f64]) {
+    /// Runs the loop to its end, and returns true. Or to the beginning of an iteration, if the code
+    /// is invalidated. The functions that it may call are linked already.
+    pub(super) fn run(&self, locals: &mut [f64]) -> bool {
         // SAFETY: an OSR entry is a function of a pointer to the locals, and returns a double.
         let code = unsafe { self.tracker.lookup_fn::<extern "C" fn(*mut f64) -> f64>(&self.symbol) };
-        let has_ended = code.expect("the object defines it").call((locals.as_mut_ptr(),));
-        assert_eq!(has_ended, 1.0, "code that is valid runs the loop to its end");
+        code.expect("the object defines it").call((locals.as_mut_ptr(),)) == 1.0
+    }
+}
+
+impl Kernel {
+    /// The results of all rows. The functions that it may call are linked already.
+    pub(super) fn run(&self, columns: &[Vec<f64>]) -> Vec<f64> {
+        let n_rows = columns[0].len();
+        let mut results = vec![0.0; n_rows];
+        // SAFETY: a kernel is a function of a pointer to a table, and returns a double.
+        let code =
+            unsafe { self.tracker.lookup_fn::<extern "C" fn(*const KernelTable) -> f64>(&self.symbol) };
+        let code = code.expect("the object defines it");
+        let mut n_done = 0;
+        while n_done < n_rows {
+            let columns: Vec<_> = columns.iter().map(|column| column[n_done..].as_ptr()).collect();
+            let out = results[n_done..].as_mut_ptr();
+            let table = KernelTable { columns: columns.as_ptr(), out, n_rows: n_rows - n_done };
+            n_done += code.call((&raw const table,)) as usize;
+        }
+        results
     }
 }
