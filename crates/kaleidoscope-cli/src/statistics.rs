@@ -36,6 +36,7 @@ fn as_json(totals: &Totals) -> Value {
             "baseline": totals.baseline.len(),
             "optimized": totals.optimized.len(),
             "invalidated": totals.n_invalidated,
+            "deoptimized": totals.n_deoptimized,
             "failed": totals.failed.len(),
         },
         "expressions": totals.n_expressions,

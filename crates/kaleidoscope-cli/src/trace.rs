@@ -127,6 +127,13 @@ impl Observer for Trace {
                 let args = json!({ "version": code.version, "loop": osr_loop });
                 self.instant(&format!("invalidate {}", code.name), "tier", &args);
             }
+            Event::Deoptimized { code, osr_loop, inside, redefined } => {
+                let inside: Vec<&str> = inside.iter().map(|name| &**name).collect();
+                let args = json!({
+                    "version": code.version, "loop": osr_loop, "inside": inside, "redefined": **redefined,
+                });
+                self.instant(&format!("deoptimize {}", code.name), "tier", &args);
+            }
             Event::Reclaimed { code, tier, bytes } => {
                 let args = json!({ "version": code.version, "tier": tier.name(), "bytes": bytes });
                 self.instant(&format!("free {}", code.name), "free", &args);

@@ -137,14 +137,16 @@ impl Batch<'_> {
         self.core.enter(watch, body).flatten()
     }
 
-    /// Computes rows by single calls until the kernel exists, and the rest by the kernel.
+    /// Computes rows by the kernel, and by single calls while there is none: until it is compiled,
+    /// and when a redefinition has invalidated it.
     fn run_inside(self, scope: &CoreScope<'_>, columns: &[&[f64]], out: &mut [f64]) -> Result<(), Trap> {
         let mut done = 0;
         while done < out.len() {
             if let Some(kernel) = self.core.kernel(self.key) {
                 self.core.note_kernel_call(self.key.function, kernel.version())?;
                 let rest: Vec<&[f64]> = columns.iter().map(|column| &column[done..]).collect();
-                return scope.run_kernel(kernel, &rest, &mut out[done..]);
+                done += scope.run_kernel(&kernel, &rest, &mut out[done..])?;
+                continue;
             }
             let end = out.len().min(done + policy::ROWS_PER_KERNEL_CHECK);
             by_calls(columns, done, &mut out[done..end], |args| scope.call(self.function, args))?;

@@ -45,9 +45,9 @@ impl Core {
         if profile.is_none_or(|profile| profile.counts()) {
             return;
         }
-        let version = entry.version();
+        let (name, version) = (entry.name(), entry.version());
         let old = entry.discard_code(version);
-        self.retire(&mut table, old);
+        self.retire(&mut table, old, &name);
     }
 
     /// What to optimize now that a counter tripped: the function, or a caller that inlines it.

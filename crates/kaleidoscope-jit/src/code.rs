@@ -17,12 +17,12 @@
 //! 6. A [`Callable`] is called only inside the engine that made it: there its stub is valid, and
 //!    the runtime is its own.
 //! 7. The OSR cell of a loop contains only the address of OSR code for that loop, compiled from
-//!    the same IR function as the code that contains the loop: code for `fn(*mut f64)`, over as
-//!    many doubles as the function has variables. It is retired like other code, and the cells
+//!    the same IR function as the code that contains the loop: code for `fn(*mut f64) -> f64`, over
+//!    as many doubles as the function has variables. It is retired like other code, and the cells
 //!    live as long as the code that reads them.
-//! 8. A [`KernelCode`] is obtained inside the engine and run before that scope is left, so its
-//!    code is not freed. It is code for `fn(*const KernelTable)`, over as many columns as the
-//!    function has parameters.
+//! 8. A [`KernelCode`], [`OsrCode`] or [`FunctionCode`] is looked up inside the engine and used
+//!    before that scope is left, so its code is not freed. Kernels are code for
+//!    `fn(*const KernelTable) -> f64`, over as many columns as the function has parameters.
 //! 9. The address that a code generator gets for a host variable is that of the double of a
 //!    [`crate::Variable`], which the table keeps as long as the engine exists, and every access to
 //!    it is atomic.
@@ -30,7 +30,7 @@
 
 use crate::code_state::Versioned;
 use crate::event::{CodeName, Tier};
-use crate::policy::ROWS_PER_KERNEL_CALL;
+use crate::validity::{Dependency, Validity};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::{Code, CodeKind, CompileTimes, KernelKind, KernelTable};
 use kaleidoscope_native::{CodeAddress, GuardedScope, Stub, StubId, Trap};
@@ -38,9 +38,6 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A function that compiled code has inside, and the version it has of it.
-pub(crate) type Dependency = (FunctionId, u32);
 
 /// The stub of a function: the two have the same number.
 pub(crate) fn stub_id(function: FunctionId) -> StubId {
@@ -60,6 +57,8 @@ pub(crate) struct CompiledCode {
     /// The functions that the code has inside besides its own: inlined ones, and maths functions
     /// that it calls directly. Redefining one of them invalidates the code.
     pub(crate) dependencies: Box<[Dependency]>,
+    /// Whether the code is valid. `None` if it has no dependencies.
+    pub(crate) validity: Option<Arc<Validity>>,
     /// Keeps the code in memory; dropping it frees the code.
     _keep: Box<dyn Any + Send>,
 }
@@ -100,9 +99,15 @@ impl CodeInfo {
 
 impl CompiledCode {
     /// Code of this arity from a code generator.
-    pub(crate) fn new(info: CodeInfo, arity: u32, dependencies: Box<[Dependency]>, code: Code) -> Self {
+    pub(crate) fn new(
+        info: CodeInfo,
+        arity: u32,
+        dependencies: Box<[Dependency]>,
+        validity: Option<Arc<Validity>>,
+        code: Code,
+    ) -> Self {
         let address = CodeAddress::new(code.address);
-        Self { address, arity, info, dependencies, _keep: code.keep }
+        Self { address, arity, info, dependencies, validity, _keep: code.keep }
     }
 
     /// Code that exists as long as the engine: a host function, or a function of the maths library.
@@ -113,7 +118,7 @@ impl CompiledCode {
             origin: CodeOrigin::Provided,
             inlined: Arc::default(),
         };
-        Self { address, arity, info, dependencies: Box::default(), _keep: Box::new(()) }
+        Self { address, arity, info, dependencies: Box::default(), validity: None, _keep: Box::new(()) }
     }
 
     /// Where the code begins.
@@ -140,10 +145,23 @@ impl CompiledCode {
         unsafe { scope.call(self.address, args) }
     }
 
-    /// The code as a kernel (promise 8).
-    pub(crate) fn kernel(&self) -> KernelCode {
+    /// The code as a function (promise 8).
+    pub(crate) fn function(&self) -> FunctionCode {
+        assert_eq!(self.kind(), CodeKind::Function, "only a whole function takes and returns doubles");
+        FunctionCode { address: self.address, arity: self.arity }
+    }
+
+    /// The code as OSR code over this many variables (promises 7 and 8).
+    pub(crate) fn osr(&self, n_variables: usize) -> OsrCode {
+        assert!(self.kind().osr_loop().is_some(), "only OSR code is kept for a loop");
+        OsrCode { address: self.address, n_variables }
+    }
+
+    /// The code as a kernel (promise 8), with the number of rows between two checks for interrupts.
+    pub(crate) fn kernel(&self, rows_per_call: usize) -> KernelCode {
         let CodeKind::Kernel(kind) = self.kind() else { unreachable!("only kernels are kept as such") };
-        KernelCode { address: self.address, arity: self.arity, version: self.info.version(), kind }
+        let (address, arity, version) = (self.address, self.arity, self.info.version());
+        KernelCode { address, arity, version, kind, rows_per_call, validity: self.validity.clone() }
     }
 
     /// Whether the address is in this code.
@@ -274,50 +292,95 @@ impl Slot {
     }
 }
 
-/// A kernel: its address, its number of columns, and how it is run.
+/// Code of one version of a function, to be called whatever the function's slot points to.
 #[derive(Clone, Copy, Debug)]
+pub(crate) struct FunctionCode {
+    address: CodeAddress,
+    arity: u32,
+}
+
+impl FunctionCode {
+    /// Calls the code, guarded, inside the engine where it was looked up (promise 8).
+    pub(crate) fn call(self, scope: &GuardedScope<'_>, args: &[f64]) -> Result<f64, Trap> {
+        assert!(args.len() == self.arity as usize, "a function is called with its own arity");
+        // SAFETY: promises 1 and 8, for the arity just checked.
+        unsafe { scope.call(self.address, args) }
+    }
+}
+
+/// OSR code, to be entered by the interpreter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OsrCode {
+    address: CodeAddress,
+    n_variables: usize,
+}
+
+impl OsrCode {
+    /// Runs the loop from the beginning of an iteration on (promise 8). Returns whether it has
+    /// ended; otherwise the code was invalidated, and another iteration is about to begin.
+    pub(crate) fn run(self, scope: &GuardedScope<'_>, variables: &mut [f64]) -> Result<bool, Trap> {
+        assert!(variables.len() == self.n_variables, "there is a place for each variable");
+        // SAFETY: promises 1, 7 and 8; the places are borrowed for writing.
+        let ended = unsafe { scope.call_with_pointer(self.address, variables.as_mut_ptr()) }?;
+        Ok(ended != 0.0)
+    }
+}
+
+/// A kernel: its address, its number of columns, and how it is run.
+#[derive(Clone, Debug)]
 pub(crate) struct KernelCode {
     address: CodeAddress,
     arity: u32,
     version: u32,
     kind: KernelKind,
+    rows_per_call: usize,
+    validity: Option<Arc<Validity>>,
 }
 
 impl KernelCode {
     /// The version of the function that it was compiled from.
-    pub(crate) fn version(self) -> u32 {
+    pub(crate) fn version(&self) -> u32 {
         self.version
     }
 
-    /// Computes the rows. After a trap, some results are written.
+    /// Computes rows, from the first one on. Returns how many are done: fewer than all if the
+    /// kernel is invalid. After a trap, some results are written.
     pub(crate) fn run(
-        self,
+        &self,
         scope: &GuardedScope<'_>,
         columns: &[&[f64]],
         out: &mut [f64],
-    ) -> Result<(), Trap> {
+    ) -> Result<usize, Trap> {
         assert!(columns.len() == self.arity as usize, "there is a column for each parameter");
         assert!(columns.iter().all(|column| column.len() == out.len()), "columns are as long as the results");
         // Nothing interrupts a plain kernel, so it gets few rows at a time.
         let most = match self.kind {
-            KernelKind::Plain => ROWS_PER_KERNEL_CALL,
+            KernelKind::Plain => self.rows_per_call,
             KernelKind::Guarded => out.len().max(1),
         };
+        let mut n_done = 0;
         let mut starts: Vec<*const f64> = Vec::with_capacity(columns.len());
-        for (nth, out) in out.chunks_mut(most).enumerate() {
+        for out in out.chunks_mut(most) {
+            if self.validity.as_ref().is_some_and(|validity| !validity.is_valid()) {
+                break;
+            }
             starts.clear();
-            starts.extend(columns.iter().map(|column| column[nth * most..].as_ptr()));
+            starts.extend(columns.iter().map(|column| column[n_done..].as_ptr()));
             let table = KernelTable { columns: starts.as_ptr(), out: out.as_mut_ptr(), n_rows: out.len() };
             match self.kind {
-                // SAFETY: promise 8. The columns are checked above, there is a row, and the
-                // results are borrowed for writing.
-                KernelKind::Guarded => unsafe {
-                    scope.call_with_pointer(self.address, &raw const table).map(drop)
-                },
-                // SAFETY: as above; `KernelKind::Plain` promises what this call requires.
-                KernelKind::Plain => unsafe { scope.call_unguarded(self.address, &raw const table) },
-            }?;
+                KernelKind::Guarded => {
+                    // SAFETY: promise 8. The columns are checked above, there is a row, and the
+                    // results are borrowed for writing.
+                    let n_rows = unsafe { scope.call_with_pointer(self.address, &raw const table) }?;
+                    n_done += n_rows as usize;
+                }
+                KernelKind::Plain => {
+                    // SAFETY: as above; `KernelKind::Plain` promises what this call requires.
+                    unsafe { scope.call_unguarded(self.address, &raw const table) }?;
+                    n_done += out.len();
+                }
+            }
         }
-        Ok(())
+        Ok(n_done)
     }
 }

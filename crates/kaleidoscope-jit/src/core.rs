@@ -7,7 +7,9 @@
 //! No lock is held while an observer, a host function, a compiler or generated code runs.
 
 use crate::baseline_tier::BaselineTier;
-use crate::code::{Callable, CodeInfo, CodeOrigin, EngineId, KernelCode, Slot, stub_id};
+use crate::code::{
+    Callable, CodeInfo, CodeOrigin, EngineId, FunctionCode, KernelCode, OsrCode, Slot, stub_id,
+};
 use crate::code_budget::CodeBudget;
 use crate::compile_queue::CompileQueue;
 use crate::embedder::{Embedder, NoEmbedder};
@@ -20,8 +22,12 @@ use crate::reclaim::Epochs;
 use crate::settings::{Builder, Settings};
 use crate::table::{Entry, StoredDefinition, Table};
 use crate::trap::Trap;
+use crate::validity::{Dependency, NewFlag};
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_native::{self as native, GuardedScope, HostId, HostStub, StackTrace, StubPool};
+use kaleidoscope_ir::compile::{Invalidation, Unit};
+use kaleidoscope_native::{
+    self as native, GuardedScope, HostId, HostStub, StackTrace, StubPool, ValidityFlags,
+};
 use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,6 +75,11 @@ pub(crate) struct Core {
     pub(crate) n_profiles: AtomicU32,
     /// The host function that counting code calls when a counter trips.
     trip_stub: HostStub,
+    /// The host function that invalidated code calls when it is left.
+    exit_stub: HostStub,
+    validity_flags: ValidityFlags,
+    /// The number of pieces of code with a validity flag so far.
+    n_codes: AtomicU32,
     /// The time of the first trip, and whether the tier-up delay has ended.
     pub(crate) first_trip: OnceLock<Instant>,
     pub(crate) delay_has_ended: AtomicBool,
@@ -89,6 +100,12 @@ impl Core {
             core.and_then(|core| core.on_trip(args[0], args[1]).ok()).unwrap_or_default()
         });
         let trip_stub = trip_stub.map_err(Error::stubs)?;
+        let of_raw_calls = Arc::clone(&this);
+        let exit_stub = hosts.allocate_standalone(2, move |args| {
+            let core = of_raw_calls.get().and_then(Weak::upgrade);
+            core.map_or(0.0, |core| core.leave_raw_call(args[0], args[1]))
+        });
+        let exit_stub = exit_stub.map_err(Error::stubs)?;
         let backend = settings.backend.clone().filter(|_| settings.mode.optimizes());
         let compile_queue = backend
             .map(|backend| CompileQueue::new(backend, settings.optimization(), settings.compile_threads));
@@ -107,6 +124,9 @@ impl Core {
             has_retired: AtomicBool::new(false),
             n_profiles: AtomicU32::new(0),
             trip_stub,
+            exit_stub,
+            validity_flags: ValidityFlags::new(),
+            n_codes: AtomicU32::new(0),
             first_trip: OnceLock::new(),
             delay_has_ended: AtomicBool::new(false),
             settings,
@@ -289,14 +309,18 @@ impl Core {
         self.free(free)
     }
 
-    /// Retires code that no new call can reach.
-    pub(crate) fn retire(&self, table: &mut Table, code: impl IntoIterator<Item = ProfiledCode>) {
-        let mut code = code.into_iter().peekable();
-        if code.peek().is_some() {
-            let epoch = self.epochs.retire();
-            table.retired.extend(code.map(|code| (epoch, code)));
-            self.has_retired.store(true, Ordering::Release);
+    /// Retires code that no new call can reach, because this function was redefined. Running
+    /// activations leave it at their next exit.
+    pub(crate) fn retire(&self, table: &mut Table, code: Vec<ProfiledCode>, redefined: &Arc<str>) {
+        if code.is_empty() {
+            return;
         }
+        for validity in code.iter().filter_map(|code| code.code.validity.as_ref()) {
+            table.invalidate(validity, redefined);
+        }
+        let epoch = self.epochs.retire();
+        table.retired.extend(code.into_iter().map(|code| (epoch, code)));
+        self.has_retired.store(true, Ordering::Release);
     }
 
     /// Takes the retired code that no thread is inside any more.
@@ -314,6 +338,9 @@ impl Core {
         for ProfiledCode { code, profile } in code {
             let info = code.info.clone();
             let mut osr_code = Vec::new();
+            if let Some(validity) = &code.validity {
+                self.table().invalidated.remove(&validity.code_number);
+            }
             if let Some(profile) = profile {
                 let mut table = self.table();
                 table.profiles.remove(&profile.number());
@@ -359,6 +386,28 @@ impl Core {
         }
     }
 
+    /// A validity flag for the unit, if its code will depend on anything. The unit learns of it.
+    pub(crate) fn add_validity_flag(
+        &self,
+        unit: &mut Unit,
+        dependencies: &[Dependency],
+    ) -> Result<Option<NewFlag>, Trap> {
+        if dependencies.is_empty() {
+            return Ok(None);
+        }
+        let flag = self.validity_flags.allocate();
+        let flag = flag.map_err(|error| Trap::OutOfMemory { reason: error.to_string() })?;
+        let code_number = self.n_codes.fetch_add(1, Ordering::Relaxed);
+        let exit = self.exit_stub.address().get();
+        unit.invalidation = Some(Invalidation { flag: flag.address(), exit, code_number });
+        Ok(Some(NewFlag { flag, code_number }))
+    }
+
+    /// Whether this host function is the one that invalidated code calls when it is left.
+    pub(crate) fn is_exit(&self, host: HostId) -> bool {
+        self.exit_stub.id() == host
+    }
+
     /// Whether this host function is the one that reports trips.
     pub(crate) fn reports_trips(&self, host: HostId) -> bool {
         self.trip_stub.id() == host
@@ -383,13 +432,23 @@ impl CoreScope<'_> {
         code.code.call(self.scope, &[]).map_err(|trap| self.core.trap(trap, Some(code)))
     }
 
-    /// Computes rows by a kernel, which was looked up inside this scope.
+    /// Calls code of one version of a function, which was looked up inside this scope.
+    pub(crate) fn call_version(&self, function: FunctionCode, args: &[f64]) -> Result<f64, Trap> {
+        function.call(self.scope, args).map_err(|trap| self.core.trap(trap, None))
+    }
+
+    /// Runs OSR code, which was looked up inside this scope. Returns whether the loop has ended.
+    pub(crate) fn run_osr(&self, code: OsrCode, variables: &mut [f64]) -> Result<bool, Trap> {
+        code.run(self.scope, variables).map_err(|trap| self.core.trap(trap, None))
+    }
+
+    /// Computes rows by a kernel, which was looked up inside this scope. Returns how many are done.
     pub(crate) fn run_kernel(
         &self,
-        kernel: KernelCode,
+        kernel: &KernelCode,
         columns: &[&[f64]],
         out: &mut [f64],
-    ) -> Result<(), Trap> {
+    ) -> Result<usize, Trap> {
         kernel.run(self.scope, columns, out).map_err(|trap| self.core.trap(trap, None))
     }
 

@@ -151,6 +151,7 @@ impl Core {
         let Change { function, definition, version } = change;
         let entry = table.entry_mut(function);
         let was_host = matches!(entry.definition, StoredDefinition::Host { .. });
+        let old_name = entry.name();
         let last = entry.version();
         let version = version.unwrap_or(last + 1);
         let stored = match definition {
@@ -183,11 +184,11 @@ impl Core {
         entry.check_version(version);
         let mut old = entry.define(stored, version);
         old.extend(table.take_kernels(function).into_iter().map(ProfiledCode::from));
-        let dependents = table.take_dependents(function);
+        let dependents = table.take_dependents(function, &old_name);
         let optimized = dependents.iter().filter(|code| !matches!(code.code.kind(), CodeKind::Kernel(_)));
         superseded.invalidated.extend(optimized.map(|code| code.code.info.clone()));
         old.extend(dependents);
-        self.retire(table, old);
+        self.retire(table, old, &old_name);
     }
 
     /// Emits what changes of definitions did, and frees code. Returns the first error of an
@@ -217,13 +218,20 @@ impl Table {
     }
 
     /// Takes the dependents of a function out of slots, OSR cells and the kernel table.
-    fn take_dependents(&mut self, function: FunctionId) -> Vec<ProfiledCode> {
+    fn take_dependents(&mut self, function: FunctionId, name: &Arc<str>) -> Vec<ProfiledCode> {
         let dependents = self.dependents.remove(&function).unwrap_or_default();
-        dependents.into_iter().flat_map(|dependent| self.take_dependent(dependent, function)).collect()
+        let take = |dependent| self.take_dependent(dependent, function, name);
+        dependents.into_iter().flat_map(take).collect()
     }
 
-    fn take_dependent(&mut self, dependent: Dependent, on: FunctionId) -> Vec<ProfiledCode> {
+    fn take_dependent(&mut self, dependent: Dependent, on: FunctionId, name: &Arc<str>) -> Vec<ProfiledCode> {
         match dependent {
+            Dependent::Unslotted(number) => {
+                if let Some(validity) = self.unslotted.get(&number).cloned() {
+                    self.invalidate(&validity, name);
+                }
+                Vec::new()
+            }
             Dependent::Loop { profile, nth } => {
                 let Some(profile) = self.profiles.get(&profile) else { return Vec::new() };
                 profile.invalidate_loop(nth).map(ProfiledCode::from).into_iter().collect()
@@ -259,11 +267,7 @@ impl Table {
     pub(crate) fn forget_osr_dependents(&mut self, profile: u32, osr_code: &[CompiledCode]) {
         for code in osr_code {
             let Some(nth) = code.kind().osr_loop() else { continue };
-            for (function, _) in &code.dependencies {
-                if let Some(dependents) = self.dependents.get_mut(function) {
-                    dependents.remove(&Dependent::Loop { profile, nth });
-                }
-            }
+            self.forget_dependent(Dependent::Loop { profile, nth }, &code.dependencies);
         }
     }
 }

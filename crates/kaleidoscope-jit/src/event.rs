@@ -87,6 +87,20 @@ pub enum Event {
         /// For OSR code: the number of the loop that it continued.
         osr_loop: Option<usize>,
     },
+    /// A thread left invalidated code while it was running. The interpreter completes what was
+    /// active there; where that takes long, optimized code takes over again
+    /// ([`Event::Hot`], [`Event::Compiled`]).
+    Deoptimized {
+        /// The function or expression that the code was compiled for, and its version.
+        code: CodeName,
+        /// For OSR code: the number of the loop that it continued.
+        osr_loop: Option<usize>,
+        /// The functions that were active in the code, outermost first: the one that it was
+        /// compiled for, then those inlined.
+        inside: Arc<[Arc<str>]>,
+        /// The function whose redefinition invalidated the code.
+        redefined: Arc<str>,
+    },
     /// Machine code was freed.
     Reclaimed {
         /// The function and its version.

@@ -3,9 +3,9 @@
 //! The planner takes a snapshot of one function after another, and never holds the table's lock
 //! while it decides. The versions of the snapshots are checked when the code is installed.
 
-use crate::code::Dependency;
 use crate::core::Core;
 use crate::table::Table;
+use crate::validity::Dependency;
 use kaleidoscope_ir::compile::{CallTarget, CodeKind, InliningBudget, InliningPlan, Unit};
 use kaleidoscope_ir::{Function, FunctionId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,9 +20,11 @@ pub(crate) struct Planned {
 }
 
 impl Core {
-    /// Chooses the inlinees of a unit. Returns nothing if the root was redefined.
+    /// Chooses the inlinees of a unit. Returns nothing if the root was redefined, except for OSR
+    /// code: activations of the old version go on in it.
     pub(crate) fn plan(&self, root: &Arc<Unit>, kind: CodeKind, budget: InliningBudget) -> Option<Planned> {
-        if root.id.is_some_and(|id| self.table().version(id) != root.version) {
+        let is_superseded = root.id.is_some_and(|id| self.table().version(id) != root.version);
+        if is_superseded && kind.osr_loop().is_none() {
             return None;
         }
         let mut bodies: BTreeMap<FunctionId, (Arc<Function>, u32)> = BTreeMap::new();
@@ -45,10 +47,9 @@ impl Core {
         let (callees, variables) = table.surroundings(&plan);
         let is_root = |id| Some(id) == root.id;
         let inlinees = plan.inlinees();
-        // A function's code leaves its slot with its definition, so it does not depend on itself.
-        // OSR code does: old activations still enter it.
-        let depends_on = |id| !is_root(id) || matches!(kind, CodeKind::Osr(_));
-        let versions = inlinees.iter().filter(|id| depends_on(**id)).map(|&id| (id, bodies[&id].1));
+        // Code that inlined its own function depends on it: its next recursive call runs the new
+        // definition.
+        let versions = inlinees.iter().map(|&id| (id, bodies[&id].1));
         let dependencies = versions.chain(table.maths_dependencies(&callees)).collect();
         let others = inlinees.iter().filter(|id| !is_root(**id));
         let inlined = others.map(|id| Arc::clone(&bodies[id].0.name)).collect();

@@ -7,12 +7,12 @@
 use crate::core::Core;
 use crate::event::{CodeName, Event};
 use crate::interrupt::{CallLimits, StopCause, Watch};
-use crate::lazy::CompileReason;
 use crate::maths::maths_entry;
 use crate::mode::Mode;
-use crate::profile::ProfiledCode;
 use crate::table::StoredDefinition;
 use crate::trap::Trap;
+use crate::unslotted::UnslottedCode;
+use crate::validity::FunctionVersion;
 use kaleidoscope_ir::interpreter::{self, Callee, Environment, StackLimit};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
 use std::sync::Arc;
@@ -56,27 +56,19 @@ impl Core {
                 interpreter.run(&OnceInterpreter(interpreter), expression, &[])
             }
             Plan::Compile => {
-                let compiled = self.compile_expression(expression).map_err(|trap| self.emit_failed(trap))?;
+                let expression = FunctionVersion { ir: Arc::clone(expression), id: None, version: 1 };
+                let compiled = UnslottedCode::compile(self, &expression);
+                let compiled = compiled.map_err(|trap| self.emit_failed(trap))?;
                 start = Instant::now();
-                let emitted = self.emit_compiled(&compiled.code.info);
-                if let Some(profile) = &compiled.profile {
-                    self.table().note_profile(profile);
-                }
-                let result =
-                    emitted.and_then(|()| self.enter(&watch, |scope| scope.call_code(&compiled)).flatten());
-                // Nothing else knows the code's address, so no thread is inside after the call.
-                let freed = self.free(vec![compiled]);
-                result.and_then(|value| freed.map(|()| value))
+                let emitted = self.emit_compiled(&compiled.code().code.info);
+                let called = emitted
+                    .and_then(|()| self.enter(&watch, |scope| scope.call_code(compiled.code())).flatten());
+                let freed = compiled.free();
+                called.and_then(|value| freed.map(|()| value))
             }
         };
         let emitted = self.emit(|| Event::Evaluated { code, took: start.elapsed() });
         result.and_then(|value| emitted.map(|()| value))
-    }
-
-    fn compile_expression(&self, expression: &Arc<Function>) -> Result<ProfiledCode, Trap> {
-        self.verify_version(expression, 1)?;
-        let unit = self.table().unit_to_compile(Arc::clone(expression), None, 1);
-        self.compile_first(unit, CompileReason::Eager)
     }
 
     /// Calls a function in the interpreter.
@@ -97,12 +89,16 @@ impl Core {
 
 /// The interpreter's view of the engine.
 #[derive(Clone, Copy)]
-struct Interpreter<'a> {
+pub(crate) struct Interpreter<'a> {
     core: &'a Core,
     watch: &'a Watch<'a>,
 }
 
-impl Interpreter<'_> {
+impl<'a> Interpreter<'a> {
+    pub(crate) fn new(core: &'a Core, watch: &'a Watch<'a>) -> Self {
+        Self { core, watch }
+    }
+
     /// Runs a function in this environment.
     fn run(
         &self,

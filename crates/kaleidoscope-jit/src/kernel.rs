@@ -54,7 +54,7 @@ impl Core {
 
     /// The kernel, if it exists. Looked up inside the engine, and used before that scope is left.
     pub(crate) fn kernel(&self, key: KernelKey) -> Option<KernelCode> {
-        self.table().kernels.get(&key).and_then(KernelState::code).map(CompiledCode::kernel)
+        self.table().kernels.get(&key).and_then(KernelState::kernel)
     }
 
     /// Notes a call of the function by a kernel of this version.
@@ -65,6 +65,12 @@ impl Core {
         drop(table);
         first_call.map_or(Ok(()), |code| self.emit(|| Event::FirstCalled { code }))
     }
+}
+
+/// A kernel that has just been compiled.
+struct CompiledKernel {
+    code: CompiledCode,
+    rows_per_call: usize,
 }
 
 /// A kernel to compile. However the job ends, the table learns of it: another batch may request the
@@ -90,7 +96,7 @@ impl KernelJob {
     fn compile(
         &self,
         generator: Result<&mut dyn CodeGenerator, CompileError>,
-    ) -> Result<Option<CompiledCode>, Trap> {
+    ) -> Result<Option<CompiledKernel>, Trap> {
         let core = &self.core;
         core.code_budget.check()?;
         let (ir, version) = {
@@ -117,8 +123,11 @@ impl KernelJob {
                 unit.vector_maths = vector_maths(&unit);
             }
         }
+        let flag = core.add_validity_flag(&mut unit, &dependencies)?;
         let code = generator.and_then(|generator| generator.generate(&unit));
-        let code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&root), reason })?;
+        let mut code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&root), reason })?;
+        let exits = std::mem::take(&mut code.exits);
+        let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));
         let code = core.code_budget.charge(code)?;
         count_calls_left(core, &unit);
         let info = CodeInfo {
@@ -132,16 +141,18 @@ impl KernelJob {
             },
             inlined,
         };
-        Ok(Some(CompiledCode::new(info, root.function.n_params, dependencies, code)))
+        let rows_per_call = policy::rows_per_kernel_call(&unit);
+        let code = CompiledCode::new(info, root.function.n_params, dependencies, validity, code);
+        Ok(Some(CompiledKernel { code, rows_per_call }))
     }
 
     /// Installs the kernel, or emits why there is none; then single calls have to do.
-    fn finish(&self, compiled: Result<Option<CompiledCode>, Trap>) -> Result<(), Trap> {
+    fn finish(&self, compiled: Result<Option<CompiledKernel>, Trap>) -> Result<(), Trap> {
         match compiled {
-            Ok(Some(code)) => {
+            Ok(Some(kernel)) => {
                 self.is_done.set(true);
-                let info = code.info.clone();
-                let installed = self.core.table().install_kernel(self.key, code);
+                let info = kernel.code.info.clone();
+                let installed = self.core.table().install_kernel(self.key, kernel);
                 match installed {
                     Ok(()) => self.core.emit_compiled(&info),
                     // Out of date: dropped without an event.
@@ -171,7 +182,8 @@ impl Table {
         Some(self.unit(ir, Some(function), entry.version()))
     }
 
-    fn install_kernel(&mut self, key: KernelKey, code: CompiledCode) -> Result<(), Box<CompiledCode>> {
+    fn install_kernel(&mut self, key: KernelKey, kernel: CompiledKernel) -> Result<(), Box<CompiledCode>> {
+        let CompiledKernel { code, rows_per_call } = kernel;
         let code = Box::new(code);
         let version = code.version();
         if !self.is_current(&code) {
@@ -180,7 +192,7 @@ impl Table {
         }
         let dependencies = code.dependencies.clone();
         let Some(state) = self.compiling_kernel(key, version) else { return Err(code) };
-        *state = KernelState::Ready(code);
+        *state = KernelState::Ready { code, rows_per_call };
         self.note_dependent(Dependent::Kernel(key), &dependencies);
         Ok(())
     }

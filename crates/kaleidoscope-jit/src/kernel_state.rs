@@ -9,7 +9,7 @@
 //! A kernel has no slot. A batch looks for it here, inside the engine, and runs it before it
 //! leaves; so kernels are retired like other code.
 
-use crate::code::CompiledCode;
+use crate::code::{CompiledCode, KernelCode};
 use crate::policy::KernelAdvice;
 use crate::precision::Precision;
 use kaleidoscope_ir::FunctionId;
@@ -25,12 +25,14 @@ pub(crate) struct KernelKey {
 #[derive(Debug)]
 pub(crate) enum KernelState {
     /// None. This many rows were requested.
-    Counting {
-        n_rows: u64,
-    },
+    Counting { n_rows: u64 },
     /// A thread is compiling it.
     Compiling,
-    Ready(Box<CompiledCode>),
+    Ready {
+        code: Box<CompiledCode>,
+        /// How many rows a plain kernel computes between two checks.
+        rows_per_call: usize,
+    },
     /// It cannot be compiled.
     Refused,
 }
@@ -45,14 +47,22 @@ pub(crate) struct KernelRequest {
 impl KernelState {
     pub(crate) fn code(&self) -> Option<&CompiledCode> {
         match self {
-            Self::Ready(code) => Some(code),
+            Self::Ready { code, .. } => Some(code),
+            Self::Counting { .. } | Self::Compiling | Self::Refused => None,
+        }
+    }
+
+    /// The kernel, to be run.
+    pub(crate) fn kernel(&self) -> Option<KernelCode> {
+        match self {
+            Self::Ready { code, rows_per_call } => Some(code.kernel(*rows_per_call)),
             Self::Counting { .. } | Self::Compiling | Self::Refused => None,
         }
     }
 
     pub(crate) fn into_code(self) -> Option<CompiledCode> {
         match self {
-            Self::Ready(code) => Some(*code),
+            Self::Ready { code, .. } => Some(*code),
             Self::Counting { .. } | Self::Compiling | Self::Refused => None,
         }
     }

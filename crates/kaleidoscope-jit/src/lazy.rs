@@ -4,8 +4,8 @@
 //! thread compiles; others that call the function meanwhile wait. The code is installed in the
 //! slot, unless the function was redefined during the compilation.
 
-use crate::code::{CodeInfo, CodeOrigin, CompiledCode, Dependency};
-use crate::code_state::CallAction;
+use crate::code::{CodeInfo, CodeOrigin, CompiledCode};
+use crate::code_state::{CallAction, CodeState};
 use crate::core::Core;
 use crate::event::{CodeName, Event, Tier};
 use crate::maths::maths_entry;
@@ -14,6 +14,7 @@ use crate::policy;
 use crate::profile::{Profile, ProfiledCode};
 use crate::table::{Dependent, StoredDefinition, Table};
 use crate::trap::Trap;
+use crate::validity::Dependency;
 use kaleidoscope_ir::compile::{CallTarget, Code, CodeKind, CompileError, Unit};
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_native::CodeAddress;
@@ -130,7 +131,7 @@ impl Core {
             self.verify_version(&ir, version)?;
         }
         let source = {
-            let table = self.table();
+            let mut table = self.table();
             if table.version(function) != version {
                 return Ok(None);
             }
@@ -149,7 +150,8 @@ impl Core {
         reason: CompileReason,
     ) -> Result<ProfiledCode, Trap> {
         self.code_budget.check()?;
-        let UnitToCompile { unit, dependencies } = unit;
+        let UnitToCompile { mut unit, dependencies } = unit;
+        let flag = self.add_validity_flag(&mut unit, &dependencies)?;
         let unit = Arc::new(unit);
         let (tier, profile, code) = match (self.settings.mode, &self.compile_queue) {
             (Mode::Lazy | Mode::Eager, Some(queue)) => {
@@ -167,7 +169,9 @@ impl Core {
                 (Tier::Baseline, profile, code)
             }
         };
-        let code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&unit), reason })?;
+        let mut code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&unit), reason })?;
+        let exits = std::mem::take(&mut code.exits);
+        let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));
         let code = self.code_budget.charge(code)?;
         let info = CodeInfo {
             function: unit.id,
@@ -180,7 +184,7 @@ impl Core {
             },
             inlined: Arc::default(),
         };
-        let code = CompiledCode::new(info, unit.function.n_params, dependencies, code);
+        let code = CompiledCode::new(info, unit.function.n_params, dependencies, validity, code);
         Ok(ProfiledCode { code, profile })
     }
 
@@ -222,14 +226,30 @@ impl Table {
     /// The unit of an IR function, with the dependencies of plain code: the maths functions that it
     /// calls directly.
     pub(crate) fn unit_to_compile(
-        &self,
+        &mut self,
         function: Arc<Function>,
         id: Option<FunctionId>,
         version: u32,
     ) -> UnitToCompile {
         let unit = self.unit(function, id, version);
-        let dependencies = self.maths_dependencies(&unit.call_targets).collect();
+        let dependencies: Box<[_]> = self.maths_dependencies(&unit.call_targets).collect();
+        for &(function, _) in &dependencies {
+            self.provide_code(function);
+        }
         UnitToCompile { unit, dependencies }
+    }
+
+    /// Points the slot of a maths function to C's function, for code that calls it there.
+    fn provide_code(&mut self, function: FunctionId) {
+        let entry = self.entry_mut(function);
+        if let CodeState::Lazy { version } = entry.state
+            && let CodeSource::Provided(code) = self.code_source(function, version)
+        {
+            let entry = self.entry_mut(function);
+            entry.state.on_call();
+            let installed = entry.install(Box::new(code.into()));
+            debug_assert!(installed.is_ok(), "the state waits for this version");
+        }
     }
 
     /// The maths functions among call targets, with their versions.
@@ -244,22 +264,25 @@ impl Table {
     }
 
     /// A snapshot of what the function's initial code is made from.
-    fn code_source(&self, function: FunctionId, version: u32) -> CodeSource {
+    fn code_source(&mut self, function: FunctionId, version: u32) -> CodeSource {
         let entry = self.entry(function);
+        let ir = entry.ir().cloned();
+        if let Some(ir) = ir {
+            return CodeSource::Compile(self.unit_to_compile(ir, Some(function), version));
+        }
         let provided = |name: &str, address| {
             let name = CodeName { name: name.into(), version };
             CodeSource::Provided(CompiledCode::provided(function, name, entry.arity(), address))
         };
         match &entry.definition {
-            StoredDefinition::Ir(ir) => {
-                CodeSource::Compile(self.unit_to_compile(Arc::clone(ir), Some(function), version))
-            }
             StoredDefinition::Maths(maths) => provided(maths.name(), maths_entry(*maths).guest_address()),
             StoredDefinition::Host { name } => {
                 let stub = entry.host.as_ref().expect("a host function has a stub");
                 provided(name, stub.address())
             }
-            StoredDefinition::Unavailable => unreachable!("a function without a definition is not compiled"),
+            StoredDefinition::Ir(_) | StoredDefinition::Unavailable => {
+                unreachable!("IR is compiled, and a function without a definition is not called")
+            }
         }
     }
 

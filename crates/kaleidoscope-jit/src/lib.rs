@@ -29,8 +29,12 @@ mod profile;
 mod tier_up;
 mod tier_up_state;
 
+mod deoptimize;
 mod dependents;
+mod exit_buffer;
 mod reclaim;
+mod unslotted;
+mod validity;
 
 mod baseline_tier;
 mod code_budget;

@@ -11,7 +11,7 @@
 
 use crate::mode::Mode;
 use kaleidoscope_ir::Function;
-use kaleidoscope_ir::compile::InliningBudget;
+use kaleidoscope_ir::compile::{InliningBudget, Unit};
 use std::time::Duration;
 
 /// How often code must run before it tiers up.
@@ -69,6 +69,11 @@ pub(crate) const TAIL_CALLS_PER_REPORT: u32 = 10_000;
 /// Back edges after which a loop that waits for optimized code checks whether it exists. Installing
 /// the code also sets the counter; but counting is not atomic, and that store may be lost.
 pub(crate) const BACK_EDGES_PER_CHECK: u32 = 1_000;
+
+/// Back edges that the interpreter runs after a deoptimization, before it requests OSR code for the
+/// loop. The loop was hot, so it need not prove that again; but most of these loops are nearly
+/// done.
+pub(crate) const BACK_EDGES_INTERPRETED: u32 = 1_000;
 
 /// How much optimized code inlines.
 pub(crate) const INLINING: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 3 };
@@ -135,9 +140,41 @@ pub(crate) const MAX_CALLERS: usize = 1_000;
 pub(crate) const KERNEL_INLINING: InliningBudget =
     InliningBudget { callee_ops: 1_000, unit_ops: 1_000, recursion: 3 };
 
-/// Rows that a plain kernel computes between two checks for interrupts: less than a millisecond for
-/// most functions, some milliseconds for those that call the slowest maths functions.
-pub(crate) const ROWS_PER_KERNEL_CALL: usize = 8_192;
+/// The time that a plain kernel takes between two checks for interrupts and redefinitions.
+const KERNEL_CALL: Duration = Duration::from_micros(500);
+
+/// Rows that a plain kernel computes between two checks at most: enough to hide the cost of calling
+/// it.
+const MAX_ROWS_PER_KERNEL_CALL: usize = 8_192;
+
+/// Estimated time of an operation of the processor, and of a function of C's maths library, in
+/// nanoseconds. Most maths functions take less; the slowest of C's take some hundred.
+const OPERATION_NANOS: usize = 1;
+const MATHS_NANOS: usize = 100;
+
+/// Rows that a plain kernel computes between two checks, from the estimated time of a row.
+pub(crate) fn rows_per_kernel_call(unit: &Unit) -> usize {
+    let instances = unit.instances();
+    let mut n_copies = vec![0_usize; instances.len()];
+    n_copies[0] = 1;
+    let mut nanos = 0_usize;
+    for (idx, instance) in instances.iter().enumerate() {
+        let facts = instance.function.facts();
+        let mut n_maths = facts.counts.powers;
+        for (callee, n_calls) in facts.callees() {
+            match instance.inlined(callee) {
+                Some(inlinee) => {
+                    let added = n_copies[idx].saturating_mul(n_calls);
+                    n_copies[inlinee] = n_copies[inlinee].saturating_add(added);
+                }
+                None => n_maths += n_calls,
+            }
+        }
+        let once = MATHS_NANOS * n_maths + OPERATION_NANOS * instance.function.ops.len();
+        nanos = nanos.saturating_add(n_copies[idx].saturating_mul(once));
+    }
+    (KERNEL_CALL.as_nanos() as usize / nanos.max(1)).clamp(1, MAX_ROWS_PER_KERNEL_CALL)
+}
 
 /// Rows computed by single calls between two checks for a kernel.
 pub(crate) const ROWS_PER_KERNEL_CHECK: usize = 1_000;

@@ -4,7 +4,7 @@
 //! Machine code writes the counters without locks, and this module reads and sets them. A count
 //! may be lost; nothing depends on exact counts.
 
-use crate::code::CompiledCode;
+use crate::code::{CompiledCode, OsrCode};
 use crate::osr::{LoopCells, LoopProfile};
 use crate::policy::{BACK_EDGES_PER_CHECK, TAIL_CALLS_PER_REPORT, Thresholds, Trip};
 use crate::tier_up_state::{TierUp, TierUpState};
@@ -283,6 +283,15 @@ impl Profile {
     /// Removes all OSR code, when nothing runs any more that could enter it.
     pub(crate) fn take_osr_code(&self) -> Vec<CompiledCode> {
         (0..self.loops.len()).filter_map(|nth| self.invalidate_loop(nth)).collect()
+    }
+
+    /// The loop's OSR code, if it exists. Looked up inside the engine, and used before that scope
+    /// is left.
+    pub(crate) fn osr_code(&self, nth: usize) -> Option<OsrCode> {
+        let mut osr_code = None;
+        let n_variables = self.unit.function.locals.len();
+        self.loops[nth].with_code(|code| osr_code = Some(code.osr(n_variables)));
+        osr_code
     }
 
     /// Whether the loop has OSR code.

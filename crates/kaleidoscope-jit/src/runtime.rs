@@ -3,6 +3,8 @@
 
 use crate::code::function_id;
 use crate::core::Core;
+use crate::deoptimize::Exited;
+use crate::exit_buffer::ExitBuffer;
 use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap};
 
 // SAFETY: `first_call` returns the address of code that this very stub's slot points to (promise 2
@@ -16,8 +18,37 @@ unsafe impl Runtime for Core {
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
         let result = match *args {
             [profile, counter] if self.reports_trips(host) => self.on_trip(profile, counter),
+            [exit, buffer] if self.is_exit(host) => self.leave(exit, buffer),
             _ => self.call_host(host, args),
         };
         result.map_err(Trap::error)
     }
+}
+
+impl Core {
+    /// Invalidated code is left at this exit, with an exit buffer at this address.
+    fn leave(&self, exit: f64, buffer: f64) -> Result<f64, crate::trap::Trap> {
+        let exited = self.exited(exit);
+        self.deoptimize(&exited, &mut read_buffer(&exited, buffer))
+    }
+
+    /// As [`leave`](Self::leave), for a raw call: without a guard, so the interpreter runs
+    /// everything that is left to run. A trap ends the process, as it does in any raw call.
+    pub(crate) fn leave_raw_call(&self, exit: f64, buffer: f64) -> f64 {
+        let exited = self.exited(exit);
+        let completed = self.complete_raw_call(&exited, &mut read_buffer(&exited, buffer));
+        completed.unwrap_or_else(|trap| {
+            eprintln!("fatal: a raw call ended early: {trap}");
+            std::process::abort()
+        })
+    }
+}
+
+/// What the code of this exit wrote to the buffer at this address.
+fn read_buffer(exited: &Exited, address: f64) -> ExitBuffer {
+    let n_variables = exited.osr_loop().map(|_| exited.root().ir.locals.len());
+    // SAFETY: only generated code calls the exit function, and passes the exit buffer of its exit:
+    // the code was compiled with this description of it. The buffer is in the frame that waits for
+    // this call. OSR code has the variables of its function (promise 7 of `code.rs`).
+    unsafe { ExitBuffer::read(address, exited.n_values(), n_variables) }
 }

@@ -39,6 +39,8 @@ pub struct Totals {
     pub optimized: BTreeSet<Arc<str>>,
     /// Invalidations of optimized code by redefinitions.
     pub n_invalidated: u64,
+    /// Times that a thread left invalidated code while it was running.
+    pub n_deoptimized: u64,
     /// Functions for which the optimizing compiler generated IR.
     pub ir_functions: BTreeSet<Arc<str>>,
     /// Functions whose compilation failed.
@@ -162,6 +164,7 @@ impl Observer for Statistics {
                 *evaluated += *took;
             }
             Event::Invalidated { .. } => totals.n_invalidated += 1,
+            Event::Deoptimized { .. } => totals.n_deoptimized += 1,
             Event::Reclaimed { .. } | Event::Hot { .. } => {}
         }
     }

@@ -5,12 +5,13 @@
 //! profiles, kernels, and retired code. The lock is never held while the engine compiles, runs
 //! generated code, or calls the host.
 
-use crate::code::{CompiledCode, Dependency, Slot};
+use crate::code::{CompiledCode, FunctionCode, Slot};
 use crate::code_state::CodeState;
 use crate::event::CodeName;
 use crate::kernel_state::{KernelKey, KernelState};
 use crate::profile::{Profile, ProfiledCode};
 use crate::reclaim::Epoch;
+use crate::validity::{Dependency, Validity};
 use crate::variable::Variable;
 use kaleidoscope_ir::compile::{self, CallTarget, Unit};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
@@ -30,6 +31,10 @@ pub(crate) struct Table {
     pub(crate) profiles: HashMap<u32, Arc<Profile>>,
     /// The kernels of functions for which batches were requested.
     pub(crate) kernels: HashMap<KernelKey, KernelState>,
+    /// Code that was invalidated and may still run, by number.
+    pub(crate) invalidated: HashMap<u32, InvalidatedCode>,
+    /// Code that runs without a slot and has dependencies, by number.
+    pub(crate) unslotted: HashMap<u32, Arc<Validity>>,
     /// Code that no new call can reach, kept while a thread may still be inside; oldest first.
     pub(crate) retired: VecDeque<(Epoch, ProfiledCode)>,
 }
@@ -43,6 +48,17 @@ pub(crate) enum Dependent {
     Loop { profile: u32, nth: usize },
     /// A kernel.
     Kernel(KernelKey),
+    /// Running code without a slot, with this number: of an expression, or of a version that was
+    /// superseded.
+    Unslotted(u32),
+}
+
+/// Code that was invalidated and may still run.
+#[derive(Clone, Debug)]
+pub(crate) struct InvalidatedCode {
+    pub(crate) validity: Arc<Validity>,
+    /// The name of the function whose redefinition invalidated it.
+    pub(crate) redefined: Arc<str>,
 }
 
 /// One function.
@@ -163,6 +179,16 @@ impl Entry {
         }
     }
 
+    /// The name of what the function is. Empty if it is unavailable.
+    pub(crate) fn name(&self) -> Arc<str> {
+        match &self.definition {
+            StoredDefinition::Ir(function) => Arc::clone(&function.name),
+            StoredDefinition::Host { name } => Arc::clone(name),
+            StoredDefinition::Maths(maths) => maths.name().into(),
+            StoredDefinition::Unavailable => Arc::default(),
+        }
+    }
+
     /// Notes a call. Returns the function's name and version if the version was never called
     /// before.
     pub(crate) fn note_call(&mut self) -> Option<CodeName> {
@@ -204,6 +230,14 @@ impl Table {
     /// The number of parameters of a function, if it was declared here.
     pub(crate) fn arity(&self, function: FunctionId) -> Option<u32> {
         self.entries.get(function.index()).map(Entry::arity)
+    }
+
+    /// The code that calls of this version run, if the version is current and has code. Looked up
+    /// inside the engine, and used before that scope is left.
+    pub(crate) fn code_of_version(&self, function: FunctionId, version: u32) -> Option<FunctionCode> {
+        let state = &self.entry(function).state;
+        let code = state.optimized().or_else(|| state.first())?;
+        (state.version() == version).then(|| code.code.function())
     }
 
     pub(crate) fn version(&self, function: FunctionId) -> u32 {
@@ -305,6 +339,24 @@ impl Table {
         for &(function, _) in dependencies {
             self.dependents.entry(function).or_default().insert(dependent);
         }
+    }
+
+    /// Forgets a dependent.
+    pub(crate) fn forget_dependent(&mut self, dependent: Dependent, dependencies: &[Dependency]) {
+        for (function, _) in dependencies {
+            if let Some(dependents) = self.dependents.get_mut(function) {
+                dependents.remove(&dependent);
+            }
+        }
+    }
+
+    /// Running activations leave this code at their next exit, because this function was
+    /// redefined.
+    pub(crate) fn invalidate(&mut self, validity: &Arc<Validity>, redefined: &Arc<str>) {
+        let invalidated =
+            InvalidatedCode { validity: Arc::clone(validity), redefined: Arc::clone(redefined) };
+        self.invalidated.entry(validity.code_number).or_insert(invalidated);
+        validity.invalidate();
     }
 
     /// All code that may run, with the names for a stack trace.

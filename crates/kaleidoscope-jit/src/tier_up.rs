@@ -88,7 +88,7 @@ impl Core {
     }
 
     /// Submits a compile job. Does not wait for it.
-    fn submit_tier_up(&self, target: TierUpTarget) {
+    pub(crate) fn submit_tier_up(&self, target: TierUpTarget) {
         let (Some(core), Some(queue)) = (self.shared(), &self.compile_queue) else { return };
         let mut job = TierUpJob { core, target, is_done: false };
         // Without compile threads, baseline code has to do.
@@ -154,8 +154,12 @@ impl TierUpJob {
         let generator = generator.map_err(failed)?;
         core.code_budget.check()?;
         let Some(planned) = core.plan(root, target.kind, policy::INLINING) else { return Ok(None) };
-        let Planned { unit, dependencies, inlined } = planned;
-        let code = core.code_budget.charge(generator.generate(&unit).map_err(failed)?)?;
+        let Planned { mut unit, dependencies, inlined } = planned;
+        let flag = core.add_validity_flag(&mut unit, &dependencies)?;
+        let mut code = generator.generate(&unit).map_err(failed)?;
+        let exits = std::mem::take(&mut code.exits);
+        let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));
+        let code = core.code_budget.charge(code)?;
         count_calls_left(core, &unit);
         let info = CodeInfo {
             function: root.id,
@@ -168,7 +172,7 @@ impl TierUpJob {
             },
             inlined,
         };
-        Ok(Some(CompiledCode::new(info, root.function.n_params, dependencies, code)))
+        Ok(Some(CompiledCode::new(info, root.function.n_params, dependencies, validity, code)))
     }
 
     /// Installs the code, or emits why there is none. Observer panics are ignored here: no

@@ -105,6 +105,16 @@ impl InliningPlan {
         planned.map(|PlannedInstance { function, inlined }| Instance { function, inlined }).collect()
     }
 
+    /// The function of each instance, with its id. The root has none here: it may be an expression.
+    pub fn functions(&self) -> Vec<(Option<FunctionId>, &Arc<Function>)> {
+        let mut functions: Vec<_> =
+            self.instances.iter().map(|instance| (None, &instance.function)).collect();
+        for &(id, instance) in self.instances.iter().flat_map(|instance| &instance.inlined) {
+            functions[instance].0 = Some(id);
+        }
+        functions
+    }
+
     /// The functions that are inlined somewhere in the code.
     pub fn inlinees(&self) -> BTreeSet<FunctionId> {
         self.instances.iter().flat_map(|instance| &instance.inlined).map(|(id, _)| *id).collect()

@@ -1,0 +1,319 @@
+//! Deoptimization: what happens when running code finds that it is invalid.
+//!
+//! ```text
+//!  redefinition ──► flag ──► the code checks it ──► exit: live values of all inlined functions
+//!                                                        │
+//!          OSR code, or the slots ◄── hot again ── interpreter completes the functions
+//! ```
+//! The interpreter starts from the values that the code wrote, with the IR of the versions that the
+//! code was compiled from: an activation goes on in its own version. Each call that it makes goes
+//! through the slot, so it runs the current definition. A loop that goes on for long is optimized
+//! again: the interpreter requests OSR code and enters it ([`Environment::replace_loop`]). A
+//! function that keeps calling itself in tail position leaves for code of its version
+//! ([`Environment::replace_tail_call`]).
+//!
+//! This is the way back that V8 calls deoptimization and HotSpot an uncommon trap. Here nothing is
+//! speculated on but definitions, so it happens after redefinitions only.
+
+use crate::call_graph::TierUpTarget;
+use crate::code::OsrCode;
+use crate::core::{Core, CoreScope};
+use crate::event::{CodeName, Event};
+use crate::exit_buffer::ExitBuffer;
+use crate::interpreter_tier::Interpreter;
+use crate::interrupt::{CallLimits, Watch};
+use crate::lazy::CompileReason;
+use crate::maths::maths_entry;
+use crate::policy::BACK_EDGES_INTERPRETED;
+use crate::profile::{Profile, ProfiledCode};
+use crate::table::{InvalidatedCode, StoredDefinition};
+use crate::tier_up_state::TierUpState;
+use crate::trap::Trap;
+use crate::unslotted::UnslottedCode;
+use crate::validity::FunctionVersion;
+use kaleidoscope_ir::compile::{CodeKind, ExitFrame, of_exit_argument};
+use kaleidoscope_ir::interpreter::{
+    Callee, Depth, Environment, LoopOutcome, StackLimit, SuspendedFrame, resume, resume_loop,
+};
+use kaleidoscope_ir::{FunctionId, HostVariable, MathsFunction, OpIdx};
+use kaleidoscope_native as native;
+use std::cell::{Cell, OnceCell};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// An exit at which code was left.
+pub(crate) struct Exited {
+    code: InvalidatedCode,
+    number: usize,
+}
+
+impl Exited {
+    fn frames(&self) -> &[ExitFrame] {
+        &self.code.validity.exit(self.number).frames
+    }
+
+    fn function(&self, frame: &ExitFrame) -> &FunctionVersion {
+        self.code.validity.function(frame.instance)
+    }
+
+    /// The function that the code was compiled for.
+    pub(crate) fn root(&self) -> &FunctionVersion {
+        self.code.validity.function(0)
+    }
+
+    /// The loop that the code ran, if it is OSR code.
+    pub(crate) fn osr_loop(&self) -> Option<usize> {
+        self.code.validity.kind.osr_loop()
+    }
+
+    /// The number of values that the code wrote.
+    pub(crate) fn n_values(&self) -> usize {
+        self.code.validity.exit(self.number).n_values()
+    }
+
+    /// The functions that were active, outermost first.
+    fn names(&self) -> Arc<[Arc<str>]> {
+        self.frames().iter().map(|frame| Arc::clone(&self.function(frame).ir.name)).collect()
+    }
+
+    /// The functions that were active, as the interpreter completes them.
+    fn suspended(&self, values: &[f64]) -> Vec<SuspendedFrame> {
+        let mut values = values.iter().copied();
+        let suspend = |frame: &ExitFrame| {
+            let function = Arc::clone(&self.function(frame).ir);
+            let mut locals = vec![0.0; function.locals.len()];
+            for (local, value) in frame.locals.iter().zip(&mut values) {
+                locals[local.index()] = value;
+            }
+            let operands = values.by_ref().take(frame.n_operands).collect();
+            SuspendedFrame { function, next: frame.next, locals, operands }
+        };
+        self.frames().iter().map(suspend).collect()
+    }
+
+    /// Completes the functions in this environment. Returns what the exit function returns.
+    fn complete<E: Environment<Trap = Trap>>(
+        &self,
+        environment: &E,
+        buffer: &mut ExitBuffer,
+        limit: StackLimit,
+    ) -> Result<f64, Trap> {
+        let frames = self.suspended(&buffer.values);
+        let Some(nth) = self.osr_loop() else { return resume(environment, frames, limit) };
+        let root = &self.root().ir;
+        let facts = root.facts();
+        let mut variables = vec![0.0; root.locals.len()];
+        let header = facts.loops[nth].header;
+        let outcome = resume_loop(environment, frames, header, &mut variables, limit)?;
+        for &assigned in &facts.assigned[facts.loops[nth].bracket] {
+            buffer.set_variable(assigned, variables[assigned.index()]);
+        }
+        Ok(match outcome {
+            LoopOutcome::Ended => 1.0,
+            LoopOutcome::AtHeader => 0.0,
+        })
+    }
+}
+
+impl Core {
+    /// The exit that code passed to the exit function.
+    pub(crate) fn exited(&self, argument: f64) -> Exited {
+        let (code_number, number) = of_exit_argument(argument);
+        let code = self.table().invalidated.get(&code_number).cloned();
+        Exited { code: code.expect("code that runs and is invalid is in the table"), number }
+    }
+
+    /// Completes the functions of an exit. Returns what the exit function returns.
+    pub(crate) fn deoptimize(&self, exited: &Exited, buffer: &mut ExitBuffer) -> Result<f64, Trap> {
+        self.emit(|| Event::Deoptimized {
+            code: exited.code.validity.code.clone(),
+            osr_loop: exited.osr_loop(),
+            inside: exited.names(),
+            redefined: Arc::clone(&exited.code.redefined),
+        })?;
+        let watch = Watch::begin(&self.interrupter, CallLimits::new());
+        let limit = StackLimit { bytes: self.settings.stack_bytes };
+        let result = self.enter(&watch, |scope| {
+            let frames = exited.frames().iter().map(|frame| ResumedFrame::new(exited.function(frame)));
+            let completion = Completion { core: self, scope, frames: frames.collect() };
+            exited.complete(&completion, buffer, limit)
+        });
+        match result.flatten() {
+            // The call that this one is inside is exited on return, with its own trap.
+            Err(Trap::Interrupted { .. }) if native::is_interrupt_pending() => Ok(0.0),
+            result => result,
+        }
+    }
+
+    /// Completes the functions of an exit in a raw call.
+    pub(crate) fn complete_raw_call(&self, exited: &Exited, buffer: &mut ExitBuffer) -> Result<f64, Trap> {
+        let watch = Watch::begin(&self.interrupter, CallLimits::new());
+        let limit = StackLimit { bytes: self.settings.stack_bytes };
+        exited.complete(&Interpreter::new(self, &watch), buffer, limit)
+    }
+}
+
+/// The interpreter's view of the engine while it completes functions: all calls go through slots.
+struct Completion<'a> {
+    core: &'a Core,
+    scope: &'a CoreScope<'a>,
+    /// The functions that are completed, outermost first. The interpreter runs no others.
+    frames: Vec<ResumedFrame<'a>>,
+}
+
+/// A function that is being completed.
+struct ResumedFrame<'a> {
+    function: &'a FunctionVersion,
+    /// For each loop, the back edges that the interpreter has run.
+    n_back_edges: Box<[Cell<u32>]>,
+    n_tail_calls: Cell<u32>,
+    /// The OSR code of its loops.
+    loops: OnceCell<ResumedLoops<'a>>,
+    /// Code of its version, if the version was superseded.
+    code: OnceCell<UnslottedCode<'a>>,
+}
+
+impl<'a> ResumedFrame<'a> {
+    fn new(function: &'a FunctionVersion) -> Self {
+        let n_loops = function.ir.n_loops();
+        Self {
+            function,
+            n_back_edges: vec![Cell::new(0); n_loops].into(),
+            n_tail_calls: Cell::new(0),
+            loops: OnceCell::new(),
+            code: OnceCell::new(),
+        }
+    }
+}
+
+impl Environment for Completion<'_> {
+    type Trap = Trap;
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
+        Ok(match self.core.table().entry(id).definition {
+            StoredDefinition::Maths(maths) => Callee::Maths(maths),
+            StoredDefinition::Ir(_) | StoredDefinition::Host { .. } | StoredDefinition::Unavailable => {
+                Callee::Host
+            }
+        })
+    }
+
+    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
+        maths_entry(function).call(args)
+    }
+
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
+        self.scope.call(self.core.callable(id), args)
+    }
+
+    fn variable(&self, variable: HostVariable) -> f64 {
+        self.core.table().variable(variable).get()
+    }
+
+    fn set_variable(&self, variable: HostVariable, value: f64) {
+        self.core.table().variable(variable).set(value);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        native::is_interrupt_pending()
+    }
+
+    fn replace_loop(
+        &self,
+        frame: Depth,
+        header: OpIdx,
+        _is_first: bool,
+        variables: &mut [f64],
+    ) -> Result<bool, Trap> {
+        let frame = &self.frames[frame];
+        let loops = &frame.function.ir.facts().loops;
+        let nth = loops.binary_search_by_key(&header, |facts| facts.header);
+        let nth = nth.expect("the position is a loop's");
+        let n_before = frame.n_back_edges[nth].get();
+        let limit = self.core.settings.thresholds.back_edges.min(BACK_EDGES_INTERPRETED);
+        if n_before < limit {
+            frame.n_back_edges[nth].set(n_before + 1);
+            return Ok(false);
+        }
+        let resumed = frame.loops.get_or_init(|| ResumedLoops::new(self.core, frame.function));
+        match resumed.osr_code(nth)? {
+            Some(code) => self.scope.run_osr(code, variables),
+            None => Ok(false),
+        }
+    }
+
+    fn replace_tail_call(&self, frame: Depth, args: &[f64]) -> Result<Option<f64>, Trap> {
+        let frame = &self.frames[frame];
+        let n_before = frame.n_tail_calls.get();
+        let limit = self.core.settings.thresholds.back_edges.min(BACK_EDGES_INTERPRETED);
+        let Some(id) = frame.function.id else { return Ok(None) };
+        if n_before < limit {
+            frame.n_tail_calls.set(n_before + 1);
+            return Ok(None);
+        }
+        // The activation stays in its version, so its code is called, not the slot.
+        let version = frame.function.version;
+        if self.core.table().version(id) == version {
+            self.core.materialize(id, CompileReason::FirstCall)?;
+        }
+        let current = self.core.table().code_of_version(id, version);
+        if let Some(code) = current {
+            return self.scope.call_version(code, args).map(Some);
+        }
+        let code = match frame.code.get() {
+            Some(code) => code,
+            None => {
+                let code = UnslottedCode::compile(self.core, frame.function)?;
+                frame.code.get_or_init(|| code)
+            }
+        };
+        self.scope.call_version(code.function(), args).map(Some)
+    }
+}
+
+/// The OSR code of a function that is being completed, in a profile of its own: code of loops is
+/// requested, installed and invalidated as for baseline code.
+struct ResumedLoops<'a> {
+    core: &'a Core,
+    profile: Arc<Profile>,
+}
+
+impl<'a> ResumedLoops<'a> {
+    fn new(core: &'a Core, function: &FunctionVersion) -> Self {
+        let FunctionVersion { ir, id, version } = function.clone();
+        let number = core.n_profiles.fetch_add(1, Ordering::Relaxed);
+        let mut table = core.table();
+        let unit = Arc::new(table.unit(ir, id, version));
+        let profile = Arc::new(Profile::counting(number, unit, core.settings.thresholds));
+        table.profiles.insert(number, Arc::clone(&profile));
+        drop(table);
+        Self { core, profile }
+    }
+
+    /// The loop's OSR code, which is requested if it does not exist.
+    fn osr_code(&self, nth: usize) -> Result<Option<OsrCode>, Trap> {
+        let code = self.profile.osr_code(nth);
+        let kind = CodeKind::Osr(nth);
+        if code.is_none()
+            && self.profile.tier_up_state(kind) == TierUpState::Idle
+            && self.profile.request_tier_up(kind)
+        {
+            let name = CodeName::of(&self.profile.unit);
+            let emitted = self.core.emit(|| Event::Hot { code: name, osr_loop: Some(nth) });
+            self.core.submit_tier_up(TierUpTarget { profile: Arc::clone(&self.profile), kind });
+            emitted?;
+        }
+        Ok(code)
+    }
+}
+
+impl Drop for ResumedLoops<'_> {
+    fn drop(&mut self) {
+        let mut table = self.core.table();
+        table.profiles.remove(&self.profile.number());
+        let osr_code = self.profile.take_osr_code();
+        table.forget_osr_dependents(self.profile.number(), &osr_code);
+        let osr_code = osr_code.into_iter().map(ProfiledCode::from).collect();
+        self.core.retire(&mut table, osr_code, &self.profile.unit.function.name);
+    }
+}
