@@ -10,7 +10,7 @@ mod parts;
 mod process;
 mod table;
 
-pub(crate) use process::{Group, stop_on_interrupt};
+pub(crate) use process::{Group, start_watcher, watch};
 
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ pub(crate) fn run(selection: &Selection) -> Result<(), String> {
         }
         Selection::Parts(names) => names,
     };
-    stop_on_interrupt()?;
+    start_watcher()?;
     let began = Instant::now();
     let may_skip = std::env::var("CI").map_or(true, |value| value != "true");
     let selected = PARTS.iter().filter(|part| names.contains(&part.name));

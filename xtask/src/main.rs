@@ -50,6 +50,11 @@ fn main() -> ExitCode {
             soak::busy();
             Ok(())
         }
+        // A process of `check`.
+        ["watch"] => {
+            check::watch(std::io::stdin().lock());
+            Ok(())
+        }
         ["check", ref arguments @ ..] => match check::Selection::parse(arguments) {
             Ok(selection) => check::run(&selection),
             Err(message) => return refuse(&message),

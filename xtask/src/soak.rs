@@ -21,7 +21,7 @@ use std::io::Write as _;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::check::stop_on_interrupt;
+use crate::check::start_watcher;
 use crate::steps::root;
 use binary::Binary;
 use load::{Load, N_BUSY};
@@ -92,7 +92,7 @@ struct Tally {
 ///
 /// How many runs failed, or why there were none.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    stop_on_interrupt()?;
+    start_watcher()?;
     let seed = options.seed.unwrap_or_else(fresh_seed);
     let binaries = binary::build(&options.only)?;
     let n_tests: usize = binaries.iter().map(|binary| binary.tests.len()).sum();

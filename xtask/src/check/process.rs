@@ -1,8 +1,13 @@
 //! Commands with an end: each runs in a process group of its own, which is killed at a deadline and
-//! when the user interrupts this program.
+//! when this program ends, by whatever signal.
+//!
+//! A watcher kills the groups of a program that is gone. It is this program with the chore `watch`,
+//! and learns of the groups through a pipe, which closes with the program. A handler of signals
+//! could not do that for `SIGKILL`.
 
+use std::io::{BufRead, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,11 +17,53 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::steps;
 
-/// Process groups that run now.
-static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+/// The pipe to the watcher, if there is one.
+static WATCHER: Mutex<Option<ChildStdin>> = Mutex::new(None);
 
-fn running() -> MutexGuard<'static, Vec<Pid>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+fn watcher() -> MutexGuard<'static, Option<ChildStdin>> {
+    WATCHER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the watcher: from now on, every group ends at the latest with this program.
+///
+/// # Errors
+///
+/// When it cannot be started.
+pub(crate) fn start_watcher() -> Result<(), String> {
+    let message = |error| format!("the watcher cannot be started: {error}");
+    let itself = std::env::current_exe().map_err(message)?;
+    // In a group of its own, it outlives an interrupt from the keyboard.
+    let mut command = Command::new(itself);
+    let watching = command.arg("watch").stdin(Stdio::piped()).process_group(0).spawn();
+    *watcher() = watching.map_err(message)?.stdin;
+    Ok(())
+}
+
+/// Tells the watcher that a group began or ended.
+fn tell_watcher(change: char, group: Pid) {
+    if let Some(pipe) = &mut *watcher() {
+        // Without a watcher, the group ends by itself.
+        let _ = writeln!(pipe, "{change}{}", group.as_raw_pid());
+    }
+}
+
+/// The watcher: reads which groups began and ended, and at the end kills those that are left.
+pub(crate) fn watch(changes: impl BufRead) {
+    let mut running: Vec<Pid> = Vec::new();
+    for line in changes.lines().map_while(Result::ok) {
+        let Some((change, pid)) = line.split_at_checked(1) else { continue };
+        let Some(pid) = pid.parse().ok().and_then(Pid::from_raw) else { continue };
+        match change {
+            "+" => running.push(pid),
+            _ => running.retain(|running| *running != pid),
+        }
+    }
+    running.into_iter().for_each(kill);
+}
+
+fn kill(group: Pid) {
+    // Fails where the group has ended already.
+    let _ = kill_process_group(group, Signal::KILL);
 }
 
 /// A process group, killed when this value is dropped.
@@ -30,40 +77,22 @@ impl Group {
     ///
     /// When the command cannot be started.
     pub(crate) fn start(command: &mut Command) -> Result<(Self, Child), String> {
-        // Held while the child starts: an interrupt kills all that is running or comes before.
-        let mut running = running();
         let child = command
             .stdin(Stdio::null())
             .process_group(0)
             .spawn()
             .map_err(|error| format!("{} cannot be started: {error}", command.get_program().display()))?;
         let pid = Pid::from_child(&child);
-        running.push(pid);
+        tell_watcher('+', pid);
         Ok((Self(pid), child))
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        running().retain(|pid| *pid != self.0);
-        // Fails where the group has ended already.
-        let _ = kill_process_group(self.0, Signal::KILL);
+        kill(self.0);
+        tell_watcher('-', self.0);
     }
-}
-
-/// From now on, an interrupt from the keyboard kills the running commands and ends this program.
-///
-/// # Errors
-///
-/// When the handler cannot be installed.
-pub(crate) fn stop_on_interrupt() -> Result<(), String> {
-    let stop = || {
-        for pid in running().drain(..) {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
-        std::process::exit(130);
-    };
-    ctrlc::set_handler(stop).map_err(|error| format!("interrupts cannot be handled: {error}"))
 }
 
 /// Runs the command until the deadline.
