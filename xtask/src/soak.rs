@@ -1,46 +1,56 @@
 //! `./check soak`: runs every test binary many times beside busy processes, to find tests whose
 //! result depends on time or on the scheduler.
 //!
-//! A round runs all tests once. It shuffles the binaries and the tests of each, runs the tests in
-//! groups of up to [`GROUP`], and varies how many run at once. The seed is printed and gives the
-//! same order again. A failure is a failing test, a test that takes more than [`LONGEST`], or a
-//! process that does not end. The run ends after the rounds, or when its time is over.
+//! A round runs all tests once. It shuffles the tests of each binary, divides them into groups and
+//! shuffles the groups. [`N_WORKERS`] groups run at once, each in a process of its own with 1, 2 or
+//! 8 threads. The seed is printed and gives the same order again. A failure is a failing test, a
+//! test that takes more than [`LONGEST`], or a process that does not end. The run ends after the
+//! rounds, or when its time is over.
 //!
-//! [`binary`] builds and lists the tests, [`group`] runs some of them.
+//! The tests are compiled with `[profile.soak]`, because the 4 busy processes and the tests share
+//! the processors: the processor time of a round limits the number of rounds.
+//!
+//! [`binary`] builds and lists the tests, [`plan`] has their order, [`group`] runs some of them,
+//! and [`tally`] collects the results.
 
 mod binary;
 mod group;
 mod load;
+mod plan;
+mod tally;
 
 pub(crate) use load::busy;
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::process::Command;
+use std::str::FromStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::check::start_watcher;
 use crate::steps::root;
-use binary::Binary;
 use load::{Load, N_BUSY};
-
-/// How many tests one process runs at most.
-const GROUP: usize = 12;
+use plan::{Plan, Random};
+use tally::Tally;
 
 /// The longest time that a test may take.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Tests that run at once in the processes of a round.
-const N_THREADS: &[usize] = &[2, 1, 8];
+/// Groups of tests that run at once. With two, the tests get about 60% of the processors beside the
+/// busy processes. With more, each test takes longer.
+const N_WORKERS: usize = 2;
+
+/// How many of the slowest tests are listed.
+const N_SLOWEST: usize = 10;
 
 const RECORD: &str = "benches/record/soak.csv";
 
 /// How much, and from which seed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    n_rounds: u64,
+    n_rounds: usize,
     minutes: u64,
     seed: Option<u64>,
     /// Only binaries whose name contains it.
@@ -55,9 +65,8 @@ impl Options {
     ///
     /// One sentence, when they cannot be understood.
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
-        let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is not a whole number"));
         let n_rounds = std::env::var("SOAK_ROUNDS").map_or(Ok(20), |text| number(&text))?;
-        let mut options = Self { n_rounds, minutes: 45, seed: None, only: String::new(), records: false };
+        let mut options = Self { n_rounds, minutes: 40, seed: None, only: String::new(), records: false };
         let mut arguments = arguments.iter();
         while let Some(&option) = arguments.next() {
             if option == "--record" {
@@ -77,49 +86,52 @@ impl Options {
     }
 }
 
-/// What is known of a binary after some rounds.
-#[derive(Debug, Default)]
-struct Tally {
-    n_tests: usize,
-    n_runs: usize,
-    slowest: Option<(String, Duration)>,
-    failures: Vec<String>,
-}
-
-/// Runs the rounds and prints a table.
+/// Runs the rounds and prints the results.
 ///
 /// # Errors
 ///
 /// How many runs failed, or why there were none.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     start_watcher()?;
+    let began = Instant::now();
+    // The time for building the tests is a part of it.
+    let deadline = began + Duration::from_secs(60 * options.minutes);
     let seed = options.seed.unwrap_or_else(fresh_seed);
     let binaries = binary::build(&options.only)?;
     let n_tests: usize = binaries.iter().map(|binary| binary.tests.len()).sum();
     eprintln!("soak: {n_tests} tests in {} binaries, seed {seed}", binaries.len());
 
     let load = Load::start()?;
-    let began = Instant::now();
-    let deadline = began + Duration::from_secs(60 * options.minutes);
-    let mut random = Random(seed);
-    let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
-    let mut n_rounds = 0;
-    while n_rounds < options.n_rounds && run_round(&binaries, n_rounds, deadline, &mut random, &mut tallies) {
-        n_rounds += 1;
-        eprintln!("soak: round {n_rounds} of {} after {} s", options.n_rounds, began.elapsed().as_secs());
-    }
+    let run = Mutex::new((Plan::new(&binaries, options.n_rounds, Random(seed)), Tally::default()));
+    let work = || {
+        while Instant::now() < deadline
+            && let Some(group) = locked(&run).0.next()
+        {
+            let outcome = group::run(group.binary, &group.tests, group.n_threads);
+            let (plan, tally) = &mut *locked(&run);
+            if let Some(failure) = &outcome.failure {
+                eprintln!("soak: failure in {group}:\n{failure}");
+            }
+            tally.add(&group, outcome);
+            if plan.ended(group.round) {
+                let (round, seconds) = (group.round + 1, began.elapsed().as_secs());
+                eprintln!("soak: round {round} of {} ended after {seconds} s", options.n_rounds);
+            }
+        }
+    };
+    thread::scope(|scope| (0..N_WORKERS).for_each(|_| drop(scope.spawn(work))));
     drop(load);
 
-    println!("\n{}", table(&tallies));
+    let (plan, tally) = run.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!("\n{}\n\nslowest tests\n{}", tally.table(), tally.slowest(N_SLOWEST));
+    let n_rounds = plan.n_rounds_ended();
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     println!(
         "{n_rounds} of {} rounds beside {N_BUSY} busy processes in {minutes:.1} min, seed {seed}",
         options.n_rounds
     );
-    let n_failures: usize = tallies.values().map(|tally| tally.failures.len()).sum();
-    let n_runs: usize = tallies.values().map(|tally| tally.n_runs).sum();
-    let slowest = tallies.values().filter_map(|tally| tally.slowest.as_ref()).max_by_key(|(_, time)| *time);
-    let (slowest, longest) = slowest.map_or(("", 0.0), |(name, time)| (name.as_str(), time.as_secs_f64()));
+    let (n_runs, n_failures) = (tally.n_runs(), tally.n_failures());
+    let (slowest, longest) = tally.longest().unwrap_or_default();
     println!("{n_runs} runs of {n_tests} tests, {n_failures} failures, longest {longest:.1} s ({slowest})");
     if options.records {
         let line = format!(
@@ -131,67 +143,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     match (n_failures, n_rounds) {
         (0, 0) => Err("not one round ended in time".to_owned()),
         (0, _) => Ok(()),
-        _ => Err(format!("{n_failures} runs failed")),
+        _ => Err(format!("{n_failures} failures")),
     }
-}
-
-/// Runs every test once. False when the time was over before.
-fn run_round<'a>(
-    binaries: &'a [Binary],
-    round: u64,
-    deadline: Instant,
-    random: &mut Random,
-    tallies: &mut BTreeMap<&'a str, Tally>,
-) -> bool {
-    let mut groups: Vec<(&Binary, Vec<&str>)> = Vec::new();
-    for binary in binaries {
-        let mut tests: Vec<&str> = binary.tests.iter().map(String::as_str).collect();
-        random.shuffle(&mut tests);
-        groups.extend(tests.chunks(GROUP).map(|group| (binary, group.to_vec())));
-    }
-    random.shuffle(&mut groups);
-    for (idx, (binary, tests)) in groups.iter().enumerate() {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        let n_threads = N_THREADS[(idx + usize::try_from(round).unwrap_or_default()) % N_THREADS.len()];
-        let result = group::run(binary, tests, n_threads);
-        let tally = tallies.entry(&binary.name).or_default();
-        tally.n_tests = binary.tests.len();
-        tally.n_runs += tests.len();
-        for (test, time) in result.times {
-            if time > LONGEST {
-                tally.failures.push(format!("{test} took {:.1} s", time.as_secs_f64()));
-            }
-            if tally.slowest.as_ref().is_none_or(|(_, longest)| time > *longest) {
-                tally.slowest = Some((test, time));
-            }
-        }
-        if let Some(failure) = result.failure {
-            eprintln!("soak: {} with {n_threads} threads, {}:\n{failure}", binary.name, tests.join(" "));
-            tally.failures.push(failure.lines().next().unwrap_or_default().to_owned());
-        }
-    }
-    true
-}
-
-/// A line for each binary, and its failures below.
-fn table(tallies: &BTreeMap<&str, Tally>) -> String {
-    let name = tallies.keys().map(|name| name.len()).max().unwrap_or_default().max(6);
-    let mut text = format!("{:name$}  tests    runs  failures  longest\n", "binary");
-    for (binary, tally) in tallies {
-        let (slowest, time) =
-            tally.slowest.as_ref().map_or(("", 0.0), |(test, time)| (test, time.as_secs_f64()));
-        let (n_tests, n_runs, n_failures) = (tally.n_tests, tally.n_runs, tally.failures.len());
-        let _ = writeln!(
-            text,
-            "{binary:name$}  {n_tests:>5}  {n_runs:>6}  {n_failures:>8}  {time:>5.1} s  {slowest}"
-        );
-        for failure in &tally.failures {
-            let _ = writeln!(text, "    {failure}");
-        }
-    }
-    text
 }
 
 /// Adds a line to the record.
@@ -214,30 +167,17 @@ fn output(program: &str, arguments: &[&str]) -> String {
     output.map_or_else(|_| "?".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a whole number"))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn fresh_seed() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs())
-}
-
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Any order is about as likely as another (Fisher and Yates).
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for idx in (1..items.len()).rev() {
-            let other = self.next() % (idx as u64 + 1);
-            items.swap(idx, usize::try_from(other).expect("smaller than a length"));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::steps::{cargo, cargo_command};
+use crate::check::Group;
+use crate::steps::cargo_command;
 
 /// A test binary.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ const SETS: &[&str] = &[
 ];
 
 /// What the tests of the C library build themselves. Done before, so that no test takes that long.
-const C_LIBRARY: &[&str] = &["build", "--quiet", "--lib", "--package", "kaleidoscope-capi"];
+const C_LIBRARY: &str = "build --profile soak --quiet --lib --package kaleidoscope-capi";
 
 /// Builds the test binaries whose name contains `only`, and lists their tests.
 ///
@@ -37,16 +38,9 @@ const C_LIBRARY: &[&str] = &["build", "--quiet", "--lib", "--package", "kaleidos
 pub(super) fn build(only: &str) -> Result<Vec<Binary>, String> {
     let mut binaries = Vec::new();
     for set in SETS {
-        let arguments = format!("test {set} --tests --no-run --message-format json-render-diagnostics");
-        let mut command = cargo_command(&arguments.split_whitespace().collect::<Vec<_>>(), &[]);
-        let output = command
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(|error| format!("cargo cannot be started: {error}"))?;
-        if !output.status.success() {
-            return Err(format!("cargo {arguments}: {}", output.status));
-        }
-        for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let arguments =
+            format!("test --profile soak {set} --tests --no-run --message-format json-render-diagnostics");
+        for line in cargo(&arguments)?.lines() {
             let message: Value =
                 serde_json::from_str(line).map_err(|error| format!("cargo {arguments}: {error}"))?;
             if let Some(binary) = of_message(&message).filter(|binary| binary.name.contains(only)) {
@@ -55,12 +49,25 @@ pub(super) fn build(only: &str) -> Result<Vec<Binary>, String> {
         }
     }
     if binaries.iter().any(|binary| binary.name.starts_with("kaleidoscope-capi")) {
-        cargo(C_LIBRARY, &[])?;
+        cargo(C_LIBRARY)?;
     }
     for binary in &mut binaries {
         binary.tests = list(binary)?;
     }
     Ok(binaries)
+}
+
+/// Runs cargo and returns what it writes to standard output.
+fn cargo(arguments: &str) -> Result<String, String> {
+    let mut command = cargo_command(&arguments.split_whitespace().collect::<Vec<_>>(), &[]);
+    let (group, child) = Group::start(command.stdout(Stdio::piped()))?;
+    let output = child.wait_with_output();
+    drop(group);
+    let output = output.map_err(|error| format!("cargo {arguments}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cargo {arguments}: {}", output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The binary of which cargo says that it was built.

@@ -106,7 +106,7 @@ fn failed(lines: &[(String, Duration)]) -> Vec<&str> {
 }
 
 /// The time of each test, from the moments at which its end was printed. The test harness starts
-/// the tests in the order of their names, so many at once, and the next when one has ended.
+/// `n_threads` tests in the order of their names, and the next one when a test has ended.
 fn times(tests: &[&str], n_threads: usize, lines: &[(String, Duration)]) -> Vec<(String, Duration)> {
     let mut waiting: Vec<&str> = tests.to_vec();
     waiting.sort_unstable();

@@ -17,11 +17,20 @@ pub(crate) enum Form {
     Static,
 }
 
-/// Builds the library with the features of these tests, and returns the paths of its files.
+/// The profile of these tests, from the folder of their executable: `target/PROFILE/deps`.
+fn profile() -> String {
+    let itself = std::env::current_exe().unwrap();
+    let folder = itself.ancestors().nth(2).unwrap().file_name().unwrap().to_str().unwrap();
+    if folder == "debug" { "dev".to_owned() } else { folder.to_owned() }
+}
+
+/// Builds the library with the features and the profile of these tests, and returns the paths of
+/// its files.
 fn build() -> Vec<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--quiet", "--lib", "--message-format=json", "--package", "kaleidoscope-capi"]);
+    build.args(["--profile", &profile()]);
     build.current_dir(env!("CARGO_MANIFEST_DIR")).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = Process::start_within(BUILD_LIMIT, &mut build).output(b"");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -5,6 +5,7 @@ use kaleidoscope::{Engine, Event, Mode, Observer};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 #[derive(Clone, Default)]
 struct Compiled(Arc<Mutex<Vec<String>>>);
@@ -72,11 +73,13 @@ fn callers_run_one_version_during_redefinitions() {
 }
 
 /// Eight threads call two hundred functions while another one redefines them. Each call runs a
-/// version that was current at some time during the call.
+/// version that was current at some time during the call. Beside busy processes the callers take
+/// most of the time from the thread that defines, so the test has a budget of time, too.
 #[test]
 fn every_call_runs_a_version_that_was_current() {
     const N_FUNCTIONS: usize = 200;
     const N_DEFINITIONS: usize = 600;
+    const BUDGET: Duration = Duration::from_secs(3);
     let engine = engine(Mode::Lazy);
     let define = |function: usize, version: u64| {
         let text = format!("def g{function}(x) x + {version} * 1000 + {function};");
@@ -105,7 +108,8 @@ fn every_call_runs_a_version_that_was_current() {
                 }
             });
         }
-        for n in 0..N_DEFINITIONS {
+        let began = Instant::now();
+        for n in (0..N_DEFINITIONS).take_while(|_| began.elapsed() < BUDGET) {
             let function = n * 31 % N_FUNCTIONS;
             let version = begun[function].fetch_add(1, Ordering::SeqCst) + 1;
             define(function, version);
