@@ -78,7 +78,7 @@ fn measure(function: &Arc<Function>, counts: bool) -> Pairs {
     let call_targets = function.callees_in_order().map(|callee| (callee, CallTarget::Slot { address: SLOT }));
     let unit = Unit::new(Arc::clone(function), None, 1, call_targets.collect(), BTreeMap::new());
     let ours = || {
-        let code = compiler.compile(&unit, counters.as_ref()).expect("the function is small");
+        let code = compiler.compile(&unit, counters.as_ref(), None).expect("the function is small");
         drop(memory.allocate(&code.bytes, code.align).expect("there is memory"));
     };
 

@@ -11,8 +11,11 @@ use kaleidoscope_ir::compile::{CallTarget, CompileError, Unit};
 
 use crate::counter_code::{CounterCode, CounterReference};
 use crate::effort::{Effort, effort};
-use crate::lower::{Maths, lower, lower_trip_thunk};
+use crate::lower::{Maths, lower, lower_slot_thunk, lower_trip_thunk};
 use crate::{Counters, arch, failed, target};
+
+#[cfg(doc)]
+use kaleidoscope_ir::compile::Invalidation;
 
 /// Compiles one function after the other.
 ///
@@ -47,15 +50,26 @@ impl Compiler {
     /// Compiles the unit's function. Baseline code inlines nothing and is entered by calls only, so
     /// the unit has no inlining plan. Without `counters` the code does not count.
     ///
+    /// In a unit with an [`Invalidation`], maths functions can be redefined while the code runs: it
+    /// calls their slots once the flag is set. `slot_thunk` is the address of the
+    /// [slot thunk](Self::slot_thunk), without which loops may run several times as long if the
+    /// unit [wants](Self::wants_slot_thunk) it. The code never calls [`Invalidation::exit`].
+    ///
     /// # Errors
     /// [`CompileError::TooLarge`] if compiling the function would take more than about two seconds.
     /// The limit is lower with counters: a function that is too large may compile without them.
-    pub fn compile(&mut self, unit: &Unit, counters: Option<&Counters>) -> Result<MachineCode, CompileError> {
+    pub fn compile(
+        &mut self,
+        unit: &Unit,
+        counters: Option<&Counters>,
+        slot_thunk: Option<usize>,
+    ) -> Result<MachineCode, CompileError> {
         debug_assert!(unit.inlining.is_none(), "the baseline compiler inlines nothing");
         let name = &unit.function.name;
-        let effort = effort(&unit.function, counters.is_some()).ok_or(CompileError::TooLarge)?;
+        let n_checks = self.maths.n_checks(unit);
+        let effort = effort(&unit.function, counters.is_some(), n_checks).ok_or(CompileError::TooLarge)?;
         self.context.clear();
-        lower(&mut self.context.func, unit, counters, &self.maths);
+        lower(&mut self.context.func, unit, counters, slot_thunk, &self.maths);
         let code = self.generate(name, effort);
         if effort == Effort::Quick {
             self.context = Context::new();
@@ -80,6 +94,22 @@ impl Compiler {
         self.context.clear();
         lower_trip_thunk(&mut self.context.func, on_trip);
         self.generate("the trip thunk", Effort::Full).map(|(code, _)| code)
+    }
+
+    /// Whether the unit has a loop with a maths instruction that can be replaced by a call. An
+    /// ordinary call would make the register allocator keep the loop's variables in memory.
+    pub fn wants_slot_thunk(&self, unit: &Unit) -> bool {
+        unit.function.has_loops() && self.maths.n_checks(unit) > 0
+    }
+
+    /// The slot thunk: the code through which loops call what replaced a maths instruction.
+    ///
+    /// # Errors
+    /// If Cranelift fails.
+    pub fn slot_thunk(&mut self) -> Result<MachineCode, CompileError> {
+        self.context.clear();
+        lower_slot_thunk(&mut self.context.func);
+        self.generate("the slot thunk", Effort::Full).map(|(code, _)| code)
     }
 
     /// The code, and its references to counter code.

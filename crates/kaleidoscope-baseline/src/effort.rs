@@ -35,7 +35,9 @@ const MAX_PARAMS: u32 = u16::MAX as u32;
 /// How a function can be compiled. `None` if compiling it would take more than about two seconds,
 /// or if it has more parameters than Cranelift can compile.
 /// Takes time proportional to the function's size.
-pub(crate) fn effort(function: &Function, counts: bool) -> Option<Effort> {
+///
+/// `n_checks` operations branch to see whether a maths function was replaced.
+pub(crate) fn effort(function: &Function, counts: bool, n_checks: usize) -> Option<Effort> {
     let costs = if counts { COUNTING } else { PLAIN };
     if function.ops.len() > MOST_FOR_QUICK || function.n_params > MAX_PARAMS {
         return None;
@@ -44,8 +46,9 @@ pub(crate) fn effort(function: &Function, counts: bool) -> Option<Effort> {
     let n_values = function.locals.len() + function.max_stack as usize;
     let weight = costs.of_all(&facts.counts)
         + facts.n_phis * costs.phi
+        + costs.branch * n_checks
         // A bit for each value that lives through a block: a dozen take as long as anything else.
-        + n_values * (facts.counts.ifs + facts.counts.loops) / 12;
+        + n_values * (facts.counts.ifs + facts.counts.loops + n_checks) / 12;
     if weight <= MOST_FOR_FULL {
         Some(Effort::Full)
     } else if weight <= MOST_FOR_QUICK {

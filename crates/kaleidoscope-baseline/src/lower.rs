@@ -11,9 +11,11 @@ mod call;
 mod count;
 mod frame;
 mod host_variable;
+mod slot_thunk;
 mod trip_thunk;
 
 pub(crate) use call::Maths;
+pub(crate) use slot_thunk::lower_slot_thunk;
 pub(crate) use trip_thunk::lower_trip_thunk;
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
@@ -28,10 +30,17 @@ use crate::Counters;
 use call::{Signatures, signature};
 use count::{CounterState, TailCalls};
 use frame::Frame;
+use slot_thunk::SlotThunk;
 
 /// Lowers the unit's function into `func`, which is empty.
-pub(crate) fn lower(func: &mut ir::Function, unit: &Unit, counters: Option<&Counters>, maths: &Maths) {
-    let mut lowering = Lowering::new(func, unit, counters, maths);
+pub(crate) fn lower(
+    func: &mut ir::Function,
+    unit: &Unit,
+    counters: Option<&Counters>,
+    slot_thunk: Option<usize>,
+    maths: &Maths,
+) {
+    let mut lowering = Lowering::new(func, unit, counters, slot_thunk, maths);
     lowering.begin();
     if walk(&unit.function, &mut lowering) {
         let value = lowering.pop_number();
@@ -83,6 +92,7 @@ struct Lowering<'a> {
     /// The variables' frame, if they are in memory.
     frame: Option<Frame>,
     counter_state: CounterState,
+    slot_thunk: Option<SlotThunk>,
 }
 
 impl<'a> Lowering<'a> {
@@ -90,6 +100,7 @@ impl<'a> Lowering<'a> {
         func: &'a mut ir::Function,
         unit: &'a Unit,
         counters: Option<&'a Counters>,
+        slot_thunk: Option<usize>,
         maths: &'a Maths,
     ) -> Self {
         let function = &*unit.function;
@@ -106,6 +117,7 @@ impl<'a> Lowering<'a> {
             variables: vec![Value::reserved_value(); function.locals.len()],
             frame: None,
             counter_state: CounterState::default(),
+            slot_thunk: slot_thunk.map(SlotThunk::new),
         }
     }
 
@@ -150,6 +162,13 @@ impl<'a> Lowering<'a> {
     fn append(&mut self) -> Block {
         let block = self.cursor.func.dfg.make_block();
         self.cursor.func.layout.append_block(block);
+        block
+    }
+
+    /// Appends a block that is laid out behind all others.
+    fn append_cold(&mut self) -> Block {
+        let block = self.append();
+        self.cursor.func.layout.set_cold(block);
         block
     }
 
@@ -276,7 +295,7 @@ impl<'a> Emitter<'a> for Lowering<'a> {
             Arithmetic::Subtract => ins.fsub(a, b),
             Arithmetic::Multiply => ins.fmul(a, b),
             Arithmetic::Divide => ins.fdiv(a, b),
-            Arithmetic::Power => self.call_maths(MathsFunction::Pow, &[a, b]),
+            Arithmetic::Power => self.call_library(MathsFunction::Pow, &[a, b]),
             Arithmetic::Less => {
                 let less = ins.fcmp(FloatCC::UnorderedOrLessThan, a, b);
                 self.stack.push(Operand::Truth(less));

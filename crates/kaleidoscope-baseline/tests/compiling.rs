@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use kaleidoscope_baseline::{Compiler, Counters, MachineCode, counter_table_len};
-use kaleidoscope_ir::Function;
-use kaleidoscope_ir::compile::CompileError;
+use kaleidoscope_ir::compile::{CompileError, Invalidation, Unit};
+use kaleidoscope_ir::{Function, MathsFunction};
 use kaleidoscope_testkit::{HOST_VARIABLE, Program, slot};
 
 const COUNTERS: Counters = Counters {
@@ -18,8 +18,17 @@ const COUNTERS: Counters = Counters {
     tail_calls: 5,
 };
 
+const INVALIDATION: Invalidation = Invalidation { flag: 0x7fff_7777_7777, exit: 0, code_number: 3 };
+
+const SLOT_THUNK: usize = 0x7fff_8888_8880;
+
+/// The address of a function of the C library.
+fn library(function: MathsFunction) -> usize {
+    0x7fff_4444_0000 + 16 * function as usize
+}
+
 fn compiler() -> Compiler {
-    Compiler::new(|function| 0x7fff_4444_0000 + 16 * function as usize).unwrap()
+    Compiler::new(library).unwrap()
 }
 
 /// Compiles the function that the text defines last.
@@ -29,7 +38,13 @@ fn compile(
     counters: Option<&Counters>,
 ) -> Result<MachineCode, CompileError> {
     let program = Program::read(text);
-    compiler.compile(&program.unit(program.last()), counters)
+    compiler.compile(&program.unit(program.last()), counters, None)
+}
+
+/// A unit for the function that the text defines last, whose code checks [`INVALIDATION`].
+fn checked_unit(text: &str) -> Unit {
+    let program = Program::read(text);
+    Unit { invalidation: Some(INVALIDATION), ..program.unit(program.last()) }
 }
 
 /// How often a number occurs in the code.
@@ -84,6 +99,49 @@ fn a_tail_call_is_a_jump() {
 }
 
 #[test]
+fn maths_functions_that_can_be_replaced_are_called_through_their_slots() {
+    let (text, sin, sqrt) = ("def f(x) sin(x) + sqrt(x)", MathsFunction::Sin, MathsFunction::Sqrt);
+    let names = Program::read(text).names;
+    let slot_of = |function: MathsFunction| slot(names.current(function.name()).unwrap());
+    let found = |code: &MachineCode| {
+        [library(sin), slot_of(sin), library(sqrt), slot_of(sqrt), INVALIDATION.flag]
+            .map(|address| n_times(code, address))
+    };
+    let fixed = compile(&mut compiler(), text, None).unwrap();
+    assert_eq!(found(&fixed), [1, 0, 0, 0, 0]);
+    let checked = compiler().compile(&checked_unit(text), None, None).unwrap();
+    assert_eq!(found(&checked), [0, 1, 0, 1, 1]);
+}
+
+#[test]
+fn power_is_never_replaced() {
+    let text = "def f(x) x ^ x";
+    let code = compiler().compile(&checked_unit(text), None, None).unwrap();
+    assert_eq!(code.bytes, compile(&mut compiler(), text, None).unwrap().bytes);
+}
+
+#[test]
+fn loops_call_what_replaced_an_instruction_through_the_slot_thunk() {
+    for (text, wants) in [
+        ("def f(x) for i = 0, i < x in sqrt(i)", true),
+        ("def f(x) if x < 1 then x else f(floor(x) - 1)", true),
+        ("def f(x) for i = 0, i < x in sin(i)", false),
+        ("def f(x) sqrt(x)", false),
+    ] {
+        let mut compiler = compiler();
+        let unit = checked_unit(text);
+        assert_eq!(compiler.wants_slot_thunk(&unit), wants, "{text}");
+        let thunk = wants.then_some(SLOT_THUNK);
+        for counters in [None, Some(&COUNTERS)] {
+            let code = compiler.compile(&unit, counters, thunk).unwrap();
+            assert_eq!(n_times(&code, SLOT_THUNK), usize::from(wants), "{text}");
+        }
+        let fixed = Unit { invalidation: None, ..unit };
+        assert!(!compiler.wants_slot_thunk(&fixed), "{text}");
+    }
+}
+
+#[test]
 fn only_what_was_asked_for_is_counted() {
     let cell = |number: usize| COUNTERS.table + 8 * number;
     let text = "def f(x) (for i = 0, i < x in for j = 0, j < x in i) + (for k = 0, k < x in k)";
@@ -119,7 +177,7 @@ fn a_function_that_is_too_large_is_refused_and_the_next_one_is_not() {
 #[test]
 fn large_functions_are_compiled_in_another_way() {
     let program = Program::read("def f(x) var s = 0 in (for i = 0, i < x in s = s + i) + s");
-    let compile = |function: &Arc<Function>| compiler().compile(&program.unit(function), None).unwrap();
+    let compile = |function: &Arc<Function>| compiler().compile(&program.unit(function), None, None).unwrap();
     let small = program.last();
     // The weight is what counts, and to it the values that a function says it has at once.
     let mut large = Function::clone(small);

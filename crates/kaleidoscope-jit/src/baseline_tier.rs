@@ -17,7 +17,10 @@ pub(crate) struct BaselineTier {
     /// Idle compilers: as many as ever compiled at the same time.
     compilers: Mutex<Vec<Compiler>>,
     /// The thunk by which loops call `trip`. Compiled with the first loop.
-    thunk: OnceLock<CodeBlock>,
+    trip_thunk: OnceLock<CodeBlock>,
+    /// The thunk by which loops call what replaced a maths instruction. Compiled with the first
+    /// loop that has such an instruction.
+    slot_thunk: OnceLock<CodeBlock>,
 }
 
 /// Executable code, and the offset of its entry.
@@ -29,7 +32,13 @@ struct PlacedCode {
 impl BaselineTier {
     /// A tier without code. Nothing is allocated before the first compilation.
     pub(crate) fn new(trip: CodeAddress) -> Self {
-        Self { trip, memory: CodeMemory::new(), compilers: Mutex::default(), thunk: OnceLock::new() }
+        Self {
+            trip,
+            memory: CodeMemory::new(),
+            compilers: Mutex::default(),
+            trip_thunk: OnceLock::new(),
+            slot_thunk: OnceLock::new(),
+        }
     }
 
     /// Compiles the unit, with the profile's counters if there is one.
@@ -62,23 +71,36 @@ impl BaselineTier {
             Some(profile) => Some(Counters {
                 table: profile.cells_address(),
                 on_trip: self.trip.get(),
-                trip_thunk: if unit.function.n_loops() > 0 { Some(self.thunk(compiler)?) } else { None },
+                trip_thunk: if unit.function.n_loops() > 0 {
+                    Some(self.thunk(&self.trip_thunk, || compiler.trip_thunk(self.trip.get()))?)
+                } else {
+                    None
+                },
                 code_number: profile.number(),
                 tail_calls: profile.tail_calls_per_report(),
             }),
             None => None,
         };
-        self.place(&compiler.compile(unit, counters.as_ref())?)
+        let slot_thunk = if compiler.wants_slot_thunk(unit) {
+            Some(self.thunk(&self.slot_thunk, || compiler.slot_thunk())?)
+        } else {
+            None
+        };
+        self.place(&compiler.compile(unit, counters.as_ref(), slot_thunk)?)
     }
 
-    /// The address of the thunk.
-    fn thunk(&self, compiler: &mut Compiler) -> Result<usize, CompileError> {
-        if self.thunk.get().is_none() {
-            let made = self.place(&compiler.trip_thunk(self.trip.get())?)?;
+    /// The address of a thunk, which is compiled at first.
+    fn thunk(
+        &self,
+        thunk: &OnceLock<CodeBlock>,
+        compile: impl FnOnce() -> Result<MachineCode, CompileError>,
+    ) -> Result<usize, CompileError> {
+        if thunk.get().is_none() {
+            let made = self.place(&compile()?)?;
             // Another thread may have been faster.
-            drop(self.thunk.set(made.block));
+            drop(thunk.set(made.block));
         }
-        Ok(self.thunk.get().expect("set just now").address().get())
+        Ok(thunk.get().expect("set just now").address().get())
     }
 
     /// Copies code into executable memory.

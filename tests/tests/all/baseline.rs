@@ -4,4 +4,5 @@
 mod counting;
 mod machine;
 mod random;
+mod redefined;
 mod results;

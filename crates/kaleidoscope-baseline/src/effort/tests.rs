@@ -8,7 +8,7 @@ use kaleidoscope_testkit::Program;
 fn check(text: &str, plain: Option<Effort>, counting: Option<Effort>) {
     let program = Program::read(text);
     let function = program.last();
-    let found = |counts| effort(function, counts);
+    let found = |counts| effort(function, counts, 0);
     assert_eq!((found(false), found(true)), (plain, counting), "{} operations", function.ops.len());
 }
 
@@ -53,6 +53,14 @@ fn variables_assigned_in_depth_count_at_each_level() {
     // Counting weighs more.
     check(&deep(800), Some(Effort::Quick), None);
     check(&deep(2_000), None, None);
+}
+
+#[test]
+fn checks_count_as_branches() {
+    let program = Program::read(&format!("def f(x) x{}", "+sqrt(x)".repeat(400)));
+    let function = program.last();
+    assert_eq!(effort(function, false, 0), Some(Effort::Full));
+    assert_eq!(effort(function, false, 400), Some(Effort::Quick));
 }
 
 #[test]

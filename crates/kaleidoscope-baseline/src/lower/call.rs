@@ -1,14 +1,19 @@
 //! Calls: through slots, of C's maths functions by address, or instructions instead.
+//!
+//! A maths function may be redefined while code runs that calls it. In a unit with an
+//! [`Invalidation`] the next call is one of the new function.
 
 #[cfg(test)]
 mod tests;
 
-use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, types};
+use cranelift_codegen::ir::{
+    AbiParam, InstBuilder, MemFlagsData, Opcode, SigRef, Signature, Type, Value, types,
+};
 use cranelift_codegen::isa::CallConv;
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::CallTarget;
+use kaleidoscope_ir::compile::{CallTarget, Invalidation, Unit};
 
-use super::Lowering;
+use super::{Lowering, arguments};
 
 /// How maths functions are called.
 pub(crate) struct Maths {
@@ -21,6 +26,32 @@ pub(crate) struct Maths {
 impl Maths {
     pub(crate) fn new(address_of: fn(MathsFunction) -> usize, has_roundings: bool) -> Self {
         Self { address_of, has_roundings }
+    }
+
+    /// The number of the unit's maths instructions that check whether the function was replaced.
+    pub(crate) fn n_checks(&self, unit: &Unit) -> usize {
+        if unit.invalidation.is_none() {
+            return 0;
+        }
+        let is_instruction = |callee| match unit.call_target(callee) {
+            CallTarget::Maths { function, .. } => self.instruction(function).is_some(),
+            CallTarget::Slot { .. } => false,
+        };
+        let callees = unit.function.facts().callees().filter(|(callee, _)| is_instruction(*callee));
+        callees.map(|(_, n_calls)| n_calls).sum()
+    }
+
+    /// The instruction that computes the function: its result is exact by definition.
+    fn instruction(&self, function: MathsFunction) -> Option<Opcode> {
+        match function {
+            MathsFunction::Sqrt => Some(Opcode::Sqrt),
+            MathsFunction::Fabs => Some(Opcode::Fabs),
+            MathsFunction::Floor if self.has_roundings => Some(Opcode::Floor),
+            MathsFunction::Ceil if self.has_roundings => Some(Opcode::Ceil),
+            MathsFunction::Trunc if self.has_roundings => Some(Opcode::Trunc),
+            MathsFunction::Rint if self.has_roundings => Some(Opcode::Nearest),
+            _ => None,
+        }
     }
 }
 
@@ -41,8 +72,8 @@ impl Lowering<'_> {
     /// holds for its inner activations.
     pub(super) fn call_target(&mut self, target: CallTarget, args: &[Value]) -> Value {
         match target {
-            CallTarget::Maths { function, .. } => self.call_maths(function, args),
             CallTarget::Slot { address } => self.call_slot(address, args),
+            CallTarget::Maths { function, slot } => self.call_maths(function, slot, args),
         }
     }
 
@@ -54,17 +85,43 @@ impl Lowering<'_> {
         self.call_code(code, args)
     }
 
-    /// A maths function: an instruction where its result is exact by definition, otherwise C's.
-    pub(super) fn call_maths(&mut self, function: MathsFunction, args: &[Value]) -> Value {
-        match (function, self.maths.has_roundings) {
-            (MathsFunction::Sqrt, _) => self.ins().sqrt(args[0]),
-            (MathsFunction::Fabs, _) => self.ins().fabs(args[0]),
-            (MathsFunction::Floor, true) => self.ins().floor(args[0]),
-            (MathsFunction::Ceil, true) => self.ins().ceil(args[0]),
-            (MathsFunction::Trunc, true) => self.ins().trunc(args[0]),
-            (MathsFunction::Rint, true) => self.ins().nearest(args[0]),
-            _ => self.call_address((self.maths.address_of)(function), args),
+    /// A maths function: an instruction where there is one, otherwise C's. In a unit that can be
+    /// invalidated, code that is running calls the slot as soon as the function is replaced.
+    fn call_maths(&mut self, function: MathsFunction, slot: usize, args: &[Value]) -> Value {
+        let instruction = self.maths.instruction(function);
+        match (instruction, self.unit.invalidation) {
+            (Some(instruction), None) => self.instruction(instruction, args[0]),
+            (Some(instruction), Some(Invalidation { flag, .. })) => {
+                self.unless_replaced(flag, instruction, slot, args[0])
+            }
+            (None, None) => self.call_library(function, args),
+            (None, Some(_)) => self.call_slot(slot, args),
         }
+    }
+
+    fn instruction(&mut self, instruction: Opcode, argument: Value) -> Value {
+        let (unary, dfg) = self.ins().Unary(instruction, types::F64, argument);
+        dfg.first_result(unary)
+    }
+
+    /// The instruction, or a call of the slot if the flag is set. The load is atomic, so Cranelift
+    /// never merges it with another one.
+    fn unless_replaced(&mut self, flag: usize, instruction: Opcode, slot: usize, argument: Value) -> Value {
+        let value = self.instruction(instruction, argument);
+        let flag = self.address(flag);
+        let is_invalid = self.ins().atomic_load(types::I8, MemFlagsData::trusted(), flag);
+        let (replaced, next) = (self.append_cold(), self.append());
+        self.ins().brif(is_invalid, replaced, &[], next, &arguments(&[value]));
+        self.enter(replaced);
+        let value = self.call_replacement(slot, argument);
+        self.jump(next, &[value]);
+        self.enter(next);
+        self.parameter(next)
+    }
+
+    /// C's function.
+    pub(super) fn call_library(&mut self, function: MathsFunction, args: &[Value]) -> Value {
+        self.call_address((self.maths.address_of)(function), args)
     }
 
     pub(super) fn call_address(&mut self, code: usize, args: &[Value]) -> Value {

@@ -231,13 +231,6 @@ impl<'a> Lowering<'a> {
             (func.import_signature(trip_thunk_signature()), buffer)
         })
     }
-
-    /// Appends a block that is laid out behind all others.
-    fn append_cold(&mut self) -> Block {
-        let block = self.append();
-        self.cursor.func.layout.set_cold(block);
-        block
-    }
 }
 
 /// The signature of code whose tail calls are counted in counter code. As long as all parameters

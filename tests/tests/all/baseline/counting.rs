@@ -74,7 +74,9 @@ fn tail_calls_keep_what_lives_across_calls() {
     check(
         "def less(x) x - 1;
         def f(n s) if less(n) < 1 then s else var t = less(s) * 2 in (if n < 7 then f(n - 1, s + less(t) + t) else f(less(n), t + s));
-        f(30, 1); f(41, 2); f(52, 3);",
+        f(30, 1); f(41, 2); f(52, 3);
+        def g(n s) if n < 1 then s else if floor(n / 3) * 3 < n then g(floor(n) - 1, s + sqrt(n)) else g(n - 1, s);
+        g(30.5, 1); g(41, 2);",
         true,
     );
 }

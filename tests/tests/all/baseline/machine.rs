@@ -14,14 +14,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kaleidoscope_baseline::{Compiler, Counters, counter_table_len};
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::Unit;
+use kaleidoscope_ir::compile::{Invalidation, Unit};
 use kaleidoscope_ir::interpreter::LoopOutcome;
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::NameState;
+use kaleidoscope_lang::reader::Reader;
 use kaleidoscope_native::{
     CodeAddress, CodeBlock, CodeMemory, HostId, HostPool, HostStub, Runtime, Stub, StubId, StubPool, Trap,
-    call, maths,
+    ValidityFlag, ValidityFlags, call, maths,
 };
 
 use kaleidoscope_testkit::{Failure, HOST_FUNCTIONS, Oracle, call_target, write_output};
@@ -30,23 +31,39 @@ use kaleidoscope_testkit::{Failure, HOST_FUNCTIONS, Oracle, call_target, write_o
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Plain,
+    /// With a validity flag: code goes on when a maths function is redefined.
+    Checking,
+    /// With a validity flag and counters.
     Counting,
-    /// As functions so large that the compiler uses its quick register allocator.
+    /// As functions so large that the compiler uses its quick register allocator, with a validity
+    /// flag.
     Large,
     LargeCounting,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 4] = [Self::Plain, Self::Counting, Self::Large, Self::LargeCounting];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Plain, Self::Checking, Self::Counting, Self::Large, Self::LargeCounting];
+
+    /// Ways in which code calls a function that was defined while the code runs.
+    pub(crate) const CHECKING: [Self; 2] = [Self::Checking, Self::Large];
 
     fn counts(self) -> bool {
         matches!(self, Self::Counting | Self::LargeCounting)
     }
 
+    fn checks(self) -> bool {
+        matches!(self, Self::Checking | Self::Counting | Self::Large)
+    }
+
+    fn has_slot_thunk(self) -> bool {
+        matches!(self, Self::Checking | Self::Counting)
+    }
+
     /// The function to compile: the same, but in the large ways it claims a large operand stack.
     fn prepare(self, function: &Arc<Function>) -> Arc<Function> {
         match self {
-            Self::Plain | Self::Counting => Arc::clone(function),
+            Self::Plain | Self::Checking | Self::Counting => Arc::clone(function),
             Self::Large | Self::LargeCounting => {
                 let mut large = (**function).clone();
                 large.max_stack = 100_000;
@@ -67,23 +84,31 @@ pub(crate) struct Trips {
 
 /// Promises:
 /// 1. A stub of `slots` is called with as many arguments as its function has parameters.
-/// 2. Code is in `blocks` and counter tables are in `counting`. Both only grow.
+/// 2. Code is in `blocks`, counter tables are in `counting`, and flags in `flags`. All only grow.
 pub(crate) struct Machine {
     way: Way,
     stubs: StubPool,
     memory: CodeMemory,
+    flags: ValidityFlags,
     /// `putchard` and `printd`; `on_trip`; a function that ends a call with a trap.
     hosts: [HostStub; 4],
     state: Mutex<MachineState>,
 }
+
+/// What a test does at a call of a host function.
+type Hook = Box<dyn FnOnce(&Machine) + Send>;
 
 struct MachineState {
     compiler: Compiler,
     oracle: Arc<Oracle>,
     /// By the number of the function.
     slots: Vec<Stub>,
-    /// The first is the trip thunk.
+    /// The first is the trip thunk, the second the slot thunk.
     blocks: Vec<CodeBlock>,
+    /// The flags of the code in `blocks`.
+    flags: Vec<ValidityFlag>,
+    /// What happens at the next call of `putchard` or `printd`.
+    hook: Option<Hook>,
     counting: Vec<CountingCode>,
     trips: Trips,
 }
@@ -105,7 +130,30 @@ pub(crate) fn new_oracle() -> Oracle {
     Oracle::new(maths, 64 << 20, usize::MAX)
 }
 
+/// The last function of the text, with what it calls defined in a machine.
+pub(super) fn machine(text: &str, way: Way) -> (Machine, Arc<Function>) {
+    let machine = Machine::new(way);
+    let function = machine.define(text);
+    (machine, function)
+}
+
 impl Machine {
+    /// Adds the items of a text. Returns the function of the last one.
+    pub(crate) fn define(&self, text: &str) -> Arc<Function> {
+        let mut reader = Reader::new("machine");
+        reader.push(text);
+        reader.finish();
+        let mut last = None;
+        while let Some(read) = reader.read(&self.oracle().names) {
+            let item = read.item.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
+            self.run(&item);
+            if let Item::Definition { function, .. } | Item::Expression { function } = item {
+                last = Some(function);
+            }
+        }
+        last.expect("the text has a function")
+    }
+
     pub(crate) fn new(way: Way) -> Self {
         let hosts = HostPool::new();
         let hosts = [1, 1, 2, 0].map(|arity| hosts.allocate(arity).expect("there is memory"));
@@ -115,16 +163,21 @@ impl Machine {
         let mut compiler = Compiler::new(maths).expect("Cranelift knows its settings");
         let thunk = compiler.trip_thunk(hosts[ON_TRIP].address().get()).expect("Cranelift compiles it");
         let memory = CodeMemory::new();
-        let thunk = memory.allocate(&thunk.bytes, thunk.align).expect("there is memory");
+        let slot_thunk = compiler.slot_thunk().expect("Cranelift compiles it");
+        let blocks = [thunk, slot_thunk]
+            .map(|thunk| memory.allocate(&thunk.bytes, thunk.align).expect("there is memory"));
         let state = MachineState {
             compiler,
             oracle: Arc::new(new_oracle()),
             slots: Vec::new(),
-            blocks: vec![thunk],
+            blocks: blocks.into(),
+            flags: Vec::new(),
+            hook: None,
             counting: Vec::new(),
             trips: Trips::default(),
         };
-        let machine = Self { way, stubs: StubPool::new(), memory, hosts, state: Mutex::new(state) };
+        let (stubs, flags) = (StubPool::new(), ValidityFlags::new());
+        let machine = Self { way, stubs, memory, flags, hosts, state: Mutex::new(state) };
         machine.make_slots();
         machine
     }
@@ -135,6 +188,11 @@ impl Machine {
 
     pub(crate) fn trips(&self) -> Trips {
         self.state().trips
+    }
+
+    /// Does something at the next call of `putchard` or `printd`.
+    pub(crate) fn at_next_output(&self, hook: impl FnOnce(&Self) + Send + 'static) {
+        self.state().hook = Some(Box::new(hook));
     }
 
     /// Adds the item. Returns the value of an expression.
@@ -154,10 +212,14 @@ impl Machine {
             let is_new = matches!(item, Item::Definition { id: defined, .. } if *defined == id);
             let state = state.oracle.names.state(id);
             // Calls of maths functions are compiled as such, so a `def` of one makes all code
-            // stale.
-            if is_new || state == NameState::Replaced || (is_stale && state == NameState::Defined) {
+            // stale that does not check its flag.
+            let is_stale = is_stale && !self.way.checks() && state == NameState::Defined;
+            if is_new || state == NameState::Replaced || is_stale {
                 slot.redirect_to_lazy_entry();
             }
+        }
+        if is_stale {
+            state.flags.iter().for_each(ValidityFlag::set);
         }
         drop(state);
         match item {
@@ -199,6 +261,12 @@ impl Machine {
                 // SAFETY: both have one parameter, and the machine keeps the host stub.
                 unsafe { stub.redirect(self.hosts[host].address()) };
             }
+            if let NameState::Maths(function) = state.oracle.names.state(id) {
+                let code = maths::find(function.name()).expect("both lists are the same").guest_address();
+                // SAFETY: both have the same number of parameters, and C's functions are never
+                // freed.
+                unsafe { stub.redirect(code) };
+            }
             state.slots.push(stub);
         }
     }
@@ -224,8 +292,15 @@ impl Machine {
         let calls = function.callees_in_order();
         let slot = |id: FunctionId| slots[id.index()].slot_address();
         let targets = calls.chain(id).map(|id| (id, call_target(names, id, slot))).collect();
-        let unit = Unit::new(function, id, 1, targets, BTreeMap::new());
-        let code = state.compiler.compile(&unit, counters.as_ref());
+        let mut unit = Unit::new(function, id, 1, targets, BTreeMap::new());
+        if self.way.checks() {
+            let flag = self.flags.allocate().expect("there is memory");
+            unit.invalidation = Some(Invalidation { flag: flag.address(), exit: 0, code_number: 0 });
+            state.flags.push(flag);
+        }
+        let wants_thunk = self.way.has_slot_thunk() && state.compiler.wants_slot_thunk(&unit);
+        let slot_thunk = wants_thunk.then(|| state.blocks[1].address().get());
+        let code = state.compiler.compile(&unit, counters.as_ref(), slot_thunk);
         let code = code.map_err(|error| Failure(error.to_string()))?;
         let block = self.memory.allocate(&code.bytes, code.align).expect("there is memory");
         let address = CodeAddress::new(block.address().get() + code.entry);
@@ -299,6 +374,10 @@ unsafe impl Runtime for Machine {
             ON_TRIP => Ok(self.on_trip(args[0] as usize, args[1])),
             FAIL => Err(Trap::error(FAILURE.take().expect("an evaluation has failed"))),
             named => {
+                let hook = self.state().hook.take();
+                if let Some(hook) = hook {
+                    hook(self);
+                }
                 write_output(HOST_FUNCTIONS[named], args);
                 Ok(0.0)
             }

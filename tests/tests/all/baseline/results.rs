@@ -1,14 +1,9 @@
 //! Corners of the language and of the ABI, and frames larger than the guard of the stack.
 
-use std::sync::Arc;
-
-use kaleidoscope_ir::Function;
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_lang::item::Item;
-use kaleidoscope_lang::reader::Reader;
 use kaleidoscope_testkit::Failure;
 
-use super::machine::{Machine, Way};
+use super::machine::{Way, machine};
 use super::random;
 
 fn check(text: &str) {
@@ -82,23 +77,6 @@ fn maths_functions_give_the_bits_of_the_library() {
     text += "def power(x y) x ^ y; def square(x) x ^ 2; ";
     text.extend(values.iter().map(|x| format!("power({x}, 3); power(2, {x}); square({x});")));
     random::check(&text, Way::Plain);
-}
-
-/// The last function of the text, with what it calls defined in a machine.
-fn machine(text: &str, way: Way) -> (Machine, Arc<Function>) {
-    let machine = Machine::new(way);
-    let mut reader = Reader::new("results");
-    reader.push(text);
-    reader.finish();
-    let mut last = None;
-    while let Some(read) = reader.read(&machine.oracle().names) {
-        let item = read.item.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
-        machine.run(&item);
-        if let Item::Definition { function, .. } | Item::Expression { function } = item {
-            last = Some(function);
-        }
-    }
-    (machine, last.expect("the text has an item"))
 }
 
 #[test]

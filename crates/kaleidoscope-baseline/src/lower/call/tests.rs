@@ -1,4 +1,5 @@
-//! Which functions of the maths library become instructions, on processors of either sort.
+//! Which functions of the maths library become instructions, on processors of either sort, and how
+//! they are called once they are replaced.
 
 use cranelift_codegen::ir;
 use kaleidoscope_ir::compile::Unit;
@@ -9,25 +10,52 @@ use std::sync::Arc;
 use super::*;
 use crate::lower;
 
-/// Whether a call of the function is one in the code as well.
-fn is_called(maths: MathsFunction, has_roundings: bool) -> bool {
+const SLOT: usize = 1008;
+const LIBRARY: usize = 2016;
+
+const INVALIDATION: Invalidation = Invalidation { flag: 3001, exit: 0, code_number: 0 };
+
+/// A call of the function, as Cranelift's IR.
+fn lowered(maths: MathsFunction, has_roundings: bool, invalidation: Option<Invalidation>) -> String {
     let n_args = maths.arity();
     let mut ops: Vec<Op> = (0..n_args).map(|_| Op::Number(1.5)).collect();
     ops.push(Op::Call { callee: FunctionId::new(0), n_args });
     let function = Function::new("f", 0, [], ops, n_args);
-    let targets = BTreeMap::from([(FunctionId::new(0), CallTarget::Maths { function: maths, slot: 8 })]);
+    let targets = BTreeMap::from([(FunctionId::new(0), CallTarget::Maths { function: maths, slot: SLOT })]);
     let unit = Unit::new(Arc::new(function), None, 1, targets, BTreeMap::new());
+    let unit = Unit { invalidation, ..unit };
     let mut func = ir::Function::new();
-    lower::lower(&mut func, &unit, None, &Maths::new(|_| 16, has_roundings));
-    func.to_string().contains("call_indirect")
+    lower::lower(&mut func, &unit, None, None, &Maths::new(|_| LIBRARY, has_roundings));
+    func.to_string()
+}
+
+/// The functions that are instructions.
+fn instructions(has_roundings: bool) -> Vec<MathsFunction> {
+    let is_called = |maths| lowered(maths, has_roundings, None).contains("call_indirect");
+    MathsFunction::ALL.iter().copied().filter(|&maths| !is_called(maths)).collect()
 }
 
 #[test]
 fn what_is_exact_by_definition_is_an_instruction_if_there_is_one() {
-    let names = |has_roundings| -> Vec<_> {
-        let exact = MathsFunction::ALL.iter().filter(|&&maths| !is_called(maths, has_roundings));
-        exact.map(|maths| maths.name()).collect()
-    };
+    let names =
+        |has_roundings| -> Vec<_> { instructions(has_roundings).iter().map(|maths| maths.name()).collect() };
     assert_eq!(names(false), ["sqrt", "fabs"]);
     assert_eq!(names(true), ["sqrt", "floor", "ceil", "trunc", "fabs", "rint"]);
+}
+
+#[test]
+fn what_can_be_replaced_is_called_through_its_slot() {
+    for has_roundings in [false, true] {
+        let instructions = instructions(has_roundings);
+        for &maths in MathsFunction::ALL {
+            let code = lowered(maths, has_roundings, Some(INVALIDATION));
+            let is_instruction = instructions.contains(&maths);
+            let has = |number: usize| code.contains(&format!("iconst.i64 {number}\n"));
+            assert!(has(SLOT) && !has(LIBRARY), "{code}");
+            assert_eq!(has(INVALIDATION.flag), is_instruction, "{code}");
+            assert_eq!(code.contains("atomic_load.i8"), is_instruction, "{code}");
+            // The call is in a block that is laid out behind all others.
+            assert_eq!(code.contains("cold"), is_instruction, "{code}");
+        }
+    }
 }

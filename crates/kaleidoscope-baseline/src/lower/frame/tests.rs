@@ -11,7 +11,7 @@ fn lowered(text: &str, counters: Option<&Counters>) -> ir::Function {
     let program = Program::read(text);
     let unit = program.unit(program.last());
     let mut func = ir::Function::new();
-    lower(&mut func, &unit, counters, &Maths::new(|_| 16, true));
+    lower(&mut func, &unit, counters, None, &Maths::new(|_| 16, true));
     func
 }
 
