@@ -187,7 +187,7 @@ impl Drop for CodeBlock {
         let location = self.memory.lock().slab_of(self.address).location(self.address);
         if location.file().is_of_this_process() {
             // Overwritten before the range can be allocated again.
-            location.fill(n_taken, TRAP_BYTE);
+            location.fill_with_traps(n_taken);
             self.memory.lock().put(self.address, n_taken);
         }
     }

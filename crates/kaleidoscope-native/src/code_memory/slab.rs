@@ -16,10 +16,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
+use crate::arch::TRAP_BYTE;
 use crate::error::Error;
 
-/// How many bytes are overwritten by one system call.
-const FILL_BYTES: usize = 4096;
+/// What freed code is overwritten with: as many bytes as one system call writes.
+static TRAPS: [u8; 4096] = [TRAP_BYTE; 4096];
 
 /// The file whose parts are slabs.
 #[derive(Debug)]
@@ -123,12 +124,11 @@ impl FileLocation {
         self.file.file.write_all_at(bytes, self.offset).map_err(|error| Error::code_memory_file(&error))
     }
 
-    /// Overwrites `n_bytes` that were written before with one byte. Needs no memory, and so does
-    /// not fail.
-    pub(super) fn fill(&self, n_bytes: usize, byte: u8) {
-        let bytes = [byte; FILL_BYTES];
-        for at in (0..n_bytes).step_by(FILL_BYTES) {
-            let part = &bytes[..FILL_BYTES.min(n_bytes - at)];
+    /// Overwrites `n_bytes` that were written before with traps. Needs no memory, and so does not
+    /// fail.
+    pub(super) fn fill_with_traps(&self, n_bytes: usize) {
+        for at in (0..n_bytes).step_by(TRAPS.len()) {
+            let part = &TRAPS[..TRAPS.len().min(n_bytes - at)];
             let written = self.file.file.write_all_at(part, self.offset + at as u64);
             debug_assert!(written.is_ok(), "written bytes can be overwritten");
         }
