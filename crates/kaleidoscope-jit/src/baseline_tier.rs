@@ -2,10 +2,12 @@
 
 use crate::maths::maths_entry;
 use crate::profile::Profile;
+use crate::trap::generator_panicked;
 use kaleidoscope_baseline::{Compiler, Counters, MachineCode};
 use kaleidoscope_ir::compile::{Code, CompileError, CompileTimes, Unit};
 use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -14,8 +16,9 @@ pub(crate) struct BaselineTier {
     /// The host stub that code calls when a counter trips.
     trip: CodeAddress,
     memory: CodeMemory,
-    /// Idle compilers: as many as ever compiled at the same time.
-    compilers: Mutex<Vec<Compiler>>,
+    /// Idle compilers: as many as ever compiled at the same time. In boxes, because a compiler has
+    /// some kilobytes, and moves at each compilation.
+    compilers: Mutex<Vec<Box<Compiler>>>,
     /// The thunk by which loops call `trip`. Compiled with the first loop.
     trip_thunk: OnceLock<CodeBlock>,
     /// The thunk by which loops call what replaced a maths instruction. Compiled with the first
@@ -44,14 +47,8 @@ impl BaselineTier {
     /// Compiles the unit, with the profile's counters if there is one.
     pub(crate) fn compile(&self, unit: &Unit, profile: Option<&Profile>) -> Result<Code, CompileError> {
         let start = Instant::now();
-        let idle = self.idle().pop();
-        let mut compiler = match idle {
-            Some(compiler) => compiler,
-            None => Compiler::new(|maths| maths_entry(maths).guest_address().get())?,
-        };
-        let placed = self.compile_with(&mut compiler, unit, profile);
-        self.idle().push(compiler);
-        let PlacedCode { block, entry } = placed?;
+        let PlacedCode { block, entry } =
+            self.with_compiler(|compiler| self.compile_with(compiler, unit, profile))?;
         Ok(Code {
             address: block.address().get() + entry,
             bytes: block.n_bytes() - entry,
@@ -59,6 +56,23 @@ impl BaselineTier {
             exits: Vec::new(),
             keep: Box::new(block),
         })
+    }
+
+    /// Lends an idle compiler, or a new one. A panic is an error, and drops the compiler, whose
+    /// state is unknown then.
+    fn with_compiler<T>(
+        &self,
+        compile: impl FnOnce(&mut Compiler) -> Result<T, CompileError>,
+    ) -> Result<T, CompileError> {
+        let idle = self.idle().pop();
+        let mut compiler = match idle {
+            Some(compiler) => compiler,
+            None => Box::new(Compiler::new(|maths| maths_entry(maths).guest_address().get())?),
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| compile(&mut compiler)))
+            .map_err(|panic| generator_panicked(&*panic))?;
+        self.idle().push(compiler);
+        result
     }
 
     fn compile_with(
@@ -110,7 +124,7 @@ impl BaselineTier {
         Ok(PlacedCode { block, entry: code.entry })
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Compiler>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Box<Compiler>>> {
         self.compilers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,3 +134,6 @@ impl fmt::Debug for BaselineTier {
         f.debug_struct("BaselineTier").field("memory", &self.memory).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

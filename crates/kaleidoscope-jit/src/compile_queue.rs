@@ -9,10 +9,9 @@
 //! code is most likely still running; every eighth time the oldest does.
 
 use crate::maths::maths_entry;
-use crate::trap::panic_text;
+use crate::trap::generator_panicked;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{Backend, CodeGenerator, CompileError, Optimization, Settings};
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -101,7 +100,7 @@ impl CompileQueue {
         let job = Job(Box::new(move |generator| {
             let result = generator.and_then(|generator| {
                 catch_unwind(AssertUnwindSafe(|| task(generator)))
-                    .unwrap_or_else(|panic| Err(panicked(&*panic)))
+                    .unwrap_or_else(|panic| Err(generator_panicked(&*panic)))
             });
             // The receiver waits. If it were gone, dropping the result would free the code.
             drop(reply.send(result));
@@ -198,7 +197,7 @@ impl Shared {
         }
         let clock = Instant::now();
         let mut generator = catch_unwind(AssertUnwindSafe(|| self.backend.start(&self.settings())))
-            .unwrap_or_else(|panic| Err(panicked(&*panic)));
+            .unwrap_or_else(|panic| Err(generator_panicked(&*panic)));
         let took = clock.elapsed();
         *self.jobs().start_time.get_or_insert_default() += took;
         while let Some(Job(job)) = self.next_job() {
@@ -245,10 +244,6 @@ impl fmt::Debug for Job {
 
 fn ended() -> CompileError {
     CompileError::Failed("the compile queue is closed".to_owned())
-}
-
-fn panicked(payload: &(dyn Any + Send)) -> CompileError {
-    CompileError::Failed(format!("the code generator panicked: {}", panic_text(payload)))
 }
 
 #[cfg(test)]

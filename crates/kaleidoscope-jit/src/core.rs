@@ -21,7 +21,7 @@ use crate::profile::ProfiledCode;
 use crate::reclaim::Epochs;
 use crate::settings::{Builder, Settings};
 use crate::table::{Entry, StoredDefinition, Table};
-use crate::trap::Trap;
+use crate::trap::{Trap, panic_text};
 use crate::validity::{Dependency, NewFlag};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::{Invalidation, Unit};
@@ -208,7 +208,7 @@ impl Core {
                 observer.observe(&event);
             }
         }));
-        observed.map_err(|panic| Trap::of_panic(&*panic))
+        observed.map_err(|panic| Trap::ObserverPanic { text: panic_text(&*panic) })
     }
 
     /// Emits that code was installed.
@@ -382,7 +382,7 @@ impl Core {
             native::Trap::Interrupted(trace) => Trap::Interrupted { inside: names(&trace) },
             native::Trap::DeadlinePassed(trace) => Trap::DeadlinePassed { inside: names(&trace) },
             native::Trap::Unavailable(error) => Trap::OutOfMemory { reason: error.to_string() },
-            _ => Trap::ObserverPanic { text: "an unknown kind of trap".to_owned() },
+            _ => Trap::EnginePanic { text: "an unknown kind of trap".to_owned() },
         }
     }
 

@@ -93,12 +93,18 @@ pub enum Trap {
         /// The panic's message.
         text: String,
     },
+    /// The engine panicked, or the embedding language in [`crate::Embedder::unavailable`]: a
+    /// mistake in one of them.
+    EnginePanic {
+        /// The panic's message.
+        text: String,
+    },
 }
 
 impl Trap {
-    /// A panic that the engine caught outside of host functions.
+    /// A panic that the engine caught outside of host functions, observers and code generators.
     pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {
-        Self::ObserverPanic { text: panic_text(payload) }
+        Self::EnginePanic { text: panic_text(payload) }
     }
 }
 
@@ -133,6 +139,7 @@ impl fmt::Display for Trap {
             }
             Self::OutOfMemory { reason } => write!(f, "out of memory: {reason}"),
             Self::ObserverPanic { text } => write!(f, "an observer panicked: {text}"),
+            Self::EnginePanic { text } => write!(f, "the engine or its embedder panicked: {text}"),
         }
     }
 }
@@ -150,9 +157,15 @@ impl Error for Trap {
             | Self::Compile { .. }
             | Self::CodeMemoryFull { .. }
             | Self::OutOfMemory { .. }
-            | Self::ObserverPanic { .. } => None,
+            | Self::ObserverPanic { .. }
+            | Self::EnginePanic { .. } => None,
         }
     }
+}
+
+/// A code generator that panicked.
+pub(crate) fn generator_panicked(payload: &(dyn Any + Send)) -> CompileError {
+    CompileError::Failed(format!("the code generator panicked: {}", panic_text(payload)))
 }
 
 /// The message of a panic.

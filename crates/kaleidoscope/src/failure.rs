@@ -107,6 +107,7 @@ fn describe_trap(trap: &Trap) -> (DiagnosticCode, String) {
             (DiagnosticCode::Internal, format!("no memory for another function: {reason}"))
         }
         Trap::ObserverPanic { text } => (DiagnosticCode::HostPanic, format!("the host panicked: {text}")),
+        Trap::EnginePanic { text } => (DiagnosticCode::Internal, format!("the engine panicked: {text}")),
         _ => (DiagnosticCode::Internal, trap.to_string()),
     }
 }

@@ -72,6 +72,28 @@ fn the_embedder_says_why_a_function_is_unavailable() {
     assert_eq!(call(&jit, function, &[]).unwrap_err().to_string(), "function 0 is not defined");
 }
 
+struct Panicking;
+
+impl Embedder for Panicking {
+    fn unavailable(&self, _: FunctionId) -> HostError {
+        panic!("the embedder is broken")
+    }
+}
+
+#[test]
+fn a_panic_of_the_embedder_is_a_trap() {
+    for &mode in Mode::ALL {
+        let jit = Jit::builder().mode(mode).embedder(Arc::new(Panicking)).build().unwrap();
+        let missing = jit.declare(0).unwrap();
+        let caller = add(&jit, caller("f", missing));
+        for function in [missing, caller] {
+            let trap = call(&jit, function, &[]).unwrap_err();
+            assert_eq!(trap.to_string(), "the engine or its embedder panicked: the embedder is broken");
+            assert!(matches!(trap, Trap::EnginePanic { .. }), "{mode:?}: {trap:?}");
+        }
+    }
+}
+
 #[test]
 fn a_host_function_takes_the_place_of_a_definition() {
     in_each_mode(|jit| {
