@@ -189,7 +189,7 @@ impl Core {
                 let stub = self.hosts.allocate(arity).map_err(Error::stubs)?;
                 // Nothing was set there before.
                 drop(self.hosts.set(stub.id(), host_entry));
-                table.entry_mut(id).host = Some(stub);
+                table.entry_mut(id).host = Some(Box::new(stub));
             }
             // No code exists yet.
             drop(table.entry_mut(id).define(definition, version));

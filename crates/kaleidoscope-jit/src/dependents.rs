@@ -137,7 +137,7 @@ impl Core {
                 let stub = self.hosts.allocate(table.entry(change.function).arity())?;
                 // Each stub of the table has an entry, even if a later change gets no stub.
                 drop(self.hosts.set(stub.id(), Arc::new(HostEntry::Withdrawn(change.function))));
-                table.entry_mut(change.function).host = Some(stub);
+                table.entry_mut(change.function).host = Some(Box::new(stub));
             }
         }
         for change in changes {

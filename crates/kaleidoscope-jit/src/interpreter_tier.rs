@@ -149,7 +149,7 @@ impl Environment for Interpreter<'_> {
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
-        let stub = self.core.table().entry(id).host.as_ref().map(kaleidoscope_native::HostStub::id);
+        let stub = self.core.table().entry(id).host.as_ref().map(|stub| stub.id());
         let value = self.core.call_host(stub.expect("a host function has a stub"), args)?;
         // Generated code checks when the host function returns, too.
         match self.watch.check() {

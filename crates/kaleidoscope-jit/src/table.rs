@@ -67,8 +67,9 @@ pub(crate) struct Entry {
     pub(crate) slot: Slot,
     arity: u32,
     pub(crate) definition: StoredDefinition,
-    /// The stub of the host function that the function is, or once was.
-    pub(crate) host: Option<HostStub>,
+    /// The stub of the host function that the function is, or once was. In a box, because few
+    /// functions have one.
+    pub(crate) host: Option<Box<HostStub>>,
     /// Whether a call reached this version.
     was_called: bool,
     pub(crate) state: CodeState<ProfiledCode>,
