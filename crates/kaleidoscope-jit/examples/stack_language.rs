@@ -44,12 +44,11 @@ struct Forth {
 }
 
 impl Forth {
-    /// Runs a definition `: name ( a b -- c ) body ;`, a declaration without body, `forget name`,
-    /// or an expression, which has a value.
+    /// Runs a definition `: name ( a b -- c ) body ;`, `forget name`, or an expression, which has a
+    /// value.
     fn run(&self, line: &str) -> Result<f64> {
         let tokens: Vec<&str> = line.split_whitespace().collect();
         match tokens[..] {
-            ["declare", name, "(", ref effect @ ..] => drop(self.declare(name, stack_effect(effect)?.0)?),
             [":", name, "(", ref rest @ .., ";"] => {
                 let (arity, body) = stack_effect(rest)?;
                 // Declared before it is compiled: the word may call itself.
@@ -67,15 +66,12 @@ impl Forth {
 
     /// The function of a name. With another number of arguments, the name gets another function.
     fn declare(&self, name: &str, arity: u32) -> Result<FunctionId> {
-        match self.find(name) {
-            Ok((id, known)) if known == arity => Ok(id),
-            _ => {
-                let id = self.jit.declare(arity)?;
-                let mut words = self.words.0.lock().expect("no panic under the lock");
-                words.insert(name.to_owned(), (id, arity));
-                Ok(id)
-            }
+        if let Some((id, _)) = self.find(name).ok().filter(|(_, known)| *known == arity) {
+            return Ok(id);
         }
+        let id = self.jit.declare(arity)?;
+        self.words.0.lock().expect("no panic under the lock").insert(name.to_owned(), (id, arity));
+        Ok(id)
     }
 
     fn find(&self, name: &str) -> Result<(FunctionId, u32)> {
@@ -140,14 +136,13 @@ impl WordCompiler<'_> {
             "<" => self.apply(2, Op::Arithmetic(Arithmetic::Less)),
             "dup" => self.load(1).map(|()| self.push()),
             "swap" => {
-                self.load(2)?;
-                self.load(1)?;
-                self.store(self.depth - 2);
-                self.store(self.depth - 1);
+                self.load(2).and_then(|()| self.load(1))?;
+                (1..=2).rev().for_each(|from_top| self.store(self.depth - from_top));
                 Ok(())
             }
             "if" => {
-                self.take_condition()?;
+                self.load(1)?;
+                self.depth -= 1;
                 self.begin("if", Op::If { otherwise: TARGET })
             }
             // A branch of the IR leaves a value, which is unused here: values are in cells.
@@ -167,7 +162,8 @@ impl WordCompiler<'_> {
             // A loop of the IR steps a variable. Adding -0 changes no value.
             "while" => {
                 self.ops.push(Op::Number(-0.0));
-                self.take_condition()?;
+                self.load(1)?;
+                self.depth -= 1;
                 let depth = self.end("do")?;
                 self.ops.push(Op::Next { variable: Local::new(0), header: TARGET });
                 self.require(depth)
@@ -209,12 +205,6 @@ impl WordCompiler<'_> {
     fn push(&mut self) {
         self.store(self.depth);
         self.depth += 1;
-    }
-
-    fn take_condition(&mut self) -> Result<()> {
-        self.load(1)?;
-        self.depth -= 1;
-        Ok(())
     }
 
     fn begin(&mut self, word: &'static str, op: Op) -> Result<()> {
@@ -267,11 +257,8 @@ fn main() -> Result<()> {
     let closure = move |_: &[f64]| {
         let n = n_iterations.fetch_add(1, Relaxed) + 1;
         let is_replaced = || {
-            observed.totals().compiled.iter().any(|compiled| {
-                &*compiled.code.name == "sum-rates"
-                    && compiled.osr_loop.is_some()
-                    && compiled.inlined[..] == ["rate".into()]
-            })
+            let mut loops = observed.totals().compiled.into_iter().filter(|code| code.osr_loop.is_some());
+            loops.any(|code| &*code.code.name == "sum-rates" && code.inlined[..] == ["rate".into()])
         };
         if at.load(Relaxed) == 0 && if tiers_up { is_replaced() } else { n == 10_000 } {
             at.store(n, Relaxed);
@@ -296,31 +283,32 @@ fn main() -> Result<()> {
     assert_eq!(forth.run("sum-rates")?, 10.0 * 1000.0);
 
     // Errors: of the compiler of the language, of a host function, and of calls without definition.
-    let message =
-        |line: &str| forth.run(line).map_or_else(|error| error.to_string(), |value| value.to_string());
-    assert_eq!(message(": f ( x -- y ) + ;"), "`f`, at `+`: the stack has too few values");
     let root = HostFunction::new("root", |args| match args {
         [x] if *x < 0.0 => Err(format!("{x} has no square root").into()),
         _ => Ok(args[0].sqrt()),
     });
     forth.jit.define_host(forth.declare("root", 1)?, root)?;
-    assert_eq!(forth.run("16 root")?, 4.0);
-    assert_eq!(message("0 16 - root"), "`root` failed: -16 has no square root");
-    forth.run("declare half ( x -- y )")?;
-    forth.run(": quarter ( x -- y ) half half ;")?;
-    assert_eq!(message("8 quarter"), "the word `half` has no definition");
-    forth.run(": half ( x -- y ) 0.5 * ;")?;
-    assert_eq!(forth.run("8 quarter")?, 2.0);
-    forth.run("forget half")?;
-    let is_unavailable = |error: &HostError| matches!(error.downcast_ref(), Some(Trap::Unavailable { .. }));
-    assert!(forth.run("8 quarter").is_err_and(|error| is_unavailable(&error)));
-    forth.run(": runaway ( x -- y ) 1 + runaway 1 + ;")?;
-    assert_eq!(message("0 runaway"), "stack overflow");
+    for (line, expected) in [
+        (": f ( x -- y ) + ;", "`f`, at `+`: the stack has too few values"),
+        ("16 root", "4"),
+        ("0 16 - root", "`root` failed: -16 has no square root"),
+        (": half ( x -- y ) 0.5 * ;", "0"),
+        (": quarter ( x -- y ) half half ;", "0"),
+        ("8 quarter", "2"),
+        ("forget half", "0"),
+        ("8 quarter", "the word `half` has no definition"),
+        (": runaway ( x -- y ) 1 + runaway 1 + ;", "0"),
+        ("0 runaway", "stack overflow"),
+    ] {
+        let result = forth.run(line);
+        assert_eq!(result.map_or_else(|error| error.to_string(), |value| value.to_string()), expected);
+    }
+    let result = forth.run("8 quarter");
+    assert!(result.is_err_and(|error| matches!(error.downcast_ref(), Some(Trap::Unavailable { .. }))));
 
     // Statistics.
     let totals = statistics.totals();
-    let defined: Vec<&str> = totals.defined.iter().map(|name| &**name).collect();
-    assert_eq!(defined, ["fib", "half", "quarter", "rate", "runaway", "sum-rates"]);
+    assert_eq!(totals.defined.len(), 6);
     assert_eq!(totals.optimized.contains("fib"), tiers_up);
     println!("{} compilations, {} bytes of machine code", totals.compiled.len(), totals.code_bytes);
     Ok(())
