@@ -67,7 +67,7 @@ pub fn effort(unit: &Unit) -> Effort {
         }
     }
     if invalidation(unit).is_some() {
-        let Some(exits) = ExitCount::of(unit, &instances) else { return Effort::Refuse };
+        let Some(exits) = ExitCount::of(&instances) else { return Effort::Refuse };
         all.weight = all.weight.saturating_add(exits.n_exits.saturating_mul(4));
         all.weight = all.weight.saturating_add(exits.n_values);
     }

@@ -9,6 +9,11 @@
 //! result on its operand stack. So no pass must inline calls first.
 //!
 //! The result of `<` stays a truth value until an operation needs a number. Most often none does.
+//!
+//! Code that can be invalidated checks its validity flag and leaves at an exit (`exit.rs`).
+//! Lowering tracks two facts for that: whether a call may have invalidated the code since the last
+//! check, and whether each path of an iteration passes a check. So it checks only where something
+//! inlined would begin after such a call, and where an iteration would end without a check.
 
 mod branch;
 mod call;
@@ -18,6 +23,7 @@ mod exit;
 mod host_variable;
 mod inline;
 mod kernel;
+mod loop_cost;
 mod select;
 
 use branch::{OpenIf, OpenLoop};
@@ -34,6 +40,7 @@ use kaleidoscope_ir::compile::{CodeKind, Exit, Instance, Unit};
 use kaleidoscope_ir::walk::{BackEdge, Emitter, Join, Region, walk, walk_loop};
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction, OpIdx};
 use kernel::RowLoop;
+use loop_cost::Costs;
 use select::{SelectIfs, find_select_ifs};
 use std::collections::BTreeMap;
 
@@ -70,9 +77,8 @@ pub fn lower<'cx>(
     lowering.begin();
     match unit.kind {
         CodeKind::Function | CodeKind::Kernel(_) => {
-            if walk(&unit.function, &mut lowering) {
-                lowering.end();
-            }
+            let is_reachable = walk(&unit.function, &mut lowering);
+            lowering.end(is_reachable);
         }
         CodeKind::Osr(loop_number) => {
             walk_loop(&unit.function, loop_number, &mut lowering);
@@ -100,6 +106,14 @@ struct Lowering<'cx, 'a> {
     references: References<'a>,
     /// For each instance, the `if`s that become selects.
     select_ifs: Vec<SelectIfs>,
+    /// For each instance, what its loops cost.
+    costs: Vec<Costs>,
+    /// Whether code may have been invalidated by a call since the last check. Then what was inlined
+    /// must not begin.
+    is_dirty: bool,
+    /// Whether each path from the beginning of the iteration of the innermost loop (a tail call
+    /// begins one, too) passes a check.
+    is_checked: bool,
     /// The function that the module defines.
     compiled: FunctionValue<'cx>,
     zero: FloatValue<'cx>,
@@ -253,16 +267,21 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
     }
 
     fn call(&mut self, at: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
-        let args = self.pop_numbers(n_args);
-        let next = OpIdx::new(at.index() as u32 + 1);
-        if let Some(instance) = self.instances[self.frame.instance].inlined(callee) {
-            return Some(self.begin_inlinee(instance, &args, next));
+        let inlinee = self.instances[self.frame.instance].inlined(callee);
+        if self.is_dirty && (inlinee.is_some() || self.is_maths(callee)) {
+            self.check(at);
         }
-        self.call_target(callee, &args, next);
+        let args = self.pop_numbers(n_args);
+        if let Some(inlinee) = inlinee {
+            return Some(self.begin_inlinee(inlinee, &args, OpIdx::new(at.index() as u32 + 1)));
+        }
+        let value = self.call_target(callee, &args);
+        self.stack.push(Operand::Number(value));
         None
     }
 
     fn end_inlinee(&mut self, is_reachable: bool) {
+        self.is_checked |= self.frame.is_checked_before;
         self.frame = self.callers.pop().expect("an inlinee has a caller");
         if !is_reachable {
             // The inlinee never returns. What follows goes to a block without predecessors.
@@ -278,7 +297,8 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
 
     fn begin_if(&mut self, region: Region<'a>) -> OpenIf<'cx> {
         let condition = self.pop_truth();
-        if self.select_ifs[self.frame.instance].is_select[region.number] {
+        // A select has no place for a check.
+        if self.select_ifs[self.frame.instance].is_select[region.number] && !self.is_dirty {
             OpenIf::Select { condition, first: None }
         } else {
             self.branch(condition, region)
@@ -290,7 +310,8 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
             OpenIf::Select { first, .. } => *first = Some(self.pop()),
             OpenIf::Branch { otherwise, before, first } => {
                 *first = is_reachable.then(|| self.end_branch(region));
-                self.assign(region, before);
+                self.assign(region, &before.variables);
+                (self.is_dirty, self.is_checked) = (before.is_dirty, before.is_checked);
                 self.enter(*otherwise);
             }
         }

@@ -1,6 +1,6 @@
 //! The number of exits of a unit, and of the values that they write.
 
-use kaleidoscope_ir::compile::{CallTarget, Instance, MAX_EXITS, Unit};
+use kaleidoscope_ir::compile::{Instance, MAX_EXITS};
 use kaleidoscope_ir::{Function, Op, OpIdx};
 
 /// How much code the exits are.
@@ -20,9 +20,9 @@ struct Copies {
 }
 
 impl ExitCount {
-    /// `None` if there are more exits or values than lowering copes with. It may count exits that
-    /// lowering finds unnecessary.
-    pub(super) fn of(unit: &Unit, instances: &[Instance<'_>]) -> Option<Self> {
+    /// One exit for each call and back edge, though lowering finds most of them unnecessary. `None`
+    /// if there are more exits or live variables than lowering copes with.
+    pub(super) fn of(instances: &[Instance<'_>]) -> Option<Self> {
         let mut copies = vec![Copies::default(); instances.len()];
         copies[0].n = 1;
         let mut count = Self::default();
@@ -35,15 +35,12 @@ impl ExitCount {
                 let values = copied.n.saturating_mul(point.n_values).saturating_add(copied.n_outer_values);
                 let callee = instance.function.ops[point.at.index()].callee();
                 if let Some(inlinee) = callee.and_then(|callee| instance.inlined(callee)) {
-                    // The frame waits for the result, which is not on its stack.
-                    let values = values.saturating_sub(copied.n);
                     copies[inlinee].n = copies[inlinee].n.saturating_add(copied.n);
                     let outer = &mut copies[inlinee].n_outer_values;
                     *outer = outer.saturating_add(values);
-                } else if callee.is_none_or(|id| matches!(unit.call_target(id), CallTarget::Slot { .. })) {
-                    count.n_exits = count.n_exits.saturating_add(copied.n);
-                    count.n_values = count.n_values.saturating_add(values);
                 }
+                count.n_exits = count.n_exits.saturating_add(copied.n);
+                count.n_values = count.n_values.saturating_add(values);
             }
         }
         (count.n_exits <= MAX_EXITS).then_some(count)
@@ -66,6 +63,7 @@ fn points(function: &Function) -> Option<Vec<Point>> {
     let mut ifs = Vec::new();
     for (at, op) in function.ops.iter().enumerate() {
         let (n_popped, n_pushed) = op.stack_effect(function.n_params);
+        let before = height;
         height = height - n_popped as usize + n_pushed as usize;
         let next = match *op {
             Op::Call { .. } => at + 1,
@@ -94,7 +92,12 @@ fn points(function: &Function) -> Option<Vec<Point>> {
             | Op::Loop => continue,
         };
         let n_live = liveness.at(OpIdx::new(next as u32)).len();
-        let n_operands = if *op == Op::TailCall { 0 } else { height };
+        // A call is left with its arguments on the stack.
+        let n_operands = match (op.callee(), *op == Op::TailCall) {
+            (Some(_), _) => before,
+            (None, true) => 0,
+            (None, false) => height,
+        };
         points.push(Point { at: OpIdx::new(at as u32), n_values: n_live + n_operands });
     }
     Some(points)

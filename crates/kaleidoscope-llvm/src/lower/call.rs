@@ -1,7 +1,7 @@
 //! Calls, and the attributes of the functions at both ends.
 
 use super::References;
-use super::{CodeKind, Lowering, OpIdx, Operand, built};
+use super::{CodeKind, Lowering, built};
 use crate::symbols;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
@@ -17,20 +17,21 @@ impl<'cx> Lowering<'cx, '_> {
     /// redefinition while it runs holds for its inner activations.
     ///
     /// Any function may run inside a call through a slot, also one that redefines what this code
-    /// has inlined. So the code checks whether it is valid behind the call. `next` is the position
-    /// behind the call.
-    pub(super) fn call_target(&mut self, callee: FunctionId, args: &[FloatValue<'cx>], next: OpIdx) {
+    /// has inlined. That matters only where something inlined begins, so the check waits until
+    /// then: what follows is often another call through a slot, or the end.
+    pub(super) fn call_target(&mut self, callee: FunctionId, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
         match self.unit.call_target(callee) {
-            CallTarget::Maths { function, .. } => {
-                let value = self.call_maths(function, args);
-                self.stack.push(Operand::Number(value));
-            }
+            CallTarget::Maths { function, .. } => self.call_maths(function, args),
             CallTarget::Slot { address } => {
-                let value = self.call_slot(self.slot(callee, address), args);
-                self.stack.push(Operand::Number(value));
-                self.check(next);
+                self.is_dirty = self.exits.is_some();
+                self.call_slot(self.slot(callee, address), args)
             }
         }
+    }
+
+    /// Whether calls of the function do not go through its slot.
+    pub(super) fn is_maths(&self, callee: FunctionId) -> bool {
+        matches!(self.unit.call_target(callee), CallTarget::Maths { .. })
     }
 
     /// Another thread may redirect the slot at any time, so the load is atomic. It needs no order:
@@ -141,7 +142,7 @@ const EXPONENT_BITS: u32 = 11;
 
 /// The intrinsic of a function whose result is exact by definition, so that an instruction gives
 /// the same bits.
-fn instruction(function: MathsFunction) -> Option<&'static str> {
+pub(super) fn instruction(function: MathsFunction) -> Option<&'static str> {
     match function {
         MathsFunction::Sqrt => Some("llvm.sqrt.f64"),
         MathsFunction::Fabs => Some("llvm.fabs.f64"),

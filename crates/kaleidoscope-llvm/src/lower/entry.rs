@@ -2,6 +2,7 @@
 //! are in `kernel.rs`.
 
 use super::call::{function_attributes, signature};
+use super::loop_cost::find_costs;
 use super::{
     CodeKind, Exits, InlineFrame, Instance, Local, Lowering, References, Unit, built, find_select_ifs,
 };
@@ -44,6 +45,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             instances,
             references,
             select_ifs: find_select_ifs(instances),
+            costs: find_costs(unit, instances),
+            is_dirty: false,
+            is_checked: false,
             compiled,
             zero,
             rows: None,
@@ -96,13 +100,15 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         }
     }
 
-    /// Ends the function or kernel, whose result is on the operand stack.
-    pub(super) fn end(&mut self) {
-        let value = self.pop_number();
+    /// Ends the function or kernel. Its result is on the operand stack if the end is reachable.
+    pub(super) fn end(&mut self, is_reachable: bool) {
+        let value = is_reachable.then(|| self.pop_number());
         match self.rows {
-            Some(rows) => self.end_kernel(rows, value),
-            None => {
-                built(self.builder.build_return(Some(&value)));
+            None => self.return_value(value),
+            Some(rows) => {
+                if let Some(value) = value {
+                    self.end_kernel(rows, value);
+                }
             }
         }
     }

@@ -6,6 +6,10 @@
 //!
 //! The buffer is allocated by the exit block, so frames of valid code do not contain it. Values are
 //! converted for the buffer there, too: valid code computes nothing for its exits.
+//!
+//! A call through a slot is never stale, and a function that has begun goes on in its own version.
+//! So after a call the code checks only before something inlined begins: another function's body,
+//! a maths function, or its own next iteration by a tail call.
 
 use super::call::{enum_attribute, signature};
 use super::inline::InlineFrame;
@@ -40,6 +44,8 @@ struct ExitEnd<'cx> {
     buffer: PhiValue<'cx>,
     /// The number of the exit.
     number: PhiValue<'cx>,
+    /// The result of the exit function.
+    value: FloatValue<'cx>,
 }
 
 impl<'cx> Exits<'cx> {
@@ -58,13 +64,13 @@ impl<'cx> Exits<'cx> {
 
 impl<'cx> Lowering<'cx, '_> {
     /// Checks the flag. If it is set, the current function continues with the operation at `next`,
-    /// in the interpreter.
+    /// in the interpreter. Only for code that has exits.
     pub(super) fn check(&mut self, next: OpIdx) {
-        if self.exits.is_some() {
-            let valid = self.append("valid");
-            self.check_before(valid, |lowering| lowering.leave(next));
-            self.enter(valid);
-        }
+        let valid = self.append("valid");
+        self.check_before(valid, |lowering| lowering.leave(next));
+        self.enter(valid);
+        self.is_dirty = false;
+        self.is_checked = true;
     }
 
     /// Checks the flag. Continues with the block `valid`, or with what `leave` makes. Only for code
@@ -155,7 +161,10 @@ impl<'cx> Lowering<'cx, '_> {
     /// The variables of the frame that are read behind `next`. An OSR entry has no values of those
     /// that only code behind its loop reads.
     fn live_in(&self, frame: &InlineFrame<'cx, '_>, next: OpIdx) -> Vec<Local> {
-        let live = frame.function.liveness().expect("the unit is not too large").at(next);
+        // A call neither reads nor assigns variables, so the same ones are live before and behind.
+        let callee = frame.function.ops.get(next.index()).and_then(|op| op.callee());
+        let point = OpIdx::new(next.index() as u32 + u32::from(callee.is_some()));
+        let live = frame.function.liveness().expect("the unit is not too large").at(point);
         match &self.osr_locals {
             Some(used) if frame.instance == 0 => {
                 live.iter().copied().filter(|local| used[local.index()]).collect()
@@ -176,16 +185,44 @@ impl<'cx> Lowering<'cx, '_> {
         let buffer = built(self.builder.build_phi(pointer, "buffer"));
         let number = built(self.builder.build_phi(self.cx.i32_type(), "number"));
         let value = self.call_exit(buffer.as_basic_value().into_pointer_value(), number);
-        match self.rows {
-            Some(rows) => self.leave_kernel(rows, value),
-            None => {
+        match self.unit.kind {
+            CodeKind::Kernel(_) => self.leave_kernel(value),
+            CodeKind::Osr(_) => {
                 built(self.builder.build_return(Some(&value)));
             }
+            // `return_value` ends the block.
+            CodeKind::Function => {}
         }
-        let end = ExitEnd { block, buffer, number };
+        let end = ExitEnd { block, buffer, number, value };
         self.exits_mut().end = Some(end);
         self.enter(exit);
         end
+    }
+
+    /// Ends a function and its exits. `None` if the end of the function is not reachable.
+    ///
+    /// All returns are in one block, because LLVM allocates the stack frame only on the paths that
+    /// need one if it finds a single end of these.
+    pub(super) fn return_value(&mut self, value: Option<FloatValue<'cx>>) {
+        let end = self.exits.as_ref().and_then(|exits| exits.end);
+        let returned = match (value, end) {
+            (Some(value), Some(end)) => {
+                let block = self.append("return");
+                self.jump(block);
+                let from = self.block;
+                self.enter(end.block);
+                self.jump(block);
+                self.enter(block);
+                self.joined((value, from), (end.value, end.block), "")
+            }
+            (Some(value), None) => value,
+            (None, Some(end)) => {
+                self.enter(end.block);
+                end.value
+            }
+            (None, None) => return,
+        };
+        built(self.builder.build_return(Some(&returned)));
     }
 
     fn call_exit(&self, buffer: PointerValue<'cx>, number: PhiValue<'cx>) -> FloatValue<'cx> {

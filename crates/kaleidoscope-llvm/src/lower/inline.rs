@@ -14,6 +14,8 @@ pub(super) struct InlineFrame<'cx, 'a> {
     pub(super) operands_at: usize,
     /// The position behind the call in the caller. 0 for the outermost frame.
     pub(super) returns_to: OpIdx,
+    /// Whether each path to the frame passes a check, if it has tail calls.
+    pub(super) is_checked_before: bool,
     /// The block that tail calls jump to, with a phi for each parameter.
     start: Option<(BasicBlock<'cx>, Vec<PhiValue<'cx>>)>,
 }
@@ -23,7 +25,15 @@ impl<'cx, 'a> InlineFrame<'cx, 'a> {
     pub(super) fn new(instance: usize, function: &'a Function, value: FloatValue<'cx>) -> Self {
         let variables = vec![value; function.locals.len()];
         let returns_to = OpIdx::new(0);
-        Self { instance, function, variables, operands_at: 0, returns_to, start: None }
+        Self {
+            instance,
+            function,
+            variables,
+            operands_at: 0,
+            returns_to,
+            is_checked_before: false,
+            start: None,
+        }
     }
 
     pub(super) fn name_of(&self, variable: Local) -> &'a str {
@@ -45,6 +55,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let frame = InlineFrame::new(instance, function, self.zero);
         let mut frame = InlineFrame { operands_at: self.stack.len(), returns_to, ..frame };
         frame.variables[..args.len()].copy_from_slice(args);
+        if function.facts().has_tail_call {
+            frame.is_checked_before = std::mem::replace(&mut self.is_checked, false);
+        }
         self.callers.push(std::mem::replace(&mut self.frame, frame));
         self.begin_tail_calls();
         function
@@ -70,7 +83,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             phi.add_incoming(&[(arg, self.block)]);
         }
         let start = *start;
-        if self.exits.is_none() {
+        if self.exits.is_none() || self.is_checked && !self.is_dirty {
             self.jump(start);
             return;
         }

@@ -90,7 +90,8 @@ impl<'cx> Lowering<'cx, '_> {
     }
 
     /// Ends a kernel that was left inside a row, with the result of that row.
-    pub(super) fn leave_kernel(&mut self, rows: RowLoop<'cx>, value: FloatValue<'cx>) {
+    pub(super) fn leave_kernel(&mut self, value: FloatValue<'cx>) {
+        let rows = self.rows.expect("the code is a kernel");
         let n_done = self.store_result(rows, value);
         self.return_rows(n_done);
     }
