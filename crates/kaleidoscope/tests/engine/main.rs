@@ -7,6 +7,7 @@ mod arrow;
 mod backend;
 mod batch;
 mod callbacks;
+mod deoptimization;
 mod events;
 mod fork;
 mod formulas;

@@ -1,0 +1,134 @@
+//! Redefinitions inside recursion: an activation goes on in its own version, and each call begins
+//! the newest one.
+
+use super::{Case, Change, Nothing, Run};
+
+/// Nothing so often, then a change.
+fn after(n_calls: usize, change: Change) -> Vec<Change> {
+    let mut changes = vec![Nothing; n_calls];
+    changes.push(change);
+    changes
+}
+
+/// At whichever inlined level the function is replaced.
+#[test]
+fn recursion_that_was_inlined_calls_the_new_definition() {
+    for n_calls in [0, 1, 2, 3, 4, 5, 7, 11, 30, 31, 32, 80] {
+        let case = Case {
+            text: "def fib(n) if n < 2 then n + change() else fib(n - 1) + fib(n - 2); def f(n) fib(n);",
+            call: "f(11);",
+            hot: &["fib"],
+            changes: &after(n_calls, Run("def fib(n) n * 1000;")),
+        };
+        case.check();
+        let case = Case {
+            text: "def fib(n) change() + (if n < 2 then n else fib(n - 1) + fib(n - 2));",
+            call: "fib(9);",
+            hot: &["fib"],
+            changes: &after(n_calls, Run("def fib(n) if n < 2 then 100 else fib(n - 1) - fib(n - 2) / 3;")),
+        };
+        case.check();
+    }
+}
+
+#[test]
+fn an_inlinee_is_replaced_inside_recursion() {
+    for n_calls in [0, 1, 5, 20] {
+        let case = Case {
+            text: "def v(x) x; def fib(n) if n < 2 then v(n) + change() else fib(n - 1) + v(n) + fib(n - 2);",
+            call: "fib(10);",
+            hot: &["fib"],
+            changes: &after(n_calls, Run("def v(x) x * 3;")),
+        };
+        case.check();
+    }
+}
+
+#[test]
+fn mutual_recursion_calls_the_new_definitions() {
+    for n_calls in [0, 1, 2, 3] {
+        for change in ["def odd(n) n * 7;", "def even(n) n * 9;", "def v() 5;"] {
+            let case = Case {
+                text: "extern odd(n); def v() 1;
+                    def even(n) if n < 1 then 1 else odd(n - 1) + change() + v();
+                    def odd(n) change() + v() + (if n < 1 then 2 else even(n - 1) * 1.5);",
+                call: "even(10);",
+                hot: &["even"],
+                changes: &after(n_calls, Run(change)),
+            };
+            case.check();
+        }
+    }
+}
+
+/// A self tail call stays in its version.
+#[test]
+fn tail_calls_stay_in_their_version() {
+    for n_calls in [0, 1, 3] {
+        let case = Case {
+            text: "def v(x) x + 1; def count(n s) if n < 1 then s else count(n - 1, v(s) + change());",
+            call: "count(20, 0);",
+            hot: &["count"],
+            changes: &after(n_calls, Run("def v(x) x + 100;")),
+        };
+        case.expect((n_calls + 1 + 100 * (19 - n_calls)) as f64);
+        // The function itself and its inlinee are replaced.
+        let case = Case {
+            changes: &after(n_calls, Run("def count(n s) 0 - 1; def v(x) x + 1000;")),
+            ..case
+        };
+        case.check();
+        let case = Case { changes: &after(n_calls, Run("def count(n s) 0 - 1;")), ..case };
+        let run = case.run(kaleidoscope::Mode::Off);
+        assert_eq!(run.results[1], "20.0", "the activation goes on in its own version");
+        for mode in kaleidoscope::Mode::ALL {
+            assert_eq!(case.run(*mode).results, run.results, "{mode:?}");
+        }
+    }
+}
+
+/// So many tail calls that the interpreter leaves for code of the activation's version.
+#[test]
+fn many_tail_calls_of_a_superseded_version_run_as_code() {
+    for change in ["def v(x) x + 2;", "def v(x) x + 2; def count(n s) 0 - 1;"] {
+        let case = Case {
+            text: "def v(x) x + 1;
+                def count(n s) if n < 1 then s else count(n - 1, v(s) + (if n < 20000 then 0 else change()));",
+            call: "count(20010, 0);",
+            hot: &["count"],
+            changes: &[Nothing, Run(change)],
+        };
+        case.check();
+    }
+}
+
+/// The tail calls go on in a version that was superseded, and its new code is changed again.
+#[test]
+fn tail_calls_of_a_superseded_version_are_changed_again() {
+    let case = Case {
+        text: "def v(x) x + 1; def count(n s) if n < 1 then s else count(n - 1, v(s) + change());",
+        call: "count(3000, 0);",
+        hot: &["count"],
+        changes: &{
+            let mut changes = after(2, Run("def v(x) x + 2; def count(n s) 0 - 1;"));
+            changes.extend(after(1500, Run("def v(x) x + 3;")));
+            changes.extend(after(500, Run("def v(x) x + 4; def count(n s) 0 - 2;")));
+            changes
+        },
+    };
+    case.check();
+}
+
+/// Each of thousands of optimized activations is left when its callee returns.
+#[test]
+fn thousands_of_activations_are_left_on_return() {
+    let case = Case {
+        text: "def v(x) x; def deep(n) if n < 1 then change() else deep(n - 1) + v(1);",
+        call: "deep(5000);",
+        hot: &["deep"],
+        changes: &[Run("def v(x) 3;")],
+    };
+    case.expect(15_000.0);
+    let run = case.run(kaleidoscope::Mode::Tiered);
+    assert!(!cfg!(feature = "llvm") || run.left.len() > 1000, "{} times", run.left.len());
+}

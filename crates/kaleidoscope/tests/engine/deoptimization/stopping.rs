@@ -1,0 +1,127 @@
+//! Activations that end early after they were deoptimized: with the right error, and the engine
+//! goes on.
+
+use super::{Case, Fail, Host, Interrupt, Nothing, Run};
+use crate::{check, until};
+use kaleidoscope::{DiagnosticCode, Mode};
+use std::thread;
+use std::time::Duration;
+
+#[test]
+fn a_host_error_ends_deoptimized_code() {
+    let case = Case {
+        text: "def v(x) x; def g(x) change() + v(x); def f(x) 1 + 2 * (g(x) + g(x) + g(x));",
+        call: "f(1);",
+        hot: &["f"],
+        changes: &[Run("def v(x) 2;"), Fail],
+    };
+    assert_eq!(case.check(), "KLS3007");
+    let case = Case {
+        text: "def v(x) x; def deep(n) if n < 1 then change() else deep(n - 1) + v(1) + change();",
+        call: "deep(100);",
+        hot: &["deep"],
+        changes: &[Run("def v(x) 3;"), Nothing, Nothing, Fail],
+    };
+    assert_eq!(case.check(), "KLS3007");
+}
+
+#[test]
+fn an_interrupt_ends_deoptimized_code() {
+    let text = "def v(x) x; def g(x) change() + v(x); def f(x) 1 + 2 * (g(x) + g(x) + g(x));";
+    for changes in [&[Run("def v(x) 2;"), Interrupt][..], &[Run("def v(x) 2; def g(x) change() * 2;"), Interrupt]] {
+        let case = Case { text, call: "f(1);", hot: &["f"], changes };
+        assert_eq!(case.check(), "KLS3005");
+    }
+    let case = Case {
+        text: "def v(x) x; def f(n) var s = 0 in (for i = 0, i < n in s = s + v(i) + change()) + s;",
+        call: "f(100);",
+        hot: &["f"],
+        changes: &[Nothing, Run("def v(x) 3;"), Nothing, Interrupt],
+    };
+    assert_eq!(case.check(), "KLS3005");
+}
+
+#[test]
+fn a_stack_overflow_ends_deoptimized_code() {
+    let case = Case {
+        text: "def v(x) x; def f(x) 1 + change() + v(x) * 2;",
+        call: "f(1);",
+        hot: &["f"],
+        changes: &[Run("def v(x) v(x + 1) + 1;")],
+    };
+    assert_eq!(case.check(), "KLS3004");
+    // Begun from the deepest of many deoptimized activations.
+    let case = Case {
+        text: "def v(x) x; def deep(n) if n < 1 then change() + v(0) else deep(n - 1) + v(1);",
+        call: "deep(2000);",
+        hot: &["deep"],
+        changes: &[Run("def v(x) v(x + 1) + 1;")],
+    };
+    assert_eq!(case.check(), "KLS3004");
+}
+
+/// The program changes itself, and then runs forever.
+const ENDLESS: &str = "def binary: 1 (a b) b; def v(x) x;
+    def f(n) var s = 0 in change() : (for i = 0, i < n in s = s + v(i));
+    def g(n) if n < 2 then change() + g(n * v(1)) else if n < 3 then 0 else g(n + v(0));
+    def h(n) var s = 0 in (for i = 0, i < n in change() : (for j = 0, j < n in s = s + v(i)));";
+const FOREVER: &str = "def v(x) for i = 0, 1 in x;";
+
+#[test]
+fn deoptimized_code_is_stopped_at_its_deadline() {
+    for &mode in Mode::ALL {
+        for call in ["f(30);", "h(3);"] {
+            let host = Host::new(mode, |builder| builder);
+            host.define(ENDLESS);
+            host.heat(call, &[&call[..1]]);
+            host.changes.lock().unwrap().push(Run(FOREVER));
+            let outcome = host.engine.within(Duration::from_millis(100)).run(call);
+            let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
+            assert_eq!(codes, [DiagnosticCode::TimedOut], "{mode:?}: {call}");
+            check(&host.engine, "def v(x) x; change() + 1;", &[1.0], &[]);
+        }
+    }
+}
+
+/// The endless loop itself is deoptimized.
+#[test]
+fn an_endless_loop_that_was_deoptimized_is_stopped() {
+    for &mode in Mode::ALL {
+        for is_limited in [true, false] {
+            let host = Host::new(mode, |builder| builder);
+            host.define("def v(x) x; def loop(n) for i = 0, v(i) < n in change();");
+            host.heat("loop(10);", &["loop"]);
+            host.changes.lock().unwrap().extend([Nothing, Run("def v(x) 0;")]);
+            let endless = host.engine.function::<(f64,)>("loop").unwrap();
+            let error = if is_limited {
+                endless.within(Duration::from_millis(100)).call((10.0,)).unwrap_err()
+            } else {
+                let running = thread::spawn(move || endless.call((10.0,)));
+                until(|| host.changes.lock().unwrap().is_empty(), thread::yield_now);
+                let interrupter = host.engine.interrupter();
+                until(|| running.is_finished(), || { interrupter.interrupt(); thread::yield_now(); });
+                running.join().unwrap().unwrap_err()
+            };
+            let expected = if is_limited { DiagnosticCode::TimedOut } else { DiagnosticCode::Interrupted };
+            assert_eq!(error.code(), expected, "{mode:?}");
+            check(&host.engine, "def v(x) x; loop(10) + 1;", &[1.0], &[]);
+        }
+    }
+}
+
+/// Endless tail calls go on in code of their version.
+#[test]
+fn endless_tail_calls_that_were_deoptimized_are_stopped() {
+    for &mode in Mode::ALL {
+        for change in ["def v(x) 0;", "def v(x) 0; def count(n) 5;"] {
+            let host = Host::new(mode, |builder| builder);
+            host.define("def v(x) 1; def count(n) if n < 1 then n else count(n - v(n) + change());");
+            host.heat("count(30);", &["count"]);
+            host.changes.lock().unwrap().extend([Nothing, Run(change)]);
+            let outcome = host.engine.within(Duration::from_millis(100)).run("count(30);");
+            let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
+            assert_eq!(codes, [DiagnosticCode::TimedOut], "{mode:?}");
+            check(&host.engine, "2;", &[2.0], &[]);
+        }
+    }
+}
