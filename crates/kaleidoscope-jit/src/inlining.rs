@@ -48,8 +48,10 @@ impl Core {
         let is_root = |id| Some(id) == root.id;
         let inlinees = plan.inlinees();
         // Code that inlined its own function depends on it: its next recursive call runs the new
-        // definition.
+        // definition. So does each further row of a kernel.
+        let rows_call = root.id.filter(|id| matches!(kind, CodeKind::Kernel(_)) && !inlinees.contains(id));
         let versions = inlinees.iter().map(|&id| (id, bodies[&id].1));
+        let versions = versions.chain(rows_call.map(|id| (id, root.version)));
         let dependencies = versions.chain(table.maths_dependencies(&callees)).collect();
         let others = inlinees.iter().filter(|id| !is_root(**id));
         let inlined = others.map(|id| Arc::clone(&bodies[id].0.name)).collect();
