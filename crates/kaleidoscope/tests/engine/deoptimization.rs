@@ -9,6 +9,8 @@ mod batches;
 mod callbacks;
 mod loops;
 mod maths;
+#[cfg(feature = "llvm")]
+mod raw_calls;
 mod recursion;
 mod stopping;
 mod threads;
@@ -90,7 +92,7 @@ impl Case<'_> {
     fn run(&self, mode: Mode) -> CaseRun {
         let host = Host::new(mode, |builder| builder);
         host.define(self.text);
-        let before = host.heat(self.call, self.hot);
+        let before = host.tier_up(self.call, self.hot);
         *host.changes.lock().unwrap() = self.changes.to_vec();
         let changed = host.result(self.call);
         host.changes.lock().unwrap().clear();
@@ -155,7 +157,7 @@ impl Host {
     /// Runs an expression until these functions have optimized code, in tiered mode; otherwise
     /// twice. Returns its value.
     #[track_caller]
-    fn heat(&self, call: &str, hot: &[&str]) -> String {
+    fn tier_up(&self, call: &str, hot: &[&str]) -> String {
         // A function with a handle counts its calls.
         let _handles: Vec<_> = hot.iter().map(|name| self.engine.dyn_function(name).unwrap()).collect();
         let value = self.result(call);
@@ -193,12 +195,23 @@ struct Seen {
     /// The names of functions with valid optimized code; of a loop's OSR code: name and number.
     optimized: HashSet<String>,
     left: Vec<String>,
+    /// The names of functions that had a kernel.
+    kernels: HashSet<String>,
 }
 
 impl CodeLog {
+    fn has_kernel(&self, name: &str) -> bool {
+        self.0.lock().unwrap().kernels.contains(name)
+    }
+
     fn has_optimized(&self, names: &[&str]) -> bool {
         let seen = self.0.lock().unwrap();
         names.iter().all(|&name| seen.optimized.contains(name))
+    }
+
+    /// Whether another function than this one has optimized code.
+    fn has_optimized_other_than(&self, name: &str) -> bool {
+        self.0.lock().unwrap().optimized.iter().any(|optimized| optimized != name)
     }
 
     /// Whether a loop of this number has OSR code, as `#0`.
@@ -226,6 +239,9 @@ impl Observer for CodeLog {
         match event {
             Event::Compiled { code, osr_loop, tier: Tier::Optimized, .. } => {
                 seen.optimized.insert(name(code, osr_loop));
+            }
+            Event::Compiled { code, tier: Tier::Kernel, .. } => {
+                seen.kernels.insert(code.name.to_string());
             }
             Event::Invalidated { code, osr_loop } => {
                 seen.optimized.remove(&name(code, osr_loop));

@@ -32,8 +32,12 @@ fn the_loop_variable_may_be_used_or_not() {
 #[test]
 fn variables_may_be_assigned_in_branches() {
     check_loop("(for i = 0, i < n in if i < 4 then (s = s + v(i)) else (t = t + change() + v(i)))");
-    check_loop("(for i = 0, i < n in if s < 10 then (s = s + v(i) + change()) else (u = v(t) + change()) + s)");
-    check_loop("(for i = 0, i < n in (if i < 2 then t = i else if i < 9 then u = i + change() else s = i) : t = t + v(s + i))");
+    check_loop(
+        "(for i = 0, i < n in if s < 10 then (s = s + v(i) + change()) else (u = v(t) + change()) + s)",
+    );
+    check_loop(
+        "(for i = 0, i < n in (if i < 2 then t = i else if i < 9 then u = i + change() else s = i) : t = t + v(s + i))",
+    );
 }
 
 #[test]
@@ -47,7 +51,9 @@ fn loops_may_be_nested() {
     check_loop("(for i = 0, i < 3 in (t = t + v(i)) : for j = 0, j < n in s = s + i + change() + v(j))");
     check_loop("(for i = 0, i < n in (for j = 0, j < 30 in t = t + v(j)) : s = s + v(t) + change())");
     check_loop("(for i = 0, i < n in change() : (for j = 0, j < 30 in t = t + v(j)) : s = s + t)");
-    check_loop("(for i = 0, i < 2 in for j = 0, j < 2 in for k = 0, k < 3 in s = v(s) + k + change() : u = u + v(j))");
+    check_loop(
+        "(for i = 0, i < 2 in for j = 0, j < 2 in for k = 0, k < 3 in s = v(s) + k + change() : u = u + v(j))",
+    );
 }
 
 #[test]
@@ -128,7 +134,8 @@ impl LoopCase {
         for &mode in Mode::ALL {
             let (value, n_left) = self.run(mode);
             assert_eq!(value, expected, "{mode:?}: {}", self.call);
-            let n_expected = if mode == Mode::Tiered && cfg!(feature = "llvm") { self.changes.len() } else { 0 };
+            let n_expected =
+                if mode == Mode::Tiered && cfg!(feature = "llvm") { self.changes.len() } else { 0 };
             assert!(n_left >= n_expected, "{}: code was left {n_left} times", self.call);
         }
     }

@@ -29,12 +29,8 @@ fn a_definition_replaces_a_maths_function_in_a_loop() {
     for (call, prototype) in CALLS {
         let text = format!("def f(n) var s = 0 in (for x = 1, x < n in s = s + {call} + change()) + s;");
         let definition: &'static str = format!("def {prototype} x * 1000;").leak();
-        let case = Case {
-            text: &text,
-            call: "f(10);",
-            hot: &["f"],
-            changes: &[Nothing, Nothing, Run(definition)],
-        };
+        let case =
+            Case { text: &text, call: "f(10);", hot: &["f"], changes: &[Nothing, Nothing, Run(definition)] };
         case.check_left(OPTIMIZED);
     }
 }
@@ -57,7 +53,12 @@ fn a_function_of_maths_only_is_replaced() {
             def f(n) var s = 0 in (for i = 1, i < n in s = s + m(i) + change()) + s;",
         call: "f(30);",
         hot: &["f"],
-        changes: &[Nothing, Run("def sqrt(x) 1;"), Run("def floor(x) 2; def sin(x) 3;"), Run("def fmod(x y) x;")],
+        changes: &[
+            Nothing,
+            Run("def sqrt(x) 1;"),
+            Run("def floor(x) 2; def sin(x) 3;"),
+            Run("def fmod(x y) x;"),
+        ],
     };
     case.check();
 }

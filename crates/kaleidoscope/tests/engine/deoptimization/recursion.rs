@@ -73,10 +73,7 @@ fn tail_calls_stay_in_their_version() {
         };
         case.expect((n_calls + 1 + 100 * (19 - n_calls)) as f64);
         // The function itself and its inlinee are replaced.
-        let case = Case {
-            changes: &after(n_calls, Run("def count(n s) 0 - 1; def v(x) x + 1000;")),
-            ..case
-        };
+        let case = Case { changes: &after(n_calls, Run("def count(n s) 0 - 1; def v(x) x + 1000;")), ..case };
         case.check();
         let case = Case { changes: &after(n_calls, Run("def count(n s) 0 - 1;")), ..case };
         let run = case.run(kaleidoscope::Mode::Off);
@@ -92,7 +89,8 @@ fn tail_calls_stay_in_their_version() {
 fn many_tail_calls_of_a_superseded_version_run_as_code() {
     for change in ["def v(x) x + 2;", "def v(x) x + 2; def count(n s) 0 - 1;"] {
         let case = Case {
-            text: "def v(x) x + 1;
+            text:
+                "def v(x) x + 1;
                 def count(n s) if n < 1 then s else count(n - 1, v(s) + (if n < 20000 then 0 else change()));",
             call: "count(20010, 0);",
             hot: &["count"],

@@ -28,7 +28,9 @@ fn a_host_error_ends_deoptimized_code() {
 #[test]
 fn an_interrupt_ends_deoptimized_code() {
     let text = "def v(x) x; def g(x) change() + v(x); def f(x) 1 + 2 * (g(x) + g(x) + g(x));";
-    for changes in [&[Run("def v(x) 2;"), Interrupt][..], &[Run("def v(x) 2; def g(x) change() * 2;"), Interrupt]] {
+    for changes in
+        [&[Run("def v(x) 2;"), Interrupt][..], &[Run("def v(x) 2; def g(x) change() * 2;"), Interrupt]]
+    {
         let case = Case { text, call: "f(1);", hot: &["f"], changes };
         assert_eq!(case.check(), "KLS3005");
     }
@@ -73,7 +75,7 @@ fn deoptimized_code_is_stopped_at_its_deadline() {
         for call in ["f(30);", "h(3);"] {
             let host = Host::new(mode, |builder| builder);
             host.define(ENDLESS);
-            host.heat(call, &[&call[..1]]);
+            host.tier_up(call, &[&call[..1]]);
             host.changes.lock().unwrap().push(Run(FOREVER));
             let outcome = host.engine.within(Duration::from_millis(100)).run(call);
             let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
@@ -90,7 +92,7 @@ fn an_endless_loop_that_was_deoptimized_is_stopped() {
         for is_limited in [true, false] {
             let host = Host::new(mode, |builder| builder);
             host.define("def v(x) x; def loop(n) for i = 0, v(i) < n in change();");
-            host.heat("loop(10);", &["loop"]);
+            host.tier_up("loop(10);", &["loop"]);
             host.changes.lock().unwrap().extend([Nothing, Run("def v(x) 0;")]);
             let endless = host.engine.function::<(f64,)>("loop").unwrap();
             let error = if is_limited {
@@ -99,7 +101,13 @@ fn an_endless_loop_that_was_deoptimized_is_stopped() {
                 let running = thread::spawn(move || endless.call((10.0,)));
                 until(|| host.changes.lock().unwrap().is_empty(), thread::yield_now);
                 let interrupter = host.engine.interrupter();
-                until(|| running.is_finished(), || { interrupter.interrupt(); thread::yield_now(); });
+                until(
+                    || running.is_finished(),
+                    || {
+                        interrupter.interrupt();
+                        thread::yield_now();
+                    },
+                );
                 running.join().unwrap().unwrap_err()
             };
             let expected = if is_limited { DiagnosticCode::TimedOut } else { DiagnosticCode::Interrupted };
@@ -116,7 +124,7 @@ fn endless_tail_calls_that_were_deoptimized_are_stopped() {
         for change in ["def v(x) 0;", "def v(x) 0; def count(n) 5;"] {
             let host = Host::new(mode, |builder| builder);
             host.define("def v(x) 1; def count(n) if n < 1 then n else count(n - v(n) + change());");
-            host.heat("count(30);", &["count"]);
+            host.tier_up("count(30);", &["count"]);
             host.changes.lock().unwrap().extend([Nothing, Run(change)]);
             let outcome = host.engine.within(Duration::from_millis(100)).run("count(30);");
             let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
