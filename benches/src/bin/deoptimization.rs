@@ -75,7 +75,7 @@ impl Observer for Steps {
             Event::Compiled { tier: Tier::Optimized, .. } => Step::Optimized(now),
             _ => return,
         };
-        // Nobody listens any more at the end.
+        // No one listens any more at the end.
         drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).send(step));
     }
 }
@@ -94,9 +94,8 @@ fn measure(name: &str, definitions: &str, expression: &str, n_rounds: usize) -> 
         wait_for_optimized(&steps);
         let mut round = 0;
         while left.len() < n_rounds {
-            // The running code enters the new code at its next back edge or call.
-            thread::sleep(Duration::from_millis(2));
-            while steps.try_recv().is_ok() {}
+            // Meanwhile the program enters the new code, at its next back edge or call.
+            while steps.recv_timeout(Duration::from_millis(2)).is_ok() {}
             round += 1;
             engine.run(&format!("def v(x) x * 0.5 + {round};"));
             let redefined = Instant::now();

@@ -203,9 +203,9 @@ impl Jit {
 
     /// Defines a function, or redefines it. No code is generated. Calls that begin after `define`
     /// has returned run the new definition: exactly so on the calling thread, on a thread that is
-    /// inside generated code after at most a millisecond of running. Optimized code that had inlined
-    /// the old definition is invalidated, and left where it is running. Activations of the old
-    /// definition itself finish as what they are.
+    /// inside generated code after at most a millisecond of running. Optimized code that had
+    /// inlined the old definition is invalidated, and left where it is running. Activations of the
+    /// old definition itself finish as what they are.
     ///
     /// The IR is verified first, with the ids in it: functions that it calls must be declared,
     /// host variables bound.

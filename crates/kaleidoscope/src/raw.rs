@@ -23,8 +23,8 @@ impl<A: Arguments> Function<A> {
     /// - The engine is not dropped. This handle keeps it alive.
     /// - No signal handler or debugger unwinds the call or skips its frames.
     ///
-    /// If a function that it has inlined is redefined inside such a scope, the interpreter completes
-    /// the call, without machine code.
+    /// If a function that it has inlined is redefined inside such a scope, the interpreter
+    /// completes the call, without machine code.
     ///
     /// ```
     /// use kaleidoscope::Engine;
