@@ -11,12 +11,12 @@
 //! The result of `<` stays a truth value until an operation needs a number. Most often none does.
 //!
 //! Code that can be invalidated checks its validity flag and leaves at an exit (`exit.rs`).
-//! Lowering tracks two facts for that: whether a call may have invalidated the code since the last
-//! check, and whether each path of an iteration passes a check. So it checks only where something
-//! inlined would begin after such a call, and where an iteration would end without a check.
+//! It checks behind calls that something inlined follows (`call_checks.rs`), and where an iteration
+//! would end without a check: lowering tracks whether each path of an iteration passes one.
 
 mod branch;
 mod call;
+mod call_checks;
 mod counted_loop;
 mod entry;
 mod exit;
@@ -27,6 +27,7 @@ mod loop_cost;
 mod select;
 
 use branch::{OpenIf, OpenLoop};
+use call_checks::CallChecks;
 use exit::Exits;
 pub(crate) use exit::invalidation;
 use inkwell::FloatPredicate;
@@ -108,9 +109,8 @@ struct Lowering<'cx, 'a> {
     select_ifs: Vec<SelectIfs>,
     /// For each instance, what its loops cost.
     costs: Vec<Costs>,
-    /// Whether code may have been invalidated by a call since the last check. Then what was inlined
-    /// must not begin.
-    is_dirty: bool,
+    /// For each instance, which calls are followed by a check.
+    call_checks: Vec<CallChecks>,
     /// Whether each path from the beginning of the iteration of the innermost loop (a tail call
     /// begins one, too) passes a check.
     is_checked: bool,
@@ -268,15 +268,11 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
 
     fn call(&mut self, at: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
         let inlinee = self.instances[self.frame.instance].inlined(callee);
-        if self.is_dirty && (inlinee.is_some() || self.is_maths(callee)) {
-            self.check(at);
-        }
         let args = self.pop_numbers(n_args);
         if let Some(inlinee) = inlinee {
-            return Some(self.begin_inlinee(inlinee, &args, OpIdx::new(at.index() as u32 + 1)));
+            return Some(self.begin_inlinee(inlinee, &args, at));
         }
-        let value = self.call_target(callee, &args);
-        self.stack.push(Operand::Number(value));
+        self.call_target(at, callee, &args);
         None
     }
 
@@ -297,8 +293,7 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
 
     fn begin_if(&mut self, region: Region<'a>) -> OpenIf<'cx> {
         let condition = self.pop_truth();
-        // A select has no place for a check.
-        if self.select_ifs[self.frame.instance].is_select[region.number] && !self.is_dirty {
+        if self.select_ifs[self.frame.instance].is_select[region.number] {
             OpenIf::Select { condition, first: None }
         } else {
             self.branch(condition, region)
@@ -311,7 +306,7 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
             OpenIf::Branch { otherwise, before, first } => {
                 *first = is_reachable.then(|| self.end_branch(region));
                 self.assign(region, &before.variables);
-                (self.is_dirty, self.is_checked) = (before.is_dirty, before.is_checked);
+                self.is_checked = before.is_checked;
                 self.enter(*otherwise);
             }
         }

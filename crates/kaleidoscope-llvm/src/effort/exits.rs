@@ -63,7 +63,6 @@ fn points(function: &Function) -> Option<Vec<Point>> {
     let mut ifs = Vec::new();
     for (at, op) in function.ops.iter().enumerate() {
         let (n_popped, n_pushed) = op.stack_effect(function.n_params);
-        let before = height;
         height = height - n_popped as usize + n_pushed as usize;
         let next = match *op {
             Op::Call { .. } => at + 1,
@@ -92,12 +91,7 @@ fn points(function: &Function) -> Option<Vec<Point>> {
             | Op::Loop => continue,
         };
         let n_live = liveness.at(OpIdx::new(next as u32)).len();
-        // A call is left with its arguments on the stack.
-        let n_operands = match (op.callee(), *op == Op::TailCall) {
-            (Some(_), _) => before,
-            (None, true) => 0,
-            (None, false) => height,
-        };
+        let n_operands = if *op == Op::TailCall { 0 } else { height };
         points.push(Point { at: OpIdx::new(at as u32), n_values: n_live + n_operands });
     }
     Some(points)

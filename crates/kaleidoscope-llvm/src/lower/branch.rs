@@ -33,7 +33,6 @@ pub(super) enum OpenIf<'cx> {
 pub(super) struct BeforeIf<'cx> {
     /// The values of the assigned variables.
     pub(super) variables: Vec<FloatValue<'cx>>,
-    pub(super) is_dirty: bool,
     pub(super) is_checked: bool,
 }
 
@@ -43,7 +42,6 @@ pub(super) struct BranchEnd<'cx> {
     value: FloatValue<'cx>,
     /// The values of the assigned variables.
     variables: Vec<FloatValue<'cx>>,
-    is_dirty: bool,
     is_checked: bool,
 }
 
@@ -79,27 +77,25 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         built(self.builder.build_conditional_branch(condition, then, otherwise));
         self.enter(then);
         let variables = self.values_of(region);
-        let before = BeforeIf { variables, is_dirty: self.is_dirty, is_checked: self.is_checked };
+        let before = BeforeIf { variables, is_checked: self.is_checked };
         OpenIf::Branch { otherwise, before, first: None }
     }
 
     pub(super) fn end_branch(&mut self, region: Region<'a>) -> BranchEnd<'cx> {
         let value = self.pop_number();
         let variables = self.values_of(region);
-        let (is_dirty, is_checked) = (self.is_dirty, self.is_checked);
-        BranchEnd { block: self.block, value, variables, is_dirty, is_checked }
+        BranchEnd { block: self.block, value, variables, is_checked: self.is_checked }
     }
 
     /// Ends an `if` whose first branch reaches the end.
     pub(super) fn join(&mut self, first: BranchEnd<'cx>, region: Region<'a>, join: Join) {
         if join == Join::First {
-            (self.is_dirty, self.is_checked) = (first.is_dirty, first.is_checked);
+            self.is_checked = first.is_checked;
             self.enter(first.block);
             self.assign(region, &first.variables);
             self.stack.push(Operand::Number(first.value));
             return;
         }
-        self.is_dirty |= first.is_dirty;
         self.is_checked &= first.is_checked;
         let value = self.pop_number();
         let second = self.block;
@@ -151,9 +147,6 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     }
 
     pub(super) fn lower_loop_header(&mut self, region: Region<'a>) -> OpenLoop<'cx> {
-        if self.is_dirty {
-            self.check(body(region));
-        }
         let is_checked_before = std::mem::replace(&mut self.is_checked, false);
         let n_iterations = if self.unit.inlining.is_some() { self.n_iterations(region) } else { None };
         let check = self.check_of(region, n_iterations.is_some());
@@ -239,14 +232,13 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let condition = left.map_or(condition, |left| self.is_more(left));
         let after = self.append("after");
         let is_checked = self.is_checked;
-        let must_check = self.is_dirty || !is_checked;
         if let Some(strips) = &open.strips {
             let end = self.append("strip.end");
             built(self.builder.build_conditional_branch(condition, open.header, end));
             self.end_iteration(open, left, region);
             self.enter(end);
             self.end_strip(strips, open, region, after);
-        } else if open.check == LoopCheck::EachIteration && must_check {
+        } else if open.check == LoopCheck::EachIteration && !is_checked {
             let again = self.append("again");
             built(self.builder.build_conditional_branch(condition, again, after));
             self.enter(again);

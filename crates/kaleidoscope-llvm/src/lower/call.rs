@@ -1,7 +1,7 @@
 //! Calls, and the attributes of the functions at both ends.
 
 use super::References;
-use super::{CodeKind, Lowering, built};
+use super::{CodeKind, Lowering, OpIdx, Operand, built};
 use crate::symbols;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
@@ -15,23 +15,21 @@ use kaleidoscope_ir::{FunctionId, MathsFunction};
 impl<'cx> Lowering<'cx, '_> {
     /// A call that is not inlined. A function calls itself through its slot as well, so a
     /// redefinition while it runs holds for its inner activations.
-    ///
-    /// Any function may run inside a call through a slot, also one that redefines what this code
-    /// has inlined. That matters only where something inlined begins, so the check waits until
-    /// then: what follows is often another call through a slot, or the end.
-    pub(super) fn call_target(&mut self, callee: FunctionId, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
+    pub(super) fn call_target(&mut self, at: OpIdx, callee: FunctionId, args: &[FloatValue<'cx>]) {
         match self.unit.call_target(callee) {
-            CallTarget::Maths { function, .. } => self.call_maths(function, args),
+            CallTarget::Maths { function, .. } => {
+                let value = self.call_maths(function, args);
+                self.stack.push(Operand::Number(value));
+            }
             CallTarget::Slot { address } => {
-                self.is_dirty = self.exits.is_some();
-                self.call_slot(self.slot(callee, address), args)
+                let value = self.call_slot(self.slot(callee, address), args);
+                self.stack.push(Operand::Number(value));
+                let following = self.call_checks[self.frame.instance].behind(at);
+                if self.exits.is_some() && (following.begins || following.ends && self.frame.begins_behind) {
+                    self.check(OpIdx::new(at.index() as u32 + 1));
+                }
             }
         }
-    }
-
-    /// Whether calls of the function do not go through its slot.
-    pub(super) fn is_maths(&self, callee: FunctionId) -> bool {
-        matches!(self.unit.call_target(callee), CallTarget::Maths { .. })
     }
 
     /// Another thread may redirect the slot at any time, so the load is atomic. It needs no order:

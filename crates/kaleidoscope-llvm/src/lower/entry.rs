@@ -2,6 +2,7 @@
 //! are in `kernel.rs`.
 
 use super::call::{function_attributes, signature};
+use super::call_checks::CallChecks;
 use super::loop_cost::find_costs;
 use super::{
     CodeKind, Exits, InlineFrame, Instance, Local, Lowering, References, Unit, built, find_select_ifs,
@@ -46,7 +47,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             references,
             select_ifs: find_select_ifs(instances),
             costs: find_costs(unit, instances),
-            is_dirty: false,
+            call_checks: instances.iter().map(|instance| CallChecks::new(unit, instance)).collect(),
             is_checked: false,
             compiled,
             zero,

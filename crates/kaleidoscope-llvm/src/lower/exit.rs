@@ -6,10 +6,6 @@
 //!
 //! The buffer is allocated by the exit block, so frames of valid code do not contain it. Values are
 //! converted for the buffer there, too: valid code computes nothing for its exits.
-//!
-//! A call through a slot is never stale, and a function that has begun goes on in its own version.
-//! So after a call the code checks only before something inlined begins: another function's body,
-//! a maths function, or its own next iteration by a tail call.
 
 use super::call::{enum_attribute, signature};
 use super::inline::InlineFrame;
@@ -69,7 +65,6 @@ impl<'cx> Lowering<'cx, '_> {
         let valid = self.append("valid");
         self.check_before(valid, |lowering| lowering.leave(next));
         self.enter(valid);
-        self.is_dirty = false;
         self.is_checked = true;
     }
 
@@ -161,10 +156,7 @@ impl<'cx> Lowering<'cx, '_> {
     /// The variables of the frame that are read behind `next`. An OSR entry has no values of those
     /// that only code behind its loop reads.
     fn live_in(&self, frame: &InlineFrame<'cx, '_>, next: OpIdx) -> Vec<Local> {
-        // A call neither reads nor assigns variables, so the same ones are live before and behind.
-        let callee = frame.function.ops.get(next.index()).and_then(|op| op.callee());
-        let point = OpIdx::new(next.index() as u32 + u32::from(callee.is_some()));
-        let live = frame.function.liveness().expect("the unit is not too large").at(point);
+        let live = frame.function.liveness().expect("the unit is not too large").at(next);
         match &self.osr_locals {
             Some(used) if frame.instance == 0 => {
                 live.iter().copied().filter(|local| used[local.index()]).collect()

@@ -14,6 +14,8 @@ pub(super) struct InlineFrame<'cx, 'a> {
     pub(super) operands_at: usize,
     /// The position behind the call in the caller. 0 for the outermost frame.
     pub(super) returns_to: OpIdx,
+    /// Whether something inlined may begin behind the frame, before the next call through a slot.
+    pub(super) begins_behind: bool,
     /// Whether each path to the frame passes a check, if it has tail calls.
     pub(super) is_checked_before: bool,
     /// The block that tail calls jump to, with a phi for each parameter.
@@ -31,6 +33,7 @@ impl<'cx, 'a> InlineFrame<'cx, 'a> {
             variables,
             operands_at: 0,
             returns_to,
+            begins_behind: false,
             is_checked_before: false,
             start: None,
         }
@@ -42,18 +45,24 @@ impl<'cx, 'a> InlineFrame<'cx, 'a> {
 }
 
 impl<'cx, 'a> Lowering<'cx, 'a> {
-    /// Begins a copy of the instance, whose caller continues at `returns_to`.
+    /// Begins a copy of the instance, in place of the call at `at`.
     pub(super) fn begin_inlinee(
         &mut self,
         instance: usize,
         args: &[FloatValue<'cx>],
-        returns_to: OpIdx,
+        at: OpIdx,
     ) -> &'a Function {
         assert!(instance > self.frame.instance, "an instance contains only instances behind itself");
         let function = self.instances[instance].function;
         assert_eq!(args.len(), function.n_params as usize, "a call has as many arguments as its inlinee");
+        let following = self.call_checks[self.frame.instance].behind(at);
         let frame = InlineFrame::new(instance, function, self.zero);
-        let mut frame = InlineFrame { operands_at: self.stack.len(), returns_to, ..frame };
+        let mut frame = InlineFrame {
+            operands_at: self.stack.len(),
+            returns_to: OpIdx::new(at.index() as u32 + 1),
+            begins_behind: following.begins || following.ends && self.frame.begins_behind,
+            ..frame
+        };
         frame.variables[..args.len()].copy_from_slice(args);
         if function.facts().has_tail_call {
             frame.is_checked_before = std::mem::replace(&mut self.is_checked, false);
@@ -83,7 +92,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             phi.add_incoming(&[(arg, self.block)]);
         }
         let start = *start;
-        if self.exits.is_none() || self.is_checked && !self.is_dirty {
+        if self.exits.is_none() || self.is_checked {
             self.jump(start);
             return;
         }
