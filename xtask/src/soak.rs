@@ -104,9 +104,10 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let load = Load::start()?;
     let run = Mutex::new((Plan::new(&binaries, options.n_rounds, Random(seed)), Tally::default()));
     let work = || {
-        while Instant::now() < deadline
-            && let Some(group) = locked(&run).0.next()
-        {
+        while Instant::now() < deadline {
+            // A statement of its own: the lock must not be held while the group runs.
+            let next = locked(&run).0.next();
+            let Some(group) = next else { break };
             let outcome = group::run(group.binary, &group.tests, group.n_threads);
             let (plan, tally) = &mut *locked(&run);
             if let Some(failure) = &outcome.failure {
