@@ -11,6 +11,7 @@
 //! its parent, and a call costs as much as its callee can cost. Both hold for all values,
 //! operators and redefinitions.
 
+mod changing;
 mod environment;
 mod expression;
 mod item;
@@ -20,6 +21,7 @@ pub(crate) mod mistake;
 mod tests;
 
 use crate::random::Random;
+pub use changing::{ChangingProgram, Part};
 use environment::Environment;
 
 /// The most items of a fuzzer's program: about as many as the program of a seed has.

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod case;
+pub mod changing;
 pub mod columns;
 pub mod compare;
 pub mod fuzz;

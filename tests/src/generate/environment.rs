@@ -31,6 +31,8 @@ pub(super) struct Environment {
     /// Host variables, which are always in scope.
     host_variables: Vec<Variable>,
     n_variables: usize,
+    /// Whether the host function `change()` exists.
+    pub(super) calls_change: bool,
 }
 
 /// A variable in scope.
@@ -52,6 +54,7 @@ impl Environment {
             variables: Vec::new(),
             host_variables: host_variables.collect(),
             n_variables: 0,
+            calls_change: false,
         }
     }
 

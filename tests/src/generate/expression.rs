@@ -65,6 +65,9 @@ impl Generator {
         if bounds.depth == 0 || bounds.cost < 8 {
             return self.leaf();
         }
+        if self.environment.calls_change && self.random.one_in(1, 5) {
+            return self.call_of_change(bounds);
+        }
         match self.random.below(20) {
             0..=2 => self.leaf(),
             3..=7 => self.binary(bounds),
@@ -90,7 +93,7 @@ impl Generator {
     }
 
     /// Generates an operand with half of the cost.
-    fn half(&mut self, bounds: Bounds) -> String {
+    pub(super) fn half(&mut self, bounds: Bounds) -> String {
         self.expression(Bounds { cost: bounds.cost / 2, depth: bounds.depth - 1, ..bounds })
     }
 
@@ -214,7 +217,7 @@ impl Generator {
 
     /// Generates a call of a function of a lower rank. If the function is undefined, the call
     /// fails at run time.
-    fn call(&mut self, bounds: Bounds) -> String {
+    pub(super) fn call(&mut self, bounds: Bounds) -> String {
         let callable: Vec<usize> = (0..FUNCTIONS.len())
             .filter(|&idx| {
                 function_rank(idx) < bounds.rank && 2 * cost_of_rank(function_rank(idx)) < bounds.cost

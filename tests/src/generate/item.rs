@@ -37,7 +37,7 @@ impl Generator {
         item + separator
     }
 
-    fn top_level(&mut self) -> String {
+    pub(super) fn top_level(&mut self) -> String {
         self.expression(Bounds { cost: 20_000, depth: 5, rank: usize::MAX })
     }
 
@@ -136,7 +136,7 @@ impl Generator {
     }
 
     /// Generates a redefinition of a maths function, of rank 0: it calls nothing.
-    fn redefined_maths(&mut self) -> String {
+    pub(super) fn redefined_maths(&mut self) -> String {
         let name = self.random.pick(REDEFINABLE);
         self.environment.push("x", true);
         let body = self.expression(Bounds { cost: cost_of_rank(0), depth: 2, rank: 0 });
