@@ -1,9 +1,10 @@
 //! Random programs: all modes give the same values, output and diagnostics.
 //!
 //! The values also stay the same while several threads call functions, and functions tier up and
-//! are redefined, and when definitions change in the middle of a run. `RANDOM_PROGRAMS`,
-//! `RANDOM_SECONDS` and `RANDOM_SEED` choose the programs: `cargo xtask random` and `./check random`
-//! set them.
+//! are redefined, and when definitions change in the middle of a run.
+//!
+//! `RANDOM_PROGRAMS`, `RANDOM_SECONDS` and `RANDOM_SEED` choose the programs: `cargo xtask random`
+//! and `./check random` set them.
 
 use std::env;
 use std::sync::Mutex;

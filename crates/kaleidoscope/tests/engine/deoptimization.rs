@@ -15,10 +15,14 @@ mod recursion;
 mod stopping;
 mod threads;
 
+#[cfg(feature = "llvm")]
+use crate::memory::{alone, expect_constant_memory};
 use kaleidoscope::{
     Engine, Event, Interrupter, Mode, Observer, Optimization, OutputBuffer, Thresholds, Tier,
 };
 use std::collections::HashSet;
+#[cfg(feature = "llvm")]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,13 +42,15 @@ enum Change {
     Run(&'static str),
     /// Removes a function.
     Remove(&'static str),
+    /// Makes a function one of the host, with this value.
+    Register(&'static str, f64),
     /// Returns an error.
     Fail,
     /// Interrupts the call.
     Interrupt,
 }
 
-use Change::{Fail, Interrupt, Nothing, Remove, Run};
+use Change::{Fail, Interrupt, Nothing, Register, Remove, Run};
 
 /// A program that is changed while it runs.
 struct Case<'a> {
@@ -137,6 +143,7 @@ impl Host {
                     Nothing => {}
                     Run(text) => define(engine, text),
                     Remove(name) => engine.remove(name).unwrap(),
+                    Register(name, value) => engine.register(name, move |_: f64| value).unwrap(),
                     Fail => return Err("as planned"),
                     Interrupt => interrupter.interrupt(),
                 }
@@ -222,6 +229,12 @@ impl CodeLog {
     /// The functions that were active in each piece of code that was left.
     fn left(&self) -> Vec<String> {
         self.0.lock().unwrap().left.clone()
+    }
+
+    /// As [`left`](Self::left), and forgets them.
+    #[cfg(feature = "llvm")]
+    fn take_left(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().left)
     }
 
     fn n_left(&self) -> usize {
@@ -384,7 +397,7 @@ fn operators_are_replaced() {
 }
 
 #[test]
-fn a_function_becomes_one_of_the_host_or_calls_other_functions() {
+fn a_new_definition_calls_other_functions() {
     let case = Case {
         text: "def v(x) x; def w(x) x * 2; def f(x) v(x) + change() + v(x);",
         call: "f(5);",
@@ -392,4 +405,74 @@ fn a_function_becomes_one_of_the_host_or_calls_other_functions() {
         changes: &[Run("def v(x) w(x) + (for i = 0, i < 10 in w(i)) + printd(x);")],
     };
     case.expect(15.0);
+}
+
+#[test]
+fn a_function_becomes_one_of_the_host() {
+    let case = Case {
+        text: "def v(x) x; def f(x) v(x) + change() + v(x) * 10 + change() + v(x) * 100;",
+        call: "f(5);",
+        hot: &["f"],
+        changes: &[Register("v", 2.0), Register("v", 3.0)],
+    };
+    case.expect(5.0 + 20.0 + 300.0);
+}
+
+/// The host function is replaced by a function of the program, while its caller waits for it.
+#[test]
+fn a_host_function_becomes_one_of_the_program() {
+    let case = Case {
+        text: "def v(x) x; def f(x) v(x) + change() + v(x) * 10 + change() + v(x) * 100;",
+        call: "f(5);",
+        hot: &["f"],
+        changes: &[Run("def v(x) 2; def change() 7;")],
+    };
+    case.expect(5.0 + 20.0 + 7.0 + 200.0);
+}
+
+/// Each activation runs in optimized code, is left, and waits for the next one in the interpreter.
+#[test]
+#[cfg(feature = "llvm")]
+fn deoptimized_activations_may_be_nested() {
+    const DEPTH: usize = 150;
+    let host = Host::new(Mode::Tiered, |builder| builder);
+    let (log, engine, n_calls) = (host.log.clone(), host.engine.clone(), AtomicUsize::new(0));
+    let next = move || {
+        if n_calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            let began = Instant::now();
+            while !log.has_optimized(&["f"]) && began.elapsed() < TIER_UP {
+                thread::yield_now();
+            }
+        } else {
+            define(&engine, "def v(x) x + 1;");
+        }
+        0.0
+    };
+    host.engine.register("next", next).unwrap();
+    // Too large to be inlined into itself.
+    let zero = " + 0".repeat(200);
+    host.define(&format!("def v(x) x + 1; def f(n) next() + v(n) + (if n < 1 then 0 else f(n - 1)){zero};"));
+    let sum = (1..=DEPTH + 1).sum::<usize>() as f64;
+    let f = host.engine.function::<(f64,)>("f").unwrap();
+    assert_eq!(f.call((DEPTH as f64,)).unwrap(), sum);
+    assert!(host.log.n_left() > DEPTH / 3, "{} of {DEPTH} activations were left", host.log.n_left());
+}
+
+/// Exits, flags and code are freed.
+#[test]
+#[cfg(feature = "llvm")]
+fn deoptimizations_use_constant_memory() {
+    alone("deoptimization::deoptimizations_use_constant_memory", || {
+        let host = Host::new(Mode::Tiered, |builder| builder.optimization(Optimization::None));
+        host.define("def v(x) x; def f(n) var s = 0 in (for i = 0, i < n in s = s + v(i) + change()) + s;");
+        let f = host.engine.function::<(f64,)>("f").unwrap();
+        let value = f.call((10.0,)).unwrap();
+        expect_constant_memory(200, |_| {
+            let call = || assert_eq!(f.call((10.0,)).unwrap(), value);
+            crate::until(|| host.log.has_optimized(&["f"]), call);
+            host.changes.lock().unwrap().extend([Nothing, Run("def v(x) x;")]);
+            call();
+            assert!(!host.log.take_left().is_empty());
+        });
+    });
 }

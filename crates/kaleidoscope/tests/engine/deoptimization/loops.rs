@@ -83,14 +83,14 @@ fn a_loop_without_calls_begins_behind_the_change() {
 }
 
 /// A loop that calls `more(k)` and is changed while it runs in OSR code.
-struct LoopCase {
-    definitions: &'static str,
+pub(super) struct LoopCase {
+    pub(super) definitions: &'static str,
     /// The number of the loop in its function or expression.
-    osr_loop: usize,
+    pub(super) osr_loop: usize,
     /// What changes, one after the other.
-    changes: &'static [&'static str],
+    pub(super) changes: &'static [&'static str],
     /// The expression with the loop, or a call of its function.
-    call: &'static str,
+    pub(super) call: &'static str,
 }
 
 /// The number of back edges after which a loop has certainly entered its OSR code.
@@ -129,7 +129,7 @@ impl LoopCase {
 
     /// The last definition is reached in the same activation, whatever was optimized in between.
     #[track_caller]
-    fn check(&self) {
+    pub(super) fn check(&self) {
         let (expected, _) = self.run(Mode::Off);
         for &mode in Mode::ALL {
             let (value, n_left) = self.run(mode);

@@ -1,5 +1,6 @@
 //! Redefinitions of maths functions, which compiled code has as instructions or calls directly.
 
+use super::loops::LoopCase;
 use super::{Case, Nothing, Run};
 use kaleidoscope::Mode;
 
@@ -84,4 +85,18 @@ fn operators_keep_their_meaning() {
         changes: &[Run("def pow(x y) 100;")],
     };
     assert_eq!(case.check_left(OPTIMIZED), "112.0");
+}
+
+/// In eager and lazy mode, the code of the expression itself is left.
+#[test]
+fn a_running_loop_uses_the_new_maths_function() {
+    let changes = &["def sin(x) 0 - x;", "def sqrt(x) x + 1;"];
+    for call in [
+        "var s = 0 in (for i = 0, more(100) in s = s + sqrt(0) + sin(0)) + s;",
+        "f(0) + 1;",
+        "1 + 2 * (var s = 0 in (for i = 0, more(100) in s = 1 + s + 2 * floor(sqrt(0) + sin(0))) + s * 0 + sqrt(3));",
+    ] {
+        let definitions = "def f(n) var s = n in (for i = 0, more(100) in s = s + sqrt(n) + (if sin(n) < 1 then fabs(0) else 1)) + s;";
+        LoopCase { definitions, osr_loop: 0, changes, call }.check();
+    }
 }
