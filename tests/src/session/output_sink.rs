@@ -1,9 +1,7 @@
 //! Output sink of a session's programs, which can call the engine from within a write.
 //!
 //! A reaction is a text that runs at the program's next write, in the middle of the evaluation that
-//! writes. After a reaction has redefined a function, that evaluation may use the old or the new
-//! function, so its writes depend on the mode. No more reactions run until the evaluation ends, so
-//! every mode runs the same reactions.
+//! writes. If it redefines a function, the very next call runs the new definition, in every mode.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -13,7 +11,7 @@ use std::thread::{self, ThreadId};
 
 use kaleidoscope::{CallError, Diagnostic, Engine, ItemOutcome, Output, Script};
 
-use super::item::{ItemRun, Written};
+use super::item::ItemRun;
 
 /// The sink of one engine. Clones share their state.
 #[derive(Clone, Debug, Default)]
@@ -30,11 +28,6 @@ struct SinkState {
     engine: Option<Engine>,
     /// Results of the reactions' items.
     nested: Vec<ItemRun>,
-    /// Number of running reactions: they nest.
-    depth: usize,
-    /// Changes of the program by reactions: now, and when the outermost item began.
-    n_changes: usize,
-    n_changes_before: usize,
 }
 
 impl OutputSink {
@@ -57,12 +50,10 @@ impl OutputSink {
     }
 
     /// Runs an item or a call. Also returns what it wrote on this thread.
-    pub(super) fn listen<T>(&self, run: impl FnOnce() -> T) -> (T, Written) {
-        let n_changes_before = self.state().begin();
+    pub(super) fn listen<T>(&self, run: impl FnOnce() -> T) -> (T, String) {
         let result = run();
-        let mut state = self.state();
-        let output = state.written.remove(&thread::current().id()).unwrap_or_default();
-        (result, Written { output, is_undetermined: state.n_changes != n_changes_before })
+        let output = self.state().written.remove(&thread::current().id()).unwrap_or_default();
+        (result, output)
     }
 
     /// Runs the items of the script that `next` accepts.
@@ -100,30 +91,18 @@ impl Output for OutputSink {
         let reaction = self.state().write(text);
         if let Some((engine, text)) = reaction {
             let items = self.run_separately(&engine, &text);
-            let mut state = self.state();
-            state.depth -= 1;
-            state.n_changes += items.iter().filter(|item| item.is_change()).count();
-            state.nested.extend(items);
+            self.state().nested.extend(items);
         }
         Ok(())
     }
 }
 
 impl SinkState {
-    /// Begins an item. Returns the number of changes by reactions so far.
-    fn begin(&mut self) -> usize {
-        if self.depth == 0 {
-            self.n_changes_before = self.n_changes;
-        }
-        self.n_changes
-    }
-
     /// Records the output. Returns the reaction to run now.
     fn write(&mut self, text: &str) -> Option<(Engine, String)> {
         self.written.entry(thread::current().id()).or_default().push_str(text);
-        let engine = self.engine.clone().filter(|_| self.n_changes == self.n_changes_before)?;
+        let engine = self.engine.clone()?;
         let reaction = self.reactions.pop_front()?;
-        self.depth += 1;
         Some((engine, reaction))
     }
 }
