@@ -24,7 +24,8 @@ macro_rules! batch_methods {
             ///   background once the function has been applied to as many rows as
             ///   [`Thresholds::calls`](field@crate::Thresholds::calls) says.
             ///
-            /// If a function is redefined or a host variable is assigned during a batch, the
+            /// Each row is a call: if a function is redefined during a batch, the rows that follow
+            /// call the new definition. If a host variable is assigned by another thread, the
             /// remaining rows may use the old or the new value.
             ///
             /// With the feature `rayon`, large batches are spread over the threads of rayon's

@@ -6,6 +6,8 @@ use kaleidoscope::{Engine, Mode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+#[cfg(feature = "llvm")]
+use std::time::{Duration, Instant};
 
 /// The definitions that each test makes.
 const N_VERSIONS: u64 = 40;
@@ -189,4 +191,63 @@ fn engines_are_changed_independently() {
             assert!(readers[other].last.load(Ordering::SeqCst) < version);
         }
     });
+}
+
+/// Loops of many kinds, each left at many places. The redefinitions change no meaning, so the value
+/// depends on nothing but the state that the exits pass on.
+#[test]
+#[cfg(feature = "llvm")]
+fn the_place_where_code_is_left_does_not_matter() {
+    const N_LEFT: usize = 8;
+    const EACH: Duration = Duration::from_secs(2);
+    let mut n_left = 0;
+    for body in [
+        "(for i = 0, i < n in s = s + v(i)) : s",
+        "(for i = n, 0 < i, 0 - 1 in s = s / 3 + v(i)) : s",
+        "(for i = 0, i < n, 0.75 in s = s + v(i) : t = t - s / 2) : s * 3 + t",
+        "(for i = 1, i < n in s = s + (if i < n / 2 then v(i) else t = v(t) + 1)) : s + t",
+        "(for i = 1, i < n / 300 in (t = t + v(i)) : (for j = 0, j < 300 in s = s + v(j) * t) : t = t - s / i) : s + t",
+        "(for i = 1, i < 40 in for j = 0, j < 40 in for k = 0, k < n / 30000 in s = s + v(k) * (i - j)) : s",
+        "(for i = 0, i < n in (i = i + v(1) / 2) : s = s + i * v(t) : t = s / 7) : s + t",
+        "1 + 2 * (s = 5 + n * (for i = 0, i < n in t = t + v(i)) + t / w(n)) - s",
+        "(for i = 0, w(i) < w(n) in s = s + w(s) / 2) : s",
+        "(for i = 0, i < n / 20 in s = s + w(i) + tail(20, i)) : s + tail(n, s)",
+        "(for i = 0, i < 20 in s = s + fib(18) * v(i)) : s",
+        "(for i = 0, sqrt(i) * v(1) < sqrt(n) in s = s + floor(v(i) / 3) + fmod(i, 8) + sin(i)) : s",
+    ] {
+        let definitions = format!(
+            "def binary: 1 (a b) b; def v(x) x; def w(x) (var a = v(x) in a * 2 + v(a));
+            def tail(n s) if n < 1 then s else tail(n - 1, s / 2 + v(n));
+            def fib(n) if n < 2 then v(n) else fib(n - 1) + fib(n - 2);
+            def f(n) var s = 1, t = 2 in {body};"
+        );
+        const CALL: &str = "f(1000000);";
+        let reference = Host::new(Mode::Baseline, |builder| builder);
+        reference.define(&definitions);
+        let expected = reference.result(CALL);
+        let host = Host::new(Mode::Tiered, |builder| builder);
+        host.define(&definitions);
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let caller = || {
+                while !is_done.load(Ordering::Relaxed) {
+                    assert_eq!(host.result(CALL), expected, "{body}");
+                }
+            };
+            let caller = scope.spawn(caller);
+            let mut n_rounds = 0;
+            let began = Instant::now();
+            while host.log.n_left() < N_LEFT && !caller.is_finished() && began.elapsed() < EACH {
+                host.define("def v(x) x;");
+                let is_ready = || host.log.has_optimized_other_than("v") || caller.is_finished();
+                crate::until(is_ready, thread::yield_now);
+                // Another place each time.
+                n_rounds += 1;
+                (0..n_rounds * 7919 % 60_000).for_each(|_| std::hint::spin_loop());
+            }
+            is_done.store(true, Ordering::Relaxed);
+        });
+        n_left += host.log.n_left();
+    }
+    assert!(n_left > 0, "no code was left");
 }
