@@ -133,3 +133,45 @@ fn endless_tail_calls_that_were_deoptimized_are_stopped() {
         }
     }
 }
+
+/// The loop calls nothing that waits: it was left because another thread redefined something, and
+/// goes on forever in the interpreter, or in new code.
+#[test]
+#[cfg(feature = "llvm")]
+fn an_endless_loop_that_another_thread_changed_is_stopped() {
+    for mode in [Mode::Tiered, Mode::Lazy, Mode::Eager] {
+        for (body, change) in [
+            ("for i = 0, sqrt(1) < 2 in 0", "def sqrt(x) 0;"),
+            ("for i = 0, sqrt(1) < 2 in i = i + sin(i)", "def sin(x) 0; def sqrt(x) sin(x);"),
+            ("for i = 0, sqrt(1) < 2 in for j = 0, j < 10 in v(j) + cos(j)", "def v(x) 0; def cos(x) v(x);"),
+            ("if sqrt(n) < 1 then 0 else f(n + 1)", "def sqrt(x) 2;"),
+            ("if sqrt(n) < 1 then 0 else f(n + 1)", "def f(n) 3; def sqrt(x) 2;"),
+        ] {
+            for waits in [false, true] {
+                let host = Host::new(mode, |builder| builder);
+                host.define(&format!("def v(x) x; def f(n) {body};"));
+                let endless = host.engine.function::<(f64,)>("f").unwrap();
+                let running = thread::spawn(move || endless.call((1.0,)));
+                if mode == Mode::Tiered {
+                    until(|| host.log.has_optimized_other_than("v"), thread::yield_now);
+                } else {
+                    // The loop is likely to run by then; the test holds if it does not.
+                    thread::park_timeout(Duration::from_millis(20));
+                }
+                host.define(change);
+                if waits && mode == Mode::Tiered && body.contains("for") {
+                    until(|| host.log.has_osr("#0"), thread::yield_now);
+                }
+                let interrupter = host.engine.interrupter();
+                let interrupt = || {
+                    interrupter.interrupt();
+                    thread::yield_now();
+                };
+                until(|| running.is_finished(), interrupt);
+                let error = running.join().unwrap().unwrap_err();
+                assert_eq!(error.code(), DiagnosticCode::Interrupted, "{mode:?}: {body}");
+                check(&host.engine, "v(1) * 0 + 7;", &[7.0], &[]);
+            }
+        }
+    }
+}
