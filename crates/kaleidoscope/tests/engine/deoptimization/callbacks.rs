@@ -78,6 +78,28 @@ fn an_observer_redefines_what_the_program_calls() {
     }
 }
 
+/// Panics at each deoptimization.
+struct PanickingObserver;
+
+impl Observer for PanickingObserver {
+    fn observe(&self, event: &Event) {
+        assert!(!matches!(event, Event::Deoptimized { .. }), "seen enough");
+    }
+}
+
+#[test]
+fn a_panicking_observer_of_a_deoptimization_is_an_error() {
+    for &mode in Mode::ALL {
+        let host = Host::new(mode, |builder| builder.observer(PanickingObserver));
+        host.define("def v() 1; def f(n) change() + v() + (if n < 1 then 0 else f(n - 1));");
+        host.tier_up("f(3);", &["f"]);
+        host.changes.lock().unwrap().push(Run("def v() 2;"));
+        let is_tiered = mode == Mode::Tiered && cfg!(feature = "llvm");
+        assert_eq!(host.result("f(3);"), if is_tiered { "KLS3008" } else { "8.0" }, "{mode:?}");
+        assert_eq!(host.result("f(3);"), "8.0", "{mode:?}");
+    }
+}
+
 /// A host function that evaluates in the engine while deoptimized code waits for it.
 #[test]
 fn a_host_function_calls_the_engine_in_deoptimized_code() {
