@@ -93,6 +93,9 @@ struct Lowering<'a> {
     frame: Option<Frame>,
     counter_state: CounterState,
     slot_thunk: Option<SlotThunk>,
+    /// Whether the code may have become invalid since it was entered: something was called, or code
+    /// is repeated. New calls do not enter invalid code.
+    may_be_invalid: bool,
 }
 
 impl<'a> Lowering<'a> {
@@ -118,6 +121,7 @@ impl<'a> Lowering<'a> {
             frame: None,
             counter_state: CounterState::default(),
             slot_thunk: slot_thunk.map(SlotThunk::new),
+            may_be_invalid: function.facts().has_tail_call,
         }
     }
 
@@ -381,6 +385,7 @@ impl<'a> Emitter<'a> for Lowering<'a> {
     }
 
     fn begin_loop(&mut self, region: Region<'a>) -> Block {
+        self.may_be_invalid = true;
         self.load_variables();
         let header = self.append();
         let args = self.values_of(region);

@@ -91,6 +91,8 @@ impl Core {
     /// An engine, with the definitions of another one if it is given.
     pub(crate) fn new(builder: Builder, definitions_of: Option<&Self>) -> Result<Arc<Self>, Error> {
         let Builder { settings, embedder } = builder;
+        #[cfg(feature = "stress")]
+        let settings = Settings { thresholds: crate::policy::STRESS_THRESHOLDS, ..settings };
         let hosts = HostTable::default();
         let this = Arc::<OnceLock<Weak<Self>>>::default();
         let of_raw_calls = Arc::clone(&this);

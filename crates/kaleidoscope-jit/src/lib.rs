@@ -33,6 +33,8 @@ mod deoptimize;
 mod dependents;
 mod exit_buffer;
 mod reclaim;
+#[cfg(feature = "stress")]
+mod stress;
 mod unslotted;
 mod validity;
 

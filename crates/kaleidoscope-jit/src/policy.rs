@@ -37,6 +37,11 @@ impl Default for Thresholds {
     }
 }
 
+/// The feature `stress`: everything is hot at once.
+#[cfg(feature = "stress")]
+pub(crate) const STRESS_THRESHOLDS: Thresholds =
+    Thresholds { calls: 0, back_edges: 0, delay: Duration::ZERO };
+
 /// Self tail calls assumed per entry of a function that makes any. Tail calls of one activation are
 /// reported only in large numbers, so entries stand for the short ones.
 const TAIL_CALLS_PER_ENTRY: i64 = 4;

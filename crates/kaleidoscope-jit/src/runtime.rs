@@ -12,10 +12,14 @@ use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap};
 // ends (promise 3).
 unsafe impl Runtime for Core {
     fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap> {
+        #[cfg(feature = "stress")]
+        self.stress();
         self.first_call(function_id(stub)).map_err(Trap::error)
     }
 
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
+        #[cfg(feature = "stress")]
+        self.stress();
         let result = match *args {
             [profile, counter] if self.reports_trips(host) => self.on_trip(profile, counter),
             [exit, buffer] if self.is_exit(host) => self.leave(exit, buffer),

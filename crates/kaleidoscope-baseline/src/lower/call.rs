@@ -80,6 +80,7 @@ impl Lowering<'_> {
     /// Another thread may redirect the slot at any time, so the code's address is read by one load
     /// of an aligned word, right before the call.
     pub(super) fn call_slot(&mut self, slot: usize, args: &[Value]) -> Value {
+        self.may_be_invalid = true;
         let slot = self.address(slot);
         let code = self.load(types::I64, slot);
         self.call_code(code, args)
@@ -90,10 +91,10 @@ impl Lowering<'_> {
     fn call_maths(&mut self, function: MathsFunction, slot: usize, args: &[Value]) -> Value {
         let instruction = self.maths.instruction(function);
         match (instruction, self.unit.invalidation) {
-            (Some(instruction), None) => self.instruction(instruction, args[0]),
-            (Some(instruction), Some(Invalidation { flag, .. })) => {
+            (Some(instruction), Some(Invalidation { flag, .. })) if self.may_be_invalid => {
                 self.unless_replaced(flag, instruction, slot, args[0])
             }
+            (Some(instruction), _) => self.instruction(instruction, args[0]),
             (None, None) => self.call_library(function, args),
             (None, Some(_)) => self.call_slot(slot, args),
         }
