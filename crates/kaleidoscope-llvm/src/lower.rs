@@ -86,6 +86,7 @@ pub fn lower<'cx>(
             lowering.end_osr(loop_number);
         }
     }
+    lowering.finish_exits();
     let exits = lowering.exits.take().map_or(Vec::new(), Exits::into_list);
     (module, exits)
 }

@@ -4,17 +4,20 @@
 //! writes what can still be read of all active frames to an exit buffer. Then all exits jump to one
 //! block, which calls the exit function and returns its result.
 //!
-//! The buffer is allocated by the exit block, so frames of valid code do not contain it. Values are
-//! converted for the buffer there, too: valid code computes nothing for its exits.
+//! The buffer is in the frame, as large as the largest exit needs, and all exits share it. If exits
+//! allocated it when they are reached, LLVM would restore the stack pointer of valid code from the
+//! frame pointer. That makes each return wait for memory: recursive code ran a quarter longer.
+//! Values are converted for the buffer by the exit blocks: valid code computes nothing for its
+//! exits.
 
 use super::call::{enum_attribute, signature};
 use super::inline::InlineFrame;
 use super::{BasicBlock, CodeKind, FloatValue, FunctionValue, IntValue, Local, Lowering, OpIdx, References};
 use super::{Operand, built};
 use crate::symbols;
+use inkwell::IntPredicate;
 use inkwell::attributes::AttributeLoc;
 use inkwell::values::{BasicMetadataValueEnum, BasicValue, MetadataValue, PhiValue, PointerValue};
-use inkwell::{AddressSpace, IntPredicate};
 use kaleidoscope_ir::compile::{Exit, ExitFrame, Invalidation, KernelKind, Unit, exit_argument};
 
 /// How code of a unit is left when it is invalidated. `None` if it never is: rows of a plain kernel
@@ -29,6 +32,9 @@ pub(super) struct Exits<'cx> {
     list: Vec<Exit>,
     /// What tells LLVM that exits are cold.
     weights: MetadataValue<'cx>,
+    /// The exit buffer. Until the code is complete, it has no room for values. Made for the first
+    /// exit.
+    buffer: Option<PointerValue<'cx>>,
     /// Where all exits end. Made for the first one.
     end: Option<ExitEnd<'cx>>,
 }
@@ -37,7 +43,6 @@ pub(super) struct Exits<'cx> {
 #[derive(Clone, Copy)]
 struct ExitEnd<'cx> {
     block: BasicBlock<'cx>,
-    buffer: PhiValue<'cx>,
     /// The number of the exit.
     number: PhiValue<'cx>,
     /// The result of the exit function.
@@ -50,7 +55,7 @@ impl<'cx> Exits<'cx> {
         let weight = |weight| lowering.cx.i32_type().const_int(weight, false).into();
         let kind = BasicMetadataValueEnum::from(lowering.cx.metadata_string("branch_weights"));
         let weights = lowering.cx.metadata_node(&[kind, weight(1), weight(1 << 20)]);
-        Some(Self { invalidation, list: Vec::new(), weights, end: None })
+        Some(Self { invalidation, list: Vec::new(), weights, buffer: None, end: None })
     }
 
     pub(super) fn into_list(self) -> Vec<Exit> {
@@ -111,7 +116,7 @@ impl<'cx> Lowering<'cx, '_> {
         let fields: Vec<_> =
             std::iter::once(whole.into()).chain(values.iter().map(|_| self.cx.f64_type().into())).collect();
         let layout = self.cx.struct_type(&fields, false);
-        let buffer = built(self.builder.build_alloca(layout, "buffer"));
+        let buffer = self.exit_buffer();
         let locals: IntValue<'cx> = match self.unit.kind {
             CodeKind::Osr(_) => {
                 let locals = self.compiled.get_first_param().expect("an OSR entry has a parameter");
@@ -127,7 +132,6 @@ impl<'cx> Lowering<'cx, '_> {
         }
         let end = self.exit_end();
         let number = self.cx.i32_type().const_int(self.exits().list.len() as u64, false);
-        end.buffer.add_incoming(&[(&buffer, self.block)]);
         end.number.add_incoming(&[(&number, self.block)]);
         self.jump(end.block);
         self.exits_mut().list.push(exit);
@@ -165,6 +169,38 @@ impl<'cx> Lowering<'cx, '_> {
         }
     }
 
+    /// The exit buffer, in the frame.
+    fn exit_buffer(&mut self) -> PointerValue<'cx> {
+        if let Some(buffer) = self.exits().buffer {
+            return buffer;
+        }
+        let buffer = self.allocate_in_frame(0);
+        self.exits_mut().buffer = Some(buffer);
+        buffer
+    }
+
+    /// Gives the exit buffer its size, now that all exits are known.
+    pub(super) fn finish_exits(&mut self) {
+        let Some(buffer) = self.exits.as_ref().and_then(|exits| exits.buffer) else { return };
+        let most = self.exits().list.iter().map(Exit::n_values).max().unwrap_or(0);
+        let sized = self.allocate_in_frame(most);
+        buffer.replace_all_uses_with(sized);
+        buffer.as_instruction_value().expect("an allocation is an instruction").erase_from_basic_block();
+    }
+
+    /// Allocates a buffer for so many values where the code begins, so it is a part of the frame.
+    fn allocate_in_frame(&self, n_values: usize) -> PointerValue<'cx> {
+        let entry = self.compiled.get_first_basic_block().expect("code begins with a block");
+        match entry.get_first_instruction() {
+            Some(first) => self.builder.position_before(&first),
+            None => self.builder.position_at_end(entry),
+        }
+        let words = self.cx.i64_type().array_type(n_values as u32 + 1);
+        let buffer = built(self.builder.build_alloca(words, "exit.buffer"));
+        self.builder.position_at_end(self.block);
+        buffer
+    }
+
     /// The block in which all exits end.
     fn exit_end(&mut self) -> ExitEnd<'cx> {
         if let Some(end) = self.exits().end {
@@ -173,10 +209,9 @@ impl<'cx> Lowering<'cx, '_> {
         let exit = self.block;
         let block = self.append("leave");
         self.enter(block);
-        let pointer = self.cx.ptr_type(AddressSpace::default());
-        let buffer = built(self.builder.build_phi(pointer, "buffer"));
+        let buffer = self.exit_buffer();
         let number = built(self.builder.build_phi(self.cx.i32_type(), "number"));
-        let value = self.call_exit(buffer.as_basic_value().into_pointer_value(), number);
+        let value = self.call_exit(buffer, number);
         match self.unit.kind {
             CodeKind::Kernel(_) => self.leave_kernel(value),
             CodeKind::Osr(_) => {
@@ -185,7 +220,7 @@ impl<'cx> Lowering<'cx, '_> {
             // `return_value` ends the block.
             CodeKind::Function => {}
         }
-        let end = ExitEnd { block, buffer, number, value };
+        let end = ExitEnd { block, number, value };
         self.exits_mut().end = Some(end);
         self.enter(exit);
         end

@@ -87,20 +87,22 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
 
     pub(super) fn lower_tail_call(&mut self) {
         let args = self.pop_numbers(self.frame.function.n_params as usize);
+        if self.exits.is_some() && !self.is_checked {
+            // The jump has a block of its own: LLVM does not rotate a loop whose last block leaves
+            // it.
+            let again = self.append("again");
+            self.check_before(again, |lowering| {
+                let before = lowering.frame.variables.clone();
+                lowering.frame.variables[..args.len()].copy_from_slice(&args);
+                lowering.leave(OpIdx::new(0));
+                lowering.frame.variables = before;
+            });
+            self.enter(again);
+        }
         let (start, phis) = self.frame.start.as_ref().expect("the facts include this tail call");
         for (phi, arg) in phis.iter().zip(&args) {
             phi.add_incoming(&[(arg, self.block)]);
         }
-        let start = *start;
-        if self.exits.is_none() || self.is_checked {
-            self.jump(start);
-            return;
-        }
-        self.check_before(start, |lowering| {
-            let before = lowering.frame.variables.clone();
-            lowering.frame.variables[..args.len()].copy_from_slice(&args);
-            lowering.leave(OpIdx::new(0));
-            lowering.frame.variables = before;
-        });
+        self.jump(*start);
     }
 }
