@@ -1,9 +1,9 @@
 //! Stress: forces tier-up at once, and invalidates optimized code at random. For tests.
 //!
-//! With the feature `stress`, every counter trips at once (`policy.rs`), and each upcall of generated code may
-//! invalidate some optimized code, as a redefinition does, although nothing was redefined. So
-//! programs deoptimize all the time, at all places, and must still compute the same. V8 has such
-//! switches too (`--always-turbofan`, `--deopt-every-n-times`).
+//! With the feature `stress`, every counter trips at once (`policy.rs`), and each upcall of
+//! generated code may invalidate some optimized code, as a redefinition does, although nothing was
+//! redefined. So programs deoptimize all the time, at all places, and must still compute the same.
+//! V8 has such switches too (`--always-turbofan`, `--deopt-every-n-times`).
 //!
 //! The seed is printed to standard error. `KALEIDOSCOPE_STRESS` sets it.
 

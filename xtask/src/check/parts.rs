@@ -146,6 +146,27 @@ pub(crate) const PARTS: &[Part] = &[
         }],
     },
     Part {
+        name: "stress",
+        about: "the tests of engine and library while everything is hot and code is invalidated at random",
+        needs: &[],
+        limit: LIMIT,
+        steps: &[Step {
+            name: "tests",
+            action: Action::Cargo(
+                "test --quiet --package kaleidoscope --package kaleidoscope-jit --package kaleidoscope-tests \
+                 --features kaleidoscope/llvm,kaleidoscope/stress --lib --tests --no-fail-fast -- \
+                 --skip corpus:: --skip random::fixed_seeds --skip random::fresh_seeds \
+                 --skip tiers::callees_that_are_not_inlined_tier_up \
+                 --skip tiers::counters_reset_during_the_tier_up_delay \
+                 --skip tiers::tier_ups_and_invalidations_use_constant_memory \
+                 --skip deoptimization::batches::rows_behind \
+                 --skip deoptimization::loops::a_loop_is_left_again \
+                 --skip deoptimization::recursion::recursion_that_was_inlined \
+                 --skip deoptimization::threads::recursion_sees",
+            ),
+        }],
+    },
+    Part {
         name: "features",
         about: "crates with other features: without LLVM, without threads, with Arrow, LLVM 23",
         needs: &[],
