@@ -154,7 +154,7 @@ static void survive(const kls_engine *engine) {
     kls_error *error;
     if (kls_function_call(deep, &arg, 1, &result, &error) == KLS_CALL)
         complain("deep", error);
-    if (kls_function_call_within(forever, 20000, NULL, 0, &result, &error) == KLS_TIMED_OUT)
+    if (kls_function_call_within(forever, 500000, NULL, 0, &result, &error) == KLS_TIMED_OUT)
         complain("forever", error);
     if (kls_function_call(read, &arg, 1, &result, &error) == KLS_CALL)
         complain("read", error);
