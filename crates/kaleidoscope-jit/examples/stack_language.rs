@@ -273,14 +273,10 @@ fn main() -> Result<()> {
     let continues = forth.declare("continue?", 0)?;
     forth.jit.define_host(continues, HostFunction::new("continue?", closure))?;
     forth.run(": sum-rates ( -- sum ) 0 do rate + continue? while ;")?;
-    let n_invalidated_before = statistics.totals().n_invalidated;
-    let sum = forth.run("sum-rates")? - redefined_at.load(Relaxed) as f64;
-    // Baseline code calls the new definition. An activation of optimized code may finish with the
-    // copy that it has inlined.
-    assert!(sum == 10.0 * 1000.0 || tiers_up && sum >= 1000.0, "{sum}");
-    assert_eq!(statistics.totals().n_invalidated > n_invalidated_before, tiers_up);
-    // The code with the old copy is unreachable.
-    assert_eq!(forth.run("sum-rates")?, 10.0 * 1000.0);
+    // The very next call of `rate` runs the new definition. Optimized code, which has a copy of the
+    // old one, is left for that.
+    assert_eq!(forth.run("sum-rates")?, redefined_at.load(Relaxed) as f64 + 10.0 * 1000.0);
+    assert_eq!(statistics.totals().n_deoptimized, u64::from(tiers_up));
 
     // Errors: of the compiler of the language, of a host function, and of calls without definition.
     let root = HostFunction::new("root", |args| match args {

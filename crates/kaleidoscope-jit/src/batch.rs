@@ -146,6 +146,10 @@ impl Batch<'_> {
                 self.core.note_kernel_call(self.key.function, kernel.version())?;
                 let rest: Vec<&[f64]> = columns.iter().map(|column| &column[done..]).collect();
                 done += scope.run_kernel(&kernel, &rest, &mut out[done..])?;
+                if done < out.len() {
+                    // A redefinition has invalidated it.
+                    self.core.prepare_kernel(self.key, out.len() - done)?;
+                }
                 continue;
             }
             let end = out.len().min(done + policy::ROWS_PER_KERNEL_CHECK);

@@ -54,8 +54,8 @@ pub(crate) struct CompiledCode {
     address: CodeAddress,
     arity: u32,
     pub(crate) info: CodeInfo,
-    /// The functions that the code has inside besides its own: inlined ones, and maths functions
-    /// that it calls directly. Redefining one of them invalidates the code.
+    /// The functions that the code has inside: inlined ones, maths functions that it calls
+    /// directly, and a kernel's own. Redefining one of them invalidates the code.
     pub(crate) dependencies: Box<[Dependency]>,
     /// Whether the code is valid. `None` if it has no dependencies.
     pub(crate) validity: Option<Arc<Validity>>,
@@ -300,6 +300,11 @@ pub(crate) struct FunctionCode {
 }
 
 impl FunctionCode {
+    /// Where the code begins.
+    pub(crate) fn address(self) -> CodeAddress {
+        self.address
+    }
+
     /// Calls the code, guarded, inside the engine where it was looked up (promise 8).
     pub(crate) fn call(self, scope: &GuardedScope<'_>, args: &[f64]) -> Result<f64, Trap> {
         assert!(args.len() == self.arity as usize, "a function is called with its own arity");

@@ -16,12 +16,12 @@
 //! speculated on but definitions, so it happens after redefinitions only.
 
 use crate::call_graph::TierUpTarget;
-use crate::code::OsrCode;
+use crate::code::{FunctionCode, OsrCode};
 use crate::core::{Core, CoreScope};
 use crate::event::{CodeName, Event};
 use crate::exit_buffer::ExitBuffer;
 use crate::interpreter_tier::Interpreter;
-use crate::interrupt::{CallLimits, Watch};
+use crate::interrupt::{CallLimits, Interrupter, Watch};
 use crate::lazy::CompileReason;
 use crate::maths::maths_entry;
 use crate::policy::BACK_EDGES_INTERPRETED;
@@ -133,9 +133,15 @@ impl Core {
         })?;
         let watch = Watch::begin(&self.interrupter, CallLimits::new());
         let limit = StackLimit { bytes: self.settings.stack_bytes };
+        let nested = NestedCompletion::begin();
         let result = self.enter(&watch, |scope| {
             let frames = exited.frames().iter().map(|frame| ResumedFrame::new(exited.function(frame)));
-            let completion = Completion { core: self, scope, frames: frames.collect() };
+            let completion = Completion {
+                core: self,
+                scope,
+                frames: frames.collect(),
+                may_leave_tail_calls: nested.depth < MAX_NESTED,
+            };
             exited.complete(&completion, buffer, limit)
         });
         match result.flatten() {
@@ -145,11 +151,41 @@ impl Core {
         }
     }
 
-    /// Completes the functions of an exit in a raw call.
+    /// Completes the functions of an exit in a raw call, which nothing interrupts.
     pub(crate) fn complete_raw_call(&self, exited: &Exited, buffer: &mut ExitBuffer) -> Result<f64, Trap> {
-        let watch = Watch::begin(&self.interrupter, CallLimits::new());
+        let no_interrupter = Interrupter::new();
+        let watch = Watch::begin(&no_interrupter, CallLimits::new());
         let limit = StackLimit { bytes: self.settings.stack_bytes };
         exited.complete(&Interpreter::new(self, &watch), buffer, limit)
+    }
+}
+
+/// Completions that may be nested in each other before tail calls stay in the interpreter. A
+/// function that calls itself in tail position for ever nests one more each time that its code is
+/// left, and must not use up the stack.
+const MAX_NESTED: u32 = 16;
+
+/// One of the completions that run on this thread.
+struct NestedCompletion {
+    /// The number of those around it.
+    depth: u32,
+}
+
+thread_local! {
+    static N_COMPLETIONS: Cell<u32> = const { Cell::new(0) };
+}
+
+impl NestedCompletion {
+    fn begin() -> Self {
+        let depth = N_COMPLETIONS.get();
+        N_COMPLETIONS.set(depth + 1);
+        Self { depth }
+    }
+}
+
+impl Drop for NestedCompletion {
+    fn drop(&mut self) {
+        N_COMPLETIONS.set(self.depth);
     }
 }
 
@@ -157,6 +193,8 @@ impl Core {
 struct Completion<'a> {
     core: &'a Core,
     scope: &'a CoreScope<'a>,
+    /// Whether a function that keeps calling itself in tail position may leave for code.
+    may_leave_tail_calls: bool,
     /// The functions that are completed, outermost first. The interpreter runs no others.
     frames: Vec<ResumedFrame<'a>>,
 }
@@ -171,6 +209,8 @@ struct ResumedFrame<'a> {
     loops: OnceCell<ResumedLoops<'a>>,
     /// Code of its version, if the version was superseded.
     code: OnceCell<UnslottedCode<'a>>,
+    /// Whether code of its version cannot be compiled.
+    has_no_code: Cell<bool>,
 }
 
 impl<'a> ResumedFrame<'a> {
@@ -182,6 +222,7 @@ impl<'a> ResumedFrame<'a> {
             n_tail_calls: Cell::new(0),
             loops: OnceCell::new(),
             code: OnceCell::new(),
+            has_no_code: Cell::new(false),
         }
     }
 }
@@ -246,28 +287,40 @@ impl Environment for Completion<'_> {
         let frame = &self.frames[frame];
         let n_before = frame.n_tail_calls.get();
         let limit = self.core.settings.thresholds.back_edges.min(BACK_EDGES_INTERPRETED);
-        let Some(id) = frame.function.id else { return Ok(None) };
-        if n_before < limit {
-            frame.n_tail_calls.set(n_before + 1);
+        if n_before < limit || frame.has_no_code.get() || !self.may_leave_tail_calls {
+            frame.n_tail_calls.set(n_before.saturating_add(1));
             return Ok(None);
         }
-        // The activation stays in its version, so its code is called, not the slot.
-        let version = frame.function.version;
+        match self.code_of(frame) {
+            Ok(Some(code)) => self.scope.call_version(code, args).map(Some),
+            Ok(None) => Ok(None),
+            // The interpreter goes on without code.
+            Err(Trap::Compile { .. } | Trap::CodeMemoryFull { .. } | Trap::OutOfMemory { .. }) => {
+                frame.has_no_code.set(true);
+                Ok(None)
+            }
+            Err(trap) => Err(trap),
+        }
+    }
+}
+
+impl<'a> Completion<'a> {
+    /// Code of the frame's version. Its activation stays in that version, so its code is called,
+    /// not the slot.
+    fn code_of(&self, frame: &ResumedFrame<'a>) -> Result<Option<FunctionCode>, Trap> {
+        let FunctionVersion { id: Some(id), version, .. } = *frame.function else { return Ok(None) };
         if self.core.table().version(id) == version {
             self.core.materialize(id, CompileReason::FirstCall)?;
         }
         let current = self.core.table().code_of_version(id, version);
-        if let Some(code) = current {
-            return self.scope.call_version(code, args).map(Some);
+        if current.is_some() {
+            return Ok(current);
         }
-        let code = match frame.code.get() {
-            Some(code) => code,
-            None => {
-                let code = UnslottedCode::compile(self.core, frame.function)?;
-                frame.code.get_or_init(|| code)
-            }
-        };
-        self.scope.call_version(code.function(), args).map(Some)
+        if frame.code.get().is_none() {
+            let code = UnslottedCode::compile(self.core, frame.function)?;
+            frame.code.get_or_init(|| code);
+        }
+        Ok(frame.code.get().map(UnslottedCode::function))
     }
 }
 

@@ -233,8 +233,16 @@ impl Table {
                 Vec::new()
             }
             Dependent::Loop { profile, nth } => {
-                let Some(profile) = self.profiles.get(&profile) else { return Vec::new() };
-                profile.invalidate_loop(nth).map(ProfiledCode::from).into_iter().collect()
+                let Some(profile) = self.profiles.get(&profile).cloned() else { return Vec::new() };
+                // The loop may have other OSR code by now, which does not depend on `on`.
+                if !profile.osr_code_depends_on(nth, on) {
+                    return Vec::new();
+                }
+                let code = profile.invalidate_loop(nth);
+                if let Some(code) = &code {
+                    self.forget_dependent(dependent, &code.dependencies);
+                }
+                code.map(ProfiledCode::from).into_iter().collect()
             }
             Dependent::Kernel(key) => {
                 let is_dependent = self.kernels.get(&key).and_then(KernelState::code);
@@ -256,7 +264,7 @@ impl Table {
                     if let Some(profile) = &first.profile {
                         profile.reset_function();
                     }
-                    return entry.deoptimize().into_iter().collect();
+                    return entry.return_to_first().into_iter().collect();
                 }
                 Vec::new()
             }

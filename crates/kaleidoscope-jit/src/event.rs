@@ -79,8 +79,8 @@ pub enum Event {
         /// The loop to optimize, if not the whole function.
         osr_loop: Option<usize>,
     },
-    /// Optimized code was invalidated, because a function inlined into it was redefined. Calls
-    /// return to baseline code.
+    /// Code was invalidated, because a function that it contains was redefined: one that was
+    /// inlined, or a maths function. Calls return to baseline code, or compile the function again.
     Invalidated {
         /// The function or expression, and its version.
         code: CodeName,

@@ -60,9 +60,7 @@ impl Core {
                 let compiled = UnslottedCode::compile(self, &expression);
                 let compiled = compiled.map_err(|trap| self.emit_failed(trap))?;
                 start = Instant::now();
-                let emitted = self.emit_compiled(&compiled.code().code.info);
-                let called = emitted
-                    .and_then(|()| self.enter(&watch, |scope| scope.call_code(compiled.code())).flatten());
+                let called = self.enter(&watch, |scope| scope.call_code(compiled.code())).flatten();
                 let freed = compiled.free();
                 called.and_then(|value| freed.map(|()| value))
             }

@@ -4,7 +4,7 @@
 //! thread compiles; others that call the function meanwhile wait. The code is installed in the
 //! slot, unless the function was redefined during the compilation.
 
-use crate::code::{CodeInfo, CodeOrigin, CompiledCode};
+use crate::code::{CodeInfo, CodeOrigin, CompiledCode, FunctionCode};
 use crate::code_state::{CallAction, CodeState};
 use crate::core::Core;
 use crate::event::{CodeName, Event, Tier};
@@ -115,8 +115,13 @@ impl Core {
         // No observer knows the code yet, so a refused one is dropped without an event.
         let Ok(address) = installed else { return Ok(None) };
         compiling.succeed();
+        if self.settings.observers.is_empty() {
+            return Ok(Some(address));
+        }
         self.emit_compiled(&info)?;
-        Ok(Some(address))
+        // An observer may have redefined something that the code depends on. A new call does not
+        // enter invalid code.
+        Ok(self.table().code_of_version(function, version).map(FunctionCode::address))
     }
 
     /// The initial code of this version of a function. Returns nothing if it was redefined.

@@ -11,7 +11,8 @@
 
 use crate::mode::Mode;
 use kaleidoscope_ir::Function;
-use kaleidoscope_ir::compile::{InliningBudget, Unit};
+use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{CallTarget, InliningBudget, Unit};
 use std::time::Duration;
 
 /// How often code must run before it tiers up.
@@ -153,9 +154,11 @@ const KERNEL_CALL: Duration = Duration::from_micros(500);
 const MAX_ROWS_PER_KERNEL_CALL: usize = 8_192;
 
 /// Estimated time of an operation of the processor, and of a function of C's maths library, in
-/// nanoseconds. Most maths functions take less; the slowest of C's take some hundred.
+/// nanoseconds. Most maths functions take less. `fmod` takes a step for each bit by which the
+/// exponents of its operands differ.
 const OPERATION_NANOS: usize = 1;
 const MATHS_NANOS: usize = 100;
+const FMOD_NANOS: usize = 2_000;
 
 /// Rows that a plain kernel computes between two checks, from the estimated time of a row.
 pub(crate) fn rows_per_kernel_call(unit: &Unit) -> usize {
@@ -165,17 +168,23 @@ pub(crate) fn rows_per_kernel_call(unit: &Unit) -> usize {
     let mut nanos = 0_usize;
     for (idx, instance) in instances.iter().enumerate() {
         let facts = instance.function.facts();
-        let mut n_maths = facts.counts.powers;
+        let mut maths_nanos = MATHS_NANOS * facts.counts.powers;
         for (callee, n_calls) in facts.callees() {
             match instance.inlined(callee) {
                 Some(inlinee) => {
                     let added = n_copies[idx].saturating_mul(n_calls);
                     n_copies[inlinee] = n_copies[inlinee].saturating_add(added);
                 }
-                None => n_maths += n_calls,
+                None => {
+                    let is_fmod = matches!(
+                        unit.call_target(callee),
+                        CallTarget::Maths { function: MathsFunction::Fmod, .. }
+                    );
+                    maths_nanos += n_calls * if is_fmod { FMOD_NANOS } else { MATHS_NANOS };
+                }
             }
         }
-        let once = MATHS_NANOS * n_maths + OPERATION_NANOS * instance.function.ops.len();
+        let once = maths_nanos + OPERATION_NANOS * instance.function.ops.len();
         nanos = nanos.saturating_add(n_copies[idx].saturating_mul(once));
     }
     (KERNEL_CALL.as_nanos() as usize / nanos.max(1)).clamp(1, MAX_ROWS_PER_KERNEL_CALL)

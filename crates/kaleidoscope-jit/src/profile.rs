@@ -294,6 +294,13 @@ impl Profile {
         osr_code
     }
 
+    /// Whether the loop has OSR code that depends on the function.
+    pub(crate) fn osr_code_depends_on(&self, nth: usize, function: FunctionId) -> bool {
+        let mut depends = false;
+        self.loops[nth].with_code(|code| depends = code.depends_on(function));
+        depends
+    }
+
     /// Whether the loop has OSR code.
     pub(crate) fn has_osr_code(&self, nth: usize) -> bool {
         self.loop_cells(nth).has_code()

@@ -5,7 +5,9 @@ use crate::code::function_id;
 use crate::core::Core;
 use crate::deoptimize::Exited;
 use crate::exit_buffer::ExitBuffer;
+use crate::trap::panic_text;
 use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 // SAFETY: `first_call` returns the address of code that this very stub's slot points to (promise 2
 // of `code.rs`), and the asking evaluation is inside an epoch, so the code is not freed before it
@@ -39,12 +41,17 @@ impl Core {
     /// As [`leave`](Self::leave), for a raw call: without a guard, so the interpreter runs
     /// everything that is left to run. A trap ends the process, as it does in any raw call.
     pub(crate) fn leave_raw_call(&self, exit: f64, buffer: f64) -> f64 {
-        let exited = self.exited(exit);
-        let completed = self.complete_raw_call(&exited, &mut read_buffer(&exited, buffer));
-        completed.unwrap_or_else(|trap| {
-            eprintln!("fatal: a raw call ended early: {trap}");
-            std::process::abort()
-        })
+        let completed = catch_unwind(AssertUnwindSafe(|| {
+            let exited = self.exited(exit);
+            self.complete_raw_call(&exited, &mut read_buffer(&exited, buffer))
+        }));
+        let why = match completed {
+            Ok(Ok(value)) => return value,
+            Ok(Err(trap)) => trap.to_string(),
+            Err(panic) => panic_text(&*panic),
+        };
+        eprintln!("fatal: a raw call ended early: {why}");
+        std::process::abort()
     }
 }
 

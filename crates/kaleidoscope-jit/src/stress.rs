@@ -67,7 +67,7 @@ impl Table {
         if let Some(profile) = entry.state.first().and_then(|first| first.profile.as_ref()) {
             profile.reset_function();
         }
-        entry.deoptimize().into_iter().collect()
+        entry.return_to_first().into_iter().collect()
     }
 
     fn take_random_osr_code(&mut self) -> Vec<ProfiledCode> {

@@ -158,7 +158,7 @@ impl Entry {
     }
 
     /// Returns calls to the initial code. Returns the optimized code, to be retired.
-    pub(crate) fn deoptimize(&mut self) -> Option<ProfiledCode> {
+    pub(crate) fn return_to_first(&mut self) -> Option<ProfiledCode> {
         let (optimized, _) = self.state.on_invalidated()?;
         self.point_slot_to_current();
         Some(*optimized)

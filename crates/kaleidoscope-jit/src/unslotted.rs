@@ -40,7 +40,9 @@ impl<'a> UnslottedCode<'a> {
                     table.note_profile(profile);
                 }
                 drop(table);
-                return Ok(Self { core, code: Some(code) });
+                let compiled = Self { core, code: Some(code) };
+                core.emit_compiled(&compiled.code().code.info)?;
+                return Ok(compiled);
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Code depends on the functions that it has inside (`dependents.rs`). Redefining one of them takes
 //! the code out of slots and OSR cells, and sets its validity flag. Code that is running checks the
-//! flag after calls and in loops, and leaves at an exit (`deoptimize.rs`).
+//! flag behind calls and in loops, and leaves at an exit (`deoptimize.rs`).
 
 use crate::event::CodeName;
 use kaleidoscope_ir::compile::{CodeKind, Exit, Unit};

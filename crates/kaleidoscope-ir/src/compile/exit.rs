@@ -1,9 +1,10 @@
 //! Exits: how code that was invalidated is left while it runs (deoptimization).
 //!
 //! Optimized code contains what other functions were when it was compiled. It checks its
-//! [validity flag](Invalidation::flag) after each call and regularly in loops. When the flag is
-//! set, the code leaves at an *exit*: it writes what can still be read of each function that it
-//! was executing, and calls [`Invalidation::exit`], which completes them in the interpreter.
+//! [validity flag](Invalidation::flag) behind calls after which something inlined may begin, and
+//! regularly in loops. When the flag is set, the code leaves at an *exit*: it writes what can still
+//! be read of each function that it was executing, and calls [`Invalidation::exit`], which
+//! completes them in the interpreter.
 //!
 //! Each exit is described by an [`Exit`]: which functions were active, where each continues, and
 //! which of its variables and operands the code writes. The shape is that of deoptimization data in

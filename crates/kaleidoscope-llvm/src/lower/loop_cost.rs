@@ -5,8 +5,9 @@
 //! *strip* of iterations between two checks. If its number of iterations is constant and small, it
 //! needs none.
 //!
-//! Costs are estimates in nanoseconds, too high rather than too low. The two branches of an `if`
-//! count both.
+//! Costs are estimates in nanoseconds for ordinary numbers. Operations on subnormal numbers may
+//! take fifty times as long, so strips are much shorter than a millisecond. The two branches of an
+//! `if` count both.
 
 use super::Instance;
 use super::call::instruction;
@@ -14,8 +15,11 @@ use super::counted_loop::constant_iterations;
 use kaleidoscope_ir::compile::{CallTarget, Unit};
 use kaleidoscope_ir::{Arithmetic, MathsFunction, Op};
 
-/// The cost of a strip: a tenth of the time within which code must notice.
-const STRIP: u64 = 100_000;
+/// The cost of a strip: a fiftieth of the time within which code must notice.
+const STRIP: u64 = 20_000;
+
+/// The cost up to which a whole loop needs no check. Many such loops may follow each other.
+const UNCHECKED: u64 = STRIP / 8;
 
 /// Fewer iterations between two checks do not pay for the loop around them.
 const SHORTEST: u64 = 64;
@@ -46,7 +50,7 @@ impl Costs {
         let Some(cost) = self.iterations[bracket] else { return LoopCheck::EachIteration };
         let cost = cost.max(1);
         let strip = STRIP / cost / SHORTEST * SHORTEST;
-        if n_iterations.is_some_and(|n| n.saturating_mul(cost) <= STRIP) {
+        if n_iterations.is_some_and(|n| n.saturating_mul(cost) <= UNCHECKED) {
             LoopCheck::Never
         } else if strip == 0 {
             LoopCheck::EachIteration
@@ -99,7 +103,7 @@ fn find_in(unit: &Unit, instance: &Instance<'_>, inlinees: &[Costs]) -> Costs {
                 iterations[bracket] = cost;
                 let n_iterations = constant_iterations(instance.function, header);
                 let all = cost.zip(n_iterations).map(|(cost, n)| cost.saturating_mul(n));
-                all.filter(|all| *all <= STRIP)
+                all.filter(|all| *all <= UNCHECKED)
             }
         };
         let around = &mut open.last_mut().expect("the function is around everything").1;
@@ -110,7 +114,9 @@ fn find_in(unit: &Unit, instance: &Instance<'_>, inlinees: &[Costs]) -> Costs {
 
 fn maths_cost(function: MathsFunction) -> u64 {
     match function {
-        MathsFunction::Pow | MathsFunction::Tgamma | MathsFunction::Fmod => 100,
+        // One step for each bit by which the exponents differ.
+        MathsFunction::Fmod => 2_000,
+        MathsFunction::Pow | MathsFunction::Tgamma => 100,
         _ if instruction(function).is_some() => 5,
         _ => 50,
     }

@@ -1,7 +1,15 @@
 //! Redefinitions inside recursion: an activation goes on in its own version, and each call begins
 //! the newest one.
 
+#[cfg(feature = "llvm")]
+use super::Host;
 use super::{Case, Change, Nothing, Run};
+#[cfg(feature = "llvm")]
+use kaleidoscope::{Event, Mode, Observer, Tier};
+#[cfg(feature = "llvm")]
+use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "llvm")]
+use std::sync::{Arc, Mutex};
 
 /// Nothing so often, then a change.
 fn after(n_calls: usize, change: Change) -> Vec<Change> {
@@ -129,4 +137,49 @@ fn thousands_of_activations_are_left_on_return() {
     case.expect(15_000.0);
     let run = case.run(kaleidoscope::Mode::Tiered);
     assert!(!cfg!(feature = "llvm") || run.left.len() > 1000, "{} times", run.left.len());
+}
+
+/// Counts how often code of `count` was optimized.
+#[cfg(feature = "llvm")]
+struct TierUps(AtomicUsize);
+
+#[cfg(feature = "llvm")]
+impl Observer for TierUps {
+    fn observe(&self, event: &Event) {
+        if let Event::Compiled { code, tier: Tier::Optimized, .. } = event
+            && &*code.name == "count"
+        {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// A function that calls itself in tail position is left whenever it was optimized, as long as it
+/// is optimized again. Each time nests a completion in the one before, up to a limit.
+#[test]
+#[cfg(feature = "llvm")]
+fn a_tail_call_that_is_left_again_and_again_does_not_use_up_the_stack() {
+    const MOST_CHANGES: usize = 3_000;
+    const CALLS_WITHOUT_CHANGE: usize = 200_000;
+    let tier_ups = Arc::new(TierUps(AtomicUsize::new(0)));
+    let host = Host::new(Mode::Tiered, |builder| builder.observer(Arc::clone(&tier_ups)));
+    let engine = Arc::new(Mutex::new(Some(host.engine.clone())));
+    let changed = Arc::clone(&engine);
+    let (n_changes, n_calls) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let again = move || -> f64 {
+        let (n, n_tier_ups) = (n_changes.load(Ordering::SeqCst), tier_ups.0.load(Ordering::SeqCst));
+        if n_tier_ups > n && n < MOST_CHANGES {
+            n_changes.store(n_tier_ups, Ordering::SeqCst);
+            n_calls.store(0, Ordering::SeqCst);
+            let engine = changed.lock().unwrap().clone().unwrap();
+            assert!(engine.run("def zero() 0;").diagnostics().next().is_none());
+        }
+        let n_calls = n_calls.fetch_add(1, Ordering::SeqCst);
+        f64::from(u8::from(n < MOST_CHANGES && n_calls < CALLS_WITHOUT_CHANGE))
+    };
+    host.engine.register("again", again).unwrap();
+    host.define("def zero() 0; def count(n) if again() + zero() then count(n + zero()) else n;");
+    let count = host.engine.function::<(f64,)>("count").unwrap().within(crate::PATIENCE);
+    assert_eq!(count.call((7.0,)).unwrap(), 7.0);
+    *engine.lock().unwrap() = None;
 }
