@@ -7,7 +7,7 @@ use cranelift_codegen::ir::ExternalName;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::{Context, FinalizedRelocTarget};
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::{CallTarget, CompileError, Unit};
+use kaleidoscope_ir::compile::{CompileError, Unit};
 
 use crate::counter_code::{CounterCode, CounterReference};
 use crate::effort::{Effort, effort};
@@ -76,10 +76,10 @@ impl Compiler {
         }
         let (mut code, references) = code?;
         if let Some(counters) = counters {
-            let slot = if unit.function.facts().has_tail_call { own_slot(unit) } else { None };
+            let has_tail_call = unit.function.facts().has_tail_call;
             let n_params = unit.function.n_params as usize;
             (code.bytes, code.entry) =
-                arch::add_counters(&code.bytes, code.align, n_params, counters, &references, slot)
+                arch::add_counters(&code.bytes, code.align, n_params, counters, &references, has_tail_call)
                     .ok_or_else(|| failed(name, &"Cranelift's prologue is not the expected one"))?;
         }
         Ok(code)
@@ -156,12 +156,4 @@ pub struct MachineCode {
     pub entry: usize,
     /// The alignment that the bytes need, a power of two.
     pub align: usize,
-}
-
-/// The slot by which the function calls itself. `None` if the function has no id.
-pub(crate) fn own_slot(unit: &Unit) -> Option<usize> {
-    match unit.call_targets.get(&unit.id?)? {
-        CallTarget::Slot { address } => Some(*address),
-        CallTarget::Maths { .. } => None,
-    }
 }

@@ -275,11 +275,8 @@ impl Table {
 
     /// The compilation unit of an IR function; `id` is none for a top-level expression.
     pub(crate) fn unit(&self, function: Arc<Function>, id: Option<FunctionId>, version: u32) -> Unit {
-        let facts = function.facts();
-        // Counting code leaves for its own optimized code by the slot.
-        let itself = id.filter(|_| facts.has_tail_call);
-        let called = facts.callees().map(|(callee, _)| callee).chain(itself);
-        let call_targets = called.map(|callee| (callee, self.call_target(callee))).collect();
+        let callees = function.facts().callees();
+        let call_targets = callees.map(|(callee, _)| (callee, self.call_target(callee))).collect();
         let host_variables = self.variables_of(&function).collect();
         Unit::new(function, id, version, call_targets, host_variables)
     }

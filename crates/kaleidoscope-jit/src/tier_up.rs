@@ -23,24 +23,26 @@ use crate::table::{Dependent, Table};
 use crate::tier_up_state::TierUpState;
 use crate::trap::Trap;
 use kaleidoscope_ir::compile::{CodeGenerator, CodeKind, CompileError};
+use kaleidoscope_native::CodeAddress;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 impl Core {
-    /// A counter of baseline code tripped. Returns what the code needs to know: 1 if optimized code
-    /// exists to go to, otherwise 0.
+    /// A counter of baseline code tripped. Returns what the code needs to know: for an entry the
+    /// address of optimized code to go to, for a loop 1 if OSR code exists, otherwise 0.
     pub(crate) fn on_trip(&self, profile: f64, counter: f64) -> Result<f64, Trap> {
         let Some(profile) = self.table().profiles.get(&(profile as u32)).cloned() else { return Ok(0.0) };
         let counter = Counter::of_report(counter);
         let trip = profile.on_report(counter);
         // Checked after the counter was set: whoever removes optimized code sets the counter again.
-        let has_optimized = match counter {
-            Counter::Entry => self.has_optimized(&profile),
-            Counter::Loop(nth) => profile.has_osr_code(nth),
+        let optimized = match counter {
+            // Addresses are exact in a double: they have 47 bits.
+            Counter::Entry => self.optimized(&profile).map(|address| address.get() as f64),
+            Counter::Loop(nth) => profile.has_osr_code(nth).then_some(1.0),
         };
-        if has_optimized {
-            return Ok(1.0);
+        if let Some(optimized) = optimized {
+            return Ok(optimized);
         }
         let Some(trip) = trip else { return Ok(0.0) };
         if self.in_delay(&profile) {
@@ -79,12 +81,12 @@ impl Core {
         true
     }
 
-    /// Whether calls go to optimized code of the version that this baseline code was compiled from.
-    fn has_optimized(&self, profile: &Profile) -> bool {
-        let Some(function) = profile.unit.id else { return false };
+    /// The optimized code of the version that this baseline code was compiled from, if calls go
+    /// there.
+    fn optimized(&self, profile: &Profile) -> Option<CodeAddress> {
         let table = self.table();
-        let optimized = table.entry(function).state.optimized();
-        optimized.is_some_and(|code| code.code.info.version() == profile.unit.version)
+        let optimized = table.entry(profile.unit.id?).state.optimized()?;
+        (optimized.code.info.version() == profile.unit.version).then(|| optimized.code.address())
     }
 
     /// Submits a compile job. Does not wait for it.

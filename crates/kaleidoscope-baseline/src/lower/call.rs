@@ -130,7 +130,7 @@ impl Lowering<'_> {
         self.call_code(code, args)
     }
 
-    fn call_code(&mut self, code: Value, args: &[Value]) -> Value {
+    pub(super) fn call_code(&mut self, code: Value, args: &[Value]) -> Value {
         let signature = self.signature_of(args.len());
         let call = self.ins().call_indirect(signature, code, args);
         self.cursor.func.dfg.first_result(call)

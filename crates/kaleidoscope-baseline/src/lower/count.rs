@@ -19,7 +19,6 @@ use super::trip_thunk::{offset, osr_buffer, trip, trip_thunk_signature};
 use super::{Lowering, arguments};
 use crate::Counters;
 use crate::arch::N_REGISTER_PARAMS;
-use crate::compiler::own_slot;
 use crate::counter_code::{CounterCode, ENTRY};
 
 /// How calls of the function to itself in tail position are lowered.
@@ -100,7 +99,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Counts a tail call of a function whose parameters are not all in registers: they stay in
-    /// their frame. At a trip, the code reports it and calls the function's slot if asked to.
+    /// their frame. At a trip, the code reports it and continues in other code if asked to.
     fn count_tail_call(&mut self, start: Block, left: Value, args: &[Value]) {
         let counters = self.counters.expect("only counting code has counted jumps");
         let mut to_start = self.pass(args);
@@ -115,15 +114,11 @@ impl<'a> Lowering<'a> {
         let answer = self.call_address(counters.on_trip, &trip);
         let left = self.tail_calls_until_trip(counters);
         to_start.push(left);
-        let Some(slot) = own_slot(self.unit) else {
-            self.jump(start, &to_start);
-            return;
-        };
-        let continues_in_slot = self.holds(answer);
+        let code = self.ins().fcvt_to_sint_sat(types::I64, answer);
         let leave = self.append_cold();
-        self.ins().brif(continues_in_slot, leave, &[], start, &arguments(&to_start));
+        self.ins().brif(code, leave, &[], start, &arguments(&to_start));
         self.enter(leave);
-        let value = self.call_slot(slot, args);
+        let value = self.call_code(code, args);
         self.ins().return_(&[value]);
     }
 

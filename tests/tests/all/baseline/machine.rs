@@ -326,7 +326,10 @@ impl Machine {
             if has_tail_call {
                 state.trips.n_left += usize::from(answer != 0.0);
             }
-            return answer;
+            // The code continues behind the function's slot.
+            let id = state.oracle.names.current(&counting.function.name);
+            let code = id.filter(|_| has_tail_call && answer != 0.0);
+            return code.map_or(0.0, |id| state.slots[id.index()].address().get() as f64);
         }
         state.trips.n_back_edges += 1;
         // Now and then the OSR entry is invalidated before the code calls it.

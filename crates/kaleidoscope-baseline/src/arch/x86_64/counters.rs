@@ -16,7 +16,7 @@
 //!            ;     call back_edge(variables), which returns whether OSR code ran the loop to its end
 //! leave:     pop rbp
 //! tripped:   ; save the register parameters, call on_trip(number, -1), restore the parameters
-//!            ; if the function calls itself in tail position, and on_trip returned not 0: jmp [slot]
+//!            ; if the function calls itself in tail position, and on_trip returned an address: jump there
 //!            jmp restart, or body if there are no tail calls
 //!
 //! back_edge: mov rax, address of the loop's counter
@@ -60,8 +60,8 @@ const FILLER: u8 = 0xcc;
 
 /// Adds counter code to `code`. Returns all bytes and the offset of the entry point.
 ///
-/// `code` stays at a multiple of `align` from the start of the bytes. `slot` is the address of the
-/// function's own slot, given if the function calls itself in tail position.
+/// `code` stays at a multiple of `align` from the start of the bytes. `has_tail_call` says whether
+/// the function calls itself in tail position.
 ///
 /// Returns `None` if the prologue of `code` or the end of a tail call differs from what this module
 /// can patch.
@@ -71,7 +71,7 @@ pub(crate) fn add_counters(
     n_params: usize,
     counters: &Counters,
     references: &[CounterReference],
-    slot: Option<usize>,
+    has_tail_call: bool,
 ) -> Option<(Vec<u8>, usize)> {
     let mut bytes = Vec::with_capacity(code.len() + 256);
     let tail_calls: Vec<_> =
@@ -96,8 +96,8 @@ pub(crate) fn add_counters(
     let tripped = bytes.len();
     set_displacement(&mut bytes, to_tripped, tripped);
     trip_entry(&mut bytes, n_params.min(N_REGISTER_PARAMS), counters);
-    if let Some(slot) = slot {
-        jump_through_slot(&mut bytes, slot);
+    if has_tail_call {
+        jump_to_answer(&mut bytes);
     }
     bytes.push(0xe9); // jmp restart
     let to_restart = reserve_displacement(&mut bytes);
@@ -192,7 +192,7 @@ fn set_displacement(bytes: &mut [u8], at: usize, target: usize) {
 }
 
 /// Calls `on_trip` for an entry, with the parameters saved around the call. Leaves the result in
-/// rax.
+/// rax, as an integer.
 fn trip_entry(bytes: &mut Vec<u8>, n_saved: usize, counters: &Counters) {
     // The return address takes 8 bytes; an odd number of words more aligns the stack to
     // 16 bytes.
@@ -203,6 +203,7 @@ fn trip_entry(bytes: &mut Vec<u8>, n_saved: usize, counters: &Counters) {
         bytes.extend([0xf2, 0x0f, 0x11, 0x44 | register << 3, 0x24, 8 * register]);
     }
     call_on_trip(bytes, counters, ENTRY);
+    bytes.extend([0xf2, 0x48, 0x0f, 0x2c, 0xc0]); // cvttsd2si rax, xmm0
     for register in 0..n_saved as u8 {
         // movsd xmm…, [rsp + …]
         bytes.extend([0xf2, 0x0f, 0x10, 0x44 | register << 3, 0x24, 8 * register]);
@@ -233,12 +234,11 @@ fn jump_if_zero(bytes: &mut Vec<u8>, target: usize) {
     set_displacement(bytes, to_target, target);
 }
 
-/// Jumps through the slot if rax is not 0.
-fn jump_through_slot(bytes: &mut Vec<u8>, slot: usize) {
+/// Jumps to the address in rax if it is not 0.
+fn jump_to_answer(bytes: &mut Vec<u8>) {
     bytes.extend([0x48, 0x85, 0xc0]); // test rax, rax
-    bytes.extend([0x74, 12]); // jz over the next two
-    load_rax(bytes, slot as u64);
-    bytes.extend([0xff, 0x20]); // jmp [rax]
+    bytes.extend([0x74, 2]); // jz over the next
+    bytes.extend([0xff, 0xe0]); // jmp rax
 }
 
 fn load_rax(bytes: &mut Vec<u8>, value: u64) {

@@ -147,6 +147,10 @@ fn an_endless_loop_that_another_thread_changed_is_stopped() {
             ("if sqrt(n) < 1 then 0 else f(n + 1)", "def sqrt(x) 2;"),
             ("if sqrt(n) < 1 then 0 else f(n + 1)", "def f(n) 3; def sqrt(x) 2;"),
         ] {
+            // Only where it is known that the old `f` runs.
+            if change.contains("def f(") && mode != Mode::Tiered {
+                continue;
+            }
             for waits in [false, true] {
                 let host = Host::new(mode, |builder| builder);
                 host.define(&format!("def v(x) x; def f(n) {body};"));

@@ -14,7 +14,7 @@ const COUNTERS: Counters = Counters {
 
 /// The code with counters, without tail calls and loops.
 fn counted(code: &[u8], align: usize, n_params: usize) -> Vec<u8> {
-    add_counters(code, align, n_params, &COUNTERS, &[], None).unwrap().0
+    add_counters(code, align, n_params, &COUNTERS, &[], false).unwrap().0
 }
 
 /// The target of the jump or call whose displacement is at this offset.
@@ -38,7 +38,7 @@ fn the_code_is_aligned_between_counter_and_report() {
 #[test]
 fn the_entry_point_is_the_counter_right_before_the_code() {
     for align in [1, 2, 4, 8, 16, 32, 64, 128] {
-        let (bytes, entry) = add_counters(&[0xc3], align, 0, &COUNTERS, &[], None).unwrap();
+        let (bytes, entry) = add_counters(&[0xc3], align, 0, &COUNTERS, &[], false).unwrap();
         assert!(bytes[..entry].iter().all(|&byte| byte == FILLER));
         assert_eq!(bytes[entry..entry + 2], [0x48, 0xb8], "the address of the counter comes first");
         assert_eq!(bytes[entry + ENTRY_BYTES], 0xc3, "aligned to {align}");
@@ -58,7 +58,7 @@ fn the_report_aligns_the_stack_for_any_number_of_parameters() {
 fn back_edges_are_counted_behind_the_code() {
     let code = [0xe8, 0, 0, 0, 0, 0xc3];
     let references = [CounterReference { offset: 1, target: CounterCode::BackEdge(0) }];
-    let (bytes, entry) = add_counters(&code, 16, 2, &COUNTERS, &references, None).unwrap();
+    let (bytes, entry) = add_counters(&code, 16, 2, &COUNTERS, &references, false).unwrap();
     let back_edge = target(&bytes, entry + ENTRY_BYTES + 1) as usize;
     assert_eq!(bytes[back_edge..back_edge + 2], [0x48, 0xb8], "a back edge counts first");
     let counter = &bytes[back_edge + 2..back_edge + 10];
@@ -70,7 +70,7 @@ fn self_tail_calls_keep_the_frame_and_count_in_a_register() {
     let code = [0x55, 0x48, 0x89, 0xe5, 0x90, 0x5d, 0xe9, 0, 0, 0, 0, 0x90, 0x5d, 0xe9, 0, 0, 0, 0, 0xc3];
     let references = [7, 14].map(|offset| CounterReference { offset, target: CounterCode::SelfTailCall });
     for align in [1, 16, 64] {
-        let (bytes, entry) = add_counters(&code, align, 2, &COUNTERS, &references, None).unwrap();
+        let (bytes, entry) = add_counters(&code, align, 2, &COUNTERS, &references, false).unwrap();
         let restart = entry + ENTRY_BYTES;
         let body = restart + RESTART_BYTES;
         assert_eq!(body % align, 0);
@@ -97,17 +97,17 @@ fn an_unknown_prologue_or_epilogue_is_refused() {
         [0x55, 0x48, 0x89, 0xe5, 0x90, 0xc9, 0xe9, 0, 0, 0, 0],
         [0x90, 0x48, 0x89, 0xe5, 0x90, 0x5d, 0xe9, 0, 0, 0, 0],
     ] {
-        assert_eq!(add_counters(&code, 16, 2, &COUNTERS, &references, None), None);
+        assert_eq!(add_counters(&code, 16, 2, &COUNTERS, &references, false), None);
     }
 }
 
 #[test]
-fn a_given_slot_is_where_the_call_continues() {
-    let slot = 0x7fff_3333_3330_usize;
-    let has_slot = |given: Option<usize>| {
-        let (bytes, _) = add_counters(&[0xc3], 16, 3, &COUNTERS, &[], given).unwrap();
-        bytes.windows(8).any(|eight| eight == slot.to_le_bytes())
+fn only_tail_calls_continue_where_a_report_says() {
+    const JUMP_RAX: [u8; 2] = [0xff, 0xe0];
+    let jumps = |has_tail_call| {
+        let (bytes, _) = add_counters(&[0xc3], 16, 3, &COUNTERS, &[], has_tail_call).unwrap();
+        bytes.windows(2).any(|two| two == JUMP_RAX)
     };
-    assert!(has_slot(Some(slot)));
-    assert!(!has_slot(None));
+    assert!(jumps(true));
+    assert!(!jumps(false));
 }
