@@ -19,7 +19,8 @@ use kaleidoscope_ir::Function;
 /// `on_trip` is a function with the C ABI of doubles and two parameters: `code_number`, and -1 for
 /// an entry or the loop's number. It resets the counter. Its result means:
 /// - for an entry: 0, or, if the function has self tail calls, the address of code of the same
-///   version, in which the call continues: not the slot, because an activation stays in its version;
+///   version, in which the call continues: not the slot, because an activation stays in its
+///   version;
 /// - for a loop: if it is neither 0 nor NaN, and the word of the OSR entry is not 0, the loop is
 ///   replaced on the stack (OSR). The code stores its locals in an array of as many doubles as the
 ///   function has locals, by index, and calls the OSR entry with a pointer to the array. The OSR

@@ -155,15 +155,8 @@ pub(crate) const PARTS: &[Part] = &[
             // Left out: tests that count tier-ups or deoptimizations, or measure memory.
             action: Action::Cargo(
                 "test --quiet --package kaleidoscope --package kaleidoscope-jit \
-                 --features kaleidoscope/llvm,kaleidoscope/stress --lib --tests --no-fail-fast -- \
-                 --skip memory:: --skip use_constant_memory \
-                 --skip tiers::callees_that_are_not_inlined_tier_up \
-                 --skip tiers::counters_reset_during_the_tier_up_delay \
-                 --skip deoptimization::batches::rows \
-                 --skip deoptimization::deoptimized_activations_may_be_nested \
-                 --skip deoptimization::loops::a_loop_is_left_again \
-                 --skip deoptimization::recursion::recursion_that_was_inlined \
-                 --skip deoptimization::threads::recursion_sees",
+                 --features kaleidoscope/llvm,kaleidoscope/stress --lib --test engine --test jit --no-fail-fast \
+                 -- --skip memory:: --skip tiers:: --skip deoptimization::",
             ),
         }],
     },
