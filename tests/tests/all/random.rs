@@ -131,13 +131,13 @@ fn fresh_seeds_agree() {
 #[test]
 fn fixed_seeds_agree_when_they_are_changed() {
     if option("RANDOM_PROGRAMS").is_none() {
-        check_changes(0, 40, None);
+        check_changes(0, 15, None);
     }
 }
 
 #[test]
 fn fresh_seeds_agree_when_they_are_changed() {
     let seconds = option("RANDOM_SECONDS").map(|seconds| Duration::from_secs(seconds / CHANGES_PART));
-    let n_programs = option("RANDOM_PROGRAMS").unwrap_or(if seconds.is_some() { u64::MAX } else { 40 });
+    let n_programs = option("RANDOM_PROGRAMS").unwrap_or(if seconds.is_some() { u64::MAX } else { 15 });
     check_changes(option("RANDOM_SEED").unwrap_or_else(fresh_seed), n_programs, seconds);
 }

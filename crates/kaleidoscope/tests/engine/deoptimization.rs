@@ -467,7 +467,7 @@ fn deoptimizations_use_constant_memory() {
         host.define("def v(x) x; def f(n) var s = 0 in (for i = 0, i < n in s = s + v(i) + change()) + s;");
         let f = host.engine.function::<(f64,)>("f").unwrap();
         let value = f.call((10.0,)).unwrap();
-        expect_constant_memory(200, |_| {
+        expect_constant_memory(60, |_| {
             let call = || assert_eq!(f.call((10.0,)).unwrap(), value);
             crate::until(|| host.log.has_optimized(&["f"]), call);
             host.changes.lock().unwrap().extend([Nothing, Run("def v(x) x;")]);
