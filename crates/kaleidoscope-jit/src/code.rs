@@ -13,7 +13,9 @@
 //!    ([`crate::reclaim`]), or when it never had a slot and its single call has returned.
 //! 4. The slot address that a code generator gets for a function id is the address of that
 //!    function's slot, and the arity it gets is the function's.
-//! 5. Generated code calls functions only through stubs and slots.
+//! 5. Generated code calls functions only through stubs and slots. A self tail call also continues
+//!    at the address that `Core::on_trip` returns: of optimized code of the same version, which is
+//!    not freed because the thread is inside.
 //! 6. A [`Callable`] is called only inside the engine that made it: there its stub is valid, and
 //!    the runtime is its own.
 //! 7. The OSR cell of a loop contains only the address of OSR code for that loop, compiled from

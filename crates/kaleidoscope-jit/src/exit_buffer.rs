@@ -20,9 +20,9 @@ impl ExitBuffer {
     /// for other code.
     ///
     /// # Safety
-    /// There is an exit buffer with so many values. If it is one of OSR code, there are so many
-    /// doubles at the address that the code was given, and no one else uses them as long as this
-    /// exists.
+    /// The address is that of an exit buffer with `n_values` values. If it is one of OSR code, the
+    /// code was given the address of `n_variables` doubles, and no one else uses them as long as
+    /// this exists.
     pub(crate) unsafe fn read(address: f64, n_values: usize, n_variables: Option<usize>) -> Self {
         let words: *const usize = ptr::with_exposed_provenance(address as usize);
         // SAFETY: the caller's promise.
@@ -41,7 +41,7 @@ impl ExitBuffer {
     /// If there is no such variable.
     pub(crate) fn set_variable(&mut self, variable: Local, value: f64) {
         assert!(variable.index() < self.n_variables, "OSR code has this variable");
-        // SAFETY: `read` has been told of so many variables.
+        // SAFETY: the index is below `n_variables`, so `read`'s caller has promised this double.
         unsafe { self.variables.wrapping_add(variable.index()).write(value) };
     }
 }

@@ -136,8 +136,8 @@ impl Oracle {
         self.run_in(&loop_run, function, args)
     }
 
-    /// Runs a loop from the beginning of an iteration, as an OSR entry does: to its end, or until
-    /// so many iterations are done.
+    /// Runs a loop from the beginning of an iteration, as an OSR entry does: to its end, or for
+    /// `max_iterations`.
     ///
     /// # Errors
     /// What ended the run early.

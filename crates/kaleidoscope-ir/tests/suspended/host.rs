@@ -104,7 +104,7 @@ pub(super) struct SlotCalls<'a> {
     host: &'a Host,
     /// The function that is completed.
     function: &'a Arc<Function>,
-    /// Replaces one of so many.
+    /// Replaces one offer of this number.
     every: usize,
     n_offers: Cell<usize>,
     pub(super) n_loops: Cell<usize>,

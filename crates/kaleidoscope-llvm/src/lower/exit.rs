@@ -188,7 +188,7 @@ impl<'cx> Lowering<'cx, '_> {
         buffer.as_instruction_value().expect("an allocation is an instruction").erase_from_basic_block();
     }
 
-    /// Allocates a buffer for so many values where the code begins, so it is a part of the frame.
+    /// Allocates a buffer for these values where the code begins, so it is a part of the frame.
     fn allocate_in_frame(&self, n_values: usize) -> PointerValue<'cx> {
         let entry = self.compiled.get_first_basic_block().expect("code begins with a block");
         match entry.get_first_instruction() {
