@@ -31,6 +31,7 @@ fn main() {
         "features",
         "function_passes",
         "optimizer",
+        "process_exit",
         "session",
         "slab",
         "slab_memory",

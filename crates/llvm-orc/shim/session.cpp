@@ -7,10 +7,12 @@
 // do not share one. No dylib sees a symbol of the process, not even the main dylib. Linked code
 // goes to slabs, unless LLVM's memory manager is requested.
 
+#include "process_exit.h"
 #include "slab_memory.h"
 
 #include "llvm-c/Error.h"
 #include "llvm-c/LLJIT.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/ExecutionEngine/Orc/CompileUtils.h"
 #include "llvm/ExecutionEngine/Orc/EHFrameRegistrationPlugin.h"
@@ -59,6 +61,19 @@ void linkInto(LLJITBuilder &Builder, bool InSlabs) {
 #endif
 }
 
+// Compiles IR modules, as long as the process is not ending.
+class Compiler : public ConcurrentIRCompiler {
+public:
+  using ConcurrentIRCompiler::ConcurrentIRCompiler;
+
+  Expected<std::unique_ptr<MemoryBuffer>> operator()(Module &M) override {
+    if (!llvm_orc_begin_work())
+      return createStringError("the process is ending");
+    auto End = make_scope_exit(llvm_orc_end_work);
+    return ConcurrentIRCompiler::operator()(M);
+  }
+};
+
 } // namespace
 
 extern "C" LLVMErrorRef llvm_orc_create_lljit(const char *TripleText, const char *CPU, const char *Features,
@@ -77,7 +92,7 @@ extern "C" LLVMErrorRef llvm_orc_create_lljit(const char *TripleText, const char
           .setLinkProcessSymbolsByDefault(false)
           .setCompileFunctionCreator(
               [](JITTargetMachineBuilder Machine) -> Expected<std::unique_ptr<IRCompileLayer::IRCompiler>> {
-                return std::make_unique<ConcurrentIRCompiler>(std::move(Machine));
+                return std::make_unique<Compiler>(std::move(Machine));
               })
           .setPlatformSetUp(setUpInactivePlatform)
           .create();

@@ -26,6 +26,7 @@ use llvm_sys::target::LLVMSetModuleDataLayout;
 
 use crate::error::{Error, ErrorKind, take_message};
 use crate::object::{Object, Timings};
+use crate::process_exit::Work;
 use crate::target::{OptLevel, Target};
 use crate::target_machine::TargetMachine;
 #[cfg(not(feature = "shim"))]
@@ -219,6 +220,7 @@ impl Compiler {
         let start = Instant::now();
         let module = fill(&self.context);
         let filled = Instant::now();
+        let _work = Work::begin()?;
         let raw = module.as_mut_ptr();
         // SAFETY: the module is alive.
         let module_context = unsafe { LLVMGetModuleContext(raw) };
@@ -377,6 +379,7 @@ impl CompilerBuilder {
     /// [`ErrorKind::Target`] if LLVM cannot generate code for the target, [`ErrorKind::Pipeline`]
     /// if the text of the passes is not a valid pipeline.
     pub fn build(self) -> Result<Compiler, Error> {
+        let _work = Work::begin()?;
         let target = match self.target {
             Some(target) => target,
             None => Target::host()?,

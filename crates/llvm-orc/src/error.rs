@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Removed,
     /// A name contains a NUL character, which LLVM's C API does not accept.
     Name,
+    /// The process is ending: nothing is compiled any more.
+    ProcessExit,
     /// Any other failure of the session.
     Session,
 }

@@ -110,6 +110,12 @@
 //! - `instcombine` in a pipeline's text. Write `instcombine<no-verify-fixpoint>`.
 //! - Intrinsics that the target has no instructions for.
 //!
+//! # When the process ends
+//!
+//! A program may end while its threads compile: the exit waits until they are done (at most ten
+//! seconds), and what they begin to compile afterwards gives [`ErrorKind::ProcessExit`]. Without
+//! the feature `shim`, threads that compile must end first.
+//!
 //! # Features
 //!
 //! - `llvm22-1` (default) or `llvm23-1`: the LLVM version that is linked. Exactly one is enabled.
@@ -137,6 +143,8 @@ mod arch;
 #[cfg(feature = "inkwell")]
 mod compiler;
 mod object;
+#[cfg(feature = "inkwell")]
+mod process_exit;
 mod target;
 #[cfg(any(feature = "inkwell", not(feature = "shim")))]
 mod target_machine;

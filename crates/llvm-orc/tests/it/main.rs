@@ -17,6 +17,8 @@ mod memory;
 mod object_cache;
 mod own_process;
 mod passes;
+#[cfg(feature = "shim")]
+mod process_exit;
 mod public_api;
 mod send_sync;
 #[cfg(feature = "shim")]

@@ -27,6 +27,14 @@ pub(crate) fn aborts_own_process(name: &str, test: impl FnOnce()) {
     }
 }
 
+/// Runs `test` in a child process, which must end the process with this exit code.
+pub(crate) fn ends_own_process(name: &str, code: i32, test: impl FnOnce()) {
+    if let Some(output) = run_in_child(name, test) {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{:?}: {stderr}", output.status);
+    }
+}
+
 /// Runs `test` if this is the child process. Otherwise starts the child process.
 fn run_in_child(name: &str, test: impl FnOnce()) -> Option<Output> {
     if std::env::var_os(IN_CHILD).is_some() {

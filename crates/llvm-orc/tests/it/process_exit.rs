@@ -1,0 +1,107 @@
+//! The end of the process while threads compile. LLVM's statics must outlive their work.
+//!
+//! Each child process ends at another moment. LLVM creates most of its statics while it compiles
+//! the first module.
+
+use std::sync::mpsc::channel;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use inkwell::context::Context;
+use inkwell::module::Module;
+use llvm_orc::{Compiler, Error, ErrorKind, IrModule, OptLevel, Passes};
+
+use crate::own_process::ends_own_process;
+use crate::test_kit::{dylib, function};
+
+/// The children of each test.
+const N_CHILDREN: u64 = 12;
+
+const EXIT_CODE: i32 = 7;
+
+/// A function that takes some milliseconds to compile.
+fn long(cx: &Context) -> Module<'_> {
+    let module = cx.create_module("long");
+    function(cx, &module, "long", 2, |b, f| {
+        let mut x = f.get_nth_param(0).unwrap().into_float_value();
+        let y = f.get_nth_param(1).unwrap().into_float_value();
+        for n in 0..500 {
+            let product = b.build_float_mul(x, y, "").unwrap();
+            x = b.build_float_add(product, cx.f64_type().const_float(f64::from(n)), "").unwrap();
+        }
+        b.build_return(Some(&x)).unwrap();
+    });
+    module
+}
+
+// SAFETY: the signature is that of C's function.
+unsafe extern "C" {
+    fn atexit(handler: extern "C" fn()) -> i32;
+}
+
+/// An exit handler that gives the other threads time. It is registered before LLVM creates its
+/// statics, so it runs after they would have been destroyed.
+extern "C" fn wait() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+/// Compiles, until it returns an error.
+type Compile = Box<dyn FnMut() -> Result<(), Error>>;
+
+/// Ends child processes while `compile` runs again and again on two other threads.
+fn end_processes(name: &str, compile: fn() -> Compile) {
+    for _ in 0..N_CHILDREN {
+        ends_own_process(name, EXIT_CODE, || {
+            // SAFETY: the handler is a function, and does not panic.
+            assert_eq!(unsafe { atexit(wait) }, 0);
+            let (begins, begun) = channel();
+            for _ in 0..2 {
+                let begins = begins.clone();
+                std::thread::spawn(move || {
+                    begins.send(()).unwrap();
+                    let mut compile = compile();
+                    while let Ok(()) = compile() {}
+                });
+            }
+            begun.recv().unwrap();
+            let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+            let delay = Duration::from_nanos((nanos % 60_000_000).into());
+            eprintln!("the process ends after {delay:?}");
+            std::thread::sleep(delay);
+            std::process::exit(EXIT_CODE);
+        });
+    }
+}
+
+#[test]
+fn a_process_ends_while_compilers_compile() {
+    end_processes("process_exit::a_process_ends_while_compilers_compile", || {
+        let builder = Compiler::builder().opt_level(OptLevel::Aggressive).passes(Passes::text("default<O3>"));
+        // The process may be ending already.
+        let mut compiler = builder.build();
+        Box::new(move || match &mut compiler {
+            Ok(compiler) => expected(compiler.compile(long).map(drop)),
+            Err(_) => Err(Error::custom(ErrorKind::ProcessExit, "")),
+        })
+    });
+}
+
+#[test]
+fn a_process_ends_while_a_session_compiles() {
+    end_processes("process_exit::a_process_ends_while_a_session_compiles", || {
+        let dylib = dylib();
+        Box::new(move || {
+            let tracker = dylib.add_module(IrModule::build(long).unwrap()).unwrap();
+            // The session's error is the failed link's cause.
+            tracker.lookup("long").map(drop)
+        })
+    });
+}
+
+/// Aborts this child process if work ended for another reason than the end of the process.
+fn expected(result: Result<(), Error>) -> Result<(), Error> {
+    if result.as_ref().is_err_and(|error| error.kind() != ErrorKind::ProcessExit) {
+        eprintln!("{result:?}");
+        std::process::abort();
+    }
+    result
+}
