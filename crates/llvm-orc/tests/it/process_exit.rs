@@ -41,7 +41,7 @@ unsafe extern "C" {
 /// An exit handler that gives the other threads time. It is registered before LLVM creates its
 /// statics, so it runs after they would have been destroyed.
 extern "C" fn wait() {
-    std::thread::sleep(Duration::from_millis(20));
+    std::thread::park_timeout(Duration::from_millis(20));
 }
 
 /// Compiles, until it returns an error.
@@ -66,7 +66,7 @@ fn end_processes(name: &str, compile: fn() -> Compile) {
             let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
             let delay = Duration::from_nanos((nanos % 60_000_000).into());
             eprintln!("the process ends after {delay:?}");
-            std::thread::sleep(delay);
+            std::thread::park_timeout(delay);
             std::process::exit(EXIT_CODE);
         });
     }
