@@ -9,6 +9,8 @@ mod spread;
 
 use crate::code::Callable;
 use crate::core::{Core, CoreScope};
+#[cfg(feature = "rayon")]
+use crate::interrupt::is_in_evaluation;
 use crate::interrupt::{CallLimits, Watch};
 use crate::kernel_state::KernelKey;
 use crate::mode::Mode;
@@ -83,8 +85,8 @@ impl Core {
         self.check_engine(function);
         let watch = Watch::begin(&self.interrupter, limits);
         let key = KernelKey { function: function.function(), precision: options.precision };
-        self.prepare_kernel(key, out.len())?;
-        Batch { core: self, function, key }.run(options.threads, &watch, columns, out)
+        watch.around(|| self.prepare_kernel(key, out.len(), &watch))?;
+        Batch { core: self, function, key, watch: &watch }.run(options.threads, columns, out)
     }
 }
 
@@ -94,26 +96,22 @@ struct Batch<'a> {
     core: &'a Core,
     function: Callable,
     key: KernelKey,
+    watch: &'a Watch<'a>,
 }
 
 impl Batch<'_> {
-    fn run(
-        self,
-        threads: Threads,
-        watch: &Watch<'_>,
-        columns: &[&[f64]],
-        out: &mut [f64],
-    ) -> Result<(), Trap> {
+    fn run(self, threads: Threads, columns: &[&[f64]], out: &mut [f64]) -> Result<(), Trap> {
+        let watch = self.watch;
         if self.core.settings.mode == Mode::Off {
             return by_calls(columns, 0, out, |args| match watch.check_often() {
                 None => self.core.interpret(self.function.function(), args, watch),
-                Some(cause) => Err(cause.into_trap()),
+                Some(cause) => Err(cause.into_trap(Vec::new())),
             });
         }
         match threads {
             #[cfg(feature = "rayon")]
-            Threads::Pool if self.is_spreadable(out.len()) => spread::run(self, watch, columns, out),
-            _ => self.enter(watch, |scope| self.run_inside(scope, columns, out)),
+            Threads::Pool if self.is_spreadable(out.len()) => spread::run(self, columns, out),
+            _ => self.enter(|scope| self.run_inside(scope, columns, out)),
         }
     }
 
@@ -124,17 +122,13 @@ impl Batch<'_> {
     fn is_spreadable(self, n_rows: usize) -> bool {
         n_rows >= policy::MIN_ROWS_FOR_THREADS
             && rayon::current_num_threads() > 1
-            && !kaleidoscope_native::in_guarded_call()
+            && !is_in_evaluation()
             && !self.core.table().may_assign(self.function.function())
     }
 
     /// Runs the body in a guarded scope.
-    fn enter(
-        self,
-        watch: &Watch<'_>,
-        body: impl FnOnce(&CoreScope<'_>) -> Result<(), Trap>,
-    ) -> Result<(), Trap> {
-        self.core.enter(watch, body).flatten()
+    fn enter(self, body: impl FnOnce(&CoreScope<'_>) -> Result<(), Trap>) -> Result<(), Trap> {
+        self.core.enter(self.watch, body).flatten()
     }
 
     /// Computes rows by the kernel, and by single calls while there is none: until it is compiled,
@@ -148,7 +142,7 @@ impl Batch<'_> {
                 done += scope.run_kernel(&kernel, &rest, &mut out[done..])?;
                 if done < out.len() {
                     // A redefinition has invalidated it.
-                    self.core.prepare_kernel(self.key, out.len() - done)?;
+                    self.core.prepare_kernel(self.key, out.len() - done, self.watch)?;
                 }
                 continue;
             }

@@ -8,17 +8,23 @@
 //! Jobs that a call waits for come first. Among background jobs the newest comes first, because its
 //! code is most likely still running; every eighth time the oldest does.
 
+mod reply;
+
+use crate::interrupt::StopCause;
 use crate::maths::maths_entry;
 use crate::trap::generator_panicked;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{Backend, CodeGenerator, CompileError, Optimization, Settings};
+use reply::{Reply, ReplySender};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+pub(crate) use reply::Waited;
 
 /// The stack of a compile thread in bytes. It is address space: unused pages take no memory.
 const STACK_BYTES: usize = 1 << 30;
@@ -87,26 +93,46 @@ impl CompileQueue {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Runs a job on a compile thread, and waits for its result.
+    /// Runs a job on a compile thread, and waits for its result, however long that takes.
     pub(crate) fn run<T: Send + 'static>(
         &self,
         task: impl FnOnce(&mut dyn CodeGenerator) -> Result<T, CompileError> + Send + 'static,
     ) -> Result<T, CompileError> {
+        match self.run_while(|| None, task, drop)? {
+            Waited::Done(result) => Ok(result),
+            Waited::Abandoned(_) => unreachable!("nothing stops the wait"),
+        }
+    }
+
+    /// Runs a job on a compile thread, and waits for its result until there is a cause to stop. The
+    /// job goes on then, and its result goes to `abandoned`, on the compile thread.
+    pub(crate) fn run_while<T: Send + 'static>(
+        &self,
+        stop: impl Fn() -> Option<StopCause>,
+        task: impl FnOnce(&mut dyn CodeGenerator) -> Result<T, CompileError> + Send + 'static,
+        abandoned: impl FnOnce(T) + Send + 'static,
+    ) -> Result<Waited<T>, CompileError> {
         if IS_COMPILE_THREAD.get() {
             // An observer on a compile thread could wait for a job that no thread is free to run.
             return Err(CompileError::Failed("a compile thread cannot wait for code".to_owned()));
         }
-        let (reply, answer) = mpsc::sync_channel(1);
+        let reply = Arc::new(Reply::new());
+        let sender = ReplySender(Arc::clone(&reply));
         let job = Job(Box::new(move |generator| {
             let result = generator.and_then(|generator| {
                 catch_unwind(AssertUnwindSafe(|| task(generator)))
                     .unwrap_or_else(|panic| Err(generator_panicked(&*panic)))
             });
-            // The receiver waits. If it were gone, dropping the result would free the code.
-            drop(reply.send(result));
+            if let Err(Ok(result)) = sender.send(result) {
+                abandoned(result);
+            }
         }));
         self.shared.accept(|jobs| jobs.urgent.push_back(job))?;
-        answer.recv().map_err(|_| ended())?
+        match reply.wait(stop) {
+            Waited::Done(Some(result)) => result.map(Waited::Done),
+            Waited::Done(None) => Err(ended()),
+            Waited::Abandoned(cause) => Ok(Waited::Abandoned(cause)),
+        }
     }
 
     /// Submits a background job, which runs when no call waits for a job. If the queue closes

@@ -287,12 +287,14 @@ impl Core {
     ) -> Result<R, Trap> {
         let inside = self.epochs.enter();
         let limits = watch.native_limits(self.settings.stack_bytes);
-        let result = native::enter(&limits, self, |scope| {
-            // Interrupts from here on find the scope; an earlier one is handed to it now.
-            if watch.is_interrupted() {
-                scope.interrupt_handle().interrupt();
-            }
-            body(&CoreScope { core: self, scope })
+        let result = watch.enter_native(|| {
+            native::enter(&limits, self, |scope| {
+                // Interrupts from here on find the scope; an earlier one is handed to it now.
+                if watch.is_interrupted() {
+                    scope.interrupt_handle().interrupt();
+                }
+                body(&CoreScope { core: self, scope })
+            })
         });
         drop(inside);
         let freed = match self.has_retired.load(Ordering::Acquire) {

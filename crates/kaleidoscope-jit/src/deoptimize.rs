@@ -139,6 +139,7 @@ impl Core {
             let completion = Completion {
                 core: self,
                 scope,
+                watch: &watch,
                 frames: frames.collect(),
                 may_leave_tail_calls: nested.depth < MAX_NESTED,
             };
@@ -146,7 +147,7 @@ impl Core {
         });
         match result.flatten() {
             // The call that this one is inside is exited on return, with its own trap.
-            Err(Trap::Interrupted { .. }) if native::is_interrupt_pending() => Ok(0.0),
+            Err(Trap::Interrupted { .. }) if native::pending_interrupt().is_some() => Ok(0.0),
             result => result,
         }
     }
@@ -154,7 +155,7 @@ impl Core {
     /// Completes the functions of an exit in a raw call, which nothing interrupts.
     pub(crate) fn complete_raw_call(&self, exited: &Exited, buffer: &mut ExitBuffer) -> Result<f64, Trap> {
         let no_interrupter = Interrupter::new();
-        let watch = Watch::begin(&no_interrupter, CallLimits::new());
+        let watch = Watch::unstoppable(&no_interrupter);
         let limit = StackLimit { bytes: self.settings.stack_bytes };
         exited.complete(&Interpreter::new(self, &watch), buffer, limit)
     }
@@ -193,6 +194,7 @@ impl Drop for NestedCompletion {
 struct Completion<'a> {
     core: &'a Core,
     scope: &'a CoreScope<'a>,
+    watch: &'a Watch<'a>,
     /// Whether a function that keeps calling itself in tail position may leave for code.
     may_leave_tail_calls: bool,
     /// The functions that are completed, outermost first. The interpreter runs no others.
@@ -256,7 +258,7 @@ impl Environment for Completion<'_> {
     }
 
     fn is_interrupted(&self) -> bool {
-        native::is_interrupt_pending()
+        native::pending_interrupt().is_some()
     }
 
     fn replace_loop(
@@ -310,14 +312,14 @@ impl<'a> Completion<'a> {
     fn code_of(&self, frame: &ResumedFrame<'a>) -> Result<Option<FunctionCode>, Trap> {
         let FunctionVersion { id: Some(id), version, .. } = *frame.function else { return Ok(None) };
         if self.core.table().version(id) == version {
-            self.core.materialize(id, CompileReason::FirstCall)?;
+            self.core.materialize(id, CompileReason::FirstCall, self.watch)?;
         }
         let current = self.core.table().code_of_version(id, version);
         if current.is_some() {
             return Ok(current);
         }
         if frame.code.get().is_none() {
-            let code = UnslottedCode::compile(self.core, frame.function)?;
+            let code = UnslottedCode::compile(self.core, frame.function, self.watch)?;
             frame.code.get_or_init(|| code);
         }
         Ok(frame.code.get().map(UnslottedCode::function))

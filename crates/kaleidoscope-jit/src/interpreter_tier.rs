@@ -57,7 +57,7 @@ impl Core {
             }
             Plan::Compile => {
                 let expression = FunctionVersion { ir: Arc::clone(expression), id: None, version: 1 };
-                let compiled = UnslottedCode::compile(self, &expression);
+                let compiled = watch.around(|| UnslottedCode::compile(self, &expression, &watch));
                 let compiled = compiled.map_err(|trap| self.emit_failed(trap))?;
                 start = Instant::now();
                 let called = self.enter(&watch, |scope| scope.call_code(compiled.code())).flatten();
@@ -105,12 +105,17 @@ impl<'a> Interpreter<'a> {
         args: &[f64],
     ) -> Result<f64, Trap> {
         let limit = StackLimit { bytes: self.core.settings.stack_bytes };
-        interpreter::interpret(environment, function, args, limit).map_err(|trap| {
-            match (trap, self.watch.cause()) {
-                (Trap::Interrupted { inside }, StopCause::DeadlinePassed) => Trap::DeadlinePassed { inside },
-                (trap, _) => trap,
+        interpreter::interpret(environment, function, args, limit).map_err(|trap| self.with_cause(trap))
+    }
+
+    /// The interpreter's trap, with the cause that the interpreter does not know.
+    fn with_cause(&self, trap: Trap) -> Trap {
+        match trap {
+            Trap::Interrupted { inside } => {
+                self.watch.check().unwrap_or(StopCause::Interrupted).into_trap(inside)
             }
-        })
+            trap => trap,
+        }
     }
 }
 
@@ -134,7 +139,7 @@ impl Environment for Interpreter<'_> {
             drop(table);
             let Some(code) = first_call else { return Ok(Callee::Function(ir)) };
             let version = code.version;
-            self.core.emit(|| Event::FirstCalled { code })?;
+            self.watch.around(|| self.core.emit(|| Event::FirstCalled { code }))?;
             // An observer may have redefined the function.
             if self.core.table().version(id) == version {
                 return Ok(Callee::Function(ir));
@@ -148,11 +153,13 @@ impl Environment for Interpreter<'_> {
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
         let stub = self.core.table().entry(id).host.as_ref().map(|stub| stub.id());
-        let value = self.core.call_host(stub.expect("a host function has a stub"), args)?;
-        // Generated code checks when the host function returns, too.
-        match self.watch.check() {
-            None => Ok(value),
-            Some(cause) => Err(cause.into_trap()),
+        let stub = stub.expect("a host function has a stub");
+        let called = self.watch.around(|| self.core.call_host(stub, args));
+        // Generated code checks when the host function returns, too. What stops the evaluation may
+        // be why the host function failed.
+        match (called, self.watch.check()) {
+            (Ok(_) | Err(Trap::Host { .. }), Some(cause)) => Err(cause.into_trap(Vec::new())),
+            (called, _) => called,
         }
     }
 
@@ -193,7 +200,7 @@ impl Environment for OnceInterpreter<'_> {
             let Some(first_call) = entry.note_call() else { return Ok(Callee::Host) };
             let version = first_call.version;
             drop(table);
-            core.emit(|| Event::FirstCalled { code: first_call })?;
+            self.0.watch.around(|| core.emit(|| Event::FirstCalled { code: first_call }))?;
             // An observer may have redefined the function.
             if core.table().version(id) == version {
                 return Ok(Callee::Function(ir));

@@ -337,14 +337,17 @@ impl Jit {
     /// their own first call.
     ///
     /// # Errors
-    /// The trap that a call would end in because no code can be had.
+    /// The trap that a call would end in because no code can be had, or because of the limits. When
+    /// a time limit or an interrupt ends the wait for an optimizing compiler, the compilation goes
+    /// on in the background.
     ///
     /// # Panics
     /// If the id is unknown.
-    pub fn compile(&self, function: FunctionId) -> Result<(), Trap> {
+    pub fn compile(&self, function: FunctionId, limits: CallLimits) -> Result<(), Trap> {
+        let watch = Watch::begin(&self.core.interrupter, limits);
         match self.mode() {
             Mode::Off => Ok(()),
-            _ => self.core.first_call(function).map(drop),
+            _ => watch.around(|| self.core.first_call(function, &watch)).map(drop),
         }
     }
 
@@ -355,8 +358,9 @@ impl Jit {
     ///
     /// # Panics
     /// If the id is unknown.
-    pub fn compile_eagerly(&self, function: FunctionId) -> Result<(), Trap> {
-        self.core.materialize(function, CompileReason::Eager).map(drop)
+    pub fn compile_eagerly(&self, function: FunctionId, limits: CallLimits) -> Result<(), Trap> {
+        let watch = Watch::begin(&self.core.interrupter, limits);
+        watch.around(|| self.core.materialize(function, CompileReason::Eager, &watch)).map(drop)
     }
 
     /// Calls a function, guarded: whatever it does, the host continues.
@@ -405,7 +409,8 @@ impl Jit {
     pub fn enter<R>(&self, limits: CallLimits, body: impl FnOnce(&CallScope<'_>) -> R) -> Result<R, Trap> {
         let watch = Watch::begin(&self.core.interrupter, limits);
         if self.core.settings.mode == Mode::Off {
-            return Ok(body(&CallScope(ScopeKind::Interpreter(&self.core, &watch))));
+            let scope = CallScope(ScopeKind::Interpreter(&self.core, &watch));
+            return Ok(watch.around(|| body(&scope)));
         }
         self.core.enter(&watch, |scope| body(&CallScope(ScopeKind::Code(scope))))
     }

@@ -5,9 +5,11 @@
 
 use crate::code::{CodeInfo, CodeOrigin, CompiledCode, KernelCode};
 use crate::code_state::Versioned;
+use crate::compile_queue::Waited;
 use crate::core::Core;
 use crate::event::{CodeName, Event, Tier};
 use crate::inlining::{Planned, count_calls_left};
+use crate::interrupt::Watch;
 use crate::kernel_state::{KernelKey, KernelRequest, KernelState};
 use crate::maths::maths_entry;
 use crate::policy::{self, KernelAdvice};
@@ -24,8 +26,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Core {
-    /// Gets a kernel compiled, if this many more rows justify it.
-    pub(crate) fn prepare_kernel(&self, key: KernelKey, n_rows: usize) -> Result<(), Trap> {
+    /// Gets a kernel compiled, if this many more rows justify it. Returns the trap of the watch if
+    /// the evaluation is to stop while it waits; the kernel is compiled in the background then.
+    pub(crate) fn prepare_kernel(
+        &self,
+        key: KernelKey,
+        n_rows: usize,
+        watch: &Watch<'_>,
+    ) -> Result<(), Trap> {
         let (Some(core), Some(queue)) = (self.shared(), &self.compile_queue) else { return Ok(()) };
         let (mode, thresholds) = (self.settings.mode, self.settings.thresholds);
         let request = {
@@ -37,13 +45,18 @@ impl Core {
         let Some(KernelRequest { version, advice }) = request else { return Ok(()) };
         let job = KernelJob { core, key, version, is_done: Cell::new(false) };
         if advice == KernelAdvice::Wait {
-            let compiled = queue.run(move |generator| {
+            let task = move |generator: &mut dyn CodeGenerator| {
                 let compiled = job.compile(Ok(generator));
                 Ok((job, compiled))
-            });
-            // Without compile threads, single calls have to do.
-            let Ok((job, compiled)) = compiled else { return Ok(()) };
-            return job.finish(compiled);
+            };
+            // Observer panics are ignored here: no evaluation is waiting for the result.
+            let abandoned = |(job, compiled): (KernelJob, _)| drop(job.finish(compiled));
+            return match queue.run_while(|| watch.check(), task, abandoned) {
+                Ok(Waited::Done((job, compiled))) => job.finish(compiled),
+                Ok(Waited::Abandoned(cause)) => Err(cause.into_trap(Vec::new())),
+                // Without compile threads, single calls have to do.
+                Err(_) => Ok(()),
+            };
         }
         drop(queue.submit(move |generator| {
             // Observer panics are ignored here: no evaluation is waiting for the result.

@@ -3,19 +3,24 @@
 //! A call of a function without code enters the lazy-compile entry, which asks for code here. One
 //! thread compiles; others that call the function meanwhile wait. The code is installed in the
 //! slot, unless the function was redefined during the compilation.
+//!
+//! Limits of evaluations hold for the wait: a call whose time is up leaves the compile thread to
+//! its work, which installs the code for later calls.
 
 use crate::code::{CodeInfo, CodeOrigin, CompiledCode, FunctionCode};
 use crate::code_state::{CallAction, CodeState};
+use crate::compile_queue::Waited;
 use crate::core::Core;
 use crate::event::{CodeName, Event, Tier};
+use crate::interrupt::{STOP_CHECK_INTERVAL, Watch};
 use crate::maths::maths_entry;
 use crate::mode::Mode;
 use crate::policy;
 use crate::profile::{Profile, ProfiledCode};
 use crate::table::{Dependent, StoredDefinition, Table};
 use crate::trap::Trap;
-use crate::validity::Dependency;
-use kaleidoscope_ir::compile::{CallTarget, Code, CodeKind, CompileError, Unit};
+use crate::validity::{Dependency, NewFlag};
+use kaleidoscope_ir::compile::{CallTarget, Code, CodeGenerator, CodeKind, CompileError, Unit};
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_native::CodeAddress;
 use std::collections::BTreeMap;
@@ -37,6 +42,23 @@ pub(crate) struct UnitToCompile {
     dependencies: Box<[Dependency]>,
 }
 
+/// How a compilation of initial code ended, for a caller that gave it something to keep.
+pub(crate) enum Compilation<K> {
+    Code(K, ProfiledCode),
+    Failed(Trap),
+    /// The evaluation is to stop, and the compilation goes on in the background.
+    Abandoned(Trap),
+}
+
+/// Initial code that is being compiled: the unit, and what else the code is made from.
+struct FirstCompilation {
+    unit: Arc<Unit>,
+    dependencies: Box<[Dependency]>,
+    flag: Option<NewFlag>,
+    tier: Tier,
+    profile: Option<Arc<Profile>>,
+}
+
 /// What a function's initial code is made from.
 enum CodeSource {
     Compile(UnitToCompile),
@@ -45,16 +67,18 @@ enum CodeSource {
 
 impl Core {
     /// A call reached the function's slot and found no code. Returns the address to continue at.
-    pub(crate) fn first_call(&self, function: FunctionId) -> Result<CodeAddress, Trap> {
-        self.materialize(function, CompileReason::FirstCall)
+    pub(crate) fn first_call(&self, function: FunctionId, watch: &Watch<'_>) -> Result<CodeAddress, Trap> {
+        self.materialize(function, CompileReason::FirstCall, watch)
     }
 
     /// The address of the function's code, compiled now if there is none. Waits for another thread
     /// that compiles it. A first call is emitted before the version that it reached is compiled.
+    /// Returns the trap of the watch when the evaluation is to stop.
     pub(crate) fn materialize(
         &self,
         function: FunctionId,
         reason: CompileReason,
+        watch: &Watch<'_>,
     ) -> Result<CodeAddress, Trap> {
         loop {
             let mut table = self.table();
@@ -81,11 +105,17 @@ impl Core {
             match table.entry_mut(function).state.on_call() {
                 CallAction::Jump(address) => return Ok(address),
                 CallAction::Wait => {
-                    drop(self.compiled.wait(table).unwrap_or_else(PoisonError::into_inner));
+                    let waited = self.compiled.wait_timeout(table, STOP_CHECK_INTERVAL);
+                    let (table, _) = waited.unwrap_or_else(PoisonError::into_inner);
+                    let name = table.entry(function).name();
+                    drop(table);
+                    if let Some(cause) = watch.check() {
+                        return Err(cause.into_trap(vec![name]));
+                    }
                 }
                 CallAction::Compile { version } => {
                     drop(table);
-                    if let Some(address) = self.compile_and_install(function, version, reason)? {
+                    if let Some(address) = self.compile_and_install(function, version, reason, watch)? {
                         return Ok(address);
                     }
                 }
@@ -100,16 +130,45 @@ impl Core {
         function: FunctionId,
         version: u32,
         reason: CompileReason,
+        watch: &Watch<'_>,
     ) -> Result<Option<CodeAddress>, Trap> {
-        let compiling = CompilingGuard { core: self, function, version };
-        let code = match self.initial_code(function, version, reason) {
-            Ok(Some(code)) => code,
+        let core = self.shared().expect("an engine that is called exists");
+        let compiling = CompilingGuard { core, function, version, is_installed: false };
+        let compilation = match self.code_source_of_version(function, version) {
+            Ok(Some(CodeSource::Provided(code))) => Compilation::Code(compiling, code.into()),
+            Ok(Some(CodeSource::Compile(unit))) => {
+                self.compile_first(unit, reason, watch, compiling, |compiling, code| {
+                    let core = Arc::clone(&compiling.core);
+                    // Observer panics are ignored here: no evaluation is waiting for the result.
+                    match code {
+                        Ok(code) => drop(core.install_first(compiling, code)),
+                        Err(trap) => {
+                            drop(compiling);
+                            drop(core.emit_failed(trap));
+                        }
+                    }
+                })
+            }
             Ok(None) => return Ok(None),
             Err(trap) => {
                 drop(compiling);
-                return Err(self.emit_failed(trap));
+                Compilation::Failed(trap)
             }
         };
+        match compilation {
+            Compilation::Code(compiling, code) => self.install_first(compiling, code),
+            Compilation::Failed(trap) => Err(self.emit_failed(trap)),
+            Compilation::Abandoned(trap) => Err(trap),
+        }
+    }
+
+    /// Installs the initial code, and emits that. Returns nothing if it is out of date.
+    fn install_first(
+        &self,
+        compiling: CompilingGuard,
+        code: ProfiledCode,
+    ) -> Result<Option<CodeAddress>, Trap> {
+        let CompilingGuard { function, version, .. } = compiling;
         let info = code.code.info.clone();
         let installed = self.table().install(function, Box::new(code));
         // No observer knows the code yet, so a refused one is dropped without an event.
@@ -124,87 +183,95 @@ impl Core {
         Ok(self.table().code_of_version(function, version).map(FunctionCode::address))
     }
 
-    /// The initial code of this version of a function. Returns nothing if it was redefined.
-    fn initial_code(
-        &self,
-        function: FunctionId,
-        version: u32,
-        reason: CompileReason,
-    ) -> Result<Option<ProfiledCode>, Trap> {
+    /// What the initial code of this version of a function is made from. Returns nothing if it was
+    /// redefined.
+    fn code_source_of_version(&self, function: FunctionId, version: u32) -> Result<Option<CodeSource>, Trap> {
         let ir = self.table().entry(function).ir().cloned();
         if let Some(ir) = ir {
             self.verify_version(&ir, version)?;
         }
-        let source = {
-            let mut table = self.table();
-            if table.version(function) != version {
-                return Ok(None);
-            }
-            table.code_source(function, version)
-        };
-        match source {
-            CodeSource::Provided(code) => Ok(Some(code.into())),
-            CodeSource::Compile(unit) => self.compile_first(unit, reason).map(Some),
-        }
+        let mut table = self.table();
+        let is_current = table.version(function) == version;
+        Ok(is_current.then(|| table.code_source(function, version)))
     }
 
     /// Compiles the initial code of a unit, by the tier that the mode asks for.
-    pub(crate) fn compile_first(
+    ///
+    /// What the caller gives to `keep` comes back with the code. If the evaluation is to stop
+    /// first, `abandoned` gets it later, with the code, on the compile thread.
+    pub(crate) fn compile_first<K: Send + 'static>(
         &self,
         unit: UnitToCompile,
         reason: CompileReason,
-    ) -> Result<ProfiledCode, Trap> {
+        watch: &Watch<'_>,
+        keep: K,
+        abandoned: impl FnOnce(K, Result<ProfiledCode, Trap>) + Send + 'static,
+    ) -> Compilation<K> {
+        let first = match self.begin_compilation(unit, reason) {
+            Ok(first) => first,
+            Err(trap) => return Compilation::Failed(trap),
+        };
+        let unit = Arc::clone(&first.unit);
+        let (keep, code) = match &self.compile_queue {
+            Some(queue) if first.tier != Tier::Baseline => {
+                let core = self.shared();
+                let task = move |generator: &mut dyn CodeGenerator| {
+                    let code = generator.generate(&first.unit);
+                    Ok((keep, first, code))
+                };
+                let abandoned = move |(keep, first, code): (K, FirstCompilation, _)| {
+                    if let Some(core) = core {
+                        abandoned(keep, first.finish(&core, code));
+                    }
+                };
+                match queue.run_while(|| watch.check(), task, abandoned) {
+                    Ok(Waited::Done((keep, first, code))) => (keep, first.finish(self, code)),
+                    Ok(Waited::Abandoned(cause)) => {
+                        return Compilation::Abandoned(
+                            cause.into_trap(vec![Arc::clone(&unit.function.name)]),
+                        );
+                    }
+                    Err(reason) => {
+                        return Compilation::Failed(Trap::Compile { code: CodeName::of(&unit), reason });
+                    }
+                }
+            }
+            _ => (keep, self.compile_baseline(first)),
+        };
+        match code {
+            Ok(code) => Compilation::Code(keep, code),
+            Err(trap) => Compilation::Failed(trap),
+        }
+    }
+
+    /// Prepares the compilation of initial code.
+    fn begin_compilation(
+        &self,
+        unit: UnitToCompile,
+        reason: CompileReason,
+    ) -> Result<FirstCompilation, Trap> {
         self.code_budget.check()?;
         let UnitToCompile { mut unit, dependencies } = unit;
         let flag = self.add_validity_flag(&mut unit, &dependencies)?;
         let unit = Arc::new(unit);
-        let (tier, profile, code) = match (self.settings.mode, &self.compile_queue) {
-            (Mode::Lazy | Mode::Eager, Some(queue)) => {
-                let sent = Arc::clone(&unit);
-                let code = queue.run(move |generator| generator.generate(&sent));
-                let tier = match reason {
-                    CompileReason::FirstCall => Tier::Lazy,
-                    CompileReason::Eager => Tier::Eager,
-                };
-                (tier, None, code)
-            }
-            (_, queue) => {
-                let profile = queue.as_ref().map(|_| Arc::new(self.new_profile(&unit)));
-                let (profile, code) = self.compile_baseline(&unit, profile);
-                (Tier::Baseline, profile, code)
-            }
+        let has_backend = self.compile_queue.is_some();
+        let (tier, profile) = match (self.settings.mode, reason) {
+            (Mode::Lazy | Mode::Eager, CompileReason::FirstCall) if has_backend => (Tier::Lazy, None),
+            (Mode::Lazy | Mode::Eager, CompileReason::Eager) if has_backend => (Tier::Eager, None),
+            _ => (Tier::Baseline, has_backend.then(|| Arc::new(self.new_profile(&unit)))),
         };
-        let mut code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&unit), reason })?;
-        let exits = std::mem::take(&mut code.exits);
-        let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));
-        let code = self.code_budget.charge(code)?;
-        let info = CodeInfo {
-            function: unit.id,
-            name: CodeName::of(&unit),
-            origin: CodeOrigin::Compiled {
-                tier,
-                kind: CodeKind::Function,
-                times: code.times,
-                bytes: code.bytes,
-            },
-            inlined: Arc::default(),
-        };
-        let code = CompiledCode::new(info, unit.function.n_params, dependencies, validity, code);
-        Ok(ProfiledCode { code, profile })
+        Ok(FirstCompilation { unit, dependencies, flag, tier, profile })
     }
 
     /// Compiles baseline code, with counters if the profile has any. A function that is too large
     /// to count is compiled without.
-    fn compile_baseline(
-        &self,
-        unit: &Unit,
-        profile: Option<Arc<Profile>>,
-    ) -> (Option<Arc<Profile>>, Result<Code, CompileError>) {
-        let counting = profile.as_deref().filter(|profile| profile.counts());
-        match self.baseline.compile(unit, counting) {
-            Err(_) if profile.is_some() => (None, self.baseline.compile(unit, None)),
-            code => (profile, code),
+    fn compile_baseline(&self, mut first: FirstCompilation) -> Result<ProfiledCode, Trap> {
+        let counting = first.profile.as_deref().filter(|profile| profile.counts());
+        let mut code = self.baseline.compile(&first.unit, counting);
+        if code.is_err() && first.profile.take().is_some() {
+            code = self.baseline.compile(&first.unit, None);
         }
+        first.finish(self, code)
     }
 
     fn new_profile(&self, unit: &Arc<Unit>) -> Profile {
@@ -315,25 +382,51 @@ impl Table {
     }
 }
 
-/// Ends a compilation: returns the function from `Compiling` if no code was installed, even after a
-/// panic, and wakes the waiting threads.
-struct CompilingGuard<'a> {
-    core: &'a Core,
-    function: FunctionId,
-    version: u32,
-}
-
-impl CompilingGuard<'_> {
-    /// The code is installed.
-    fn succeed(self) {
-        self.core.compiled.notify_all();
-        std::mem::forget(self);
+impl FirstCompilation {
+    /// The initial code, now that it is compiled.
+    fn finish(self, core: &Core, code: Result<Code, CompileError>) -> Result<ProfiledCode, Trap> {
+        let Self { unit, dependencies, flag, tier, profile } = self;
+        let mut code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&unit), reason })?;
+        let exits = std::mem::take(&mut code.exits);
+        let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));
+        let code = core.code_budget.charge(code)?;
+        let info = CodeInfo {
+            function: unit.id,
+            name: CodeName::of(&unit),
+            origin: CodeOrigin::Compiled {
+                tier,
+                kind: CodeKind::Function,
+                times: code.times,
+                bytes: code.bytes,
+            },
+            inlined: Arc::default(),
+        };
+        let code = CompiledCode::new(info, unit.function.n_params, dependencies, validity, code);
+        Ok(ProfiledCode { code, profile })
     }
 }
 
-impl Drop for CompilingGuard<'_> {
+/// Ends a compilation: returns the function from `Compiling` if no code was installed, even after a
+/// panic, and wakes the waiting threads.
+struct CompilingGuard {
+    core: Arc<Core>,
+    function: FunctionId,
+    version: u32,
+    is_installed: bool,
+}
+
+impl CompilingGuard {
+    /// The code is installed.
+    fn succeed(mut self) {
+        self.is_installed = true;
+    }
+}
+
+impl Drop for CompilingGuard {
     fn drop(&mut self) {
-        self.core.table().entry_mut(self.function).state.on_failure(self.version);
+        if !self.is_installed {
+            self.core.table().entry_mut(self.function).state.on_failure(self.version);
+        }
         self.core.compiled.notify_all();
     }
 }

@@ -62,7 +62,7 @@ pub use embedder::Embedder;
 pub use error::Error;
 pub use event::{CodeName, Event, Observer, Tier};
 pub use host::{HostClosure, HostFunction};
-pub use interrupt::{CallLimits, Interrupter};
+pub use interrupt::{CallLimits, Interrupter, is_stop_pending};
 pub use jit::{CallScope, Jit, WeakJit};
 pub use kaleidoscope_ir as ir;
 pub use kaleidoscope_ir::compile::{Backend, CompileError, CompileTimes, Listing, Optimization};

@@ -5,8 +5,9 @@ use crate::code::function_id;
 use crate::core::Core;
 use crate::deoptimize::Exited;
 use crate::exit_buffer::ExitBuffer;
+use crate::interrupt::{CallLimits, Watch};
 use crate::trap::panic_text;
-use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap};
+use kaleidoscope_native::{self as native, CodeAddress, HostId, Runtime, StubId, Trap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 // SAFETY: `first_call` returns the address of code that this very stub's slot points to (promise 2
@@ -16,7 +17,9 @@ unsafe impl Runtime for Core {
     fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap> {
         #[cfg(feature = "stress")]
         self.stress();
-        self.first_call(function_id(stub)).map_err(Trap::error)
+        // Its limits are those of the guarded call that reached the stub, and of those around it.
+        let watch = Watch::begin(&self.interrupter, CallLimits::new());
+        self.first_call(function_id(stub), &watch).map_err(Trap::error)
     }
 
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
@@ -27,7 +30,12 @@ unsafe impl Runtime for Core {
             [exit, buffer] if self.is_exit(host) => self.leave(exit, buffer),
             _ => self.call_host(host, args),
         };
-        result.map_err(Trap::error)
+        match result {
+            // What ends the call may be why the host function failed. The call is exited on return,
+            // with its own trap.
+            Err(crate::trap::Trap::Host { .. }) if native::pending_interrupt().is_some() => Ok(0.0),
+            result => result.map_err(Trap::error),
+        }
     }
 }
 

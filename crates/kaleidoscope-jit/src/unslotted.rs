@@ -6,7 +6,8 @@
 
 use crate::code::FunctionCode;
 use crate::core::Core;
-use crate::lazy::CompileReason;
+use crate::interrupt::Watch;
+use crate::lazy::{Compilation, CompileReason};
 use crate::profile::ProfiledCode;
 use crate::table::Dependent;
 use crate::trap::Trap;
@@ -22,12 +23,21 @@ pub(crate) struct UnslottedCode<'a> {
 
 impl<'a> UnslottedCode<'a> {
     /// Compiles this version of a function, or an expression.
-    pub(crate) fn compile(core: &'a Core, function: &FunctionVersion) -> Result<Self, Trap> {
+    pub(crate) fn compile(
+        core: &'a Core,
+        function: &FunctionVersion,
+        watch: &Watch<'_>,
+    ) -> Result<Self, Trap> {
         let FunctionVersion { ir, id, version } = function;
         core.verify_version(ir, *version)?;
         loop {
             let unit = core.table().unit_to_compile(Arc::clone(ir), *id, *version);
-            let code = core.compile_first(unit, CompileReason::Eager)?;
+            // Nothing else can use the code, so it is dropped if it comes too late.
+            let abandoned = |(), code| drop(code);
+            let code = match core.compile_first(unit, CompileReason::Eager, watch, (), abandoned) {
+                Compilation::Code((), code) => code,
+                Compilation::Failed(trap) | Compilation::Abandoned(trap) => return Err(trap),
+            };
             let mut table = core.table();
             // Otherwise something that it depends on was redefined meanwhile.
             if table.is_current(&code.code) {

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{Ordering, compiler_fence};
+use std::sync::atomic::Ordering;
 
 use crate::address::CodeAddress;
 use crate::arch::{self, N_REGISTER_ARGS, SignalContext, StackSwitch, thread_block};
@@ -73,10 +73,11 @@ impl<'call> ActivationSite<'call> {
     pub(crate) fn find(thread: &'call Thread, limits: &Limits) -> Result<Self, Trap> {
         let previous = Activation::innermost(thread);
         let stack = thread.stack(limits.stack_bytes)?;
-        let (top, level, is_outermost_on_stack) = match previous {
-            None => (stack.high(), thread.record.outermost_level(), true),
+        let (top, is_outermost_on_stack) = match previous {
+            None => (stack.high(), true),
             Some(previous) => previous.nested_site(&stack)?,
         };
+        let level = thread.record.free_level();
         Ok(Self { thread, previous, stack, top, level, is_outermost_on_stack })
     }
 }
@@ -99,27 +100,26 @@ impl<'call> Activation<'call> {
         }
     }
 
-    /// Where an activation nested in this one starts on a stack, its level, and whether it is the
-    /// outermost there.
+    /// Where an activation nested in this one starts on a stack, and whether it is the outermost
+    /// there.
     #[cold]
-    fn nested_site(&self, stack: &Rc<GuestStack>) -> Result<(usize, &'static NestingLevel, bool), Trap> {
+    fn nested_site(&self, stack: &Rc<GuestStack>) -> Result<(usize, bool), Trap> {
         if !thread_block().guest.load(Ordering::Relaxed).is_null() {
             fatal("generated code has made a guarded call itself, which only host functions may");
         }
         if self.thread.is_host_stack_full() {
             return Err(Trap::StackOverflow(StackTrace::capture()));
         }
-        let level = self.level.nested();
         let mut outer = std::iter::successors(Some(self), |activation| activation.previous);
         let Some(outer) = outer.find(|activation| Rc::ptr_eq(&activation.stack, stack)) else {
-            return Ok((stack.high(), level, true));
+            return Ok((stack.high(), true));
         };
         let outer = &outer.stack_switch;
         let top = if outer.is_running() { outer.guest_sp() } else { outer.top() } & !15;
         if top < stack.low() + MIN_BYTES / 2 {
             return Err(Trap::StackOverflow(StackTrace::capture()));
         }
-        Ok((top, level, false))
+        Ok((top, false))
     }
 
     /// Whether a call can run in this activation now.
@@ -191,16 +191,7 @@ impl<'call> Activation<'call> {
     /// Why the innermost call must end, if an interrupt or a deadline says so.
     #[cold]
     pub(crate) fn pending_interrupt(&self) -> Option<InterruptCause> {
-        let interrupt_pending = &thread_block().interrupt_pending;
-        interrupt_pending.store(0, Ordering::Relaxed);
-        // A handler that runs from here on sets the word again.
-        compiler_fence(Ordering::SeqCst);
-        let cause = self.thread.record.pending_interrupt();
-        if cause.is_some() {
-            // The interrupt may also concern the outer activation, or a later call of this one.
-            interrupt_pending.store(1, Ordering::Relaxed);
-        }
-        cause
+        self.thread.pending_interrupt()
     }
 
     /// The innermost activation of this thread.

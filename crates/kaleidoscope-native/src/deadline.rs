@@ -11,8 +11,8 @@
 
 use std::num::NonZeroU64;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ struct DeadlineThread {
     /// Whether the thread must read the deadlines again at once.
     is_woken: Mutex<bool>,
     condvar: Condvar,
+    /// Whether another thread enforces the deadlines.
+    is_superfluous: AtomicBool,
 }
 
 /// Null before the first deadline, and in a forked child, which has no such thread. Never freed.
@@ -69,37 +71,37 @@ fn nanoseconds(time: Instant) -> u64 {
 }
 
 fn started() -> Option<&'static DeadlineThread> {
-    // SAFETY: only `start` puts a pointer there, and what it points to is never freed.
+    // SAFETY: only `start` puts a pointer there, with a count of the `Arc` that is never given up.
     unsafe { DEADLINE_THREAD.load(Ordering::Acquire).as_ref() }
 }
 
+/// Starts the thread. It becomes known only once it runs: a caller that finds the pointer relies on
+/// the thread. Callers that start threads at the same time agree on one of them.
 #[cold]
 fn start() -> Result<&'static DeadlineThread, Error> {
     // `is_woken` starts as true: a deadline is registered already.
-    let thread = DeadlineThread {
+    let thread = Arc::new(DeadlineThread {
         wakes_at: AtomicU64::new(NEVER),
         is_woken: Mutex::new(true),
         condvar: Condvar::new(),
-    };
-    let thread = Box::into_raw(Box::new(thread));
-    if DEADLINE_THREAD.compare_exchange(null_mut(), thread, Ordering::AcqRel, Ordering::Acquire).is_err() {
-        // Another caller was faster.
-        // SAFETY: made above, and no other thread has seen it.
-        drop(unsafe { Box::from_raw(thread) });
-        return Ok(started().expect("only a forked child, which has one thread, resets the pointer"));
-    }
-    // SAFETY: from now on it is never freed.
-    let thread: &'static DeadlineThread = unsafe { &*thread };
+        is_superfluous: AtomicBool::new(false),
+    });
     let name = "kaleidoscope-deadlines".to_owned();
-    match thread::Builder::new().name(name).spawn(|| thread.run()) {
-        Ok(_) => Ok(thread),
-        Err(error) => {
-            // A caller that has seen the pointer meanwhile loses its deadline; the system is out
-            // of threads.
-            DEADLINE_THREAD.store(null_mut(), Ordering::Release);
-            Err(Error::deadline_thread(&error))
-        }
+    let runs = Arc::clone(&thread);
+    let spawned = thread::Builder::new().name(name).spawn(move || runs.run());
+    spawned.map_err(|error| Error::deadline_thread(&error))?;
+    let pointer = Arc::into_raw(thread);
+    let null = null_mut();
+    let published =
+        DEADLINE_THREAD.compare_exchange(null, pointer.cast_mut(), Ordering::AcqRel, Ordering::Acquire);
+    if published.is_err() {
+        // Another caller was faster.
+        // SAFETY: made by `into_raw` above, and no one else has seen the pointer.
+        let thread = unsafe { Arc::from_raw(pointer) };
+        thread.is_superfluous.store(true, Ordering::Relaxed);
+        thread.wake();
     }
+    Ok(started().expect("only a forked child, which has one thread, resets the pointer"))
 }
 
 impl DeadlineThread {
@@ -109,10 +111,10 @@ impl DeadlineThread {
         self.condvar.notify_one();
     }
 
-    fn run(&self) -> ! {
+    fn run(&self) {
         block_all_signals();
         let mut is_woken = self.is_woken.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
+        while !self.is_superfluous.load(Ordering::Relaxed) {
             *is_woken = false;
             self.wakes_at.store(NEVER, Ordering::SeqCst);
             let next = expire(nanoseconds(Instant::now()));

@@ -36,8 +36,9 @@ use std::mem::transmute;
 
 use crate::activation::{Activation, ActivationGuard, ActivationSite};
 use crate::address::CodeAddress;
+use crate::deadline;
 use crate::error::Error;
-use crate::interrupt::InterruptHandle;
+use crate::interrupt::{InterruptCause, InterruptHandle, NestingLevel};
 use crate::limits::Limits;
 use crate::runtime::Runtime;
 use crate::signals;
@@ -96,14 +97,38 @@ pub fn in_guarded_call() -> bool {
     Thread::known().is_some_and(|thread| Activation::innermost(thread).is_some())
 }
 
-/// Whether the innermost guarded call of this thread must end: the call, or one around it, was
-/// interrupted, or its deadline passed.
+/// Why the innermost guarded call of this thread must end: the call, or what it is inside of, was
+/// interrupted, or a deadline passed. `None` if nothing says so, and outside of all calls.
 ///
-/// For host functions that take long. One that finds `true` may return any value at once: the call
-/// ends instead of using it.
-pub fn is_interrupt_pending() -> bool {
-    let innermost = Thread::known().and_then(Activation::innermost);
-    innermost.is_some_and(|activation| activation.pending_interrupt().is_some())
+/// For host functions that take long. One that finds a cause may return any value at once: the
+/// call ends instead of using it.
+pub fn pending_interrupt() -> Option<InterruptCause> {
+    Thread::known()?.pending_interrupt()
+}
+
+/// Runs a function of the host under limits: every guarded call that it makes ends when these
+/// limits say so, as if it were nested in a call under them. The function itself is not ended; it
+/// may ask [`pending_interrupt`]. The size of the stack has no effect.
+///
+/// An engine runs interpreted code in this way. The handle interrupts the function's calls.
+///
+/// # Errors
+/// If this thread cannot be prepared for guarded calls, or the deadline cannot be kept.
+pub fn under<R>(limits: &Limits, body: impl FnOnce(InterruptHandle) -> R) -> Result<R, Trap> {
+    /// Ends the level when the body returns or panics.
+    struct Level(&'static NestingLevel);
+    impl Drop for Level {
+        fn drop(&mut self) {
+            self.0.end();
+        }
+    }
+
+    let level = Level(current_thread()?.record.free_level());
+    let handle = level.0.begin(limits.interrupter);
+    if let Some(deadline) = limits.deadline {
+        deadline::register(level.0, handle, deadline)?;
+    }
+    Ok(body(handle))
 }
 
 /// Prepares an activation for any number of calls under the same limits. Each call then costs

@@ -110,7 +110,7 @@ impl Eq for InterruptHandle {}
 
 /// Why a call is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InterruptCause {
+pub enum InterruptCause {
     /// An [`Interrupter`] or [`InterruptHandle`].
     Interrupter,
     /// The call's deadline passed.
@@ -242,9 +242,11 @@ impl ThreadRecord {
         }
     }
 
-    /// The level of a call that is not nested in another.
-    pub(crate) fn outermost_level(&'static self) -> &'static NestingLevel {
-        self.outermost.get_or_init(|| NestingLevel::make(self))
+    /// The level of the next call of this thread: the first one that is not in use.
+    #[inline]
+    pub(crate) fn free_level(&'static self) -> &'static NestingLevel {
+        let outermost = self.outermost.get_or_init(|| NestingLevel::make(self));
+        if outermost.is_in_use() { outermost.free_level_behind() } else { outermost }
     }
 
     /// The levels of this thread that are in use, the outermost first (promise 2).
@@ -272,9 +274,18 @@ impl NestingLevel {
         }))
     }
 
-    /// The level of a call that is nested in the call on this level.
-    pub(crate) fn nested(&self) -> &'static Self {
-        self.next.get_or_init(|| Self::make(self.record))
+    fn is_in_use(&self) -> bool {
+        self.running.load(Ordering::Relaxed) != 0
+    }
+
+    /// The first level behind this one that is not in use. Only for the level's thread.
+    #[cold]
+    fn free_level_behind(&'static self) -> &'static Self {
+        let mut level = self;
+        while level.is_in_use() {
+            level = level.next.get_or_init(|| Self::make(level.record));
+        }
+        level
     }
 
     /// Begins a call on this level.

@@ -10,13 +10,13 @@ use std::fmt;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::arch::{StackSwitch, stack_pointer, thread_block};
 use crate::deadline;
 use crate::error::Error;
 use crate::guest_stack::{GuestStack, rounded};
-use crate::interrupt::ThreadRecord;
+use crate::interrupt::{InterruptCause, ThreadRecord};
 use crate::interrupt_signal::RetryTimer;
 use crate::signal_stack::SignalStack;
 use crate::stack_trace::StackTraceBuffer;
@@ -143,6 +143,21 @@ impl Thread {
             timer.set(0);
         }
         self.timer.set(timer);
+    }
+
+    /// Why the innermost call of this thread must end, if an interrupt or a deadline says so.
+    #[cold]
+    pub(crate) fn pending_interrupt(&self) -> Option<InterruptCause> {
+        let interrupt_pending = &thread_block().interrupt_pending;
+        interrupt_pending.store(0, Ordering::Relaxed);
+        // A handler that runs from here on sets the word again.
+        compiler_fence(Ordering::SeqCst);
+        let cause = self.record.pending_interrupt();
+        if cause.is_some() {
+            // The interrupt may also concern the outer call, or a later call of this one.
+            interrupt_pending.store(1, Ordering::Relaxed);
+        }
+        cause
     }
 
     /// Whether the host stack is too full for a nested call. Host functions and generated code that

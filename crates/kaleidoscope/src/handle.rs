@@ -88,7 +88,7 @@ impl Handle {
 
     /// Compiles the function now, instead of at its first call.
     pub(crate) fn prepare(&self) -> Result<(), CallError> {
-        self.engine.jit.compile(self.callable.function()).map_err(CallError::from)
+        self.engine.jit.compile(self.callable.function(), self.engine.limits).map_err(CallError::from)
     }
 }
 

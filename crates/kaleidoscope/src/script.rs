@@ -225,7 +225,7 @@ impl Script {
             Some(Item::Expression { function, .. }) => Ok(Some(jit.run_once(&function, self.engine.limits)?)),
             Some(Item::Definition { id, .. }) => {
                 if jit.mode() == Mode::Eager {
-                    match jit.compile_eagerly(id) {
+                    match jit.compile_eagerly(id, self.engine.limits) {
                         // The first call fails again, and reports it.
                         Ok(()) | Err(Trap::Compile { .. } | Trap::CodeMemoryFull { .. }) => {}
                         Err(trap) => note(Err(trap)),

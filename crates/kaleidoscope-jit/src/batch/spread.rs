@@ -4,7 +4,6 @@
 //! interrupted, and no other starts.
 
 use super::Batch;
-use crate::interrupt::Watch;
 use crate::policy::ROWS_PER_TASK;
 use crate::trap::Trap;
 use kaleidoscope_native::InterruptHandle;
@@ -27,17 +26,12 @@ struct Progress {
 struct TaskFailed;
 
 /// Computes the rows on all threads of the pool.
-pub(super) fn run(
-    batch: Batch<'_>,
-    watch: &Watch<'_>,
-    columns: &[&[f64]],
-    out: &mut [f64],
-) -> Result<(), Trap> {
+pub(super) fn run(batch: Batch<'_>, columns: &[&[f64]], out: &mut [f64]) -> Result<(), Trap> {
     let tasks = Tasks::default();
     let done = out.par_chunks_mut(ROWS_PER_TASK).enumerate().try_for_each(|(nth, out)| {
         let rows = nth * ROWS_PER_TASK..nth * ROWS_PER_TASK + out.len();
         let columns: Vec<&[f64]> = columns.iter().map(|column| &column[rows.clone()]).collect();
-        tasks.run(batch, watch, &columns, out)
+        tasks.run(batch, &columns, out)
     });
     match (done, tasks.progress().trap.take()) {
         (Err(TaskFailed), Some(trap)) => Err(trap),
@@ -46,14 +40,8 @@ pub(super) fn run(
 }
 
 impl Tasks {
-    fn run(
-        &self,
-        batch: Batch<'_>,
-        watch: &Watch<'_>,
-        columns: &[&[f64]],
-        out: &mut [f64],
-    ) -> Result<(), TaskFailed> {
-        let result = batch.enter(watch, |scope| {
+    fn run(&self, batch: Batch<'_>, columns: &[&[f64]], out: &mut [f64]) -> Result<(), TaskFailed> {
+        let result = batch.enter(|scope| {
             let handle = scope.interrupt_handle();
             if !self.begin(handle) {
                 return Ok(());

@@ -42,7 +42,7 @@ fn the_life_of_a_function_in_events() {
     assert_eq!(record.take(), ["f 1 called", "f 1 baseline code"]);
     jit.define(function, constant("f", 2.0)).unwrap();
     assert_eq!(record.take(), ["f 1 reclaimed", "f 2 defined"]);
-    jit.compile(function).unwrap();
+    jit.compile(function, CallLimits::new()).unwrap();
     assert_eq!(record.take(), ["f 2 called", "f 2 baseline code"]);
     let expression = ir("function $1()\ncall #0/0");
     assert_eq!(jit.run_once(&expression, CallLimits::new()).unwrap(), 2.0);

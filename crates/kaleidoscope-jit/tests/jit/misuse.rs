@@ -38,7 +38,7 @@ fn unknown_ids_are_panics_that_leave_the_engine_whole() {
         assert_eq!(panic_of(|| jit.define(unknown, constant("f", 1.0))), expected);
         assert_eq!(panic_of(|| jit.withdraw(unknown)), expected);
         assert_eq!(panic_of(|| jit.version(unknown)), expected);
-        assert_eq!(panic_of(|| jit.compile_eagerly(unknown)), expected);
+        assert_eq!(panic_of(|| jit.compile_eagerly(unknown, CallLimits::new())), expected);
         let expected = "host variable 7 is not bound in this engine";
         assert_eq!(panic_of(|| jit.variable(HostVariable::new(7))), expected);
         let function = add(jit, constant("f", 1.0));

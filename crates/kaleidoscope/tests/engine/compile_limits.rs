@@ -1,0 +1,212 @@
+//! Limits while code is compiled: the call ends, and the compilation goes on in the background.
+
+use crate::until;
+use kaleidoscope::ir::FunctionId;
+use kaleidoscope::ir::compile::{Backend, Code, CodeGenerator, CompileError, Listing, Settings, Unit};
+use kaleidoscope::{CallError, DiagnosticCode, Engine, Mode};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+const SHORT: Duration = Duration::from_millis(10);
+
+/// A compiler that waits at a gate until it is opened. It compiles functions of one parameter, all
+/// as `x + 1`, and refuses expressions.
+#[derive(Clone, Debug, Default)]
+struct Gate {
+    state: Arc<(Mutex<bool>, Condvar)>,
+    n_compiled: Arc<AtomicUsize>,
+}
+
+impl Gate {
+    fn open(&self) {
+        *self.state.0.lock().unwrap() = true;
+        self.state.1.notify_all();
+    }
+
+    fn n_compiled(&self) -> usize {
+        self.n_compiled.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Gate {
+    /// Compile threads end when their engine does, whatever becomes of the test.
+    fn drop(&mut self) {
+        self.open();
+    }
+}
+
+impl Backend for Gate {
+    fn start(&self, _: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
+        let Self { state, n_compiled } = self;
+        Ok(Box::new(Gated { state: Arc::clone(state), n_compiled: Arc::clone(n_compiled) }))
+    }
+}
+
+struct Gated {
+    state: Arc<(Mutex<bool>, Condvar)>,
+    n_compiled: Arc<AtomicUsize>,
+}
+
+extern "C" fn add_one(x: f64) -> f64 {
+    x + 1.0
+}
+
+// SAFETY: the function has one parameter, as each function of these tests, and is part of the
+// program.
+#[allow(unsafe_code, reason = "a code generator vouches for its code")]
+unsafe impl CodeGenerator for Gated {
+    fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError> {
+        let is_open = self.state.0.lock().unwrap();
+        drop(self.state.1.wait_while(is_open, |is_open| !*is_open).unwrap());
+        if unit.id.is_none() || unit.kind != kaleidoscope::ir::compile::CodeKind::Function {
+            return Err(CompileError::Failed("only functions".to_owned()));
+        }
+        self.n_compiled.fetch_add(1, Ordering::Relaxed);
+        Ok(Code {
+            address: add_one as *const () as usize,
+            bytes: 1,
+            times: Default::default(),
+            exits: Vec::new(),
+            keep: Box::new(()),
+        })
+    }
+
+    fn list(
+        &mut self,
+        _: &Unit,
+        _: Listing,
+        _: &BTreeMap<FunctionId, String>,
+    ) -> Result<String, CompileError> {
+        Err(CompileError::TooLarge)
+    }
+}
+
+fn gated(mode: Mode) -> (Gate, Engine) {
+    let gate = Gate::default();
+    let engine = Engine::builder().mode(mode).backend(gate.clone()).build().unwrap();
+    (gate, engine)
+}
+
+#[track_caller]
+fn expect(result: Result<f64, CallError>, code: DiagnosticCode) {
+    let error = result.unwrap_err();
+    assert_eq!(error.code(), code, "{error}");
+    assert!(error.to_string().contains("in `f`"), "{error}");
+}
+
+#[test]
+fn a_call_does_not_wait_for_a_compiler_beyond_its_time() {
+    for mode in [Mode::Lazy, Mode::Eager] {
+        let (gate, engine) = gated(mode);
+        let outcome = engine.within(SHORT).run("def f(x) x + 1; f(1);");
+        let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
+        // An expression is compiled, too. In eager mode, so is the definition.
+        let n_late = if mode == Mode::Eager { 2 } else { 1 };
+        assert_eq!(codes, vec![DiagnosticCode::TimedOut; n_late], "{mode:?}: {:?}", outcome.items);
+
+        let f = engine.function::<(f64,)>("f").unwrap();
+        for _ in 0..3 {
+            expect(f.within(SHORT).call((1.0,)), DiagnosticCode::TimedOut);
+        }
+        // All threads that wait for the same code have their own limits.
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| expect(f.within(SHORT).call((1.0,)), DiagnosticCode::TimedOut));
+            }
+        });
+        assert_eq!(f.within(SHORT).prepare().unwrap_err().code(), DiagnosticCode::TimedOut);
+        assert_eq!(gate.n_compiled(), 0);
+        gate.open();
+        // The abandoned compilation installs its code.
+        assert_eq!(f.call((1.0,)).unwrap(), 2.0);
+        assert_eq!(gate.n_compiled(), 1, "{mode:?}");
+    }
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_a_compiler() {
+    for mode in [Mode::Lazy, Mode::Eager] {
+        let (gate, engine) = gated(mode);
+        engine.within(SHORT).run("def f(x) x + 1;");
+        let f = engine.function::<(f64,)>("f").unwrap();
+        let interrupter = engine.interrupter();
+        thread::scope(|scope| {
+            let calls: Vec<_> = (0..3).map(|_| scope.spawn(|| f.call((1.0,)))).collect();
+            until(
+                || calls.iter().all(thread::ScopedJoinHandle::is_finished),
+                || {
+                    interrupter.interrupt();
+                    thread::yield_now();
+                },
+            );
+            for call in calls {
+                expect(call.join().unwrap(), DiagnosticCode::Interrupted);
+            }
+        });
+        gate.open();
+        assert_eq!(f.call((1.0,)).unwrap(), 2.0);
+        assert_eq!(gate.n_compiled(), 1, "{mode:?}");
+    }
+}
+
+/// The limit belongs to the outer evaluation; the call that waits has none.
+#[test]
+fn limits_around_a_call_end_its_wait_for_a_compiler() {
+    for outer_mode in [Mode::Off, Mode::Baseline] {
+        let (gate, engine) = gated(Mode::Lazy);
+        engine.run("def f(x) x + 1;");
+        let f = engine.function::<(f64,)>("f").unwrap();
+        let outer = Engine::builder().mode(outer_mode).build().unwrap();
+        outer
+            .register("again", move |x: f64| {
+                expect(f.call((x,)), DiagnosticCode::TimedOut);
+                0.0
+            })
+            .unwrap();
+        let outcome = outer.within(SHORT).run("again(1);");
+        let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(codes, [DiagnosticCode::TimedOut], "{outer_mode:?}: {:?}", outcome.items);
+        gate.open();
+    }
+}
+
+#[test]
+fn a_batch_does_not_wait_for_its_kernel_beyond_its_time() {
+    let (gate, engine) = gated(Mode::Lazy);
+    engine.run("def f(x) x + 1;");
+    let f = engine.function::<(f64,)>("f").unwrap();
+    let column = vec![1.0; 10_000];
+    let mut out = vec![0.0; 10_000];
+    let late = f.within(SHORT).map(&[&column], &mut out);
+    assert_eq!(late.unwrap_err().code(), DiagnosticCode::TimedOut);
+    gate.open();
+    f.map(&[&column], &mut out).unwrap();
+    assert!(out.iter().all(|&value| value == 2.0));
+}
+
+/// What was redefined during an abandoned compilation is not installed.
+#[test]
+fn an_abandoned_compilation_of_an_old_version_is_dropped() {
+    let (gate, engine) = gated(Mode::Lazy);
+    engine.run("def f(x) x + 1;");
+    let f = engine.function::<(f64,)>("f").unwrap();
+    expect(f.within(SHORT).call((1.0,)), DiagnosticCode::TimedOut);
+    engine.run("def f(x) 1 + x;");
+    gate.open();
+    assert_eq!(f.call((1.0,)).unwrap(), 2.0);
+    assert_eq!(gate.n_compiled(), 2);
+}
+
+/// An engine may end while a compilation that no thread waits for is running.
+#[test]
+fn an_engine_ends_with_abandoned_compilations() {
+    let (gate, engine) = gated(Mode::Lazy);
+    engine.run("def f(x) x + 1;");
+    let f = engine.function::<(f64,)>("f").unwrap();
+    expect(f.within(SHORT).call((1.0,)), DiagnosticCode::TimedOut);
+    gate.open();
+    drop((f, engine));
+}
