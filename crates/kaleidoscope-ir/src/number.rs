@@ -4,6 +4,7 @@
 //! exponent form.
 
 use std::fmt;
+use std::num::FpCategory;
 
 /// The value as the language prints it: `9`, `0.1`, `-0`, `1e16`, `5e-324`, `inf`, `nan`.
 pub fn format(value: f64) -> String {
@@ -17,12 +18,13 @@ pub struct Shown(pub f64);
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.0;
-        if value.is_nan() {
-            f.write_str("nan")
-        } else if value == 0.0 || value.is_infinite() || (1e-4..1e16).contains(&value.abs()) {
-            write!(f, "{value}")
-        } else {
-            write!(f, "{value:e}")
+        // Bits are compared, not numbers: a host may treat subnormal numbers as zero.
+        let is_common = (1e-4_f64.to_bits()..1e16_f64.to_bits()).contains(&value.abs().to_bits());
+        match value.classify() {
+            FpCategory::Nan => f.write_str("nan"),
+            FpCategory::Zero | FpCategory::Infinite => write!(f, "{value}"),
+            FpCategory::Normal if is_common => write!(f, "{value}"),
+            FpCategory::Normal | FpCategory::Subnormal => write!(f, "{value:e}"),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::maths::maths_entry;
 use crate::trap::generator_panicked;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{Backend, CodeGenerator, CompileError, Optimization, Settings};
+use kaleidoscope_native::set_engine_mode;
 use reply::{Reply, ReplySender};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -218,6 +219,9 @@ impl Shared {
     /// Runs jobs: the body of a compile thread.
     fn run_jobs(&self) {
         IS_COMPILE_THREAD.set(true);
+        // The thread has inherited the floating-point mode of a thread of the host, and compilers
+        // compute constants.
+        set_engine_mode();
         for _ in 0..YIELDS {
             thread::yield_now();
         }

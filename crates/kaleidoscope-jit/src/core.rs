@@ -206,9 +206,11 @@ impl Core {
         }
         let event = event();
         let observed = catch_unwind(AssertUnwindSafe(|| {
-            for observer in &self.settings.observers {
-                observer.observe(&event);
-            }
+            native::in_host_mode(|| {
+                for observer in &self.settings.observers {
+                    observer.observe(&event);
+                }
+            });
         }));
         observed.map_err(|panic| Trap::ObserverPanic { text: panic_text(&*panic) })
     }
@@ -253,7 +255,7 @@ impl Core {
         }
     }
 
-    /// Calls a host function, with no lock held.
+    /// Calls a host function, with no lock held, in the floating-point mode of the host.
     pub(crate) fn call_host(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
         let called = self.hosts.get(host).call(args);
         called.unwrap_or_else(|function| Err(self.unavailable(function)))

@@ -3,6 +3,8 @@
 //! Loop-free top-level expressions run in the interpreter, and so does the first call of a
 //! loop-free function from such an expression. Most code never runs twice, so compiling it would
 //! waste some 20 µs. With [`Mode::Off`] the interpreter runs everything.
+//!
+//! Guarded calls switch to the engine's floating-point mode by themselves; here the entries do.
 
 use crate::core::Core;
 use crate::event::{CodeName, Event};
@@ -15,6 +17,7 @@ use crate::unslotted::UnslottedCode;
 use crate::validity::FunctionVersion;
 use kaleidoscope_ir::interpreter::{self, Callee, Environment, StackLimit};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_native as native;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,6 +34,10 @@ enum Plan {
 impl Core {
     /// Runs a top-level expression to its value.
     pub(crate) fn run_once(&self, expression: &Arc<Function>, limits: CallLimits) -> Result<f64, Trap> {
+        native::in_engine_mode(|| self.run_once_in_engine_mode(expression, limits))
+    }
+
+    fn run_once_in_engine_mode(&self, expression: &Arc<Function>, limits: CallLimits) -> Result<f64, Trap> {
         let watch = Watch::begin(&self.interrupter, limits);
         let plan = {
             let table = self.table();
@@ -77,11 +84,11 @@ impl Core {
         watch: &Watch<'_>,
     ) -> Result<f64, Trap> {
         let interpreter = Interpreter { core: self, watch };
-        match interpreter.callee(function)? {
+        native::in_engine_mode(|| match interpreter.callee(function)? {
             Callee::Function(ir) => interpreter.run(&interpreter, &ir, args),
             Callee::Maths(maths) => Ok(interpreter.maths(maths, args)),
             Callee::Host => interpreter.host(function, args),
-        }
+        })
     }
 }
 
@@ -154,7 +161,7 @@ impl Environment for Interpreter<'_> {
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
         let stub = self.core.table().entry(id).host.as_ref().map(|stub| stub.id());
         let stub = stub.expect("a host function has a stub");
-        let called = self.watch.around(|| self.core.call_host(stub, args));
+        let called = self.watch.around(|| native::in_host_mode(|| self.core.call_host(stub, args)));
         // Generated code checks when the host function returns, too. What stops the evaluation may
         // be why the host function failed.
         match (called, self.watch.check()) {

@@ -18,6 +18,7 @@ use crate::trap::Trap;
 use crate::variable::Variable;
 use kaleidoscope_ir::compile::{CompileError, Listing};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_native::in_engine_mode;
 use std::collections::BTreeMap;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
@@ -347,7 +348,10 @@ impl Jit {
         let watch = Watch::begin(&self.core.interrupter, limits);
         match self.mode() {
             Mode::Off => Ok(()),
-            _ => watch.around(|| self.core.first_call(function, &watch)).map(drop),
+            _ => {
+                let compile = || watch.around(|| self.core.first_call(function, &watch));
+                in_engine_mode(compile).map(drop)
+            }
         }
     }
 
@@ -360,7 +364,8 @@ impl Jit {
     /// If the id is unknown.
     pub fn compile_eagerly(&self, function: FunctionId, limits: CallLimits) -> Result<(), Trap> {
         let watch = Watch::begin(&self.core.interrupter, limits);
-        watch.around(|| self.core.materialize(function, CompileReason::Eager, &watch)).map(drop)
+        let compile = || self.core.materialize(function, CompileReason::Eager, &watch);
+        in_engine_mode(|| watch.around(compile)).map(drop)
     }
 
     /// Calls a function, guarded: whatever it does, the host continues.
@@ -438,7 +443,7 @@ impl Jit {
         out: &mut [f64],
         limits: CallLimits,
     ) -> Result<(), Trap> {
-        self.core.map(function, options, columns, out, limits)
+        in_engine_mode(|| self.core.map(function, options, columns, out, limits))
     }
 
     // --- listings ---

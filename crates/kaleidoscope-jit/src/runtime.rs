@@ -7,7 +7,7 @@ use crate::deoptimize::Exited;
 use crate::exit_buffer::ExitBuffer;
 use crate::interrupt::{CallLimits, Watch};
 use crate::trap::panic_text;
-use kaleidoscope_native::{self as native, CodeAddress, HostId, Runtime, StubId, Trap};
+use kaleidoscope_native::{self as native, CodeAddress, HostId, Runtime, StubId, Trap, in_engine_mode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 // SAFETY: `first_call` returns the address of code that this very stub's slot points to (promise 2
@@ -26,8 +26,10 @@ unsafe impl Runtime for Core {
         #[cfg(feature = "stress")]
         self.stress();
         let result = match *args {
-            [profile, counter] if self.reports_trips(host) => self.on_trip(profile, counter),
-            [exit, buffer] if self.is_exit(host) => self.leave(exit, buffer),
+            [profile, counter] if self.reports_trips(host) => {
+                in_engine_mode(|| self.on_trip(profile, counter))
+            }
+            [exit, buffer] if self.is_exit(host) => in_engine_mode(|| self.leave(exit, buffer)),
             _ => self.call_host(host, args),
         };
         match result {
@@ -51,7 +53,7 @@ impl Core {
     pub(crate) fn leave_raw_call(&self, exit: f64, buffer: f64) -> f64 {
         let completed = catch_unwind(AssertUnwindSafe(|| {
             let exited = self.exited(exit);
-            self.complete_raw_call(&exited, &mut read_buffer(&exited, buffer))
+            in_engine_mode(|| self.complete_raw_call(&exited, &mut read_buffer(&exited, buffer)))
         }));
         let why = match completed {
             Ok(Ok(value)) => return value,

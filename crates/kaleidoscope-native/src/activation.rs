@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use crate::address::CodeAddress;
-use crate::arch::{self, N_REGISTER_ARGS, SignalContext, StackSwitch, thread_block};
+use crate::arch::{self, FloatMode, N_REGISTER_ARGS, SignalContext, StackSwitch, thread_block};
 use crate::deadline;
 use crate::guest_stack::{GuestStack, MIN_BYTES};
 use crate::interrupt::{InterruptCause, InterruptHandle, NestingLevel};
@@ -249,7 +249,7 @@ impl<'call> Activation<'call> {
         &self,
         request: impl FnOnce(&dyn Runtime) -> Result<T, Trap>,
     ) -> Result<T, *const StackSwitch> {
-        let answer = self.stack_switch.in_host_mode(|| Trap::catch(|| request(self.runtime)));
+        let answer = Trap::catch(|| request(self.runtime));
         answer.map_err(|trap| {
             self.exit_reason.set(ExitReason::RuntimeTrap);
             self.trap.set(Some(trap));
@@ -279,9 +279,9 @@ impl<'call> Activation<'call> {
         unsafe { context.exit_through(&self.stack_switch) };
     }
 
-    #[inline]
-    pub(crate) fn stack_switch(&self) -> &StackSwitch {
-        &self.stack_switch
+    /// Notes that the running call has switched from this floating-point mode to the engine's.
+    pub(crate) fn note_other_mode(&self, mode: FloatMode) {
+        self.stack_switch.note_other_mode(mode, &thread_block().host_mode);
     }
 
     pub(crate) fn stack(&self) -> &GuestStack {

@@ -9,7 +9,9 @@
 //!   or no flag.
 //! - `STUB_SIZE`, `StubAddresses`, `stub`, `host_stub`, `lazy_path`, `entry_jump`: the bytes of
 //!   stubs, which jump through a slot or into an entry.
-//! - `StackSwitch`: the two stacks of an activation, and the floating-point modes on either side.
+//! - `StackSwitch`: the two stacks of an activation, and the floating-point mode of its caller.
+//! - `FloatMode`, `in_engine_x87_mode`: the floating-point mode of a thread, which `enter`
+//!   switches; that of a second unit.
 //! - `enter`, `RETURNED`, `NOT_ENTERED`: enter generated code on a guest stack, and say how it
 //!   ended.
 //! - `lazy_entry_address`, `host_entry_address`, `maths_thunk`: leave the guest stack for the

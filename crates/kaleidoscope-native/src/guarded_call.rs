@@ -38,6 +38,7 @@ use crate::activation::{Activation, ActivationGuard, ActivationSite};
 use crate::address::CodeAddress;
 use crate::deadline;
 use crate::error::Error;
+use crate::float_mode::in_engine_mode;
 use crate::interrupt::{InterruptCause, InterruptHandle, NestingLevel};
 use crate::limits::Limits;
 use crate::runtime::Runtime;
@@ -217,7 +218,7 @@ impl GuardedScope<'_> {
         // is.
         let code = unsafe { transmute::<usize, unsafe extern "C" fn(*const T)>(code.get()) };
         // SAFETY: the caller's promises.
-        self.activation.stack_switch().in_guest_mode(|| unsafe { code(pointer) });
+        in_engine_mode(|| unsafe { code(pointer) });
         Ok(())
     }
 

@@ -18,8 +18,14 @@
 //! The code runs on a *guest stack*. It may overflow that stack or loop without end: the call ends
 //! with a [`Trap`], and the thread and the process continue. The runtime, maths functions and
 //! signal handlers run on the *host stack*. The first guarded call installs handlers of SIGSEGV,
-//! SIGBUS and SIGURG, which pass on signals that do not concern this crate. Read
+//! SIGBUS, SIGFPE and SIGURG, which pass on signals that do not concern this crate. Read
 //! `guarded_call.rs`, then `signals.rs`.
+//!
+//! # Floating-point modes
+//!
+//! Generated code and maths functions round to nearest, keep subnormal numbers and mask
+//! exceptions, whatever the host's thread does; host functions run in the host's mode. Read
+//! `float_mode.rs`.
 //!
 //! # Code memory
 //!
@@ -93,12 +99,14 @@ mod address;
 mod arch;
 mod error;
 mod exit;
+mod float_mode;
 pub mod maths;
 
 pub use address::CodeAddress;
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use error::{Error, ErrorKind};
 pub use exit::exit_at_once;
+pub use float_mode::{in_engine_mode, in_host_mode, set_engine_mode};
 pub use guarded_call::{GuardedScope, call, call_within, enter, in_guarded_call, pending_interrupt, under};
 pub use host_stub::{HostPool, HostStub};
 pub use interrupt::{InterruptCause, InterruptHandle, Interrupter};

@@ -14,7 +14,7 @@ pub(crate) mod targets;
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::address::CodeAddress;
 use crate::arch;
@@ -24,7 +24,7 @@ use targets::{N_FUNCTIONS, TARGETS};
 ///
 /// Promises:
 /// 1. The word of `TARGETS` with its `number` is 0 or the address of the function of this name in
-///    C's maths library, which is never unloaded.
+///    C's maths library, which is never unloaded, or that of its wrapper.
 /// 2. That function takes `arity` doubles, 1 or 2, and returns a double.
 /// 3. `thunk` is the thunk of the same number.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct MathsEntry {
     arity: u32,
     number: usize,
     thunk: unsafe extern "C" fn(),
+    /// What is called in place of the function.
+    wrapper: Option<extern "C" fn(f64) -> f64>,
 }
 
 impl MathsEntry {
@@ -46,7 +48,8 @@ impl MathsEntry {
         self.arity
     }
 
-    /// The address of the C function, valid as long as the process.
+    /// The address of the C function, or of a wrapper that sets the mode for it. Valid as long as
+    /// the process.
     ///
     /// Not for generated code in a guarded call: see [`guest_address`](Self::guest_address).
     ///
@@ -92,8 +95,15 @@ impl MathsEntry {
         // SAFETY: the handle is that of a library that stays loaded, the name ends with a zero.
         let function = unsafe { dlsym(libm(), name.as_ptr()) }.addr();
         assert!(function != 0, "libm.so.6 has no `{}`", self.name);
-        TARGETS[self.number].store(function, Ordering::Relaxed);
-        function
+        let Some(wrapper) = self.wrapper else {
+            TARGETS[self.number].store(function, Ordering::Relaxed);
+            return function;
+        };
+        GAMMA.store(function, Ordering::Relaxed);
+        let wrapper = wrapper as *const () as usize;
+        // Release: a thread that finds the wrapper also finds the function.
+        TARGETS[self.number].store(wrapper, Ordering::Release);
+        wrapper
     }
 
     /// Calls the function.
@@ -127,7 +137,19 @@ pub fn all() -> &'static [MathsEntry] {
 }
 
 const fn entry<const NUMBER: usize>(name: &'static str, arity: u32) -> MathsEntry {
-    MathsEntry { name, arity, number: NUMBER, thunk: arch::maths_thunk::<NUMBER> }
+    MathsEntry { name, arity, number: NUMBER, thunk: arch::maths_thunk::<NUMBER>, wrapper: None }
+}
+
+/// `tgamma` of the C library, once it is looked up.
+static GAMMA: AtomicUsize = AtomicUsize::new(0);
+
+/// Calls `tgamma` of the C library, which computes with long doubles where it needs more digits: on
+/// some machines in another unit, whose mode is the host's.
+extern "C" fn gamma(x: f64) -> f64 {
+    let function = GAMMA.load(Ordering::Relaxed) as *const ();
+    // SAFETY: stored before the address of this wrapper was returned; the function takes a double.
+    let function = unsafe { std::mem::transmute::<*const (), extern "C" fn(f64) -> f64>(function) };
+    arch::in_engine_x87_mode(|| function(x))
 }
 
 static ALL: [MathsEntry; N_FUNCTIONS] = [
@@ -166,7 +188,7 @@ static ALL: [MathsEntry; N_FUNCTIONS] = [
     entry::<32>("rint", 1),
     entry::<33>("erf", 1),
     entry::<34>("erfc", 1),
-    entry::<35>("tgamma", 1),
+    MathsEntry { wrapper: Some(gamma), ..entry::<35>("tgamma", 1) },
 ];
 
 /// `RTLD_NOW` of `<dlfcn.h>`.

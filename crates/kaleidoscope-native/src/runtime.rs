@@ -20,11 +20,16 @@ pub unsafe trait Runtime: Sync {
     /// The call continues in the returned code. Later calls find the code only if this method
     /// redirects the stub.
     ///
+    /// Runs in the engine's floating-point mode ([`in_engine_mode`](crate::in_engine_mode)).
+    ///
     /// # Errors
     /// A trap ends the innermost [`call`](crate::call()).
     fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap>;
 
     /// Returns the value of a host function.
+    ///
+    /// Runs in the host's floating-point mode. A mode that the function sets lasts until it
+    /// returns.
     ///
     /// # Errors
     /// A trap ends the innermost [`call`](crate::call()).

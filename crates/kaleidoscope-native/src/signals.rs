@@ -6,6 +6,8 @@
 //!
 //! - SIGSEGV and SIGBUS: generated code touched the guard below its guest stack. The handler ends
 //!   the call with a stack overflow. Any other fault does not concern this crate.
+//! - SIGFPE: generated code raised a floating-point exception that the host's mode does not mask.
+//!   The handler switches to the engine's mode (`float_mode.rs`), and the instruction runs again.
 //! - SIGURG: another thread interrupted a call of this thread, or its deadline passed
 //!   (`interrupt.rs`). The handler ends the call if generated code is running. Otherwise it sets
 //!   `interrupt_pending`, which the assembly checks before generated code continues. Go's
@@ -45,7 +47,7 @@ use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use libc::{SIGBUS, SIGSEGV, siginfo_t};
+use libc::{SIGBUS, SIGFPE, SIGSEGV, siginfo_t};
 
 use crate::activation::{Activation, ExitReason};
 use crate::arch::{SignalContext, thread_block};
@@ -53,8 +55,12 @@ use crate::interrupt_signal::{INTERRUPT_SIGNAL, cookie};
 use crate::thread::Thread;
 use previous_handler::PreviousHandler;
 
-static PREVIOUS_HANDLERS: [PreviousHandler; 3] =
-    [PreviousHandler::new(SIGSEGV), PreviousHandler::new(SIGBUS), PreviousHandler::new(INTERRUPT_SIGNAL)];
+static PREVIOUS_HANDLERS: [PreviousHandler; 4] = [
+    PreviousHandler::new(SIGSEGV),
+    PreviousHandler::new(SIGBUS),
+    PreviousHandler::new(SIGFPE),
+    PreviousHandler::new(INTERRUPT_SIGNAL),
+];
 
 /// Installs the handlers, once.
 pub(crate) fn install() {
@@ -62,8 +68,11 @@ pub(crate) fn install() {
     INSTALLED.get_or_init(|| {
         look_up_find_object();
         for previous in &PREVIOUS_HANDLERS {
-            let is_interrupt = previous.signal() == INTERRUPT_SIGNAL;
-            previous.replace(if is_interrupt { on_interrupt_signal } else { on_fault });
+            previous.replace(match previous.signal() {
+                INTERRUPT_SIGNAL => on_interrupt_signal,
+                SIGFPE => on_float_exception,
+                _ => on_fault,
+            });
         }
     });
 }
@@ -91,6 +100,22 @@ extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void
     {
         // SAFETY: generated code is running on its guest stack; see the head of this file.
         unsafe { activation.exit(ExitReason::StackOverflow, &mut interrupted) };
+        return;
+    }
+    previous_handler(signal).call(info, context);
+}
+
+/// Handles SIGFPE.
+extern "C" fn on_float_exception(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: the argument of a handler.
+    let is_fault = unsafe { info.as_ref() }.is_some_and(|info| info.si_code > 0);
+    // SAFETY: the argument of a handler, used until it returns.
+    let interrupted = unsafe { SignalContext::new(context) };
+    if let (true, Some(activation), Some(mut interrupted)) = (is_fault, Activation::running(), interrupted)
+        && let Some(mode) = interrupted.faulting_mode()
+    {
+        activation.note_other_mode(mode);
+        interrupted.set_engine_mode();
         return;
     }
     previous_handler(signal).call(info, context);

@@ -7,7 +7,9 @@ use std::ptr::null;
 
 use crate::activation::Activation;
 use crate::arch::{N_REGISTER_ARGS, StackSwitch};
+use crate::float_mode::{in_engine_mode, in_host_mode_of_upcall};
 use crate::host_slot::HostSlotWord;
+use crate::runtime::Runtime;
 use crate::stub_id::StubId;
 
 /// What the lazy entry does next.
@@ -39,7 +41,8 @@ pub(crate) unsafe extern "C" fn materialize(stub: u32, stack_switch: *const Stac
     let origin = || format!("the lazy entry of stub {stub}");
     // SAFETY: the caller's promise.
     let activation = unsafe { Activation::of_upcall(stack_switch, &origin) };
-    match activation.call_runtime(|runtime| runtime.materialize(StubId::new(stub))) {
+    let request = |runtime: &dyn Runtime| in_engine_mode(|| runtime.materialize(StubId::new(stub)));
+    match activation.call_runtime(request) {
         Ok(code) => LazyEntryResult { code: code.get(), exit_through: null() },
         Err(exit_through) => LazyEntryResult { code: 0, exit_through },
     }
@@ -82,7 +85,7 @@ pub(crate) unsafe extern "C" fn host_call(
     let origin = || format!("host function {}", id.get());
     // SAFETY: the caller's promise.
     let activation = unsafe { Activation::of_upcall(stack_switch, &origin) };
-    match activation.call_runtime(|runtime| runtime.host_call(id, args)) {
+    match in_host_mode_of_upcall(|| activation.call_runtime(|runtime| runtime.host_call(id, args))) {
         Ok(value) => HostEntryResult { value, exit_through: null() },
         Err(exit_through) => HostEntryResult { value: 0.0, exit_through },
     }

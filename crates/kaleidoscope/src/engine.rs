@@ -7,7 +7,7 @@ use crate::{Interrupter, Mode};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::Listing;
 use kaleidoscope_ir::text::WithNames;
-use kaleidoscope_jit::{CallLimits, Change, Definition, Jit, Superseded, Trap};
+use kaleidoscope_jit::{CallLimits, Change, Definition, Jit, Superseded, Trap, in_engine_mode};
 use kaleidoscope_lang::item::Item;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -105,7 +105,8 @@ impl Engine {
     pub fn ir_text(&self, item: &Item) -> Option<String> {
         match item {
             Item::Definition { function, .. } | Item::Expression { function, .. } => {
-                Some(WithNames::new(function, &self.shared.program().names).to_string())
+                let program = self.shared.program();
+                Some(in_engine_mode(|| WithNames::new(function, &program.names).to_string()))
             }
             _ => None,
         }

@@ -11,6 +11,7 @@ use crate::{
     Arguments, CallError, Color, Diagnostic, DiagnosticCode, DynFunction, Engine, Error, Event, Function,
     Source, render,
 };
+use kaleidoscope_jit::in_engine_mode;
 use kaleidoscope_lang::formula::read_formula;
 use kaleidoscope_lang::item::{Item, Read};
 use std::fmt;
@@ -59,7 +60,7 @@ impl Engine {
     /// # Errors
     /// The diagnostics of the text or of the parameters, or of a limit on functions or item length.
     pub fn formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, FormulaError> {
-        self.make_formula(text, parameters)
+        in_engine_mode(|| self.make_formula(text, parameters))
             .map_err(|diagnostics| FormulaError { diagnostics, source: Source::new("formula", text) })
     }
 

@@ -1,9 +1,9 @@
 //! Raw calls: a function of a program as a plain C function. The only unsafe module of this crate.
 //!
-//! A raw call has no guard: it runs on the caller's stack, cannot be interrupted, and cannot
-//! compile anything. If it reaches a function without code or a host function, the process ends
-//! with a message. If it overflows the stack, the process ends with Rust's own message.
-//! [`Function::call_raw`] lists what the caller must ensure.
+//! A raw call has no guard: it runs on the caller's stack and in the caller's floating-point mode,
+//! cannot be interrupted, and cannot compile anything. If it reaches a function without code or a
+//! host function, the process ends with a message. If it overflows the stack, the process ends with
+//! Rust's own message. [`Function::call_raw`] lists what the caller must ensure.
 #![allow(unsafe_code)]
 
 use crate::function::{Arguments, DynFunction, Function};
@@ -14,7 +14,8 @@ impl<A: Arguments> Function<A> {
     ///
     /// If the call reaches a function without code or a host function, the process ends with a
     /// message. So call [`Function::prepare`] on every function that it may reach. An endless loop
-    /// does not end.
+    /// does not end. The code runs in the floating-point mode of the calling thread: only in the
+    /// usual one does it give the same bits as other calls.
     ///
     /// # Safety
     /// While the call runs, in every thread:

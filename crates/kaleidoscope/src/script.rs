@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::{Diagnostic, Event, Mode, Severity, Source, Span};
-use kaleidoscope_jit::{Superseded, Trap};
+use kaleidoscope_jit::{Superseded, Trap, in_engine_mode};
 use kaleidoscope_lang::item::{Item, Read};
 use kaleidoscope_lang::names::Names;
 use kaleidoscope_lang::reader::Reader;
@@ -172,7 +172,7 @@ impl Script {
     /// Reads the next item and defines its function, but runs nothing. For tools that inspect a
     /// program.
     pub fn read_next(&mut self) -> Option<Read> {
-        self.read(Reader::read).map(|(read, _)| read)
+        in_engine_mode(|| self.read(Reader::read)).map(|(read, _)| read)
     }
 
     /// The reader, for the tokens and the syntax tree of the item read last.
@@ -190,7 +190,12 @@ impl Script {
         Some((read, commit))
     }
 
+    /// Reading a number computes, as running does.
     fn run(&mut self, read: ReadItem) -> Option<ItemOutcome> {
+        in_engine_mode(|| self.run_in_engine_mode(read))
+    }
+
+    fn run_in_engine_mode(&mut self, read: ReadItem) -> Option<ItemOutcome> {
         let start = Instant::now();
         let (read, commit) = self.read(read)?;
         let took = start.elapsed();

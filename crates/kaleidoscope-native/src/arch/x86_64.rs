@@ -9,6 +9,7 @@
 //!   hold no arguments; the SSE code here leaves them alone.
 
 mod enter;
+mod float_mode;
 mod host_entry;
 mod lazy_entry;
 mod signal_context;
@@ -18,6 +19,7 @@ mod thread_block;
 mod vector_maths;
 
 pub(crate) use enter::{NOT_ENTERED, RETURNED, enter};
+pub(crate) use float_mode::{FloatMode, in_engine_x87_mode};
 pub(crate) use host_entry::{host_entry_address, maths_thunk};
 pub(crate) use lazy_entry::lazy_entry_address;
 pub(crate) use signal_context::SignalContext;

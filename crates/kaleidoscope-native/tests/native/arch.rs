@@ -4,6 +4,7 @@
 //! - `guests`: functions of generated code, each returned as a [`Guest`](crate::guest::Guest);
 //! - `adds_constant()`, `ENDLESS_LOOP`: machine code as bytes;
 //! - `floating_point_mode()`, `set_floating_point_mode()` and modes to set;
+//! - `x87_mode()`, `set_x87_mode()` and modes to set: those of a second unit, or none;
 //! - `callee_saved_modes()`, `DEFAULT_MODES`: all control state that a callee must keep;
 //! - `call_with_two_lanes()`: a call of a vector maths function;
 //! - a test that the lazy entry keeps every argument register.

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod early_exit;
+mod float_modes;
 mod foreign_signals;
 mod interrupts;
 mod scopes;

@@ -27,6 +27,10 @@ fn the_functions_are_those_of_libm() {
     let addresses: Vec<_> = maths::all().iter().map(|entry| entry.address().get()).collect();
     let maps = read_to_string("/proc/self/maps").unwrap();
     for (entry, address) in maths::all().iter().zip(addresses) {
+        if entry.name() == "tgamma" {
+            // It has a wrapper.
+            continue;
+        }
         let line = maps.lines().find(|line| {
             let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
             let parse = |text| usize::from_str_radix(text, 16).unwrap();

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 
 use kaleidoscope_native::{CodeAddress, GuardedScope, HostPool, Limits, StackTrace, Trap, enter};
 
-use crate::arch::{DEFAULT_MODE, FLUSH_TO_ZERO, ROUND_UP, floating_point_mode, set_floating_point_mode};
 use crate::guest::{self, bits};
 use crate::support::{Script, add_one, call_in, code, panic_text, text};
 
@@ -117,32 +116,6 @@ fn a_host_function_can_capture_a_stack_trace() {
 }
 
 #[test]
-fn generated_code_has_the_default_floating_point_mode_and_the_host_its_own() {
-    let host = HostPool::new().allocate(1).unwrap();
-    let script = Script::new().host_call(|_, args| {
-        if args[0] < 0.0 { Err(Trap::error("negative")) } else { Ok(f64::from(floating_point_mode())) }
-    });
-    let expected = (1.0_f64 / 3.0).to_bits();
-    let (division, calls) = (guest::division(), guest::calls_once());
-    set_floating_point_mode(ROUND_UP);
-    let quotient = script.call(division.code(), &[1.0, 3.0]);
-    let tiny = script.call(division.code(), &[5e-324, 1.0]);
-    let seen = script.call(calls.code(), &[bits(host.address()), 1.0]);
-    let after_values = floating_point_mode();
-    let failed = script.call(calls.code(), &[bits(host.address()), -1.0]);
-    let after_error = floating_point_mode();
-    let overflow = script.call(guest::endless_recursion().code(), &[]);
-    let after_overflow = floating_point_mode();
-    set_floating_point_mode(DEFAULT_MODE);
-    assert_eq!(quotient.unwrap().to_bits(), expected);
-    assert_eq!(tiny.unwrap().to_bits(), 1);
-    assert_eq!(seen.unwrap(), f64::from(ROUND_UP));
-    assert_eq!(text(failed), "negative");
-    assert!(matches!(overflow, Err(Trap::StackOverflow(_))));
-    assert_eq!([after_values, after_error, after_overflow], [ROUND_UP; 3]);
-}
-
-#[test]
 fn maths_thunks_work_without_a_guarded_call() {
     for entry in kaleidoscope_native::maths::all().iter().filter(|entry| entry.arity() == 1) {
         let address = entry.guest_address().get();
@@ -188,29 +161,6 @@ fn code_may_take_a_pointer() {
         assert!(matches!(trap, Err(Trap::StackOverflow(_))), "{trap:?}");
     })
     .unwrap();
-}
-
-/// Sets the word to 1 if subnormal numbers are not treated as zero, and to 0 otherwise.
-extern "C" fn has_subnormals(words: *mut f64) {
-    let smallest = std::hint::black_box(f64::from_bits(1));
-    // SAFETY: the test passes one word.
-    unsafe { *words = f64::from(u8::from(smallest * 1.0 > 0.0)) };
-}
-
-#[test]
-fn unguarded_code_has_the_default_floating_point_mode() {
-    set_floating_point_mode(FLUSH_TO_ZERO);
-    let mut word = 0.0;
-    let result = enter(&Limits::new(), &Script::new(), |scope| {
-        // SAFETY: the function takes a pointer to a word, which outlives the call, and needs next
-        // to no stack.
-        unsafe { scope.call_unguarded(code(has_subnormals as *const ()), &raw mut word) }
-    });
-    let after = floating_point_mode();
-    set_floating_point_mode(DEFAULT_MODE);
-    result.unwrap().unwrap();
-    assert_eq!(word, 1.0);
-    assert_eq!(after, FLUSH_TO_ZERO, "the caller's mode is restored");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod arch;
 #[cfg(feature = "arrow")]
 mod arrow;
 mod backend;
@@ -10,6 +11,7 @@ mod callbacks;
 mod compile_limits;
 mod deoptimization;
 mod events;
+mod float_modes;
 mod fork;
 mod formulas;
 mod functions;

@@ -35,7 +35,8 @@ use std::arch::naked_asm;
 use std::mem::offset_of;
 
 use super::N_REGISTER_ARGS;
-use super::stack_switch::{MXCSR_DEFAULT, StackSwitch};
+use super::float_mode::{ENGINE, KNOWN, NOT_PROBED, PROBE, add_probe};
+use super::stack_switch::StackSwitch;
 use super::thread_block::{ThreadBlock, thread_offset, thread_symbol};
 
 /// How [`enter`] ended.
@@ -138,9 +139,6 @@ pub(crate) unsafe extern "C" fn enter(
         "mov rbx, rdi",
         "mov [rbx + {frame}], rbp",
         "mov [rbx + {host_sp}], rsp",
-        "cmp dword ptr [rbx + {mode}], 0",
-        "jne 20f",
-        "30:",
         "mov rsp, [rbx + {top}]",
         "cmp rcx, {n_registers}",
         "ja 21f",
@@ -168,12 +166,14 @@ pub(crate) unsafe extern "C" fn enter(
         "34:",
         "mov rdi, rdx",
         to_guest!("rbx", "24f"),
+        add_probe!("20f"),
+        "30:",
         "call rsi",
         concat!("mov r11, ", thread_offset!()),
         "xor eax, eax",
         "32:",
         "mov qword ptr fs:[r11 + {guest}], 0",
-        "cmp dword ptr [rbx + {mode}], 0",
+        "cmp dword ptr [rbx + {other_mode}], 0",
         "jne 25f",
         "33:",
         "mov qword ptr [rbx + {frame}], 0",
@@ -188,10 +188,17 @@ pub(crate) unsafe extern "C" fn enter(
         ".cfi_def_cfa rsp, 8",
         "ret",
         ".cfi_restore_state",
-        // The caller has another floating-point mode.
+        // The caller has another floating-point mode. A signal handler may go to `exit_guest` from
+        // any of these instructions, which restores the mode once `other_mode` is set.
         "20:",
-        "mov dword ptr [rsp], {default}",
-        "ldmxcsr [rsp]",
+        "stmxcsr [rbx + {mxcsr}]",
+        "mov eax, fs:[r11 + {host_mode}]",
+        "mov [rbx + {host_mode_before}], eax",
+        "mov dword ptr [rbx + {other_mode}], 1",
+        "mov eax, [rbx + {mxcsr}]",
+        "or eax, {known}",
+        "mov fs:[r11 + {host_mode}], eax",
+        "ldmxcsr [rip + {engine}]",
         "jmp 30b",
         // Arguments travel on the stack: an odd number of them would misalign it.
         "21:",
@@ -208,6 +215,9 @@ pub(crate) unsafe extern "C" fn enter(
         "mov eax, {not_entered}",
         "jmp 32b",
         "25:",
+        "mov dword ptr [rbx + {other_mode}], 0",
+        "mov ecx, [rbx + {host_mode_before}]",
+        "mov fs:[r11 + {host_mode}], ecx",
         "ldmxcsr [rbx + {mxcsr}]",
         "jmp 33b",
         ".cfi_endproc",
@@ -217,8 +227,12 @@ pub(crate) unsafe extern "C" fn enter(
         mxcsr = const offset_of!(StackSwitch, mxcsr),
         guest = const offset_of!(ThreadBlock, guest),
         interrupt_pending = const offset_of!(ThreadBlock, interrupt_pending),
-        mode = const offset_of!(StackSwitch, has_other_mode),
-        default = const MXCSR_DEFAULT,
+        other_mode = const offset_of!(StackSwitch, has_other_mode),
+        host_mode_before = const offset_of!(StackSwitch, host_mode),
+        host_mode = const offset_of!(ThreadBlock, host_mode),
+        probe = sym PROBE,
+        engine = sym ENGINE,
+        known = const KNOWN,
         not_entered = const NOT_ENTERED,
         n_registers = const N_REGISTER_ARGS,
     )
@@ -227,7 +241,7 @@ pub(crate) unsafe extern "C" fn enter(
 /// Exits generated code early: returns from the running [`enter`] of `stack_switch` with
 /// [`EXITED`]. All frames above that `enter` are skipped.
 ///
-/// Restores the callee-saved registers, the floating-point modes and the direction flag. Does not
+/// Restores the callee-saved registers, the floating-point mode and the direction flag. Does not
 /// use the stack pointer, so the guest stack may be exhausted.
 ///
 /// # Safety
@@ -240,9 +254,23 @@ pub(super) unsafe extern "C" fn exit_guest(stack_switch: *const StackSwitch) -> 
         "mov rbp, [rdi + {frame}]",
         "lea rsp, [rbp - 40]",
         "mov qword ptr [rdi + {frame}], 0",
+        "cmp dword ptr [rdi + {other_mode}], 0",
+        "je 2f",
+        "mov dword ptr [rdi + {other_mode}], 0",
+        "mov eax, [rdi + {host_mode_before}]",
+        "mov fs:[r11 + {host_mode}], eax",
         "ldmxcsr [rdi + {mxcsr}]",
+        "jmp 3f",
+        // The caller's mode is the engine's, except perhaps for the masks.
+        "2:",
+        "stmxcsr [rsp - 8]",
+        "and dword ptr [rsp - 8], {not_probed}",
+        "ldmxcsr [rsp - 8]",
+        "3:",
+        // Clears the x87 stack. Generated code does not change the unit's mode.
+        "fnstcw [rsp - 8]",
         "fninit",
-        "fldcw [rdi + {x87_control}]",
+        "fldcw [rsp - 8]",
         "cld",
         "xorps xmm0, xmm0",
         "mov eax, {exited}",
@@ -255,7 +283,10 @@ pub(super) unsafe extern "C" fn exit_guest(stack_switch: *const StackSwitch) -> 
         "ret",
         frame = const offset_of!(StackSwitch, frame),
         mxcsr = const offset_of!(StackSwitch, mxcsr),
-        x87_control = const offset_of!(StackSwitch, x87_control),
+        other_mode = const offset_of!(StackSwitch, has_other_mode),
+        host_mode_before = const offset_of!(StackSwitch, host_mode),
+        host_mode = const offset_of!(ThreadBlock, host_mode),
+        not_probed = const NOT_PROBED,
         guest = const offset_of!(ThreadBlock, guest),
         exited = const EXITED,
     )

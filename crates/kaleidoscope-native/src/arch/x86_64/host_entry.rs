@@ -9,6 +9,7 @@ use std::mem::offset_of;
 use std::sync::atomic::AtomicUsize;
 
 use super::enter::{exit_guest, to_guest, to_host};
+use super::float_mode::{NOT_PROBED, PROBE, add_probe};
 use super::stack_switch::StackSwitch;
 use super::thread_block::{ThreadBlock, thread_offset, thread_symbol};
 use crate::maths::targets;
@@ -63,6 +64,8 @@ unsafe extern "C" fn host_entry() {
         "test rcx, rcx",
         "jz 3f",
         to_guest!("rcx", "4f"),
+        // The host function may have set another floating-point mode.
+        add_probe!("6f"),
         "3:",
         ".cfi_remember_state",
         "leave",
@@ -74,7 +77,14 @@ unsafe extern "C" fn host_entry() {
         "5:",
         "mov rdi, rax",
         "jmp {exit_guest}",
+        "6:",
+        "stmxcsr [rsp]",
+        "and dword ptr [rsp], {not_probed}",
+        "ldmxcsr [rsp]",
+        "jmp 3b",
         ".cfi_endproc",
+        probe = sym PROBE,
+        not_probed = const NOT_PROBED,
         host_call = sym upcall::host_call,
         check_interrupts_with_value = sym check_interrupts_with_value,
         exit_guest = sym exit_guest,
@@ -157,6 +167,8 @@ pub(super) unsafe extern "C" fn check_interrupts_with_value() {
         "lea rsp, [rbp - 16]",
         "mov rdi, [rsp + 8]",
         to_guest!("rdi", "2b"),
+        add_probe!("4f"),
+        "5:",
         "movsd xmm0, [rsp]",
         ".cfi_remember_state",
         "leave",
@@ -166,7 +178,14 @@ pub(super) unsafe extern "C" fn check_interrupts_with_value() {
         "3:",
         "mov rdi, rax",
         "jmp {exit_guest}",
+        "4:",
+        "stmxcsr [rsp + 8]",
+        "and dword ptr [rsp + 8], {not_probed}",
+        "ldmxcsr [rsp + 8]",
+        "jmp 5b",
         ".cfi_endproc",
+        probe = sym PROBE,
+        not_probed = const NOT_PROBED,
         check_interrupts = sym upcall::check_interrupts,
         exit_guest = sym exit_guest,
         host_sp = const offset_of!(StackSwitch, host_sp),

@@ -8,6 +8,7 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use super::enter::exit_guest_address;
+use super::float_mode::FloatMode;
 use super::stack_switch::StackSwitch;
 
 /// The registers of an interrupted thread.
@@ -50,6 +51,26 @@ impl SignalContext {
     /// The frame pointer.
     pub(crate) fn fp(&self) -> usize {
         self.register(libc::REG_RBP)
+    }
+
+    /// The floating-point mode, if an exception that it does not mask has interrupted the thread.
+    pub(crate) fn faulting_mode(&self) -> Option<FloatMode> {
+        // SAFETY: the promise of the type.
+        let context = unsafe { self.0.as_ref() };
+        // SAFETY: null, or the registers that the kernel has saved in the same frame.
+        let registers = unsafe { context.uc_mcontext.fpregs.as_ref() }?;
+        let mode = FloatMode::from_mxcsr(registers.mxcsr);
+        mode.has_unmasked_exception().then_some(mode)
+    }
+
+    /// Gives the thread the engine's floating-point mode when the handler returns.
+    pub(crate) fn set_engine_mode(&mut self) {
+        // SAFETY: the promise of the type.
+        let context = unsafe { self.0.as_mut() };
+        // SAFETY: as for `faulting_mode`; nothing else refers to them.
+        if let Some(registers) = unsafe { context.uc_mcontext.fpregs.as_mut() } {
+            registers.mxcsr = FloatMode::ENGINE.mxcsr();
+        }
     }
 
     /// Makes the thread continue in `exit_guest` when the handler returns.

@@ -1,9 +1,11 @@
-//! The two stacks of an activation, and the floating-point modes on either side.
+//! The two stacks of an activation, and the floating-point mode of its caller.
 //!
 //! Owns no memory: the maker of a [`StackSwitch`] provides the guest stack.
 
 use std::arch::asm;
 use std::cell::Cell;
+
+use super::float_mode::FloatMode;
 
 /// What the assembly needs to switch between the host stack and a guest stack.
 #[derive(Debug)]
@@ -20,38 +22,38 @@ pub(crate) struct StackSwitch {
     pub(super) guest_sp: Cell<usize>,
     /// The frame pointer of the guest at its last upcall.
     pub(super) guest_fp: Cell<usize>,
-    /// Not 0 if the caller's floating-point mode differs from that of generated code.
-    pub(super) has_other_mode: u32,
-    /// The caller's mxcsr, restored when the call ends.
-    pub(super) mxcsr: u32,
-    /// The caller's x87 control word, restored when the call is exited early.
-    pub(super) x87_control: u16,
+    /// Not 0 if the running call has switched from another floating-point mode to the engine's.
+    pub(super) has_other_mode: Cell<u32>,
+    /// mxcsr in that mode, restored when the call ends.
+    pub(super) mxcsr: Cell<u32>,
+    /// What `ThreadBlock::host_mode` was, restored with it.
+    pub(super) host_mode: Cell<u32>,
 }
 
-/// The control bits of mxcsr: rounding, exception masks, treatment of subnormal numbers.
-const MXCSR_CONTROL: u32 = 0xffc0;
-/// mxcsr in generated code: rounds to nearest, masks all exceptions, keeps subnormal numbers.
-pub(super) const MXCSR_DEFAULT: u32 = 0x1f80;
-
 impl StackSwitch {
-    /// A switch to a guest stack that starts at `top`. Records the caller's floating-point mode.
+    /// A switch to a guest stack that starts at `top`.
     #[inline(always)]
     pub(crate) fn new(top: usize) -> Self {
         debug_assert!(top.is_multiple_of(16), "the ABI wants the stack aligned");
-        let (mut mxcsr, mut x87_control) = (0_u32, 0_u16);
-        // SAFETY: stores four bytes in a variable of four bytes.
-        unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut mxcsr, options(nostack, preserves_flags)) };
-        // SAFETY: stores two bytes in a variable of two bytes.
-        unsafe { asm!("fnstcw [{}]", in(reg) &raw mut x87_control, options(nostack, preserves_flags)) };
         Self {
             frame: Cell::new(0),
             host_sp: Cell::new(0),
             top,
             guest_sp: Cell::new(0),
             guest_fp: Cell::new(0),
-            has_other_mode: (mxcsr & MXCSR_CONTROL) ^ MXCSR_DEFAULT,
-            mxcsr,
-            x87_control,
+            has_other_mode: Cell::new(0),
+            mxcsr: Cell::new(0),
+            host_mode: Cell::new(0),
+        }
+    }
+
+    /// Notes that the running call has switched from `mode` to the engine's mode. `host_mode` is
+    /// the word of the thread block.
+    pub(crate) fn note_other_mode(&self, mode: FloatMode, host_mode: &Cell<u32>) {
+        if self.has_other_mode.get() == 0 {
+            self.mxcsr.set(mode.mxcsr());
+            self.host_mode.set(host_mode.replace(mode.to_word()));
+            self.has_other_mode.set(1);
         }
     }
 
@@ -84,36 +86,6 @@ impl StackSwitch {
     pub(crate) fn guest_fp(&self) -> usize {
         self.guest_fp.get()
     }
-
-    /// Runs `body` in the caller's floating-point mode. Called during an upcall.
-    #[inline]
-    pub(crate) fn in_host_mode<T>(&self, body: impl FnOnce() -> T) -> T {
-        if self.has_other_mode == 0 {
-            return body();
-        }
-        set_mxcsr(self.mxcsr);
-        let value = body();
-        set_mxcsr(MXCSR_DEFAULT);
-        value
-    }
-
-    /// Runs `body`, which does not unwind, in the floating-point mode of generated code. Called
-    /// while no generated code is running.
-    pub(crate) fn in_guest_mode<T>(&self, body: impl FnOnce() -> T) -> T {
-        if self.has_other_mode == 0 {
-            return body();
-        }
-        set_mxcsr(MXCSR_DEFAULT);
-        let value = body();
-        set_mxcsr(self.mxcsr);
-        value
-    }
-}
-
-#[cold]
-pub(super) fn set_mxcsr(mxcsr: u32) {
-    // SAFETY: the value has been read from the register, or is its default.
-    unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, preserves_flags)) };
 }
 
 /// The stack pointer. The address of a variable is no substitute: a sanitizer may keep variables

@@ -5,6 +5,7 @@
 //! cannot request that model, so the variable is defined in assembly.
 
 use std::arch::{asm, global_asm};
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicPtr, AtomicU32};
 
@@ -56,7 +57,9 @@ pub(crate) struct ThreadBlock {
     pub(crate) interrupt_pending: AtomicU32,
     /// The thread's `Thread`, or null.
     pub(crate) thread: AtomicPtr<()>,
-    /// Not shared between threads: the words are atomic because signal handlers of the same thread
+    /// The host's floating-point mode, while the engine's is on in its place; otherwise 0.
+    pub(crate) host_mode: Cell<u32>,
+    /// Not shared between threads: words are atomic because signal handlers of the same thread
     /// access them.
     not_sync: PhantomData<*const ()>,
 }

@@ -1,9 +1,9 @@
 //! Callee-saved state survives every way out of generated code.
 
+use std::arch::asm;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
-use crate::arch::x86_64::stack_switch::set_mxcsr;
 use crate::arch::x86_64::thread_block::thread_block;
 
 /// Overwrites everything that a callee must keep, then exits. The bits of the argument are the
@@ -12,11 +12,10 @@ use crate::arch::x86_64::thread_block::thread_block;
 extern "C" fn clobber_and_exit(stack_switch: f64) -> f64 {
     naked_asm!(
         "movq rdi, xmm0",
-        // Rounding towards zero, in both units.
+        // Rounding towards zero.
         "mov dword ptr [rsp - 8], 0x7f80",
         "ldmxcsr [rsp - 8]",
-        "mov dword ptr [rsp - 8], 0x0f7f",
-        "fldcw [rsp - 8]",
+        "fld1",
         "std",
         "mov rbx, -1",
         "mov rbp, -1",
@@ -97,6 +96,11 @@ unsafe extern "C" fn difference_after_enter(
     )
 }
 
+fn set_mxcsr(mxcsr: u32) {
+    // SAFETY: the tests pass modes that exist, and restore the default.
+    unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack)) };
+}
+
 /// A guest stack for one call.
 #[repr(align(16))]
 struct Guest {
@@ -107,19 +111,20 @@ struct Guest {
 fn check_callee_saved(code: extern "C" fn(f64) -> f64, host_mode: u32) {
     for n_args in 1..N_REGISTER_ARGS + 4 {
         let guest = Box::new(Guest { _bytes: [0; 16 << 10] });
-        set_mxcsr(host_mode);
         let stack_switch = StackSwitch::new((&raw const *guest).addr() + size_of::<Guest>());
         let mut args = [0.0; N_REGISTER_ARGS + 4];
         args[0] = f64::from_bits((&raw const stack_switch).addr() as u64);
         let code = code as *const () as usize;
+        set_mxcsr(host_mode);
         // SAFETY: the functions called here take one argument; the caller passes and frees the
         // others.
         let difference = unsafe { difference_after_enter(&stack_switch, code, args.as_ptr(), n_args) };
-        set_mxcsr(MXCSR_DEFAULT);
+        set_mxcsr(ENGINE);
         // Only the mode that was set above may differ.
-        assert_eq!(difference, (host_mode ^ MXCSR_DEFAULT) as usize, "{n_args} arguments");
+        assert_eq!(difference, (host_mode ^ ENGINE) as usize, "{n_args} arguments");
         assert!(!stack_switch.is_running());
         assert!(thread_block().guest.load(Relaxed).is_null());
+        assert_eq!(thread_block().host_mode.get(), 0);
     }
 }
 
@@ -128,20 +133,20 @@ const UP: u32 = 0x5f80;
 
 #[test]
 fn callee_saved_state_survives_an_early_exit() {
-    check_callee_saved(clobber_and_exit, MXCSR_DEFAULT);
+    check_callee_saved(clobber_and_exit, ENGINE);
     check_callee_saved(clobber_and_exit, UP);
 }
 
 #[test]
 fn callee_saved_state_survives_a_normal_exit() {
-    check_callee_saved(use_and_return, MXCSR_DEFAULT);
+    check_callee_saved(use_and_return, ENGINE);
     check_callee_saved(use_and_return, UP);
 }
 
 #[test]
 fn callee_saved_state_survives_not_entering() {
     thread_block().interrupt_pending.store(1, Relaxed);
-    check_callee_saved(clobber_and_exit, MXCSR_DEFAULT);
+    check_callee_saved(clobber_and_exit, ENGINE);
     check_callee_saved(clobber_and_exit, UP);
     thread_block().interrupt_pending.store(0, Relaxed);
 }

@@ -89,6 +89,22 @@ guests! {
         "ret",
     }
 
+    /// `f(g, a, x, y): g(a)`, then `x / y`.
+    fn calls_and_divides() {
+        "push rbp",
+        "mov rbp, rsp",
+        "sub rsp, 16",
+        "movsd [rsp], xmm2",
+        "movsd [rsp + 8], xmm3",
+        "movq rax, xmm0",
+        "movsd xmm0, xmm1",
+        "call rax",
+        "movsd xmm0, [rsp]",
+        "divsd xmm0, [rsp + 8]",
+        "leave",
+        "ret",
+    }
+
     /// `f(g, x): g(x)`, then loops without end.
     fn calls_and_loops() {
         "push rbp",
@@ -104,8 +120,6 @@ guests! {
     fn clobbers_and_loops() {
         "mov dword ptr [rsp - 8], 0x7f80",
         "ldmxcsr [rsp - 8]",
-        "mov dword ptr [rsp - 8], 0x0f7f",
-        "fldcw [rsp - 8]",
         "fld1",
         "std",
         "mov rbx, -1",

@@ -11,11 +11,17 @@ pub(crate) const DEFAULT_MODES: Modes = (DEFAULT_MODE, 0x037f, 0);
 /// The default of mxcsr: rounds to nearest, masks all exceptions, keeps subnormal numbers.
 pub(crate) const DEFAULT_MODE: u32 = 0x1f80;
 
-/// Rounds up, and treats subnormal numbers as zero.
-pub(crate) const ROUND_UP: u32 = 0xdfc0;
-
-/// The default, except that subnormal numbers are zero.
-pub(crate) const FLUSH_TO_ZERO: u32 = DEFAULT_MODE | 0x8040;
+/// Modes that differ from the default in each way.
+pub(crate) const OTHER_MODES: [(&str, u32); 8] = [
+    ("rounds down", 0x3f80),
+    ("rounds up", 0x5f80),
+    ("rounds to zero", 0x7f80),
+    ("flushes subnormal results", 0x9f80),
+    ("reads subnormal numbers as zero", 0x1fc0),
+    ("flushes and rounds up", 0xdfc0),
+    ("stops at invalid operations, divisions by zero and overflows", 0x1900),
+    ("stops at all exceptions", 0),
+];
 
 pub(crate) fn set_floating_point_mode(mode: u32) {
     // SAFETY: the tests pass one of the constants, and restore the default.
@@ -41,4 +47,20 @@ pub(crate) fn callee_saved_modes() -> Modes {
         flags
     };
     (floating_point_mode(), x87, flags & 0x400)
+}
+
+/// The bits that differ in modes that round differently, or treat subnormal numbers differently.
+pub(crate) const MODE_CHANGES: [u32; 5] = [0x2000, 0x4000, 0x6000, 0x8000, 0x0040];
+
+/// Modes of the x87 unit that differ from the default: it rounds to 24 bits; rounds up; stops at
+/// all exceptions.
+pub(crate) const OTHER_X87_MODES: [u16; 3] = [0x007f, 0x0b7f, 0x0340];
+
+pub(crate) fn set_x87_mode(control: u16) {
+    // SAFETY: the tests pass valid control words, and restore the default.
+    unsafe { asm!("fldcw [{}]", in(reg) &raw const control, options(nostack)) };
+}
+
+pub(crate) fn x87_mode() -> u16 {
+    callee_saved_modes().1
 }
