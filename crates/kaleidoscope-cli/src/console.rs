@@ -3,17 +3,23 @@
 //! The console flushes the buffer when it is full, before each write to standard error, before each
 //! wait for standard input, and at the end. To a terminal, it flushes after each write.
 //!
-//! A reader that closes the pipe is not an error: later output is dropped, and the run ends.
+//! A reader that closes the pipe is not an error: later output is dropped, and the run ends. A
+//! reader that does not read blocks the run. That ends with the time limit or by Ctrl-C: the output
+//! that found no room is lost, and the command ends.
 
-use kaleidoscope::Output;
+use crate::{closed_output, ready};
 use kaleidoscope::lang::number;
-use std::io::{self, IsTerminal, Write};
+use kaleidoscope::{Output, is_stop_pending};
+use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Standard output with a buffer. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Console {
     state: Arc<Mutex<State>>,
+    is_to_stop: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -24,6 +30,10 @@ struct State {
     is_line_open: bool,
     /// Why writing failed. Nothing is written afterwards.
     failed: Option<Arc<io::Error>>,
+    /// Whether the command is to stop, instead of waiting for a reader.
+    is_to_stop: Arc<AtomicBool>,
+    /// How long a write waits for a reader at most, wherever it comes from.
+    time_limit: Option<Duration>,
 }
 
 const FLUSH_AT_BYTES: usize = 64 << 10;
@@ -32,8 +42,43 @@ impl Console {
     /// An empty buffer.
     pub(crate) fn new() -> Self {
         let is_terminal = io::stdout().is_terminal();
-        let state = State { buffer: Vec::new(), is_terminal, is_line_open: false, failed: None };
-        Self { state: Arc::new(Mutex::new(state)) }
+        let is_to_stop = Arc::<AtomicBool>::default();
+        let state = State {
+            buffer: Vec::new(),
+            is_terminal,
+            is_line_open: false,
+            failed: None,
+            is_to_stop: Arc::clone(&is_to_stop),
+            time_limit: None,
+        };
+        Self { state: Arc::new(Mutex::new(state)), is_to_stop }
+    }
+
+    /// Limits the time that a write waits for a reader.
+    pub(crate) fn set_time_limit(&self, limit: Option<Duration>) {
+        self.lock().time_limit = limit;
+    }
+
+    /// Says whether the command is to stop: then no output waits for a reader.
+    pub(crate) fn set_to_stop(&self, is_to_stop: bool) {
+        self.is_to_stop.store(is_to_stop, Ordering::Relaxed);
+    }
+
+    /// Whether the command is to stop, because of Ctrl-C or because no one reads its output.
+    pub(crate) fn is_to_stop(&self) -> bool {
+        self.is_to_stop.load(Ordering::Relaxed) || self.is_blocked()
+    }
+
+    /// Whether writing failed because no one reads.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.failure().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    }
+
+    /// Flushes the buffer, unless another thread is writing.
+    pub(crate) fn flush_if_idle(&self) {
+        if let Ok(mut state) = self.state.try_lock() {
+            drop(state.flush());
+        }
     }
 
     /// Prints the value of a top-level expression on a line of its own.
@@ -97,8 +142,14 @@ impl State {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(&self.buffer).and_then(|()| stdout.flush());
+        let start = Instant::now();
+        let is_late = || self.time_limit.is_some_and(|limit| start.elapsed() >= limit);
+        let is_to_stop = || self.is_to_stop.load(Ordering::Relaxed) || is_stop_pending() || is_late();
+        let written = if closed_output::is_closed() {
+            Err(io::Error::new(io::ErrorKind::NotConnected, "it is closed"))
+        } else {
+            ready::write_all(io::stdout().lock(), &self.buffer, is_to_stop)
+        };
         self.buffer.clear();
         if let Err(error) = written {
             self.failed = Some(Arc::new(error));

@@ -3,14 +3,14 @@
 //! `docs/cli.md` lists what scripts may rely on: options, exit codes, streams. The library has the
 //! language and its engine. This crate has input, output and options.
 
-#![forbid(unsafe_code)]
-
 mod args;
 mod backend;
+mod closed_output;
 mod console;
 mod emit;
 mod input;
 mod interactive;
+mod ready;
 mod report;
 mod run;
 mod session;

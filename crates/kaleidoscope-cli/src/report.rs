@@ -2,10 +2,11 @@
 
 use crate::args::MessageFormat;
 use crate::console::Console;
+use crate::ready;
 use kaleidoscope::lang::diagnostic::{Color, render};
 use kaleidoscope::{Diagnostic, Source, Span};
 use serde_json::{Value, json};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 /// Writes diagnostics to standard error.
 #[derive(Clone, Debug)]
@@ -44,7 +45,9 @@ impl Reporter {
     fn write(&self, text: &str) {
         // If standard output or standard error fails, there is no place to report it.
         drop(self.console.flush());
-        drop(io::stderr().write_all(text.as_bytes()));
+        // Where no one reads the output, no one may read the errors either.
+        let is_to_stop = || self.console.is_to_stop();
+        drop(ready::write_all(io::stderr().lock(), text.as_bytes(), is_to_stop));
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         .output(console.clone());
     if let Some(limit) = options.timeout {
         builder = builder.time_limit(limit);
+        console.set_time_limit(options.timeout);
     }
     let statistics = options.stats.map(|format| (format, Statistics::new()));
     if let Some((_, statistics)) = &statistics {

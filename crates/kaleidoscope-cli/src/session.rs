@@ -99,7 +99,8 @@ impl Session {
                 // The console remembers a failure, which is checked below.
                 drop(self.console.print_value(value));
             }
-            if self.console.failure().is_some() {
+            // Without a reader, the run ends in silence.
+            if self.console.failure().is_some() && !self.console.is_blocked() {
                 return Flow::Stop;
             }
             if !outcome.diagnostics.is_empty() {
@@ -113,9 +114,9 @@ impl Session {
             }
             if outcome.is_error() {
                 self.exit = self.exit.max(Exit::Program);
-                if !keep_going {
-                    return Flow::Stop;
-                }
+            }
+            if self.console.is_blocked() || (outcome.is_error() && !keep_going) {
+                return Flow::Stop;
             }
         }
         Flow::Continue
@@ -131,9 +132,18 @@ impl Session {
     }
 
     /// Flushes the output, and writes statistics and trace.
-    pub(crate) fn finish(self, statistics: Option<(StatsFormat, Statistics)>, trace: Option<&Trace>) -> Exit {
+    pub(crate) fn finish(
+        mut self,
+        statistics: Option<(StatsFormat, Statistics)>,
+        trace: Option<&Trace>,
+    ) -> Exit {
+        let finished = self.console.finish();
+        // Ctrl-C also ends the wait for a reader of the last output.
+        self.is_stopped();
         let mut exit = self.exit;
-        if let Err(message) = self.console.finish() {
+        if let Err(message) = finished
+            && exit != Exit::Interrupted
+        {
             self.reporter.failure(&message);
             exit = exit.max(Exit::Program);
         }

@@ -65,7 +65,7 @@ impl Stop {
     /// begin one or to wait: it has looked for a request and found none. So a thread stops what it
     /// finds until the run has noticed.
     fn request(&self) {
-        *self.lock() = true;
+        self.set_requested(true);
         let stop = self.clone();
         thread::spawn(move || {
             let mut is_requested = stop.lock();
@@ -83,7 +83,7 @@ impl Stop {
 
     /// Whether Ctrl-C was pressed since the last call.
     pub(crate) fn take(&self) -> bool {
-        let was_requested = std::mem::take(&mut *self.lock());
+        let was_requested = self.set_requested(false);
         self.state.noticed.notify_all();
         was_requested
     }
@@ -96,6 +96,13 @@ impl Stop {
         result
     }
 
+    /// Sets whether a request is pending. Returns whether one was.
+    fn set_requested(&self, is_pending: bool) -> bool {
+        let mut is_requested = self.lock();
+        self.state.console.set_to_stop(is_pending);
+        std::mem::replace(&mut *is_requested, is_pending)
+    }
+
     fn lock(&self) -> MutexGuard<'_, bool> {
         self.state.is_requested.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,7 +111,7 @@ impl Stop {
 impl State {
     /// Ends the process.
     fn exit(&self) -> ! {
-        drop(self.console.flush());
+        self.console.flush_if_idle();
         Exit::Interrupted.now()
     }
 }

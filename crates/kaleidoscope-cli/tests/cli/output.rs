@@ -103,3 +103,22 @@ fn help_and_version_are_printed() {
         assert!(finished.stdout.contains("kaleidoscope"));
     }
 }
+
+#[test]
+fn a_closed_standard_output_is_an_error() {
+    for arguments in ["-e '1;'", "-e 'printd(1);' -q", "emit ir examples.k"] {
+        let script = format!("exec {EXECUTABLE} {arguments} >&-");
+        let mut command = Command::new("sh");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("examples.k"), "1;").unwrap();
+        command.current_dir(folder.path()).args(["-c", &script]);
+        let output = test_process::output(&mut command, b"");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
+        assert!(stderr.contains("cannot write to standard output: it is closed"), "{arguments}: {stderr}");
+    }
+    // A program without output needs none.
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("exec {EXECUTABLE} -q -e '1;' >&-")]);
+    assert_eq!(Process::start(&mut command).wait().code(), Some(0));
+}

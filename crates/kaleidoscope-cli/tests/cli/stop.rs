@@ -2,7 +2,7 @@
 
 use crate::command::{EXECUTABLE, check};
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use test_process::Process;
 
 const MODES: [&str; 3] = ["lazy", "eager", "off"];
@@ -59,5 +59,53 @@ fn control_c_ends_the_run_with_exit_code_130() {
         stdout.read_line(&mut line).unwrap();
         assert_eq!(line, "", "nothing ran afterwards");
         drop(stdin);
+    }
+}
+
+/// Programs whose output finds no reader: by the program, by the values of expressions, and by the
+/// last value alone.
+fn blocked_programs() -> [(&'static str, String); 3] {
+    [
+        ("printd", "for i = 0, 1 in printd(i);".to_owned()),
+        ("values", "1e15;".repeat(20_000)),
+        ("last", format!("def p(n) for i = 0, i < n in putchard(46); p({PIPE_BYTES}); 7;")),
+    ]
+}
+
+/// What a pipe holds.
+const PIPE_BYTES: u64 = 65_536;
+
+/// Starts a command whose standard output and standard error are pipes that no one reads.
+fn start_unread(mode: &str, text: &str, options: &[&str]) -> (Process, ChildStdout) {
+    let mut command = Command::new(EXECUTABLE);
+    command.args(["--jit", mode, "-e", text]).args(options);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Process::start(&mut command);
+    let stdout = child.stdout();
+    (child, stdout)
+}
+
+#[test]
+fn control_c_ends_the_command_while_its_output_is_blocked() {
+    for mode in ["tiered", "off"] {
+        for (what, text) in blocked_programs() {
+            let (mut child, stdout) = start_unread(mode, &text, &[]);
+            // Pieces of 4 KiB are written as long as they fit.
+            while rustix::io::ioctl_fionread(&stdout).unwrap() < PIPE_BYTES - 4095 {
+                std::thread::yield_now();
+            }
+            child.interrupt();
+            assert_eq!(child.wait().code(), Some(130), "{mode} {what}");
+        }
+    }
+}
+
+#[test]
+fn the_time_limit_ends_the_command_while_its_output_is_blocked() {
+    for mode in ["tiered", "off"] {
+        for (what, text) in blocked_programs() {
+            let (mut child, _stdout) = start_unread(mode, &text, &["--timeout", "1", "--keep-going"]);
+            assert_eq!(child.wait().code(), Some(1), "{mode} {what}");
+        }
     }
 }

@@ -2,8 +2,7 @@
 //! evaluates there.
 
 use crate::{PATIENCE, engine, until};
-use kaleidoscope::jit::is_stop_pending;
-use kaleidoscope::{DiagnosticCode, Engine, Event, Mode, Observer, Outcome};
+use kaleidoscope::{DiagnosticCode, Engine, Event, Mode, Observer, Outcome, is_stop_pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
