@@ -1,15 +1,21 @@
 //! Baseline tier: compiles with Cranelift, on the calling thread, and puts the code into memory.
+//!
+//! Where little is left of the thread's stack, Cranelift runs on a stack of the tier's own.
 
 use crate::maths::maths_entry;
 use crate::profile::Profile;
 use crate::trap::generator_panicked;
 use kaleidoscope_baseline::{Compiler, Counters, MachineCode};
 use kaleidoscope_ir::compile::{Code, CompileError, CompileTimes, Unit};
-use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory};
+use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory, SpareStack};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
+
+/// How much stack Cranelift gets, in bytes. Without optimization it needs some 100 KiB, whatever it
+/// compiles, because it does not recurse (test `small_stacks` of the crate `kaleidoscope`).
+const STACK_BYTES: usize = 512 << 10;
 
 /// The baseline compiler of one engine, for any thread.
 pub(crate) struct BaselineTier {
@@ -19,6 +25,8 @@ pub(crate) struct BaselineTier {
     /// Idle compilers: as many as ever compiled at the same time. In boxes, because a compiler has
     /// some kilobytes, and moves at each compilation.
     compilers: Mutex<Vec<Box<Compiler>>>,
+    /// Idle stacks for compilers: as many as ever were in use at the same time.
+    stacks: Mutex<Vec<SpareStack>>,
     /// The thunk by which loops call `trip`. Compiled with the first loop.
     trip_thunk: OnceLock<CodeBlock>,
     /// The thunk by which loops call what replaced a maths instruction. Compiled with the first
@@ -39,6 +47,7 @@ impl BaselineTier {
             trip,
             memory: CodeMemory::new(),
             compilers: Mutex::default(),
+            stacks: Mutex::default(),
             trip_thunk: OnceLock::new(),
             slot_thunk: OnceLock::new(),
         }
@@ -47,8 +56,8 @@ impl BaselineTier {
     /// Compiles the unit, with the profile's counters if there is one.
     pub(crate) fn compile(&self, unit: &Unit, profile: Option<&Profile>) -> Result<Code, CompileError> {
         let start = Instant::now();
-        let PlacedCode { block, entry } =
-            self.with_compiler(|compiler| self.compile_with(compiler, unit, profile))?;
+        let PlacedCode { block, entry } = self
+            .on_large_stack(|| self.with_compiler(|compiler| self.compile_with(compiler, unit, profile)))??;
         Ok(Code {
             address: block.address().get() + entry,
             bytes: block.n_bytes() - entry,
@@ -67,12 +76,29 @@ impl BaselineTier {
         let idle = self.idle().pop();
         let mut compiler = match idle {
             Some(compiler) => compiler,
-            None => Box::new(Compiler::new(|maths| maths_entry(maths).guest_address().get())?),
+            None => Compiler::new(|maths| maths_entry(maths).guest_address().get()).map(Box::new)?,
         };
         let result = catch_unwind(AssertUnwindSafe(|| compile(&mut compiler)))
             .map_err(|panic| generator_panicked(&*panic))?;
         self.idle().push(compiler);
         result
+    }
+
+    /// Runs a compiler on this thread's stack if enough of it is left, and otherwise on a stack of
+    /// the tier.
+    fn on_large_stack<T>(&self, compile: impl FnOnce() -> T) -> Result<T, CompileError> {
+        if kaleidoscope_native::host_stack_left().is_some_and(|left| left >= STACK_BYTES) {
+            return Ok(compile());
+        }
+        let stacks = || self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = stacks().pop();
+        let mut stack = match idle {
+            Some(stack) => stack,
+            None => SpareStack::new(STACK_BYTES).map_err(|error| CompileError::Failed(error.to_string()))?,
+        };
+        let result = stack.run(compile);
+        stacks().push(stack);
+        Ok(result)
     }
 
     fn compile_with(

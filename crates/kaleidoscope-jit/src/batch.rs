@@ -83,6 +83,7 @@ impl Core {
             return Err(Trap::ColumnLength { column, given, takes });
         }
         self.check_engine(function);
+        self.admit()?;
         let watch = Watch::begin(&self.interrupter, limits);
         let key = KernelKey { function: function.function(), precision: options.precision };
         watch.around(|| self.prepare_kernel(key, out.len(), &watch))?;

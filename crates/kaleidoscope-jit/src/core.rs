@@ -152,6 +152,18 @@ impl Core {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this thread can begin an evaluation.
+    ///
+    /// # Errors
+    /// [`Trap::StackOverflow`] if its stack is too full: host functions and evaluations nest.
+    #[inline]
+    pub(crate) fn admit(&self) -> Result<(), Trap> {
+        if native::is_host_stack_full() {
+            return Err(Trap::StackOverflow { inside: Vec::new() });
+        }
+        Ok(())
+    }
+
     /// Declares functions: their slots and stubs exist from then on. On an error, none is declared.
     pub(crate) fn declare(
         &self,

@@ -34,6 +34,7 @@ enum Plan {
 impl Core {
     /// Runs a top-level expression to its value.
     pub(crate) fn run_once(&self, expression: &Arc<Function>, limits: CallLimits) -> Result<f64, Trap> {
+        self.admit()?;
         native::in_engine_mode(|| self.run_once_in_engine_mode(expression, limits))
     }
 
@@ -83,6 +84,7 @@ impl Core {
         args: &[f64],
         watch: &Watch<'_>,
     ) -> Result<f64, Trap> {
+        self.admit()?;
         let interpreter = Interpreter { core: self, watch };
         native::in_engine_mode(|| match interpreter.callee(function)? {
             Callee::Function(ir) => interpreter.run(&interpreter, &ir, args),

@@ -167,6 +167,16 @@ impl Jit {
 
     // --- functions ---
 
+    /// Whether this thread can begin an evaluation. All methods that evaluate or compile check the
+    /// same; a front end can check before it reads a text.
+    ///
+    /// # Errors
+    /// [`Trap::StackOverflow`] if the thread's stack is too full: host functions and evaluations
+    /// nest, or the thread was started with too small a stack.
+    pub fn admit(&self) -> Result<(), Trap> {
+        self.core.admit()
+    }
+
     /// Declares a function with this number of parameters. Its slot and stub exist from now on;
     /// calls trap until it is defined. Ids count up from 0.
     ///
@@ -349,6 +359,7 @@ impl Jit {
         match self.mode() {
             Mode::Off => Ok(()),
             _ => {
+                self.core.admit()?;
                 let compile = || watch.around(|| self.core.first_call(function, &watch));
                 in_engine_mode(compile).map(drop)
             }
@@ -363,6 +374,7 @@ impl Jit {
     /// # Panics
     /// If the id is unknown.
     pub fn compile_eagerly(&self, function: FunctionId, limits: CallLimits) -> Result<(), Trap> {
+        self.core.admit()?;
         let watch = Watch::begin(&self.core.interrupter, limits);
         let compile = || self.core.materialize(function, CompileReason::Eager, &watch);
         in_engine_mode(|| watch.around(compile)).map(drop)
@@ -414,6 +426,7 @@ impl Jit {
     pub fn enter<R>(&self, limits: CallLimits, body: impl FnOnce(&CallScope<'_>) -> R) -> Result<R, Trap> {
         let watch = Watch::begin(&self.core.interrupter, limits);
         if self.core.settings.mode == Mode::Off {
+            self.core.admit()?;
             let scope = CallScope(ScopeKind::Interpreter(&self.core, &watch));
             return Ok(watch.around(|| body(&scope)));
         }

@@ -17,6 +17,8 @@ unsafe impl Runtime for Core {
     fn materialize(&self, stub: StubId) -> Result<CodeAddress, Trap> {
         #[cfg(feature = "stress")]
         self.stress();
+        // The body of a scope may have used more of the host stack since the scope was entered.
+        self.admit().map_err(Trap::error)?;
         // Its limits are those of the guarded call that reached the stub, and of those around it.
         let watch = Watch::begin(&self.interrupter, CallLimits::new());
         self.first_call(function_id(stub), &watch).map_err(Trap::error)

@@ -13,6 +13,7 @@ use crate::address::CodeAddress;
 use crate::arch::{self, FloatMode, N_REGISTER_ARGS, SignalContext, StackSwitch, thread_block};
 use crate::deadline;
 use crate::guest_stack::{GuestStack, MIN_BYTES};
+use crate::host_stack::is_host_stack_full;
 use crate::interrupt::{InterruptCause, InterruptHandle, NestingLevel};
 use crate::limits::Limits;
 use crate::runtime::Runtime;
@@ -72,6 +73,9 @@ impl<'call> ActivationSite<'call> {
     #[inline(always)]
     pub(crate) fn find(thread: &'call Thread, limits: &Limits) -> Result<Self, Trap> {
         let previous = Activation::innermost(thread);
+        if is_host_stack_full() {
+            return Err(Trap::StackOverflow(StackTrace::capture()));
+        }
         let stack = thread.stack(limits.stack_bytes)?;
         let (top, is_outermost_on_stack) = match previous {
             None => (stack.high(), true),
@@ -106,9 +110,6 @@ impl<'call> Activation<'call> {
     fn nested_site(&self, stack: &Rc<GuestStack>) -> Result<(usize, bool), Trap> {
         if !thread_block().guest.load(Ordering::Relaxed).is_null() {
             fatal("generated code has made a guarded call itself, which only host functions may");
-        }
-        if self.thread.is_host_stack_full() {
-            return Err(Trap::StackOverflow(StackTrace::capture()));
         }
         let mut outer = std::iter::successors(Some(self), |activation| activation.previous);
         let Some(outer) = outer.find(|activation| Rc::ptr_eq(&activation.stack, stack)) else {

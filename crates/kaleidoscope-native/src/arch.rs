@@ -19,8 +19,8 @@
 //! - `thread_block`: the thread-local words that assembly and signal handlers read.
 //! - `SignalContext`: the registers of a thread that a signal handler interrupted, and the way to
 //!   send that thread out of generated code.
-//! - `stack_pointer`, `clear_upper_vectors`: the stack pointer; clears vector registers after
-//!   generated code was exited from outside.
+//! - `stack_pointer`, `call_on_stack`, `clear_upper_vectors`: the stack pointer; a call on another
+//!   stack; clears vector registers after generated code was exited from outside.
 //! - `VECTOR_LANES`, `vector_symbol`: the vector function ABI of the C maths library.
 //!
 //! The assembly keeps the promises that `x86_64/enter.rs` lists; signal handlers rely on them.

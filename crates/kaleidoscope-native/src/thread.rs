@@ -5,14 +5,14 @@
 //! destructors of the thread's locals. After a fork, the child has the thread that forked, with
 //! all of this intact.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, compiler_fence};
 
-use crate::arch::{StackSwitch, stack_pointer, thread_block};
+use crate::arch::{StackSwitch, thread_block};
 use crate::deadline;
 use crate::error::Error;
 use crate::guest_stack::{GuestStack, rounded};
@@ -41,7 +41,6 @@ pub(crate) struct Thread {
     stacks: RefCell<Vec<Rc<GuestStack>>>,
     pub(crate) trace: StackTraceBuffer,
     timer: Cell<Option<RetryTimer>>,
-    lowest_host_sp: OnceCell<usize>,
     _signal_stack: SignalStack,
 }
 
@@ -77,7 +76,6 @@ impl Thread {
                     stacks: RefCell::new(Vec::new()),
                     trace: StackTraceBuffer::new(),
                     timer: Cell::new(None),
-                    lowest_host_sp: OnceCell::new(),
                     _signal_stack: signal_stack,
                 }));
                 owner.0.set(thread);
@@ -159,38 +157,6 @@ impl Thread {
         }
         cause
     }
-
-    /// Whether the host stack is too full for a nested call. Host functions and generated code that
-    /// call each other without end fill both stacks.
-    pub(crate) fn is_host_stack_full(&self) -> bool {
-        let sp = stack_pointer();
-        let lowest = *self.lowest_host_sp.get_or_init(lowest_host_sp);
-        // A stack pointer farther away belongs to another stack, such as a coroutine's.
-        (lowest.saturating_sub(HOST_STACK_RESERVE)..lowest).contains(&sp)
-    }
-}
-
-/// How many bytes of host stack a host function can use.
-const HOST_STACK_RESERVE: usize = 256 << 10;
-
-/// The stack pointer below which the host stack of this thread counts as full: the reserve above
-/// the stack's end, or 0 if the end is unknown.
-fn lowest_host_sp() -> usize {
-    let mut attributes = std::mem::MaybeUninit::uninit();
-    // SAFETY: returns a number.
-    let this = unsafe { libc::pthread_self() };
-    // SAFETY: reads the attributes of this thread, which are written if the result is 0.
-    if unsafe { libc::pthread_getattr_np(this, attributes.as_mut_ptr()) } != 0 {
-        return 0;
-    }
-    // SAFETY: written above.
-    let mut attributes = unsafe { attributes.assume_init() };
-    let (mut start, mut size) = (null_mut(), 0);
-    // SAFETY: the attributes are valid, the others are variables of the right types.
-    let answer = unsafe { libc::pthread_attr_getstack(&raw const attributes, &raw mut start, &raw mut size) };
-    // SAFETY: the attributes are valid and not used afterwards.
-    unsafe { libc::pthread_attr_destroy(&raw mut attributes) };
-    if answer == 0 { start.addr() + HOST_STACK_RESERVE.min(size / 4) } else { 0 }
 }
 
 impl fmt::Debug for Thread {

@@ -9,7 +9,7 @@ use crate::formula_definition::FormulaDefinition;
 use crate::handle::Handle;
 use crate::{
     Arguments, CallError, Color, Diagnostic, DiagnosticCode, DynFunction, Engine, Error, Event, Function,
-    Source, render,
+    Source, Span, render,
 };
 use kaleidoscope_jit::in_engine_mode;
 use kaleidoscope_lang::formula::read_formula;
@@ -67,6 +67,7 @@ impl Engine {
     fn make_formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, Vec<Diagnostic>> {
         let start = Instant::now();
         let shared = &self.shared;
+        self.jit.admit().map_err(|trap| vec![Failure::from(trap).into_diagnostic(Span::new(0, 0))])?;
         if text.len() > shared.settings.max_item_bytes {
             let message =
                 format!("the formula is too long: more than {} bytes", shared.settings.max_item_bytes);

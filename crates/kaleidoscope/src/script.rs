@@ -181,6 +181,9 @@ impl Script {
     }
 
     fn read(&mut self, read: ReadItem) -> Option<(Read, Result<Superseded, Failure>)> {
+        if let Err(trap) = self.engine.jit.admit() {
+            return self.refuse(trap).map(|read| (read, Ok(Superseded::default())));
+        }
         let mut program = self.engine.shared.program();
         let read = read(&mut self.reader, &program.names)?;
         let commit = match &read.item {
@@ -188,6 +191,18 @@ impl Script {
             None => Ok(Superseded::default()),
         };
         Some((read, commit))
+    }
+
+    /// Drops the text that was not read yet, because this thread cannot evaluate now. `None` if no
+    /// item has begun.
+    #[cold]
+    fn refuse(&mut self, trap: Trap) -> Option<Read> {
+        let is_pending = self.reader.pending();
+        self.reader.abandon();
+        let end = u32::try_from(self.reader.source().text().len()).unwrap_or(u32::MAX);
+        let span = Span::new(end, end);
+        let diagnostics = vec![Failure::from(trap).into_diagnostic(span)];
+        is_pending.then_some(Read { item: None, diagnostics, span })
     }
 
     /// Reading a number computes, as running does.

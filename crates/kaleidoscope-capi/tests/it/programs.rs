@@ -55,6 +55,12 @@ fn misuse_is_an_error() {
     run(&mut Command::new(compile(C99, "tests/c/misuse.c", Form::Shared, folder.path())));
 }
 
+#[test]
+fn threads_with_small_stacks_run_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&mut Command::new(compile(C99, "tests/c/small_stacks.c", Form::Shared, folder.path())));
+}
+
 /// Runs a program under Valgrind: no invalid access and no leak.
 fn valgrind_finds_no_error(name: &str, source: &str, arguments: &[&str]) {
     if Command::new("valgrind").arg("--version").output().is_err() {

@@ -24,6 +24,7 @@ mod memory;
 mod nested_limits;
 mod prelude;
 mod redefinition;
+mod small_stacks;
 mod stopping;
 mod threads;
 #[cfg(feature = "llvm")]

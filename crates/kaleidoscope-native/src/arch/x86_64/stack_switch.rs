@@ -2,7 +2,7 @@
 //!
 //! Owns no memory: the maker of a [`StackSwitch`] provides the guest stack.
 
-use std::arch::asm;
+use std::arch::{asm, naked_asm};
 use std::cell::Cell;
 
 use super::float_mode::FloatMode;
@@ -95,6 +95,35 @@ pub(crate) fn stack_pointer() -> usize {
     // SAFETY: reads a register.
     unsafe { asm!("mov {}, rsp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
     sp
+}
+
+/// Calls `function` with `data` on another stack, whose end is `high`.
+///
+/// # Safety
+/// `high` is the aligned end of a stack that nothing uses, with room for the function. The function
+/// accepts `data`, and does not unwind.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_on_stack(
+    high: usize,
+    function: unsafe extern "C" fn(*mut ()),
+    data: *mut (),
+) {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "mov rsp, rdi",
+        "mov rdi, rdx",
+        "call rsi",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+    )
 }
 
 /// Clears the upper parts of the vector registers, as a function that used them does before it
