@@ -186,9 +186,11 @@ impl Drop for CodeBlock {
         let n_taken = free_ranges::rounded(self.n_bytes);
         let location = self.memory.lock().slab_of(self.address).location(self.address);
         if location.file().is_of_this_process() {
-            // Overwritten before the range can be allocated again.
-            location.fill_with_traps(n_taken);
-            self.memory.lock().put(self.address, n_taken);
+            // Overwritten before the range can be allocated again. A range that cannot be
+            // overwritten is not used again.
+            if location.fill_with_traps(n_taken).is_ok() {
+                self.memory.lock().put(self.address, n_taken);
+            }
         }
     }
 }

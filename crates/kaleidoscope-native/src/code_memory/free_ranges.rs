@@ -1,4 +1,5 @@
-//! The free ranges of addresses in slabs, by address and by size. Knows numbers only, no memory.
+//! The free ranges of addresses in slabs, or of offsets in their file, by address and by size. Knows
+//! numbers only, no memory.
 //!
 //! Allocation takes the smallest range that is large enough, and of several the lowest. A freed
 //! range merges with its neighbors within its slab. Each operation takes time logarithmic in the
@@ -64,6 +65,11 @@ impl FreeRanges {
     /// Removes a slab that is wholly free.
     pub(super) fn remove(&mut self, slab: &Range<usize>) {
         self.remove_range(slab.start, slab.len());
+    }
+
+    /// Where the last free range starts.
+    pub(super) fn start_of_last(&self) -> Option<usize> {
+        self.by_address.last_key_value().map(|(&start, _)| start)
     }
 
     fn insert(&mut self, start: usize, n_bytes: usize) {

@@ -2,22 +2,31 @@
 //!
 //! The file is anonymous memory (`memfd_create`): it has no name in a file system, and is freed
 //! with its last user. All slabs of a code memory are parts of one file, so they take one file
-//! descriptor. An unmapped slab leaves a hole in the file, which costs no memory and is not used
-//! again.
+//! descriptor. The part of an unmapped slab is given to a later one.
+//!
+//! The file ends where the last code ends: writing extends it, and it is cut when its last slab is
+//! unmapped. So a limit on the size of files (`RLIMIT_FSIZE`) is a limit on code. The system sends a
+//! signal to a process that writes beyond that limit, so each write looks at the limit first, which
+//! may change at any time.
 
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::process;
 use std::ptr::{NonNull, null_mut};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::process::{Resource, getrlimit};
 
+use super::free_ranges::FreeRanges;
 use crate::arch::TRAP_BYTE;
 use crate::error::Error;
+
+/// The offsets that slabs can have.
+const OFFSETS: Range<usize> = 0..1 << 46;
 
 /// What freed code is overwritten with: as many bytes as one system call writes.
 static TRAPS: [u8; 4096] = [TRAP_BYTE; 4096];
@@ -29,14 +38,50 @@ pub(super) struct CodeFile {
     /// The process that may write the file. A forked child shares the file with its parent, and
     /// must not change the parent's code.
     process: u32,
-    /// The offset of the next slab.
-    end: AtomicU64,
+    /// The offsets that belong to no slab.
+    free: Mutex<FreeRanges>,
 }
 
 impl CodeFile {
     pub(super) fn new() -> Result<Self, Error> {
         let file = memfd_create(c"code", MemfdFlags::CLOEXEC).map_err(Error::code_memory)?;
-        Ok(Self { file: file.into(), process: process::id(), end: AtomicU64::new(0) })
+        let mut free = FreeRanges::default();
+        free.put(OFFSETS.start, OFFSETS.len(), OFFSETS);
+        Ok(Self { file: file.into(), process: process::id(), free: Mutex::new(free) })
+    }
+
+    /// The length of the file in bytes.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    /// Takes a part of the file for a slab.
+    fn take(&self, n_bytes: usize) -> Result<usize, Error> {
+        self.free().take(n_bytes, 1).ok_or_else(|| Error::code_memory(Errno::NOMEM))
+    }
+
+    /// Frees the part of a slab that is no longer mapped.
+    fn put(&self, offset: usize, n_bytes: usize) {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let punched = fallocate(&self.file, flags, offset as u64, n_bytes as u64);
+        debug_assert!(punched.is_ok(), "memory of our own can be released");
+        let mut free = self.free();
+        free.put(offset, n_bytes, OFFSETS);
+        // Under the lock: no slab gets the part that is cut off meanwhile.
+        if let Some(end) = free.start_of_last().filter(|&end| end <= offset) {
+            // A file that is shorter already stays so.
+            let length = self.file.metadata().map_or(0, |metadata| metadata.len());
+            if length > end as u64 {
+                // The size is only a nicety where the system does not even allow less.
+                drop(self.file.set_len(end as u64));
+            }
+        }
+    }
+
+    fn free(&self) -> MutexGuard<'_, FreeRanges> {
+        // No panic under the lock leaves the ranges half changed.
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_of_this_process(&self) -> bool {
@@ -55,7 +100,7 @@ pub(super) struct Slab {
     base: NonNull<u8>,
     n_bytes: usize,
     file: Arc<CodeFile>,
-    offset: u64,
+    offset: usize,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread (promise 1), and Rust never reads or
@@ -67,13 +112,15 @@ unsafe impl Sync for Slab {}
 impl Slab {
     /// Maps a slab of `n_bytes`, whole pages.
     pub(super) fn map(file: Arc<CodeFile>, n_bytes: usize) -> Result<Self, Error> {
-        let offset = file.end.fetch_add(n_bytes as u64, Ordering::Relaxed);
-        let grown = file.file.set_len(offset + n_bytes as u64);
-        grown.map_err(|error| Error::code_memory_file(&error))?;
+        let offset = file.take(n_bytes)?;
         let protection = ProtFlags::READ | ProtFlags::EXEC;
         // SAFETY: no address is given, so that no other mapping is replaced.
-        let base = unsafe { mmap(null_mut(), n_bytes, protection, MapFlags::SHARED, &file.file, offset) }
-            .map_err(Error::code_memory)?;
+        let mapped =
+            unsafe { mmap(null_mut(), n_bytes, protection, MapFlags::SHARED, &file.file, offset as u64) };
+        let base = mapped.map_err(|error| {
+            file.put(offset, n_bytes);
+            Error::code_memory(error)
+        })?;
         let base = NonNull::new(base.cast::<u8>()).expect("the system maps the null page only on request");
         Ok(Self { base, n_bytes, file, offset })
     }
@@ -88,7 +135,7 @@ impl Slab {
     pub(super) fn location(&self, address: usize) -> FileLocation {
         FileLocation {
             file: Arc::clone(&self.file),
-            offset: self.offset + (address - self.range().start) as u64,
+            offset: (self.offset + address - self.range().start) as u64,
         }
     }
 }
@@ -100,9 +147,7 @@ impl Drop for Slab {
         let unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.n_bytes) };
         debug_assert!(unmapped.is_ok(), "a mapping of our own can be unmapped");
         if self.file.is_of_this_process() {
-            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            let punched = fallocate(&self.file.file, flags, self.offset, self.n_bytes as u64);
-            debug_assert!(punched.is_ok(), "memory of our own can be released");
+            self.file.put(self.offset, self.n_bytes);
         }
     }
 }
@@ -121,16 +166,27 @@ impl FileLocation {
 
     /// Writes bytes at this location.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.check_limit(bytes.len())?;
         self.file.file.write_all_at(bytes, self.offset).map_err(|error| Error::code_memory_file(&error))
     }
 
-    /// Overwrites `n_bytes` that were written before with traps. Needs no memory, and so does not
-    /// fail.
-    pub(super) fn fill_with_traps(&self, n_bytes: usize) {
+    /// Overwrites `n_bytes` that were written before with traps. Needs no memory. Fails if the
+    /// process limited the size of its files meanwhile.
+    pub(super) fn fill_with_traps(&self, n_bytes: usize) -> Result<(), Error> {
+        self.check_limit(n_bytes)?;
         for at in (0..n_bytes).step_by(TRAPS.len()) {
             let part = &TRAPS[..TRAPS.len().min(n_bytes - at)];
             let written = self.file.file.write_all_at(part, self.offset + at as u64);
             debug_assert!(written.is_ok(), "written bytes can be overwritten");
+        }
+        Ok(())
+    }
+
+    /// Fails if a write of so many bytes would exceed the limit on the size of files.
+    fn check_limit(&self, n_bytes: usize) -> Result<(), Error> {
+        match getrlimit(Resource::Fsize).current {
+            Some(limit) if self.offset + n_bytes as u64 > limit => Err(Error::code_memory(Errno::FBIG)),
+            _ => Ok(()),
         }
     }
 }

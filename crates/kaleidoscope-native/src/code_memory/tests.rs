@@ -69,3 +69,37 @@ fn handles_are_shared_between_threads() {
     is_shared::<CodeMemory>();
     is_shared::<CodeBlock>();
 }
+
+fn file_bytes(memory: &CodeMemory) -> usize {
+    memory.lock().file.as_ref().map_or(0, |file| file.len() as usize)
+}
+
+#[test]
+fn the_file_ends_where_the_code_ends() {
+    let memory = CodeMemory::new();
+    let small = memory.allocate(&[1; 100], 16).unwrap();
+    assert_eq!(file_bytes(&memory), 112);
+    let second = memory.allocate(&[1; 100], 16).unwrap();
+    assert_eq!(file_bytes(&memory), 224);
+    drop((small, second));
+    assert_eq!(file_bytes(&memory), 224, "the slab is kept");
+}
+
+#[test]
+fn parts_of_the_file_are_used_again() {
+    let memory = CodeMemory::new();
+    let kept = memory.allocate(&[1; 100], 16).unwrap();
+    for n_bytes in [SLAB + 1, 2 * SLAB, 3 * SLAB, SLAB + 1] {
+        for _ in 0..3 {
+            let large = memory.allocate(&vec![1; n_bytes], 16).unwrap();
+            let second = memory.allocate(&vec![1; n_bytes], 16).unwrap();
+            assert!(file_bytes(&memory) <= SLAB + 2 * (n_bytes + PAGE_SIZE));
+            drop(large);
+            let third = memory.allocate(&vec![1; n_bytes], 16).unwrap();
+            assert!(file_bytes(&memory) <= SLAB + 2 * (n_bytes + PAGE_SIZE));
+            drop((second, third));
+        }
+        assert!(file_bytes(&memory) <= SLAB, "nothing but the first slab is left");
+    }
+    drop(kept);
+}
