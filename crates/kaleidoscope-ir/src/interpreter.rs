@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::maths::MathsFunction;
 use crate::op::holds;
-use crate::{Function, FunctionId, HostVariable, Local, Op, OpIdx};
+use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 
 /// What a call of a function id means at the moment of the call.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub enum Callee {
 /// Why the interpreter itself ends a run early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InterpreterTrap {
-    /// A call would exceed the [`StackLimit`].
+    /// A call would exceed the [`StackLimit`], or the memory of the process.
     StackOverflow {
         /// The function that was called.
         function: Arc<str>,
@@ -51,6 +51,14 @@ pub trait Environment {
 
     /// Calls a maths function with as many arguments as it has parameters.
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64;
+
+    /// Asked before a power is computed, which calls a maths function without asking for a callee.
+    ///
+    /// # Errors
+    /// Maths functions cannot be called.
+    fn check_maths(&self) -> Result<(), Self::Trap> {
+        Ok(())
+    }
 
     /// Calls a function whose target is [`Callee::Host`].
     ///
@@ -147,9 +155,8 @@ pub fn interpret<E: Environment + ?Sized>(
     limit: StackLimit,
 ) -> Result<f64, E::Trap> {
     assert_eq!(args.len(), function.n_params as usize, "arguments of `{}`", function.name);
-    let mut values = Vec::with_capacity(args.len() + function.max_stack as usize);
-    values.extend_from_slice(args);
     let frame = Frame { function: Arc::clone(function), next: 0, base: 0 };
+    let values = args.to_vec();
     let mut machine = Machine { env, limit, n_bytes: 0, callers: Vec::new(), frame, values, stop_at: None };
     machine.allocate_variables()?;
     machine.run().map(End::value)
@@ -239,8 +246,9 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
         for SuspendedFrame { function, next, locals, operands } in frames {
             assert_eq!(locals.len(), function.locals.len(), "locals of `{}`", function.name);
             n_bytes += frame_bytes(&function);
-            if n_bytes > limit.bytes {
-                return Err(InterpreterTrap::StackOverflow { function: Arc::clone(&function.name) }.into());
+            let n_values = function.locals.len() + function.max_stack as usize;
+            if n_bytes > limit.bytes || values.try_reserve(n_values).is_err() {
+                return Err(overflow(&function));
             }
             callers.push(Frame { function, next: next.index(), base: values.len() });
             values.extend(locals);
@@ -288,6 +296,9 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
                 self.pop();
             }
             Op::Arithmetic(arithmetic) => {
+                if arithmetic == Arithmetic::Power {
+                    self.env.check_maths()?;
+                }
                 let right = self.pop();
                 let left = self.pop();
                 let pow = |x, y| self.env.maths(MathsFunction::Pow, &[x, y]);
@@ -355,6 +366,9 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
         let result = match self.env.callee(callee)? {
             Callee::Function(function) => {
                 let frame = Frame { function, next: 0, base: first };
+                if self.callers.try_reserve(1).is_err() {
+                    return Err(overflow(&frame.function));
+                }
                 self.callers.push(std::mem::replace(&mut self.frame, frame));
                 return self.allocate_variables();
             }
@@ -367,14 +381,18 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
     }
 
     /// Begins the call of `frame`: allocates its variables, of which the arguments on top of the
-    /// stack become the first.
+    /// stack become the first, and room for its operands.
     fn allocate_variables(&mut self) -> Result<(), E::Trap> {
         let function = &self.frame.function;
         self.n_bytes += frame_bytes(function);
-        if self.n_bytes > self.limit.bytes {
-            return Err(InterpreterTrap::StackOverflow { function: Arc::clone(&function.name) }.into());
+        let n_locals = function.locals.len();
+        // Memory may end before the limit is reached.
+        let has_room = self.n_bytes <= self.limit.bytes
+            && self.values.try_reserve(n_locals + function.max_stack as usize).is_ok();
+        if !has_room {
+            return Err(overflow(function));
         }
-        self.values.resize(self.frame.base + function.locals.len(), 0.0);
+        self.values.resize(self.frame.base + n_locals, 0.0);
         Ok(())
     }
 
@@ -398,6 +416,12 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
     fn pop(&mut self) -> f64 {
         self.values.pop().expect("operations find their operands (promise 2)")
     }
+}
+
+/// The trap for a call of this function for which there is no room.
+#[cold]
+fn overflow<T: From<InterpreterTrap>>(function: &Function) -> T {
+    InterpreterTrap::StackOverflow { function: Arc::clone(&function.name) }.into()
 }
 
 /// The number of bytes by which an active call of a function counts.

@@ -23,7 +23,7 @@ use crate::exit_buffer::ExitBuffer;
 use crate::interpreter_tier::Interpreter;
 use crate::interrupt::{CallLimits, Interrupter, Watch};
 use crate::lazy::CompileReason;
-use crate::maths::maths_entry;
+use crate::maths::{load_maths, maths_entry};
 use crate::policy::BACK_EDGES_INTERPRETED;
 use crate::profile::{Profile, ProfiledCode};
 use crate::table::{InvalidatedCode, StoredDefinition};
@@ -234,7 +234,10 @@ impl Environment for Completion<'_> {
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
         Ok(match self.core.table().entry(id).definition {
-            StoredDefinition::Maths(maths) => Callee::Maths(maths),
+            StoredDefinition::Maths(maths) => {
+                load_maths()?;
+                Callee::Maths(maths)
+            }
             StoredDefinition::Ir(_) | StoredDefinition::Host { .. } | StoredDefinition::Unavailable => {
                 Callee::Host
             }
@@ -243,6 +246,10 @@ impl Environment for Completion<'_> {
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
         maths_entry(function).call(args)
+    }
+
+    fn check_maths(&self) -> Result<(), Trap> {
+        load_maths()
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {

@@ -9,7 +9,7 @@
 use crate::core::Core;
 use crate::event::{CodeName, Event};
 use crate::interrupt::{CallLimits, StopCause, Watch};
-use crate::maths::maths_entry;
+use crate::maths::{load_maths, maths_entry};
 use crate::mode::Mode;
 use crate::table::StoredDefinition;
 use crate::trap::Trap;
@@ -138,7 +138,7 @@ impl Environment for Interpreter<'_> {
             let first_call = entry.note_call();
             let ir = match &entry.definition {
                 StoredDefinition::Ir(ir) => Arc::clone(ir),
-                StoredDefinition::Maths(maths) => return Ok(Callee::Maths(*maths)),
+                StoredDefinition::Maths(maths) => return load_maths().map(|()| Callee::Maths(*maths)),
                 StoredDefinition::Host { .. } => return Ok(Callee::Host),
                 StoredDefinition::Unavailable => {
                     drop(table);
@@ -158,6 +158,10 @@ impl Environment for Interpreter<'_> {
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
         maths_entry(function).call(args)
+    }
+
+    fn check_maths(&self) -> Result<(), Trap> {
+        load_maths()
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
@@ -200,7 +204,7 @@ impl Environment for OnceInterpreter<'_> {
             let mut table = core.table();
             let entry = table.entry_mut(id);
             let ir = match &entry.definition {
-                StoredDefinition::Maths(maths) => return Ok(Callee::Maths(*maths)),
+                StoredDefinition::Maths(maths) => return load_maths().map(|()| Callee::Maths(*maths)),
                 StoredDefinition::Ir(ir) if !ir.has_loops() => Arc::clone(ir),
                 StoredDefinition::Ir(_) | StoredDefinition::Host { .. } | StoredDefinition::Unavailable => {
                     return Ok(Callee::Host);
@@ -219,6 +223,10 @@ impl Environment for OnceInterpreter<'_> {
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
         self.0.maths(function, args)
+    }
+
+    fn check_maths(&self) -> Result<(), Trap> {
+        self.0.check_maths()
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {

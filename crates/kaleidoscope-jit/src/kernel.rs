@@ -11,7 +11,7 @@ use crate::event::{CodeName, Event, Tier};
 use crate::inlining::{Planned, count_calls_left};
 use crate::interrupt::Watch;
 use crate::kernel_state::{KernelKey, KernelRequest, KernelState};
-use crate::maths::maths_entry;
+use crate::maths::{load_maths, maths_entry};
 use crate::policy::{self, KernelAdvice};
 use crate::precision::Precision;
 use crate::table::{Dependent, StoredDefinition, Table};
@@ -112,6 +112,7 @@ impl KernelJob {
     ) -> Result<Option<CompiledKernel>, Trap> {
         let core = &self.core;
         core.code_budget.check()?;
+        load_maths()?;
         let (ir, version) = {
             let table = core.table();
             let entry = table.entry(self.key.function);

@@ -13,7 +13,7 @@ use crate::compile_queue::Waited;
 use crate::core::Core;
 use crate::event::{CodeName, Event, Tier};
 use crate::interrupt::{STOP_CHECK_INTERVAL, Watch};
-use crate::maths::maths_entry;
+use crate::maths::{load_maths, maths_entry};
 use crate::mode::Mode;
 use crate::policy;
 use crate::profile::{Profile, ProfiledCode};
@@ -186,6 +186,7 @@ impl Core {
     /// What the initial code of this version of a function is made from. Returns nothing if it was
     /// redefined.
     fn code_source_of_version(&self, function: FunctionId, version: u32) -> Result<Option<CodeSource>, Trap> {
+        load_maths()?;
         let ir = self.table().entry(function).ir().cloned();
         if let Some(ir) = ir {
             self.verify_version(&ir, version)?;

@@ -3,9 +3,17 @@
 #[cfg(test)]
 mod tests;
 
+use crate::trap::Trap;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_native::maths::{self, MathsEntry};
 use std::sync::LazyLock;
+
+/// Loads the C maths library, unless it is loaded. Whoever calls a maths function, or compiles,
+/// does this before.
+#[inline]
+pub(crate) fn load_maths() -> Result<(), Trap> {
+    maths::load().map_err(|error| Trap::MathsLibrary { reason: error.to_string() })
+}
 
 /// C's function for a maths function of the IR.
 pub(crate) fn maths_entry(function: MathsFunction) -> &'static MathsEntry {

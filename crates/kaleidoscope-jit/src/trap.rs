@@ -88,6 +88,12 @@ pub enum Trap {
         /// What it said.
         reason: String,
     },
+    /// The C maths library cannot be loaded, for example because the process has no file descriptor
+    /// left.
+    MathsLibrary {
+        /// What the loader said.
+        reason: String,
+    },
     /// An observer panicked.
     ObserverPanic {
         /// The panic's message.
@@ -138,6 +144,7 @@ impl fmt::Display for Trap {
                 write!(f, "machine code would exceed its limit of {limit} bytes")
             }
             Self::OutOfMemory { reason } => write!(f, "out of memory: {reason}"),
+            Self::MathsLibrary { reason } => f.write_str(reason),
             Self::ObserverPanic { text } => write!(f, "an observer panicked: {text}"),
             Self::EnginePanic { text } => write!(f, "the engine or its embedder panicked: {text}"),
         }
@@ -157,6 +164,7 @@ impl Error for Trap {
             | Self::Compile { .. }
             | Self::CodeMemoryFull { .. }
             | Self::OutOfMemory { .. }
+            | Self::MathsLibrary { .. }
             | Self::ObserverPanic { .. }
             | Self::EnginePanic { .. } => None,
         }

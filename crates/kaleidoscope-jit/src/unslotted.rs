@@ -8,6 +8,7 @@ use crate::code::FunctionCode;
 use crate::core::Core;
 use crate::interrupt::Watch;
 use crate::lazy::{Compilation, CompileReason};
+use crate::maths::load_maths;
 use crate::profile::ProfiledCode;
 use crate::table::Dependent;
 use crate::trap::Trap;
@@ -29,6 +30,7 @@ impl<'a> UnslottedCode<'a> {
         watch: &Watch<'_>,
     ) -> Result<Self, Trap> {
         let FunctionVersion { ir, id, version } = function;
+        load_maths()?;
         core.verify_version(ir, *version)?;
         loop {
             let unit = core.table().unit_to_compile(Arc::clone(ir), *id, *version);

@@ -10,6 +10,8 @@ use rustix::io::Errno;
 pub struct Error {
     kind: ErrorKind,
     source: Option<Errno>,
+    /// What the loader of libraries said.
+    loader: Option<String>,
 }
 
 /// The kind of an [`Error`].
@@ -34,47 +36,53 @@ pub enum ErrorKind {
     DeadlineThread,
     /// The calling thread is ending: its thread-local values are already destroyed.
     ThreadEnding,
+    /// The C maths library cannot be loaded.
+    MathsLibrary,
 }
 
 impl Error {
     pub(crate) fn stub_memory(source: Errno) -> Self {
-        Self { kind: ErrorKind::StubMemory, source: Some(source) }
+        Self { kind: ErrorKind::StubMemory, source: Some(source), loader: None }
     }
 
     pub(crate) fn stub_protection(source: Errno) -> Self {
-        Self { kind: ErrorKind::StubProtection, source: Some(source) }
+        Self { kind: ErrorKind::StubProtection, source: Some(source), loader: None }
     }
 
     pub(crate) fn stub_ids() -> Self {
-        Self { kind: ErrorKind::StubIds, source: None }
+        Self { kind: ErrorKind::StubIds, source: None, loader: None }
     }
 
     pub(crate) fn flag_memory(source: Errno) -> Self {
-        Self { kind: ErrorKind::FlagMemory, source: Some(source) }
+        Self { kind: ErrorKind::FlagMemory, source: Some(source), loader: None }
     }
 
     pub(crate) fn code_memory(source: Errno) -> Self {
-        Self { kind: ErrorKind::CodeMemory, source: Some(source) }
+        Self { kind: ErrorKind::CodeMemory, source: Some(source), loader: None }
     }
 
     pub(crate) fn code_memory_file(source: &std::io::Error) -> Self {
-        Self { kind: ErrorKind::CodeMemory, source: Errno::from_io_error(source) }
+        Self { kind: ErrorKind::CodeMemory, source: Errno::from_io_error(source), loader: None }
     }
 
     pub(crate) fn guest_stack(source: Errno) -> Self {
-        Self { kind: ErrorKind::GuestStack, source: Some(source) }
+        Self { kind: ErrorKind::GuestStack, source: Some(source), loader: None }
     }
 
     pub(crate) fn signal_stack(source: Errno) -> Self {
-        Self { kind: ErrorKind::SignalStack, source: Some(source) }
+        Self { kind: ErrorKind::SignalStack, source: Some(source), loader: None }
     }
 
     pub(crate) fn deadline_thread(source: &std::io::Error) -> Self {
-        Self { kind: ErrorKind::DeadlineThread, source: Errno::from_io_error(source) }
+        Self { kind: ErrorKind::DeadlineThread, source: Errno::from_io_error(source), loader: None }
     }
 
     pub(crate) fn thread_ending() -> Self {
-        Self { kind: ErrorKind::ThreadEnding, source: None }
+        Self { kind: ErrorKind::ThreadEnding, source: None, loader: None }
+    }
+
+    pub(crate) fn maths_library(loader: String) -> Self {
+        Self { kind: ErrorKind::MathsLibrary, source: None, loader: Some(loader) }
     }
 
     /// The kind of error.
@@ -95,7 +103,12 @@ impl fmt::Display for Error {
             ErrorKind::SignalStack => "cannot set up an alternate stack for signal handlers",
             ErrorKind::DeadlineThread => "cannot start the thread that enforces deadlines",
             ErrorKind::ThreadEnding => "a thread that is ending cannot make guarded calls",
-        })
+            ErrorKind::MathsLibrary => "cannot load the C maths library",
+        })?;
+        match &self.loader {
+            Some(loader) => write!(f, ": {loader}"),
+            None => Ok(()),
+        }
     }
 }
 

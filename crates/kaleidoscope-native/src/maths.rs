@@ -12,12 +12,14 @@
 
 pub(crate) mod targets;
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::address::CodeAddress;
 use crate::arch;
+use crate::error::Error;
 use targets::{N_FUNCTIONS, TARGETS};
 
 /// A function of the C maths library.
@@ -54,7 +56,8 @@ impl MathsEntry {
     /// Not for generated code in a guarded call: see [`guest_address`](Self::guest_address).
     ///
     /// # Panics
-    /// If the C maths library, `libm.so.6`, cannot be loaded or lacks the function.
+    /// If the C maths library, `libm.so.6`, lacks the function, or cannot be loaded: [`load`] it
+    /// before.
     pub fn address(&self) -> CodeAddress {
         let known = TARGETS[self.number].load(Ordering::Relaxed);
         CodeAddress::new(if known == 0 { self.look_up() } else { known })
@@ -93,7 +96,8 @@ impl MathsEntry {
     fn look_up(&self) -> usize {
         let name = CString::new(self.name).expect("no name contains a zero");
         // SAFETY: the handle is that of a library that stays loaded, the name ends with a zero.
-        let function = unsafe { dlsym(libm(), name.as_ptr()) }.addr();
+        let function =
+            unsafe { dlsym(libm().unwrap_or_else(|error| panic!("{error}")), name.as_ptr()) }.addr();
         assert!(function != 0, "libm.so.6 has no `{}`", self.name);
         let Some(wrapper) = self.wrapper else {
             TARGETS[self.number].store(function, Ordering::Relaxed);
@@ -124,6 +128,15 @@ impl MathsEntry {
             function(args[0])
         }
     }
+}
+
+/// Loads the C maths library, unless it is loaded. Afterwards all functions can be called.
+///
+/// # Errors
+/// If the library cannot be loaded, for example because the process has no file descriptor left.
+/// The next call tries again.
+pub fn load() -> Result<(), Error> {
+    libm().map(drop)
 }
 
 /// The function with this name, if programs may call it.
@@ -196,6 +209,7 @@ const RTLD_NOW: c_int = 2;
 
 unsafe extern "C" {
     fn dlopen(file: *const c_char, flags: c_int) -> *mut c_void;
+    fn dlerror() -> *const c_char;
     fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
 }
 
@@ -214,13 +228,23 @@ fn libmvec() -> Option<*mut c_void> {
 }
 
 /// The handle of the C maths library, opened once and never closed.
-fn libm() -> *mut c_void {
-    static LIBM: OnceLock<usize> = OnceLock::new();
-    let handle = *LIBM.get_or_init(|| {
-        // SAFETY: the name ends with a zero, and the library's initializers have no requirements.
-        let handle = unsafe { dlopen(c"libm.so.6".as_ptr(), RTLD_NOW) };
-        assert!(!handle.is_null(), "the C maths library, libm.so.6, cannot be loaded");
-        handle.expose_provenance()
-    });
-    std::ptr::with_exposed_provenance_mut(handle)
+fn libm() -> Result<*mut c_void, Error> {
+    static LIBM: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+    let known = LIBM.load(Ordering::Relaxed);
+    if !known.is_null() {
+        return Ok(known);
+    }
+    // SAFETY: the name ends with a zero, and the library's initializers have no requirements.
+    let handle = unsafe { dlopen(c"libm.so.6".as_ptr(), RTLD_NOW) };
+    if handle.is_null() {
+        // SAFETY: returns a text of this thread, or null.
+        let reason = unsafe { dlerror() };
+        // SAFETY: a text that ends with a zero, which the thread has until it calls a function of
+        // the loader again.
+        let reason = (!reason.is_null()).then(|| unsafe { CStr::from_ptr(reason) });
+        return Err(Error::maths_library(reason.unwrap_or_default().to_string_lossy().into_owned()));
+    }
+    // Another thread may have been faster; its handle is the same.
+    LIBM.store(handle, Ordering::Relaxed);
+    Ok(handle)
 }

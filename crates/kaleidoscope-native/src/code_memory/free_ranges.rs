@@ -1,5 +1,5 @@
-//! The free ranges of addresses in slabs, or of offsets in their file, by address and by size. Knows
-//! numbers only, no memory.
+//! The free ranges of addresses in slabs, or of offsets in their file, by address and by size.
+//! Knows numbers only, no memory.
 //!
 //! Allocation takes the smallest range that is large enough, and of several the lowest. A freed
 //! range merges with its neighbors within its slab. Each operation takes time logarithmic in the

@@ -5,9 +5,9 @@
 //! descriptor. The part of an unmapped slab is given to a later one.
 //!
 //! The file ends where the last code ends: writing extends it, and it is cut when its last slab is
-//! unmapped. So a limit on the size of files (`RLIMIT_FSIZE`) is a limit on code. The system sends a
-//! signal to a process that writes beyond that limit, so each write looks at the limit first, which
-//! may change at any time.
+//! unmapped. So a limit on the size of files (`RLIMIT_FSIZE`) is a limit on code. The system sends
+//! a signal to a process that writes beyond that limit, so each write looks at the limit first,
+//! which may change at any time.
 
 use std::fs::File;
 use std::ops::Range;
