@@ -158,7 +158,8 @@ typedef struct kls_options {
   int32_t mode;
   // The maximum number of compile threads; half the number of processors by default.
   uint32_t compile_threads;
-  // The size in bytes of the stack for the nested calls of one evaluation; 256 MiB by default.
+  // The size in bytes of the stack for the nested calls of one evaluation; by default 256 MiB,
+  // less where memory is limited.
   // Unused stack takes no memory.
   size_t stack_bytes;
   // The time limit of a call or a top-level expression, compilation included; none by default.

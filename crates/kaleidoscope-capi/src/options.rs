@@ -49,7 +49,8 @@ pub struct kls_options {
     pub mode: i32,
     /// The maximum number of compile threads; half the number of processors by default.
     pub compile_threads: u32,
-    /// The size in bytes of the stack for the nested calls of one evaluation; 256 MiB by default.
+    /// The size in bytes of the stack for the nested calls of one evaluation; by default 256 MiB,
+    /// less where memory is limited.
     /// Unused stack takes no memory.
     pub stack_bytes: usize,
     /// The time limit of a call or a top-level expression, compilation included; none by default.

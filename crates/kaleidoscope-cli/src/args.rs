@@ -75,9 +75,10 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 
-    /// The size of the stack that the program's calls run on
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    pub(crate) stack: u32,
+    /// The size of the stack that the program's calls run on [default: 256, or less where memory is
+    /// limited]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub(crate) stack: Option<u32>,
 
     /// After an error, continue with the next item (default for standard input and interactive use)
     #[arg(long, conflicts_with = "fail_fast")]

@@ -31,11 +31,10 @@ pub(crate) fn run(options: RunOptions) -> Exit {
             return Exit::Usage;
         }
     };
-    let mut builder = options
-        .optimization
-        .apply(builder)
-        .stack_bytes(options.stack as usize * (1 << 20))
-        .output(console.clone());
+    let mut builder = options.optimization.apply(builder).output(console.clone());
+    if let Some(stack) = options.stack {
+        builder = builder.stack_bytes(stack as usize * (1 << 20));
+    }
     if let Some(limit) = options.timeout {
         builder = builder.time_limit(limit);
         console.set_time_limit(options.timeout);

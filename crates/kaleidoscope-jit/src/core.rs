@@ -300,7 +300,7 @@ impl Core {
         body: impl FnOnce(&CoreScope<'_>) -> R,
     ) -> Result<R, Trap> {
         let inside = self.epochs.enter();
-        let limits = watch.native_limits(self.settings.stack_bytes);
+        let limits = watch.native_limits(self.settings.native_limits());
         let result = watch.enter_native(|| {
             native::enter(&limits, self, |scope| {
                 // Interrupts from here on find the scope; an earlier one is handed to it now.

@@ -132,7 +132,7 @@ impl Core {
             redefined: Arc::clone(&exited.code.redefined),
         })?;
         let watch = Watch::begin(&self.interrupter, CallLimits::new());
-        let limit = StackLimit { bytes: self.settings.stack_bytes };
+        let limit = StackLimit { bytes: self.settings.stack_bytes() };
         let nested = NestedCompletion::begin();
         let result = self.enter(&watch, |scope| {
             let frames = exited.frames().iter().map(|frame| ResumedFrame::new(exited.function(frame)));
@@ -156,7 +156,7 @@ impl Core {
     pub(crate) fn complete_raw_call(&self, exited: &Exited, buffer: &mut ExitBuffer) -> Result<f64, Trap> {
         let no_interrupter = Interrupter::new();
         let watch = Watch::unstoppable(&no_interrupter);
-        let limit = StackLimit { bytes: self.settings.stack_bytes };
+        let limit = StackLimit { bytes: self.settings.stack_bytes() };
         exited.complete(&Interpreter::new(self, &watch), buffer, limit)
     }
 }

@@ -113,7 +113,7 @@ impl<'a> Interpreter<'a> {
         function: &Arc<Function>,
         args: &[f64],
     ) -> Result<f64, Trap> {
-        let limit = StackLimit { bytes: self.core.settings.stack_bytes };
+        let limit = StackLimit { bytes: self.core.settings.stack_bytes() };
         interpreter::interpret(environment, function, args, limit).map_err(|trap| self.with_cause(trap))
     }
 

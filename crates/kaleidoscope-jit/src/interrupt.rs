@@ -243,9 +243,9 @@ impl<'a> Watch<'a> {
         result.expect("it is entered if there is no error")
     }
 
-    /// The same limits for the machine layer, with a guest stack of this size in bytes.
-    pub(crate) fn native_limits(&self, stack_bytes: usize) -> native::Limits {
-        let limits = native::Limits::new().stack_bytes(stack_bytes).interrupter(self.interrupter.guarded);
+    /// The limits for the machine layer, with those of all evaluations.
+    pub(crate) fn native_limits(&self, limits: native::Limits) -> native::Limits {
+        let limits = limits.interrupter(self.interrupter.guarded);
         self.deadline.map_or(limits, |deadline| limits.deadline(deadline))
     }
 

@@ -51,6 +51,7 @@ mod precision;
 mod host;
 mod interrupt;
 mod maths;
+mod memory_limit;
 mod statistics;
 mod variable;
 

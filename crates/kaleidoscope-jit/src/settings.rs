@@ -2,12 +2,14 @@
 
 use crate::embedder::Embedder;
 use crate::event::Observer;
+use crate::memory_limit;
 use crate::mode::Mode;
 use crate::policy::Thresholds;
 use kaleidoscope_ir::compile::{Backend, Optimization};
+use kaleidoscope_native as native;
 use std::fmt;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 /// The settings of an engine, which hold for its whole life.
@@ -18,7 +20,8 @@ pub(crate) struct Settings {
     pub(crate) optimization: Option<Optimization>,
     pub(crate) thresholds: Thresholds,
     pub(crate) compile_threads: usize,
-    pub(crate) stack_bytes: usize,
+    /// The size of the guest stack, if it was set.
+    pub(crate) stack_bytes: Option<usize>,
     pub(crate) max_code_bytes: usize,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
 }
@@ -31,7 +34,7 @@ impl Default for Settings {
             optimization: None,
             thresholds: Thresholds::default(),
             compile_threads: default_compile_threads(),
-            stack_bytes: 256 << 20,
+            stack_bytes: None,
             max_code_bytes: usize::MAX,
             observers: Vec::new(),
         }
@@ -45,6 +48,18 @@ impl Settings {
             Mode::Tiered => Optimization::Aggressive,
             _ => Optimization::Default,
         })
+    }
+
+    /// The size of the guest stack, and of the interpreter's stacks.
+    pub(crate) fn stack_bytes(&self) -> usize {
+        self.stack_bytes.unwrap_or_else(default_stack_bytes)
+    }
+
+    /// The limits of guarded calls, as far as they are the same for all.
+    pub(crate) fn native_limits(&self) -> native::Limits {
+        let limits = native::Limits::new().stack_bytes(self.stack_bytes());
+        // A size that the host has not asked for may be smaller.
+        if self.stack_bytes.is_none() { limits.min_stack_bytes(MIN_DEFAULT_STACK_BYTES) } else { limits }
     }
 }
 
@@ -115,12 +130,16 @@ impl Builder {
         self
     }
 
-    /// The size of the guest stack in bytes, for the nested calls of one evaluation; 256 MiB if
-    /// not set. Deeper recursion ends in [`crate::Trap::StackOverflow`]. Unused stack takes
-    /// address space and no memory.
+    /// The size of the guest stack in bytes, for the nested calls of one evaluation. Deeper
+    /// recursion ends in [`crate::Trap::StackOverflow`]. Unused stack takes address space and no
+    /// memory.
+    ///
+    /// If not set: 256 MiB. In a control group with a memory limit, as containers have, at most
+    /// half of that limit, because the system ends a process that exceeds it. Where the system
+    /// refuses the address space, less, down to 1 MiB.
     #[must_use]
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
-        self.settings.stack_bytes = bytes;
+        self.settings.stack_bytes = Some(bytes);
         self
     }
 
@@ -147,6 +166,20 @@ impl Builder {
         self.embedder = Some(embedder);
         self
     }
+}
+
+/// The size of the guest stack where no memory limit is known.
+const DEFAULT_STACK_BYTES: usize = 256 << 20;
+
+/// The smallest guest stack that an engine chooses itself.
+const MIN_DEFAULT_STACK_BYTES: usize = 1 << 20;
+
+fn default_stack_bytes() -> usize {
+    static BYTES: OnceLock<usize> = OnceLock::new();
+    *BYTES.get_or_init(|| {
+        let half = memory_limit::of_this_process().map_or(DEFAULT_STACK_BYTES, |limit| limit / 2);
+        half.clamp(MIN_DEFAULT_STACK_BYTES, DEFAULT_STACK_BYTES)
+    })
 }
 
 /// The backend that is linked into this crate.

@@ -76,7 +76,7 @@ impl<'call> ActivationSite<'call> {
         if is_host_stack_full() {
             return Err(Trap::StackOverflow(StackTrace::capture()));
         }
-        let stack = thread.stack(limits.stack_bytes)?;
+        let stack = thread.stack(limits)?;
         let (top, is_outermost_on_stack) = match previous {
             None => (stack.high(), true),
             Some(previous) => previous.nested_site(&stack)?,

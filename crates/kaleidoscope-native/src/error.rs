@@ -10,8 +10,8 @@ use rustix::io::Errno;
 pub struct Error {
     kind: ErrorKind,
     source: Option<Errno>,
-    /// What the loader of libraries said.
-    loader: Option<String>,
+    /// What else is known: a size, or what the loader of libraries said.
+    detail: Option<String>,
 }
 
 /// The kind of an [`Error`].
@@ -42,47 +42,48 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn stub_memory(source: Errno) -> Self {
-        Self { kind: ErrorKind::StubMemory, source: Some(source), loader: None }
+        Self { kind: ErrorKind::StubMemory, source: Some(source), detail: None }
     }
 
     pub(crate) fn stub_protection(source: Errno) -> Self {
-        Self { kind: ErrorKind::StubProtection, source: Some(source), loader: None }
+        Self { kind: ErrorKind::StubProtection, source: Some(source), detail: None }
     }
 
     pub(crate) fn stub_ids() -> Self {
-        Self { kind: ErrorKind::StubIds, source: None, loader: None }
+        Self { kind: ErrorKind::StubIds, source: None, detail: None }
     }
 
     pub(crate) fn flag_memory(source: Errno) -> Self {
-        Self { kind: ErrorKind::FlagMemory, source: Some(source), loader: None }
+        Self { kind: ErrorKind::FlagMemory, source: Some(source), detail: None }
     }
 
     pub(crate) fn code_memory(source: Errno) -> Self {
-        Self { kind: ErrorKind::CodeMemory, source: Some(source), loader: None }
+        Self { kind: ErrorKind::CodeMemory, source: Some(source), detail: None }
     }
 
     pub(crate) fn code_memory_file(source: &std::io::Error) -> Self {
-        Self { kind: ErrorKind::CodeMemory, source: Errno::from_io_error(source), loader: None }
+        Self { kind: ErrorKind::CodeMemory, source: Errno::from_io_error(source), detail: None }
     }
 
-    pub(crate) fn guest_stack(source: Errno) -> Self {
-        Self { kind: ErrorKind::GuestStack, source: Some(source), loader: None }
+    pub(crate) fn guest_stack(n_bytes: usize, source: Errno) -> Self {
+        let detail = format!("the system refuses {} MiB of address space", n_bytes.div_ceil(1 << 20));
+        Self { kind: ErrorKind::GuestStack, source: Some(source), detail: Some(detail) }
     }
 
     pub(crate) fn signal_stack(source: Errno) -> Self {
-        Self { kind: ErrorKind::SignalStack, source: Some(source), loader: None }
+        Self { kind: ErrorKind::SignalStack, source: Some(source), detail: None }
     }
 
     pub(crate) fn deadline_thread(source: &std::io::Error) -> Self {
-        Self { kind: ErrorKind::DeadlineThread, source: Errno::from_io_error(source), loader: None }
+        Self { kind: ErrorKind::DeadlineThread, source: Errno::from_io_error(source), detail: None }
     }
 
     pub(crate) fn thread_ending() -> Self {
-        Self { kind: ErrorKind::ThreadEnding, source: None, loader: None }
+        Self { kind: ErrorKind::ThreadEnding, source: None, detail: None }
     }
 
     pub(crate) fn maths_library(loader: String) -> Self {
-        Self { kind: ErrorKind::MathsLibrary, source: None, loader: Some(loader) }
+        Self { kind: ErrorKind::MathsLibrary, source: None, detail: Some(loader) }
     }
 
     /// The kind of error.
@@ -105,8 +106,8 @@ impl fmt::Display for Error {
             ErrorKind::ThreadEnding => "a thread that is ending cannot make guarded calls",
             ErrorKind::MathsLibrary => "cannot load the C maths library",
         })?;
-        match &self.loader {
-            Some(loader) => write!(f, ": {loader}"),
+        match &self.detail {
+            Some(detail) => write!(f, ": {detail}"),
             None => Ok(()),
         }
     }

@@ -224,7 +224,7 @@ impl GuardedScope<'_> {
 
     #[cold]
     unsafe fn call_nested(&self, code: CodeAddress, args: &[f64]) -> Result<f64, Trap> {
-        let limits = Limits::new().stack_bytes(self.activation.stack().n_bytes());
+        let limits = Limits::new().stack_bytes(self.activation.stack().requested_bytes()).min_stack_bytes(0);
         // SAFETY: the caller's promises.
         unsafe { call_within(&limits, self.activation.runtime(), code, args) }
     }

@@ -42,23 +42,42 @@ const DEPTH_MARK: DepthMark = [0x6b61_6c65_6964_6f73; 8];
 pub(crate) struct GuestStack {
     base: NonNull<u8>,
     n_bytes: usize,
+    /// The size that it was mapped for; the system may have refused that.
+    requested_bytes: usize,
 }
 
 impl GuestStack {
+    /// Maps a stack of `n_bytes`, or where the system refuses that, a smaller one of at least
+    /// `min_bytes`.
+    pub(crate) fn map_at_least(min_bytes: usize, n_bytes: usize) -> Result<Self, Error> {
+        let mut size = n_bytes;
+        loop {
+            match Self::map(size) {
+                Ok(mut stack) => {
+                    stack.requested_bytes = n_bytes;
+                    return Ok(stack);
+                }
+                Err(_) if size / 2 >= rounded(min_bytes) => size = rounded(size / 2),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Maps a stack of `n_bytes`, which is [`rounded`].
     pub(crate) fn map(n_bytes: usize) -> Result<Self, Error> {
         debug_assert_eq!(n_bytes, rounded(n_bytes));
-        let size =
-            n_bytes.checked_add(GUARD_BYTES).ok_or_else(|| Error::guest_stack(rustix::io::Errno::NOMEM))?;
+        let size = n_bytes
+            .checked_add(GUARD_BYTES)
+            .ok_or_else(|| Error::guest_stack(n_bytes, rustix::io::Errno::NOMEM))?;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::STACK;
         // SAFETY: no address is given, so that no other mapping is replaced.
         let base = unsafe { mmap_anonymous(null_mut(), size, ProtFlags::READ | ProtFlags::WRITE, flags) }
-            .map_err(Error::guest_stack)?;
+            .map_err(|error| Error::guest_stack(n_bytes, error))?;
         let base = NonNull::new(base.cast::<u8>()).expect("the system maps the null page only on request");
-        let stack = Self { base, n_bytes };
+        let stack = Self { base, n_bytes, requested_bytes: n_bytes };
         // SAFETY: the start of a mapping of our own, which is not in use yet.
         unsafe { mprotect(base.as_ptr().cast(), GUARD_BYTES, MprotectFlags::empty()) }
-            .map_err(Error::guest_stack)?;
+            .map_err(|error| Error::guest_stack(n_bytes, error))?;
         // Most calls touch one page, so a huge page would be waste. A kernel without huge pages
         // refuses. SAFETY: as above; the advice changes no contents.
         let _ = unsafe { madvise(base.as_ptr().cast(), size, Advice::LinuxNoHugepage) };
@@ -69,9 +88,15 @@ impl GuestStack {
         Ok(stack)
     }
 
-    /// The size in bytes.
-    pub(crate) fn n_bytes(&self) -> usize {
-        self.n_bytes
+    /// Whether this is the stack for requests of this size, which is [`rounded`].
+    #[inline]
+    pub(crate) fn is_for(&self, requested_bytes: usize) -> bool {
+        self.requested_bytes == requested_bytes
+    }
+
+    /// The size that it was mapped for.
+    pub(crate) fn requested_bytes(&self) -> usize {
+        self.requested_bytes
     }
 
     /// The lowest address that may be used.

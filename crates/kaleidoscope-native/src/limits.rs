@@ -9,6 +9,7 @@ use crate::interrupt::Interrupter;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub(crate) stack_bytes: usize,
+    pub(crate) min_stack_bytes: usize,
     pub(crate) deadline: Option<Instant>,
     pub(crate) interrupter: Option<Interrupter>,
 }
@@ -16,7 +17,7 @@ pub struct Limits {
 impl Limits {
     /// A guest stack of 256 MiB, no deadline, no interrupter.
     pub const fn new() -> Self {
-        Self { stack_bytes: 256 << 20, deadline: None, interrupter: None }
+        Self { stack_bytes: 256 << 20, min_stack_bytes: 256 << 20, deadline: None, interrupter: None }
     }
 
     /// Sets the size of the guest stack in bytes, rounded up to whole pages and at least 64 KiB.
@@ -28,6 +29,15 @@ impl Limits {
     #[must_use]
     pub const fn stack_bytes(mut self, n_bytes: usize) -> Self {
         self.stack_bytes = n_bytes;
+        self.min_stack_bytes = n_bytes;
+        self
+    }
+
+    /// Accepts a smaller stack, of at least so many bytes, where the system refuses the size that
+    /// [`stack_bytes`](Self::stack_bytes) sets. To be set after that.
+    #[must_use]
+    pub const fn min_stack_bytes(mut self, n_bytes: usize) -> Self {
+        self.min_stack_bytes = n_bytes;
         self
     }
 

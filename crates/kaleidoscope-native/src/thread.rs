@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::guest_stack::{GuestStack, rounded};
 use crate::interrupt::{InterruptCause, ThreadRecord};
 use crate::interrupt_signal::RetryTimer;
+use crate::limits::Limits;
 use crate::signal_stack::SignalStack;
 use crate::stack_trace::StackTraceBuffer;
 
@@ -100,22 +101,22 @@ impl Thread {
         self.innermost.set(stack_switch);
     }
 
-    /// A guest stack of this size. It may be in use by an outer activation.
+    /// A guest stack for these limits. It may be in use by an outer activation.
     #[inline]
-    pub(crate) fn stack(&self, n_bytes: usize) -> Result<Rc<GuestStack>, Error> {
-        let n_bytes = rounded(n_bytes);
-        if let Some(stack) = self.stacks.borrow().first().filter(|stack| stack.n_bytes() == n_bytes) {
+    pub(crate) fn stack(&self, limits: &Limits) -> Result<Rc<GuestStack>, Error> {
+        let n_bytes = rounded(limits.stack_bytes);
+        if let Some(stack) = self.stacks.borrow().first().filter(|stack| stack.is_for(n_bytes)) {
             return Ok(Rc::clone(stack));
         }
-        self.other_stack(n_bytes)
+        self.other_stack(n_bytes, limits.min_stack_bytes)
     }
 
     #[cold]
-    fn other_stack(&self, n_bytes: usize) -> Result<Rc<GuestStack>, Error> {
+    fn other_stack(&self, n_bytes: usize, min_bytes: usize) -> Result<Rc<GuestStack>, Error> {
         let mut stacks = self.stacks.borrow_mut();
-        let stack = match stacks.iter().position(|stack| stack.n_bytes() == n_bytes) {
+        let stack = match stacks.iter().position(|stack| stack.is_for(n_bytes)) {
             Some(idx) => stacks.remove(idx),
-            None => Rc::new(GuestStack::map(n_bytes)?),
+            None => Rc::new(GuestStack::map_at_least(min_bytes, n_bytes)?),
         };
         // A dropped stack that is in use lives on in its activation.
         stacks.truncate(N_STACKS - 1);

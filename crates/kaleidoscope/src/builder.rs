@@ -110,8 +110,11 @@ impl Builder {
         self
     }
 
-    /// The size of the guest stack in bytes, for the nested calls of one evaluation; 256 MiB if not
-    /// set. Deeper recursion ends with an error. Unused stack takes address space, but no memory.
+    /// The size of the guest stack in bytes, for the nested calls of one evaluation. Deeper
+    /// recursion ends with an error. Unused stack takes address space, but no memory.
+    ///
+    /// If not set: 256 MiB. In a control group with a memory limit, as containers have, at most
+    /// half of that limit. Where the system refuses the address space, less, down to 1 MiB.
     #[must_use]
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
         self.jit = self.jit.stack_bytes(bytes);

@@ -58,9 +58,7 @@ impl Failure {
                 DiagnosticCode::TooManyFunctions,
                 "the program names more functions than it is allowed to".to_owned(),
             ),
-            Self::Memory { reason } => {
-                (DiagnosticCode::Internal, format!("no memory for another function: {reason}"))
-            }
+            Self::Memory { reason } => (DiagnosticCode::Internal, format!("out of memory: {reason}")),
         }
     }
 
@@ -103,9 +101,7 @@ fn describe_trap(trap: &Trap) -> (DiagnosticCode, String) {
             DiagnosticCode::CodeMemoryFull,
             format!("the program's code would take more than the {limit} bytes it is allowed"),
         ),
-        Trap::OutOfMemory { reason } => {
-            (DiagnosticCode::Internal, format!("no memory for another function: {reason}"))
-        }
+        Trap::OutOfMemory { reason } => (DiagnosticCode::Internal, format!("out of memory: {reason}")),
         Trap::ObserverPanic { text } => (DiagnosticCode::HostPanic, format!("the host panicked: {text}")),
         Trap::EnginePanic { text } => (DiagnosticCode::Internal, format!("the engine panicked: {text}")),
         _ => (DiagnosticCode::Internal, trap.to_string()),

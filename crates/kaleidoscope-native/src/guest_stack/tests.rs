@@ -57,3 +57,17 @@ fn any_size_is_rounded_to_a_usable_one() {
     assert!(stack.guard_contains(stack.low() - 1) && !stack.guard_contains(stack.low()));
     assert!(GuestStack::map(rounded(usize::MAX)).is_err());
 }
+
+#[test]
+fn a_smaller_stack_is_mapped_where_the_system_refuses_the_size() {
+    let huge = 1 << 60;
+    let stack = GuestStack::map_at_least(MIN_BYTES, huge).unwrap();
+    assert!(stack.is_for(huge) && !stack.is_for(MIN_BYTES));
+    assert!(stack.high() - stack.low() < huge);
+    touch(&stack, 2 * PAGE_SIZE);
+    let refused = GuestStack::map_at_least(huge, huge).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "cannot map a stack for generated code: the system refuses 1099511627776 MiB of address space"
+    );
+}
