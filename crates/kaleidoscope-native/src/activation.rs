@@ -333,6 +333,7 @@ impl<'a> ActivationGuard<'a> {
     #[inline(always)]
     pub(crate) fn set_deadline(&self, limits: &Limits) -> Result<(), Trap> {
         if let Some(deadline) = limits.deadline {
+            self.activation.thread.expect_interruptible()?;
             deadline::register(self.activation.level, self.interrupt_handle, deadline)?;
         }
         Ok(())

@@ -17,10 +17,12 @@
 //! - `lazy_entry_address`, `host_entry_address`, `maths_thunk`: leave the guest stack for the
 //!   runtime, a host function or a maths function.
 //! - `thread_block`: the thread-local words that assembly and signal handlers read.
+//! - `aligned_handler!`: a signal handler that does not rely on an aligned stack.
 //! - `SignalContext`: the registers of a thread that a signal handler interrupted, and the way to
 //!   send that thread out of generated code.
 //! - `stack_pointer`, `call_on_stack`, `clear_upper_vectors`: the stack pointer; a call on another
 //!   stack; clears vector registers after generated code was exited from outside.
+//! - `KnownStack`, `code_has_changed`: requests to Valgrind; they may do nothing.
 //! - `VECTOR_LANES`, `vector_symbol`: the vector function ABI of the C maths library.
 //!
 //! The assembly keeps the promises that `x86_64/enter.rs` lists; signal handlers rely on them.

@@ -23,7 +23,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::address::CodeAddress;
-use crate::arch::{PAGE_SIZE, TRAP_BYTE};
+use crate::arch::{PAGE_SIZE, TRAP_BYTE, code_has_changed};
 use crate::error::Error;
 use free_ranges::FreeRanges;
 use slab::{CodeFile, Slab};
@@ -88,6 +88,7 @@ impl CodeMemory {
             self.lock().put(address, n_taken);
             return Err(error);
         }
+        code_has_changed(address, n_taken);
         Ok(CodeBlock { memory: self.clone(), address, n_bytes: code.len() })
     }
 

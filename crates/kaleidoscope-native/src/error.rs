@@ -34,6 +34,9 @@ pub enum ErrorKind {
     SignalStack,
     /// The system refused the thread that enforces deadlines.
     DeadlineThread,
+    /// The signal that stops running code does not reach the calling thread, so that no deadline
+    /// could be kept.
+    InterruptSignal,
     /// The calling thread is ending: its thread-local values are already destroyed.
     ThreadEnding,
     /// The C maths library cannot be loaded.
@@ -78,6 +81,10 @@ impl Error {
         Self { kind: ErrorKind::DeadlineThread, source: Errno::from_io_error(source), detail: None }
     }
 
+    pub(crate) fn interrupt_signal(source: Option<&std::io::Error>) -> Self {
+        Self { kind: ErrorKind::InterruptSignal, source: source.and_then(Errno::from_io_error), detail: None }
+    }
+
     pub(crate) fn thread_ending() -> Self {
         Self { kind: ErrorKind::ThreadEnding, source: None, detail: None }
     }
@@ -103,6 +110,9 @@ impl fmt::Display for Error {
             ErrorKind::GuestStack => "cannot map a stack for generated code",
             ErrorKind::SignalStack => "cannot set up an alternate stack for signal handlers",
             ErrorKind::DeadlineThread => "cannot start the thread that enforces deadlines",
+            ErrorKind::InterruptSignal => {
+                "cannot keep time limits: SIGURG, the signal that stops running code, does not arrive"
+            }
             ErrorKind::ThreadEnding => "a thread that is ending cannot make guarded calls",
             ErrorKind::MathsLibrary => "cannot load the C maths library",
         })?;

@@ -124,9 +124,11 @@ pub fn under<R>(limits: &Limits, body: impl FnOnce(InterruptHandle) -> R) -> Res
         }
     }
 
-    let level = Level(current_thread()?.record.free_level());
+    let thread = current_thread()?;
+    let level = Level(thread.record.free_level());
     let handle = level.0.begin(limits.interrupter);
     if let Some(deadline) = limits.deadline {
+        thread.expect_interruptible()?;
         deadline::register(level.0, handle, deadline)?;
     }
     Ok(body(handle))

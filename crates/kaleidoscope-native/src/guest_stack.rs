@@ -14,7 +14,7 @@ use std::ptr::{NonNull, null_mut};
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
-use crate::arch::PAGE_SIZE;
+use crate::arch::{KnownStack, PAGE_SIZE};
 use crate::error::Error;
 
 /// The size of the guard in bytes; it is address space only.
@@ -44,6 +44,7 @@ pub(crate) struct GuestStack {
     n_bytes: usize,
     /// The size that it was mapped for; the system may have refused that.
     requested_bytes: usize,
+    _known: KnownStack,
 }
 
 impl GuestStack {
@@ -74,7 +75,9 @@ impl GuestStack {
         let base = unsafe { mmap_anonymous(null_mut(), size, ProtFlags::READ | ProtFlags::WRITE, flags) }
             .map_err(|error| Error::guest_stack(n_bytes, error))?;
         let base = NonNull::new(base.cast::<u8>()).expect("the system maps the null page only on request");
-        let stack = Self { base, n_bytes, requested_bytes: n_bytes };
+        let start = base.addr().get();
+        let known = KnownStack::new(start, start + size);
+        let stack = Self { base, n_bytes, requested_bytes: n_bytes, _known: known };
         // SAFETY: the start of a mapping of our own, which is not in use yet.
         unsafe { mprotect(base.as_ptr().cast(), GUARD_BYTES, MprotectFlags::empty()) }
             .map_err(|error| Error::guest_stack(n_bytes, error))?;

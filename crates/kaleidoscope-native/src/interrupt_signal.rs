@@ -7,15 +7,19 @@ use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::AtomicU8;
 
-use libc::{SIGURG, siginfo_t};
+use libc::siginfo_t;
+
+use crate::previous_handler;
 
 /// The signal that makes a thread check for interrupts.
-pub(crate) const INTERRUPT_SIGNAL: c_int = SIGURG;
+pub(crate) const INTERRUPT_SIGNAL: c_int = libc::SIGURG;
 
 static COOKIE: AtomicU8 = AtomicU8::new(0);
 
 /// Sends [`INTERRUPT_SIGNAL`] to a thread of this process. Does nothing if the thread has ended.
-pub(crate) fn send(thread_id: c_int) {
+/// Returns whether the system has accepted the signal. Installs this crate's handler again, if the
+/// program has installed another one.
+pub(crate) fn send(thread_id: c_int) -> bool {
     /// `siginfo_t` as the kernel reads it: the head, then the fields of `SI_QUEUE`.
     #[repr(C)]
     struct Queued {
@@ -31,8 +35,9 @@ pub(crate) fn send(thread_id: c_int) {
     const { assert!(size_of::<Queued>() == size_of::<siginfo_t>()) };
 
     if thread_id == 0 {
-        return;
+        return false;
     }
+    previous_handler::INTERRUPT.take_over();
     // SAFETY: returns a number.
     let process = unsafe { libc::getpid() };
     let info = Queued {
@@ -47,7 +52,7 @@ pub(crate) fn send(thread_id: c_int) {
     };
     let (call, signal) = (libc::SYS_rt_tgsigqueueinfo, INTERRUPT_SIGNAL);
     // SAFETY: signals a thread of this process; the kernel reads as much as the structure has.
-    unsafe { libc::syscall(call, process, thread_id, signal, &raw const info) };
+    unsafe { libc::syscall(call, process, thread_id, signal, &raw const info) == 0 }
 }
 
 /// The kernel's id of this thread.

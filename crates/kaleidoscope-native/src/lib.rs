@@ -79,6 +79,7 @@ mod host_stack;
 mod interrupt;
 mod interrupt_signal;
 mod limits;
+mod previous_handler;
 mod signal_stack;
 mod signals;
 mod stack_trace;

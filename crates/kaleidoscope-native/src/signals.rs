@@ -34,11 +34,10 @@
 //!
 //! The handlers are installed at the first guarded call of the process, and stay. A signal that
 //! does not concern this crate goes to the handler that was installed before, or to the default
-//! action (`signals/previous_handler.rs`). A handler that is installed later works too, if it
-//! passes on what does not concern it. The signals are unblocked in each thread that makes guarded
+//! action (`previous_handler.rs`). A handler that is installed later works too, if it
+//! passes on what does not concern it. One of SIGURG that does not becomes the previous handler
+//! when the next interrupt is sent. The signals are unblocked in each thread that makes guarded
 //! calls.
-
-mod previous_handler;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -47,19 +46,20 @@ use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use libc::{SIGBUS, SIGFPE, SIGSEGV, siginfo_t};
+use libc::siginfo_t;
 
 use crate::activation::{Activation, ExitReason};
-use crate::arch::{SignalContext, thread_block};
-use crate::interrupt_signal::{INTERRUPT_SIGNAL, cookie};
+use crate::arch::{SignalContext, aligned_handler, thread_block};
+use crate::interrupt_signal::cookie;
+use crate::previous_handler::{BUS, FLOAT, Handler, INTERRUPT, PreviousHandler, SEGMENTATION};
 use crate::thread::Thread;
-use previous_handler::PreviousHandler;
 
-static PREVIOUS_HANDLERS: [PreviousHandler; 4] = [
-    PreviousHandler::new(SIGSEGV),
-    PreviousHandler::new(SIGBUS),
-    PreviousHandler::new(SIGFPE),
-    PreviousHandler::new(INTERRUPT_SIGNAL),
+/// This crate's handlers, and those that they replace.
+const HANDLERS: [(&PreviousHandler, Handler); 4] = [
+    (&SEGMENTATION, aligned_handler!(on_fault)),
+    (&BUS, aligned_handler!(on_fault)),
+    (&FLOAT, aligned_handler!(on_float_exception)),
+    (&INTERRUPT, aligned_handler!(on_interrupt_signal)),
 ];
 
 /// Installs the handlers, once.
@@ -67,12 +67,8 @@ pub(crate) fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         look_up_find_object();
-        for previous in &PREVIOUS_HANDLERS {
-            previous.replace(match previous.signal() {
-                INTERRUPT_SIGNAL => on_interrupt_signal,
-                SIGFPE => on_float_exception,
-                _ => on_fault,
-            });
+        for (previous, handler) in HANDLERS {
+            previous.replace(handler);
         }
     });
 }
@@ -83,7 +79,7 @@ pub(crate) fn unblock() {
     let mut ours = MaybeUninit::uninit();
     // SAFETY: writes an empty set.
     unsafe { libc::sigemptyset(ours.as_mut_ptr()) };
-    for previous in &PREVIOUS_HANDLERS {
+    for (previous, _) in HANDLERS {
         // SAFETY: the set has been written.
         unsafe { libc::sigaddset(ours.as_mut_ptr(), previous.signal()) };
     }
@@ -147,15 +143,22 @@ extern "C" fn on_interrupt_signal(signal: c_int, info: *mut siginfo_t, context: 
     if let Some(mut interrupted) = unsafe { SignalContext::new(context) } {
         exit_if_interrupted(&mut interrupted);
     }
+    if let Some(thread) = Thread::known() {
+        thread.note_signal();
+    }
     // SAFETY: the argument of a handler.
     let is_ours = unsafe { info.as_ref() }.is_some_and(|info| {
         // SAFETY: a signal with this code has a value, and any other has these bytes too.
         matches!(info.si_code, libc::SI_QUEUE | libc::SI_TIMER)
             && unsafe { info.si_value() }.sival_ptr == cookie()
     });
-    if !is_ours {
+    // A handler that was installed after this one, and became the previous one, may pass the signal
+    // on to this one.
+    let passed_on = &thread_block().passed_on;
+    if !is_ours && passed_on.swap(info.cast(), Ordering::Relaxed) != info.cast() {
         previous_handler(signal).call(info, context);
     }
+    passed_on.store(null_mut(), Ordering::Relaxed);
     errno.set(errno_before);
 }
 
@@ -183,7 +186,8 @@ fn exit_if_interrupted(interrupted: &mut SignalContext) {
 }
 
 fn previous_handler(signal: c_int) -> &'static PreviousHandler {
-    PREVIOUS_HANDLERS.iter().find(|previous| previous.signal() == signal).unwrap_or(&PREVIOUS_HANDLERS[0])
+    let mut all = HANDLERS.iter().map(|(previous, _)| *previous);
+    all.find(|previous| previous.signal() == signal).unwrap_or(&SEGMENTATION)
 }
 
 /// `_dl_find_object` of glibc, since 2.35: returns 0 if an address belongs to a loaded object.

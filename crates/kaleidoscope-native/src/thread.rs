@@ -10,14 +10,14 @@ use std::fmt;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 use std::sync::OnceLock;
-use std::sync::atomic::{Ordering, compiler_fence};
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 use crate::arch::{StackSwitch, thread_block};
 use crate::deadline;
 use crate::error::Error;
 use crate::guest_stack::{GuestStack, rounded};
 use crate::interrupt::{InterruptCause, ThreadRecord};
-use crate::interrupt_signal::RetryTimer;
+use crate::interrupt_signal::{self, RetryTimer};
 use crate::limits::Limits;
 use crate::signal_stack::SignalStack;
 use crate::stack_trace::StackTraceBuffer;
@@ -27,6 +27,10 @@ const N_STACKS: usize = 4;
 
 /// The time in nanoseconds until an interrupt is retried that could not end the call where it was.
 const RETRY_NANOSECONDS: i64 = 200_000;
+
+/// How often a thread looks for a signal that it has sent to itself: some 20 ms. Valgrind looks for
+/// signals every 100,000 jumps.
+const SPINS: u32 = 1 << 20;
 
 /// A thread that has made a guarded call.
 ///
@@ -42,6 +46,10 @@ pub(crate) struct Thread {
     stacks: RefCell<Vec<Rc<GuestStack>>>,
     pub(crate) trace: StackTraceBuffer,
     timer: Cell<Option<RetryTimer>>,
+    /// How many interrupt signals have arrived.
+    n_signals: AtomicU32,
+    /// Whether one that this thread sent to itself has arrived.
+    is_interruptible: Cell<bool>,
     _signal_stack: SignalStack,
 }
 
@@ -77,6 +85,8 @@ impl Thread {
                     stacks: RefCell::new(Vec::new()),
                     trace: StackTraceBuffer::new(),
                     timer: Cell::new(None),
+                    n_signals: AtomicU32::new(0),
+                    is_interruptible: Cell::new(false),
                     _signal_stack: signal_stack,
                 }));
                 owner.0.set(thread);
@@ -122,6 +132,39 @@ impl Thread {
         stacks.truncate(N_STACKS - 1);
         stacks.insert(0, Rc::clone(&stack));
         Ok(stack)
+    }
+
+    /// Notes that an interrupt signal has arrived. For its handler.
+    pub(crate) fn note_signal(&self) {
+        self.n_signals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Checks, once, that interrupt signals reach this thread. Some sandboxes refuse or drop the
+    /// system call, and ThreadSanitizer holds signals back until the thread calls the C library.
+    #[inline]
+    pub(crate) fn expect_interruptible(&self) -> Result<(), Error> {
+        if self.is_interruptible.get() { Ok(()) } else { self.send_signal_to_itself() }
+    }
+
+    #[cold]
+    fn send_signal_to_itself(&self) -> Result<(), Error> {
+        let n_before = self.n_signals.load(Ordering::Relaxed);
+        if !interrupt_signal::send(interrupt_signal::thread_id()) {
+            return Err(Error::interrupt_signal(Some(&std::io::Error::last_os_error())));
+        }
+        // The handler runs before the system call returns, or a little later in an emulator. The
+        // loop calls nothing, as generated code may do.
+        let has_arrived = || self.n_signals.load(Ordering::Relaxed) != n_before;
+        if !(0..SPINS).any(|_| {
+            has_arrived() || {
+                std::hint::spin_loop();
+                false
+            }
+        }) {
+            return Err(Error::interrupt_signal(None));
+        }
+        self.is_interruptible.set(true);
+        Ok(())
     }
 
     /// Schedules another interrupt signal for this thread. Async-signal-safe; only for the handler

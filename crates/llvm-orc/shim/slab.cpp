@@ -33,6 +33,20 @@ namespace {
 // size.
 constexpr std::array<uint64_t, NumKinds> DefaultSizes = {4 << 20, 2 << 20, 2 << 20};
 
+// Tells Valgrind, which does not see a write through the file, that code in this range has changed:
+// the request `VG_USERREQ__DISCARD_TRANSLATIONS` of its `valgrind.h`. Elsewhere the instructions
+// change nothing.
+void codeHasChanged([[maybe_unused]] uint64_t Address, [[maybe_unused]] uint64_t End) {
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+  uint64_t Request[6] = {0x1002, Address, End - Address, 0, 0, 0};
+  uint64_t Result = 0;
+  __asm__ volatile("rolq $3, %%rdi; rolq $13, %%rdi; rolq $61, %%rdi; rolq $51, %%rdi; xchgq %%rbx, %%rbx"
+                   : "+d"(Result)
+                   : "a"(Request)
+                   : "cc", "memory");
+#endif
+}
+
 // Traps when executed: `int3`, or zeros where they are an undefined instruction.
 #if defined(__x86_64__) || defined(__i386__)
 constexpr int TrapByte = 0xcc;
@@ -123,6 +137,7 @@ Slab::~Slab() {
 }
 
 Error Slab::write(uint64_t Address, const char *Bytes, size_t Length) const {
+  uint64_t End = Address + Length;
   off_t At = static_cast<off_t>(Offset + (Address - reinterpret_cast<uintptr_t>(Base)));
   while (Length != 0) {
     ssize_t Written = pwrite(File->Descriptor, Bytes, Length, At);
@@ -134,6 +149,7 @@ Error Slab::write(uint64_t Address, const char *Bytes, size_t Length) const {
     At += Written;
     Length -= static_cast<size_t>(Written);
   }
+  codeHasChanged(Address, End);
   return Error::success();
 }
 

@@ -72,9 +72,7 @@ fn valgrind_finds_no_error(name: &str, source: &str, arguments: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let mut valgrind = Command::new("valgrind");
     // The thread for deadlines lives as long as the process, and its stack is "possibly lost".
-    // Code memory is reused: Valgrind must translate it again each time, or it computes with the
-    // old code.
-    valgrind.args(["--quiet", "--error-exitcode=1", "--leak-check=full", "--smc-check=all"]);
+    valgrind.args(["--quiet", "--error-exitcode=1", "--leak-check=full"]);
     valgrind.args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"]);
     run(valgrind.arg(compile(C99, source, Form::Shared, folder.path())).args(arguments));
 }

@@ -16,16 +16,18 @@ mod signal_context;
 mod stack_switch;
 mod stub_code;
 mod thread_block;
+mod valgrind;
 mod vector_maths;
 
 pub(crate) use enter::{NOT_ENTERED, RETURNED, enter};
 pub(crate) use float_mode::{FloatMode, in_engine_x87_mode};
 pub(crate) use host_entry::{host_entry_address, maths_thunk};
 pub(crate) use lazy_entry::lazy_entry_address;
-pub(crate) use signal_context::SignalContext;
+pub(crate) use signal_context::{SignalContext, aligned_handler};
 pub(crate) use stack_switch::{StackSwitch, call_on_stack, clear_upper_vectors, stack_pointer};
 pub(crate) use stub_code::{STUB_SIZE, StubAddresses, entry_jump, host_stub, lazy_path, stub};
 pub(crate) use thread_block::thread_block;
+pub(crate) use valgrind::{KnownStack, code_has_changed};
 pub(crate) use vector_maths::{VECTOR_LANES, vector_symbol};
 
 use rustix::mm::MapFlags;

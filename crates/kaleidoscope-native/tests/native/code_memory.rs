@@ -11,7 +11,7 @@ use kaleidoscope_native::{CodeBlock, CodeMemory, ErrorKind, Limits, Trap};
 
 use crate::arch::{ENDLESS_LOOP, adds_constant};
 use crate::stub_pools::permissions;
-use crate::support::{Script, child, fork};
+use crate::support::{Script, child, fork, under_valgrind};
 
 /// `f(x): x + number`, followed by filler up to `n_bytes`.
 fn adds(number: f64, n_bytes: usize) -> Vec<u8> {
@@ -117,6 +117,35 @@ fn freed_memory_is_released() {
         assert!(bytes_of_code() >= 3 << 20);
         drop((kept, memory));
         assert_eq!(bytes_of_code(), 0);
+    });
+}
+
+fn reuse() {
+    let memory = CodeMemory::new();
+    let before = allocate(&memory, 1.0, 100);
+    check(&before, 1.0);
+    let address = before.address();
+    drop(before);
+    let after = allocate(&memory, 2.0, 100);
+    assert_eq!(after.address(), address, "the test needs memory that is reused");
+    check(&after, 2.0);
+}
+
+#[test]
+fn reused_memory_has_the_new_code() {
+    reuse();
+}
+
+/// The tests run on threads, where Valgrind does not guess what is a stack.
+#[test]
+fn valgrind_sees_new_code_and_the_stacks_of_guarded_calls() {
+    under_valgrind("code_memory::valgrind_sees_new_code_and_the_stacks_of_guarded_calls", || {
+        reuse();
+        let recursion = crate::guest::descent();
+        assert_eq!(Script::new().call(recursion.code(), &[1000.0]).unwrap(), 1000.0);
+        let limits = Limits::new().stack_bytes(64 << 10).deadline(Instant::now() + Duration::from_secs(60));
+        let overflow = Script::new().call_within(&limits, crate::guest::endless_recursion().code(), &[]);
+        assert!(matches!(overflow, Err(Trap::StackOverflow(_))), "{overflow:?}");
     });
 }
 

@@ -6,9 +6,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use kaleidoscope_native::{HostPool, Interrupter, Limits, Trap};
+use kaleidoscope_native::{ErrorKind, HostPool, Interrupter, Limits, Trap};
 
+use crate::arch::{call_with_misaligned_stack, note_alignment, was_aligned};
 use crate::guest::{self, bits};
 use crate::support::{PATIENCE, Script, add_one, child, child_output, code, handle, while_interrupting};
 
@@ -195,5 +197,134 @@ fn a_handler_without_room_is_an_overflow() {
             let args = [thread, f64::from(libc::SIGUSR1), f64::from(128 << 20)];
             assert!(Script::new().call(guest.code(), &args).is_ok());
         }
+    });
+}
+
+static N_SEEN: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn count(_: i32) {
+    N_SEEN.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The handler that [`count_and_pass_on`] replaced.
+static REPLACED: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn count_and_pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    N_SEEN.fetch_add(1, Ordering::Relaxed);
+    let replaced = REPLACED.load(Ordering::Relaxed);
+    // SAFETY: the handler that was installed before, which takes information.
+    let replaced = unsafe {
+        std::mem::transmute::<usize, extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void)>(replaced)
+    };
+    replaced(signal, info, context);
+}
+
+/// The address of the handler of this signal.
+fn installed(signal: i32) -> usize {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: reads the action.
+    unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: written by the call above.
+    unsafe { action.assume_init() }.sa_sigaction
+}
+
+fn expect_deadline_in_endless_loop() {
+    let limits = Limits::new().deadline(Instant::now() + Duration::from_millis(20));
+    let outcome = Script::new().call_within(&limits, guest::endless_loop().code(), &[]);
+    assert!(matches!(outcome, Err(Trap::DeadlinePassed(_))), "{outcome:?}");
+}
+
+fn raise(signal: i32) {
+    // SAFETY: sends a signal to this thread.
+    assert_eq!(unsafe { libc::raise(signal) }, 0);
+}
+
+#[test]
+fn a_handler_of_the_interrupt_signal_may_be_installed_later() {
+    let ways = ["before a deadline", "between deadlines", "one that passes on"];
+    child("foreign_signals::a_handler_of_the_interrupt_signal_may_be_installed_later", &ways, |way| {
+        use_guarded_calls();
+        if way != "before a deadline" {
+            expect_deadline_in_endless_loop();
+        }
+        if way == "one that passes on" {
+            REPLACED.store(installed(libc::SIGURG), Ordering::Relaxed);
+            handle(libc::SIGURG, count_and_pass_on as *const () as usize, libc::SA_SIGINFO);
+        } else {
+            handle(libc::SIGURG, count as *const () as usize, 0);
+        }
+        for n in 1..3 {
+            expect_deadline_in_endless_loop();
+            let n_before = N_SEEN.load(Ordering::Relaxed);
+            raise(libc::SIGURG);
+            assert_eq!(N_SEEN.load(Ordering::Relaxed), n_before + 1, "{n}");
+        }
+    });
+}
+
+/// Rust's own handler restores the default action, and returns: a fault would happen again.
+#[test]
+fn overflows_are_caught_after_a_fault_signal_from_outside() {
+    let test = "foreign_signals::overflows_are_caught_after_a_fault_signal_from_outside";
+    for signal in ["11", "7"] {
+        let output = child_output(test, signal, |signal| {
+            let signal = signal.parse().unwrap();
+            use_guarded_calls();
+            raise(signal);
+            use_guarded_calls();
+            println!("an overflow was caught");
+            // Without this crate, it would have ended the process, too.
+            raise(signal);
+            println!("not reached");
+        });
+        let Some(output) = output else { return };
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("an overflow was caught") && !text.contains("not reached"), "{output:?}");
+        assert_eq!(output.status.signal(), signal.parse().ok(), "{output:?}");
+    }
+}
+
+/// Makes a system call fail with this error number; 0 pretends that it succeeds.
+fn forbid(call: libc::c_long, errno: i32) {
+    let instruction = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut filter = [
+        // The number of the call.
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, 0, 1),
+        instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | errno as u32, 0, 0),
+        instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: gives up privileges of this process.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+    // SAFETY: the program is as the kernel has it.
+    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    assert_eq!(set, 0);
+}
+
+#[test]
+fn a_deadline_that_no_signal_can_keep_is_refused() {
+    let ways = ["refused", "dropped"];
+    child("foreign_signals::a_deadline_that_no_signal_can_keep_is_refused", &ways, |way| {
+        forbid(libc::SYS_rt_tgsigqueueinfo, if way == "refused" { libc::EPERM } else { 0 });
+        use_guarded_calls();
+        let limits = Limits::new().deadline(Instant::now() + Duration::from_secs(600));
+        let outcome = Script::new().call_within(&limits, guest::endless_loop().code(), &[]);
+        let Err(Trap::Unavailable(error)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(error.kind(), ErrorKind::InterruptSignal);
+        // Later calls are not affected.
+        use_guarded_calls();
+    });
+}
+
+#[test]
+fn handlers_need_no_aligned_stack() {
+    child("foreign_signals::handlers_need_no_aligned_stack", &["misaligned"], |_| {
+        use_guarded_calls();
+        handle(libc::SIGURG, note_alignment as *const () as usize, 0);
+        // Now the handler of this crate is installed, and passes on to the other one.
+        expect_deadline_in_endless_loop();
+        call_with_misaligned_stack(installed(libc::SIGURG), libc::SIGURG);
+        assert!(was_aligned());
     });
 }

@@ -1,5 +1,6 @@
 //! A runtime made of two closures, functions that stand for generated code, and child processes.
 
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output, Stdio};
 use std::ptr::null_mut;
@@ -150,7 +151,29 @@ pub(crate) fn child_output(test: &str, way: &str, body: impl FnOnce(&str)) -> Op
         body(&way);
         return None;
     }
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    Some(output(Command::new(std::env::current_exe().unwrap()), test, way))
+}
+
+/// Runs `body` in a process of its own under Valgrind, which finds no error.
+pub(crate) fn under_valgrind(test: &str, body: impl FnOnce()) {
+    if std::env::var(WAY).is_ok() {
+        return body();
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        // The tests do not need Valgrind. Written past the test harness.
+        let sentence = format!("{test} is skipped: there is no valgrind\n");
+        return std::io::stderr().write_all(sentence.as_bytes()).unwrap();
+    }
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=1"]).arg(std::env::current_exe().unwrap());
+    let output = output(valgrind, test, "valgrind");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {message}", output.status);
+    assert!(!message.contains("=="), "{message}");
+}
+
+/// Runs the test with this name, the only one, by a command that is killed after [`PATIENCE`].
+fn output(mut command: Command, test: &str, way: &str) -> Output {
     command.args([test, "--exact", "--nocapture"]).env(WAY, way);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
@@ -167,7 +190,7 @@ pub(crate) fn child_output(test: &str, way: &str, body: impl FnOnce(&str)) -> Op
         unsafe { libc::kill(process, libc::SIGKILL) };
         panic!("{test}, {way}: did not end in {PATIENCE:?}: {:?}", waiter.join().unwrap());
     }
-    Some(waiter.join().unwrap())
+    waiter.join().unwrap()
 }
 
 /// Runs `body`, which succeeds, in a process of its own for each of the ways.

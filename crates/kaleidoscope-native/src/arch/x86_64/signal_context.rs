@@ -11,6 +11,38 @@ use super::enter::exit_guest_address;
 use super::float_mode::FloatMode;
 use super::stack_switch::StackSwitch;
 
+/// A signal handler that aligns the stack and calls the one of this name. The kernel has aligned it
+/// already, but emulators exist that do not (QEMU's user mode until 7.2), and a compiler relies on
+/// it.
+macro_rules! aligned_handler {
+    ($handler:ident) => {{
+        #[unsafe(naked)]
+        extern "C" fn handler(
+            signal: std::ffi::c_int,
+            info: *mut libc::siginfo_t,
+            context: *mut std::ffi::c_void,
+        ) {
+            std::arch::naked_asm!(
+                ".cfi_startproc",
+                "push rbp",
+                ".cfi_def_cfa_offset 16",
+                ".cfi_offset rbp, -16",
+                "mov rbp, rsp",
+                ".cfi_def_cfa_register rbp",
+                "and rsp, -16",
+                "call {handler}",
+                "leave",
+                ".cfi_def_cfa rsp, 8",
+                "ret",
+                ".cfi_endproc",
+                handler = sym $handler,
+            )
+        }
+        handler
+    }};
+}
+pub(crate) use aligned_handler;
+
 /// The registers of an interrupted thread.
 ///
 /// Promise: points to the context of a signal handler that has not returned, and is the only

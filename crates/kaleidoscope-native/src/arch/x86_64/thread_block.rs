@@ -59,6 +59,8 @@ pub(crate) struct ThreadBlock {
     pub(crate) thread: AtomicPtr<()>,
     /// The host's floating-point mode, while the engine's is on in its place; otherwise 0.
     pub(crate) host_mode: Cell<u32>,
+    /// The signal that the handler of interrupts is passing on to the previous handler, or null.
+    pub(crate) passed_on: AtomicPtr<()>,
     /// Not shared between threads: words are atomic because signal handlers of the same thread
     /// access them.
     not_sync: PhantomData<*const ()>,

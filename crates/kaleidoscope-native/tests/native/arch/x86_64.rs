@@ -6,6 +6,7 @@ mod registers;
 mod vectors;
 
 pub(crate) use modes::*;
+pub(crate) use registers::{call_with_misaligned_stack, note_alignment, was_aligned};
 pub(crate) use vectors::call_with_two_lanes;
 
 /// `f(x): x + number`

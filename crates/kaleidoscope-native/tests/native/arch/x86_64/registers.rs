@@ -106,3 +106,42 @@ fn the_lazy_entry_keeps_all_argument_registers() {
     script.call(code(fill as *const ()), &[]).unwrap();
     assert_eq!(AFTER.each_ref().map(|word| word.load(Ordering::Relaxed)), BEFORE);
 }
+
+/// Calls a signal handler, without a context, on a stack that lies 8 bytes beside where the ABI
+/// wants it.
+#[unsafe(naked)]
+extern "C" fn misaligned_call(_handler: usize, _signal: usize, _info: *mut libc::siginfo_t) {
+    naked_asm!(
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rdx",
+        "xor edx, edx",
+        "push rbp",
+        "mov rbp, rsp",
+        "sub rsp, 24",
+        "call rax",
+        "leave",
+        "ret"
+    )
+}
+
+pub(crate) fn call_with_misaligned_stack(handler: usize, signal: i32) {
+    // SAFETY: zero is a valid value.
+    let mut info = unsafe { std::mem::zeroed() };
+    misaligned_call(handler, signal as usize, &raw mut info);
+}
+
+/// What remains of the stack pointer of [`note_alignment`] when it is divided by 16. The ABI wants
+/// 8, beside the return address.
+static ALIGNMENT: AtomicUsize = AtomicUsize::new(0);
+
+/// A signal handler.
+#[unsafe(naked)]
+pub(crate) extern "C" fn note_alignment(_: i32) {
+    naked_asm!("mov rax, rsp", "and eax, 15", "mov [rip + {alignment}], rax", "ret", alignment = sym ALIGNMENT)
+}
+
+/// Whether [`note_alignment`] was last called on an aligned stack.
+pub(crate) fn was_aligned() -> bool {
+    ALIGNMENT.load(Ordering::Relaxed) == 8
+}
