@@ -45,11 +45,13 @@ pub fn read_formula(text: &str, name: Arc<str>, parameters: &[&str], names: &Nam
     let span = Span::new(0, parser.taken_to());
     let item = match parsed {
         Ok(body) => {
-            diagnostics = parser.into_warnings();
+            let lacks_operator = parser.lacks_operator();
+            diagnostics = parser.into_mistakes();
             let formula = ParsedFormula { name, parameters: &parameters, body, span };
-            resolve_formula(formula, &tree, names, &mut diagnostics)
+            resolve_formula(formula, &tree, names, &mut diagnostics).filter(|_| !lacks_operator)
         }
         Err(diagnostic) => {
+            diagnostics.extend(parser.into_mistakes());
             diagnostics.push(*diagnostic);
             None
         }

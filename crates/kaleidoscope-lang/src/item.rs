@@ -54,6 +54,9 @@ pub enum Item {
         /// The expression as a function without parameters, named `$expr` and a number.
         function: Arc<Function>,
     },
+    /// A prototype of a built-in binary operator, with its body. It was checked, and it changes
+    /// nothing.
+    WithoutEffect,
 }
 
 impl Item {
@@ -61,7 +64,7 @@ impl Item {
     pub fn new_functions(&self) -> &[Signature] {
         match self {
             Self::Definition { new_functions, .. } | Self::Extern { new_functions, .. } => new_functions,
-            Self::Expression { .. } => &[],
+            Self::Expression { .. } | Self::WithoutEffect => &[],
         }
     }
 }

@@ -227,6 +227,7 @@ impl Names {
                 }
             }
             Item::Expression { .. } => self.n_expressions += 1,
+            Item::WithoutEffect => {}
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Sign([u8; 2]);
 impl Sign {
     /// `=`
     pub const ASSIGN: Self = Self([b'=', 0]);
+    /// `<`
+    pub(crate) const LESS: Self = Self([b'<', 0]);
     /// `^`
     pub const POWER: Self = Self([b'^', 0]);
 
@@ -39,6 +41,11 @@ impl Sign {
             [first, second] => Some(Self([first, second])),
             _ => None,
         }
+    }
+
+    /// The sign of one operator character.
+    pub(crate) const fn of_character(character: u8) -> Self {
+        Self([character, 0])
     }
 
     /// The sign's text.

@@ -1,12 +1,15 @@
 //! Parser: makes the syntax tree of one item of its tokens.
 //!
 //! The parser is recursive descent by hand, because operators change while a program is read.
-//! Expressions are in [`expression`]. A mistake in form ends the item at once. The parser does not
-//! look up what names mean; the resolver does.
+//! Expressions are in [`expression`], and operators that do not exist in [`missing`]. A mistake in
+//! form ends the item at once. The parser does not look up what names mean; the resolver does.
 
 mod expression;
+mod missing;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use missing::word_hint;
 
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::lexer::Lexer;
@@ -28,8 +31,9 @@ pub const MAX_OPERATIONS: usize = 4 << 20;
 /// The most parameters of a function and arguments of a call.
 pub const MAX_PARAMETERS: usize = 10_000;
 
-/// The most warnings about the form of one item.
-const MAX_WARNINGS: usize = 20;
+/// The most errors, and the most warnings, that the parser reports for one item, in addition to the
+/// mistake in form that ends the item.
+const MAX_REPORTED: usize = 20;
 
 /// The result of a parsing method. The first mistake in form ends the item.
 pub(crate) type Parsed<T> = Result<T, Box<Diagnostic>>;
@@ -47,7 +51,10 @@ pub(crate) struct Parser<'r> {
     open_arguments: Vec<NodeId>,
     open_bindings: Vec<Binding>,
     taken: Option<&'r mut Vec<Token>>,
-    warnings: Vec<Diagnostic>,
+    /// Mistakes that do not end the item.
+    mistakes: Vec<Diagnostic>,
+    /// Whether the item uses an operator that does not exist. The tree has no such operator.
+    lacks_operator: bool,
 }
 
 impl<'r> Parser<'r> {
@@ -69,7 +76,8 @@ impl<'r> Parser<'r> {
             open_arguments: Vec::new(),
             open_bindings: Vec::new(),
             taken,
-            warnings: Vec::new(),
+            mistakes: Vec::new(),
+            lacks_operator: false,
         }
     }
 
@@ -88,25 +96,33 @@ impl<'r> Parser<'r> {
         self.lexer.reached_end()
     }
 
-    /// The warnings about the item's form.
-    pub(crate) fn into_warnings(self) -> Vec<Diagnostic> {
-        self.warnings
+    /// Whether the item uses an operator that does not exist, which is an error in meaning. The
+    /// tree is then that of another item, in which the resolver can find further mistakes.
+    pub(crate) fn lacks_operator(&self) -> bool {
+        self.lacks_operator
+    }
+
+    /// The warnings, and the errors that do not end the item.
+    pub(crate) fn into_mistakes(self) -> Vec<Diagnostic> {
+        self.mistakes
     }
 
     /// Parses one item, without the `;` behind it.
     pub(crate) fn expect_item(&mut self) -> Parsed<Item> {
-        match self.token.kind {
+        let item = match self.token.kind {
             TokenKind::Keyword(Keyword::Def) => {
                 self.take();
                 let prototype = self.expect_prototype()?;
-                Ok(Item::Definition(prototype, self.expect_expression()?))
+                Item::Definition(prototype, self.expect_expression()?)
             }
             TokenKind::Keyword(Keyword::Extern) => {
                 self.take();
-                Ok(Item::Extern(self.expect_prototype()?))
+                return Ok(Item::Extern(self.expect_prototype()?));
             }
-            _ => Ok(Item::Expression(self.expect_expression()?)),
-        }
+            _ => Item::Expression(self.expect_expression()?),
+        };
+        self.warn_of_neighbor();
+        Ok(item)
     }
 
     /// Parses one expression, which is the whole text but for a `;` behind it.
@@ -243,6 +259,12 @@ impl<'r> Parser<'r> {
     fn take_sign(&mut self, sign: Sign) -> Span {
         let start = self.token.span.start;
         let span = Span::new(start, start + sign.n_characters() as u32);
+        self.take_characters(span);
+        span
+    }
+
+    /// Takes an operator's characters from the start of the current run.
+    fn take_characters(&mut self, span: Span) {
         self.note_taken(Token { kind: TokenKind::Operator, span });
         // The rest of the run is the next token. Reading it again would take quadratic time.
         if span.end < self.token.span.end {
@@ -250,7 +272,6 @@ impl<'r> Parser<'r> {
         } else {
             self.token = self.lexer.next_token();
         }
-        span
     }
 
     fn note_taken(&mut self, token: Token) {
@@ -311,15 +332,22 @@ impl<'r> Parser<'r> {
         Box::new(diagnostic)
     }
 
+    /// Reports a mistake that does not end the item.
+    fn report(&mut self, diagnostic: Diagnostic) {
+        let severity = diagnostic.severity;
+        let n_reported = self.mistakes.iter().filter(|known| known.severity == severity).count();
+        if n_reported < MAX_REPORTED {
+            self.mistakes.push(diagnostic);
+        }
+    }
+
     /// The value of a literal. A literal that is out of range has a value as in C, with a warning.
     fn literal(&mut self, span: Span) -> f64 {
         let written = self.lexer.slice(span);
         let value = parse_literal(written);
         if value.is_infinite() || (value == 0.0 && has_nonzero_digit(written)) {
             let message = format!("`{}` is read as {}", shorten(written), Shown(value));
-            if self.warnings.len() < MAX_WARNINGS {
-                self.warnings.push(Diagnostic::warning(DiagnosticCode::NumberOutOfRange, span, message));
-            }
+            self.report(Diagnostic::warning(DiagnosticCode::NumberOutOfRange, span, message));
         }
         value
     }

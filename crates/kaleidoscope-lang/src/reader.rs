@@ -130,7 +130,8 @@ impl Reader {
         self.tokens.as_deref().unwrap_or_default()
     }
 
-    /// The syntax tree of the item read last. `None` if the item has a mistake in form.
+    /// The syntax tree of the item read last. `None` if the item has a mistake in form or lacks an
+    /// operator.
     pub fn syntax(&self) -> Option<(&Tree, &syntax::Item)> {
         Some((&self.tree, self.item.as_ref()?))
     }
@@ -222,16 +223,20 @@ impl Reader {
             Ok(item) => {
                 parser.take_semicolon();
                 self.offset = parser.taken_to() as usize;
-                let mut diagnostics = parser.into_warnings();
+                let lacks_operator = parser.lacks_operator();
+                let mut diagnostics = parser.into_mistakes();
                 let resolved = resolve(&item, span, &self.tree, names, &mut self.workspace, &mut diagnostics);
-                self.item = Some(item);
-                Some(Read { item: resolved, diagnostics, span })
+                in_text_order(&mut diagnostics);
+                self.item = (!lacks_operator).then_some(item);
+                Some(Read { item: resolved.filter(|_| !lacks_operator), diagnostics, span })
             }
             Err(diagnostic) => {
                 // A `def` or `extern` here begins the next item; a `;` ends this one.
                 self.offset = parser.token().span.start as usize;
+                let mut diagnostics = parser.into_mistakes();
+                diagnostics.push(*diagnostic);
                 self.skip(end);
-                Some(Read { item: None, diagnostics: vec![*diagnostic], span })
+                Some(Read { item: None, diagnostics, span })
             }
         }
     }
@@ -298,6 +303,11 @@ impl Reader {
         let diagnostics = vec![Diagnostic::error(DiagnosticCode::TextTooLong, span, message)];
         Some(Read { item: None, diagnostics, span })
     }
+}
+
+/// Sorts the mistakes of the stages by their places.
+fn in_text_order(diagnostics: &mut [Diagnostic]) {
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map_or(0, |span| span.start));
 }
 
 /// The number of bytes of an item that begins at `start`, as far as it was read. An unfinished

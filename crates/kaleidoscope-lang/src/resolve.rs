@@ -171,10 +171,16 @@ impl<'r> Resolver<'r> {
                 };
                 self.itself = Some(Itself { id, symbol, arity });
                 let function = self.resolve_body(name, arity, *body)?;
+                if self.is_without_effect(prototype) {
+                    return Some(Item::WithoutEffect);
+                }
                 Some(Item::Definition { id, function, operator, new_functions: self.new_functions })
             }
             syntax::Item::Extern(prototype) => {
                 let (name, operator) = self.resolve_prototype(prototype)?;
+                if self.is_without_effect(prototype) {
+                    return Some(Item::WithoutEffect);
+                }
                 let arity = prototype.parameters.len() as u32;
                 self.check_extern(&name, arity, prototype.subject_span)?;
                 let id = self.id_of(&name, arity);

@@ -41,7 +41,7 @@ impl Session {
     }
 
     /// Reads and runs all items. Each value, error (`KLS2001`) and warning (`(KLS2003)`) is a word
-    /// of the result.
+    /// of the result. Most texts have several items on a line; the warnings of that are left out.
     pub(crate) fn run(&mut self, text: &str) -> String {
         let mut reader = Reader::new("test");
         reader.push(text);
@@ -50,6 +50,8 @@ impl Session {
         while let Some(read) = reader.read(&self.names) {
             self.take(read, &mut words);
         }
+        let side_by_side = format!("({})", DiagnosticCode::SideBySide);
+        words.retain(|word| *word != side_by_side);
         words.join(" ")
     }
 
@@ -70,7 +72,7 @@ impl Session {
                 self.bodies.resize(self.names.n_functions(), None);
                 self.bodies[id.index()] = Some(function);
             }
-            Item::Extern { .. } => {}
+            Item::Extern { .. } | Item::WithoutEffect => {}
             Item::Expression { function } => words.push(match interpret(self, &function, &[], self.limit) {
                 Ok(value) => number::format(value),
                 Err(code) => code.0.to_string(),

@@ -62,12 +62,16 @@ codes! {
     RepeatedParameter = "2006",
     /// The precedence of an operator is not a whole number from 1 to 100.
     BadPrecedence = "2007",
-    /// A prototype names a built-in binary operator.
+    /// A prototype names a built-in binary operator, so it has no effect (a warning).
     BuiltInOperator = "2008",
     /// An `extern` has another number of parameters than the known function of that name.
     ExternMismatch = "2009",
     /// A number is too large or too small for a double (a warning).
     NumberOutOfRange = "2010",
+    /// An operator behind an operand does not exist as a binary operator.
+    UnknownBinaryOperator = "2011",
+    /// Two expressions stand side by side on one line (a warning).
+    SideBySide = "2012",
 
     /// A call reached a function that is still undefined.
     UndefinedCalled = "3001",

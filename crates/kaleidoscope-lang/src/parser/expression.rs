@@ -4,9 +4,10 @@
 //! passes through [`Parser::nested`], which counts levels and grows the stack, so no text makes
 //! the stack overflow.
 
+use super::missing::InfixAtHand;
 use super::{MAX_NESTING, MAX_PARAMETERS, Parsed, Parser};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
-use crate::operator::{BinaryOperator, Sign};
+use crate::operator::Sign;
 use crate::source::Span;
 use crate::syntax::{Binding, For, Node, NodeId};
 use crate::token::{Keyword, TokenKind};
@@ -33,24 +34,24 @@ impl Parser<'_> {
     /// Parses the operators of at least `min_precedence` behind `left`, which begins at `start`,
     /// with their right operands.
     fn expect_rest(&mut self, start: Span, mut left: NodeId, min_precedence: u8) -> Parsed<NodeId> {
-        while let Some((sign, operator)) = self.binary_at_hand()
+        while let Some(operator) = self.infix_at_hand()
             && operator.precedence >= min_precedence
         {
-            self.take_sign(sign);
-            let right = self.expect_right_operand(sign, operator)?;
-            left = self.add_binary(start, sign, operator, left, right)?;
+            self.take_infix(operator);
+            let right = self.expect_right_operand(operator)?;
+            left = self.add_binary(start, operator, left, right)?;
         }
         Ok(left)
     }
 
     /// Parses an operand, and everything behind it that binds tighter than the operator before it.
-    fn expect_right_operand(&mut self, sign: Sign, operator: BinaryOperator) -> Parsed<NodeId> {
-        let BinaryOperator { precedence, .. } = operator;
+    fn expect_right_operand(&mut self, operator: InfixAtHand) -> Parsed<NodeId> {
+        let InfixAtHand { sign, precedence, .. } = operator;
         let min_precedence = if sign.is_right_associative() { precedence } else { precedence + 1 };
         let start = self.token.span;
         let right = self.expect_operand()?;
-        match self.binary_at_hand() {
-            Some((_, next)) if next.precedence >= min_precedence => {
+        match self.infix_at_hand() {
+            Some(next) if next.precedence >= min_precedence => {
                 self.nested(|parser| parser.expect_rest(start, right, min_precedence))
             }
             _ => Ok(right),
@@ -64,18 +65,19 @@ impl Parser<'_> {
         }
         let start = self.token.span;
         let Some(sign) = self.names.operators().longest_prefix(self.lexer.slice(start)) else {
-            return Err(self.unknown_prefix());
+            self.take_missing_prefix();
+            return self.nested(Self::expect_operand);
         };
         self.take_sign(sign);
         let operand = self.nested(|parser| {
             let start = parser.token.span;
             let operand = parser.expect_operand()?;
             // Only `^` binds tighter than a prefix operator: -2^2 is -(2^2).
-            match parser.binary_at_hand() {
-                Some((Sign::POWER, power)) => {
-                    parser.take_sign(Sign::POWER);
-                    let right = parser.expect_right_operand(Sign::POWER, power)?;
-                    parser.add_binary(start, Sign::POWER, power, operand, right)
+            match parser.infix_at_hand() {
+                Some(power) if power.sign == Sign::POWER => {
+                    parser.take_infix(power);
+                    let right = parser.expect_right_operand(power)?;
+                    parser.add_binary(start, power, operand, right)
                 }
                 _ => Ok(operand),
             }
@@ -203,23 +205,14 @@ impl Parser<'_> {
         Ok(Some(self.expect_expression()?))
     }
 
-    /// The binary operator at the start of the current run, if there is one.
-    fn binary_at_hand(&self) -> Option<(Sign, BinaryOperator)> {
-        if self.token.kind != TokenKind::Operators {
-            return None;
-        }
-        self.names.operators().longest_binary(self.lexer.slice(self.token.span))
-    }
-
     fn add_binary(
         &mut self,
         start: Span,
-        sign: Sign,
-        operator: BinaryOperator,
+        operator: InfixAtHand,
         left: NodeId,
         right: NodeId,
     ) -> Parsed<NodeId> {
-        let BinaryOperator { precedence, .. } = operator;
+        let InfixAtHand { sign, precedence, .. } = operator;
         self.add(Node::Binary { sign, precedence, left, right }, self.span_from(start))
     }
 
@@ -241,19 +234,5 @@ impl Parser<'_> {
     fn too_deep(&self) -> Box<Diagnostic> {
         let message = format!("the expression is nested too deep: more than {MAX_NESTING} levels");
         Box::new(Diagnostic::error(DiagnosticCode::NestingTooDeep, self.token.span, message))
-    }
-
-    #[cold]
-    fn unknown_prefix(&self) -> Box<Diagnostic> {
-        let run = self.lexer.slice(self.token.span);
-        let sign = &run[..1];
-        let start = self.token.span.start;
-        let message = format!("`{sign}` is not a prefix operator");
-        let diagnostic =
-            Diagnostic::error(DiagnosticCode::UnknownPrefixOperator, Span::new(start, start + 1), message);
-        Box::new(match sign {
-            "-" => diagnostic.with_hint("none is built in; define it first: `def unary-(v) 0-v`"),
-            _ => diagnostic,
-        })
     }
 }

@@ -96,8 +96,8 @@ fn prototypes() {
         check(&format!("def binary| {text} (a b) a; 7"), expected);
     }
     for sign in ["=", "<", "+", "-", "*", "/", "^"] {
-        check(&format!("def binary{sign} (a b) a; 7"), "KLS2008 7");
-        check(&format!("extern binary{sign} (a b); 7"), "KLS2008 7");
+        check(&format!("def binary{sign} (a b) a; 7"), "(KLS2008) 7");
+        check(&format!("extern binary{sign} (a b); 7"), "(KLS2008) 7");
         check(&format!("def unary{sign}(v) v+1; {sign} 7"), "8");
     }
     check("def binary<<< (a b) a; 7", "KLS1007 7");
@@ -171,15 +171,106 @@ fn reading_continues_after_a_mistake() {
     check("x 5;", "KLS2001 5");
     check("x + y + 1 5;", "KLS2001 KLS2001 5");
     check("def f(a a) a + nonsense(1) 5", "KLS2006 5");
-    check("def binary+ (a b) a*b 5", "KLS2008 5");
+    check("def binary+ (a b) a*b + x 5", "(KLS2008) KLS2001 5");
     // Nothing stays behind.
     check("def f(x) 1 + ; f(1)", "KLS1001 KLS2002");
     check("def f(x) y; f(1)", "KLS2001 KLS2002");
-    check("def binary| (a b) y; 1|2", "KLS2001 1 KLS1006");
+    check("def binary| (a b) y; 1|2", "KLS2001 KLS2011");
     check("def f(x) y + g(x); def h(x) g(x, 1)", "KLS2001 (KLS2003) (KLS2003)");
     check(";;; 1;; 2;", "1 2");
     check("", "");
     check("# only\n", "");
+}
+
+/// An operator that does not exist is an error in meaning: the item is read to its end, and other
+/// mistakes in it are found.
+#[test]
+fn a_missing_operator_ends_no_item() {
+    check("3 > 2\n4", "KLS2011 4");
+    check("1 > 2 + x\n4", "KLS2011 KLS2001 4");
+    check("def f(a b) a % b\nf(7, 3)", "KLS2011 KLS2002");
+    check("def f(x) -x\n5", "KLS1006 5");
+    check("1 > (2 4) 5; 6", "KLS2011 KLS1002 6");
+    check("1 > 2 > 3 * 4 >\n5\n6", "KLS2011 KLS2011 KLS2011 6");
+    check("1 >; 2", "KLS2011 KLS1001 2");
+    check("5 * + 6 7", "KLS1006 7");
+    check("var a = +1 in a\n8", "KLS1006 8");
+    let many = "1 > ".repeat(100_000);
+    check(&format!("{many}1\n9"), &format!("{}9", "KLS2011 ".repeat(20)));
+    let many = "- ".repeat(100);
+    check(&format!("{many}1\n9"), &format!("{}9", "KLS1006 ".repeat(20)));
+}
+
+/// The characters that a missing operator takes from a run: all but the prefix operators behind it.
+#[test]
+fn the_sign_of_a_missing_operator() {
+    let signs = |text: &str| {
+        let mut reader = Reader::new("test");
+        reader.push(text);
+        reader.finish();
+        let read = reader.read(&Names::new()).expect("there is an item");
+        let signs = read.diagnostics.iter().map(|diagnostic| {
+            let span = diagnostic.span.expect("it has a place");
+            format!("{} {}", diagnostic.code, reader.slice(span))
+        });
+        signs.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(signs("1 > 2"), "KLS2011 >");
+    assert_eq!(signs("1 == 2"), "KLS2011 ==");
+    assert_eq!(signs("1 <= 2"), "KLS2011 <=");
+    assert_eq!(signs("1 // 2"), "KLS2011 //");
+    assert_eq!(signs("1 <=> 2"), "KLS2011 <=>");
+    assert_eq!(signs("1 >-2"), "KLS2011 > KLS1006 -");
+    assert_eq!(signs("1 ==-2"), "KLS2011 == KLS1006 -");
+    assert_eq!(signs("1 != 2"), "KLS2011 !=");
+    // What exists is taken first.
+    assert_eq!(signs("1 --2"), "KLS1006 -");
+    assert_eq!(signs("1 *-2"), "KLS1006 -");
+    assert_eq!(signs("1 <!2"), "KLS1006 !");
+    check("extern unary@(v); 1*@2; 1@2\n1>@2", "KLS3003 1 KLS3003 KLS2011");
+    // However long the run is, it is looked at once.
+    let run = "%".repeat(1_000_000);
+    assert_eq!(signs(&format!("1 {run} 2")), format!("KLS2011 {run}"));
+    assert_eq!(signs(&format!("{run} 2")), "KLS1006 %");
+    let nested = "(1 + ".repeat(4_000);
+    assert!(signs(&format!("{nested} 1 {run} 2")).starts_with("KLS2011 %%"));
+}
+
+/// Two expressions on one line are two items, with a warning at the second.
+#[test]
+fn expressions_side_by_side() {
+    let warnings = |text: &str| {
+        let (mut names, mut reader) = (Names::new(), Reader::new("test"));
+        reader.push(text);
+        reader.finish();
+        let mut warnings = Vec::new();
+        while let Some(read) = reader.read(&names) {
+            for diagnostic in &read.diagnostics {
+                let span = diagnostic.span.expect("it has a place");
+                let hint = diagnostic.hint.as_deref().unwrap_or_default();
+                warnings.push(format!("{} {} {hint}", diagnostic.code, reader.slice(span)));
+            }
+            if let Some(item) = &read.item {
+                names.commit(item);
+            }
+        }
+        warnings.join("; ")
+    };
+    assert_eq!(warnings("2(3+4)"), "KLS2012 ( to multiply, write `*`");
+    assert_eq!(warnings("1 2 3"), "KLS2012 2 ; KLS2012 3 ");
+    assert_eq!(warnings("1 sin(2)"), "KLS2012 sin ");
+    assert_eq!(warnings("def f(x) x f(1)"), "KLS2012 f ");
+    assert_eq!(warnings("extern unary!(v); 1 !2"), "KLS2012 ! ");
+    assert_eq!(
+        warnings("def f(a b) a and"),
+        "KLS2012 and for a logical and, the prelude (`--prelude`) has `&&`; \
+         KLS2001 and for a logical and, the prelude (`--prelude`) has `&&`"
+    );
+    for text in
+        ["1\n2", "1; 2", "1 # 2\n 3", "1\r\n2", "1 def f(x) x", "1 if 2 then 3 else 4", "extern f(x) 1"]
+    {
+        assert_eq!(warnings(text), "", "{text}");
+    }
 }
 
 #[test]

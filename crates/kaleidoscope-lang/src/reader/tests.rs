@@ -35,7 +35,8 @@ fn pieces_make_no_difference() {
     let expected = run_all(&[PROGRAM], true);
     assert_eq!(
         expected,
-        "55 15 -3.5 5 KLS1001 KLS1004 6 KLS2001 5 KLS1005 2 KLS1001 KLS1002 KLS1005 7 KLS2006 KLS1003"
+        "(KLS2012) 55 (KLS2012) 15 (KLS2012) -3.5 5 KLS1001 KLS1004 6 KLS2001 (KLS2012) 5 KLS1005 \
+         (KLS2012) 2 KLS1001 KLS1002 KLS1005 7 KLS2006 KLS1003"
     );
     assert_eq!(run_all(&[PROGRAM], false), expected);
     let characters: Vec<String> = PROGRAM.chars().map(String::from).collect();
@@ -123,7 +124,7 @@ fn an_item_waits_for_its_end() {
         ("1+2;", "3", false),
         ("1+2", "", true),
         ("1+2\n", "", true),
-        ("1+2 3 ", "3", true),
+        ("1+2\n3 ", "3", true),
         ("1+2\ndef f(x) x", "3", true),
         ("1+2 # ;", "", true),
         ("1+2 # ;\n;", "3", false),
@@ -154,11 +155,11 @@ fn a_line_end_ends_a_complete_item() {
         (words.join(" "), reader.pending())
     };
     assert_eq!(line(&mut reader, "1+2"), ("3".into(), false));
-    assert_eq!(line(&mut reader, "1 2; 3"), ("1 2 3".into(), false));
+    assert_eq!(line(&mut reader, "1 2; 3"), ("(KLS2012) 1 2 3".into(), false));
     assert_eq!(line(&mut reader, "def f(x)"), ("".into(), true));
     assert_eq!(line(&mut reader, "  if x < 1 then 2"), ("".into(), true));
     assert_eq!(line(&mut reader, "  else 3 # done"), ("".into(), false));
-    assert_eq!(line(&mut reader, "f(0) f("), ("2".into(), true));
+    assert_eq!(line(&mut reader, "f(0) f("), ("(KLS2012) 2".into(), true));
     assert_eq!(line(&mut reader, "1)"), ("3".into(), false));
     // A mistake is reported at once, and the next line begins a new item.
     assert_eq!(line(&mut reader, "4 + ) 1 2"), ("KLS1001".into(), false));

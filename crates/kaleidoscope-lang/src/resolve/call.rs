@@ -3,6 +3,7 @@
 use super::{Itself, Resolver};
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::names::{Lookup, nearest};
+use crate::parser::word_hint;
 use crate::source::Span;
 use crate::syntax::Symbol;
 use kaleidoscope_ir::{FunctionId, Op};
@@ -61,6 +62,8 @@ impl Resolver<'_> {
         let near = nearest(text, in_scope.chain(self.names.variables().take(MAX_COMPARED)));
         if let Some(near) = near {
             diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
+        } else if let Some(hint) = word_hint(text) {
+            diagnostic = diagnostic.with_hint(hint);
         } else if self.names.current(text).is_some() || self.is_itself(name) {
             diagnostic = diagnostic.with_hint(format!("`{text}` is a function: call it with `{text}(…)`"));
         }

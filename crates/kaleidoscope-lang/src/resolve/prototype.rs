@@ -1,4 +1,4 @@
-//! Prototypes: checks precedence, parameters, and that no built-in operator is redefined.
+//! Prototypes: checks precedence and parameters, and warns about built-in operators.
 
 use std::sync::Arc;
 
@@ -6,9 +6,7 @@ use super::Resolver;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::item::Operator;
 use crate::names::Lookup;
-use crate::operator::{
-    BinaryMeaning, BinaryOperator, DEFAULT_PRECEDENCE, MAX_PRECEDENCE, Sign, binary_name, unary_name,
-};
+use crate::operator::{BinaryMeaning, DEFAULT_PRECEDENCE, MAX_PRECEDENCE, Sign, binary_name, unary_name};
 use crate::source::Span;
 use crate::syntax::{Prototype, Subject, Symbol};
 
@@ -23,7 +21,7 @@ impl Resolver<'_> {
             Subject::Function(name) => (Arc::clone(self.tree.symbols.name(name)), None),
             Subject::Unary(sign) => (unary_name(sign).into(), Some(Operator::Unary(sign))),
             Subject::Binary { sign, precedence } => {
-                self.check_not_built_in(sign, prototype.subject_span);
+                self.warn_of_built_in(sign, prototype.subject_span);
                 let precedence = match precedence {
                     Some((written, span)) => self.check_precedence(written, span),
                     None => DEFAULT_PRECEDENCE,
@@ -59,12 +57,27 @@ impl Resolver<'_> {
         }
     }
 
-    fn check_not_built_in(&mut self, sign: Sign, span: Span) {
-        let built_in = |operator: BinaryOperator| !matches!(operator.meaning, BinaryMeaning::Call(_));
-        if self.names.binary_operator(sign).is_some_and(built_in) {
-            let message = format!("`{sign}` is built in as a binary operator and cannot be defined");
-            self.report(Diagnostic::error(DiagnosticCode::BuiltInOperator, span, message));
+    /// Whether the prototype has no effect: a built-in binary operator keeps its meaning.
+    pub(super) fn is_without_effect(&self, prototype: &Prototype) -> bool {
+        matches!(prototype.subject, Subject::Binary { sign, .. } if self.is_built_in(sign))
+    }
+
+    fn is_built_in(&self, sign: Sign) -> bool {
+        let operator = self.names.binary_operator(sign);
+        operator.is_some_and(|operator| !matches!(operator.meaning, BinaryMeaning::Call(_)))
+    }
+
+    fn warn_of_built_in(&mut self, sign: Sign, span: Span) {
+        if !self.is_built_in(sign) {
+            return;
         }
+        let message = format!("the binary operator `{sign}` is built in: this has no effect");
+        let hint = if sign == Sign::ASSIGN {
+            "`=` assigns; to compare, define a function, or use `==` of the prelude (`--prelude`)"
+        } else {
+            "give the operator another sign, or define a function"
+        };
+        self.report(Diagnostic::warning(DiagnosticCode::BuiltInOperator, span, message).with_hint(hint));
     }
 
     fn check_precedence(&mut self, written: f64, span: Span) -> u8 {

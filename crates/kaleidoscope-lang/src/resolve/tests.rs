@@ -118,7 +118,10 @@ fn hints() {
     assert_eq!(hint("def f(count) coutn"), "there is one named `count`");
     assert_eq!(hint("def f(x) f"), "`f` is a function: call it with `f(…)`");
     assert_eq!(hint("cos"), "`cos` is a function: call it with `cos(…)`");
-    assert_eq!(hint("-1"), "none is built in; define it first: `def unary-(v) 0-v`");
+    assert_eq!(
+        hint("-1"),
+        "none is built in: define it with `def unary-(v) 0-v`, or use the prelude (`--prelude`)"
+    );
     assert_eq!(hint("nothing(1)"), "");
 }
 

@@ -116,7 +116,7 @@ fn redefined_operators() {
     check("def unary!(v) v; def unary!(v) if v < 100 then !(v*2) else v; !3", "192");
     check("extern binary% 50 (a b); 1+2%3; def binary% (a b) a*10+b; 2*2%3", "KLS3003 43");
     check("extern unary~(v); ~1; def unary~(v) v+1; ~1", "KLS3003 2");
-    check("1 !2; def unary!(v) v+1; 1 !2; (1 !2); 4", "1 KLS1006 1 3 KLS1002 4");
+    check("1 !2; def unary!(v) v+1; 1 !2; (1 !2); 4", "KLS2011 1 3 KLS1002 4");
     check("def binary _ (a b) a*10+b; def binary_(a b) a+b; 1_2 binary_(1, 2)", "12 3");
 }
 
