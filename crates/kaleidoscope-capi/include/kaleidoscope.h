@@ -142,8 +142,9 @@ typedef double (*kls_callback)(void *data, const double *args, size_t n_args, st
 // Frees data of the host that the engine does not need any more. It is called once, on any thread.
 typedef void (*kls_destroy)(void *data);
 
-// Writes a program's output: `length` bytes of UTF-8, without a final NUL. It returns 0, or
-// another number if the text cannot be written. Then the evaluation ends.
+// Writes a program's output: `length` bytes of UTF-8, without a final NUL; from `putbyte` a single
+// byte of any value. It returns 0, or another number if the output cannot be written. Then the
+// evaluation ends.
 //
 // Every thread that uses the engine may call it, several at once. It may use the engine. It must
 // not leave by a C++ exception or longjmp.

@@ -30,8 +30,9 @@ pub enum kls_mode {
     KLS_MODE_OFF = 4,
 }
 
-/// Writes a program's output: `length` bytes of UTF-8, without a final NUL. It returns 0, or
-/// another number if the text cannot be written. Then the evaluation ends.
+/// Writes a program's output: `length` bytes of UTF-8, without a final NUL; from `putbyte` a single
+/// byte of any value. It returns 0, or another number if the output cannot be written. Then the
+/// evaluation ends.
 ///
 /// Every thread that uses the engine may call it, several at once. It may use the engine. It must
 /// not leave by a C++ exception or longjmp.
@@ -197,8 +198,12 @@ struct HostOutput {
 
 impl Output for HostOutput {
     fn write(&self, text: &str) -> io::Result<()> {
-        // SAFETY: the host's function with the host's data, and a text of this length.
-        match unsafe { (self.write)(self.data.pointer(), text.as_ptr().cast(), text.len()) } {
+        self.write_bytes(text.as_bytes())
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        // SAFETY: the host's function with the host's data, and so many bytes.
+        match unsafe { (self.write)(self.data.pointer(), bytes.as_ptr().cast(), bytes.len()) } {
             0 => Ok(()),
             status => Err(io::Error::other(format!("the host's output failed with {status}"))),
         }

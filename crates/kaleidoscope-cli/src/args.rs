@@ -1,7 +1,7 @@
 //! The command line, as scripts may rely on it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kaleidoscope::{Builder, Engine, Error, Mode, Optimization};
+use kaleidoscope::{Builder, Engine, Error, Mode, Optimization, PutchardUnit};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,6 +91,10 @@ pub(crate) struct RunOptions {
     /// Do not print the values of top-level expressions
     #[arg(short, long)]
     pub(crate) quiet: bool,
+
+    /// What `putchard` writes
+    #[arg(long, value_enum, default_value_t, value_name = "UNIT")]
+    pub(crate) putchard: PutchardArg,
 
     #[command(flatten)]
     pub(crate) prelude: PreludeOption,
@@ -217,6 +221,26 @@ impl JitArg {
             Self::Eager => Mode::Eager,
             Self::Baseline => Mode::Baseline,
             Self::Off => Mode::Off,
+        }
+    }
+}
+
+/// What `putchard` writes.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum PutchardArg {
+    /// The character with this number, in UTF-8
+    #[default]
+    Characters,
+    /// The byte with this number, as `putbyte`
+    Bytes,
+}
+
+impl PutchardArg {
+    /// The engine's setting.
+    pub(crate) fn unit(self) -> PutchardUnit {
+        match self {
+            Self::Characters => PutchardUnit::Character,
+            Self::Bytes => PutchardUnit::Byte,
         }
     }
 }

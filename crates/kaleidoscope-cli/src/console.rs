@@ -129,9 +129,13 @@ impl Console {
 
 impl State {
     fn write(&mut self, text: &str) -> io::Result<()> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.check()?;
-        self.buffer.extend_from_slice(text.as_bytes());
-        if let Some(last) = text.bytes().last() {
+        self.buffer.extend_from_slice(bytes);
+        if let Some(&last) = bytes.last() {
             self.is_line_open = last != b'\n';
         }
         if self.is_terminal || self.buffer.len() >= FLUSH_AT_BYTES { self.flush() } else { Ok(()) }
@@ -169,5 +173,9 @@ impl State {
 impl Output for Console {
     fn write(&self, text: &str) -> io::Result<()> {
         self.lock().write(text)
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        self.lock().write_bytes(bytes)
     }
 }

@@ -31,7 +31,8 @@ pub(crate) fn run(options: RunOptions) -> Exit {
             return Exit::Usage;
         }
     };
-    let mut builder = options.optimization.apply(builder).output(console.clone());
+    let builder = options.optimization.apply(builder);
+    let mut builder = builder.output(console.clone()).putchard(options.putchard.unit());
     if let Some(stack) = options.stack {
         builder = builder.stack_bytes(stack as usize * (1 << 20));
     }

@@ -4,7 +4,7 @@ mod creation;
 
 use crate::host::Registration;
 use crate::shared::ProgramSettings;
-use crate::{Engine, Error, HostFunction, HostValue, Observer, Output, Variable};
+use crate::{Engine, Error, HostFunction, HostValue, Observer, Output, PutchardUnit, Variable};
 use kaleidoscope_jit::{Backend, Mode, Optimization, Thresholds};
 use std::fmt;
 use std::sync::Arc;
@@ -167,9 +167,9 @@ impl Builder {
         self
     }
 
-    /// The provided functions that the new engine has, by name: C's maths functions, `putchard` and
-    /// `printd`. All of them if not set. Programs can give the names of the others to functions of
-    /// their own. Functions that the application registers are not affected.
+    /// The provided functions that the new engine has, by name: C's maths functions, `putchard`,
+    /// `putbyte` and `printd`. All of them if not set. Programs can give the names of the others to
+    /// functions of their own. Functions that the application registers are not affected.
     ///
     /// ```
     /// use kaleidoscope::{DiagnosticCode, Engine};
@@ -248,6 +248,23 @@ impl Builder {
     #[must_use]
     pub fn output(mut self, output: impl Output + 'static) -> Self {
         self.settings.output = Arc::new(output);
+        self
+    }
+
+    /// What `putchard` writes; [`PutchardUnit::Character`] if not set.
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, OutputBuffer, PutchardUnit};
+    ///
+    /// let output = OutputBuffer::default();
+    /// let engine = Engine::builder().putchard(PutchardUnit::Byte).output(output.clone()).build()?;
+    /// engine.run("putchard(226) + putchard(150) + putchard(145);");
+    /// assert_eq!(output.take(), "░");
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    #[must_use]
+    pub fn putchard(mut self, unit: PutchardUnit) -> Self {
+        self.settings.putchard_unit = unit;
         self
     }
 

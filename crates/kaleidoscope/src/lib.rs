@@ -40,6 +40,6 @@ pub use kaleidoscope_jit::{
 pub use kaleidoscope_lang as lang;
 pub use kaleidoscope_lang::diagnostic::{Color, Diagnostic, DiagnosticCode, Label, Severity, render};
 pub use kaleidoscope_lang::source::{Source, Span};
-pub use output::{Output, OutputBuffer, StandardOutput};
+pub use output::{Output, OutputBuffer, PutchardUnit, StandardOutput};
 pub use prelude::PRELUDE;
 pub use script::{ItemOutcome, Outcome, Script};

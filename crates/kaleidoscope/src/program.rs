@@ -26,7 +26,7 @@ pub(crate) struct Program {
     n_formulas: usize,
     /// Functions of formulas that no formula uses now, by arity.
     free_formulas: HashMap<u32, Vec<FunctionId>>,
-    /// `putchard` and `printd`, unless the host registered others under these names.
+    /// `putchard`, `putbyte` and `printd`, unless the host registered others under these names.
     built_in_hosts: HashSet<FunctionId>,
     /// All functions that are host functions, or were before a `def`.
     hosts: HashSet<FunctionId>,
@@ -85,8 +85,8 @@ impl Program {
         })
     }
 
-    /// `putchard` and `printd`, as far as they are host functions and the host registered no
-    /// others.
+    /// `putchard`, `putbyte` and `printd`, as far as they are host functions and the host
+    /// registered no others.
     pub(crate) fn built_in_hosts(&self) -> impl Iterator<Item = FunctionId> {
         self.built_in_hosts.iter().copied().filter(|&id| self.names.state(id) == NameState::Host)
     }

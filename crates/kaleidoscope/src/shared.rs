@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::program::Program;
-use crate::{Output, StandardOutput};
+use crate::{Output, PutchardUnit, StandardOutput};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_jit::{Embedder, HostError};
 use std::fmt;
@@ -15,11 +15,17 @@ pub(crate) struct ProgramSettings {
     pub(crate) max_functions: usize,
     pub(crate) max_item_bytes: usize,
     pub(crate) output: Arc<dyn Output>,
+    pub(crate) putchard_unit: PutchardUnit,
 }
 
 impl Default for ProgramSettings {
     fn default() -> Self {
-        Self { max_functions: usize::MAX, max_item_bytes: usize::MAX, output: Arc::new(StandardOutput) }
+        Self {
+            max_functions: usize::MAX,
+            max_item_bytes: usize::MAX,
+            output: Arc::new(StandardOutput),
+            putchard_unit: PutchardUnit::default(),
+        }
     }
 }
 
@@ -66,6 +72,7 @@ impl fmt::Debug for ProgramSettings {
         f.debug_struct("ProgramSettings")
             .field("max_functions", &self.max_functions)
             .field("max_item_bytes", &self.max_item_bytes)
+            .field("putchard_unit", &self.putchard_unit)
             .finish_non_exhaustive()
     }
 }

@@ -23,6 +23,30 @@ fn a_line_that_the_program_left_open_is_ended_before_a_value() {
 }
 
 #[test]
+fn bytes_are_written_as_they_are() {
+    let output = |args: &[&str]| {
+        let mut command = Command::new(EXECUTABLE);
+        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = Process::start(&mut command).output(b"");
+        (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    let text = "putchard(226) + putchard(150) + putchard(145)";
+    let (bytes, characters) = ("\u{2591}\n0\n".as_bytes(), "\u{e2}\u{96}\u{91}\n0\n".as_bytes());
+    assert_eq!(output(&["-e", text]).1, characters);
+    assert_eq!(output(&["--putchard", "characters", "-e", text]).1, characters);
+    assert_eq!(output(&["--putchard=bytes", "-e", text]).1, bytes);
+    assert_eq!(output(&["-e", &text.replace("chard", "byte")]).1, bytes);
+    assert_eq!(output(&["-q", "-e", "putbyte(255) + putbyte(0)"]).1, [255, 0]);
+    for (args, name) in
+        [(&["-e", "putbyte(256)"][..], "putbyte"), (&["--putchard=bytes", "-e", "putchard(256)"], "putchard")]
+    {
+        let (code, stdout, stderr) = output(args);
+        assert_eq!((code, &*stdout), (Some(1), &b""[..]));
+        assert!(stderr.contains(&format!("`{name}` failed: 256 is not the value of a byte")), "{stderr}");
+    }
+}
+
+#[test]
 fn texts_run_after_files_in_one_session() {
     let file = file(b"def f(x) x + 1; f(1);");
     check(&["-e", "f(10);", "-e", "f(20)", path(&file)], 0, "2\n11\n21\n");

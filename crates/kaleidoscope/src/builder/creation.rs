@@ -69,12 +69,12 @@ fn with_definitions_of(
     Ok(engine)
 }
 
-/// Defines `putchard` and `printd` for this engine's output.
+/// Defines `putchard`, `putbyte` and `printd` for this engine's output.
 fn define_built_in_hosts(engine: &Engine) -> Result<(), Error> {
     let program = engine.shared.program();
-    let output = &engine.shared.settings.output;
+    let ProgramSettings { output, putchard_unit, .. } = &engine.shared.settings;
     let define = |id| {
-        let host = built_in(&program.names.signature(id).name, output);
+        let host = built_in(&program.names.signature(id).name, output, *putchard_unit);
         // Provided functions are version 0 of their names.
         Change::new(id, Definition::Host(host)).version(0)
     };

@@ -1,7 +1,7 @@
-//! Built-in host functions: `putchard` and `printd`, which write to the program's output.
+//! Built-in host functions: `putchard`, `putbyte` and `printd` write to the program's output.
 
-use crate::Output;
-use kaleidoscope_jit::{HostFunction, in_engine_mode};
+use crate::{Output, PutchardUnit};
+use kaleidoscope_jit::{HostError, HostFunction, in_engine_mode};
 use kaleidoscope_lang::number;
 use std::error::Error;
 use std::fmt;
@@ -12,14 +12,20 @@ use std::sync::Arc;
 pub(crate) struct BuiltIn {
     pub(crate) name: &'static str,
     pub(crate) arity: u32,
-    /// What the function writes of its argument.
-    text: fn(f64) -> String,
+    written: fn(f64) -> Result<Written, HostError>,
+}
+
+/// What a built-in function writes of its argument.
+enum Written {
+    Text(String),
+    Byte(u8),
 }
 
 /// All built-in host functions.
 pub(crate) const BUILT_IN_HOSTS: &[BuiltIn] = &[
-    BuiltIn { name: "putchard", arity: 1, text: putchard },
-    BuiltIn { name: "printd", arity: 1, text: printd },
+    BuiltIn { name: "putchard", arity: 1, written: putchard },
+    BuiltIn { name: "putbyte", arity: 1, written: putbyte },
+    BuiltIn { name: "printd", arity: 1, written: printd },
 ];
 
 /// The program's output could not be written.
@@ -38,26 +44,45 @@ impl Error for OutputError {}
 ///
 /// # Panics
 /// If no built-in function has the name.
-pub(crate) fn built_in(name: &str, output: &Arc<dyn Output>) -> HostFunction {
+pub(crate) fn built_in(name: &str, output: &Arc<dyn Output>, unit: PutchardUnit) -> HostFunction {
     let built_in = BUILT_IN_HOSTS.iter().find(|host| host.name == name);
-    let (text, output) = (built_in.expect("the name of a built-in function").text, Arc::clone(output));
+    let written = match (name, unit) {
+        ("putchard", PutchardUnit::Byte) => putbyte,
+        _ => built_in.expect("the name of a built-in function").written,
+    };
+    let output = Arc::clone(output);
     // Only the output is the host's.
-    let closure = move |args: &[f64]| match output.write(&in_engine_mode(|| text(args[0]))) {
-        Ok(()) => Ok(0.0),
-        Err(error) => Err(OutputError(error).into()),
+    let closure = move |args: &[f64]| {
+        let result = match in_engine_mode(|| written(args[0]))? {
+            Written::Text(text) => output.write(&text),
+            Written::Byte(byte) => output.write_bytes(&[byte]),
+        };
+        match result {
+            Ok(()) => Ok(0.0),
+            Err(error) => Err(OutputError(error).into()),
+        }
     };
     HostFunction::new(name, closure)
 }
 
 /// The character with this number, truncated; U+FFFD for a number that is no Unicode scalar value.
-fn putchard(number: f64) -> String {
+fn putchard(number: f64) -> Result<Written, HostError> {
     // Checked before the conversion to an integer, which turns a NaN into 0.
     let number = number.trunc();
     let scalar = (0.0..=f64::from(u32::from(char::MAX))).contains(&number).then_some(number as u32);
-    scalar.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER).to_string()
+    let character = scalar.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
+    Ok(Written::Text(character.to_string()))
+}
+
+/// The byte with this number, truncated.
+fn putbyte(number: f64) -> Result<Written, HostError> {
+    if (0.0..=255.0).contains(&number.trunc()) {
+        return Ok(Written::Byte(number as u8));
+    }
+    Err(format!("{} is not the value of a byte, 0 to 255", number::format(number)).into())
 }
 
 /// The value and a newline.
-fn printd(value: f64) -> String {
-    format!("{}\n", number::format(value))
+fn printd(value: f64) -> Result<Written, HostError> {
+    Ok(Written::Text(format!("{}\n", number::format(value))))
 }
