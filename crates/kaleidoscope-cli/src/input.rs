@@ -1,5 +1,8 @@
 //! Inputs: files, standard input and `-e`, as UTF-8 text.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -36,7 +39,9 @@ impl Input {
     /// Why a file cannot be read, as a sentence.
     pub(crate) fn open(&self) -> Result<Chunks, String> {
         let bytes = match self {
-            Self::Stdin => return Ok(Chunks { undecoded: Vec::new(), rest: Rest::Stdin }),
+            Self::Stdin => {
+                return Ok(Chunks { bytes: Vec::new(), n_decoded: 0, rest: Rest::Stdin });
+            }
             Self::Text(text) => text.clone().into_bytes(),
             Self::File(path) => fs::read(path).map_err(|error| {
                 let reason = match error.kind() {
@@ -48,15 +53,17 @@ impl Input {
                 format!("cannot read {}: {reason}", path.display())
             })?,
         };
-        Ok(Chunks { undecoded: bytes, rest: Rest::AllRead })
+        Ok(Chunks::of_bytes(bytes))
     }
 }
 
 /// The text of an input, in chunks.
 #[derive(Debug)]
 pub(crate) struct Chunks {
-    /// Bytes that no chunk had yet.
-    undecoded: Vec<u8>,
+    bytes: Vec<u8>,
+    /// The number of bytes that a chunk has had. They stay where they are until more are read:
+    /// moving the rest for each chunk would take quadratic time.
+    n_decoded: usize,
     rest: Rest,
 }
 
@@ -80,33 +87,42 @@ enum Rest {
 }
 
 impl Chunks {
+    fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self { bytes, n_decoded: 0, rest: Rest::AllRead }
+    }
+
     /// The next chunk. Waits for standard input.
     ///
     /// # Errors
     /// Why standard input cannot be read, as a sentence. The input ends there.
     pub(crate) fn next_chunk(&mut self) -> Result<Chunk, String> {
         loop {
-            if self.undecoded.is_empty() {
+            let undecoded = &self.bytes[self.n_decoded..];
+            if undecoded.is_empty() {
                 match self.rest {
                     Rest::AllRead => return Ok(Chunk::End),
-                    Rest::Stdin => self.read_stdin()?,
+                    Rest::Stdin => {
+                        self.read_stdin()?;
+                        continue;
+                    }
                 }
             }
-            let (n_valid, bad) = match std::str::from_utf8(&self.undecoded) {
+            let (n_valid, bad) = match std::str::from_utf8(undecoded) {
                 Ok(text) => (text.len(), None),
                 Err(error) => (error.valid_up_to(), Some(error.error_len())),
             };
-            let left = self.undecoded.split_off(n_valid);
-            let valid = std::mem::replace(&mut self.undecoded, left);
             if n_valid > 0 {
-                return Ok(Chunk::Text(String::from_utf8(valid).expect("was checked above")));
+                let text = String::from_utf8(undecoded[..n_valid].to_vec()).expect("was checked above");
+                self.n_decoded += n_valid;
+                return Ok(Chunk::Text(text));
             }
             match (bad, &self.rest) {
                 // A character whose remaining bytes may still arrive.
                 (Some(None), Rest::Stdin) => self.read_stdin()?,
                 (Some(length), _) => {
-                    let left = self.undecoded.split_off(length.unwrap_or(self.undecoded.len()));
-                    return Ok(Chunk::NotUtf8(std::mem::replace(&mut self.undecoded, left)));
+                    let bytes = undecoded[..length.unwrap_or(undecoded.len())].to_vec();
+                    self.n_decoded += bytes.len();
+                    return Ok(Chunk::NotUtf8(bytes));
                 }
                 (None, _) => {}
             }
@@ -128,7 +144,9 @@ impl Chunks {
         if n_read == 0 {
             self.rest = Rest::AllRead;
         }
-        self.undecoded.extend_from_slice(&buffer[..n_read]);
+        self.bytes.drain(..self.n_decoded);
+        self.n_decoded = 0;
+        self.bytes.extend_from_slice(&buffer[..n_read]);
         Ok(())
     }
 }

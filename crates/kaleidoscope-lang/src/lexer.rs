@@ -16,12 +16,19 @@ use crate::token::{Keyword, Token, TokenKind};
 pub(crate) struct Lexer<'t> {
     text: &'t str,
     offset: usize,
+    /// Whether the offset is inside a comment.
+    in_comment: bool,
     reached_end: bool,
 }
 
 impl<'t> Lexer<'t> {
     pub(crate) fn new(text: &'t str, offset: usize) -> Self {
-        Self { text, offset, reached_end: false }
+        Self::resume(text, offset, false)
+    }
+
+    /// A lexer that continues where [`Self::pass_space`] came to, with more text.
+    pub(crate) fn resume(text: &'t str, offset: usize, in_comment: bool) -> Self {
+        Self { text, offset, in_comment, reached_end: false }
     }
 
     /// Whether a token so far ended at the end of the text, so that more text could change the
@@ -30,13 +37,49 @@ impl<'t> Lexer<'t> {
         self.reached_end
     }
 
+    /// Whether the text ends at this offset, with a `.`.
+    pub(crate) fn ends_with_point(&self, offset: u32) -> bool {
+        offset as usize == self.text.len() && self.text.ends_with('.')
+    }
+
     pub(crate) fn slice(&self, span: Span) -> &'t str {
         &self.text[span.range()]
     }
 
+    /// Moves over space and comments. Returns the offset behind them, and whether it is inside a
+    /// comment, which more text may continue.
+    pub(crate) fn pass_space(&mut self) -> (usize, bool) {
+        let start = self.offset;
+        self.skip_space_and_comments();
+        note_work(self.offset - start);
+        (self.offset, self.in_comment)
+    }
+
+    /// Moves over space, comments and `;`, and returns what [`Self::pass_space`] does.
+    pub(crate) fn pass_empty_items(&mut self) -> (usize, bool) {
+        loop {
+            let place = self.pass_space();
+            if self.byte() != Some(b';') {
+                return place;
+            }
+            self.offset += 1;
+        }
+    }
+
+    /// Whether no text is left.
+    pub(crate) fn at_end(&self) -> bool {
+        self.offset == self.text.len()
+    }
+
     /// The next token. At the end of the text every call returns [`TokenKind::End`].
     pub(crate) fn next_token(&mut self) -> Token {
-        self.skip_space_and_comments();
+        self.pass_space();
+        let token = self.token_here();
+        note_work(token.span.range().len());
+        token
+    }
+
+    fn token_here(&mut self) -> Token {
         let start = self.offset;
         let kind = match self.byte() {
             None => {
@@ -80,10 +123,13 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_space_and_comments(&mut self) {
+        if self.in_comment {
+            self.skip_comment();
+        }
         while let Some(byte) = self.byte() {
             match byte {
                 b' ' | b'\t'..=b'\r' => self.offset += 1,
-                b'#' => self.skip_while(|byte| byte != b'\n' && byte != b'\r'),
+                b'#' => self.skip_comment(),
                 // Copying from a web page can bring spaces beyond ASCII; some editors write a byte
                 // order mark.
                 0x80.. => match self.text[self.offset..].chars().next() {
@@ -95,6 +141,11 @@ impl<'t> Lexer<'t> {
                 _ => return,
             }
         }
+    }
+
+    fn skip_comment(&mut self) {
+        self.skip_while(|byte| byte != b'\n' && byte != b'\r');
+        self.in_comment = self.offset == self.text.len();
     }
 
     fn word(&mut self) -> TokenKind {
@@ -143,6 +194,25 @@ impl<'t> Lexer<'t> {
         self.reached_end |= matches!(self.text.as_bytes()[self.offset..], [] | [b'.']);
         if well_formed { TokenKind::Number } else { TokenKind::MalformedNumber }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static N_BYTES_LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts the bytes that lexers look at, so that tests see when text is read again and again.
+fn note_work(n_bytes: usize) {
+    #[cfg(test)]
+    N_BYTES_LOOKED_AT.with(|total| total.set(total.get() + n_bytes));
+    #[cfg(not(test))]
+    let _ = n_bytes;
+}
+
+/// The bytes that the lexers of this thread looked at since the last call.
+#[cfg(test)]
+pub(crate) fn take_work() -> usize {
+    N_BYTES_LOOKED_AT.take()
 }
 
 /// Whether the text is a name that a program can give to a variable or a function.

@@ -44,6 +44,8 @@ pub(crate) struct Parser<'r> {
     token: Token,
     /// Offset behind the last token taken.
     taken_to: u32,
+    /// Offset behind the token taken before that one.
+    taken_before: u32,
     names: &'r Names,
     tree: &'r mut Tree,
     depth: u32,
@@ -70,6 +72,7 @@ impl<'r> Parser<'r> {
             lexer,
             token,
             taken_to: token.span.start,
+            taken_before: token.span.start,
             names,
             tree,
             depth: 0,
@@ -91,9 +94,19 @@ impl<'r> Parser<'r> {
         self.taken_to
     }
 
+    /// Offset behind the token taken before the last one.
+    pub(crate) fn taken_before(&self) -> u32 {
+        self.taken_before
+    }
+
     /// Whether more text could change what was read.
     pub(crate) fn reached_end(&self) -> bool {
         self.lexer.reached_end()
+    }
+
+    /// Whether the text ends at this offset, with a `.`.
+    pub(crate) fn ends_with_point(&self, offset: u32) -> bool {
+        self.lexer.ends_with_point(offset)
     }
 
     /// Whether the item uses an operator that does not exist, which is an error in meaning. The
@@ -275,7 +288,7 @@ impl<'r> Parser<'r> {
     }
 
     fn note_taken(&mut self, token: Token) {
-        self.taken_to = token.span.end;
+        self.taken_before = std::mem::replace(&mut self.taken_to, token.span.end);
         if let Some(taken) = &mut self.taken {
             taken.push(token);
         }

@@ -40,8 +40,11 @@ const SMALL: usize = 1024;
 #[derive(Debug)]
 pub struct Reader {
     source: Source,
-    /// The offset behind the last item read.
+    /// The offset up to which the text has been read: behind the last item, and behind the space
+    /// and the comments there.
     offset: usize,
+    /// Whether the offset is inside a comment.
+    in_comment: bool,
     finished: bool,
     too_long: bool,
     /// Whether the rest of an item with a mistake in form is skipped when it arrives.
@@ -73,6 +76,7 @@ impl Reader {
         Self {
             source: Source::new(name, ""),
             offset: 0,
+            in_comment: false,
             finished: false,
             too_long: false,
             skipping: false,
@@ -164,18 +168,15 @@ impl Reader {
         if self.skipping {
             return false;
         }
-        let mut lexer = Lexer::new(self.source.text(), self.offset);
-        loop {
-            match lexer.next_token().kind {
-                TokenKind::Semicolon => {}
-                kind => return kind != TokenKind::End,
-            }
-        }
+        let mut lexer = self.lexer_of(&self.source);
+        lexer.pass_empty_items();
+        !lexer.at_end()
     }
 
     /// Drops the text that has not been read, when a person gives up an unfinished item.
     pub fn abandon(&mut self) {
         self.offset = self.source.text().len();
+        self.in_comment = false;
         self.skipping = false;
     }
 
@@ -198,7 +199,7 @@ impl Reader {
         }
         self.go_to_item(end)?;
         let source = self.source.clone();
-        let lexer = Lexer::new(source.text(), self.offset);
+        let lexer = self.lexer_of(&source);
         let mut parser = Parser::new(lexer, names, &mut self.tree, self.tokens.as_mut());
         let first = parser.token().span;
         let start = first.start;
@@ -206,7 +207,8 @@ impl Reader {
         // complete.
         let is_first_whole = end != TextEnd::Open || !parser.reached_end();
         let parsed = parser.expect_item();
-        if is_first_whole && bytes_so_far(&parser, start, parsed.is_err()) > self.longest_item {
+        let is_open = end == TextEnd::Open;
+        if is_first_whole && bytes_so_far(&parser, start, parsed.is_err(), is_open) > self.longest_item {
             return Some(self.refuse_item(first, end));
         }
         let is_unfinished = match end {
@@ -222,9 +224,9 @@ impl Reader {
         match parsed {
             Ok(item) => {
                 parser.take_semicolon();
-                self.offset = parser.taken_to() as usize;
-                let lacks_operator = parser.lacks_operator();
+                let (offset, lacks_operator) = (parser.taken_to(), parser.lacks_operator());
                 let mut diagnostics = parser.into_mistakes();
+                self.move_to(offset);
                 let resolved = resolve(&item, span, &self.tree, names, &mut self.workspace, &mut diagnostics);
                 in_text_order(&mut diagnostics);
                 self.item = (!lacks_operator).then_some(item);
@@ -232,9 +234,10 @@ impl Reader {
             }
             Err(diagnostic) => {
                 // A `def` or `extern` here begins the next item; a `;` ends this one.
-                self.offset = parser.token().span.start as usize;
+                let offset = parser.token().span.start;
                 let mut diagnostics = parser.into_mistakes();
                 diagnostics.push(*diagnostic);
+                self.move_to(offset);
                 self.skip(end);
                 Some(Read { item: None, diagnostics, span })
             }
@@ -245,7 +248,7 @@ impl Reader {
     #[cold]
     fn refuse_item(&mut self, first: Span, end: TextEnd) -> Read {
         // The first token may be a `def`, which would end the skipping.
-        self.offset = first.end as usize;
+        self.move_to(first.end);
         self.skip(end);
         let message = format!("the item is too long: more than {} bytes", self.longest_item);
         Read {
@@ -260,34 +263,45 @@ impl Reader {
         if self.skipping {
             self.skip(end);
         }
-        let mut lexer = Lexer::new(self.source.text(), self.offset);
-        loop {
-            let token = lexer.next_token();
-            match token.kind {
-                TokenKind::Semicolon => self.offset = token.span.end as usize,
-                TokenKind::End => return None,
-                _ if self.skipping => return None,
-                _ => return Some(()),
-            }
+        if self.skipping {
+            return None;
         }
+        let source = self.source.clone();
+        let mut lexer = self.lexer_of(&source);
+        (self.offset, self.in_comment) = lexer.pass_empty_items();
+        (!lexer.at_end()).then_some(())
+    }
+
+    /// A lexer of the text that has not been read.
+    fn lexer_of<'s>(&self, source: &'s Source) -> Lexer<'s> {
+        Lexer::resume(source.text(), self.offset, self.in_comment)
+    }
+
+    /// Moves to the start or the end of a token.
+    fn move_to(&mut self, offset: u32) {
+        self.offset = offset as usize;
+        self.in_comment = false;
     }
 
     /// Skips the rest of an item with a mistake in form: to behind the next `;`, or to the next
     /// `def` or `extern`.
     fn skip(&mut self, end: TextEnd) {
-        let mut lexer = Lexer::new(self.source.text(), self.offset);
+        let source = self.source.clone();
+        let mut lexer = self.lexer_of(&source);
         self.skipping = true;
         while self.skipping {
+            (self.offset, self.in_comment) = lexer.pass_space();
             let token = lexer.next_token();
             match token.kind {
                 // A token at the end of the text may continue: `de` may become `def`.
                 _ if end == TextEnd::Open && lexer.reached_end() => break,
                 TokenKind::Keyword(Keyword::Def | Keyword::Extern) => self.skipping = false,
-                TokenKind::Semicolon | TokenKind::End => {
+                TokenKind::End => self.skipping = false,
+                TokenKind::Semicolon => {
                     self.skipping = false;
-                    self.offset = token.span.end as usize;
+                    self.move_to(token.span.end);
                 }
-                _ => self.offset = token.span.end as usize,
+                _ => self.move_to(token.span.end),
             }
         }
         self.tried_to = self.source.text().len();
@@ -312,9 +326,19 @@ fn in_text_order(diagnostics: &mut [Diagnostic]) {
 
 /// The number of bytes of an item that begins at `start`, as far as it was read. An unfinished
 /// item counts with what has arrived, and the token of a mistake counts too: whether an item is
-/// too long must not depend on where the text was cut into pieces.
-fn bytes_so_far(parser: &Parser<'_>, start: u32, is_wrong: bool) -> usize {
+/// too long must not depend on where the text was cut into pieces. So a token that ends with a `.`
+/// at the end of an open text does not count: before a digit the `.` begins a number, which may be
+/// another item.
+fn bytes_so_far(parser: &Parser<'_>, start: u32, is_wrong: bool, is_open: bool) -> usize {
     let token = parser.token();
-    let end = if is_wrong && token.kind != TokenKind::End { token.span.end } else { parser.taken_to() };
-    (end - start) as usize
+    let is_counted = is_wrong && token.kind != TokenKind::End;
+    let is_certain = |offset| !is_open || !parser.ends_with_point(offset);
+    let end = if is_counted && is_certain(token.span.end) {
+        token.span.end
+    } else if is_certain(parser.taken_to()) {
+        parser.taken_to()
+    } else {
+        parser.taken_before()
+    };
+    end.saturating_sub(start) as usize
 }

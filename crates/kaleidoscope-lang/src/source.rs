@@ -64,9 +64,14 @@ struct Text {
     /// Offset of the last `;` outside comments. An item ends there.
     last_semicolon: Option<u32>,
     in_comment: bool,
-    /// Whether every byte is a character.
-    is_ascii: bool,
+    n_characters: u32,
+    /// The number of characters that begin before each block of [`BLOCK`] bytes.
+    characters_before: Vec<u32>,
 }
+
+/// The most bytes in which characters are counted for a column. In a long line, counting from its
+/// start for each diagnostic would take quadratic time.
+const BLOCK: usize = 4096;
 
 impl Source {
     /// A source with this text.
@@ -77,7 +82,8 @@ impl Source {
             line_starts: vec![0],
             last_semicolon: None,
             in_comment: false,
-            is_ascii: true,
+            n_characters: 0,
+            characters_before: Vec::new(),
         }));
         source.push(text);
         source
@@ -103,16 +109,20 @@ impl Source {
         let line_idx = self.line_idx(offset);
         let start = self.0.line_starts[line_idx] as usize;
         let end = (offset as usize).clamp(start, self.0.text.len());
-        let n_before = if self.0.is_ascii {
-            // In a long line, counting characters for each diagnostic would take quadratic time.
-            end - start
-        } else {
-            self.0.text.as_bytes()[start..end].iter().filter(|&&byte| !is_continuation(byte)).count()
-        };
-        Position { line: line_idx as u32 + 1, column: n_before as u32 + 1 }
+        let n_before = self.characters_before(end) - self.characters_before(start);
+        Position { line: line_idx as u32 + 1, column: n_before + 1 }
     }
 
-    /// The line of the byte at `offset`, without its line end.
+    /// The number of characters that begin before the offset.
+    fn characters_before(&self, offset: usize) -> u32 {
+        let Some(&n_before_block) = self.0.characters_before.get(offset / BLOCK) else {
+            return self.0.n_characters;
+        };
+        let in_block = &self.0.text.as_bytes()[offset / BLOCK * BLOCK..offset];
+        n_before_block + in_block.iter().filter(|&&byte| !is_continuation(byte)).count() as u32
+    }
+
+    /// The line of the byte at `offset`, without its line end, which may be that of Windows.
     pub fn line_span(&self, offset: u32) -> Span {
         let line_idx = self.line_idx(offset);
         let start = self.0.line_starts[line_idx];
@@ -120,7 +130,9 @@ impl Source {
             Some(&next) => next - 1,
             None => self.0.text.len() as u32,
         };
-        Span::new(start, end)
+        let line = Span::new(start, end);
+        let line_end = if self.slice(line).ends_with('\r') { 1 } else { 0 };
+        Span::new(start, end - line_end)
     }
 
     fn line_idx(&self, offset: u32) -> usize {
@@ -131,6 +143,10 @@ impl Source {
     pub(crate) fn push(&mut self, more: &str) {
         let text = Arc::make_mut(&mut self.0);
         for (idx, byte) in (text.text.len()..).zip(more.bytes()) {
+            if idx % BLOCK == 0 {
+                text.characters_before.push(text.n_characters);
+            }
+            text.n_characters += u32::from(!is_continuation(byte));
             match byte {
                 b'\n' | b'\r' => {
                     text.in_comment = false;
@@ -143,7 +159,6 @@ impl Source {
                 _ => {}
             }
         }
-        text.is_ascii &= more.is_ascii();
         text.text.push_str(more);
     }
 

@@ -1,6 +1,6 @@
 //! Diagnostics: codes, places, formats.
 
-use crate::command::{check, file, path, run};
+use crate::command::{check, file, path, run, run_with_input};
 use serde_json::Value;
 
 #[test]
@@ -40,9 +40,35 @@ fn json_diagnostics_are_one_object_on_a_line() {
 #[test]
 fn a_failed_item_leaves_nothing_behind() {
     check(&["--keep-going", "-e", "def f(x) x + nope; f(1); def f(x) x; f(2);"], 1, "2\n");
-    // The operator does not exist, so `1` is an item. The next item begins with a character that
-    // is no prefix operator.
-    check(&["--keep-going", "-e", "def binary| 200 (a b) a; 1 | 2; 3"], 1, "1\n3\n");
+    // The operator does not exist, so the item with it fails, and nothing of it is evaluated.
+    check(&["--keep-going", "-e", "def binary| 200 (a b) a; 1 | 2; 3"], 1, "3\n");
+}
+
+/// An operator that does not exist loses no line, and the message says what exists instead.
+#[test]
+fn a_missing_operator_is_named() {
+    let finished = run_with_input(&[], b"def f(a b) a % b\nf(7, 3)\n8\n");
+    assert_eq!((finished.code, finished.stdout.as_str()), (1, "8\n"));
+    assert!(finished.stderr.contains("there is no binary operator `%`"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("there is no function `f`"), "{}", finished.stderr);
+    for (text, message, hint) in [
+        ("3 > 2", "there is no binary operator `>`", "the prelude (`--prelude`) has one"),
+        ("1 == 1", "there is no binary operator `==`", "the prelude (`--prelude`) has one"),
+        ("1 && 1", "there is no binary operator `&&`", "the prelude (`--prelude`) has one"),
+        ("5 % 3", "there is no binary operator `%`", "the remainder is `fmod(a, b)`"),
+        ("2 ** 3", "there is no binary operator `**`", "the power is `^`"),
+        ("1 // 2", "there is no binary operator `//`", "a comment begins with `#`"),
+        ("!1", "`!` is not a prefix operator", "the prelude (`--prelude`) has one"),
+        ("-1", "`-` is not a prefix operator", "define it with `def unary-(v) 0-v`"),
+        ("1 and 2", "a second expression begins here", "the prelude (`--prelude`) has `&&`"),
+        ("2(3+4)", "a second expression begins here", "to multiply, write `*`"),
+        ("def binary= 9 (a b) a", "the binary operator `=` is built in", "`=` assigns; to compare"),
+    ] {
+        let finished = run(&["-e", text]);
+        assert!(finished.stderr.contains(message), "{text}: {}", finished.stderr);
+        assert!(finished.stderr.contains(hint), "{text}: {}", finished.stderr);
+    }
+    check(&["--prelude", "-e", "3 > 2; 1 == 1; !1; 0 - -1"], 0, "1\n1\n0\n1\n");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use test_process::Process;
 
 #[test]
 fn each_value_is_on_its_own_line() {
-    check(&["-e", "1 2 3; 0.1; 1e16; 0/0 < 1; 1/0;"], 0, "1\n2\n3\n0.1\n1e16\n1\ninf\n");
+    check(&["-e", "1; 2; 3; 0.1; 1e16; 0/0 < 1; 1/0;"], 0, "1\n2\n3\n0.1\n1e16\n1\ninf\n");
 }
 
 #[test]

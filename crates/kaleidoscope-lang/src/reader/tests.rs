@@ -1,8 +1,7 @@
 //! Text that comes in pieces, line by line, or all at once.
 
-use std::time::{Duration, Instant};
-
 use super::Reader;
+use crate::lexer::take_work;
 use crate::names::Names;
 use crate::test_kit::{Dice, Session};
 
@@ -202,20 +201,153 @@ fn a_text_beyond_all_offsets_is_refused() {
     assert_eq!(words, ["KLS4004"]);
 }
 
-#[test]
-fn a_long_unfinished_item_is_not_read_again_for_every_piece() {
+/// Reads a text in pieces, and returns the bytes that the lexer looked at.
+fn work(pieces: impl IntoIterator<Item = String>) -> usize {
     let mut reader = Reader::new("test");
-    let names = Names::new();
-    let start = Instant::now();
-    reader.push("1");
-    for _ in 0..20_000 {
-        reader.push("+1+1+1+1+1 # ;\n");
-        assert!(reader.read(&names).is_none());
+    let mut session = Session::new();
+    take_work();
+    let mut words = Vec::new();
+    for piece in pieces {
+        reader.push(&piece);
+        while let Some(read) = reader.read(&session.names) {
+            session.take(read, &mut words);
+        }
+        let _ = reader.pending();
     }
-    reader.push(";");
-    assert!(reader.read(&names).is_some_and(|read| read.item.is_some()));
-    // Reading it again each time would take minutes.
-    assert!(start.elapsed() < Duration::from_secs(20));
+    reader.finish();
+    while let Some(read) = reader.read(&session.names) {
+        session.take(read, &mut words);
+    }
+    take_work()
+}
+
+/// The work is proportional to the text: ten times as many pieces are about ten times the work.
+#[test]
+fn text_in_pieces_is_not_read_again_for_every_piece() {
+    let pieces = |first: &str, piece: &str, n: usize| {
+        let pieces = std::iter::repeat_n(piece.to_owned(), n);
+        work(std::iter::once(first.to_owned()).chain(pieces).chain(["\n7;".to_owned()]))
+    };
+    for (first, piece) in [
+        // Comments and space between items, and items that are empty.
+        ("#", " a comment"),
+        ("1; #", " a comment;"),
+        ("", "# many comments\n"),
+        ("", "   \n"),
+        ("", ";"),
+        ("", "# comment\n;"),
+        // Long items, which contain comments, and long tokens.
+        ("1", "+1+1+1+1+1 # ;\n"),
+        ("1 + #", " a comment; in an item"),
+        ("1 + ", "1234567890"),
+        ("f", "name1_"),
+        ("1 + ", "%%%%%%%%%"),
+        // What is skipped behind a mistake in form.
+        ("1 + )", " 1 + 1"),
+        ("1 + ) #", " a comment;"),
+        ("1 + )", "name1_"),
+        ("1 + )", "%%%%%%%%%"),
+        // Many items, and many mistakes.
+        ("", "1 + 2; "),
+        ("", "1 "),
+        ("", "1 + ); "),
+        ("", "$"),
+        ("", "def "),
+        ("", "1 > 2\n"),
+    ] {
+        // Up to 1024 bytes are read again for every piece, so small texts cost more for their size.
+        let (small, large) = (pieces(first, piece, 400), pieces(first, piece, 4_000));
+        assert!(large <= 25 * small, "{first:?}, {piece:?} …: {small} and {large} bytes");
+        let n_bytes = first.len() + 4_000 * piece.len();
+        assert!(large <= 2_000 * n_bytes, "{first:?}, {piece:?} …: {large} bytes of {n_bytes}");
+    }
+}
+
+/// The same in chunks as large as those of a pipe: no byte is looked at more than a few times.
+#[test]
+fn large_chunks_are_read_a_few_times() {
+    for piece in [" a comment;", "x # comment\n+", "1+", "name", "%", " "] {
+        let chunk = piece.repeat((16 << 10) / piece.len());
+        for first in ["#", "1 + ", "1 + ) #", "1 + ) "] {
+            let chunks = std::iter::repeat_n(chunk.clone(), 40);
+            let n_bytes = 40 * chunk.len();
+            let n_looked_at = work(std::iter::once(first.to_owned()).chain(chunks));
+            assert!(n_looked_at <= 6 * n_bytes, "{first:?}, {piece:?} …: {n_looked_at} of {n_bytes}");
+        }
+    }
+}
+
+/// Whether an item is too long does not depend on where its text is cut.
+#[test]
+fn the_limit_of_items_counts_alike_in_pieces() {
+    let read = |text: &str, cut: usize, limit: usize| {
+        let mut reader = Reader::new("test");
+        reader.limit_items(limit);
+        let mut session = Session::new();
+        let (mut words, mut spans) = (Vec::new(), Vec::new());
+        for piece in [Some(&text[..cut]), Some(&text[cut..]), None] {
+            match piece {
+                Some(piece) => reader.push(piece),
+                None => reader.finish(),
+            }
+            while let Some(read) = reader.read(&session.names) {
+                spans.push(read.span);
+                session.take(read, &mut words);
+            }
+        }
+        (words, spans)
+    };
+    let check = |text: &str| {
+        for limit in 1..text.len() + 1 {
+            let whole = read(text, 0, limit);
+            for cut in 1..text.len() {
+                assert_eq!(read(text, cut, limit), whole, "{text:?} cut at {cut}, limit {limit}");
+            }
+        }
+    };
+    check("2.2259036290000000000=>.7976");
+    check("1 .5; 1+.5; 1.5.; f.5");
+    check("extern binary.. (a b); 1 .. 2; 1...5");
+    check("extern unary.(v); 1 .2; 1 ..2; 1 + ..5 .x");
+    const WORDS: &[&str] = &[
+        "1",
+        "12",
+        "1.5",
+        "1e",
+        "1e5",
+        "x",
+        "sqrt",
+        "def",
+        "de",
+        "extern",
+        "f(x)",
+        "(",
+        ")",
+        ",",
+        ";",
+        ".",
+        "..",
+        ".5",
+        "+",
+        "-",
+        "=",
+        "=>",
+        "<",
+        "%",
+        "!",
+        "#c",
+        "\n",
+        " ",
+        " ",
+        "$",
+        "unary.(v)",
+        "binary.- (a b)",
+    ];
+    let mut dice = Dice(7);
+    for _ in 0..400 {
+        let text: String = (0..1 + dice.roll(10)).map(|_| dice.pick(WORDS)).collect();
+        check(&text);
+    }
 }
 
 /// Tokens longer than an item may be: what is said, and where reading goes on, is the same

@@ -1,6 +1,6 @@
 //! Lines and columns of a text that grows.
 
-use super::{Source, Span};
+use super::{BLOCK, Position, Source, Span};
 
 #[test]
 fn positions() {
@@ -14,11 +14,30 @@ fn positions() {
     assert_eq!(at(9), "4:1");
     assert_eq!(at(10), "4:2");
     assert_eq!(at(99), "4:2");
-    assert_eq!(source.slice(source.line_span(5)), "çd\r");
+    assert_eq!(source.slice(source.line_span(5)), "çd");
     assert_eq!(source.slice(source.line_span(8)), "");
     assert_eq!(source.slice(source.line_span(9)), "x");
     assert_eq!(source.slice(Span::new(4, 5)), "", "not at the edge of a character");
     assert_eq!(Source::new("empty", "").position(0).to_string(), "1:1");
+}
+
+/// The columns of a long line are those that counting from its start gives, and few characters are
+/// counted for each.
+#[test]
+fn columns_of_long_lines() {
+    for character in ["x", "é", "→", "🦀", "aé→🦀"] {
+        let line = character.repeat(2 * BLOCK);
+        let text = format!("{line}\n\n{line}\n");
+        let mut source = Source::new("name", "");
+        text.chars().for_each(|character| source.push(character.encode_utf8(&mut [0; 4])));
+        let boundaries = text.char_indices().map(|(idx, _)| idx).chain([text.len()]);
+        let (mut line, mut column) = (1, 1);
+        for (idx, character) in boundaries.zip(text.chars().map(Some).chain([None])) {
+            assert_eq!(source.position(idx as u32), Position { line, column }, "{idx}");
+            (line, column) = if character == Some('\n') { (line + 1, 1) } else { (line, column + 1) };
+        }
+        assert_eq!(source.0.characters_before.len(), text.len().div_ceil(BLOCK));
+    }
 }
 
 #[test]
