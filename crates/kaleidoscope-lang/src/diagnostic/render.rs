@@ -3,6 +3,8 @@
 //! The renderer gets only the lines concerned, and of a very long line only the part around the
 //! place, so the cost does not grow with the text. Control characters of the source are escaped.
 
+use std::borrow::Cow;
+
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Padding, Renderer, Snippet};
 
 use super::{Diagnostic, Severity};
@@ -58,14 +60,14 @@ fn add_excerpts<'a>(
     let last = lines().map(|line| line.end).max().unwrap_or(span.end);
     let is_short = |line: Span| line.range().len() <= LONG_LINE;
     if lines().all(is_short) && ((last - first) as usize) < 4 * LONG_LINE {
-        let shown = Span::new(first, last);
+        let excerpt = Excerpt::new(source, Span::new(first, last));
         let labels = diagnostic.labels.iter();
         let contexts =
-            labels.map(|label| mark(AnnotationKind::Context, label.span, shown, source).label(&label.text));
-        let snippet = Snippet::source(source.slice(shown))
+            labels.map(|label| excerpt.mark(AnnotationKind::Context, label.span).label(&label.text));
+        let snippet = Snippet::source(excerpt.text())
             .line_start(source.position(first).line as usize)
             .path(source.name())
-            .annotation(mark(AnnotationKind::Primary, span, shown, source))
+            .annotation(excerpt.mark(AnnotationKind::Primary, span))
             .annotations(contexts);
         elements.push(snippet.into());
         return;
@@ -77,15 +79,15 @@ fn add_excerpts<'a>(
         let origin = Origin::path(source.name()).line(position.line as usize);
         elements.push(origin.char_column(position.column as usize).into());
         elements.push(Padding.into());
-        let shown = piece_around(span, source);
+        let excerpt = Excerpt::new(source, piece_around(span, source));
         let annotation = match idx.checked_sub(1) {
-            None => mark(AnnotationKind::Primary, span, shown, source),
+            None => excerpt.mark(AnnotationKind::Primary, span),
             Some(label_idx) => {
                 let label = &diagnostic.labels[label_idx].text;
-                mark(AnnotationKind::Context, span, shown, source).label(label)
+                excerpt.mark(AnnotationKind::Context, span).label(label)
             }
         };
-        let snippet = Snippet::source(source.slice(shown)).line_start(position.line as usize);
+        let snippet = Snippet::source(excerpt.text()).line_start(position.line as usize);
         elements.push(snippet.annotation(annotation).into());
     }
 }
@@ -102,11 +104,38 @@ fn piece_around(span: Span, source: &Source) -> Span {
     )
 }
 
-/// The mark under a place, up to the end of the place's first line or of the part shown.
-fn mark<'a>(kind: AnnotationKind, span: Span, shown: Span, source: &Source) -> Annotation<'a> {
-    let line_end = source.line_span(span.start).end.min(shown.end) as usize;
-    let boundary = |idx: u32| source.text().floor_char_boundary(idx as usize);
-    let start = boundary(span.start).clamp(shown.range().start, line_end);
-    let end = boundary(span.end).clamp(start, line_end);
-    kind.span(start - shown.range().start..end - shown.range().start)
+/// The part of the source that a diagnostic shows.
+struct Excerpt<'s> {
+    source: &'s Source,
+    shown: Span,
 }
+
+impl<'s> Excerpt<'s> {
+    fn new(source: &'s Source, shown: Span) -> Self {
+        Self { source, shown }
+    }
+
+    /// The text. Line ends of Windows become those of Unix: the renderer would show the character
+    /// before the line feed.
+    fn text(&self) -> Cow<'s, str> {
+        let text = self.source.slice(self.shown);
+        if text.contains(CRLF) { text.replace(CRLF, "\n").into() } else { text.into() }
+    }
+
+    /// The mark under a place, up to the end of the place's first line or of the part shown.
+    fn mark(&self, kind: AnnotationKind, span: Span) -> Annotation<'s> {
+        let Self { source, shown } = *self;
+        let line_end = source.line_span(span.start).end.min(shown.end) as usize;
+        let boundary = |idx: u32| source.text().floor_char_boundary(idx as usize);
+        let start = boundary(span.start).clamp(shown.range().start, line_end);
+        let end = boundary(span.end).clamp(start, line_end);
+        kind.span(self.offset_in_text(start)..self.offset_in_text(end))
+    }
+
+    fn offset_in_text(&self, offset: usize) -> usize {
+        let before = &self.source.text()[self.shown.range().start..offset];
+        before.len() - before.matches(CRLF).count()
+    }
+}
+
+const CRLF: &str = "\r\n";

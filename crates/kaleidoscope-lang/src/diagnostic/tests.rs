@@ -89,6 +89,29 @@ fn long_lines_are_cut() {
     assert!(rendered.contains("1 + 1 + $ "), "{rendered}");
 }
 
+/// A file with the line ends of Windows has the diagnostics of the same file with those of Unix.
+#[test]
+fn line_ends_of_windows_are_not_shown() {
+    for text in [
+        "1;\n4 + ;\n2\n",
+        "4 +\n",
+        "x\n",
+        "\n\nx y\nz",
+        "def f(a,\n b,\n a) a;\n",
+        "def f(a\n a) a;\n",
+        "f(1,\n2)\n",
+        "1e\n",
+    ] {
+        let windows = text.replace('\n', "\r\n");
+        assert_eq!(rendered(&windows), rendered(text), "{text:?}");
+    }
+    // Long lines, of which a part is shown.
+    let long = format!("{}x\n", " ".repeat(10_000));
+    assert_eq!(rendered(&long.replace('\n', "\r\n")), rendered(&long));
+    // Only line ends are left out.
+    assert_ne!(rendered("x \r + y;\r\n"), rendered("x  + y;\n"));
+}
+
 #[test]
 fn control_characters_are_escaped() {
     let rendered = rendered("1 + \u{1b}[31m\u{7} \u{202e}; # \u{1b}[2J");
