@@ -21,7 +21,7 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
         EmitKind::Llvm | EmitKind::Asm => Mode::Lazy,
     };
     let builder = match backend::builder(mode) {
-        Ok(builder) => options.optimization.apply(builder),
+        Ok((builder, _)) => options.optimization.apply(builder),
         Err(message) => {
             reporter.failure(&message);
             return Exit::Usage;

@@ -35,9 +35,18 @@ impl Reporter {
 
     /// Reports a failure without a place in a text, for example a file that cannot be read.
     pub(crate) fn failure(&self, message: &str) {
+        self.without_place("error", message);
+    }
+
+    /// Reports what does not change what the program does.
+    pub(crate) fn warning(&self, message: &str) {
+        self.without_place("warning", message);
+    }
+
+    fn without_place(&self, severity: &str, message: &str) {
         let text = match self.format {
-            MessageFormat::Human => format!("error: {message}\n"),
-            MessageFormat::Json => format!("{}\n", json!({ "severity": "error", "message": message })),
+            MessageFormat::Human => format!("{severity}: {message}\n"),
+            MessageFormat::Json => format!("{}\n", json!({ "severity": severity, "message": message })),
         };
         self.write(&text);
     }

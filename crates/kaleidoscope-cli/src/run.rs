@@ -10,7 +10,7 @@ use crate::report::Reporter;
 use crate::session::{Session, read_all};
 use crate::stop::Stop;
 use crate::trace::Trace;
-use kaleidoscope::{Engine, Statistics};
+use kaleidoscope::{Engine, Mode, Statistics};
 use std::io::{self, IsTerminal};
 
 /// Runs the inputs, or the interactive session.
@@ -24,7 +24,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         inputs.push(Input::Stdin);
     }
 
-    let builder = match backend::builder(options.jit.mode()) {
+    let (builder, plugin) = match backend::builder(options.jit.mode()) {
         Ok(builder) => builder,
         Err(message) => {
             reporter.failure(&message);
@@ -69,6 +69,12 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         interactive::talk(&mut session);
     } else {
         session.run_inputs(&inputs);
+    }
+    // In the other modes, each compilation that needed LLVM said so.
+    if session.engine.mode() == Mode::Tiered
+        && let Some(failure) = plugin.and_then(|plugin| plugin.failure())
+    {
+        session.reporter.warning(&format!("{failure}; hot code was not optimized"));
     }
     session.finish(statistics, trace.as_ref())
 }

@@ -1,7 +1,8 @@
 //! The memory limit of the process's control group, as containers set it. The system ends a process
 //! that exceeds it, without an error that the process could handle.
 //!
-//! Reads the files of control groups of both versions. Where they cannot be read, no limit is known.
+//! Reads the files of control groups of both versions. Where they cannot be read, no limit is
+//! known.
 
 use std::fs;
 use std::path::Path;

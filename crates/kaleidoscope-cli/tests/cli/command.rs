@@ -1,8 +1,10 @@
 //! Runs the command, and checks its output and exit code.
 
+use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// The result of one run.
 #[derive(Debug)]
@@ -19,11 +21,39 @@ pub(crate) fn run(args: &[&str]) -> Finished {
 
 /// Runs the command with these bytes on standard input.
 pub(crate) fn run_with_input(args: &[&str], input: &[u8]) -> Finished {
-    run_executable(Path::new(EXECUTABLE), args, input)
+    run_executable(Path::new(executable()), args, input)
 }
 
-/// The path of the command.
-pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_kaleidoscope");
+/// The command as Cargo built it, without the shared object beside it.
+pub(crate) const BUILT: &str = env!("CARGO_BIN_EXE_kaleidoscope");
+
+/// The name of the shared object with LLVM.
+pub(crate) const PLUGIN: &str = "libkaleidoscope_llvm_plugin.so";
+
+/// The shared object as Cargo built it.
+pub(crate) fn built_plugin() -> PathBuf {
+    Path::new(BUILT).with_file_name("deps").join(PLUGIN)
+}
+
+/// The path of the command as it is installed: with the shared object beside it.
+pub(crate) fn executable() -> &'static str {
+    static INSTALLED: OnceLock<String> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed");
+        fs::create_dir_all(&folder).unwrap();
+        let install = |from: &Path, name: &str| {
+            // Other tests install at the same time, and run what is there.
+            let unfinished = folder.join(format!("{name}.{}", std::process::id()));
+            fs::hard_link(from, &unfinished).unwrap();
+            fs::rename(&unfinished, folder.join(name)).unwrap();
+            // Nothing was renamed if both were the same file.
+            drop(fs::remove_file(&unfinished));
+        };
+        install(&built_plugin(), PLUGIN);
+        install(Path::new(BUILT), "kaleidoscope");
+        folder.join("kaleidoscope").to_str().unwrap().to_owned()
+    })
+}
 
 /// Runs a copy of the command.
 pub(crate) fn run_executable(executable: &Path, args: &[&str], input: &[u8]) -> Finished {

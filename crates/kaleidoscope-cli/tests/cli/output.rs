@@ -1,6 +1,6 @@
 //! Standard output: what is printed there, and when.
 
-use crate::command::{EXECUTABLE, check, file, path, run, run_with_input};
+use crate::command::{check, executable, file, path, run, run_with_input};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use test_process::Process;
@@ -25,7 +25,7 @@ fn a_line_that_the_program_left_open_is_ended_before_a_value() {
 #[test]
 fn bytes_are_written_as_they_are() {
     let output = |args: &[&str]| {
-        let mut command = Command::new(EXECUTABLE);
+        let mut command = Command::new(executable());
         command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         let output = Process::start(&mut command).output(b"");
         (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
@@ -65,7 +65,7 @@ fn output_does_not_depend_on_mode_and_optimization() {
 
 #[test]
 fn items_of_a_pipe_run_as_they_arrive() {
-    let mut child = Process::start(Command::new(EXECUTABLE).stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let mut child = Process::start(Command::new(executable()).stdin(Stdio::piped()).stdout(Stdio::piped()));
     let mut stdin = child.stdin();
     let mut stdout = BufReader::new(child.stdout());
     let mut answer = |question: &str| {
@@ -82,7 +82,7 @@ fn items_of_a_pipe_run_as_they_arrive() {
 
 #[test]
 fn a_closed_pipe_ends_the_run_without_an_error() {
-    let mut command = Command::new(EXECUTABLE);
+    let mut command = Command::new(executable());
     command.args(["-e", "for i = 0, i < 1e6 in printd(i); 1;"]);
     let mut child = Process::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let mut first = [0; 2];
@@ -97,14 +97,14 @@ fn output_that_cannot_be_written_is_an_error() {
     let file = crate::command::file(many.as_bytes());
     for args in [&["-e", "1;"][..], &["-e", "printd(1); 2"], &[path(&file)], &["emit", "ir", path(&file)]] {
         let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut command = Command::new(EXECUTABLE);
+        let mut command = Command::new(executable());
         command.args(args).stdout(full()).stderr(Stdio::piped());
         let output = Process::start(&mut command).output(b"");
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         assert!(String::from_utf8(output.stderr).unwrap().contains("standard output"), "{args:?}");
     }
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut command = Command::new(EXECUTABLE);
+    let mut command = Command::new(executable());
     let child = Process::start(command.stdin(Stdio::piped()).stdout(full).stderr(Stdio::null()));
     assert_eq!(child.output(b"1;2;").status.code(), Some(1));
 }
@@ -131,7 +131,7 @@ fn help_and_version_are_printed() {
 #[test]
 fn a_closed_standard_output_is_an_error() {
     for arguments in ["-e '1;'", "-e 'printd(1);' -q", "emit ir examples.k"] {
-        let script = format!("exec {EXECUTABLE} {arguments} >&-");
+        let script = format!("exec {} {arguments} >&-", executable());
         let mut command = Command::new("sh");
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("examples.k"), "1;").unwrap();
@@ -143,6 +143,6 @@ fn a_closed_standard_output_is_an_error() {
     }
     // A program without output needs none.
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("exec {EXECUTABLE} -q -e '1;' >&-")]);
+    command.args(["-c", &format!("exec {} -q -e '1;' >&-", executable())]);
     assert_eq!(Process::start(&mut command).wait().code(), Some(0));
 }

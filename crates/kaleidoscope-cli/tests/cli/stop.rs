@@ -1,6 +1,6 @@
 //! Endless programs: stack overflow, time limits, Ctrl-C.
 
-use crate::command::{EXECUTABLE, check};
+use crate::command::{check, executable};
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStdout, Command, Stdio};
 use test_process::Process;
@@ -41,7 +41,7 @@ fn the_time_limit_stops_an_item_and_the_next_runs() {
 #[test]
 fn control_c_ends_the_run_with_exit_code_130() {
     for mode in MODES {
-        let mut command = Command::new(EXECUTABLE);
+        let mut command = Command::new(executable());
         command.args(["--jit", mode, "-", "-e", "6"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = Process::start(&mut command);
@@ -77,7 +77,7 @@ const PIPE_BYTES: u64 = 65_536;
 
 /// Starts a command whose standard output and standard error are pipes that no one reads.
 fn start_unread(mode: &str, text: &str, options: &[&str]) -> (Process, ChildStdout) {
-    let mut command = Command::new(EXECUTABLE);
+    let mut command = Command::new(executable());
     command.args(["--jit", mode, "-e", text]).args(options);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = Process::start(&mut command);
