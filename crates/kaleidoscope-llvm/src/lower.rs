@@ -92,7 +92,7 @@ pub fn lower<'cx>(
 }
 
 /// A value on the operand stack.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Operand<'cx> {
     Number(FloatValue<'cx>),
     /// 1 or 0, as a truth value.

@@ -7,40 +7,32 @@ use kaleidoscope_ir::{Function, Op, OpIdx};
 #[derive(Clone, Copy, Default)]
 pub(super) struct ExitCount {
     pub(super) n_exits: usize,
-    /// The values of all exits.
+    /// The values that their code writes.
     pub(super) n_values: usize,
-}
-
-/// The copies of an instance.
-#[derive(Clone, Copy, Default)]
-struct Copies {
-    n: usize,
-    /// The values of the frames around each copy, all copies together.
-    n_outer_values: usize,
 }
 
 impl ExitCount {
     /// One exit for each call and back edge, though lowering finds most of them unnecessary. `None`
     /// if there are more exits or live variables than lowering copes with.
     pub(super) fn of(instances: &[Instance<'_>]) -> Option<Self> {
-        let mut copies = vec![Copies::default(); instances.len()];
-        copies[0].n = 1;
+        let mut copies = vec![0_usize; instances.len()];
+        copies[0] = 1;
         let mut count = Self::default();
         for (idx, instance) in instances.iter().enumerate() {
-            let copied = copies[idx];
-            if copied.n == 0 {
+            let n_copies = copies[idx];
+            if n_copies == 0 {
                 continue;
             }
             for point in points(instance.function)? {
-                let values = copied.n.saturating_mul(point.n_values).saturating_add(copied.n_outer_values);
+                let mut n_values = n_copies.saturating_mul(point.n_values);
                 let callee = instance.function.ops[point.at.index()].callee();
                 if let Some(inlinee) = callee.and_then(|callee| instance.inlined(callee)) {
-                    copies[inlinee].n = copies[inlinee].n.saturating_add(copied.n);
-                    let outer = &mut copies[inlinee].n_outer_values;
-                    *outer = outer.saturating_add(values);
+                    copies[inlinee] = copies[inlinee].saturating_add(n_copies);
+                    // The exits of the inlinee share the code that writes the caller's values.
+                    n_values = n_values.saturating_mul(2);
                 }
-                count.n_exits = count.n_exits.saturating_add(copied.n);
-                count.n_values = count.n_values.saturating_add(values);
+                count.n_exits = count.n_exits.saturating_add(n_copies);
+                count.n_values = count.n_values.saturating_add(n_values);
             }
         }
         (count.n_exits <= MAX_EXITS).then_some(count)

@@ -1,8 +1,10 @@
 //! Exits: checks of the validity flag, and the cold blocks that leave invalidated code.
 //!
 //! A check is one comparison of a byte in memory, and one branch. Behind the branch, an exit block
-//! writes what can still be read of all active frames to an exit buffer. Then all exits jump to one
-//! block, which calls the exit function and returns its result.
+//! writes what can still be read of the innermost frame to an exit buffer. Inside an inlinee, it
+//! goes on to a block that writes what can still be read of the caller: all exits of the inlinee
+//! share that one, since they find the same values there. All ways end in one block, which calls
+//! the exit function and returns its result.
 //!
 //! The buffer is in the frame, as large as the largest exit needs, and all exits share it. If exits
 //! allocated it when they are reached, LLVM would restore the stack pointer of valid code from the
@@ -17,8 +19,10 @@ use super::{Operand, built};
 use crate::symbols;
 use inkwell::IntPredicate;
 use inkwell::attributes::AttributeLoc;
+use inkwell::types::StructType;
 use inkwell::values::{BasicMetadataValueEnum, BasicValue, MetadataValue, PhiValue, PointerValue};
 use kaleidoscope_ir::compile::{Exit, ExitFrame, Invalidation, KernelKind, Unit, exit_argument};
+use std::ops::Range;
 
 /// How code of a unit is left when it is invalidated. `None` if it never is: rows of a plain kernel
 /// are done soon.
@@ -35,18 +39,27 @@ pub(super) struct Exits<'cx> {
     /// The exit buffer. Until the code is complete, it has no room for values. Made for the first
     /// exit.
     buffer: Option<PointerValue<'cx>>,
-    /// Where all exits end. Made for the first one.
-    end: Option<ExitEnd<'cx>>,
+    /// The layout of the exit buffer, for as many values as were needed so far.
+    layout: StructType<'cx>,
+    /// Where all exits end, and the result of the exit function. Made for the first exit.
+    end: Option<(ExitStep<'cx>, FloatValue<'cx>)>,
 }
 
-/// The block in which all exits end.
+/// A block that exits go on to.
 #[derive(Clone, Copy)]
-struct ExitEnd<'cx> {
+pub(super) struct ExitStep<'cx> {
     block: BasicBlock<'cx>,
     /// The number of the exit.
     number: PhiValue<'cx>,
-    /// The result of the exit function.
-    value: FloatValue<'cx>,
+}
+
+/// The block that writes the caller's values for the exits of an inlinee.
+pub(super) struct CallerStep<'cx> {
+    step: ExitStep<'cx>,
+    /// The caller's values.
+    values: Vec<Operand<'cx>>,
+    /// The number of these values, and of those that the blocks behind it write.
+    n_written: usize,
 }
 
 impl<'cx> Exits<'cx> {
@@ -55,7 +68,8 @@ impl<'cx> Exits<'cx> {
         let weight = |weight| lowering.cx.i32_type().const_int(weight, false).into();
         let kind = BasicMetadataValueEnum::from(lowering.cx.metadata_string("branch_weights"));
         let weights = lowering.cx.metadata_node(&[kind, weight(1), weight(1 << 20)]);
-        Some(Self { invalidation, list: Vec::new(), weights, buffer: None, end: None })
+        let layout = lowering.cx.struct_type(&[], false);
+        Some(Self { invalidation, list: Vec::new(), weights, buffer: None, layout, end: None })
     }
 
     pub(super) fn into_list(self) -> Vec<Exit> {
@@ -63,7 +77,7 @@ impl<'cx> Exits<'cx> {
     }
 }
 
-impl<'cx> Lowering<'cx, '_> {
+impl<'cx, 'a> Lowering<'cx, 'a> {
     /// Checks the flag. If it is set, the current function continues with the operation at `next`,
     /// in the interpreter. Only for code that has exits.
     pub(super) fn check(&mut self, next: OpIdx) {
@@ -109,57 +123,115 @@ impl<'cx> Lowering<'cx, '_> {
         branch.set_metadata(self.exits().weights, kind).expect("branches may have weights");
     }
 
-    /// Ends the current block: writes the state to a buffer and leaves.
+    /// Ends the current block: writes the state to the exit buffer and leaves.
     pub(super) fn leave(&mut self, next: OpIdx) {
-        let (exit, values) = self.state(next);
-        let whole = self.cx.i64_type();
-        let fields: Vec<_> =
-            std::iter::once(whole.into()).chain(values.iter().map(|_| self.cx.f64_type().into())).collect();
-        let layout = self.cx.struct_type(&fields, false);
-        let buffer = self.exit_buffer();
-        let locals: IntValue<'cx> = match self.unit.kind {
-            CodeKind::Osr(_) => {
-                let locals = self.compiled.get_first_param().expect("an OSR entry has a parameter");
-                built(self.builder.build_ptr_to_int(locals.into_pointer_value(), whole, ""))
-            }
-            CodeKind::Function | CodeKind::Kernel(_) => whole.const_zero(),
-        };
-        built(self.builder.build_store(buffer, locals));
-        for (nth, value) in values.into_iter().enumerate() {
-            let value = self.as_number(value);
-            let place = built(self.builder.build_struct_gep(layout, buffer, nth as u32 + 1, ""));
-            built(self.builder.build_store(place, value));
-        }
-        let end = self.exit_end();
+        let exit = self.exit_at(next);
         let number = self.cx.i32_type().const_int(self.exits().list.len() as u64, false);
-        end.number.add_incoming(&[(&number, self.block)]);
-        self.jump(end.block);
         self.exits_mut().list.push(exit);
+        let innermost = self.callers.len();
+        let (caller, n_written) = self.caller_step(innermost);
+        let values = self.values_at(innermost, next);
+        self.write(&values, n_written);
+        self.go_on(caller, number);
     }
 
-    /// What is still read of all active frames, if the current one continues at `next`.
-    fn state(&self, next: OpIdx) -> (Exit, Vec<Operand<'cx>>) {
-        let mut frames = Vec::with_capacity(self.callers.len() + 1);
-        let mut values = Vec::new();
-        let active: Vec<_> = self.callers.iter().chain([&self.frame]).collect();
-        for (nth, frame) in active.iter().enumerate() {
-            // A frame that called the next one continues behind the call.
-            let (next, operands) = match active.get(nth + 1) {
-                Some(inlinee) => (inlinee.returns_to, frame.operands_at..inlinee.operands_at),
-                None => (next, frame.operands_at..self.stack.len()),
-            };
-            let locals = self.live_in(frame, next);
-            values.extend(locals.iter().map(|local| Operand::Number(frame.variables[local.index()])));
-            values.extend_from_slice(&self.stack[operands.clone()]);
-            let n_operands = operands.len();
-            frames.push(ExitFrame { instance: frame.instance, next, locals: locals.into(), n_operands });
+    /// What is active if the current function continues at `next`.
+    fn exit_at(&self, next: OpIdx) -> Exit {
+        let frame_at = |depth, next| {
+            let frame = self.frame_at(depth);
+            let n_operands = self.operands_at(depth).len();
+            ExitFrame { instance: frame.instance, next, locals: self.live_in(frame, next).into(), n_operands }
+        };
+        let innermost = self.callers.len();
+        let callers = (0..innermost).map(|depth| frame_at(depth, self.frame_at(depth + 1).returns_to));
+        Exit { frames: callers.chain([frame_at(innermost, next)]).collect() }
+    }
+
+    /// What exits of the frame at this depth go on to when they have written its values, and the
+    /// number of values that are written there. These come first in the buffer.
+    fn caller_step(&mut self, depth: usize) -> (ExitStep<'cx>, usize) {
+        let Some(caller) = depth.checked_sub(1) else { return (self.exit_end(), 0) };
+        let values = self.values_at(caller, self.frame_at(depth).returns_to);
+        if let Some(known) = &self.frame_at(depth).caller_step
+            && known.values == values
+        {
+            return (known.step, known.n_written);
         }
-        (Exit { frames: frames.into() }, values)
+        let (next, n_before) = self.caller_step(caller);
+        let from = self.block;
+        let step = self.begin_step("exit.caller");
+        self.write(&values, n_before);
+        self.go_on(next, step.number.as_basic_value().into_int_value());
+        self.enter(from);
+        let n_written = n_before + values.len();
+        let frame = self.callers.get_mut(depth).unwrap_or(&mut self.frame);
+        frame.caller_step = Some(CallerStep { step, values, n_written });
+        (step, n_written)
+    }
+
+    fn begin_step(&mut self, name: &str) -> ExitStep<'cx> {
+        let block = self.append(name);
+        self.enter(block);
+        ExitStep { block, number: built(self.builder.build_phi(self.cx.i32_type(), "number")) }
+    }
+
+    /// Ends the current block of an exit.
+    fn go_on(&self, step: ExitStep<'cx>, number: IntValue<'cx>) {
+        step.number.add_incoming(&[(&number, self.block)]);
+        self.jump(step.block);
+    }
+
+    /// The active frame at this depth: 0 is the outermost.
+    fn frame_at(&self, depth: usize) -> &InlineFrame<'cx, 'a> {
+        self.callers.get(depth).unwrap_or(&self.frame)
+    }
+
+    /// The place of the frame's operands on the operand stack.
+    fn operands_at(&self, depth: usize) -> Range<usize> {
+        let inner =
+            if depth < self.callers.len() { self.frame_at(depth + 1).operands_at } else { self.stack.len() };
+        self.frame_at(depth).operands_at..inner
+    }
+
+    /// What is still read of the frame at this depth if it continues at `next`.
+    fn values_at(&self, depth: usize, next: OpIdx) -> Vec<Operand<'cx>> {
+        let frame = self.frame_at(depth);
+        let locals = self.live_in(frame, next).into_iter();
+        let locals = locals.map(|local| Operand::Number(frame.variables[local.index()]));
+        locals.chain(self.stack[self.operands_at(depth)].iter().copied()).collect()
+    }
+
+    /// Writes values to the exit buffer, behind as many others.
+    fn write(&mut self, values: &[Operand<'cx>], n_before: usize) {
+        let buffer = self.exit_buffer();
+        let layout = self.exit_layout(n_before + values.len());
+        for (nth, &value) in values.iter().enumerate() {
+            let value = self.as_number(value);
+            let field = (1 + n_before + nth) as u32;
+            let place = built(self.builder.build_struct_gep(layout, buffer, field, ""));
+            let store = built(self.builder.build_store(place, value));
+            // Otherwise LLVM looks for stores to merge, in vain and for long.
+            store.set_volatile(true).expect("stores may be volatile");
+        }
+    }
+
+    /// The layout of an exit buffer with at least as many values. Large ones are seldom made anew.
+    fn exit_layout(&mut self, n_values: usize) -> StructType<'cx> {
+        let known = self.exits().layout;
+        if known.count_fields() as usize > n_values {
+            return known;
+        }
+        let double = self.cx.f64_type().into();
+        let values = std::iter::repeat_n(double, n_values.next_power_of_two());
+        let fields: Vec<_> = std::iter::once(self.cx.i64_type().into()).chain(values).collect();
+        let layout = self.cx.struct_type(&fields, false);
+        self.exits_mut().layout = layout;
+        layout
     }
 
     /// The variables of the frame that are read behind `next`. An OSR entry has no values of those
     /// that only code behind its loop reads.
-    fn live_in(&self, frame: &InlineFrame<'cx, '_>, next: OpIdx) -> Vec<Local> {
+    fn live_in(&self, frame: &InlineFrame<'cx, 'a>, next: OpIdx) -> Vec<Local> {
         let live = frame.function.liveness().expect("the unit is not too large").at(next);
         match &self.osr_locals {
             Some(used) if frame.instance == 0 => {
@@ -202,16 +274,15 @@ impl<'cx> Lowering<'cx, '_> {
     }
 
     /// The block in which all exits end.
-    fn exit_end(&mut self) -> ExitEnd<'cx> {
-        if let Some(end) = self.exits().end {
-            return end;
+    fn exit_end(&mut self) -> ExitStep<'cx> {
+        if let Some((step, _)) = self.exits().end {
+            return step;
         }
-        let exit = self.block;
-        let block = self.append("leave");
-        self.enter(block);
+        let from = self.block;
+        let step = self.begin_step("leave");
         let buffer = self.exit_buffer();
-        let number = built(self.builder.build_phi(self.cx.i32_type(), "number"));
-        let value = self.call_exit(buffer, number);
+        built(self.builder.build_store(buffer, self.locals_of_osr()));
+        let value = self.call_exit(buffer, step.number);
         match self.unit.kind {
             CodeKind::Kernel(_) => self.leave_kernel(value),
             CodeKind::Osr(_) => {
@@ -220,10 +291,21 @@ impl<'cx> Lowering<'cx, '_> {
             // `return_value` ends the block.
             CodeKind::Function => {}
         }
-        let end = ExitEnd { block, number, value };
-        self.exits_mut().end = Some(end);
-        self.enter(exit);
-        end
+        self.exits_mut().end = Some((step, value));
+        self.enter(from);
+        step
+    }
+
+    /// The address of the locals that baseline code passed to an OSR entry; otherwise 0.
+    fn locals_of_osr(&self) -> IntValue<'cx> {
+        let whole = self.cx.i64_type();
+        match self.unit.kind {
+            CodeKind::Osr(_) => {
+                let locals = self.compiled.get_first_param().expect("an OSR entry has a parameter");
+                built(self.builder.build_ptr_to_int(locals.into_pointer_value(), whole, ""))
+            }
+            CodeKind::Function | CodeKind::Kernel(_) => whole.const_zero(),
+        }
     }
 
     /// Ends a function and its exits. `None` if the end of the function is not reachable.
@@ -233,19 +315,19 @@ impl<'cx> Lowering<'cx, '_> {
     pub(super) fn return_value(&mut self, value: Option<FloatValue<'cx>>) {
         let end = self.exits.as_ref().and_then(|exits| exits.end);
         let returned = match (value, end) {
-            (Some(value), Some(end)) => {
+            (Some(value), Some((end, left))) => {
                 let block = self.append("return");
                 self.jump(block);
                 let from = self.block;
                 self.enter(end.block);
                 self.jump(block);
                 self.enter(block);
-                self.joined((value, from), (end.value, end.block), "")
+                self.joined((value, from), (left, end.block), "")
             }
             (Some(value), None) => value,
-            (None, Some(end)) => {
+            (None, Some((end, left))) => {
                 self.enter(end.block);
-                end.value
+                left
             }
             (None, None) => return,
         };

@@ -1,5 +1,6 @@
 //! Inlining: continues lowering in the instance that replaces a call.
 
+use super::exit::CallerStep;
 use super::{Local, Lowering, OpIdx};
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{FloatValue, PhiValue};
@@ -18,6 +19,8 @@ pub(super) struct InlineFrame<'cx, 'a> {
     pub(super) begins_behind: bool,
     /// Whether each path to the frame passes a check, if it has tail calls.
     pub(super) is_checked_before: bool,
+    /// Where the frame's exits write the caller's values. Made for the first one.
+    pub(super) caller_step: Option<CallerStep<'cx>>,
     /// The block that tail calls jump to, with a phi for each parameter.
     start: Option<(BasicBlock<'cx>, Vec<PhiValue<'cx>>)>,
 }
@@ -35,6 +38,7 @@ impl<'cx, 'a> InlineFrame<'cx, 'a> {
             returns_to,
             begins_behind: false,
             is_checked_before: false,
+            caller_step: None,
             start: None,
         }
     }
