@@ -7,6 +7,7 @@
 //! function.
 
 use crate::code::CompiledCode;
+use crate::policy::BACK_EDGES_INTERPRETED;
 use crate::tier_up_state::{TierUp, TierUpState};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -75,11 +76,14 @@ impl LoopProfile {
         *installed = Some(code);
     }
 
-    /// Removes the OSR code and resets the counter. No back edge enters the code from now on.
+    /// Removes the OSR code and resets the counter, to few back edges: the loop was hot, and a
+    /// thread may have left the code in the middle. No back edge enters the code from now on.
     pub(crate) fn invalidate(&self, cells: LoopCells<'_>) -> Option<CompiledCode> {
         let code = self.code().take();
         cells.osr.store(0, Ordering::Relaxed);
         self.reset(cells);
+        let n_left = self.n_back_edges.min(i64::from(BACK_EDGES_INTERPRETED));
+        cells.counter.store(n_left, Ordering::Relaxed);
         code
     }
 
