@@ -8,7 +8,7 @@
 //!
 //! `--rounds N` changes the number of redefinitions, `--only NAME` runs one program.
 
-use kaleidoscope::{Engine, Event, Mode, Observer, Tier};
+use kaleidoscope::{Engine, Event, Interrupter, Mode, Observer, Tier};
 use kaleidoscope_benches::arguments::{number, option};
 use kaleidoscope_benches::record;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -80,6 +80,15 @@ impl Observer for Steps {
     }
 }
 
+/// Interrupts the program when it is dropped.
+struct Interrupts(Interrupter);
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        self.0.interrupt();
+    }
+}
+
 /// Returns the line of the record, in microseconds.
 fn measure(name: &str, definitions: &str, expression: &str, n_rounds: usize) -> String {
     let (sender, steps) = channel();
@@ -90,7 +99,9 @@ fn measure(name: &str, definitions: &str, expression: &str, n_rounds: usize) -> 
     let (mut left, mut back) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         let runner = engine.clone();
-        let running = scope.spawn(move || runner.run(expression));
+        // The scope waits for the program, also if this thread panics.
+        let _end = Interrupts(engine.interrupter());
+        scope.spawn(move || runner.run(expression));
         wait_for_optimized(&steps);
         let mut round = 0;
         while left.len() < n_rounds {
@@ -105,8 +116,6 @@ fn measure(name: &str, definitions: &str, expression: &str, n_rounds: usize) -> 
                 back.push(wait_for_optimized(&steps).saturating_duration_since(when_left));
             }
         }
-        engine.interrupter().interrupt();
-        drop(running.join());
     });
     left.sort_unstable();
     back.sort_unstable();
