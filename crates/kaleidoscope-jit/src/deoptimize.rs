@@ -10,7 +10,8 @@
 //! through the slot, so it runs the current definition. A loop that goes on for long is optimized
 //! again: the interpreter requests OSR code and enters it ([`Environment::replace_loop`]). A
 //! function that keeps calling itself in tail position leaves for code of its version
-//! ([`Environment::replace_tail_call`]).
+//! ([`Environment::replace_tail_call`]): where it can, in place of the code that was left, which
+//! need not wait then.
 //!
 //! This is the way back that V8 calls deoptimization and HotSpot an uncommon trap. Here nothing is
 //! speculated on but definitions, so it happens after redefinitions only.
@@ -19,7 +20,7 @@ use crate::call_graph::TierUpTarget;
 use crate::code::{FunctionCode, OsrCode};
 use crate::core::{Core, CoreScope};
 use crate::event::{CodeName, Event};
-use crate::exit_buffer::ExitBuffer;
+use crate::exit_buffer::{ExitBuffer, ExitLayout};
 use crate::interpreter_tier::Interpreter;
 use crate::interrupt::{CallLimits, Interrupter, Watch};
 use crate::lazy::CompileReason;
@@ -69,6 +70,15 @@ impl Exited {
     /// The number of values that the code wrote.
     pub(crate) fn n_values(&self) -> usize {
         self.code.validity.exit(self.number).n_values()
+    }
+
+    /// What the code has besides the values that it wrote.
+    pub(crate) fn layout(&self) -> ExitLayout {
+        let root = &self.root().ir;
+        ExitLayout {
+            n_variables: self.osr_loop().map_or(0, |_| root.locals.len()),
+            n_arguments: self.code.validity.continues_elsewhere.then_some(root.n_params as usize),
+        }
     }
 
     /// The functions that were active, outermost first.
@@ -141,9 +151,15 @@ impl Core {
                 scope,
                 watch: &watch,
                 frames: frames.collect(),
-                may_leave_tail_calls: nested.depth < MAX_NESTED,
+                continues_elsewhere: buffer.continues_elsewhere(),
+                elsewhere: Cell::new(None),
+                may_nest: nested.depth < MAX_NESTED,
             };
-            exited.complete(&completion, buffer, limit)
+            let value = exited.complete(&completion, buffer, limit)?;
+            if let Some((code, args)) = completion.elsewhere.take() {
+                buffer.continue_in(code.address(), &args);
+            }
+            Ok(value)
         });
         match result.flatten() {
             // The call that this one is inside is exited on return, with its own trap.
@@ -162,8 +178,8 @@ impl Core {
 }
 
 /// Completions that may be nested in each other before tail calls stay in the interpreter. A
-/// function that calls itself in tail position for ever nests one more each time that its code is
-/// left, and must not use up the stack.
+/// superseded version that calls itself in tail position for ever nests one more each time that its
+/// code is left, and must not use up the stack.
 const MAX_NESTED: u32 = 16;
 
 /// One of the completions that run on this thread.
@@ -195,8 +211,12 @@ struct Completion<'a> {
     core: &'a Core,
     scope: &'a CoreScope<'a>,
     watch: &'a Watch<'a>,
-    /// Whether a function that keeps calling itself in tail position may leave for code.
-    may_leave_tail_calls: bool,
+    /// Whether the code that was left can continue in other code, in place of this completion.
+    continues_elsewhere: bool,
+    /// The code that it continues in, and the arguments.
+    elsewhere: Cell<Option<(FunctionCode, Vec<f64>)>>,
+    /// Whether code that runs inside this completion may be left, too.
+    may_nest: bool,
     /// The functions that are completed, outermost first. The interpreter runs no others.
     frames: Vec<ResumedFrame<'a>>,
 }
@@ -211,8 +231,8 @@ struct ResumedFrame<'a> {
     loops: OnceCell<ResumedLoops<'a>>,
     /// Code of its version, if the version was superseded.
     code: OnceCell<UnslottedCode<'a>>,
-    /// Whether code of its version cannot be compiled.
-    has_no_code: Cell<bool>,
+    /// Whether the interpreter has to go on: there is no code of its version, or none that may run.
+    stays_in_interpreter: Cell<bool>,
 }
 
 impl<'a> ResumedFrame<'a> {
@@ -224,7 +244,7 @@ impl<'a> ResumedFrame<'a> {
             n_tail_calls: Cell::new(0),
             loops: OnceCell::new(),
             code: OnceCell::new(),
-            has_no_code: Cell::new(false),
+            stays_in_interpreter: Cell::new(false),
         }
     }
 }
@@ -292,44 +312,51 @@ impl Environment for Completion<'_> {
         }
     }
 
-    fn replace_tail_call(&self, frame: Depth, args: &[f64]) -> Result<Option<f64>, Trap> {
-        let frame = &self.frames[frame];
+    fn replace_tail_call(&self, depth: Depth, args: &[f64]) -> Result<Option<f64>, Trap> {
+        let frame = &self.frames[depth];
         let n_before = frame.n_tail_calls.get();
         let limit = self.core.settings.thresholds.back_edges.min(BACK_EDGES_INTERPRETED);
-        if n_before < limit || frame.has_no_code.get() || !self.may_leave_tail_calls {
+        if n_before < limit || frame.stays_in_interpreter.get() {
             frame.n_tail_calls.set(n_before.saturating_add(1));
             return Ok(None);
         }
-        match self.code_of(frame) {
-            Ok(Some(code)) => self.scope.call_version(code, args).map(Some),
-            Ok(None) => Ok(None),
-            // The interpreter goes on without code.
-            Err(Trap::Compile { .. } | Trap::CodeMemoryFull { .. } | Trap::OutOfMemory { .. }) => {
-                frame.has_no_code.set(true);
-                Ok(None)
-            }
-            Err(trap) => Err(trap),
-        }
+        let value = match self.continue_in_code(depth, args) {
+            Err(Trap::Compile { .. } | Trap::CodeMemoryFull { .. } | Trap::OutOfMemory { .. }) => None,
+            result => result?,
+        };
+        frame.stays_in_interpreter.set(value.is_none());
+        Ok(value)
     }
 }
 
 impl<'a> Completion<'a> {
-    /// Code of the frame's version. Its activation stays in that version, so its code is called,
-    /// not the slot.
-    fn code_of(&self, frame: &ResumedFrame<'a>) -> Result<Option<FunctionCode>, Trap> {
+    /// Continues a function with these arguments in code of its version. Its activation stays in
+    /// that version, so the slot is not called. Returns nothing if the interpreter has to go on.
+    fn continue_in_code(&self, depth: Depth, args: &[f64]) -> Result<Option<f64>, Trap> {
+        let frame = &self.frames[depth];
         let FunctionVersion { id: Some(id), version, .. } = *frame.function else { return Ok(None) };
         if self.core.table().version(id) == version {
             self.core.materialize(id, CompileReason::FirstCall, self.watch)?;
         }
         let current = self.core.table().code_of_version(id, version);
-        if current.is_some() {
-            return Ok(current);
+        if let Some(code) = current {
+            if depth == 0 && self.continues_elsewhere {
+                self.elsewhere.set(Some((code, args.to_vec())));
+                // The outermost function ends for this completion.
+                return Ok(Some(0.0));
+            }
+            return self.call_code(code, args);
         }
-        if frame.code.get().is_none() {
+        if self.may_nest && frame.code.get().is_none() {
+            // Freed with this completion, so it runs inside it.
             let code = UnslottedCode::compile(self.core, frame.function, self.watch)?;
             frame.code.get_or_init(|| code);
         }
-        Ok(frame.code.get().map(UnslottedCode::function))
+        frame.code.get().map_or(Ok(None), |code| self.call_code(code.function(), args))
+    }
+
+    fn call_code(&self, code: FunctionCode, args: &[f64]) -> Result<Option<f64>, Trap> {
+        if self.may_nest { self.scope.call_version(code, args).map(Some) } else { Ok(None) }
     }
 }
 

@@ -69,9 +69,8 @@ impl Core {
 
 /// What the code of this exit wrote to the buffer at this address.
 fn read_buffer(exited: &Exited, address: f64) -> ExitBuffer {
-    let n_variables = exited.osr_loop().map(|_| exited.root().ir.locals.len());
     // SAFETY: only generated code calls the exit function, and passes the exit buffer of its exit:
     // the code was compiled with this description of it. The buffer is in the frame that waits for
     // this call. OSR code has the variables of its function (promise 7 of `code.rs`).
-    unsafe { ExitBuffer::read(address, exited.n_values(), n_variables) }
+    unsafe { ExitBuffer::read(address, exited.n_values(), exited.layout()) }
 }

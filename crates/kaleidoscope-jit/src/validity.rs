@@ -27,6 +27,8 @@ pub(crate) struct Validity {
     pub(crate) code_number: u32,
     pub(crate) code: CodeName,
     pub(crate) kind: CodeKind,
+    /// Whether the code may continue in other code when it is left.
+    pub(crate) continues_elsewhere: bool,
     exits: Vec<Exit>,
     /// The function of each instance.
     functions: Vec<FunctionVersion>,
@@ -53,7 +55,15 @@ impl NewFlag {
             FunctionVersion { ir: Arc::clone(ir), id: Some(function), version }
         });
         let functions = std::iter::once(root).chain(inlinees).collect();
-        Arc::new(Validity { flag, code_number, code: CodeName::of(unit), kind: unit.kind, exits, functions })
+        Arc::new(Validity {
+            flag,
+            code_number,
+            code: CodeName::of(unit),
+            kind: unit.kind,
+            continues_elsewhere: unit.continues_elsewhere(),
+            exits,
+            functions,
+        })
     }
 }
 

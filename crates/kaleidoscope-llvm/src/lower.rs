@@ -20,6 +20,7 @@ mod call_checks;
 mod counted_loop;
 mod entry;
 mod exit;
+mod exit_step;
 mod host_variable;
 mod inline;
 mod kernel;

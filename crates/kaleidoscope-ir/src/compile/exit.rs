@@ -29,6 +29,12 @@ pub struct Invalidation {
     /// An exit buffer is an array of words: first the address that OSR code was given (0 for other
     /// code), then the [values](Exit::n_values) as doubles.
     ///
+    /// If the [unit continues elsewhere](super::Unit::continues_elsewhere), its buffer has room for
+    /// the arguments of its function. When the exit function has returned and the first word is not
+    /// 0, it is the address of code with the type of the unit's function. The unit's code then ends
+    /// in a tail call of it with the words behind the first one as arguments, whatever the exit
+    /// function returned.
+    ///
     /// [`CodeKind`]: super::CodeKind
     /// [`CodeKind::Function`]: super::CodeKind::Function
     /// [`CodeKind::Kernel`]: super::CodeKind::Kernel

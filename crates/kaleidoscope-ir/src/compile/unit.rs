@@ -74,6 +74,12 @@ impl Unit {
         self.host_variables.get(&id).expect("the unit lists all host variables")
     }
 
+    /// Whether code of this unit that was left may continue in other code, as
+    /// [`Invalidation::exit`] says: the function calls itself in tail position.
+    pub fn continues_elsewhere(&self) -> bool {
+        self.kind == CodeKind::Function && self.function.facts().has_tail_call
+    }
+
     /// The instances that the code consists of, the unit's own function first.
     pub fn instances(&self) -> Vec<Instance<'_>> {
         match &self.inlining {

@@ -13,14 +13,17 @@
 //! exits.
 
 use super::call::{enum_attribute, signature};
+use super::exit_step::{CallerStep, ExitStep};
 use super::inline::InlineFrame;
 use super::{BasicBlock, CodeKind, FloatValue, FunctionValue, IntValue, Local, Lowering, OpIdx, References};
 use super::{Operand, built};
 use crate::symbols;
-use inkwell::IntPredicate;
 use inkwell::attributes::AttributeLoc;
 use inkwell::types::StructType;
-use inkwell::values::{BasicMetadataValueEnum, BasicValue, MetadataValue, PhiValue, PointerValue};
+use inkwell::values::{
+    BasicMetadataValueEnum, BasicValue, LLVMTailCallKind, MetadataValue, PhiValue, PointerValue,
+};
+use inkwell::{AddressSpace, IntPredicate};
 use kaleidoscope_ir::compile::{Exit, ExitFrame, Invalidation, KernelKind, Unit, exit_argument};
 use std::ops::Range;
 
@@ -41,25 +44,18 @@ pub(super) struct Exits<'cx> {
     buffer: Option<PointerValue<'cx>>,
     /// The layout of the exit buffer, for as many values as were needed so far.
     layout: StructType<'cx>,
-    /// Where all exits end, and the result of the exit function. Made for the first exit.
-    end: Option<(ExitStep<'cx>, FloatValue<'cx>)>,
+    /// Where all exits end. Made for the first one.
+    end: Option<ExitEnd<'cx>>,
 }
 
-/// A block that exits go on to.
+/// The end of all exits.
 #[derive(Clone, Copy)]
-pub(super) struct ExitStep<'cx> {
-    block: BasicBlock<'cx>,
-    /// The number of the exit.
-    number: PhiValue<'cx>,
-}
-
-/// The block that writes the caller's values for the exits of an inlinee.
-pub(super) struct CallerStep<'cx> {
+struct ExitEnd<'cx> {
     step: ExitStep<'cx>,
-    /// The caller's values.
-    values: Vec<Operand<'cx>>,
-    /// The number of these values, and of those that the blocks behind it write.
-    n_written: usize,
+    /// The result of the exit function.
+    value: FloatValue<'cx>,
+    /// The block behind its call.
+    block: BasicBlock<'cx>,
 }
 
 impl<'cx> Exits<'cx> {
@@ -210,12 +206,12 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             let field = (1 + n_before + nth) as u32;
             let place = built(self.builder.build_struct_gep(layout, buffer, field, ""));
             let store = built(self.builder.build_store(place, value));
-            // Otherwise LLVM looks for stores to merge, in vain and for long.
+            // Otherwise LLVM looks for stores to merge, without success and for long.
             store.set_volatile(true).expect("stores may be volatile");
         }
     }
 
-    /// The layout of an exit buffer with at least as many values. Large ones are seldom made anew.
+    /// The layout of an exit buffer with at least as many values. It seldom grows, and by a factor.
     fn exit_layout(&mut self, n_values: usize) -> StructType<'cx> {
         let known = self.exits().layout;
         if known.count_fields() as usize > n_values {
@@ -254,7 +250,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     /// Gives the exit buffer its size, now that all exits are known.
     pub(super) fn finish_exits(&mut self) {
         let Some(buffer) = self.exits.as_ref().and_then(|exits| exits.buffer) else { return };
-        let most = self.exits().list.iter().map(Exit::n_values).max().unwrap_or(0);
+        let n_arguments =
+            if self.unit.continues_elsewhere() { self.unit.function.n_params as usize } else { 0 };
+        let most = self.exits().list.iter().map(Exit::n_values).fold(n_arguments, usize::max);
         let sized = self.allocate_in_frame(most);
         buffer.replace_all_uses_with(sized);
         buffer.as_instruction_value().expect("an allocation is an instruction").erase_from_basic_block();
@@ -275,14 +273,18 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
 
     /// The block in which all exits end.
     fn exit_end(&mut self) -> ExitStep<'cx> {
-        if let Some((step, _)) = self.exits().end {
-            return step;
+        if let Some(end) = self.exits().end {
+            return end.step;
         }
         let from = self.block;
         let step = self.begin_step("leave");
         let buffer = self.exit_buffer();
         built(self.builder.build_store(buffer, self.locals_of_osr()));
         let value = self.call_exit(buffer, step.number);
+        if self.unit.continues_elsewhere() {
+            self.continue_elsewhere(buffer);
+        }
+        let end = ExitEnd { step, value, block: self.block };
         match self.unit.kind {
             CodeKind::Kernel(_) => self.leave_kernel(value),
             CodeKind::Osr(_) => {
@@ -291,9 +293,34 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             // `return_value` ends the block.
             CodeKind::Function => {}
         }
-        self.exits_mut().end = Some((step, value));
+        self.exits_mut().end = Some(end);
         self.enter(from);
         step
+    }
+
+    /// Ends in a tail call of the code that the exit function named, if it did.
+    fn continue_elsewhere(&mut self, buffer: PointerValue<'cx>) {
+        let double = self.cx.f64_type();
+        let pointer = self.cx.ptr_type(AddressSpace::default());
+        let code = built(self.builder.build_load(pointer, buffer, "code")).into_pointer_value();
+        let none = built(self.builder.build_is_null(code, ""));
+        let (elsewhere, completed) = (self.append("elsewhere"), self.append("completed"));
+        built(self.builder.build_conditional_branch(none, completed, elsewhere));
+        self.enter(elsewhere);
+        let n_params = self.unit.function.n_params as usize;
+        let layout = self.exit_layout(n_params);
+        let argument = |nth| {
+            let place = built(self.builder.build_struct_gep(layout, buffer, 1 + nth, ""));
+            built(self.builder.build_load(double, place, "")).into()
+        };
+        let args: Vec<BasicMetadataValueEnum<'cx>> = (0..n_params as u32).map(argument).collect();
+        let call = built(self.builder.build_indirect_call(signature(self.cx, n_params), code, &args, ""));
+        // The frame that was left must not wait for it: the function may go on for ever, and be
+        // left again and again.
+        call.set_tail_call_kind(LLVMTailCallKind::LLVMTailCallKindMustTail);
+        let value = call.try_as_basic_value().unwrap_basic();
+        built(self.builder.build_return(Some(&value)));
+        self.enter(completed);
     }
 
     /// The address of the locals that baseline code passed to an OSR entry; otherwise 0.
@@ -315,19 +342,19 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     pub(super) fn return_value(&mut self, value: Option<FloatValue<'cx>>) {
         let end = self.exits.as_ref().and_then(|exits| exits.end);
         let returned = match (value, end) {
-            (Some(value), Some((end, left))) => {
+            (Some(value), Some(end)) => {
                 let block = self.append("return");
                 self.jump(block);
                 let from = self.block;
                 self.enter(end.block);
                 self.jump(block);
                 self.enter(block);
-                self.joined((value, from), (left, end.block), "")
+                self.joined((value, from), (end.value, end.block), "")
             }
             (Some(value), None) => value,
-            (None, Some((end, left))) => {
+            (None, Some(end)) => {
                 self.enter(end.block);
-                left
+                end.value
             }
             (None, None) => return,
         };

@@ -1,6 +1,6 @@
 //! Inlining: continues lowering in the instance that replaces a call.
 
-use super::exit::CallerStep;
+use super::exit_step::CallerStep;
 use super::{Local, Lowering, OpIdx};
 use inkwell::basic_block::BasicBlock;
 use inkwell::values::{FloatValue, PhiValue};

@@ -154,32 +154,54 @@ impl Observer for TierUps {
     }
 }
 
-/// A function that calls itself in tail position is left whenever it was optimized, as long as it
-/// is optimized again. Each time nests a completion in the one before, up to a limit.
+/// A function that calls itself in tail position is left whenever it was optimized. It goes on in
+/// code each time, in place of the code that was left.
 #[test]
 #[cfg(feature = "llvm")]
-fn a_tail_call_that_is_left_again_and_again_does_not_use_up_the_stack() {
-    const MOST_CHANGES: usize = 3_000;
+fn a_tail_call_that_is_left_again_and_again_is_optimized_again() {
+    const N_CHANGES: usize = 60;
+    assert_eq!(leave_again_and_again(N_CHANGES, "def zero() 0;"), N_CHANGES);
+}
+
+/// A version that was superseded goes on in code of its own. Each time nests a completion in the
+/// one before, up to a limit.
+#[test]
+#[cfg(feature = "llvm")]
+fn a_superseded_tail_call_that_is_left_again_and_again_does_not_use_up_the_stack() {
+    leave_again_and_again(3_000, "def zero() 0; def count(n) 100;");
+}
+
+/// Runs a function that calls itself in tail position. Makes the change whenever it was optimized,
+/// up to this number of times. Ends when it is not optimized again. Returns the number of changes.
+#[cfg(feature = "llvm")]
+fn leave_again_and_again(most_changes: usize, change: &'static str) -> usize {
     const CALLS_WITHOUT_CHANGE: usize = 200_000;
     let tier_ups = Arc::new(TierUps(AtomicUsize::new(0)));
     let host = Host::new(Mode::Tiered, |builder| builder.observer(Arc::clone(&tier_ups)));
     let engine = Arc::new(Mutex::new(Some(host.engine.clone())));
     let changed = Arc::clone(&engine);
-    let (n_changes, n_calls) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let again = move || -> f64 {
-        let (n, n_tier_ups) = (n_changes.load(Ordering::SeqCst), tier_ups.0.load(Ordering::SeqCst));
-        if n_tier_ups > n && n < MOST_CHANGES {
-            n_changes.store(n_tier_ups, Ordering::SeqCst);
-            n_calls.store(0, Ordering::SeqCst);
-            let engine = changed.lock().unwrap().clone().unwrap();
-            assert!(engine.run("def zero() 0;").diagnostics().next().is_none());
+    let n_changes = Arc::new(AtomicUsize::new(0));
+    let (n_tier_ups_before, n_calls) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let again = {
+        let n_changes = Arc::clone(&n_changes);
+        move || -> f64 {
+            let n_tier_ups = tier_ups.0.load(Ordering::SeqCst);
+            let n = n_changes.load(Ordering::SeqCst);
+            if n_tier_ups > n_tier_ups_before.load(Ordering::SeqCst) && n < most_changes {
+                n_tier_ups_before.store(n_tier_ups, Ordering::SeqCst);
+                n_changes.store(n + 1, Ordering::SeqCst);
+                n_calls.store(0, Ordering::SeqCst);
+                let engine = changed.lock().unwrap().clone().unwrap();
+                assert!(engine.run(change).diagnostics().next().is_none());
+            }
+            let n_calls = n_calls.fetch_add(1, Ordering::SeqCst);
+            f64::from(u8::from(n < most_changes && n_calls < CALLS_WITHOUT_CHANGE))
         }
-        let n_calls = n_calls.fetch_add(1, Ordering::SeqCst);
-        f64::from(u8::from(n < MOST_CHANGES && n_calls < CALLS_WITHOUT_CHANGE))
     };
     host.engine.register("again", again).unwrap();
     host.define("def zero() 0; def count(n) if again() + zero() then count(n + zero()) else n;");
     let count = host.engine.function::<(f64,)>("count").unwrap().within(crate::PATIENCE);
     assert_eq!(count.call((7.0,)).unwrap(), 7.0);
     *engine.lock().unwrap() = None;
+    n_changes.load(Ordering::SeqCst)
 }
