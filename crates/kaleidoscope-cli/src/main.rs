@@ -33,9 +33,16 @@ enum Exit {
     Usage = 2,
     /// Stopped by Ctrl-C.
     Interrupted = 130,
+    /// Stopped by SIGTERM.
+    Terminated = 143,
 }
 
 impl Exit {
+    /// Whether a signal stopped the command.
+    fn is_stopped(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Terminated)
+    }
+
     /// Ends the process without LLVM's exit handlers. Compile threads may still be running, and the
     /// handlers would destroy what those threads use.
     fn now(self) -> ! {

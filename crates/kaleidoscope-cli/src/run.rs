@@ -62,7 +62,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         }
     };
 
-    let stop = Stop::install(console.clone(), engine.interrupter());
+    let stop = Stop::install(console.clone(), engine.interrupter(), is_interactive);
     let mut session =
         Session { engine, console, reporter, options, stop, is_interactive, exit: Exit::Success };
     if is_interactive {

@@ -122,13 +122,12 @@ impl Session {
         Flow::Continue
     }
 
-    /// Whether Ctrl-C ends the session. In the interactive session, Ctrl-C ends an item only.
+    /// Whether a signal ends the session. In the interactive session, Ctrl-C ends an item only.
     fn is_stopped(&mut self) -> bool {
-        let is_stopped = self.stop.take() && !self.is_interactive;
-        if is_stopped {
-            self.exit = Exit::Interrupted;
-        }
-        is_stopped
+        let ends = |exit: &Exit| *exit == Exit::Terminated || !self.is_interactive;
+        let Some(exit) = self.stop.take().filter(ends) else { return false };
+        self.exit = exit;
+        true
     }
 
     /// Flushes the output, and writes statistics and trace.
@@ -142,7 +141,7 @@ impl Session {
         self.is_stopped();
         let mut exit = self.exit;
         if let Err(message) = finished
-            && exit != Exit::Interrupted
+            && !exit.is_stopped()
         {
             self.reporter.failure(&message);
             exit = exit.max(Exit::Program);

@@ -1,21 +1,27 @@
-//! Ctrl-C: stops the item that runs. While no item runs, it stops the command.
+//! Ctrl-C and SIGTERM. Ctrl-C stops the item that runs; while no item runs, it stops the command.
+//! SIGTERM stops the command in the same way: its output is whole, and the exit code says why.
 //!
-//! The signal arrives on a thread of its own (crate `ctrlc`), so the handler may do what any
-//! thread may do. The interactive session reads its lines with the terminal's own handling of
-//! Ctrl-C off, so no signal arrives while it reads.
+//! The signals arrive on a thread of their own (crate `signal-hook`), so that anything may be done
+//! about them that a thread may do. A signal that the process ignores from its start stays ignored:
+//! a shell starts background jobs so. The interactive session reads its lines with the terminal's
+//! own handling of Ctrl-C off, so no signal arrives while it reads.
 
 use crate::Exit;
 use crate::console::Console;
-use kaleidoscope::Interrupter;
+use kaleidoscope::{Interrupter, is_signal_ignored};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 /// Time between two interrupts of one Ctrl-C: short for a person, and long enough to cost nothing.
 const AGAIN: Duration = Duration::from_millis(5);
 
-/// What the handler and the run share.
+/// What the thread of the signals and the run share.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop {
     state: Arc<State>,
@@ -25,38 +31,57 @@ pub(crate) struct Stop {
 struct State {
     console: Console,
     interrupter: Interrupter,
-    /// Ctrl-C was pressed, and the run has not noticed yet.
-    is_requested: Mutex<bool>,
+    /// A signal has arrived, and the run has not noticed yet. How the command ends if it does.
+    requested: Mutex<Option<Exit>>,
     noticed: Condvar,
     /// The run waits for input, and notices nothing before input comes.
     is_waiting: AtomicBool,
+    /// How the terminal was before the interactive session, which changes it while it reads.
+    terminal: Option<Termios>,
 }
 
 impl Stop {
-    /// Takes Ctrl-C over. Without a handler Ctrl-C ends the process as usual, so a failure is no
+    /// Takes the signals over. Without that they end the process as usual, so a failure is no
     /// error.
-    pub(crate) fn install(console: Console, interrupter: Interrupter) -> Self {
-        let stop = Self::new(console, interrupter);
-        let of_handler = stop.clone();
-        drop(ctrlc::set_handler(move || {
-            // A second Ctrl-C does not wait until the run has noticed the first.
-            if *of_handler.lock() {
-                of_handler.state.exit();
+    pub(crate) fn install(console: Console, interrupter: Interrupter, is_interactive: bool) -> Self {
+        let terminal = is_interactive.then(|| tcgetattr(io::stdin()).ok()).flatten();
+        let stop = Self::new(console, interrupter, terminal);
+        let of_thread = stop.clone();
+        let (installed, is_installed) = mpsc::channel::<()>();
+        let spawned = thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let wanted = [SIGINT, SIGTERM].into_iter().filter(|&signal| !is_signal_ignored(signal));
+            let Ok(mut signals) = Signals::new(wanted) else { return };
+            drop(installed);
+            for signal in signals.forever() {
+                of_thread.note(if signal == SIGTERM { Exit::Terminated } else { Exit::Interrupted });
             }
-            of_handler.request();
-        }));
+        });
+        // Ends when the thread has installed the handlers, or will not.
+        drop(spawned.map(|_| is_installed.recv()));
         stop
     }
 
-    fn new(console: Console, interrupter: Interrupter) -> Self {
+    fn new(console: Console, interrupter: Interrupter, terminal: Option<Termios>) -> Self {
         let state = State {
             console,
             interrupter,
-            is_requested: Mutex::new(false),
+            requested: Mutex::new(None),
             noticed: Condvar::new(),
             is_waiting: AtomicBool::new(false),
+            terminal,
         };
         Self { state: Arc::new(state) }
+    }
+
+    /// A signal has arrived.
+    fn note(&self, exit: Exit) {
+        // The interactive session would only drop the item.
+        let is_end = exit == Exit::Terminated && self.state.terminal.is_some();
+        // A second signal does not wait until the run has noticed the first.
+        if is_end || self.lock().is_some() {
+            self.state.exit(exit);
+        }
+        self.request(exit);
     }
 
     /// Stops the item that runs or the next one, or the command while it waits.
@@ -64,31 +89,31 @@ impl Stop {
     /// An interrupt does not affect an item that begins after it, and the run may be about to
     /// begin one or to wait: it has looked for a request and found none. So a thread stops what it
     /// finds until the run has noticed.
-    fn request(&self) {
-        self.set_requested(true);
+    fn request(&self, exit: Exit) {
+        self.set_requested(Some(exit));
         let stop = self.clone();
         thread::spawn(move || {
-            let mut is_requested = stop.lock();
-            while *is_requested {
+            let mut requested = stop.lock();
+            while let Some(exit) = *requested {
                 if stop.state.is_waiting.load(Ordering::SeqCst) {
-                    stop.state.exit();
+                    stop.state.exit(exit);
                 }
                 // The lock is held: an item after the one that was stopped is not interrupted.
                 stop.state.interrupter.interrupt();
-                let result = stop.state.noticed.wait_timeout(is_requested, AGAIN);
-                is_requested = result.unwrap_or_else(PoisonError::into_inner).0;
+                let result = stop.state.noticed.wait_timeout(requested, AGAIN);
+                requested = result.unwrap_or_else(PoisonError::into_inner).0;
             }
         });
     }
 
-    /// Whether Ctrl-C was pressed since the last call.
-    pub(crate) fn take(&self) -> bool {
-        let was_requested = self.set_requested(false);
+    /// How the command ends, if a signal has arrived since the last call.
+    pub(crate) fn take(&self) -> Option<Exit> {
+        let requested = self.set_requested(None);
         self.state.noticed.notify_all();
-        was_requested
+        requested
     }
 
-    /// Runs an action that waits for input. Ctrl-C ends the command at once meanwhile.
+    /// Runs an action that waits for input. Signals end the command at once meanwhile.
     pub(crate) fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.state.is_waiting.store(true, Ordering::SeqCst);
         let result = wait();
@@ -96,23 +121,27 @@ impl Stop {
         result
     }
 
-    /// Sets whether a request is pending. Returns whether one was.
-    fn set_requested(&self, is_pending: bool) -> bool {
-        let mut is_requested = self.lock();
-        self.state.console.set_to_stop(is_pending);
-        std::mem::replace(&mut *is_requested, is_pending)
+    /// Sets the request that is pending. Returns the one before.
+    fn set_requested(&self, request: Option<Exit>) -> Option<Exit> {
+        let mut requested = self.lock();
+        self.state.console.set_to_stop(request.is_some());
+        std::mem::replace(&mut *requested, request)
     }
 
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.state.is_requested.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Exit>> {
+        self.state.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
     /// Ends the process.
-    fn exit(&self) -> ! {
+    fn exit(&self, exit: Exit) -> ! {
         self.console.flush_if_idle();
-        Exit::Interrupted.now()
+        if let Some(terminal) = &self.terminal {
+            // There is nothing else to do about the terminal.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
+        }
+        exit.now()
     }
 }
 

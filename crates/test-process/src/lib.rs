@@ -88,6 +88,15 @@ impl Process {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
     }
 
+    /// Sends SIGTERM.
+    ///
+    /// # Panics
+    ///
+    /// When the child is not there any more.
+    pub fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
     /// Waits until the child ends.
     ///
     /// # Panics

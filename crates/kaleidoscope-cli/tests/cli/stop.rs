@@ -1,8 +1,8 @@
 //! Endless programs: stack overflow, time limits, Ctrl-C.
 
 use crate::command::{check, executable};
-use std::io::{BufRead, BufReader};
-use std::process::{ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use test_process::Process;
 
 const MODES: [&str; 3] = ["lazy", "eager", "off"];
@@ -107,5 +107,57 @@ fn the_time_limit_ends_the_command_while_its_output_is_blocked() {
             let (mut child, _stdout) = start_unread(mode, &text, &["--timeout", "1", "--keep-going"]);
             assert_eq!(child.wait().code(), Some(1), "{mode} {what}");
         }
+    }
+}
+
+/// Starts a command that reads standard input. Returns it with both ends.
+fn start_reading(command: &mut Command) -> (Process, ChildStdin, BufReader<ChildStdout>) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Process::start(command);
+    let (stdin, stdout) = (child.stdin(), BufReader::new(child.stdout()));
+    (child, stdin, stdout)
+}
+
+/// Writes an item, and expects this answer.
+fn expect_answer(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>, item: &str, answer: &str) {
+    std::io::Write::write_all(stdin, item.as_bytes()).unwrap();
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, answer);
+}
+
+#[test]
+fn sigterm_ends_the_command_with_exit_code_143_and_all_output() {
+    for mode in MODES {
+        // Within an endless item, and while the command waits for input. What was printed before is
+        // written.
+        for items in ["printd(6); for i = 0, 1 in 0;\n", "printd(6); \n"] {
+            let mut command = Command::new(executable());
+            let (mut child, mut stdin, mut stdout) = start_reading(command.args(["--jit", mode, "--quiet"]));
+            expect_answer(&mut stdin, &mut stdout, "printd(5);\n", "5\n");
+            std::io::Write::write_all(&mut stdin, items.as_bytes()).unwrap();
+            child.terminate();
+            assert_eq!(child.wait().code(), Some(143), "{mode}");
+            let mut rest = String::new();
+            stdout.read_to_string(&mut rest).unwrap();
+            assert!(["", "6\n"].contains(&rest.as_str()), "{rest}");
+        }
+    }
+}
+
+/// A shell starts background jobs with SIGINT ignored, `nohup` and others with more.
+#[test]
+fn an_ignored_signal_stays_ignored() {
+    for (name, send) in [("INT", Process::interrupt as fn(&Process)), ("TERM", Process::terminate)] {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("trap '' {name}; exec \"$0\" --jit off"), executable()]);
+        let (mut child, mut stdin, mut stdout) = start_reading(&mut command);
+        expect_answer(&mut stdin, &mut stdout, "5;\n", "5\n");
+        send(&child);
+        expect_answer(&mut stdin, &mut stdout, "for i = 0, i < 100000 in 0; 6;\n", "0\n");
+        send(&child);
+        expect_answer(&mut stdin, &mut stdout, "", "6\n");
+        drop(stdin);
+        assert_eq!(child.wait().code(), Some(0), "{name}");
     }
 }
