@@ -26,7 +26,7 @@ use crate::validity::{Dependency, NewFlag};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::{Invalidation, Unit};
 use kaleidoscope_native::{
-    self as native, GuardedScope, HostId, HostStub, StackTrace, StubPool, ValidityFlags,
+    self as native, GuardedScope, HostId, HostStub, OfProcess, Process, StackTrace, StubPool, ValidityFlags,
 };
 use std::fmt;
 use std::ops::Range;
@@ -53,9 +53,17 @@ impl Iterator for FunctionIds {
 
 impl ExactSizeIterator for FunctionIds {}
 
+/// The core as a shared pointer. A forked child does not drop the core.
+pub(crate) type SharedCore = Arc<OfProcess<Core>>;
+
+/// Why an engine cannot be used in a forked child.
+const FORKED: &str = "the engine was made before the process was forked: make another in the child";
+
 /// The shared state of one engine.
 pub(crate) struct Core {
     id: EngineId,
+    /// The process that made the engine, the only one that uses it.
+    process: Process,
     pub(crate) settings: Settings,
     embedder: Arc<dyn Embedder>,
     pub(crate) interrupter: Interrupter,
@@ -84,17 +92,17 @@ pub(crate) struct Core {
     pub(crate) first_trip: OnceLock<Instant>,
     pub(crate) delay_has_ended: AtomicBool,
     /// The core itself, for compile jobs and raw calls.
-    this: Arc<OnceLock<Weak<Core>>>,
+    this: Arc<OnceLock<Weak<OfProcess<Core>>>>,
 }
 
 impl Core {
     /// An engine, with the definitions of another one if it is given.
-    pub(crate) fn new(builder: Builder, definitions_of: Option<&Self>) -> Result<Arc<Self>, Error> {
+    pub(crate) fn new(builder: Builder, definitions_of: Option<&Self>) -> Result<SharedCore, Error> {
         let Builder { settings, embedder } = builder;
         #[cfg(feature = "stress")]
         let settings = Settings { thresholds: crate::policy::STRESS_THRESHOLDS, ..settings };
         let hosts = HostTable::default();
-        let this = Arc::<OnceLock<Weak<Self>>>::default();
+        let this = Arc::<OnceLock<Weak<OfProcess<Self>>>>::default();
         let of_raw_calls = Arc::clone(&this);
         let trip_stub = hosts.allocate_standalone(2, move |args| {
             let core = of_raw_calls.get().and_then(Weak::upgrade);
@@ -111,8 +119,9 @@ impl Core {
         let backend = settings.backend.clone().filter(|_| settings.mode.optimizes());
         let compile_queue = backend
             .map(|backend| CompileQueue::new(backend, settings.optimization(), settings.compile_threads));
-        let core = Arc::new(Self {
+        let core = Arc::new(OfProcess::new(Self {
             id: EngineId::next(),
+            process: Process::current(),
             embedder: embedder.unwrap_or_else(|| Arc::new(NoEmbedder)),
             interrupter: Interrupter::new(),
             code_budget: CodeBudget::new(settings.max_code_bytes),
@@ -133,7 +142,7 @@ impl Core {
             delay_has_ended: AtomicBool::new(false),
             settings,
             this,
-        });
+        }));
         core.this.set(Arc::downgrade(&core)).expect("set once");
         if let Some(other) = definitions_of {
             core.copy_definitions(other)?;
@@ -142,11 +151,15 @@ impl Core {
     }
 
     /// The core as a shared pointer, for jobs that outlive a borrow; none while it is dropped.
-    pub(crate) fn shared(&self) -> Option<Arc<Self>> {
+    pub(crate) fn shared(&self) -> Option<SharedCore> {
         self.this.get()?.upgrade()
     }
 
+    /// # Panics
+    /// In a forked child: another thread may have been changing the table, or have held its lock.
+    /// Operations that can return an error check that first ([`Self::admit`]).
     pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
+        assert!(self.is_of_this_process(), "{FORKED}");
         // A panic under the lock is a mistake of this crate (an unknown id, code at the wrong
         // slot). Each step leaves the table consistent before it could panic.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
@@ -155,13 +168,38 @@ impl Core {
     /// Whether this thread can begin an evaluation.
     ///
     /// # Errors
-    /// [`Trap::StackOverflow`] if its stack is too full: host functions and evaluations nest.
+    /// - [`Trap::CannotEvaluate`] in a forked child.
+    /// - [`Trap::StackOverflow`] if its stack is too full: host functions and evaluations nest.
     #[inline]
     pub(crate) fn admit(&self) -> Result<(), Trap> {
+        self.admit_process()?;
         if native::is_host_stack_full() {
             return Err(Trap::StackOverflow { inside: Vec::new() });
         }
         Ok(())
+    }
+
+    /// Whether this process made the engine, and not one that forked this one.
+    #[inline]
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process.is_current()
+    }
+
+    /// # Errors
+    /// [`Trap::CannotEvaluate`] in a forked child.
+    #[inline]
+    pub(crate) fn admit_process(&self) -> Result<(), Trap> {
+        if self.is_of_this_process() {
+            return Ok(());
+        }
+        Err(Trap::CannotEvaluate { reason: FORKED.to_owned() })
+    }
+
+    /// Whether the process is the child of one that had used this crate: threads of the parent do
+    /// not exist here, such as those of a pool.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn is_in_child(&self) -> bool {
+        self.process.is_child()
     }
 
     /// Declares functions: their slots and stubs exist from then on. On an error, none is declared.
@@ -299,7 +337,8 @@ impl Core {
         watch: &Watch<'_>,
         body: impl FnOnce(&CoreScope<'_>) -> R,
     ) -> Result<R, Trap> {
-        let inside = self.epochs.enter();
+        self.admit_process()?;
+        let inside = self.epochs.enter().map_err(|error| Trap::of_native(&error))?;
         let limits = watch.native_limits(self.settings.native_limits());
         let result = watch.enter_native(|| {
             native::enter(&limits, self, |scope| {
@@ -323,6 +362,10 @@ impl Core {
 
     #[cold]
     fn free_retired(&self) -> Result<(), Trap> {
+        if !self.is_of_this_process() {
+            // The host forked inside the evaluation.
+            return Ok(());
+        }
         let free = self.take_free(&mut self.table());
         self.free(free)
     }
@@ -399,7 +442,7 @@ impl Core {
             native::Trap::StackOverflow(trace) => Trap::StackOverflow { inside: names(&trace) },
             native::Trap::Interrupted(trace) => Trap::Interrupted { inside: names(&trace) },
             native::Trap::DeadlinePassed(trace) => Trap::DeadlinePassed { inside: names(&trace) },
-            native::Trap::Unavailable(error) => Trap::OutOfMemory { reason: error.to_string() },
+            native::Trap::Unavailable(error) => Trap::of_native(&error),
             _ => Trap::EnginePanic { text: "an unknown kind of trap".to_owned() },
         }
     }
@@ -414,7 +457,7 @@ impl Core {
             return Ok(None);
         }
         let flag = self.validity_flags.allocate();
-        let flag = flag.map_err(|error| Trap::OutOfMemory { reason: error.to_string() })?;
+        let flag = flag.map_err(|error| Trap::of_native(&error))?;
         let code_number = self.n_codes.fetch_add(1, Ordering::Relaxed);
         let exit = self.exit_stub.address().get();
         unit.invalidation = Some(Invalidation { flag: flag.address(), exit, code_number });

@@ -1,8 +1,10 @@
 //! Errors of the engine's own interface, before any call is made.
 
+use crate::trap::Trap;
 use std::fmt;
 
-/// Why the engine could not do what it was asked to: the operating system refused memory.
+/// Why the engine could not do what it was asked to: the operating system refused memory, or the
+/// process is a forked child.
 #[derive(Debug)]
 pub struct Error {
     message: &'static str,
@@ -12,6 +14,11 @@ pub struct Error {
 impl Error {
     pub(crate) fn stubs(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { message: "no memory for the stubs of functions", source: source.into() }
+    }
+
+    /// The engine belongs to a process that forked this one.
+    pub(crate) fn forked(trap: Trap) -> Self {
+        Self { message: "the engine cannot be used in a forked child", source: trap.into() }
     }
 }
 

@@ -168,6 +168,8 @@ impl Environment for Interpreter<'_> {
         let stub = self.core.table().entry(id).host.as_ref().map(|stub| stub.id());
         let stub = stub.expect("a host function has a stub");
         let called = self.watch.around(|| native::in_host_mode(|| self.core.call_host(stub, args)));
+        // The host may have forked the process.
+        self.core.admit_process()?;
         // Generated code checks when the host function returns, too. What stops the evaluation may
         // be why the host function failed.
         match (called, self.watch.check()) {

@@ -3,7 +3,7 @@
 use crate::batch::MapOptions;
 use crate::code::Callable;
 use crate::compile_queue::CompileQueue;
-use crate::core::{Core, CoreScope, FunctionIds};
+use crate::core::{Core, CoreScope, FunctionIds, SharedCore};
 use crate::dependents::{Change, Definition, Superseded};
 use crate::error::Error;
 use crate::event::Event;
@@ -18,7 +18,7 @@ use crate::trap::Trap;
 use crate::variable::Variable;
 use kaleidoscope_ir::compile::{CompileError, Listing};
 use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
-use kaleidoscope_native::in_engine_mode;
+use kaleidoscope_native::{OfProcess, in_engine_mode};
 use std::collections::BTreeMap;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
@@ -48,17 +48,17 @@ use std::sync::{Arc, Weak};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Jit {
-    core: Arc<Core>,
+    core: SharedCore,
     /// Dropped last: the end of the compile threads may drop the last job's core.
-    _closer: Arc<QueueCloser>,
+    _closer: Arc<OfProcess<QueueCloser>>,
 }
 
 /// A handle that does not keep its engine alive, for what the engine owns: host functions,
 /// observers, the embedder. From [`Jit::downgrade`].
 #[derive(Clone, Debug)]
 pub struct WeakJit {
-    core: Weak<Core>,
-    closer: Weak<QueueCloser>,
+    core: Weak<OfProcess<Core>>,
+    closer: Weak<OfProcess<QueueCloser>>,
 }
 
 impl WeakJit {
@@ -103,14 +103,15 @@ impl Builder {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn build_with_definitions_of(self, other: &Jit) -> Result<Jit, Error> {
+        other.core.admit_process().map_err(Error::forked)?;
         Core::new(self, Some(&other.core)).map(Jit::of_core)
     }
 }
 
 impl Jit {
-    fn of_core(core: Arc<Core>) -> Self {
+    fn of_core(core: SharedCore) -> Self {
         let closer = QueueCloser(core.compile_queue.clone());
-        Self { core, _closer: Arc::new(closer) }
+        Self { core, _closer: Arc::new(OfProcess::new(closer)) }
     }
 
     /// An engine with default settings.
@@ -171,10 +172,18 @@ impl Jit {
     /// same; a front end can check before it reads a text.
     ///
     /// # Errors
-    /// [`Trap::StackOverflow`] if the thread's stack is too full: host functions and evaluations
-    /// nest, or the thread was started with too small a stack.
+    /// - [`Trap::CannotEvaluate`] in a forked child of the process that made the engine.
+    /// - [`Trap::StackOverflow`] if the thread's stack is too full: host functions and evaluations
+    ///   nest, or the thread was started with too small a stack.
     pub fn admit(&self) -> Result<(), Trap> {
         self.core.admit()
+    }
+
+    /// Whether this process made the engine. In a forked child, methods that return errors return
+    /// [`Trap::CannotEvaluate`], and others panic. Dropping the engine there is safe, and frees
+    /// nothing.
+    pub fn is_of_this_process(&self) -> bool {
+        self.core.is_of_this_process()
     }
 
     /// Declares a function with this number of parameters. Its slot and stub exist from now on;
@@ -281,7 +290,8 @@ impl Jit {
         &self,
         changes: impl AsRef<[Change]> + IntoIterator<Item = Change>,
     ) -> Result<Superseded, Trap> {
-        self.core.apply(changes).map_err(|error| Trap::OutOfMemory { reason: error.to_string() })
+        self.core.admit_process()?;
+        self.core.apply(changes).map_err(|error| Trap::of_native(&error))
     }
 
     /// Emits the events of changes, and frees code that no thread is inside any more. No lock of
@@ -355,11 +365,11 @@ impl Jit {
     /// # Panics
     /// If the id is unknown.
     pub fn compile(&self, function: FunctionId, limits: CallLimits) -> Result<(), Trap> {
+        self.core.admit()?;
         let watch = Watch::begin(&self.core.interrupter, limits);
         match self.mode() {
             Mode::Off => Ok(()),
             _ => {
-                self.core.admit()?;
                 let compile = || watch.around(|| self.core.first_call(function, &watch));
                 in_engine_mode(compile).map(drop)
             }

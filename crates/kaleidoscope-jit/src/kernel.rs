@@ -6,7 +6,7 @@
 use crate::code::{CodeInfo, CodeOrigin, CompiledCode, KernelCode};
 use crate::code_state::Versioned;
 use crate::compile_queue::Waited;
-use crate::core::Core;
+use crate::core::{Core, SharedCore};
 use crate::event::{CodeName, Event, Tier};
 use crate::inlining::{Planned, count_calls_left};
 use crate::interrupt::Watch;
@@ -89,7 +89,7 @@ struct CompiledKernel {
 /// A kernel to compile. However the job ends, the table learns of it: another batch may request the
 /// kernel again, or knows that there is none.
 struct KernelJob {
-    core: Arc<Core>,
+    core: SharedCore,
     key: KernelKey,
     version: u32,
     /// Whether the kernel was installed or came too late; another job may be running by now.

@@ -10,7 +10,7 @@
 use crate::code::{CodeInfo, CodeOrigin, CompiledCode, FunctionCode};
 use crate::code_state::{CallAction, CodeState};
 use crate::compile_queue::Waited;
-use crate::core::Core;
+use crate::core::{Core, SharedCore};
 use crate::event::{CodeName, Event, Tier};
 use crate::interrupt::{STOP_CHECK_INTERVAL, Watch};
 use crate::maths::{load_maths, maths_entry};
@@ -410,7 +410,7 @@ impl FirstCompilation {
 /// Ends a compilation: returns the function from `Compiling` if no code was installed, even after a
 /// panic, and wakes the waiting threads.
 struct CompilingGuard {
-    core: Arc<Core>,
+    core: SharedCore,
     function: FunctionId,
     version: u32,
     is_installed: bool,
@@ -425,6 +425,9 @@ impl CompilingGuard {
 
 impl Drop for CompilingGuard {
     fn drop(&mut self) {
+        if !self.core.is_of_this_process() {
+            return;
+        }
         if !self.is_installed {
             self.core.table().entry_mut(self.function).state.on_failure(self.version);
         }

@@ -5,24 +5,32 @@
 //! when every thread inside entered in a later one. This is epoch-based reclamation (Fraser,
 //! "Practical lock freedom", 2004), with a whole evaluation as the critical section.
 //!
-//! Entering and leaving take no lock.
+//! Entering and leaving take no lock, and work while a thread ends, as far as guarded calls do.
 
+use kaleidoscope_native as native;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-use thread_local::ThreadLocal;
 
 /// A point in time: the number of retirements before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Epoch(u64);
 
+/// Threads in the first chunk.
+const FIRST: usize = 8;
+/// As many chunks as four billion threads need.
+const N_CHUNKS: usize = 30;
+
 /// The epoch clock of one engine, and the positions of its threads.
 #[derive(Debug, Default)]
 pub(crate) struct Epochs {
     now: AtomicU64,
-    threads: ThreadLocal<ThreadEpoch>,
+    /// By the thread's number, in chunks of doubling size, so that positions never move.
+    threads: [OnceLock<Box<[ThreadEpoch]>>; N_CHUNKS],
 }
 
-/// The position of one thread.
+/// The position of one thread. In a cache line of its own: threads write at every evaluation.
 #[derive(Debug)]
+#[repr(align(64))]
 struct ThreadEpoch {
     /// The epoch in which the thread entered; [`OUTSIDE`] if it is outside.
     since: AtomicU64,
@@ -41,9 +49,12 @@ impl Default for ThreadEpoch {
 
 impl Epochs {
     /// Enters generated code on this thread, until the guard is dropped.
+    ///
+    /// # Errors
+    /// If the thread cannot make guarded calls: it is ending.
     #[inline]
-    pub(crate) fn enter(&self) -> InsideGuard<'_> {
-        let thread = self.threads.get_or_default();
+    pub(crate) fn enter(&self) -> Result<InsideGuard<'_>, native::Error> {
+        let thread = self.thread(native::thread_number()?);
         let depth = thread.depth.load(Ordering::Relaxed);
         thread.depth.store(depth + 1, Ordering::Relaxed);
         if depth == 0 {
@@ -52,7 +63,16 @@ impl Epochs {
             // see the store had redirected the slot before, so this thread reads the new target.
             fence(Ordering::SeqCst);
         }
-        InsideGuard { thread }
+        Ok(InsideGuard { thread })
+    }
+
+    /// The position of the thread with this number.
+    #[inline]
+    fn thread(&self, number: usize) -> &ThreadEpoch {
+        let number = number + FIRST;
+        let chunk = (number / FIRST).ilog2() as usize;
+        let new = || (0..FIRST << chunk).map(|_| ThreadEpoch::default()).collect();
+        &self.threads[chunk].get_or_init(new)[number - (FIRST << chunk)]
     }
 
     /// The epoch of code that is retired now. Its slot was redirected before.
@@ -64,7 +84,8 @@ impl Epochs {
     /// The oldest epoch in which a thread inside entered: code retired before it can be freed.
     pub(crate) fn oldest_inside(&self) -> Epoch {
         fence(Ordering::SeqCst);
-        let since = self.threads.iter().map(|thread| thread.since.load(Ordering::SeqCst)).min();
+        let threads = self.threads.iter().filter_map(OnceLock::get).flatten();
+        let since = threads.map(|thread| thread.since.load(Ordering::SeqCst)).min();
         Epoch(since.unwrap_or(OUTSIDE))
     }
 }

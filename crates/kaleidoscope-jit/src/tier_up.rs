@@ -14,7 +14,7 @@
 
 use crate::call_graph::TierUpTarget;
 use crate::code::{CodeInfo, CodeOrigin, CompiledCode};
-use crate::core::Core;
+use crate::core::{Core, SharedCore};
 use crate::event::{CodeName, Event, Tier};
 use crate::inlining::{Planned, count_calls_left};
 use crate::policy::{self, Advice, advise};
@@ -128,7 +128,7 @@ fn reset(target: &TierUpTarget) {
 /// A job of the optimizing tier. If it never runs, or panics, its target stays in the baseline
 /// tier.
 struct TierUpJob {
-    core: Arc<Core>,
+    core: SharedCore,
     target: TierUpTarget,
     is_done: bool,
 }

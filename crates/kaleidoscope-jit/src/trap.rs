@@ -4,6 +4,7 @@ use crate::event::CodeName;
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::CompileError;
 use kaleidoscope_ir::interpreter::InterpreterTrap;
+use kaleidoscope_native::{self as native, ErrorKind};
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -94,6 +95,11 @@ pub enum Trap {
         /// What the loader said.
         reason: String,
     },
+    /// The engine cannot evaluate here: on this thread, or in this process.
+    CannotEvaluate {
+        /// Why.
+        reason: String,
+    },
     /// An observer panicked.
     ObserverPanic {
         /// The panic's message.
@@ -108,6 +114,17 @@ pub enum Trap {
 }
 
 impl Trap {
+    /// An error of the machine layer.
+    pub(crate) fn of_native(error: &native::Error) -> Self {
+        let reason = error.to_string();
+        match error.kind() {
+            ErrorKind::ThreadEnding | ErrorKind::Forked | ErrorKind::OutOfOrder => {
+                Self::CannotEvaluate { reason }
+            }
+            _ => Self::OutOfMemory { reason },
+        }
+    }
+
     /// A panic that the engine caught outside of host functions, observers and code generators.
     pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {
         Self::EnginePanic { text: panic_text(payload) }
@@ -145,6 +162,7 @@ impl fmt::Display for Trap {
             }
             Self::OutOfMemory { reason } => write!(f, "out of memory: {reason}"),
             Self::MathsLibrary { reason } => f.write_str(reason),
+            Self::CannotEvaluate { reason } => f.write_str(reason),
             Self::ObserverPanic { text } => write!(f, "an observer panicked: {text}"),
             Self::EnginePanic { text } => write!(f, "the engine or its embedder panicked: {text}"),
         }
@@ -165,6 +183,7 @@ impl Error for Trap {
             | Self::CodeMemoryFull { .. }
             | Self::OutOfMemory { .. }
             | Self::MathsLibrary { .. }
+            | Self::CannotEvaluate { .. }
             | Self::ObserverPanic { .. }
             | Self::EnginePanic { .. } => None,
         }

@@ -13,6 +13,7 @@ use crate::profile::ProfiledCode;
 use crate::table::Dependent;
 use crate::trap::Trap;
 use crate::validity::FunctionVersion;
+use std::mem;
 use std::sync::Arc;
 
 /// Compiled code without a slot. Freed when it is dropped.
@@ -76,6 +77,11 @@ impl<'a> UnslottedCode<'a> {
 
     fn free_now(&mut self) -> Result<(), Trap> {
         let Some(code) = self.code.take() else { return Ok(()) };
+        if !self.core.is_of_this_process() {
+            // The host forked inside the call.
+            mem::forget(code);
+            return Ok(());
+        }
         if let Some(validity) = &code.code.validity {
             let mut table = self.core.table();
             table.unslotted.remove(&validity.code_number);

@@ -12,6 +12,8 @@ use std::sync::atomic::Ordering;
 use crate::address::CodeAddress;
 use crate::arch::{self, FloatMode, N_REGISTER_ARGS, SignalContext, StackSwitch, thread_block};
 use crate::deadline;
+use crate::error::Error;
+use crate::fork::Process;
 use crate::guest_stack::{GuestStack, MIN_BYTES};
 use crate::host_stack::is_host_stack_full;
 use crate::interrupt::{InterruptCause, InterruptHandle, NestingLevel};
@@ -36,7 +38,8 @@ pub(crate) enum ExitReason {
 ///
 /// Promises:
 /// 1. From `ActivationGuard::begin` until that guard is dropped, the activation does not move and
-///    is in the chain of its thread. The activations before it in the chain live longer.
+///    is in the chain of its thread. Outer activations live longer; where coroutines alternate,
+///    one may end first, and leaves the chain then.
 /// 2. It is not shared with other threads. Signal handlers of this thread read it while
 ///    `ThreadBlock::guest` points to it, and write only its cells.
 /// 3. Frames on `stack` below `stack_switch.top()` belong to it, or to activations nested in it.
@@ -49,13 +52,19 @@ pub(crate) struct Activation<'call> {
     level: &'static NestingLevel,
     stack: Rc<GuestStack>,
     /// Whether no outer activation uses the same guest stack.
-    is_outermost_on_stack: bool,
+    is_outermost_on_stack: Cell<bool>,
+    /// The process that the call began in.
+    process: Process,
     /// Why the running call is being exited.
     exit_reason: Cell<ExitReason>,
     /// The runtime's trap, on the way to the caller.
     trap: Cell<Option<Trap>>,
-    /// The activation around this one on this thread.
-    previous: Option<&'call Activation<'call>>,
+    /// The activation around this one on this thread, or null; the first field of it.
+    previous: Cell<*const StackSwitch>,
+}
+
+fn pointer_to(activation: Option<&Activation<'_>>) -> *const StackSwitch {
+    activation.map_or(ptr::null(), |activation| ptr::from_ref(activation).cast())
 }
 
 /// Where a new activation goes: in the chain of its thread, and on a guest stack.
@@ -97,10 +106,11 @@ impl<'call> Activation<'call> {
             thread: site.thread,
             level: site.level,
             stack: site.stack,
-            is_outermost_on_stack: site.is_outermost_on_stack,
+            is_outermost_on_stack: Cell::new(site.is_outermost_on_stack),
+            process: Process::known(),
             exit_reason: Cell::new(ExitReason::RuntimeTrap),
             trap: Cell::new(None),
-            previous: site.previous,
+            previous: Cell::new(pointer_to(site.previous)),
         }
     }
 
@@ -111,8 +121,7 @@ impl<'call> Activation<'call> {
         if !thread_block().guest.load(Ordering::Relaxed).is_null() {
             fatal("generated code has made a guarded call itself, which only host functions may");
         }
-        let mut outer = std::iter::successors(Some(self), |activation| activation.previous);
-        let Some(outer) = outer.find(|activation| Rc::ptr_eq(&activation.stack, stack)) else {
+        let Some(outer) = self.chain().find(|activation| Rc::ptr_eq(&activation.stack, stack)) else {
             return Ok((stack.high(), true));
         };
         let outer = &outer.stack_switch;
@@ -121,6 +130,33 @@ impl<'call> Activation<'call> {
             return Err(Trap::StackOverflow(StackTrace::capture()));
         }
         Ok((top, false))
+    }
+
+    /// This activation, and those around it.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        // SAFETY: the pointer is null or points to the first field of an activation that has not
+        // ended (promise 1).
+        std::iter::successors(Some(self), |activation| unsafe {
+            activation.previous.get().cast::<Self>().as_ref()
+        })
+    }
+
+    /// Whether it began in this process, and not in one that forked this one.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process.is_current()
+    }
+
+    /// Why the running call cannot continue here, apart from interrupts: in the process, or on this
+    /// thread.
+    #[cold]
+    fn obstacle(&self) -> Option<Error> {
+        if !self.is_of_this_process() {
+            Some(Error::forked())
+        } else if self.thread.innermost() != ptr::from_ref(self).cast() {
+            Some(Error::out_of_order())
+        } else {
+            None
+        }
     }
 
     /// Whether a call can run in this activation now.
@@ -161,6 +197,9 @@ impl<'call> Activation<'call> {
             match outcome.status {
                 arch::RETURNED => return Ok(outcome.value),
                 arch::NOT_ENTERED => {
+                    if let Some(obstacle) = self.obstacle() {
+                        return Err(obstacle.into());
+                    }
                     if let Some(cause) = self.pending_interrupt() {
                         return Err(Trap::interrupted(cause, StackTrace::default()));
                     }
@@ -207,10 +246,27 @@ impl<'call> Activation<'call> {
     /// # Safety
     /// It does not end before another one, or none, has been made the innermost.
     #[inline]
-    unsafe fn set_innermost(thread: &Thread, activation: Option<&Self>) {
-        let stack_switch = activation.map_or(ptr::null(), |activation| ptr::from_ref(activation).cast());
+    unsafe fn set_innermost(thread: &Thread, activation: &Self) {
         // SAFETY: the caller's promise.
-        unsafe { thread.set_innermost(stack_switch) };
+        unsafe { thread.set_innermost(ptr::from_ref(activation).cast()) };
+    }
+
+    /// Takes this activation, which is not the innermost, out of the chain of its thread: it ends
+    /// before one that began later.
+    #[cold]
+    fn unlink(&self) {
+        let Some(innermost) = Self::innermost(self.thread) else { return };
+        let this = ptr::from_ref(self).cast();
+        if let Some(inner) = innermost.chain().find(|activation| activation.previous.get() == this) {
+            inner.previous.set(self.previous.get());
+        }
+        if self.is_outermost_on_stack.get() {
+            let on_stack = innermost.chain().filter(|activation| Rc::ptr_eq(&activation.stack, &self.stack));
+            if let Some(outermost) = on_stack.last() {
+                self.is_outermost_on_stack.set(false);
+                outermost.is_outermost_on_stack.set(true);
+            }
+        }
     }
 
     /// The activation whose generated code is running on this thread. For signal handlers, which
@@ -250,7 +306,12 @@ impl<'call> Activation<'call> {
         &self,
         request: impl FnOnce(&dyn Runtime) -> Result<T, Trap>,
     ) -> Result<T, *const StackSwitch> {
-        let answer = Trap::catch(|| request(self.runtime));
+        let mut answer = Trap::catch(|| request(self.runtime));
+        // A call that began later and has not ended is on the guest stack below this one: the host
+        // function has switched to another coroutine.
+        if self.thread.innermost() != ptr::from_ref(self).cast() {
+            answer = Err(Error::out_of_order().into());
+        }
         answer.map_err(|trap| {
             self.exit_reason.set(ExitReason::RuntimeTrap);
             self.trap.set(Some(trap));
@@ -262,6 +323,11 @@ impl<'call> Activation<'call> {
     /// instead. Records the reason and the stack trace.
     #[cold]
     pub(crate) fn must_exit(&self) -> bool {
+        if let Some(obstacle) = self.obstacle() {
+            self.exit_reason.set(ExitReason::RuntimeTrap);
+            self.trap.set(Some(obstacle.into()));
+            return true;
+        }
         let Some(cause) = self.pending_interrupt() else { return false };
         self.thread.trace.record_upcall(&self.stack, &self.stack_switch);
         self.exit_reason.set(ExitReason::Interrupted(cause));
@@ -325,7 +391,7 @@ impl<'a> ActivationGuard<'a> {
     pub(crate) fn begin(activation: &'a Activation<'a>, limits: &Limits) -> Self {
         let interrupt_handle = activation.level.begin(limits.interrupter);
         // SAFETY: `drop` sets the previous one.
-        unsafe { Activation::set_innermost(activation.thread, Some(activation)) };
+        unsafe { Activation::set_innermost(activation.thread, activation) };
         Self { activation, interrupt_handle }
     }
 
@@ -350,10 +416,15 @@ impl Drop for ActivationGuard<'_> {
     fn drop(&mut self) {
         let activation = self.activation;
         activation.level.end();
-        // SAFETY: the outer activation lives longer.
-        unsafe { Activation::set_innermost(activation.thread, activation.previous) };
+        if activation.thread.innermost() == ptr::from_ref(activation).cast() {
+            // SAFETY: the outer activation has not ended: one that ends leaves the chain.
+            unsafe { activation.thread.set_innermost(activation.previous.get()) };
+        } else {
+            activation.unlink();
+        }
+        activation.thread.note_end(ptr::from_ref(activation).cast(), activation.previous.get());
         // SAFETY: the calls of this activation have ended, and those nested in it.
-        if activation.is_outermost_on_stack && unsafe { activation.stack.was_used_deeply() } {
+        if activation.is_outermost_on_stack.get() && unsafe { activation.stack.was_used_deeply() } {
             // SAFETY: as above, and no other activation is on this stack.
             unsafe { activation.stack.release_pages(activation.stack.high()) };
         }

@@ -41,6 +41,11 @@ pub enum ErrorKind {
     ThreadEnding,
     /// The C maths library cannot be loaded.
     MathsLibrary,
+    /// The call began before the process was forked, and would continue in the child.
+    Forked,
+    /// The call would continue while a call that began later on its thread has not ended:
+    /// coroutines of one thread alternate.
+    OutOfOrder,
 }
 
 impl Error {
@@ -93,6 +98,14 @@ impl Error {
         Self { kind: ErrorKind::MathsLibrary, source: None, detail: Some(loader) }
     }
 
+    pub(crate) fn forked() -> Self {
+        Self { kind: ErrorKind::Forked, source: None, detail: None }
+    }
+
+    pub(crate) fn out_of_order() -> Self {
+        Self { kind: ErrorKind::OutOfOrder, source: None, detail: None }
+    }
+
     /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -114,6 +127,12 @@ impl fmt::Display for Error {
                 "cannot keep time limits: SIGURG, the signal that stops running code, does not arrive"
             }
             ErrorKind::ThreadEnding => "a thread that is ending cannot make guarded calls",
+            ErrorKind::Forked => {
+                "a call that began before the process was forked cannot continue in the child"
+            }
+            ErrorKind::OutOfOrder => {
+                "a call cannot continue while another one that began later on its thread has not ended"
+            }
             ErrorKind::MathsLibrary => "cannot load the C maths library",
         })?;
         match &self.detail {

@@ -98,6 +98,16 @@ pub fn in_guarded_call() -> bool {
     Thread::known().is_some_and(|thread| Activation::innermost(thread).is_some())
 }
 
+/// The number of this thread among those that can make guarded calls. No other such thread has it,
+/// and it is small: a new thread gets the number of an ended one.
+///
+/// # Errors
+/// If this thread cannot be prepared for guarded calls.
+#[inline]
+pub fn thread_number() -> Result<usize, Error> {
+    Ok(current_thread()?.record.number())
+}
+
 /// Why the innermost guarded call of this thread must end: the call, or what it is inside of, was
 /// interrupted, or a deadline passed. `None` if nothing says so, and outside of all calls.
 ///
@@ -213,6 +223,9 @@ impl GuardedScope<'_> {
     /// - The code needs no more stack than a function of the C library may. It reaches neither a
     ///   stub nor a host stub, and returns soon.
     pub unsafe fn call_unguarded<T>(&self, code: CodeAddress, pointer: *const T) -> Result<(), Trap> {
+        if !self.activation.is_of_this_process() {
+            return Err(Error::forked().into());
+        }
         if let Some(cause) = self.activation.pending_interrupt() {
             return Err(Trap::interrupted(cause, StackTrace::default()));
         }

@@ -20,7 +20,7 @@ use crate::guest_stack::{GuestStack, rounded};
 ///
 /// The engine itself needs less than half of that without optimization (test
 /// `small_stacks` of the crate `kaleidoscope`). The rest is for the C library and host functions.
-const MIN_RESERVE: usize = 40 << 10;
+const MIN_RESERVE: usize = 32 << 10;
 
 /// How many bytes host functions can use on a large stack before the engine asks again.
 const MAX_RESERVE: usize = 256 << 10;
@@ -87,8 +87,8 @@ fn system_bounds() -> Option<Bounds> {
 /// Whether the stack of this thread is too full for another evaluation. Host functions and
 /// generated code that call each other without end fill it.
 ///
-/// A stack is full when less than a quarter of it is left: at least 40 KiB, at most 256 KiB. So a
-/// thread with a stack of 40 KiB or less can evaluate nothing. Returns `false` on a stack that the
+/// A stack is full when less than a quarter of it is left: at least 32 KiB, at most 256 KiB. So a
+/// thread with a stack of 32 KiB or less can evaluate nothing. Returns `false` on a stack that the
 /// thread was not started on, such as a coroutine's, because its size is unknown.
 #[inline]
 pub fn is_host_stack_full() -> bool {

@@ -17,7 +17,7 @@
 //! 1. `running` of a level is the serial number of the call on that level, or 0. Only the level's
 //!    thread writes it, and no serial number is used twice.
 //! 2. The levels in use are the first ones of a thread: a nested call has a later level than its
-//!    outer call.
+//!    outer call. Where coroutines alternate, outer calls may end first, and leave gaps.
 //! 3. `interrupted` and `expired` only grow, and never exceed a serial number that `running` has
 //!    had.
 //! 4. Thread records and levels are never freed. A record belongs to one thread at a time, and that
@@ -26,7 +26,7 @@
 use std::num::NonZeroU64;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use crate::interrupt_signal;
 
@@ -120,6 +120,8 @@ pub enum InterruptCause {
 /// What other threads know of a thread that makes guarded calls.
 #[derive(Debug)]
 pub(crate) struct ThreadRecord {
+    /// Different from that of any other record, and small.
+    number: usize,
     in_use: AtomicBool,
     thread_id: AtomicI32,
     outermost: OnceLock<&'static NestingLevel>,
@@ -177,10 +179,11 @@ impl Iterator for ActiveLevels {
 
     fn next(&mut self) -> Option<&'static NestingLevel> {
         loop {
-            // Promise 2: the first level that is not in use ends the levels of its record.
-            if let Some(level) = self.level.filter(|level| level.running.load(Ordering::Acquire) != 0) {
+            while let Some(level) = self.level {
                 self.level = level.next.get().copied();
-                return Some(level);
+                if level.running.load(Ordering::Acquire) != 0 {
+                    return Some(level);
+                }
             }
             let record = self.record?;
             self.record = record_at(&record.next);
@@ -201,7 +204,9 @@ impl ThreadRecord {
     }
 
     fn make() -> &'static Self {
+        static N_RECORDS: AtomicUsize = AtomicUsize::new(0);
         let record = Box::leak(Box::new(Self {
+            number: N_RECORDS.fetch_add(1, Ordering::Relaxed),
             in_use: AtomicBool::new(true),
             thread_id: AtomicI32::new(0),
             outermost: OnceLock::new(),
@@ -217,6 +222,11 @@ impl ThreadRecord {
         record
     }
 
+    /// The number of the record.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
     fn set_thread_id(&self) {
         self.thread_id.store(interrupt_signal::thread_id(), Ordering::Relaxed);
     }
@@ -224,6 +234,10 @@ impl ThreadRecord {
     /// Makes the record free for another thread.
     pub(crate) fn release(&self) {
         self.thread_id.store(0, Ordering::Relaxed);
+        // Calls of coroutines that were never resumed, or of threads that a fork left behind.
+        for level in self.active_levels() {
+            level.end();
+        }
         self.in_use.store(false, Ordering::Release);
     }
 
@@ -234,9 +248,6 @@ impl ThreadRecord {
             if own.is_some_and(|own| std::ptr::eq(own, record)) {
                 record.set_thread_id();
             } else {
-                for level in record.active_levels() {
-                    level.running.store(0, Ordering::Relaxed);
-                }
                 record.release();
             }
         }

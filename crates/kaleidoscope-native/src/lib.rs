@@ -101,6 +101,7 @@ mod address;
 mod arch;
 mod error;
 mod float_mode;
+mod fork;
 pub mod maths;
 mod process;
 
@@ -108,7 +109,10 @@ pub use address::CodeAddress;
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use error::{Error, ErrorKind};
 pub use float_mode::{in_engine_mode, in_host_mode, set_engine_mode};
-pub use guarded_call::{GuardedScope, call, call_within, enter, in_guarded_call, pending_interrupt, under};
+pub use fork::{OfProcess, Process};
+pub use guarded_call::{
+    GuardedScope, call, call_within, enter, in_guarded_call, pending_interrupt, thread_number, under,
+};
 pub use host_stack::{SpareStack, host_stack_left, is_host_stack_full};
 pub use host_stub::{HostPool, HostStub};
 pub use interrupt::{InterruptCause, InterruptHandle, Interrupter};

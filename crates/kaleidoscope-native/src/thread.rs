@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 use crate::arch::{StackSwitch, thread_block};
 use crate::deadline;
 use crate::error::Error;
+use crate::fork::Process;
 use crate::guest_stack::{GuestStack, rounded};
 use crate::interrupt::{InterruptCause, ThreadRecord};
 use crate::interrupt_signal::{self, RetryTimer};
@@ -50,6 +51,8 @@ pub(crate) struct Thread {
     n_signals: AtomicU32,
     /// Whether one that this thread sent to itself has arrived.
     is_interruptible: Cell<bool>,
+    /// The innermost activation that began in the process that forked this one, or null.
+    forked: Cell<*const StackSwitch>,
     _signal_stack: SignalStack,
 }
 
@@ -87,6 +90,7 @@ impl Thread {
                     timer: Cell::new(None),
                     n_signals: AtomicU32::new(0),
                     is_interruptible: Cell::new(false),
+                    forked: Cell::new(null()),
                     _signal_stack: signal_stack,
                 }));
                 owner.0.set(thread);
@@ -195,11 +199,34 @@ impl Thread {
         // A handler that runs from here on sets the word again.
         compiler_fence(Ordering::SeqCst);
         let cause = self.record.pending_interrupt();
-        if cause.is_some() {
-            // The interrupt may also concern the outer call, or a later call of this one.
+        // The interrupt may also concern the outer call, or a later call of this one.
+        if cause.is_some() || self.is_in_forked_call() {
             interrupt_pending.store(1, Ordering::Relaxed);
         }
         cause
+    }
+
+    /// Whether the innermost activation began in the process that forked this one.
+    fn is_in_forked_call(&self) -> bool {
+        !self.forked.get().is_null() && self.forked.get() == self.innermost()
+    }
+
+    /// Notes that an activation has ended, which was in this one.
+    #[inline]
+    pub(crate) fn note_end(&self, ended: *const StackSwitch, outer: *const StackSwitch) {
+        if !self.forked.get().is_null() {
+            self.note_end_after_fork(ended, outer);
+        }
+    }
+
+    #[cold]
+    fn note_end_after_fork(&self, ended: *const StackSwitch, outer: *const StackSwitch) {
+        if self.forked.get() == ended {
+            self.forked.set(outer);
+        }
+        if self.is_in_forked_call() {
+            thread_block().interrupt_pending.store(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -225,20 +252,28 @@ impl Drop for Owner {
     }
 }
 
-/// Registers, once, the handler that repairs this crate's state in a forked child.
+/// Registers, once, the handler that repairs the state of threads in a forked child, which has only
+/// the thread that forked.
 fn register_fork_handler() {
     extern "C" fn in_child() {
         let thread = Thread::known();
-        if let Some(timer) = thread.and_then(|thread| thread.timer.take()) {
-            // The parent's timer does not exist here, and its id may be given to another timer.
-            std::mem::forget(timer);
+        if let Some(thread) = thread {
+            if let Some(timer) = thread.timer.take() {
+                // The parent's timer does not exist here, and its id may be given to another timer.
+                std::mem::forget(timer);
+            }
+            thread.forked.set(thread.innermost());
+            // Makes a call that began before the fork ask before it continues.
+            thread_block().interrupt_pending.store(1, Ordering::Relaxed);
         }
         ThreadRecord::after_fork(thread.map(|thread| thread.record));
         deadline::after_fork();
     }
     static REGISTERED: OnceLock<()> = OnceLock::new();
     REGISTERED.get_or_init(|| {
-        // SAFETY: the function touches atomic words only.
+        // Counts forks from now on.
+        Process::current();
+        // SAFETY: the function touches words of this thread and atomic words only.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
 }

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::program::Program;
 use crate::shared::Shared;
-use crate::{Interrupter, Mode};
+use crate::{Error, Interrupter, Mode};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::Listing;
 use kaleidoscope_ir::text::WithNames;
@@ -127,6 +127,11 @@ impl Engine {
             _ => Ok(None),
         };
         listed.map_err(|reason| reason.to_string())
+    }
+
+    /// Whether this engine can be used here: not in a forked child.
+    pub(crate) fn admit(&self) -> Result<(), Error> {
+        self.jit.admit().map_err(Error::of_trap)
     }
 
     /// Declares the functions that the names are about to get, in the order of their ids.

@@ -41,6 +41,8 @@ pub enum ErrorKind {
     InvalidName,
     /// A function has more parameters than the language allows.
     TooManyParameters,
+    /// The engine cannot be used here: in a forked child, or on a thread with too little stack.
+    CannotEvaluate,
 }
 
 impl Error {
@@ -63,6 +65,10 @@ impl Error {
     pub(crate) fn of_trap(trap: Trap) -> Self {
         match trap {
             Trap::OutOfMemory { reason } => Self::memory(reason),
+            Trap::CannotEvaluate { .. } | Trap::StackOverflow { .. } => {
+                let (_, message) = Failure::from(trap).describe();
+                Self { kind: ErrorKind::CannotEvaluate, message, source: None }
+            }
             trap => {
                 let (_, message) = Failure::from(trap).describe();
                 Self { kind: ErrorKind::Observer, message, source: None }

@@ -102,6 +102,7 @@ fn describe_trap(trap: &Trap) -> (DiagnosticCode, String) {
             format!("the program's code would take more than the {limit} bytes it is allowed"),
         ),
         Trap::OutOfMemory { reason } => (DiagnosticCode::Internal, format!("out of memory: {reason}")),
+        Trap::CannotEvaluate { reason } => (DiagnosticCode::CannotEvaluate, reason.clone()),
         Trap::ObserverPanic { text } => (DiagnosticCode::HostPanic, format!("the host panicked: {text}")),
         Trap::EnginePanic { text } => (DiagnosticCode::Internal, format!("the engine panicked: {text}")),
         _ => (DiagnosticCode::Internal, trap.to_string()),

@@ -12,6 +12,9 @@ pub(crate) struct FormulaDefinition {
 
 impl Drop for FormulaDefinition {
     fn drop(&mut self) {
+        if !self.engine.jit.is_of_this_process() {
+            return;
+        }
         let mut program = self.engine.shared.program();
         let superseded = self.engine.withdraw(&mut program, self.id);
         program.free_formula(self.id);

@@ -98,6 +98,7 @@ impl Engine {
     /// - [`ErrorKind::Observer`](crate::ErrorKind::Observer) if an observer of the removal
     ///   panicked. The function is removed.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
+        self.admit()?;
         let mut program = self.shared.program();
         let Some(id) = program.names.current(name).filter(|&id| !program.is_formula(id)) else {
             return Err(Error::unknown_function(name));

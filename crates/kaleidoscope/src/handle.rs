@@ -24,6 +24,7 @@ pub(crate) struct Handle {
 impl Handle {
     /// The function that has this name now.
     pub(crate) fn of_name(engine: &Engine, name: &str) -> Result<Self, Error> {
+        engine.admit()?;
         let program = engine.shared.program();
         let Some(id) = program.names.current(name) else { return Err(Error::unknown_function(name)) };
         drop(program);

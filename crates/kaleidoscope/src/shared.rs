@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::program::Program;
 use crate::{Output, PutchardUnit, StandardOutput};
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_jit::{Embedder, HostError};
+use kaleidoscope_jit::{Embedder, HostError, Process};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,14 +33,21 @@ impl Default for ProgramSettings {
 pub(crate) struct Shared {
     pub(crate) settings: ProgramSettings,
     program: Mutex<Program>,
+    process: Process,
 }
 
 impl Shared {
     pub(crate) fn new(settings: ProgramSettings, program: Program) -> Self {
-        Self { settings, program: Mutex::new(program) }
+        Self { settings, program: Mutex::new(program), process: Process::current() }
     }
 
+    /// # Panics
+    /// In a forked child, where another thread may have been changing the program, or have held its
+    /// lock. Operations that can return an error ask [`Jit::admit`] first.
+    ///
+    /// [`Jit::admit`]: kaleidoscope_jit::Jit::admit
     pub(crate) fn program(&self) -> MutexGuard<'_, Program> {
+        assert!(self.process.is_current(), "an engine is not used in a forked child: make another there");
         // Only this crate and the front end run under the lock. A panic there leaves
         // the names consistent, because an item is committed in one step at its end.
         self.program.lock().unwrap_or_else(PoisonError::into_inner)

@@ -46,6 +46,7 @@ impl Engine {
         if !is_name(name) {
             return Err(Error::invalid_name(name));
         }
+        self.admit()?;
         let mut program = self.shared.program();
         match program.bound(name, variable) {
             Some(id) => program.names.use_variable(id),

@@ -1,4 +1,4 @@
-// The end of the process while LLVM works on another thread, see process_exit.h.
+// The end of the process, and its forking, while LLVM works on another thread, see process_exit.h.
 //
 // `exit` destroys C++ statics and leaves the other threads running: LLVM would work on with tables
 // that are freed. Two measures keep its statics alive:
@@ -9,11 +9,15 @@
 // 2. Statics inside functions are created when the function first runs, which is later. Their
 //    destructors are not registered at all if LLVM creates them during work: they would free
 //    memory of a process that is ending.
+//
+// `fork` copies the memory and one thread. Locks of LLVM that another thread held would never be
+// released in the child, and tables that it was changing would stay half changed. So `fork` waits,
+// too, and no work begins until the process is forked. The child starts with a gate of its own.
 
 #include "process_exit.h"
 
 #include <dlfcn.h>
-#include <unistd.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <chrono>
@@ -23,8 +27,9 @@
 
 namespace {
 
-// How long `exit` waits. Only code that takes as long to compile takes as long, or work that waits
-// for the thread that exits. Then the process ends as it would without this file.
+// How long `exit` and `fork` wait. Only code that takes as long to compile takes as long, or work
+// that waits for the thread that exits or forks. Then the process does so as it would without this
+// file.
 constexpr std::chrono::seconds LongestWait(10);
 
 // The work of this thread: work may begin inside work.
@@ -35,35 +40,68 @@ struct Gate {
   std::condition_variable Changed;
   // Threads that work.
   unsigned NumThreads = 0;
+  // Threads that fork.
+  unsigned NumForks = 0;
   bool IsClosed = false;
-  // A forked child has none of the threads that worked when it was forked.
-  pid_t Process = getpid();
+
+  // Waits until the other threads work no more, or for long enough.
+  void waitForOthers(std::unique_lock<std::mutex> &Held) {
+    const unsigned Own = Depth > 0 ? 1 : 0;
+    Changed.wait_for(Held, LongestWait, [&] { return NumThreads <= Own; });
+  }
 };
 
-// Never destroyed.
-Gate &gate() {
-  static Gate &Created = *new Gate;
-  return Created;
-}
+// Never destroyed. A forked child replaces it: it has none of the threads that work in the parent,
+// and the lock is held there.
+std::atomic<Gate *> Current{new Gate};
+
+Gate &gate() { return *Current.load(std::memory_order_acquire); }
 
 void closeGate() {
   Gate &G = gate();
-  if (G.Process != getpid())
-    return;
   std::unique_lock<std::mutex> Held(G.Lock);
   G.IsClosed = true;
-  const unsigned Own = Depth > 0 ? 1 : 0;
-  G.Changed.wait_for(Held, LongestWait, [&] { return G.NumThreads <= Own; });
+  G.waitForOthers(Held);
+}
+
+// The lock stays held until the process is forked.
+void beforeFork() {
+  Gate &G = gate();
+  std::unique_lock<std::mutex> Held(G.Lock);
+  ++G.NumForks;
+  G.waitForOthers(Held);
+  Held.release();
+}
+
+void inParent() {
+  Gate &G = gate();
+  --G.NumForks;
+  G.Lock.unlock();
+  G.Changed.notify_all();
+}
+
+void inChild() {
+  Gate *Own = new Gate;
+  Own->NumThreads = Depth > 0 ? 1 : 0;
+  Current.store(Own, std::memory_order_release);
+}
+
+// Runs once, in the first work.
+bool registerHandlers() {
+  std::atexit(closeGate);
+  pthread_atfork(beforeFork, inParent, inChild);
+  return true;
 }
 
 } // namespace
 
 bool llvm_orc_begin_work() {
   if (Depth == 0) {
-    static const int Registered = std::atexit(closeGate);
+    static const bool Registered = registerHandlers();
     (void)Registered;
     Gate &G = gate();
-    std::lock_guard<std::mutex> Held(G.Lock);
+    std::unique_lock<std::mutex> Held(G.Lock);
+    G.Changed.wait(Held, [&] { return G.NumForks == 0; });
     if (G.IsClosed)
       return false;
     ++G.NumThreads;

@@ -1,4 +1,4 @@
-// The end of the process while LLVM works on another thread.
+// The end of the process, and its forking, while LLVM works on another thread.
 
 #pragma once
 

@@ -10,20 +10,27 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::{Error, ErrorKind};
 
 thread_local! {
-    static STATE: RefCell<BoundaryState> = const {
-        RefCell::new(BoundaryState {
+    /// Without a destructor, so that LLVM can be called while the thread ends: destructors of other
+    /// values of the thread may own code. It owns memory only while a call runs.
+    static STATE: ManuallyDrop<RefCell<BoundaryState>> = const {
+        ManuallyDrop::new(RefCell::new(BoundaryState {
             panic: None,
             cause: None,
             depth: 0,
             deferred_drops: Vec::new(),
             diagnostics: Vec::new(),
-        })
+        }))
     };
+}
+
+fn with_state<T>(body: impl FnOnce(&mut BoundaryState) -> T) -> T {
+    STATE.with(|state| body(&mut state.borrow_mut()))
 }
 
 type Payload = Box<dyn Any + Send>;
@@ -44,7 +51,7 @@ struct BoundaryState {
 /// Runs a callback and stores its panic, which [`call_llvm`] raises again.
 pub(crate) fn catch_panic(callback: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
-        let unstored = STATE.with_borrow_mut(|state| match state.panic {
+        let unstored = with_state(|state| match state.panic {
             None if state.depth > 0 => {
                 state.panic = Some(payload);
                 None
@@ -68,18 +75,18 @@ pub(crate) fn catch_panic_as_error<T>(callback: impl FnOnce() -> Result<T, Error
 /// Stores a value that must not be dropped while LLVM may hold a lock. The value is dropped when
 /// the call that is running on this thread has left LLVM.
 pub(crate) fn defer_drop(owned: impl Any) {
-    STATE.with_borrow_mut(|state| state.deferred_drops.push(Box::new(owned)));
+    with_state(|state| state.deferred_drops.push(Box::new(owned)));
 }
 
 /// Stores a diagnostic of the code generator.
 #[cfg(feature = "inkwell")]
 pub(crate) fn add_diagnostic(text: String) {
-    STATE.with_borrow_mut(|state| state.diagnostics.push(text));
+    with_state(|state| state.diagnostics.push(text));
 }
 
 /// Removes and returns the stored diagnostics, one per line.
 pub(crate) fn take_diagnostics() -> String {
-    STATE.with_borrow_mut(|state| std::mem::take(&mut state.diagnostics)).join("\n")
+    with_state(|state| std::mem::take(&mut state.diagnostics)).join("\n")
 }
 
 /// The panic's message, if it has one.
@@ -94,7 +101,7 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
 /// Stores an error that the session reported. It becomes the cause of the error of the operation
 /// that is running on this thread.
 pub(crate) fn record_error(error: Error) {
-    let unstored = STATE.with_borrow_mut(|state| {
+    let unstored = with_state(|state| {
         if state.depth > 0 && state.cause.is_none() {
             state.cause = Some(error);
             None
@@ -107,7 +114,7 @@ pub(crate) fn record_error(error: Error) {
 
 /// Like [`record_error`], for an error that is the cause of the stored error and replaces it.
 pub(crate) fn record_cause(error: Error) {
-    let former = STATE.with_borrow_mut(|state| state.cause.take());
+    let former = with_state(|state| state.cause.take());
     drop(former);
     record_error(error);
 }
@@ -121,7 +128,7 @@ pub(crate) fn call_llvm_nested(call: impl FnOnce()) {
 
 fn run_deferred_drops() {
     loop {
-        let deferred_drops = STATE.with_borrow_mut(|state| std::mem::take(&mut state.deferred_drops));
+        let deferred_drops = with_state(|state| std::mem::take(&mut state.deferred_drops));
         if deferred_drops.is_empty() {
             return;
         }
@@ -156,13 +163,13 @@ fn call_and_collect<T>(
     call: impl FnOnce() -> Result<T, Error>,
 ) -> (Result<T, Error>, Option<Payload>, Option<Error>) {
     // A callback may call this crate again. The nested call has its own panic and its own cause.
-    let outer = STATE.with_borrow_mut(|state| {
+    let outer = with_state(|state| {
         state.depth += 1;
         (state.panic.take(), state.cause.take())
     });
     let result = call();
     run_deferred_drops();
-    let inner = STATE.with_borrow_mut(|state| {
+    let inner = with_state(|state| {
         state.depth -= 1;
         (std::mem::replace(&mut state.panic, outer.0), std::mem::replace(&mut state.cause, outer.1))
     });

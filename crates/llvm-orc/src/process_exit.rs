@@ -2,7 +2,8 @@
 //!
 //! `exit`, which also follows `main`, destroys LLVM's tables while other threads go on. Therefore
 //! it waits until they have compiled what they are compiling, and a later compilation returns an
-//! error. See `shim/process_exit.cpp`; without the feature `shim`, nothing waits.
+//! error. `fork` waits, too, because the child has LLVM's locks without the threads that hold them.
+//! See `shim/process_exit.cpp`; without the feature `shim`, nothing waits.
 
 use std::marker::PhantomData;
 

@@ -32,6 +32,8 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "crates/kaleidoscope-jit/src/compile_queue/tests.rs",
     "crates/kaleidoscope/tests/engine/backend.rs",
     "crates/kaleidoscope/tests/engine/compile_limits.rs",
+    // Forks.
+    "crates/kaleidoscope/tests/engine/process_fork.rs",
     // Sets the floating-point mode.
     "crates/kaleidoscope/tests/engine/arch/",
     // Callers of raw calls.

@@ -95,6 +95,8 @@ codes! {
     Internal = "3010",
     /// A column of values has another length than the results.
     WrongColumnLength = "3011",
+    /// The engine cannot evaluate on this thread, or in this process.
+    CannotEvaluate = "3012",
 
     /// An expression is nested too deep.
     NestingTooDeep = "4001",

@@ -8,6 +8,7 @@ mod arguments;
 mod early_exit;
 mod float_modes;
 mod foreign_signals;
+mod forks;
 mod interrupts;
 mod scopes;
 mod stack_overflow;
@@ -15,6 +16,7 @@ mod threads;
 mod unguarded;
 
 mod code_memory;
+mod coroutines;
 mod maths;
 mod stub_pools;
 

@@ -50,6 +50,7 @@ fn with_definitions_of(
     settings: ProgramSettings,
     provided: Option<&[String]>,
 ) -> Result<Engine, Error> {
+    other.admit()?;
     // The lock is held until the definitions are copied, so that names and definitions agree.
     let other_program = other.shared.program();
     let (mut program, mut withdrawn) = other_program.fork();

@@ -126,6 +126,7 @@ impl Engine {
 
     pub(crate) fn provide(&self, registration: Registration) -> Result<(), Error> {
         registration.check()?;
+        self.admit()?;
         let superseded = self.provide_in(&mut self.shared.program(), registration)?;
         self.jit.settle(superseded).map_err(Error::of_trap)
     }

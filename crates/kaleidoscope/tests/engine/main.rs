@@ -23,9 +23,11 @@ mod listing;
 mod memory;
 mod nested_limits;
 mod prelude;
+mod process_fork;
 mod redefinition;
 mod small_stacks;
 mod stopping;
+mod thread_end;
 mod threads;
 #[cfg(feature = "llvm")]
 mod tiers;

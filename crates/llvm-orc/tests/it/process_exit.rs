@@ -97,6 +97,49 @@ fn a_process_ends_while_a_session_compiles() {
     });
 }
 
+// SAFETY: the signatures are those of C's functions.
+unsafe extern "C" {
+    safe fn fork() -> i32;
+    safe fn alarm(seconds: u32) -> u32;
+    safe fn _exit(code: i32) -> !;
+    fn waitpid(process: i32, status: *mut i32, options: i32) -> i32;
+}
+
+#[test]
+fn a_child_that_is_forked_while_compilers_compile_compiles() {
+    const NAME: &str = "process_exit::a_child_that_is_forked_while_compilers_compile_compiles";
+    ends_own_process(NAME, EXIT_CODE, || {
+        let compile = |times: usize| {
+            let builder = Compiler::builder().opt_level(OptLevel::Aggressive);
+            let mut compiler = builder.passes(Passes::text("default<O3>")).build().unwrap();
+            (0..times).for_each(|_| drop(compiler.compile(long).unwrap()));
+        };
+        let (begins, begun) = channel();
+        for _ in 0..2 {
+            let begins = begins.clone();
+            std::thread::spawn(move || {
+                begins.send(()).unwrap();
+                compile(usize::MAX);
+            });
+        }
+        begun.recv().unwrap();
+        for _ in 0..N_CHILDREN {
+            let child = fork();
+            if child == 0 {
+                // A child that hangs is ended by the signal.
+                alarm(60);
+                compile(1);
+                _exit(0);
+            }
+            let mut status = -1;
+            // SAFETY: writes the status of a child of this process.
+            assert_eq!(unsafe { waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!(status, 0, "the child has compiled");
+        }
+        std::process::exit(EXIT_CODE);
+    });
+}
+
 /// Aborts this child process if work ended for another reason than the end of the process.
 fn expected(result: Result<(), Error>) -> Result<(), Error> {
     if result.as_ref().is_err_and(|error| error.kind() != ErrorKind::ProcessExit) {

@@ -1,9 +1,10 @@
 //! Thread tests: eight threads use one session.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use llvm_orc::{Address, Compiler, ErrorKind, Jit, OptLevel};
+use llvm_orc::{Address, Compiler, ErrorKind, Jit, OptLevel, Tracker};
 
 use crate::test_kit::{Nullary, Unary, calling, constant, dylib, square_plus};
 use crate::time_limit::within_limit;
@@ -125,4 +126,34 @@ fn a_session_and_a_compiler_start_concurrently() {
         let dylib = session.join().unwrap().create_bare_dylib("test").unwrap();
         assert!(dylib.add_object(&object).unwrap().lookup("f").is_ok());
     });
+}
+
+/// Compiles, calls and removes when its thread ends.
+struct Late(RefCell<Option<Tracker>>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        let Some(tracker) = self.0.borrow_mut().take() else { return };
+        assert!(tracker.lookup("missing").is_err());
+        assert!(tracker.lookup("f").is_ok() || tracker.lookup("g").is_ok());
+        drop(tracker);
+    }
+}
+
+#[test]
+fn a_thread_that_ends_may_call_llvm() {
+    thread_local! {
+        static EARLIER: Late = const { Late(RefCell::new(None)) };
+        static LATER: Late = const { Late(RefCell::new(None)) };
+    }
+    let dylib = dylib();
+    let object = quick_compiler().compile(|cx| square_plus(cx, "f", 1.0)).unwrap();
+    let tracker = dylib.add_object(&object).unwrap();
+    let other = dylib.add_object(&quick_compiler().compile(|cx| constant(cx, "g", 2.0)).unwrap()).unwrap();
+    let body = || {
+        EARLIER.with(|late| late.0.replace(Some(tracker)));
+        other.lookup("g").unwrap();
+        LATER.with(|late| late.0.replace(Some(other)));
+    };
+    thread::spawn(body).join().unwrap();
 }
