@@ -183,6 +183,10 @@ typedef struct kls_options {
   const char *const *provided;
   // The number of names in `provided`.
   size_t n_provided;
+  // If not 0: where the system forbids machine code that is made at run time, the engine
+  // interprets everything, as in KLS_MODE_OFF. Otherwise kls_engine_new fails there, or calls
+  // do.
+  uint64_t fall_back_to_interpreter;
 } kls_options;
 
 // A mistake in a program. The texts belong to the object that returned the diagnostic.

@@ -74,6 +74,10 @@ pub struct kls_options {
     pub provided: *const *const c_char,
     /// The number of names in `provided`.
     pub n_provided: usize,
+    /// If not 0: where the system forbids machine code that is made at run time, the engine
+    /// interprets everything, as in KLS_MODE_OFF. Otherwise kls_engine_new fails there, or calls
+    /// do.
+    pub fall_back_to_interpreter: u64,
 }
 
 impl kls_options {
@@ -92,6 +96,7 @@ impl kls_options {
         output_destroy: None,
         provided: ptr::null(),
         n_provided: 0,
+        fall_back_to_interpreter: 0,
     };
 
     /// The host's options, in the fields that both versions know.
@@ -136,6 +141,9 @@ impl kls_options {
             .max_functions(limit(self.max_functions))
             .max_code_bytes(limit(self.max_code_bytes))
             .max_item_bytes(limit(self.max_item_bytes));
+        if self.fall_back_to_interpreter != 0 {
+            builder = builder.fall_back_to_interpreter();
+        }
         if self.compile_threads != 0 {
             builder = builder.compile_threads(self.compile_threads as usize);
         }

@@ -13,10 +13,11 @@ use crate::code::{
 use crate::code_budget::CodeBudget;
 use crate::compile_queue::CompileQueue;
 use crate::embedder::{Embedder, NoEmbedder};
-use crate::error::Error;
+use crate::error::{Error, why_no_code};
 use crate::event::{Event, Tier};
 use crate::host::HostTable;
 use crate::interrupt::{Interrupter, Watch};
+use crate::mode::Mode;
 use crate::profile::ProfiledCode;
 use crate::reclaim::Epochs;
 use crate::settings::{Builder, Settings};
@@ -101,7 +102,8 @@ impl Core {
         let Builder { settings, embedder } = builder;
         #[cfg(feature = "stress")]
         let settings = Settings { thresholds: crate::policy::STRESS_THRESHOLDS, ..settings };
-        let hosts = HostTable::default();
+        let settings = settings.with_possible_mode();
+        let hosts = HostTable::new(settings.mode);
         let this = Arc::<OnceLock<Weak<OfProcess<Self>>>>::default();
         let of_raw_calls = Arc::clone(&this);
         let trip_stub = hosts.allocate_standalone(2, move |args| {
@@ -128,7 +130,7 @@ impl Core {
             compile_queue,
             baseline: BaselineTier::new(trip_stub.address()),
             hosts,
-            stubs: StubPool::new(),
+            stubs: if settings.mode == Mode::Off { StubPool::for_interpreter() } else { StubPool::new() },
             table: Mutex::default(),
             compiled: Condvar::new(),
             epochs: Epochs::default(),
@@ -287,6 +289,10 @@ impl Core {
 
     /// Emits that a compilation failed. Returns the trap for the caller.
     pub(crate) fn emit_failed(&self, trap: Trap) -> Trap {
+        let trap = match trap {
+            Trap::Compile { code, reason } => Trap::Compile { code, reason: why_no_code(reason) },
+            trap => trap,
+        };
         if let Trap::Compile { code, reason } = &trap
             && let Err(panic) =
                 self.emit(|| Event::CompileFailed { code: code.clone(), reason: reason.to_string() })

@@ -5,6 +5,7 @@
 //! replaces atomically, and the old closure is dropped when its last call has returned. Entries
 //! never move, because the table grows by chunks of doubling size.
 
+use crate::mode::Mode;
 use crate::trap::{HostError, Trap, panic_text};
 use arc_swap::{ArcSwapOption, Guard};
 use kaleidoscope_ir::FunctionId;
@@ -93,6 +94,12 @@ pub(crate) struct HostTable {
 }
 
 impl HostTable {
+    /// A table for an engine of this mode.
+    pub(crate) fn new(mode: Mode) -> Self {
+        let pool = if mode == Mode::Off { HostPool::for_interpreter() } else { HostPool::new() };
+        Self { pool, ..Self::default() }
+    }
+
     /// A stub for a function with this number of parameters. [Set](Self::set) its entry before the
     /// first call.
     pub(crate) fn allocate(&self, arity: u32) -> Result<HostStub, Error> {

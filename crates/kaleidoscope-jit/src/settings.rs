@@ -16,6 +16,8 @@ use std::thread;
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
+    /// Whether the mode is [`Mode::Off`] where there can be no machine code.
+    pub(crate) falls_back: bool,
     pub(crate) backend: Option<Arc<dyn Backend>>,
     pub(crate) optimization: Option<Optimization>,
     pub(crate) thresholds: Thresholds,
@@ -30,6 +32,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             mode: Mode::default(),
+            falls_back: false,
             backend: linked_backend(),
             optimization: None,
             thresholds: Thresholds::default(),
@@ -42,6 +45,14 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The same, with the mode that is possible here.
+    pub(crate) fn with_possible_mode(self) -> Self {
+        let is_off = self.falls_back
+            && self.mode != Mode::Off
+            && native::CodeMemory::check().is_err_and(|error| error.forbids_code());
+        if is_off { Self { mode: Mode::Off, ..self } } else { self }
+    }
+
     /// The optimization level, by mode where none was set.
     pub(crate) fn optimization(&self) -> Optimization {
         self.optimization.unwrap_or(match self.mode {
@@ -83,6 +94,15 @@ impl Builder {
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.settings.mode = mode;
+        self
+    }
+
+    /// Where the system forbids machine code that is made at run time, the engine is built in
+    /// [`Mode::Off`] instead, and interprets. [`crate::Jit::mode`] tells. If not set, building such
+    /// an engine or compiling in it is an error there.
+    #[must_use]
+    pub fn fall_back_to_interpreter(mut self) -> Self {
+        self.settings.falls_back = true;
         self
     }
 

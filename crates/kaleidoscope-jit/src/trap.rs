@@ -118,9 +118,11 @@ impl Trap {
     pub(crate) fn of_native(error: &native::Error) -> Self {
         let reason = error.to_string();
         match error.kind() {
-            ErrorKind::ThreadEnding | ErrorKind::Forked | ErrorKind::OutOfOrder => {
-                Self::CannotEvaluate { reason }
-            }
+            ErrorKind::DeadlineThread
+            | ErrorKind::InterruptSignal
+            | ErrorKind::ThreadEnding
+            | ErrorKind::Forked
+            | ErrorKind::OutOfOrder => Self::CannotEvaluate { reason },
             _ => Self::OutOfMemory { reason },
         }
     }

@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::address::CodeAddress;
 use crate::arch::{PAGE_SIZE, TRAP_BYTE, code_has_changed};
 use crate::error::Error;
+use crate::stub::StubPool;
 use free_ranges::FreeRanges;
 use slab::{CodeFile, Slab};
 
@@ -90,6 +91,16 @@ impl CodeMemory {
         }
         code_has_changed(address, n_taken);
         Ok(CodeBlock { memory: self.clone(), address, n_bytes: code.len() })
+    }
+
+    /// Whether there can be code memory and stubs here, found by making some.
+    ///
+    /// # Errors
+    /// Why not; [`Error::forbids_code`] tells whether the system forbids them.
+    pub fn check() -> Result<(), Error> {
+        StubPool::new().allocate()?;
+        Self::new().allocate(&[TRAP_BYTE], 1)?;
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Slabs> {

@@ -54,7 +54,11 @@ impl Error {
     }
 
     pub(crate) fn stub_protection(source: Errno) -> Self {
-        Self { kind: ErrorKind::StubProtection, source: Some(source), detail: None }
+        Self {
+            kind: ErrorKind::StubProtection,
+            source: Some(source),
+            detail: Some(failed("mprotect", source)),
+        }
     }
 
     pub(crate) fn stub_ids() -> Self {
@@ -65,12 +69,14 @@ impl Error {
         Self { kind: ErrorKind::FlagMemory, source: Some(source), detail: None }
     }
 
-    pub(crate) fn code_memory(source: Errno) -> Self {
-        Self { kind: ErrorKind::CodeMemory, source: Some(source), detail: None }
+    /// `call` is the system call that failed.
+    pub(crate) fn code_memory(call: &str, source: Errno) -> Self {
+        Self { kind: ErrorKind::CodeMemory, source: Some(source), detail: Some(failed(call, source)) }
     }
 
     pub(crate) fn code_memory_file(source: &std::io::Error) -> Self {
-        Self { kind: ErrorKind::CodeMemory, source: Errno::from_io_error(source), detail: None }
+        let detail = format!("write: {source}");
+        Self { kind: ErrorKind::CodeMemory, source: Errno::from_io_error(source), detail: Some(detail) }
     }
 
     pub(crate) fn guest_stack(n_bytes: usize, source: Errno) -> Self {
@@ -87,7 +93,8 @@ impl Error {
     }
 
     pub(crate) fn interrupt_signal(source: Option<&std::io::Error>) -> Self {
-        Self { kind: ErrorKind::InterruptSignal, source: source.and_then(Errno::from_io_error), detail: None }
+        let detail = source.map(|source| format!("rt_tgsigqueueinfo: {source}"));
+        Self { kind: ErrorKind::InterruptSignal, source: source.and_then(Errno::from_io_error), detail }
     }
 
     pub(crate) fn thread_ending() -> Self {
@@ -106,10 +113,22 @@ impl Error {
         Self { kind: ErrorKind::OutOfOrder, source: None, detail: None }
     }
 
+    /// Whether the system forbids machine code that is made at run time, as some sandboxes do. More
+    /// memory would not help.
+    pub fn forbids_code(&self) -> bool {
+        matches!(self.kind, ErrorKind::StubProtection | ErrorKind::CodeMemory)
+            && matches!(self.source, Some(Errno::ACCESS | Errno::PERM | Errno::NOSYS))
+    }
+
     /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
+}
+
+/// What the system said to a call.
+fn failed(call: &str, source: Errno) -> String {
+    format!("{call}: {}", std::io::Error::from(source))
 }
 
 impl fmt::Display for Error {

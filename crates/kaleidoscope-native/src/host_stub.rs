@@ -25,8 +25,18 @@ pub struct HostPool {
 impl HostPool {
     /// An empty pool. Maps no memory before the first stub is allocated.
     pub const fn new() -> Self {
+        Self::of(false)
+    }
+
+    /// As [`StubPool::for_interpreter`](crate::StubPool::for_interpreter).
+    pub const fn for_interpreter() -> Self {
+        Self::of(true)
+    }
+
+    const fn of(may_be_data: bool) -> Self {
         // The word of a stub that is not allocated yet says arity 0, so no argument is read for it.
-        let kind = StubKind { entry: arch::host_entry_address, code: arch::host_stub, initial_slot: |_| 0 };
+        let (entry, code) = (arch::host_entry_address, arch::host_stub);
+        let kind = StubKind { entry, code, initial_slot: |_| 0, may_be_data };
         Self { memory: StubMemory::new(kind), standalone: Mutex::new(Vec::new()) }
     }
 

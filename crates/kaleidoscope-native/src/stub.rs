@@ -24,8 +24,18 @@ pub struct StubPool {
 impl StubPool {
     /// An empty pool. Maps no memory before the first stub is allocated.
     pub const fn new() -> Self {
-        let kind =
-            StubKind { entry: arch::lazy_entry_address, code: arch::stub, initial_slot: arch::lazy_path };
+        Self::of(false)
+    }
+
+    /// An empty pool for an engine that only interprets. Where the system forbids machine code, its
+    /// stubs are data: a call of one is a fault then.
+    pub const fn for_interpreter() -> Self {
+        Self::of(true)
+    }
+
+    const fn of(may_be_data: bool) -> Self {
+        let (entry, code) = (arch::lazy_entry_address, arch::stub);
+        let kind = StubKind { entry, code, initial_slot: arch::lazy_path, may_be_data };
         Self { memory: StubMemory::new(kind) }
     }
 

@@ -5,10 +5,15 @@
 //! read-only for good. So allocating a stub changes no protection, and no page is ever writable and
 //! executable at once.
 
+use std::fs::File;
+use std::io::{self, Write};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::AtomicUsize;
 
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
+use rustix::process::{Resource, getrlimit};
 
 use crate::arch::{self, PAGE_SIZE, STUB_SIZE, StubAddresses};
 use crate::error::Error;
@@ -25,6 +30,8 @@ pub(crate) struct StubKind {
     pub(crate) code: fn(StubAddresses) -> [u8; STUB_SIZE],
     /// The initial value of the slot of the stub at this address.
     pub(crate) initial_slot: fn(usize) -> usize,
+    /// Whether the stubs may stay data, where the system forbids to make them code.
+    pub(crate) may_be_data: bool,
 }
 
 /// One mapping of stubs.
@@ -70,9 +77,32 @@ impl StubPages {
         pages.fill(kind);
         // SAFETY: the range is the first part of a mapping of our own, and no reference into it
         // exists.
-        unsafe { mprotect(base.as_ptr().cast(), slots, MprotectFlags::READ | MprotectFlags::EXEC) }
-            .map_err(Error::stub_protection)?;
-        Ok(pages)
+        let protected =
+            unsafe { mprotect(base.as_ptr().cast(), slots, MprotectFlags::READ | MprotectFlags::EXEC) };
+        match protected {
+            Ok(()) => Ok(pages),
+            Err(Errno::ACCESS | Errno::PERM) if pages.map_code_of_file().is_ok() => Ok(pages),
+            Err(_) if kind.may_be_data => Ok(pages),
+            Err(error) => Err(Error::stub_protection(error)),
+        }
+    }
+
+    /// Replaces the code pages by those of a file with the same contents. Some systems forbid to
+    /// make memory executable that was writable (`PR_SET_MDWE`, systemd's
+    /// `MemoryDenyWriteExecute`), and allow this.
+    #[cold]
+    fn map_code_of_file(&self) -> io::Result<()> {
+        // The system ends a process that writes more than this.
+        if getrlimit(Resource::Fsize).current.is_some_and(|limit| limit < self.slots as u64) {
+            return Err(Errno::FBIG.into());
+        }
+        let mut file = File::from(memfd_create(c"stubs", MemfdFlags::CLOEXEC)?);
+        // SAFETY: the range is the first part of the mapping, which no one else has yet.
+        file.write_all(unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.slots) })?;
+        let (protection, flags) = (ProtFlags::READ | ProtFlags::EXEC, MapFlags::PRIVATE | MapFlags::FIXED);
+        // SAFETY: replaces pages of our own, to which no reference exists, by equal ones.
+        unsafe { mmap(self.base.as_ptr().cast(), self.slots, protection, flags, &file, 0) }?;
+        Ok(())
     }
 
     /// Writes the jump to the entry, the stubs and the slots.

@@ -62,6 +62,23 @@ impl Builder {
         self
     }
 
+    /// Where the system forbids machine code that is made at run time, as some sandboxes do, the
+    /// engine interprets everything instead: [`Engine::mode`](crate::Engine::mode) is
+    /// [`Mode::Off`] then. If not set, building the engine is an error there, or compiling in it.
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Mode};
+    ///
+    /// let engine = Engine::builder().mode(Mode::Baseline).fall_back_to_interpreter().build()?;
+    /// assert!([Mode::Baseline, Mode::Off].contains(&engine.mode()));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    #[must_use]
+    pub fn fall_back_to_interpreter(mut self) -> Self {
+        self.jit = self.jit.fall_back_to_interpreter();
+        self
+    }
+
     /// The optimizing compiler. If not set: LLVM if the feature `llvm` links it in, otherwise none.
     #[must_use]
     pub fn backend(mut self, backend: impl Backend + 'static) -> Self {

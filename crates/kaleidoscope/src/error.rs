@@ -29,7 +29,8 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The operating system refused memory for the engine's stubs.
+    /// The operating system refused memory for the engine's stubs, or forbids machine code
+    /// ([`Mode::Off`](crate::Mode::Off) needs none).
     Memory,
     /// No function has the name.
     UnknownFunction,
@@ -47,8 +48,8 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn memory(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let message = "the operating system refused memory for stubs".to_owned();
-        Self { kind: ErrorKind::Memory, message, source: Some(source.into()) }
+        let source = source.into();
+        Self { kind: ErrorKind::Memory, message: source.to_string(), source: Some(source) }
     }
 
     pub(crate) fn unknown_function(name: &str) -> Self {

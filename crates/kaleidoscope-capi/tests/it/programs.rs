@@ -61,6 +61,32 @@ fn threads_with_small_stacks_run_programs() {
     run(&mut Command::new(compile(C99, "tests/c/small_stacks.c", Form::Shared, folder.path())));
 }
 
+/// Where the system forbids machine code, the mode `off` works, and other modes say what is
+/// forbidden and what to do.
+#[test]
+fn a_system_may_forbid_machine_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(C99, "tests/c/locked_down.c", Form::Shared, folder.path());
+    let forbidden =
+        |what: &str| format!("there can be no machine code here ({what}); the mode `off` needs none");
+    let no_file =
+        forbidden("cannot allocate memory for code: memfd_create: Operation not permitted (os error 1)");
+    let no_stubs = forbidden("cannot make stubs executable: mprotect: Permission denied (os error 13)");
+    let expected = [
+        ("mdwe", "baseline: 5".to_owned()),
+        ("memfd", format!("baseline: `f` cannot be compiled: {no_file}")),
+        ("exec", format!("baseline: no engine: {no_stubs}")),
+    ];
+    for (how, baseline) in expected {
+        let output = String::from_utf8(run(Command::new(&program).arg(how)).stdout).unwrap();
+        let is_possible = output != "not possible here\n";
+        assert!(how == "mdwe" || is_possible);
+        if is_possible {
+            assert_eq!(output, format!("off: 5\n{baseline}\nbaseline or off: 5\n"), "{how}");
+        }
+    }
+}
+
 /// Runs a program under Valgrind: no invalid access and no leak.
 fn valgrind_finds_no_error(name: &str, source: &str, arguments: &[&str]) {
     if Command::new("valgrind").arg("--version").output().is_err() {

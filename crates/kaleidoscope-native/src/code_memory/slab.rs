@@ -44,7 +44,8 @@ pub(super) struct CodeFile {
 
 impl CodeFile {
     pub(super) fn new() -> Result<Self, Error> {
-        let file = memfd_create(c"code", MemfdFlags::CLOEXEC).map_err(Error::code_memory)?;
+        let file = memfd_create(c"code", MemfdFlags::CLOEXEC)
+            .map_err(|error| Error::code_memory("memfd_create", error))?;
         let mut free = FreeRanges::default();
         free.put(OFFSETS.start, OFFSETS.len(), OFFSETS);
         Ok(Self { file: file.into(), process: process::id(), free: Mutex::new(free) })
@@ -58,7 +59,7 @@ impl CodeFile {
 
     /// Takes a part of the file for a slab.
     fn take(&self, n_bytes: usize) -> Result<usize, Error> {
-        self.free().take(n_bytes, 1).ok_or_else(|| Error::code_memory(Errno::NOMEM))
+        self.free().take(n_bytes, 1).ok_or_else(|| Error::code_memory("mmap", Errno::NOMEM))
     }
 
     /// Frees the part of a slab that is no longer mapped.
@@ -119,7 +120,7 @@ impl Slab {
             unsafe { mmap(null_mut(), n_bytes, protection, MapFlags::SHARED, &file.file, offset as u64) };
         let base = mapped.map_err(|error| {
             file.put(offset, n_bytes);
-            Error::code_memory(error)
+            Error::code_memory("mmap", error)
         })?;
         let base = NonNull::new(base.cast::<u8>()).expect("the system maps the null page only on request");
         Ok(Self { base, n_bytes, file, offset })
@@ -185,7 +186,9 @@ impl FileLocation {
     /// Fails if a write of so many bytes would exceed the limit on the size of files.
     fn check_limit(&self, n_bytes: usize) -> Result<(), Error> {
         match getrlimit(Resource::Fsize).current {
-            Some(limit) if self.offset + n_bytes as u64 > limit => Err(Error::code_memory(Errno::FBIG)),
+            Some(limit) if self.offset + n_bytes as u64 > limit => {
+                Err(Error::code_memory("write", Errno::FBIG))
+            }
             _ => Ok(()),
         }
     }

@@ -12,7 +12,9 @@ use kaleidoscope_native::{ErrorKind, HostPool, Interrupter, Limits, Trap};
 
 use crate::arch::{call_with_misaligned_stack, note_alignment, was_aligned};
 use crate::guest::{self, bits};
-use crate::support::{PATIENCE, Script, add_one, child, child_output, code, handle, while_interrupting};
+use crate::support::{
+    PATIENCE, Script, add_one, child, child_output, code, forbid, handle, while_interrupting,
+};
 
 /// Makes guarded calls, one of which overflows, so that all handlers are installed.
 fn use_guarded_calls() {
@@ -282,24 +284,6 @@ fn overflows_are_caught_after_a_fault_signal_from_outside() {
         assert!(text.contains("an overflow was caught") && !text.contains("not reached"), "{output:?}");
         assert_eq!(output.status.signal(), signal.parse().ok(), "{output:?}");
     }
-}
-
-/// Makes a system call fail with this error number; 0 pretends that it succeeds.
-fn forbid(call: libc::c_long, errno: i32) {
-    let instruction = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut filter = [
-        // The number of the call.
-        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, 0, 1),
-        instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | errno as u32, 0, 0),
-        instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: gives up privileges of this process.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: the program is as the kernel has it.
-    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
-    assert_eq!(set, 0);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod float_modes;
 mod foreign_signals;
 mod forks;
 mod interrupts;
+mod locked_down;
 mod scopes;
 mod stack_overflow;
 mod threads;
