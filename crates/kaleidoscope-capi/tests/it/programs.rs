@@ -87,6 +87,28 @@ fn a_system_may_forbid_machine_code() {
     }
 }
 
+/// ThreadSanitizer holds signals back: a time limit could not be kept.
+#[test]
+fn a_time_limit_under_thread_sanitizer_is_refused() {
+    const COMPILER: &[&str] = &["cc", "-std=c99", "-fsanitize=thread"];
+    let folder = tempfile::tempdir().unwrap();
+    let (empty, source) = (folder.path().join("empty"), folder.path().join("empty.c"));
+    std::fs::write(&source, "int main(void) { return 0; }").unwrap();
+    let compiled = Command::new("cc").arg("-fsanitize=thread").arg(&source).arg("-o").arg(&empty).output();
+    let works = compiled.is_ok_and(|output| output.status.success())
+        // Some kernels lay memory out in a way that the sanitizer does not accept.
+        && Command::new(&empty).output().is_ok_and(|output| output.status.success());
+    if !works {
+        let sentence = b"programs::a_time_limit_under_thread_sanitizer_is_refused is skipped: no sanitizer\n";
+        std::io::stderr().write_all(sentence).unwrap();
+        return;
+    }
+    let program = compile(COMPILER, "tests/c/sanitized.c", Form::Shared, folder.path());
+    let output = run(&mut Command::new(program));
+    let expected = "cannot keep time limits: SIGURG, the signal that stops running code, does not arrive\n";
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+}
+
 /// Runs a program under Valgrind: no invalid access and no leak.
 fn valgrind_finds_no_error(name: &str, source: &str, arguments: &[&str]) {
     if Command::new("valgrind").arg("--version").output().is_err() {
