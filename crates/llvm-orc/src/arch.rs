@@ -3,7 +3,7 @@
 //! A port may add a file beside `x86_64.rs`. `other.rs` works on all architectures but links all of
 //! LLVM's targets. The file provides:
 //!
-//! - `register_native()`: registers the native target and its assembly printer.
+//! - `register_native()`: registers the native target, its assembly printer and assembly parser.
 //! - `ELF_MACHINE`: the architecture's `e_machine` in ELF.
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -12,12 +12,15 @@ pub(crate) const ELF_MACHINE: u16 = if cfg!(target_arch = "aarch64") {
     object::elf::EM_NONE
 };
 
-/// Registers the native target and its assembly printer. Returns whether LLVM has a native target.
+/// Registers the native target, its assembly printer and its assembly parser. Returns whether LLVM
+/// has a native target.
 pub(crate) fn register_native() -> bool {
     // SAFETY: registers static tables of LLVM. A `OnceLock` around the only call restricts it to
     // one thread.
     let no_target = unsafe { t::LLVM_InitializeNativeTarget() };
     // SAFETY: as above.
     let no_printer = unsafe { t::LLVM_InitializeNativeAsmPrinter() };
-    no_target == 0 && no_printer == 0
+    // SAFETY: as above.
+    let no_parser = unsafe { t::LLVM_InitializeNativeAsmParser() };
+    no_target == 0 && no_printer == 0 && no_parser == 0
 }

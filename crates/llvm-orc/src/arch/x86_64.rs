@@ -6,7 +6,8 @@ use llvm_sys::target as t;
 #[cfg(target_os = "linux")]
 pub(crate) const ELF_MACHINE: u16 = object::elf::EM_X86_64;
 
-/// Registers the native target and its assembly printer. Returns whether LLVM has a native target.
+/// Registers the native target, its assembly printer, and the parser for inline assembly, without
+/// which LLVM would end the process. Returns whether LLVM has a native target.
 ///
 /// LLVM's registration functions for X86 are called by name. llvm-sys's
 /// `LLVM_InitializeNativeTarget` shares an object file with the registration of *all* targets,
@@ -21,5 +22,7 @@ pub(crate) fn register_native() -> bool {
     unsafe { t::LLVMInitializeX86TargetMC() };
     // SAFETY: as above.
     unsafe { t::LLVMInitializeX86AsmPrinter() };
+    // SAFETY: as above.
+    unsafe { t::LLVMInitializeX86AsmParser() };
     true
 }

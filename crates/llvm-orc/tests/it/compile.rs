@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use inkwell::context::Context;
 use llvm_orc::{Compiler, ErrorKind, FunctionPass, MODULES_PER_CONTEXT, Object, OptLevel, Passes, Target};
 
-use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib, function, square_plus};
+use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib, function, parse, square_plus};
 
 fn run(object: &Object, name: &str) -> f64 {
     let tracker = dylib().add_object(object).unwrap();
@@ -220,4 +220,41 @@ fn code_can_be_generated_for_an_older_processor() {
     let tracker = dylib().add_object(&object).unwrap();
     // SAFETY: `f` has that type.
     assert_eq!(unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap().call((2.0,)), 5.0);
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn inline_and_module_assembly_are_compiled() {
+    let inline = |assembly: &str, constraints: &str| {
+        format!(
+            "define double @f(double %x) {{\n call void asm sideeffect \"{assembly}\", \"{constraints}\"()\n \
+             ret double %x\n}}\n"
+        )
+    };
+    let module = |assembly: &str| {
+        format!("module asm \"{assembly}\"\ndefine double @f(double %x) {{\n ret double %x\n}}\n")
+    };
+    for text in [inline("nop", ""), inline("", "~{memory}"), module(".globl other\\0Aother: ret")] {
+        let dylib = dylib();
+        let object = compiler().compile(|cx| parse(cx, &text)).unwrap();
+        let tracker = dylib.add_object(&object).unwrap();
+        // SAFETY: `f` has that type.
+        assert_eq!(unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap().call((2.0,)), 2.0);
+        // The session compiles it as well.
+        let dylib = crate::test_kit::dylib();
+        let tracker = dylib.add_module(llvm_orc::IrModule::build(|cx| parse(cx, &text)).unwrap()).unwrap();
+        // SAFETY: as above.
+        assert_eq!(unsafe { tracker.lookup_fn::<Unary>("f") }.unwrap().call((2.0,)), 2.0);
+    }
+    for text in [inline("foo bar baz", ""), inline("mov", ""), module(".bogus directive")] {
+        let mut compiler = compiler();
+        let error = compiler.compile(|cx| parse(cx, &text)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Codegen, "{error}");
+        // The compiler is usable afterwards.
+        assert!(compiler.compile(|cx| parse(cx, &inline("nop", ""))).is_ok());
+        let dylib = dylib();
+        let module = llvm_orc::IrModule::build(|cx| parse(cx, &text)).unwrap();
+        let tracker = dylib.add_module(module).unwrap();
+        assert_eq!(tracker.lookup("f").unwrap_err().kind(), ErrorKind::Link);
+    }
 }

@@ -68,6 +68,14 @@ pub(crate) fn calling<'cx>(cx: &'cx Context, name: &str, callee: &str) -> Module
     module
 }
 
+/// The module of this IR text.
+pub(crate) fn parse<'cx>(cx: &'cx Context, text: &str) -> Module<'cx> {
+    let text = std::ffi::CString::new(text).unwrap();
+    let buffer =
+        inkwell::memory_buffer::MemoryBuffer::create_from_memory_range_copy(text.as_bytes_with_nul(), "m");
+    cx.create_module_from_ir(buffer).unwrap()
+}
+
 /// Resident memory of the process in bytes.
 pub(crate) fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
