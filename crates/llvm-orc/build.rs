@@ -33,6 +33,7 @@ fn main() {
         "optimizer",
         "process_exit",
         "session",
+        "shared_memory",
         "slab",
         "slab_memory",
         "text_pipeline",

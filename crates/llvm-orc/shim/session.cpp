@@ -8,11 +8,13 @@
 // goes to slabs, unless LLVM's memory manager is requested.
 
 #include "process_exit.h"
+#include "shared_memory.h"
 #include "slab_memory.h"
 
 #include "llvm-c/Error.h"
 #include "llvm-c/LLJIT.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/ExecutionEngine/Orc/CompileUtils.h"
 #include "llvm/ExecutionEngine/Orc/EHFrameRegistrationPlugin.h"
@@ -29,34 +31,70 @@ using namespace llvm::orc;
 
 namespace {
 
-Expected<std::unique_ptr<ObjectLayer>> withFrames(ExecutionSession &Session,
-                                                  std::unique_ptr<ObjectLinkingLayer> Layer) {
+bool isOfConstructors(StringRef Section) {
+  for (StringRef Prefix : {".init_array", ".preinit_array", ".ctors", ".fini_array", ".dtors", "__DATA,__mod_init_func",
+                           "__DATA,__mod_term_func", ".CRT$X"})
+    if (Section.starts_with(Prefix))
+      return true;
+  return false;
+}
+
+// Refuses objects with static constructors or destructors. A session without a platform would link
+// them and never run them.
+class NoConstructors : public ObjectLinkingLayer::Plugin {
+public:
+  void modifyPassConfig(MaterializationResponsibility &, jitlink::LinkGraph &,
+                        jitlink::PassConfiguration &Passes) override {
+    Passes.PrePrunePasses.push_back([](jitlink::LinkGraph &Graph) -> Error {
+      for (jitlink::Section &Part : Graph.sections())
+        if (isOfConstructors(Part.getName()) && !Part.empty())
+          return createStringError("the object has static constructors or destructors (section " + Part.getName() +
+                                   "), which no one would run");
+      return Error::success();
+    });
+  }
+
+  Error notifyFailed(MaterializationResponsibility &) override { return Error::success(); }
+  Error notifyRemovingResources(JITDylib &, ResourceKey) override { return Error::success(); }
+  void notifyTransferringResources(JITDylib &, ResourceKey, ResourceKey) override {}
+};
+
+Expected<std::unique_ptr<ObjectLayer>> withPlugins(ExecutionSession &Session,
+                                                   std::unique_ptr<ObjectLinkingLayer> Layer) {
   // As in the C API's LLJIT: exceptions unwind through code that has unwind tables.
   auto Frames = EHFrameRegistrationPlugin::Create(Session);
   if (!Frames)
     return Frames.takeError();
   Layer->addPlugin(std::move(*Frames));
+  Layer->addPlugin(std::make_unique<NoConstructors>());
   return Layer;
+}
+
+// The memory of linked objects.
+Expected<std::unique_ptr<jitlink::JITLinkMemoryManager>> createMemory(bool InSlabs) {
+  std::unique_ptr<jitlink::JITLinkMemoryManager> Memory = InSlabs ? llvm_orc::createSlabMemory() : nullptr;
+  if (!Memory) {
+    auto Pages = jitlink::InProcessMemoryManager::Create();
+    if (!Pages)
+      return Pages.takeError();
+    Memory = std::move(*Pages);
+  }
+  return llvm_orc::shareMemory(std::move(Memory));
 }
 
 // Sets the memory manager of linked objects.
 void linkInto(LLJITBuilder &Builder, bool InSlabs) {
 #if LLVM_VERSION_MAJOR < 23
-  Builder.setObjectLinkingLayerCreator([InSlabs](ExecutionSession &Session) {
-    auto Memory = InSlabs ? llvm_orc::createSlabMemory() : nullptr;
-    return withFrames(Session, Memory ? std::make_unique<ObjectLinkingLayer>(Session, std::move(Memory))
-                                      : std::make_unique<ObjectLinkingLayer>(Session));
+  Builder.setObjectLinkingLayerCreator([InSlabs](ExecutionSession &Session) -> Expected<std::unique_ptr<ObjectLayer>> {
+    auto Memory = createMemory(InSlabs);
+    if (!Memory)
+      return Memory.takeError();
+    return withPlugins(Session, std::make_unique<ObjectLinkingLayer>(Session, std::move(*Memory)));
   });
 #else // The memory belongs to the LLJIT, and its layer borrows it.
-  using jitlink::JITLinkMemoryManager;
-  Builder.setMemoryManagerCreator(
-      [InSlabs](ExecutionSession &) -> Expected<std::unique_ptr<JITLinkMemoryManager>> {
-        if (auto Memory = InSlabs ? llvm_orc::createSlabMemory() : nullptr)
-          return Memory;
-        return jitlink::InProcessMemoryManager::Create();
-      });
-  Builder.setObjectLinkingLayerCreator([](ExecutionSession &Session, JITLinkMemoryManager &Memory) {
-    return withFrames(Session, std::make_unique<ObjectLinkingLayer>(Session, Memory));
+  Builder.setMemoryManagerCreator([InSlabs](ExecutionSession &) { return createMemory(InSlabs); });
+  Builder.setObjectLinkingLayerCreator([](ExecutionSession &Session, jitlink::JITLinkMemoryManager &Memory) {
+    return withPlugins(Session, std::make_unique<ObjectLinkingLayer>(Session, Memory));
   });
 #endif
 }
@@ -119,11 +157,17 @@ extern "C" void llvm_orc_set_link_order(LLVMOrcJITDylibRef Dylib, const LLVMOrcJ
 }
 
 // Removes a dylib and its symbols from its session. The dylib stays in memory until it is released,
-// because link orders and handles may refer to it.
-extern "C" LLVMErrorRef llvm_orc_remove_dylib(LLVMOrcJITDylibRef Dylib) {
+// because link orders and handles may refer to it. With `Kept`, its code stays in memory until
+// `llvm_orc_free_kept` frees it.
+extern "C" LLVMErrorRef llvm_orc_remove_dylib(LLVMOrcJITDylibRef Dylib, void **Kept) {
   auto *Removed = reinterpret_cast<JITDylib *>(Dylib);
   Removed->Retain();
-  return wrap(Removed->getExecutionSession().removeJITDylib(*Removed));
+  if (!Kept)
+    return wrap(Removed->getExecutionSession().removeJITDylib(*Removed));
+  llvm_orc::KeepRemoved Keeper;
+  Error Failed = Removed->getExecutionSession().removeJITDylib(*Removed);
+  *Kept = Keeper.take();
+  return wrap(std::move(Failed));
 }
 
 extern "C" void llvm_orc_release_dylib(LLVMOrcJITDylibRef Dylib) {

@@ -6,7 +6,8 @@ mod link_order;
 use std::ffi::c_void;
 use std::fmt;
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use llvm_sys::error::LLVMErrorRef;
 use llvm_sys::orc2::{
@@ -20,7 +21,7 @@ use llvm_sys::orc2::{
 use crate::address::{Address, Function, Symbol};
 use crate::boundary;
 use crate::error::{Error, ErrorKind, c_name};
-use crate::reentrancy;
+use crate::reentrancy::{self, Answer};
 use crate::session::Session;
 use crate::symbols::intern;
 
@@ -134,13 +135,15 @@ impl Dylib {
     ///
     /// # Errors
     /// - [`ErrorKind::NotFound`] if the symbol is not defined.
-    /// - [`ErrorKind::Link`] if the symbol cannot be linked. If this thread tried to link it, the
-    ///   error's source says why.
+    /// - [`ErrorKind::Link`] if the symbol cannot be linked. The error names the symbols that are
+    ///   undefined, and its source says why, if a look-up of the symbol tried to link it.
     /// - [`ErrorKind::Name`] if the name contains a NUL character.
-    /// - [`ErrorKind::Session`] if this thread is materializing the symbol, or is generating
-    ///   symbols for this dylib: the look-up would wait for itself.
+    /// - [`ErrorKind::Session`] if the look-up would wait for itself: this thread is materializing
+    ///   the symbol, is generating symbols for this dylib, or does so for what another thread waits
+    ///   for, which does so for this look-up.
     pub fn lookup(&self, name: &str) -> Result<Address, Error> {
         reentrancy::check_look_up(self.raw.as_ptr(), name)?;
+        let name_text = name;
         let name = c_name(name)?;
         let mut order = LLVMOrcCJITDylibSearchOrderElement {
             JD: self.raw.as_ptr(),
@@ -151,7 +154,7 @@ impl Dylib {
             LookupFlags: LLVMOrcSymbolLookupFlags::LLVMOrcSymbolLookupFlagsRequiredSymbol,
         };
         let lookup = Arc::new(LookupResult::default());
-        boundary::call_llvm(|| {
+        let result = boundary::call_llvm(|| {
             // SAFETY: both arrays have one element, and LLVM copies them during the call. The name
             // is passed with one reference count. LLVM calls the handler once, and the handler
             // takes over the `Arc` count created for it.
@@ -167,8 +170,9 @@ impl Dylib {
                     Arc::into_raw(Arc::clone(&lookup)).cast_mut().cast(),
                 );
             }
-            lookup.wait()
-        })
+            lookup.wait(self.raw.as_ptr(), name_text)
+        });
+        result.map_err(|error| self.session.explain(self.raw.as_ptr(), name_text, error))
     }
 
     /// Looks up a function by name and type, for code that is never removed. For other code, use
@@ -180,7 +184,8 @@ impl Dylib {
     /// # Safety
     /// The symbol must be a function of type `F` that is safe to call with any arguments of that
     /// type. While the result lives, its code must not be removed, and if it is a stub, neither
-    /// must the code behind the stub.
+    /// must the code behind the stub. The rest is as for
+    /// [`Tracker::lookup_fn`](crate::Tracker::lookup_fn).
     pub unsafe fn lookup_fn<F: Function>(&self, name: &str) -> Result<Symbol<'_, F>, Error> {
         let address = self.lookup(name)?;
         // SAFETY: guaranteed by the caller. The result borrows this handle, which keeps the session
@@ -220,19 +225,36 @@ const EXPORTED: LLVMJITSymbolFlags = LLVMJITSymbolFlags {
 /// Result of a look-up, sent by this thread or by the thread that links the symbol.
 #[derive(Default)]
 struct LookupResult {
+    /// Taken by the thread that waits.
     result: Mutex<Option<Result<Address, Error>>>,
+    has_arrived: AtomicBool,
     ready: Condvar,
 }
 
 impl LookupResult {
-    fn wait(&self) -> Result<Address, Error> {
-        let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Waits for the result of the look-up of `name` in `dylib`.
+    fn wait(self: &Arc<Self>, dylib: *mut LLVMOrcOpaqueJITDylib, name: &str) -> Result<Address, Error> {
+        if let Some(result) = self.lock().take() {
+            return result;
+        }
+        let _waiting = reentrancy::begin_wait(dylib, name, Arc::clone(self) as Arc<dyn Answer>)?;
+        let mut result = self.lock();
         loop {
             match result.take() {
                 Some(result) => return result,
                 None => result = self.ready.wait(result).unwrap_or_else(PoisonError::into_inner),
             }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Result<Address, Error>>> {
+        self.result.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answer for LookupResult {
+    fn is_there(&self) -> bool {
+        self.has_arrived.load(Ordering::Acquire)
     }
 }
 
@@ -250,7 +272,8 @@ extern "C" fn receive_lookup_result(
             // SAFETY: without an error there is one pair, because the look-up was for one name.
             Address::new(unsafe { ptr::read(found) }.Sym.Address)
         });
-        *lookup.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        *lookup.lock() = Some(result);
+        lookup.has_arrived.store(true, Ordering::Release);
         lookup.ready.notify_one();
     });
 }

@@ -78,8 +78,17 @@ impl Error {
     }
 
     pub(crate) fn with_cause(mut self, cause: Option<Error>) -> Error {
-        self.0.cause = self.0.cause.or(cause);
+        let inner = &mut *self.0;
+        if inner.cause.is_none() {
+            inner.cause = cause;
+            inner.name_undefined_symbols();
+        }
         self
+    }
+
+    /// The cause, without the causes of the cause.
+    pub(crate) fn cause(&self) -> Option<Error> {
+        self.0.cause.as_ref().map(|cause| Error::new(cause.0.kind, cause.0.message.clone()))
     }
 
     /// Converts to an LLVM error value with the same text. The receiver must consume the value.
@@ -106,6 +115,18 @@ impl Error {
         // SAFETY: `text` came from `LLVMGetErrorMessage` and is not used again.
         unsafe { LLVMDisposeErrorMessage(text) };
         Err(Error::new(kind_from_message(kind, &message), message))
+    }
+}
+
+impl Inner {
+    /// Says in the message which symbols are undefined, if they are why a link failed. LLVM names
+    /// only the symbols that were to be linked.
+    fn name_undefined_symbols(&mut self) {
+        if let (ErrorKind::Link, Some(cause)) = (self.kind, &self.cause)
+            && let Some(names) = cause.0.message.strip_prefix("Symbols not found: ")
+        {
+            self.message.push_str(&format!("; undefined: {names}"));
+        }
     }
 }
 

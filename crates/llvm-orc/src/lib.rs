@@ -92,7 +92,8 @@
 //!
 //! | function | promise |
 //! |---|---|
-//! | [`Tracker::lookup_fn`], [`Dylib::lookup_fn`] | the function has this type |
+//! | [`Tracker::lookup_fn`] | the function has this type, and what it reaches by addresses and stubs exists |
+//! | [`Dylib::lookup_fn`] | as above, and its code is not removed |
 //! | [`Dylib::define_absolute`] | the address has the type that code expects |
 //! | [`Object::from_bytes`] | the bytes are a trusted object file |
 //! | [`Dylib::clear`] | no code of the dylib is called afterwards |
@@ -101,11 +102,40 @@
 //! | [`JitBuilder::on_lazy_failure`] | the function can replace every lazy reexport |
 //! | [`CompilerBuilder::without_verifier`] | every module is well formed |
 //!
+//! # What is freed, and what can still be called
+//!
+//! A [`Symbol`] is called safely, so nothing safe may free what it runs:
+//!
+//! | operation | frees | what can still be called |
+//! |---|---|---|
+//! | [`Tracker::remove`], dropping it | names and code of the tracker | its symbols borrow it; code that other objects were linked to stays until these are removed |
+//! | [`Tracker::merge_into`], [`Tracker::keep`] | nothing | – |
+//! | [`Dylib::remove`] | names, and code that no tracker owns | symbols that borrow a tracker: its code stays until the dylib's last tracker ends, and as long as other objects were linked to it |
+//! | [`Dylib::clear`] | names and code of all trackers | symbols: therefore it is `unsafe` |
+//! | dropping the last handle | the session with all code and stubs | symbols borrow a handle |
+//! | [`Responsibility::fail`], dropping it, a failed link | what was not linked to its end | no look-up returned its addresses |
+//! | [`Responsibility::replace`], a weak definition that is overridden | definitions that were not materialized | – |
+//! | [`Dylib::reexport_lazily`] | nothing | a stub can be called after its target was removed: whoever looks up a function that uses it promises otherwise |
+//! | dropping [`Object`], [`IrModule`], [`Compiler`] | bytes and modules | linked code is a copy |
+//!
+//! Without the feature `shim`, code is freed with its tracker, whoever is linked to it.
+//!
+//! # What can wait for itself
+//!
+//! | look-up | result |
+//! |---|---|
+//! | by a [`Materialize`], of a symbol that it defines | an error |
+//! | by a [`Generate`] or a filter, in its dylib | an error |
+//! | by units and generators of several threads, each for what the next one holds up | an error for the last of them |
+//! | of a symbol whose [`Responsibility`] or [`SuspendedLookup`] is kept and never ended | waits; dropping them ends it |
+//! | by a thread that a responsibility was passed to, of its symbols | waits: nothing tells which thread will end it |
+//!
 //! # When LLVM ends the process
 //!
 //! Errors that LLVM reports are returned as [`Error`]: malformed modules, diagnostics of the code
-//! generator, linker failures. When LLVM detects an internal error it ends the process, and no
-//! handler can continue. Two causes are known:
+//! generator, inline assembly that cannot be parsed, linker failures, and, with the feature `shim`,
+//! objects with static constructors, which no one would run. When LLVM detects an internal error it
+//! ends the process, and no handler can continue. Two causes are known:
 //!
 //! - `instcombine` in a pipeline's text. Write `instcombine<no-verify-fixpoint>`.
 //! - Intrinsics that the target has no instructions for.
@@ -151,6 +181,8 @@ mod target_machine;
 
 // From object files to addresses.
 mod address;
+#[cfg(feature = "shim")]
+mod code_lease;
 mod dylib;
 mod jit;
 mod object_transforms;

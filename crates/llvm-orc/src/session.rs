@@ -16,6 +16,7 @@
 mod removed_dylibs;
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::fmt;
 use std::ptr::{self, NonNull};
@@ -26,10 +27,12 @@ use llvm_sys::error::{LLVMConsumeError, LLVMErrorRef};
 use llvm_sys::orc2::lljit::{LLVMOrcDisposeLLJIT, LLVMOrcLLJITGetExecutionSession, LLVMOrcOpaqueLLJIT};
 use llvm_sys::orc2::{
     LLVMOrcExecutionSessionGetSymbolStringPool, LLVMOrcExecutionSessionRef,
-    LLVMOrcExecutionSessionSetErrorReporter, LLVMOrcSymbolStringPoolClearDeadEntries,
+    LLVMOrcExecutionSessionSetErrorReporter, LLVMOrcOpaqueJITDylib, LLVMOrcSymbolStringPoolClearDeadEntries,
 };
 
 use crate::boundary;
+#[cfg(feature = "shim")]
+use crate::code_lease::{CodeLease, CodeLeases};
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "inkwell")]
 use crate::ir_transforms::IrTransforms;
@@ -53,6 +56,8 @@ pub(crate) struct Session {
     /// Locked while a dylib is created, so that no two get the same name. LLVM does not check
     /// names.
     pub(crate) dylib_naming: Mutex<()>,
+    /// Why symbols could not be linked, for later look-ups of them. The latest is last.
+    link_failures: Mutex<VecDeque<LinkFailure>>,
     n_trackers: AtomicUsize,
     n_removed: AtomicUsize,
     // Dropped after the LLJIT, which refers to them, by promise 4.
@@ -61,8 +66,21 @@ pub(crate) struct Session {
     /// Released before the LLJIT.
     #[cfg(feature = "shim")]
     removed_dylibs: Mutex<RemovedDylibs>,
+    #[cfg(feature = "shim")]
+    code_leases: CodeLeases,
     kept_alive: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
+
+/// A symbol that could not be linked.
+struct LinkFailure {
+    /// The dylib's address.
+    dylib: usize,
+    name: String,
+    cause: Error,
+}
+
+/// The number of failures that a session remembers.
+const MAX_LINK_FAILURES: usize = 256;
 
 /// Transforms that the session's layers call between module and linked code.
 #[derive(Default)]
@@ -93,12 +111,15 @@ impl Session {
             lljit,
             reporter: reporter.map(Arc::new),
             dylib_naming: Mutex::new(()),
+            link_failures: Mutex::default(),
             n_trackers: AtomicUsize::new(0),
             n_removed: AtomicUsize::new(0),
             stubs,
             hooks: Arc::new(hooks),
             #[cfg(feature = "shim")]
             removed_dylibs: Mutex::default(),
+            #[cfg(feature = "shim")]
+            code_leases: CodeLeases::default(),
             kept_alive: Mutex::default(),
         });
         // SAFETY: the LLJIT is alive and not shared yet. The hooks have a stable address by promise
@@ -135,6 +156,40 @@ impl Session {
     #[cfg(feature = "shim")]
     pub(crate) fn removed_dylibs(&self) -> &Mutex<RemovedDylibs> {
         &self.removed_dylibs
+    }
+
+    /// Adds the cause to the error of a look-up. LLVM reports the cause to the look-up that links a
+    /// symbol, and only says to later ones that the symbol failed.
+    pub(crate) fn explain(&self, dylib: *mut LLVMOrcOpaqueJITDylib, name: &str, error: Error) -> Error {
+        if error.kind() != ErrorKind::Link {
+            return error;
+        }
+        let dylib = dylib.addr();
+        let mut failures = self.link_failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_this = |failure: &&LinkFailure| failure.dylib == dylib && failure.name == name;
+        let Some(cause) = error.cause() else {
+            let known = failures.iter().rev().find(is_this);
+            let cause = known.map(|failure| Error::new(failure.cause.kind(), failure.cause.to_string()));
+            return error.with_cause(cause);
+        };
+        failures.retain(|failure| !is_this(&failure));
+        if failures.len() == MAX_LINK_FAILURES {
+            failures.pop_front();
+        }
+        failures.push_back(LinkFailure { dylib, name: name.to_owned(), cause });
+        error
+    }
+
+    /// The lease for a new tracker of the dylib.
+    #[cfg(feature = "shim")]
+    pub(crate) fn lease(&self, dylib: *mut LLVMOrcOpaqueJITDylib) -> Arc<CodeLease> {
+        self.code_leases.of(dylib.addr())
+    }
+
+    /// The lease that the living trackers of the dylib hold.
+    #[cfg(feature = "shim")]
+    pub(crate) fn lease_if_any(&self, dylib: *mut LLVMOrcOpaqueJITDylib) -> Option<Arc<CodeLease>> {
+        self.code_leases.find(dylib.addr())
     }
 
     /// The session's stubs and trampolines, which are created at the first call.

@@ -13,6 +13,8 @@ use llvm_sys::orc2::{
 
 use crate::address::{Address, Function, Symbol};
 use crate::boundary;
+#[cfg(feature = "shim")]
+use crate::code_lease::CodeLease;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
 use crate::jit_code_list::RegisteredObject;
@@ -20,11 +22,16 @@ use crate::object::Object;
 
 /// Owns what one [`Dylib::add_object`] added: symbols, code and memory.
 ///
+/// Code of the tracker that other objects were linked to stays in memory as long as they do.
+///
 /// Dropping a tracker removes what it owns. [`remove`](Tracker::remove) does the same and returns
 /// errors. Code that is running, or that is called by its address later, must not be removed:
 /// whoever called it in an `unsafe` block promised that.
 #[must_use = "dropping the tracker removes what it owns"]
 pub struct Tracker {
+    /// Dropped before the dylib's handle, which keeps the session alive.
+    #[cfg(feature = "shim")]
+    _lease: Arc<CodeLease>,
     dylib: Dylib,
     raw: NonNull<LLVMOrcOpaqueResourceTracker>,
     removed: bool,
@@ -44,7 +51,14 @@ impl Tracker {
         let raw = unsafe { LLVMOrcJITDylibCreateResourceTracker(dylib.raw()) };
         let raw = NonNull::new(raw).expect("LLVM returns the tracker");
         dylib.session().count_tracker();
-        Tracker { dylib, raw, removed: false, registered: Mutex::default() }
+        Tracker {
+            #[cfg(feature = "shim")]
+            _lease: dylib.session().lease(dylib.raw()),
+            dylib,
+            raw,
+            removed: false,
+            registered: Mutex::default(),
+        }
     }
 
     /// The dylib that the tracker belongs to.
@@ -68,8 +82,12 @@ impl Tracker {
     /// As [`Dylib::lookup`].
     ///
     /// # Safety
-    /// The symbol must belong to the object that this tracker owns, have type `F`, and be safe to
-    /// call with any arguments of that type.
+    /// The symbol must belong to what this tracker owns, have type `F`, and be safe to call with
+    /// any arguments of that type as long as the tracker lives. The code that it is linked to lives
+    /// as long. What it reaches in other ways must be there when it is called: functions at
+    /// addresses ([`Dylib::define_absolute`], or the result of a look-up that was passed on), and
+    /// functions behind the stubs of [`Dylib::reexport_lazily`]. Without the feature `shim`, all
+    /// code that it is linked to must be there, too.
     pub unsafe fn lookup_fn<F: Function>(&self, name: &str) -> Result<Symbol<'_, F>, Error> {
         let address = self.dylib.lookup(name)?;
         // SAFETY: guaranteed by the caller. The borrow prevents the removal of this tracker.

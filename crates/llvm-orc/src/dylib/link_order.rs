@@ -1,5 +1,7 @@
 //! Link order between dylibs, and removal of dylibs. LLVM's C API supports neither.
 
+use std::ffi::c_void;
+use std::ptr;
 use std::sync::{Arc, PoisonError};
 
 use llvm_sys::error::LLVMErrorRef;
@@ -7,20 +9,19 @@ use llvm_sys::orc2::LLVMOrcJITDylibRef;
 
 use super::Dylib;
 use crate::boundary;
+use crate::code_lease::KeptCode;
 use crate::error::{Error, ErrorKind};
 
 // SAFETY: the signatures are those of `shim/session.cpp`.
 unsafe extern "C" {
     fn llvm_orc_set_link_order(dylib: LLVMOrcJITDylibRef, others: *const LLVMOrcJITDylibRef, count: usize);
-    fn llvm_orc_remove_dylib(dylib: LLVMOrcJITDylibRef) -> LLVMErrorRef;
+    fn llvm_orc_remove_dylib(dylib: LLVMOrcJITDylibRef, kept: *mut *mut c_void) -> LLVMErrorRef;
 }
 
 impl Dylib {
     /// Sets the link order: objects that are linked from now on find names first in this dylib,
     /// then in `others`, in this order. Without a link order, a dylib finds names only in itself.
-    /// Objects that are already linked do not change.
-    ///
-    /// As within one dylib, whoever calls code must make sure that the code's callees still exist.
+    /// Objects that are already linked do not change, and keep the code that they were linked to.
     ///
     /// # Panics
     /// If one of `others` belongs to another session.
@@ -52,6 +53,9 @@ impl Dylib {
     /// but useless: no other dylib finds what they define. A few hundred bytes stay allocated until
     /// the session ends.
     ///
+    /// Functions that borrow a [`Tracker`](crate::Tracker) of the dylib can still be called: the
+    /// code of the dylib stays in memory until its last tracker ends.
+    ///
     /// Removing a dylib twice has no effect.
     ///
     /// # Errors
@@ -64,9 +68,17 @@ impl Dylib {
         if !is_new {
             return Ok(());
         }
+        let lease = self.session.lease_if_any(self.raw.as_ptr());
         boundary::call_llvm(|| {
-            // SAFETY: the dylib's session is alive, and the dylib is removed once.
-            let error = unsafe { llvm_orc_remove_dylib(self.raw.as_ptr()) };
+            let mut kept = ptr::null_mut();
+            let to_keep = if lease.is_some() { &raw mut kept } else { ptr::null_mut() };
+            // SAFETY: the dylib's session is alive, and the dylib is removed once. `to_keep` is
+            // null or our local variable.
+            let error = unsafe { llvm_orc_remove_dylib(self.raw.as_ptr(), to_keep) };
+            if let Some(lease) = &lease {
+                // SAFETY: what was kept belongs to this session, and we own it.
+                lease.keep(unsafe { KeptCode::new(kept) });
+            }
             // SAFETY: we own the error.
             unsafe { Error::check(error, ErrorKind::Session) }
         })

@@ -56,6 +56,104 @@ fn a_lazy_definition_of_a_defined_name_is_refused() {
     assert_eq!(call(&dylib, "f").unwrap(), 4.0);
 }
 
+/// Units on several threads, each of which looks up the next: one look-up fails, and all end.
+#[test]
+fn units_that_look_each_other_up_do_not_wait_forever() {
+    within_limit(|| {
+        for n_units in [2, 3, 5] {
+            let dylib = dylib();
+            let start = Arc::new(Barrier::new(n_units));
+            let results = Arc::new(Mutex::new(Vec::new()));
+            let name = |number: usize| format!("f{}", number % n_units);
+            for number in 0..n_units {
+                let (start, results, name, next) =
+                    (Arc::clone(&start), Arc::clone(&results), name(number), name(number + 1));
+                let unit = move |responsibility: Responsibility| {
+                    start.wait();
+                    let found = responsibility.dylib().lookup(&next);
+                    results.lock().unwrap().push(found.map(drop).map_err(|error| error.to_string()));
+                    let object = compiler().compile(|cx| constant(cx, &name, 1.0))?;
+                    responsibility.emit_object(&object);
+                    Ok(())
+                };
+                dylib.define_lazily([(&*format!("f{number}"), FUNCTION)], unit).unwrap();
+            }
+            thread::scope(|scope| {
+                for number in 0..n_units {
+                    let dylib = &dylib;
+                    scope.spawn(move || assert_eq!(call(dylib, &format!("f{number}")).unwrap(), 1.0));
+                }
+            });
+            let mut results = results.lock().unwrap().clone();
+            results.sort();
+            let failed: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+            assert_eq!(failed.len(), 1, "{results:?}");
+            assert!(failed[0].contains("would wait for itself"), "{failed:?}");
+        }
+    });
+}
+
+/// Generators that look each other's dylibs up, and a generator and a unit that do.
+#[test]
+fn generators_that_look_each_other_up_do_not_wait_forever() {
+    within_limit(|| {
+        let jit = Jit::builder().build().unwrap();
+        let dylibs = ["one", "two"].map(|name| jit.create_bare_dylib(name).unwrap());
+        let start = Arc::new(Barrier::new(2));
+        let n_failed = Arc::new(AtomicU32::new(0));
+        for (nth, dylib) in dylibs.iter().enumerate() {
+            // The generator owns a handle of the other dylib, so the session is not freed.
+            let (other, start, n_failed) =
+                (dylibs[1 - nth].clone(), Arc::clone(&start), Arc::clone(&n_failed));
+            dylib.add_generator(move |lookup: &mut llvm_orc::PendingLookup<'_>| {
+                if lookup.names() == ["first"] {
+                    start.wait();
+                    let found = other.lookup("second").unwrap_err();
+                    if found.to_string().contains("would wait for itself") {
+                        n_failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                Ok(())
+            });
+        }
+        thread::scope(|scope| {
+            for dylib in &dylibs {
+                scope.spawn(|| assert_eq!(dylib.lookup("first").unwrap_err().kind(), ErrorKind::NotFound));
+            }
+        });
+        assert_eq!(n_failed.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// A look-up that waits for a unit which is running, and ends, is no circle.
+#[test]
+fn units_that_look_up_what_others_are_materializing_wait() {
+    within_limit(|| {
+        for _ in 0..50 {
+            let dylib = dylib();
+            let n_materialized = Arc::default();
+            dylib.define_lazily([("c", FUNCTION)], defining("c", 3.0, &n_materialized)).unwrap();
+            for (name, value) in [("a", 1.0), ("b", 2.0)] {
+                let unit = move |responsibility: Responsibility| {
+                    let dylib = responsibility.dylib().clone();
+                    let object = compiler().compile(|cx| constant(cx, name, value))?;
+                    responsibility.emit_object(&object);
+                    let other = if name == "a" { "b" } else { "a" };
+                    assert_eq!(call(&dylib, other)?, 3.0 - value);
+                    call(&dylib, "c").map(drop)
+                };
+                dylib.define_lazily([(name, FUNCTION)], unit).unwrap();
+            }
+            thread::scope(|scope| {
+                for (name, value) in [("a", 1.0), ("b", 2.0)] {
+                    let dylib = &dylib;
+                    scope.spawn(move || assert_eq!(call(dylib, name).unwrap(), value));
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn racing_threads_materialize_once() {
     within_limit(|| {

@@ -176,3 +176,54 @@ fn code_outlives_a_tracker_that_is_kept() {
     unsafe { dylib.clear() }.unwrap();
     assert_eq!(dylib.lookup("linked").unwrap_err().kind(), ErrorKind::NotFound);
 }
+
+/// A failed link names the undefined symbols, at every look-up.
+#[test]
+fn a_failed_link_names_the_undefined_symbol() {
+    let dylib = dylib();
+    let object = compiler().compile(|cx| calling(cx, "f", "missing")).unwrap();
+    let tracker = dylib.add_object(&object).unwrap();
+    for _ in 0..3 {
+        let error = tracker.lookup("f").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Link);
+        assert!(error.to_string().ends_with("undefined: [ missing ]"), "{error}");
+        assert!(error.source().is_some_and(|cause| cause.to_string().contains("missing")));
+    }
+    tracker.remove().unwrap();
+    assert_eq!(dylib.lookup("f").unwrap_err().kind(), ErrorKind::NotFound);
+    // Another failure of the same name has its own cause.
+    let object = compiler().compile(|cx| calling(cx, "f", "other")).unwrap();
+    let tracker = dylib.add_object(&object).unwrap();
+    for _ in 0..2 {
+        let error = tracker.lookup("f").unwrap_err();
+        assert!(error.to_string().ends_with("undefined: [ other ]"), "{error}");
+    }
+}
+
+/// No one would run static constructors, so objects that have some are refused.
+#[test]
+#[cfg(feature = "shim")]
+fn static_constructors_are_refused() {
+    let text = |list: &str| {
+        format!(
+            "@g = global double 1.0\n\
+             @llvm.{list} = appending global [1 x {{ i32, ptr, ptr }}] \
+             [{{ i32, ptr, ptr }} {{ i32 65535, ptr @init, ptr null }}]\n\
+             define internal void @init() {{\n store double 42.0, ptr @g\n ret void\n}}\n\
+             define double @f() {{\n %v = load double, ptr @g\n ret double %v\n}}\n"
+        )
+    };
+    for list in ["global_ctors", "global_dtors"] {
+        let dylib = dylib();
+        let object = compiler().compile(|cx| crate::test_kit::parse(cx, &text(list))).unwrap();
+        let tracker = dylib.add_object(&object).unwrap();
+        let error = tracker.lookup("f").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Link);
+        let cause = error.source().unwrap().to_string();
+        assert!(cause.contains("static constructors or destructors"), "{cause}");
+        tracker.remove().unwrap();
+        let module = llvm_orc::IrModule::build(|cx| crate::test_kit::parse(cx, &text(list))).unwrap();
+        let tracker = dylib.add_module(module).unwrap();
+        assert_eq!(tracker.lookup("f").unwrap_err().kind(), ErrorKind::Link);
+    }
+}

@@ -20,6 +20,8 @@ mod passes;
 #[cfg(feature = "shim")]
 mod process_exit;
 mod public_api;
+#[cfg(feature = "shim")]
+mod removal;
 mod send_sync;
 #[cfg(feature = "shim")]
 mod slabs;
