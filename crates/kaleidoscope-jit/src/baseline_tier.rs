@@ -2,6 +2,7 @@
 //!
 //! Where little is left of the thread's stack, Cranelift runs on a stack of the tier's own.
 
+use crate::error::why_no_code;
 use crate::maths::maths_entry;
 use crate::profile::Profile;
 use crate::trap::generator_panicked;
@@ -146,7 +147,7 @@ impl BaselineTier {
     /// Copies code into executable memory.
     fn place(&self, code: &MachineCode) -> Result<PlacedCode, CompileError> {
         let block = self.memory.allocate(&code.bytes, code.align);
-        let block = block.map_err(|error| CompileError::Failed(error.to_string()))?;
+        let block = block.map_err(|error| CompileError::Failed(why_no_code(&error)))?;
         Ok(PlacedCode { block, entry: code.entry })
     }
 

@@ -13,7 +13,7 @@ use crate::code::{
 use crate::code_budget::CodeBudget;
 use crate::compile_queue::CompileQueue;
 use crate::embedder::{Embedder, NoEmbedder};
-use crate::error::{Error, why_no_code};
+use crate::error::Error;
 use crate::event::{Event, Tier};
 use crate::host::HostTable;
 use crate::interrupt::{Interrupter, Watch};
@@ -289,10 +289,6 @@ impl Core {
 
     /// Emits that a compilation failed. Returns the trap for the caller.
     pub(crate) fn emit_failed(&self, trap: Trap) -> Trap {
-        let trap = match trap {
-            Trap::Compile { code, reason } => Trap::Compile { code, reason: why_no_code(reason) },
-            trap => trap,
-        };
         if let Trap::Compile { code, reason } = &trap
             && let Err(panic) =
                 self.emit(|| Event::CompileFailed { code: code.clone(), reason: reason.to_string() })

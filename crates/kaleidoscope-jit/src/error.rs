@@ -1,7 +1,6 @@
 //! Errors of the engine's own interface, before any call is made.
 
 use crate::trap::Trap;
-use kaleidoscope_ir::compile::CompileError;
 use kaleidoscope_native as native;
 use std::fmt;
 
@@ -15,11 +14,7 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn stubs(source: native::Error) -> Self {
-        let message = match source.forbids_code() {
-            true => explain(&source),
-            false => format!("no memory for the stubs of functions: {source}"),
-        };
-        Self { message, source: source.into() }
+        Self { message: why_no_code(&source), source: source.into() }
     }
 
     /// The engine belongs to a process that forked this one.
@@ -28,18 +23,13 @@ impl Error {
     }
 }
 
-/// Why there can be no machine code, and what to do.
-fn explain(error: &native::Error) -> String {
-    format!("there can be no machine code here ({error}); the mode `off` needs none")
-}
-
-/// Why code cannot be compiled: the reason that the compiler gives, or what the system forbids to
-/// every compiler.
+/// Why the system refuses memory for code or stubs, and what to do.
 #[cold]
-pub(crate) fn why_no_code(reason: CompileError) -> CompileError {
-    match native::CodeMemory::check() {
-        Err(error) if error.forbids_code() => CompileError::Failed(explain(&error)),
-        _ => reason,
+pub(crate) fn why_no_code(error: &native::Error) -> String {
+    if error.forbids_code() {
+        format!("there can be no machine code here ({error}); the mode `off` needs none")
+    } else {
+        error.to_string()
     }
 }
 

@@ -50,7 +50,7 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn stub_memory(source: Errno) -> Self {
-        Self { kind: ErrorKind::StubMemory, source: Some(source), detail: None }
+        Self { kind: ErrorKind::StubMemory, source: Some(source), detail: Some(failed("mmap", source)) }
     }
 
     pub(crate) fn stub_protection(source: Errno) -> Self {
@@ -66,7 +66,7 @@ impl Error {
     }
 
     pub(crate) fn flag_memory(source: Errno) -> Self {
-        Self { kind: ErrorKind::FlagMemory, source: Some(source), detail: None }
+        Self { kind: ErrorKind::FlagMemory, source: Some(source), detail: Some(failed("mmap", source)) }
     }
 
     /// `call` is the system call that failed.
@@ -89,7 +89,8 @@ impl Error {
     }
 
     pub(crate) fn deadline_thread(source: &std::io::Error) -> Self {
-        Self { kind: ErrorKind::DeadlineThread, source: Errno::from_io_error(source), detail: None }
+        let detail = Some(source.to_string());
+        Self { kind: ErrorKind::DeadlineThread, source: Errno::from_io_error(source), detail }
     }
 
     pub(crate) fn interrupt_signal(source: Option<&std::io::Error>) -> Self {

@@ -104,14 +104,14 @@ Expected<std::unique_ptr<Slab>> Slab::map(std::shared_ptr<CodeFile> File, std::a
   uint64_t Size = CodeSize + ConstantsSize + VariablesSize;
   uint64_t Offset = File->End;
   if (ftruncate(File->Descriptor, static_cast<off_t>(Offset + CodeSize + ConstantsSize)) != 0)
-    return systemError("memory for code");
+    return systemError("memory for code: ftruncate");
   File->End += CodeSize + ConstantsSize;
 
   std::unique_ptr<Slab> Created(new Slab(File, Sizes));
   Created->Offset = Offset;
   void *Base = mmap(nullptr, Size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (Base == MAP_FAILED)
-    return systemError("memory for code");
+    return systemError("memory for code: mmap");
   Created->Base = static_cast<char *>(Base);
   Created->Size = Size;
   int Fixed = MAP_SHARED | MAP_FIXED;
@@ -119,7 +119,7 @@ Expected<std::unique_ptr<Slab>> Slab::map(std::shared_ptr<CodeFile> File, std::a
           MAP_FAILED ||
       mmap(Created->Base + CodeSize, ConstantsSize, PROT_READ, Fixed, File->Descriptor,
            static_cast<off_t>(Offset + CodeSize)) == MAP_FAILED)
-    return systemError("memory for code");
+    return systemError("memory for code: mmap");
 
   uint64_t Start = reinterpret_cast<uintptr_t>(Base);
   for (unsigned Kind = 0; Kind != NumKinds; Start += Sizes[Kind], ++Kind)
@@ -144,7 +144,7 @@ Error Slab::write(uint64_t Address, const char *Bytes, size_t Length) const {
     if (Written < 0 && errno == EINTR)
       continue;
     if (Written <= 0)
-      return systemError("memory for code");
+      return systemError("memory for code: pwrite");
     Bytes += Written;
     At += Written;
     Length -= static_cast<size_t>(Written);
@@ -181,7 +181,7 @@ Error Slabs::startFileAfterFork() {
     return Error::success();
   int Descriptor = createAnonymousFile();
   if (Descriptor < 0)
-    return systemError("memory for code");
+    return systemError("memory for code: memfd_create");
   File = std::make_shared<CodeFile>(Descriptor, getpid());
   std::move(All.begin(), All.end(), std::back_inserter(Inherited));
   All.clear();
