@@ -79,8 +79,7 @@ impl BaselineTier {
             Some(compiler) => compiler,
             None => Compiler::new(|maths| maths_entry(maths).guest_address().get()).map(Box::new)?,
         };
-        let result = catch_unwind(AssertUnwindSafe(|| compile(&mut compiler)))
-            .map_err(|panic| generator_panicked(&*panic))?;
+        let result = catch_unwind(AssertUnwindSafe(|| compile(&mut compiler))).map_err(generator_panicked)?;
         self.idle().push(compiler);
         result
     }

@@ -15,7 +15,7 @@ use crate::maths::maths_entry;
 use crate::trap::generator_panicked;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{Backend, CodeGenerator, CompileError, Optimization, Settings};
-use kaleidoscope_native::set_engine_mode;
+use kaleidoscope_native::{drop_caught, set_engine_mode};
 use reply::{Reply, ReplySender};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -122,7 +122,7 @@ impl CompileQueue {
         let job = Job(Box::new(move |generator| {
             let result = generator.and_then(|generator| {
                 catch_unwind(AssertUnwindSafe(|| task(generator)))
-                    .unwrap_or_else(|panic| Err(generator_panicked(&*panic)))
+                    .unwrap_or_else(|panic| Err(generator_panicked(panic)))
             });
             if let Err(Ok(result)) = sender.send(result) {
                 abandoned(result);
@@ -227,15 +227,16 @@ impl Shared {
         }
         let clock = Instant::now();
         let mut generator = catch_unwind(AssertUnwindSafe(|| self.backend.start(&self.settings())))
-            .unwrap_or_else(|panic| Err(generator_panicked(&*panic)));
+            .unwrap_or_else(|panic| Err(generator_panicked(panic)));
         let took = clock.elapsed();
         *self.jobs().start_time.get_or_insert_default() += took;
         while let Some(Job(job)) = self.next_job() {
             // A job with a waiting caller reports its own panics.
-            drop(catch_unwind(AssertUnwindSafe(|| match &mut generator {
+            let done = catch_unwind(AssertUnwindSafe(|| match &mut generator {
                 Ok(generator) => job(Ok(&mut **generator)),
                 Err(reason) => job(Err(reason.clone())),
-            })));
+            }));
+            done.unwrap_or_else(drop_caught);
         }
     }
 

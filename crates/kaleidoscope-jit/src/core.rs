@@ -264,7 +264,7 @@ impl Core {
                 }
             });
         }));
-        observed.map_err(|panic| Trap::ObserverPanic { text: panic_text(&*panic) })
+        observed.map_err(|panic| Trap::ObserverPanic { text: panic_text(panic) })
     }
 
     /// Emits that code was installed.
@@ -303,7 +303,7 @@ impl Core {
         let reason = catch_unwind(AssertUnwindSafe(|| self.embedder.unavailable(function)));
         match reason {
             Ok(reason) => Trap::Unavailable { function, reason },
-            Err(panic) => Trap::of_panic(&*panic),
+            Err(panic) => Trap::of_panic(panic),
         }
     }
 
@@ -436,10 +436,10 @@ impl Core {
             trace.addresses().iter().filter_map(name_at).collect()
         };
         match trap {
-            native::Trap::Panic(payload) => Trap::of_panic(&*payload),
+            native::Trap::Panic(payload) => Trap::of_panic(payload),
             native::Trap::Error(error) => match error.downcast::<Trap>() {
                 Ok(trap) => *trap,
-                Err(payload) => Trap::of_panic(&*payload),
+                Err(payload) => Trap::of_panic(payload),
             },
             native::Trap::StackOverflow(trace) => Trap::StackOverflow { inside: names(&trace) },
             native::Trap::Interrupted(trace) => Trap::Interrupted { inside: names(&trace) },

@@ -9,8 +9,9 @@ use crate::mode::Mode;
 use crate::trap::{HostError, Trap, panic_text};
 use arc_swap::{ArcSwapOption, Guard};
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_native::{Error, HostId, HostPool, HostStub};
+use kaleidoscope_native::{Error, HostId, HostPool, HostStub, drop_caught};
 use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
@@ -18,6 +19,8 @@ use std::sync::{Arc, OnceLock};
 pub type HostClosure = Box<dyn Fn(&[f64]) -> Result<f64, HostError> + Send + Sync>;
 
 /// A host function: a closure with a name for error messages.
+///
+/// A panic in the destructor of the closure is ignored, apart from what the panic hook does.
 pub struct HostFunction {
     name: Arc<str>,
     closure: HostClosure,
@@ -39,6 +42,14 @@ impl HostFunction {
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+}
+
+/// The closure may be dropped anywhere: where it is replaced, at the end of its last call, at the
+/// end of the engine. So a panic of its destructor is contained here.
+impl Drop for HostFunction {
+    fn drop(&mut self) {
+        drop_caught(mem::replace(&mut self.closure, Box::new(|_| Ok(0.0))));
     }
 }
 
@@ -69,7 +80,7 @@ impl HostEntry {
             (function.closure)(args).map_err(|error| failed(&function.name, error))
         }));
         Ok(called.unwrap_or_else(|panic| {
-            Err(Trap::HostPanic { name: Arc::clone(&function.name), text: panic_text(&*panic) })
+            Err(Trap::HostPanic { name: Arc::clone(&function.name), text: panic_text(panic) })
         }))
     }
 }

@@ -60,7 +60,7 @@ impl Core {
         let why = match completed {
             Ok(Ok(value)) => return value,
             Ok(Err(trap)) => trap.to_string(),
-            Err(panic) => panic_text(&*panic),
+            Err(panic) => panic_text(panic),
         };
         eprintln!("fatal: a raw call ended early: {why}");
         std::process::abort()

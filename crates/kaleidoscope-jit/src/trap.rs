@@ -4,7 +4,7 @@ use crate::event::CodeName;
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::CompileError;
 use kaleidoscope_ir::interpreter::InterpreterTrap;
-use kaleidoscope_native::{self as native, ErrorKind};
+use kaleidoscope_native::{self as native, ErrorKind, drop_caught};
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -128,7 +128,7 @@ impl Trap {
     }
 
     /// A panic that the engine caught outside of host functions, observers and code generators.
-    pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Self {
+    pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
         Self::EnginePanic { text: panic_text(payload) }
     }
 }
@@ -193,17 +193,21 @@ impl Error for Trap {
 }
 
 /// A code generator that panicked.
-pub(crate) fn generator_panicked(payload: &(dyn Any + Send)) -> CompileError {
+pub(crate) fn generator_panicked(payload: Box<dyn Any + Send>) -> CompileError {
     CompileError::Failed(format!("the code generator panicked: {}", panic_text(payload)))
 }
 
-/// The message of a panic.
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
-    if let Some(text) = payload.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text.clone()
-    } else {
-        "(no message)".to_owned()
+/// The message of a panic. Drops its payload.
+pub(crate) fn panic_text(payload: Box<dyn Any + Send>) -> String {
+    let payload = match payload.downcast::<&str>() {
+        Ok(text) => return (*text).to_owned(),
+        Err(payload) => payload,
+    };
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => {
+            drop_caught(payload);
+            "(no message)".to_owned()
+        }
     }
 }

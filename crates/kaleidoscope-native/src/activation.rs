@@ -310,7 +310,11 @@ impl<'call> Activation<'call> {
         // A call that began later and has not ended is on the guest stack below this one: the host
         // function has switched to another coroutine.
         if self.thread.innermost() != ptr::from_ref(self).cast() {
-            answer = Err(Error::out_of_order().into());
+            // What is dropped here may be the host's.
+            answer = Trap::catch(|| {
+                drop(answer);
+                Err(Error::out_of_order().into())
+            });
         }
         answer.map_err(|trap| {
             self.exit_reason.set(ExitReason::RuntimeTrap);

@@ -122,5 +122,5 @@ pub use runtime::Runtime;
 pub use stack_trace::StackTrace;
 pub use stub::{Stub, StubPool};
 pub use stub_id::{HostId, StubId};
-pub use trap::Trap;
+pub use trap::{Trap, drop_caught};
 pub use validity_flag::{ValidityFlag, ValidityFlags};

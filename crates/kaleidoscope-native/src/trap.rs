@@ -64,3 +64,11 @@ impl Trap {
         catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(Self::Panic(payload)))
     }
 }
+
+/// Drops a value of the host, such as the payload of a panic that was caught, and contains the
+/// panic of its destructor. The destructor of that panic's payload may panic, too: it is leaked.
+pub fn drop_caught<T>(value: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        std::mem::forget(payload);
+    }
+}

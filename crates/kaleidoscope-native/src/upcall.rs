@@ -11,6 +11,7 @@ use crate::float_mode::{in_engine_mode, in_host_mode_of_upcall};
 use crate::host_slot::HostSlotWord;
 use crate::runtime::Runtime;
 use crate::stub_id::StubId;
+use crate::trap::drop_caught;
 
 /// What the lazy entry does next.
 #[derive(Debug)]
@@ -80,7 +81,11 @@ pub(crate) unsafe extern "C" fn host_call(
     };
     if let (Some(standalone), true) = (standalone, stack_switch.is_null()) {
         let value = catch_unwind(AssertUnwindSafe(|| (standalone.call)(args)));
-        return HostEntryResult { value: value.unwrap_or(0.0), exit_through: null() };
+        let value = value.unwrap_or_else(|payload| {
+            drop_caught(payload);
+            0.0
+        });
+        return HostEntryResult { value, exit_through: null() };
     }
     let origin = || format!("host function {}", id.get());
     // SAFETY: the caller's promise.

@@ -111,7 +111,12 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Err(CompileError::Failed(format!("the code generator panicked: {}", text.unwrap_or("no text"))))
+        let text = format!("the code generator panicked: {}", text.unwrap_or("no text"));
+        // The destructor of the payload may panic, and that of the payload of that panic.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            std::mem::forget(second);
+        }
+        Err(CompileError::Failed(text))
     })
 }
 

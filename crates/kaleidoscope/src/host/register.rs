@@ -14,13 +14,12 @@ use std::sync::Arc;
 pub(crate) struct Registration {
     name: String,
     arity: u32,
-    closure: HostClosure,
+    function: HostFunction,
 }
 
 impl Registration {
     pub(crate) fn of_closure<Args, F: HostClosureOf<Args>>(name: &str, function: F) -> Self {
-        let arity = <F as sealed::HostFunction<Args>>::ARITY;
-        Self { name: name.to_owned(), arity, closure: function.into_closure() }
+        Self::new(name, <F as sealed::HostFunction<Args>>::ARITY, function.into_closure())
     }
 
     pub(crate) fn of_slice<R: HostValue>(
@@ -28,7 +27,11 @@ impl Registration {
         arity: u32,
         function: impl Fn(&[f64]) -> R + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.to_owned(), arity, closure: Box::new(move |args| function(args).into_result()) }
+        Self::new(name, arity, Box::new(move |args| function(args).into_result()))
+    }
+
+    fn new(name: &str, arity: u32, closure: HostClosure) -> Self {
+        Self { name: name.to_owned(), arity, function: HostFunction::from_box(name, closure) }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -55,7 +58,7 @@ impl Engine {
     ///   engine is dropped, or until the name is registered again with the same number of
     ///   parameters.
     /// - A closure that another registration replaced, or that was [removed](Self::remove), is
-    ///   dropped once no call is inside it.
+    ///   dropped once no call is inside it. A panic of its destructor is ignored.
     ///
     /// The closure runs on the caller's thread and host stack. The engine holds no lock meanwhile:
     /// the closure may call the engine, and several threads may run it at once. An error that it
@@ -132,9 +135,9 @@ impl Engine {
     }
 
     fn provide_in(&self, program: &mut Program, registration: Registration) -> Result<Superseded, Error> {
-        let Registration { name, arity, closure } = registration;
+        let Registration { name, arity, function } = registration;
         let name: Arc<str> = name.into();
-        let definition = Definition::Host(HostFunction::from_box(Arc::clone(&name), closure));
+        let definition = Definition::Host(function);
         let before = program.names.current(&name);
         let known = program.names.find(&name, arity);
         if let Some(id) = known.filter(|&id| program.names.state(id) == NameState::Host) {

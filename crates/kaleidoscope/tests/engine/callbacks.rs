@@ -1,6 +1,6 @@
 //! Callbacks: observers and outputs that call the engine, fail, or panic.
 
-use crate::check;
+use crate::{check, engine};
 use kaleidoscope::{Engine, Event, Mode, Observer, Output};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -204,5 +204,81 @@ fn a_function_on_the_stack_is_recompiled() {
         check(&engine, text, &[], &[]);
         check(&engine, "f(1);", &[100.0], &[]);
         assert_eq!(*output.values.lock().unwrap(), [900.0], "{mode:?}");
+    }
+}
+
+/// Panics when it is dropped, with a payload that does the same.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            std::panic::panic_any(Self);
+        }
+    }
+}
+
+#[test]
+fn a_closure_whose_destructor_panics_is_replaced() {
+    for mode in Mode::ALL {
+        let engine = engine(*mode);
+        let register = |engine: &Engine, value: f64| {
+            let bomb = Bomb;
+            let closure = move |x: f64| {
+                let _held = &bomb;
+                x + value
+            };
+            engine.register("h", closure).unwrap();
+        };
+        register(&engine, 1.0);
+        check(&engine, "def f(x) h(x); f(1);", &[2.0], &[]);
+        // By another registration, by a `def`, by a removal, and at the engine's end.
+        register(&engine, 2.0);
+        check(&engine, "f(1); def h(x) x * 10; f(1);", &[3.0, 10.0], &[]);
+        register(&engine, 3.0);
+        engine.remove("h").unwrap();
+        register(&engine, 4.0);
+        check(&engine, "f(1);", &[5.0], &[]);
+        let bomb = Bomb;
+        assert!(engine.register("not a name", move || (&bomb, 0.0).1).is_err());
+
+        // While it runs: the call drops it.
+        let (inner, bomb) = (engine.clone(), Bomb);
+        let closure = move |x: f64| {
+            let _held = &bomb;
+            inner.register("replaced", |x: f64| x + 2.0).unwrap();
+            x
+        };
+        engine.register("replaced", closure).unwrap();
+        check(&engine, "def g(x) replaced(x); g(1); g(1);", &[1.0, 3.0], &[]);
+        register(&engine, 5.0);
+        drop(engine);
+    }
+}
+
+#[test]
+fn a_panic_whose_payload_panics_when_it_is_dropped_is_an_error() {
+    for mode in Mode::ALL {
+        let engine = engine(*mode);
+        engine.register("boom", |_: f64| -> f64 { std::panic::panic_any(Bomb) }).unwrap();
+        check(&engine, "def f(x) boom(x) + 1; f(1); boom(1); 7;", &[7.0], &["KLS3008", "KLS3008"]);
+        let error = engine.function::<(f64,)>("f").unwrap().call((1.0,)).unwrap_err();
+        assert_eq!(error.to_string(), "`boom` panicked: (no message)");
+    }
+}
+
+#[test]
+fn an_observer_whose_payload_panics_when_it_is_dropped_is_an_error() {
+    struct Bombs;
+    impl Observer for Bombs {
+        fn observe(&self, event: &Event) {
+            if let Event::Defined { .. } = event {
+                std::panic::panic_any(Bomb);
+            }
+        }
+    }
+    for mode in Mode::ALL {
+        let engine = Engine::builder().mode(*mode).observer(Bombs).build().unwrap();
+        check(&engine, "def f(x) x + 1; f(1);", &[2.0], &["KLS3008"]);
     }
 }
