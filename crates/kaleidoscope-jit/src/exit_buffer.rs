@@ -71,9 +71,8 @@ impl ExitBuffer {
         let places = self.words.wrapping_add(1).cast::<f64>();
         // SAFETY: buffers of code that continues elsewhere have room for its arguments, by the
         // description of `Invalidation::exit`.
-        unsafe {
-            places.copy_from_nonoverlapping(args.as_ptr(), args.len());
-            self.words.write(code.get());
-        }
+        unsafe { places.copy_from_nonoverlapping(args.as_ptr(), args.len()) };
+        // SAFETY: the buffer begins with a word.
+        unsafe { self.words.write(code.get()) };
     }
 }

@@ -161,6 +161,16 @@ pub(crate) const PARTS: &[Part] = &[
         }],
     },
     Part {
+        name: "hostile",
+        about: "programs in every mode without memory, files, threads, signals, executable memory and others",
+        needs: &[],
+        limit: LIMIT,
+        steps: &[Step {
+            name: "environments",
+            action: Action::Cargo("run --quiet --package hostile-environments"),
+        }],
+    },
+    Part {
         name: "features",
         about: "crates with other features: without LLVM, without threads, with Arrow, LLVM 23",
         needs: &[],

@@ -15,7 +15,7 @@ use crate::check::Group;
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// How many random programs the tests that make some run.
-const RANDOM_PROGRAMS: &str = "50";
+const RANDOM_PROGRAMS: &str = "20";
 
 /// What came of the tests.
 #[derive(Debug, Default)]

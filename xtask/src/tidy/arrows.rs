@@ -52,7 +52,8 @@ const ROWS: &[Row] = &[
 ];
 
 /// Packages that may depend on every crate of the project, and on which no crate depends.
-const LEAVES: &[&str] = &["kaleidoscope-tests", "kaleidoscope-benches", "kaleidoscope-fuzz"];
+const LEAVES: &[&str] =
+    &["kaleidoscope-tests", "kaleidoscope-benches", "kaleidoscope-fuzz", "hostile-environments"];
 
 /// Packages on which every crate may depend for its tests, and for nothing else.
 const FOR_TESTS: &[&str] = &["kaleidoscope-testkit", "test-process"];
