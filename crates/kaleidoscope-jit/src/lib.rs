@@ -67,7 +67,7 @@ pub use interrupt::{CallLimits, Interrupter, is_stop_pending};
 pub use jit::{CallScope, Jit, WeakJit};
 pub use kaleidoscope_ir as ir;
 pub use kaleidoscope_ir::compile::{Backend, CompileError, CompileTimes, Listing, Optimization};
-pub use kaleidoscope_native::{Process, exit_at_once, in_engine_mode, is_signal_ignored};
+pub use kaleidoscope_native::{Process, exit_at_once, in_engine_mode, is_host_stack_full, is_signal_ignored};
 pub use mode::Mode;
 pub use policy::Thresholds;
 pub use precision::Precision;

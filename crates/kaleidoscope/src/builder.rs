@@ -334,6 +334,8 @@ impl Builder {
     ///
     /// # Errors
     /// - [`ErrorKind::Memory`](crate::ErrorKind::Memory) if the operating system refuses memory.
+    /// - [`ErrorKind::CannotEvaluate`](crate::ErrorKind::CannotEvaluate) on a thread with too little
+    ///   stack.
     /// - [`ErrorKind::UnknownFunction`](crate::ErrorKind::UnknownFunction) if
     ///   [`Builder::provide_only`] has a name that no provided function has.
     /// - The errors of [`Engine::register`] and [`Engine::bind`] for what was

@@ -6,10 +6,13 @@ use crate::host::built_in;
 use crate::program::Program;
 use crate::shared::{ProgramSettings, Shared};
 use crate::{Engine, Error};
-use kaleidoscope_jit::{CallLimits, Change, Definition, Embedder, Superseded};
+use kaleidoscope_jit::{CallLimits, Change, Definition, Embedder, Superseded, Trap, is_host_stack_full};
 use std::sync::Arc;
 
 pub(super) fn create(builder: Builder) -> Result<Engine, Error> {
+    if is_host_stack_full() {
+        return Err(Error::of_trap(Trap::StackOverflow { inside: Vec::new() }));
+    }
     let Builder { jit, settings, time_limit, provided, registrations, variables, definitions_of } = builder;
     let engine = match definitions_of {
         Some(other) => with_definitions_of(&other, jit, settings, provided.as_deref())?,

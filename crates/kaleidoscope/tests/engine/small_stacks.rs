@@ -2,7 +2,7 @@
 //! recursion through host functions.
 
 use crate::{check, engine};
-use kaleidoscope::{DiagnosticCode, Engine, Mode, Precision};
+use kaleidoscope::{DiagnosticCode, Engine, ErrorKind, Mode, Precision};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -86,6 +86,19 @@ fn an_engine_works_on_a_small_stack() {
                 _ => errors.iter().all(|code| matches!(code, StackOverflow | TimedOut)),
             };
             assert!(is_right, "{mode:?}, {kib} KiB: {errors:?}");
+        }
+    }
+}
+
+#[test]
+fn an_engine_is_made_on_a_small_stack_or_refused() {
+    for kib in (16..80).step_by(4) {
+        match on_stack(kib, || Engine::new().map(drop)) {
+            Ok(()) => {}
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::CannotEvaluate, "{kib} KiB");
+                assert!(kib < SMALLEST_KIB, "{kib} KiB are enough");
+            }
         }
     }
 }
