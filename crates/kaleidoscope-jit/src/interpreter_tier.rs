@@ -39,6 +39,7 @@ impl Core {
     }
 
     fn run_once_in_engine_mode(&self, expression: &Arc<Function>, limits: CallLimits) -> Result<f64, Trap> {
+        native::keep_signals().map_err(native::Trap::from).map_err(|trap| self.trap(trap, None))?;
         let watch = Watch::begin(&self.interrupter, limits);
         let plan = {
             let table = self.table();

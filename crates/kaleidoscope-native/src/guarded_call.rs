@@ -42,6 +42,7 @@ use crate::float_mode::in_engine_mode;
 use crate::interrupt::{InterruptCause, InterruptHandle, NestingLevel};
 use crate::limits::Limits;
 use crate::runtime::Runtime;
+use crate::signal_mask;
 use crate::signals;
 use crate::stack_trace::StackTrace;
 use crate::thread::Thread;
@@ -258,6 +259,16 @@ impl fmt::Debug for GuardedScope<'_> {
     }
 }
 
+/// Undoes what the host may have done to this thread since its first guarded call: signals blocked,
+/// the alternate signal stack disabled. A call with a deadline does it by itself. Others are too
+/// short to do it each time.
+///
+/// # Errors
+/// If there is no memory for a signal stack.
+pub fn keep_signals() -> Result<(), Error> {
+    Thread::known().map_or(Ok(()), Thread::keep_signals)
+}
+
 /// This thread, prepared for guarded calls.
 #[inline]
 fn current_thread<'thread>() -> Result<&'thread Thread, Error> {
@@ -269,6 +280,6 @@ fn current_thread<'thread>() -> Result<&'thread Thread, Error> {
 fn prepare_thread<'thread>() -> Result<&'thread Thread, Error> {
     signals::install();
     let thread = Thread::create()?;
-    signals::unblock();
+    signal_mask::unblock();
     Ok(thread)
 }

@@ -42,7 +42,7 @@ impl SignalStack {
     pub(crate) fn ensure() -> Result<Self, Error> {
         let size = (kernel_bytes() + HANDLER_BYTES).next_multiple_of(PAGE_SIZE);
         let before = current();
-        if before.ss_flags & libc::SS_DISABLE == 0 && before.ss_size >= kernel_bytes() + HANDLER_BYTES {
+        if is_sufficient(&before) {
             return Ok(Self { own: None, size, before });
         }
         let protection = ProtFlags::READ | ProtFlags::WRITE;
@@ -60,6 +60,14 @@ impl SignalStack {
             0 => Ok(stack),
             _ => Err(Error::signal_stack(rustix::io::Errno::PERM)),
         }
+    }
+
+    /// Ensures it again, if the host has changed the alternate stack of this thread.
+    pub(crate) fn keep(&mut self) -> Result<(), Error> {
+        if !is_sufficient(&current()) {
+            *self = Self::ensure()?;
+        }
+        Ok(())
     }
 
     fn start(&self) -> *mut u8 {
@@ -82,6 +90,11 @@ impl Drop for SignalStack {
         let unmapped = unsafe { munmap(base.as_ptr().cast(), PAGE_SIZE + self.size) };
         debug_assert!(unmapped.is_ok(), "a mapping of our own can be unmapped");
     }
+}
+
+/// Whether the handlers can run on this stack.
+fn is_sufficient(stack: &stack_t) -> bool {
+    stack.ss_flags & libc::SS_DISABLE == 0 && stack.ss_size >= kernel_bytes() + HANDLER_BYTES
 }
 
 /// The alternate stack that this thread has now.

@@ -41,7 +41,6 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
-use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,20 +70,6 @@ pub(crate) fn install() {
             previous.replace(handler);
         }
     });
-}
-
-/// Unblocks the signals of this crate in this thread. The thread's creator may have blocked all
-/// signals.
-pub(crate) fn unblock() {
-    let mut ours = MaybeUninit::uninit();
-    // SAFETY: writes an empty set.
-    unsafe { libc::sigemptyset(ours.as_mut_ptr()) };
-    for (previous, _) in HANDLERS {
-        // SAFETY: the set has been written.
-        unsafe { libc::sigaddset(ours.as_mut_ptr(), previous.signal()) };
-    }
-    // SAFETY: the set has been written.
-    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, ours.as_ptr(), null_mut()) };
 }
 
 /// Handles SIGSEGV and SIGBUS.

@@ -20,6 +20,7 @@ use crate::guest_stack::{GuestStack, rounded};
 use crate::interrupt::{InterruptCause, ThreadRecord};
 use crate::interrupt_signal::{self, RetryTimer};
 use crate::limits::Limits;
+use crate::signal_mask;
 use crate::signal_stack::SignalStack;
 use crate::stack_trace::StackTraceBuffer;
 
@@ -53,7 +54,7 @@ pub(crate) struct Thread {
     is_interruptible: Cell<bool>,
     /// The innermost activation that began in the process that forked this one, or null.
     forked: Cell<*const StackSwitch>,
-    _signal_stack: SignalStack,
+    signal_stack: RefCell<SignalStack>,
 }
 
 /// Frees a [`Thread`] when its thread ends.
@@ -91,7 +92,7 @@ impl Thread {
                     n_signals: AtomicU32::new(0),
                     is_interruptible: Cell::new(false),
                     forked: Cell::new(null()),
-                    _signal_stack: signal_stack,
+                    signal_stack: RefCell::new(signal_stack),
                 }));
                 owner.0.set(thread);
                 thread_block().thread.store(thread.cast(), Ordering::Release);
@@ -143,10 +144,21 @@ impl Thread {
         self.n_signals.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Checks, once, that interrupt signals reach this thread. Some sandboxes refuse or drop the
-    /// system call, and ThreadSanitizer holds signals back until the thread calls the C library.
-    #[inline]
+    /// Undoes what the host may have done to this thread since its first call: signals blocked, the
+    /// signal stack disabled or replaced by a small one. Takes two or three system calls.
+    ///
+    /// # Errors
+    /// If there is no memory for a signal stack.
+    pub(crate) fn keep_signals(&self) -> Result<(), Error> {
+        signal_mask::unblock();
+        self.signal_stack.borrow_mut().keep()
+    }
+
+    /// Makes sure that interrupt signals reach this thread, and tries it once. Some sandboxes
+    /// refuse or drop the system call, and ThreadSanitizer holds signals back until the thread
+    /// calls the C library.
     pub(crate) fn expect_interruptible(&self) -> Result<(), Error> {
+        self.keep_signals()?;
         if self.is_interruptible.get() { Ok(()) } else { self.send_signal_to_itself() }
     }
 

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kaleidoscope_native::{
-    CodeAddress, HostPool, InterruptHandle, Interrupter, Limits, StackTrace, StubPool, Trap, enter, maths,
-    pending_interrupt,
+    CodeAddress, HostPool, InterruptHandle, Interrupter, Limits, StackTrace, StubPool, Trap, enter,
+    keep_signals, maths, pending_interrupt,
 };
 
 use crate::arch::{DEFAULT_MODES, callee_saved_modes};
@@ -362,14 +362,46 @@ fn a_forked_child_makes_guarded_calls() {
 #[test]
 fn a_thread_that_blocks_all_signals_is_interrupted() {
     let body = || {
-        let mut all = std::mem::MaybeUninit::uninit();
-        // SAFETY: fills the set.
-        unsafe { libc::sigfillset(all.as_mut_ptr()) };
-        // SAFETY: the set has been filled.
-        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut()) };
+        block_all_signals();
         check(&Script::new(), &guest::endless_loop(), &[]);
         let overflow = Script::new().call(guest::endless_recursion().code(), &[]);
         assert!(matches!(overflow, Err(Trap::StackOverflow(_))));
     };
     thread::spawn(body).join().unwrap();
+}
+
+/// A call with a deadline repairs what the host did since the last one; others when they are asked
+/// to.
+#[test]
+fn a_thread_that_takes_signals_or_their_stack_away_later_is_interrupted() {
+    for take_away in [block_all_signals, disable_signal_stack] {
+        let body = move || {
+            let is_overflow = || {
+                let overflow = Script::new().call(guest::endless_recursion().code(), &[]);
+                assert!(matches!(overflow, Err(Trap::StackOverflow(_))));
+            };
+            is_overflow();
+            take_away();
+            time_out(&Script::new(), guest::endless_loop().code(), &[], Duration::from_micros(500));
+            is_overflow();
+            take_away();
+            keep_signals().unwrap();
+            is_overflow();
+        };
+        thread::spawn(body).join().unwrap();
+    }
+}
+
+fn block_all_signals() {
+    let mut all = std::mem::MaybeUninit::uninit();
+    // SAFETY: fills the set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: the set has been filled.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut()) };
+}
+
+fn disable_signal_stack() {
+    let none = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+    // SAFETY: no handler runs, and the memory of the stack stays where it is.
+    assert_eq!(unsafe { libc::sigaltstack(&raw const none, std::ptr::null_mut()) }, 0);
 }
