@@ -87,6 +87,7 @@ impl Table {
             CodeState::Compiling { .. } => true,
             CodeState::Ready(ready) => match (ready.first.code.info.origin, &ready.first.profile) {
                 (CodeOrigin::Provided, _) => false,
+                (CodeOrigin::Interpreted, _) => true,
                 (CodeOrigin::Compiled { .. }, profile) => {
                     profile.as_ref().is_none_or(|profile| profile.callees().next().is_some())
                 }

@@ -83,6 +83,8 @@ pub(crate) enum CodeOrigin {
     Compiled { tier: Tier, kind: CodeKind, times: CompileTimes, bytes: usize },
     /// It existed: a host function, or a function of the maths library.
     Provided,
+    /// The interpreter, behind a host stub.
+    Interpreted,
 }
 
 impl CodeInfo {
@@ -94,7 +96,7 @@ impl CodeInfo {
     pub(crate) fn kind(&self) -> CodeKind {
         match self.origin {
             CodeOrigin::Compiled { kind, .. } => kind,
-            CodeOrigin::Provided => CodeKind::Function,
+            CodeOrigin::Provided | CodeOrigin::Interpreted => CodeKind::Function,
         }
     }
 }
@@ -164,6 +166,11 @@ impl CompiledCode {
         let CodeKind::Kernel(kind) = self.kind() else { unreachable!("only kernels are kept as such") };
         let (address, arity, version) = (self.address, self.arity, self.info.version());
         KernelCode { address, arity, version, kind, rows_per_call, validity: self.validity.clone() }
+    }
+
+    /// Whether the interpreter runs the function.
+    pub(crate) fn is_interpreted(&self) -> bool {
+        matches!(self.info.origin, CodeOrigin::Interpreted)
     }
 
     /// Whether the address is in this code.

@@ -15,7 +15,7 @@ use crate::compile_queue::CompileQueue;
 use crate::embedder::{Embedder, NoEmbedder};
 use crate::error::Error;
 use crate::event::{Event, Tier};
-use crate::host::HostTable;
+use crate::host::{HostEntry, HostTable};
 use crate::interrupt::{Interrupter, Watch};
 use crate::mode::Mode;
 use crate::profile::ProfiledCode;
@@ -309,8 +309,11 @@ impl Core {
 
     /// Calls a host function, with no lock held, in the floating-point mode of the host.
     pub(crate) fn call_host(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
-        let called = self.hosts.get(host).call(args);
-        called.unwrap_or_else(|function| Err(self.unavailable(function)))
+        let entry = self.hosts.get(host);
+        if let HostEntry::Interpreted(function) = &*entry {
+            return native::in_engine_mode(|| self.run_interpreted(function, args));
+        }
+        entry.call(args).unwrap_or_else(|function| Err(self.unavailable(function)))
     }
 
     /// The function as something to call.

@@ -7,13 +7,14 @@
 
 use crate::mode::Mode;
 use crate::trap::{HostError, Trap, panic_text};
+use crate::validity::FunctionVersion;
 use arc_swap::{ArcSwapOption, Guard};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_native::{Error, HostId, HostPool, HostStub, drop_caught};
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A closure over doubles. It gets as many arguments as the function has parameters.
 pub type HostClosure = Box<dyn Fn(&[f64]) -> Result<f64, HostError> + Send + Sync>;
@@ -63,8 +64,12 @@ impl fmt::Debug for HostFunction {
 #[derive(Debug)]
 pub(crate) enum HostEntry {
     Closure(HostFunction),
+    /// A function without machine code, which the interpreter runs.
+    Interpreted(FunctionVersion),
     /// The function is no host function any more. A call that was on its way ends here.
     Withdrawn(FunctionId),
+    /// No code leads to the stub.
+    Unused,
 }
 
 impl HostEntry {
@@ -75,6 +80,7 @@ impl HostEntry {
         let function = match self {
             Self::Closure(function) => function,
             Self::Withdrawn(id) => return Err(*id),
+            Self::Interpreted(_) | Self::Unused => unreachable!("the engine runs interpreted code"),
         };
         let called = catch_unwind(AssertUnwindSafe(|| {
             (function.closure)(args).map_err(|error| failed(&function.name, error))
@@ -102,6 +108,8 @@ type Chunk = Box<[ArcSwapOption<HostEntry>]>;
 pub(crate) struct HostTable {
     pool: HostPool,
     chunks: [OnceLock<Chunk>; N_CHUNKS],
+    /// Stubs that were freed. A pool of stubs never shrinks, so they are used again.
+    idle: Mutex<Vec<HostStub>>,
 }
 
 impl HostTable {
@@ -115,6 +123,21 @@ impl HostTable {
     /// first call.
     pub(crate) fn allocate(&self, arity: u32) -> Result<HostStub, Error> {
         self.pool.allocate(arity)
+    }
+
+    /// A stub as [`allocate`](Self::allocate) gives it, to be freed.
+    pub(crate) fn allocate_for_a_while(&self, arity: u32) -> Result<HostStub, Error> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        match idle.iter().position(|stub| stub.arity() == arity) {
+            Some(idx) => Ok(idle.swap_remove(idx)),
+            None => self.allocate(arity),
+        }
+    }
+
+    /// Frees a stub that no code leads to.
+    pub(crate) fn free(&self, stub: HostStub) {
+        drop(self.set(stub.id(), Arc::new(HostEntry::Unused)));
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(stub);
     }
 
     /// A stub that raw calls may reach too: [`HostPool::allocate_standalone`].

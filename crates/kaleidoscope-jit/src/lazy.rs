@@ -36,6 +36,9 @@ pub(crate) enum CompileReason {
     Eager,
 }
 
+/// As many parameters as code passes: more are an error in every mode with code.
+const MAX_INTERPRETED_PARAMS: u32 = 65_535;
+
 /// A unit, and the functions that its code will depend on.
 pub(crate) struct UnitToCompile {
     pub(crate) unit: Unit,
@@ -386,7 +389,19 @@ impl Table {
 impl FirstCompilation {
     /// The initial code, now that it is compiled.
     fn finish(self, core: &Core, code: Result<Code, CompileError>) -> Result<ProfiledCode, Trap> {
-        let Self { unit, dependencies, flag, tier, profile } = self;
+        let Self { unit, dependencies, flag, mut tier, profile } = self;
+        let mut code = code;
+        if tier != Tier::Baseline && matches!(code, Err(CompileError::TooLarge)) {
+            // The baseline compiler takes larger functions.
+            tier = Tier::Baseline;
+            code = core.baseline.compile(&unit, None);
+        }
+        if matches!(code, Err(CompileError::TooLarge)) && unit.function.n_params <= MAX_INTERPRETED_PARAMS {
+            // The interpreter takes what no compiler takes.
+            let (code, reason) = (CodeName::of(&unit), CompileError::TooLarge.to_string());
+            core.emit(|| Event::CompileFailed { code, reason })?;
+            return core.interpreted_code(&unit).map(ProfiledCode::from);
+        }
         let mut code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&unit), reason })?;
         let exits = std::mem::take(&mut code.exits);
         let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));

@@ -41,6 +41,7 @@ mod validity;
 mod baseline_tier;
 mod code_budget;
 mod compile_queue;
+mod interpreted_code;
 mod interpreter_tier;
 
 mod batch;

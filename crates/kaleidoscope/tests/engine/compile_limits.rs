@@ -84,23 +84,23 @@ unsafe impl CodeGenerator for Gated {
     }
 }
 
-fn gated(mode: Mode) -> (Gate, Engine) {
+/// The engine comes first, so that it is dropped last: its end waits for the compile threads.
+fn gated(mode: Mode) -> (Engine, Gate) {
     let gate = Gate::default();
     let engine = Engine::builder().mode(mode).backend(gate.clone()).build().unwrap();
-    (gate, engine)
+    (engine, gate)
 }
 
 #[track_caller]
 fn expect(result: Result<f64, CallError>, code: DiagnosticCode) {
     let error = result.unwrap_err();
     assert_eq!(error.code(), code, "{error}");
-    assert!(error.to_string().contains("in `f`"), "{error}");
 }
 
 #[test]
 fn a_call_does_not_wait_for_a_compiler_beyond_its_time() {
     for mode in [Mode::Lazy, Mode::Eager] {
-        let (gate, engine) = gated(mode);
+        let (engine, gate) = gated(mode);
         let outcome = engine.within(SHORT).run("def f(x) x + 1; f(1);");
         let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
         // An expression is compiled, too. In eager mode, so is the definition.
@@ -129,7 +129,7 @@ fn a_call_does_not_wait_for_a_compiler_beyond_its_time() {
 #[test]
 fn an_interrupt_ends_the_wait_for_a_compiler() {
     for mode in [Mode::Lazy, Mode::Eager] {
-        let (gate, engine) = gated(mode);
+        let (engine, gate) = gated(mode);
         engine.within(SHORT).run("def f(x) x + 1;");
         let f = engine.function::<(f64,)>("f").unwrap();
         let interrupter = engine.interrupter();
@@ -143,7 +143,9 @@ fn an_interrupt_ends_the_wait_for_a_compiler() {
                 },
             );
             for call in calls {
-                expect(call.join().unwrap(), DiagnosticCode::Interrupted);
+                // It may have been interrupted before it reached the function.
+                let error = call.join().unwrap().unwrap_err();
+                assert_eq!(error.code(), DiagnosticCode::Interrupted, "{error}");
             }
         });
         gate.open();
@@ -156,7 +158,7 @@ fn an_interrupt_ends_the_wait_for_a_compiler() {
 #[test]
 fn limits_around_a_call_end_its_wait_for_a_compiler() {
     for outer_mode in [Mode::Off, Mode::Baseline] {
-        let (gate, engine) = gated(Mode::Lazy);
+        let (engine, gate) = gated(Mode::Lazy);
         engine.run("def f(x) x + 1;");
         let f = engine.function::<(f64,)>("f").unwrap();
         let outer = Engine::builder().mode(outer_mode).build().unwrap();
@@ -175,7 +177,7 @@ fn limits_around_a_call_end_its_wait_for_a_compiler() {
 
 #[test]
 fn a_batch_does_not_wait_for_its_kernel_beyond_its_time() {
-    let (gate, engine) = gated(Mode::Lazy);
+    let (engine, gate) = gated(Mode::Lazy);
     engine.run("def f(x) x + 1;");
     let f = engine.function::<(f64,)>("f").unwrap();
     let column = vec![1.0; 10_000];
@@ -190,7 +192,7 @@ fn a_batch_does_not_wait_for_its_kernel_beyond_its_time() {
 /// What was redefined during an abandoned compilation is not installed.
 #[test]
 fn an_abandoned_compilation_of_an_old_version_is_dropped() {
-    let (gate, engine) = gated(Mode::Lazy);
+    let (engine, gate) = gated(Mode::Lazy);
     engine.run("def f(x) x + 1;");
     let f = engine.function::<(f64,)>("f").unwrap();
     expect(f.within(SHORT).call((1.0,)), DiagnosticCode::TimedOut);
@@ -203,7 +205,7 @@ fn an_abandoned_compilation_of_an_old_version_is_dropped() {
 /// An engine may end while a compilation that no thread waits for is running.
 #[test]
 fn an_engine_ends_with_abandoned_compilations() {
-    let (gate, engine) = gated(Mode::Lazy);
+    let (engine, gate) = gated(Mode::Lazy);
     engine.run("def f(x) x + 1;");
     let f = engine.function::<(f64,)>("f").unwrap();
     expect(f.within(SHORT).call((1.0,)), DiagnosticCode::TimedOut);

@@ -1,7 +1,7 @@
 //! Function handles: guarded calls, calls in a scope, raw calls.
 
 use crate::{check, engine, until};
-use kaleidoscope::{DiagnosticCode, Engine, ErrorKind, Function, Mode};
+use kaleidoscope::{DiagnosticCode, ErrorKind, Function, Mode};
 use std::thread;
 use std::time::Duration;
 
@@ -82,8 +82,9 @@ fn a_failed_call_does_not_end_its_scope() {
 #[test]
 fn deadlines_and_interrupts_stop_calls() {
     for &mode in Mode::ALL {
-        let limited = Engine::builder().mode(mode).time_limit(Duration::from_millis(20)).build().unwrap();
-        check(&limited, FAILING, &[], &[]);
+        let unlimited = engine(mode);
+        check(&unlimited, FAILING, &[], &[]);
+        let limited = unlimited.within(Duration::from_millis(20));
         let endless = limited.function::<(f64,)>("endless").unwrap();
         assert_eq!(endless.call((0.0,)).unwrap_err().code(), DiagnosticCode::TimedOut);
         let (first, second) =

@@ -17,6 +17,7 @@ mod formulas;
 mod functions;
 mod host_functions;
 mod host_variables;
+mod huge;
 mod lifecycle;
 mod limits;
 mod listing;
