@@ -32,6 +32,7 @@ fn main() {
         "function_passes",
         "optimizer",
         "process_exit",
+        "running_links",
         "session",
         "shared_memory",
         "slab",

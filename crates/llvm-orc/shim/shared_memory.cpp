@@ -11,6 +11,7 @@
 // at their removal have ended.
 
 #include "shared_memory.h"
+#include "running_links.h"
 
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -252,11 +253,14 @@ class InFlight : public JITLinkMemoryManager::InFlightAlloc {
   LinkGraph &Graph;
   std::unique_ptr<InFlightAlloc> Inner;
   std::unique_ptr<Linked> Object;
+  LinkEntry Entry;
   uint64_t Number;
 
 public:
-  InFlight(SharedMemory &Memory, LinkGraph &Graph, std::unique_ptr<InFlightAlloc> Inner, uint64_t Number)
-      : Memory(Memory), Graph(Graph), Inner(std::move(Inner)), Object(Memory.add(Graph)), Number(Number) {}
+  InFlight(SharedMemory &Memory, const JITLinkDylib *Dylib, LinkGraph &Graph, std::unique_ptr<InFlightAlloc> Inner,
+           uint64_t Number)
+      : Memory(Memory), Graph(Graph), Inner(std::move(Inner)), Object(Memory.add(Graph)), Entry(Dylib, Graph),
+        Number(Number) {}
 
   void finalize(OnFinalizedFunction OnFinalized) override {
     SmallVector<uint64_t, 8> Addresses;
@@ -284,12 +288,12 @@ public:
 void SharedMemory::allocate(const JITLinkDylib *Dylib, LinkGraph &Graph, OnAllocatedFunction OnAllocated) {
   uint64_t Number = beginLink();
   Inner->allocate(Dylib, Graph,
-                  [this, &Graph, Number, OnAllocated = std::move(OnAllocated)](AllocResult Result) mutable {
+                  [this, Dylib, &Graph, Number, OnAllocated = std::move(OnAllocated)](AllocResult Result) mutable {
                     if (!Result) {
                       endLink(Number);
                       return OnAllocated(Result.takeError());
                     }
-                    OnAllocated(std::make_unique<InFlight>(*this, Graph, std::move(*Result), Number));
+                    OnAllocated(std::make_unique<InFlight>(*this, Dylib, Graph, std::move(*Result), Number));
                   });
 }
 

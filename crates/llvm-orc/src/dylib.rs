@@ -139,8 +139,8 @@ impl Dylib {
     ///   undefined, and its source says why, if a look-up of the symbol tried to link it.
     /// - [`ErrorKind::Name`] if the name contains a NUL character.
     /// - [`ErrorKind::Session`] if the look-up would wait for itself: this thread is materializing
-    ///   the symbol, is generating symbols for this dylib, or does so for what another thread waits
-    ///   for, which does so for this look-up.
+    ///   the symbol or is generating symbols for this dylib, or what it is materializing or
+    ///   generating is needed for the symbol, by other threads or by links.
     pub fn lookup(&self, name: &str) -> Result<Address, Error> {
         reentrancy::check_look_up(self.raw.as_ptr(), name)?;
         let name_text = name;
@@ -237,13 +237,22 @@ impl LookupResult {
         if let Some(result) = self.lock().take() {
             return result;
         }
-        let _waiting = reentrancy::begin_wait(dylib, name, Arc::clone(self) as Arc<dyn Answer>)?;
+        let _waiting = reentrancy::begin_wait(dylib, name, Arc::clone(self) as Arc<dyn Answer>);
         let mut result = self.lock();
         loop {
             match result.take() {
                 Some(result) => return result,
                 None => result = self.ready.wait(result).unwrap_or_else(PoisonError::into_inner),
             }
+        }
+    }
+
+    /// Ends the look-up, unless it has ended.
+    fn set(&self, result: Result<Address, Error>) {
+        let mut place = self.lock();
+        if !self.has_arrived.swap(true, Ordering::AcqRel) {
+            *place = Some(result);
+            self.ready.notify_one();
         }
     }
 
@@ -255,6 +264,10 @@ impl LookupResult {
 impl Answer for LookupResult {
     fn is_there(&self) -> bool {
         self.has_arrived.load(Ordering::Acquire)
+    }
+
+    fn fail(&self, error: Error) {
+        self.set(Err(error));
     }
 }
 
@@ -272,8 +285,6 @@ extern "C" fn receive_lookup_result(
             // SAFETY: without an error there is one pair, because the look-up was for one name.
             Address::new(unsafe { ptr::read(found) }.Sym.Address)
         });
-        *lookup.lock() = Some(result);
-        lookup.has_arrived.store(true, Ordering::Release);
-        lookup.ready.notify_one();
+        lookup.set(result);
     });
 }

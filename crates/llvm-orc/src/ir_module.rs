@@ -32,6 +32,7 @@ use crate::boundary;
 use crate::compiler::verify;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
+use crate::reentrancy;
 use crate::responsibility::Responsibility;
 use crate::session::Session;
 use crate::thread_safe_module::{receive_diagnostic, with_module};
@@ -150,6 +151,7 @@ impl Responsibility {
             Ok(raw) => raw,
             Err(error) => return self.fail(error),
         };
+        let names = self.names();
         let raw = self.take_raw();
         boundary::call_llvm_nested(|| {
             // SAFETY: the LLJIT is alive and owns the layer.
@@ -157,5 +159,6 @@ impl Responsibility {
             // SAFETY: the layer is alive. Responsibility and module are passed with ownership.
             unsafe { LLVMOrcIRTransformLayerEmit(layer, raw, raw_module) };
         });
+        reentrancy::emission_ended(self.dylib().raw(), &names);
     }
 }

@@ -124,9 +124,10 @@
 //!
 //! | look-up | result |
 //! |---|---|
-//! | by a [`Materialize`], of a symbol that it defines | an error |
+//! | by a [`Materialize`], of a symbol that it defines and has not emitted | an error |
 //! | by a [`Generate`] or a filter, in its dylib | an error |
 //! | by units and generators of several threads, each for what the next one holds up | an error for the last of them |
+//! | by a unit, of a symbol whose object is linked to the unit's own symbol | an error (with the feature `shim`) |
 //! | of a symbol whose [`Responsibility`] or [`SuspendedLookup`] is kept and never ended | waits; dropping them ends it |
 //! | by a thread that a responsibility was passed to, of its symbols | waits: nothing tells which thread will end it |
 //!

@@ -38,8 +38,8 @@ pub trait Materialize: Send + 'static {
     /// Creates the definitions and passes them to the responsibility, now or later, on any thread.
     ///
     /// LLVM calls this method at most once, on the first thread whose look-up needs one of the
-    /// symbols, and holds no lock during the call. A look-up of one of these symbols in this method
-    /// is an error, because it would wait for itself.
+    /// symbols, and holds no lock during the call. A look-up in this method that needs one of these
+    /// symbols before they are emitted is an error, because it would wait for itself.
     ///
     /// # Errors
     /// An error goes to the session's reporter and becomes the source of the error of a look-up on
@@ -145,7 +145,7 @@ extern "C" fn materialize(context: *mut c_void, raw: LLVMOrcMaterializationRespo
         let raw = NonNull::new(raw).expect("LLVM passes a responsibility");
         // SAFETY: LLVM passed ownership. The symbols belong to the unit's dylib.
         let responsibility = unsafe { Responsibility::new(raw, dylib) };
-        let names = responsibility.symbols().into_iter().map(|(name, _)| name).collect();
+        let names = responsibility.names();
         let result = reentrancy::materializing(unit.dylib.addr().get(), names, || {
             catch_unwind(AssertUnwindSafe(|| {
                 for name in &unit.discarded {

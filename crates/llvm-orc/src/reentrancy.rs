@@ -2,13 +2,14 @@
 //!
 //! LLVM calls materialization units and generators on the thread of the look-up that needs them.
 //! This module records, per thread, which ones are running. A look-up that would wait for one of
-//! them returns an error instead of blocking the thread forever. So does a look-up that closes a
-//! circle of threads, each of which waits for a unit or generator of the next.
+//! them returns an error instead of blocking the thread forever. So does a look-up in a circle: of
+//! threads, each of which waits for a unit or generator of the next, and of links, which wait for
+//! the external symbols of their objects.
 //!
-//! Whoever waits registers with what it holds up, and looks for a circle under the same lock. So
-//! the last look-up of a circle finds it. A unit may pass its responsibility to another thread and
-//! then look up something else; the circle is found all the same, because nothing tells where the
-//! responsibility is.
+//! Whoever waits registers with what it holds up. Whenever a thread begins to wait, and whenever an
+//! emission returns, whose links may wait now, this module looks for circles under one lock. A unit
+//! may pass its responsibility to another thread and then look up something else; a circle is found
+//! all the same, because nothing tells where the responsibility is.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -67,12 +68,17 @@ thread_local! {
 struct Unit {
     /// The dylib's address.
     dylib: usize,
-    names: Vec<String>,
+    /// Those that have not been emitted.
+    names: Mutex<Vec<String>>,
 }
 
 impl Unit {
     fn defines(&self, dylib: usize, name: &str) -> bool {
-        self.dylib == dylib && self.names.iter().any(|known| known == name)
+        self.dylib == dylib && self.lock_names().iter().any(|known| known == name)
+    }
+
+    fn lock_names(&self) -> MutexGuard<'_, Vec<String>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,7 +116,7 @@ pub(crate) fn outside_generators(run: impl FnOnce()) {
 
 /// Runs the materialization of names, which `run` cannot look up. `run` must not panic.
 pub(crate) fn materializing<T>(dylib: usize, names: Vec<String>, run: impl FnOnce() -> T) -> T {
-    let unit = Arc::new(Unit { dylib, names });
+    let unit = Arc::new(Unit { dylib, names: Mutex::new(names) });
     lock(&LOOKUPS).units.push(Arc::clone(&unit));
     MATERIALIZING.with(|materializing| materializing.push(Arc::clone(&unit)));
     let result = run();
@@ -119,17 +125,37 @@ pub(crate) fn materializing<T>(dylib: usize, names: Vec<String>, run: impl FnOnc
     result
 }
 
+/// Notes that the emission of these symbols has returned: the unit holds them up no longer, but the
+/// links that it began may wait.
+pub(crate) fn emission_ended(dylib: *mut LLVMOrcOpaqueJITDylib, names: &[String]) {
+    let lookups = lock(&LOOKUPS);
+    for unit in lookups.units.iter().filter(|unit| unit.dylib == dylib.addr()) {
+        unit.lock_names().retain(|name| !names.contains(name));
+    }
+    lookups.fail_circles();
+}
+
 /// A look-up that ends on any thread.
 pub(crate) trait Answer: Send + Sync {
     /// Whether the look-up has its result.
     fn is_there(&self) -> bool;
+
+    /// Ends the look-up with this error.
+    fn fail(&self, error: Error);
+}
+
+/// A symbol that a look-up or a link waits for.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Awaited {
+    /// The dylib's address.
+    dylib: usize,
+    name: String,
 }
 
 /// A thread that waits for the answer of a look-up.
 struct Waiter {
     answer: Arc<dyn Answer>,
-    dylib: usize,
-    name: String,
+    awaited: Awaited,
     /// What the thread holds up while it waits.
     materializing: Vec<Arc<Unit>>,
     generating: Vec<usize>,
@@ -156,54 +182,112 @@ impl Drop for Waiting {
     }
 }
 
-/// Registers that this thread waits for the look-up of `name` in `dylib`.
-///
-/// # Errors
-/// [`ErrorKind::Session`] if the look-up would wait for itself by way of other threads.
-pub(crate) fn begin_wait(
-    dylib: *mut LLVMOrcOpaqueJITDylib,
-    name: &str,
-    answer: Arc<dyn Answer>,
-) -> Result<Waiting, Error> {
+/// Registers that this thread waits for the look-up of `name` in `dylib`. If look-ups wait for
+/// themselves now, fails them.
+pub(crate) fn begin_wait(dylib: *mut LLVMOrcOpaqueJITDylib, name: &str, answer: Arc<dyn Answer>) -> Waiting {
     let waiter = Waiter {
         answer: Arc::clone(&answer),
-        dylib: dylib.addr(),
-        name: name.to_owned(),
+        awaited: Awaited { dylib: dylib.expose_provenance(), name: name.to_owned() },
         materializing: MATERIALIZING.with(Running::all),
         generating: GENERATING.with(Running::all),
     };
     let mut lookups = lock(&LOOKUPS);
-    if lookups.is_circle(&waiter) {
-        let text = format!("look-up of {name} would wait for itself, by way of other threads");
-        return Err(Error::new(ErrorKind::Session, text));
-    }
-    lookups.waiters.push(waiter);
-    Ok(Waiting(answer))
+    // The youngest look-up of a circle is the first to fail.
+    lookups.waiters.insert(0, waiter);
+    lookups.fail_circles();
+    Waiting(answer)
 }
 
 impl Lookups {
-    /// Whether what the new waiter waits for waits, directly or by way of others, for the new one.
-    fn is_circle(&self, new: &Waiter) -> bool {
+    fn fail_circles(&self) {
+        for waiter in &self.waiters {
+            if !waiter.answer.is_there() && self.is_circle(waiter) {
+                let name = &waiter.awaited.name;
+                let text = format!("look-up of {name} would wait for itself, by way of others");
+                waiter.answer.fail(Error::new(ErrorKind::Session, text));
+            }
+        }
+    }
+
+    /// Whether what the waiter waits for waits, directly or by way of others, for the waiter.
+    fn is_circle(&self, waiter: &Waiter) -> bool {
+        if waiter.materializing.is_empty() && waiter.generating.is_empty() {
+            return false;
+        }
         let mut seen = HashSet::new();
-        let mut to_follow = vec![new];
-        while let Some(waiter) = to_follow.pop() {
-            if self.holds_up(new, waiter) {
+        let mut to_follow = vec![waiter.awaited.clone()];
+        while let Some(awaited) = to_follow.pop() {
+            if !seen.insert(awaited.clone()) {
+                continue;
+            }
+            if self.holds_up(waiter, &awaited) {
                 return true;
             }
-            for (idx, other) in self.waiters.iter().enumerate() {
-                if self.holds_up(other, waiter) && !other.answer.is_there() && seen.insert(idx) {
-                    to_follow.push(other);
+            for other in self.waiters.iter().filter(|other| !other.answer.is_there()) {
+                if self.holds_up(other, &awaited) {
+                    to_follow.push(other.awaited.clone());
                 }
             }
+            add_awaited_by_links(&awaited, &mut to_follow);
         }
         false
     }
 
-    /// Whether a waiter holds up what another one waits for.
-    fn holds_up(&self, holder: &Waiter, waiter: &Waiter) -> bool {
-        let defines = |unit: &Arc<Unit>| unit.defines(waiter.dylib, &waiter.name);
+    /// Whether a waiter holds up what another one, or a link, waits for.
+    fn holds_up(&self, holder: &Waiter, awaited: &Awaited) -> bool {
+        let defines = |unit: &Arc<Unit>| unit.defines(awaited.dylib, &awaited.name);
         // The generators of a dylib are asked only for names that no definition has.
         holder.materializing.iter().any(defines)
-            || (holder.generating.contains(&waiter.dylib) && !self.units.iter().any(defines))
+            || (holder.generating.contains(&awaited.dylib) && !self.units.iter().any(defines))
     }
 }
+
+/// Adds what the running links that define this symbol wait for.
+#[cfg(feature = "shim")]
+fn add_awaited_by_links(awaited: &Awaited, list: &mut Vec<Awaited>) {
+    use std::ffi::{c_char, c_void};
+
+    // SAFETY: the signature is that of `shim/running_links.cpp`.
+    unsafe extern "C" {
+        fn llvm_orc_links_wait_for(
+            dylib: *mut LLVMOrcOpaqueJITDylib,
+            name: *const c_char,
+            length: usize,
+            receive: extern "C" fn(*mut c_void, *mut LLVMOrcOpaqueJITDylib, *const c_char, usize),
+            context: *mut c_void,
+        );
+    }
+
+    extern "C" fn receive(
+        list: *mut c_void,
+        dylib: *mut LLVMOrcOpaqueJITDylib,
+        name: *const c_char,
+        length: usize,
+    ) {
+        // SAFETY: the list that `add_awaited_by_links` passes, which nothing else uses meanwhile.
+        let list = unsafe { &mut *list.cast::<Vec<Awaited>>() };
+        // SAFETY: the shim passes so many bytes.
+        let name = unsafe { std::slice::from_raw_parts(name.cast::<u8>(), length) };
+        list.push(Awaited {
+            dylib: dylib.expose_provenance(),
+            name: String::from_utf8_lossy(name).into_owned(),
+        });
+    }
+
+    let dylib = std::ptr::with_exposed_provenance_mut(awaited.dylib);
+    // SAFETY: somebody waits for a symbol of the dylib, so its session is alive. The name has this
+    // length, and `receive` gets the list.
+    unsafe {
+        llvm_orc_links_wait_for(
+            dylib,
+            awaited.name.as_ptr().cast(),
+            awaited.name.len(),
+            receive,
+            std::ptr::from_mut(list).cast(),
+        );
+    }
+}
+
+/// LLVM's C API does not tell what links wait for.
+#[cfg(not(feature = "shim"))]
+fn add_awaited_by_links(_: &Awaited, _: &mut Vec<Awaited>) {}

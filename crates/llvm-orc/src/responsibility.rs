@@ -22,6 +22,7 @@ use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
 use crate::object::Object;
+use crate::reentrancy;
 use crate::symbols::{SymbolFlags, entry_name, flag_pairs, intern};
 
 /// The duty to define symbols that look-ups wait for, passed to
@@ -98,6 +99,7 @@ impl Responsibility {
             Err(error) => return self.fail(error),
         };
         let buffer = object.copy_to_buffer();
+        let names = self.names();
         let raw = self.take_raw();
         let lljit = self.dylib.session().lljit();
         boundary::call_llvm_nested(|| {
@@ -106,6 +108,7 @@ impl Responsibility {
             // SAFETY: the layer is alive. Responsibility and buffer are passed with ownership.
             unsafe { LLVMOrcObjectLayerEmit(layer, raw, buffer) };
         });
+        reentrancy::emission_ended(self.dylib.raw(), &names);
     }
 
     /// Defines the symbols at existing addresses. `addresses` must name each symbol once.
@@ -150,6 +153,7 @@ impl Responsibility {
                 unsafe { LLVMOrcMaterializationResponsibilityNotifyEmitted(self.raw, ptr::null_mut(), 0) };
             check(error)
         })?;
+        reentrancy::emission_ended(self.dylib.raw(), &self.names());
         self.dispose();
         Ok(())
     }
@@ -208,6 +212,10 @@ impl Responsibility {
         })
     }
 
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.symbols().into_iter().map(|(name, _)| name).collect()
+    }
+
     pub(crate) fn raw(&self) -> LLVMOrcMaterializationResponsibilityRef {
         self.raw
     }
@@ -240,7 +248,7 @@ impl Drop for Responsibility {
         if self.raw.is_null() {
             return;
         }
-        let names: Vec<_> = self.symbols().into_iter().map(|(name, _)| name).collect();
+        let names = self.names();
         let text = format!("responsibility for {} was dropped, neither emitted nor failed", names.join(", "));
         self.dylib.session().report(Error::new(ErrorKind::Link, text));
         self.fail_silently();

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)] // naming the type of a function that is looked up
 #![allow(clippy::unwrap_used)] // the tests' own helpers are tests, too
 
+mod circles;
 mod compile;
 mod compiler_reuse;
 mod coverage;
