@@ -43,6 +43,11 @@ public:
   // Length of the longest free range.
   uint64_t longest() const { return BySize.empty() ? 0 : BySize.rbegin()->first; }
 
+  // Where the last free range starts, if there is one.
+  std::optional<uint64_t> startOfLast() const {
+    return ByAddress.empty() ? std::nullopt : std::optional(ByAddress.rbegin()->first);
+  }
+
   // Allocates a rounded length at a multiple of a power of two.
   std::optional<uint64_t> allocate(uint64_t Length, uint64_t Alignment) {
     // Ranges are aligned to the granularity. A larger alignment may skip bytes at the start.

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -102,13 +103,16 @@ bool slabsAreSupported() {
 Expected<std::unique_ptr<Slab>> Slab::map(std::shared_ptr<CodeFile> File, std::array<uint64_t, NumKinds> Sizes) {
   auto [CodeSize, ConstantsSize, VariablesSize] = Sizes;
   uint64_t Size = CodeSize + ConstantsSize + VariablesSize;
-  uint64_t Offset = File->End;
-  if (ftruncate(File->Descriptor, static_cast<off_t>(Offset + CodeSize + ConstantsSize)) != 0)
-    return systemError("memory for code: ftruncate");
-  File->End += CodeSize + ConstantsSize;
-
+  // Whole pages, so that each offset is one of a page.
+  std::optional<uint64_t> Free = File->Free.allocate(CodeSize + ConstantsSize, FreeRanges::Granularity);
+  if (!Free) {
+    errno = ENOMEM;
+    return systemError("memory for code: offset");
+  }
+  uint64_t Offset = *Free;
   std::unique_ptr<Slab> Created(new Slab(File, Sizes));
   Created->Offset = Offset;
+  Created->HasOffset = true;
   void *Base = mmap(nullptr, Size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (Base == MAP_FAILED)
     return systemError("memory for code: mmap");
@@ -130,15 +134,34 @@ Expected<std::unique_ptr<Slab>> Slab::map(std::shared_ptr<CodeFile> File, std::a
 Slab::~Slab() {
   if (Size)
     munmap(Base, Size);
-  // The hole in the file needs no memory and is not reused.
-  if (File->isOfThisProcess())
-    fallocate(File->Descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(Offset),
-              static_cast<off_t>(Sizes[Code] + Sizes[Constants]));
+  if (!HasOffset || !File->isOfThisProcess())
+    return;
+  uint64_t Length = Sizes[Code] + Sizes[Constants];
+  // The hole needs no memory. A later slab gets its offsets.
+  fallocate(File->Descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(Offset),
+            static_cast<off_t>(Length));
+  File->Free.free(Offset, Length);
+  std::optional<uint64_t> End = File->Free.startOfLast();
+  struct stat Status;
+  if (End && *End <= Offset && fstat(File->Descriptor, &Status) == 0 && static_cast<uint64_t>(Status.st_size) > *End)
+    // A file that cannot be cut stays longer than it needs to be.
+    (void)!ftruncate(File->Descriptor, static_cast<off_t>(*End));
+}
+
+// Whether a write up to this offset keeps the limit on the size of files. The system ends a process
+// that exceeds the limit, which may change at any time.
+static bool isWithinFileLimit(uint64_t End) {
+  rlimit Limit;
+  return getrlimit(RLIMIT_FSIZE, &Limit) != 0 || Limit.rlim_cur == RLIM_INFINITY || End <= Limit.rlim_cur;
 }
 
 Error Slab::write(uint64_t Address, const char *Bytes, size_t Length) const {
   uint64_t End = Address + Length;
   off_t At = static_cast<off_t>(Offset + (Address - reinterpret_cast<uintptr_t>(Base)));
+  if (!isWithinFileLimit(static_cast<uint64_t>(At) + Length)) {
+    errno = EFBIG;
+    return systemError("memory for code: pwrite");
+  }
   while (Length != 0) {
     ssize_t Written = pwrite(File->Descriptor, Bytes, Length, At);
     if (Written < 0 && errno == EINTR)
@@ -160,7 +183,8 @@ void Slab::clear(BlockKind Kind, uint64_t Address, uint64_t Length) const {
     char Bytes[4096];
     std::memset(Bytes, TrapByte, std::min<uint64_t>(Length, sizeof(Bytes)));
     for (uint64_t At = 0; At < Length; At += sizeof(Bytes))
-      // Cannot fail: these bytes of the file were written before and need no new memory.
+      // These bytes of the file were written before and need no new memory. The write fails only if
+      // the limit on the size of files was lowered since: then the bytes stay.
       consumeError(write(Address + At, Bytes, std::min<uint64_t>(Length - At, sizeof(Bytes))));
     return;
   }

@@ -26,15 +26,17 @@ namespace llvm_orc {
 enum BlockKind : unsigned { Code, Constants, Variables };
 constexpr unsigned NumKinds = 3;
 
-// Anonymous file for code and constants.
+// Anonymous file for code and constants. It ends where the last block ends: writing extends it, and
+// it is cut when its last slab is unmapped.
 struct CodeFile {
+  static constexpr uint64_t MaxOffset = uint64_t(1) << 46;
   int Descriptor;
   // The only process that may write. A forked child shares the file with its parent.
   pid_t Process;
-  // Offset of the next slab.
-  uint64_t End = 0;
+  // Offsets that belong to no slab.
+  FreeRanges Free;
 
-  CodeFile(int Descriptor, pid_t Process) : Descriptor(Descriptor), Process(Process) {}
+  CodeFile(int Descriptor, pid_t Process) : Descriptor(Descriptor), Process(Process) { Free.free(0, MaxOffset); }
   CodeFile(const CodeFile &) = delete;
   ~CodeFile();
   bool isOfThisProcess() const;
@@ -46,6 +48,7 @@ class Slab {
 
   std::shared_ptr<CodeFile> File;
   uint64_t Offset; // in the file
+  bool HasOffset = false;
   char *Base;
   uint64_t Size = 0;
   std::array<uint64_t, NumKinds> Sizes;

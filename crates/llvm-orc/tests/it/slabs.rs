@@ -253,6 +253,61 @@ fn a_forked_child_links_independently_of_its_parent() {
     });
 }
 
+/// Limits the size of the files of this process, in bytes.
+fn limit_files(n_bytes: u64) {
+    #[repr(C)]
+    struct Limit {
+        current: u64,
+        max: u64,
+    }
+    const FILE_SIZE: i32 = 1;
+    unsafe extern "C" {
+        unsafe fn setrlimit(resource: i32, limit: *const Limit) -> i32;
+    }
+    let limit = Limit { current: n_bytes, max: u64::MAX };
+    // SAFETY: the limit is our local variable, as the system declares it.
+    assert_eq!(unsafe { setrlimit(FILE_SIZE, &limit) }, 0);
+}
+
+/// Without the error, the system would end the process by a signal.
+#[test]
+fn code_beyond_a_limit_on_files_that_came_later_is_an_error() {
+    in_own_process("slabs::code_beyond_a_limit_on_files_that_came_later_is_an_error", || {
+        let (dylib, mut compiler) = (dylib_in(Memory::Slabs), compiler());
+        let mut object = |name: &str| compiler.compile(|cx| constant(cx, name, 1.0)).unwrap();
+        let first = dylib.add_object(&object("first")).unwrap();
+        assert_eq!(call(&first, "first"), 1.0);
+        limit_files(0);
+        let second = dylib.add_object(&object("second")).unwrap();
+        assert!(second.lookup("second").is_err());
+        // Code that exists can be called and removed.
+        assert_eq!(call(&first, "first"), 1.0);
+        first.remove().unwrap();
+        limit_files(u64::MAX);
+        let third = dylib.add_object(&object("third")).unwrap();
+        assert_eq!(call(&third, "third"), 1.0);
+    });
+}
+
+/// Objects larger than a slab have a slab of their own, whose part of the file is used again.
+#[test]
+fn parts_of_the_file_are_used_again() {
+    in_own_process("slabs::parts_of_the_file_are_used_again", || {
+        let (dylib, mut compiler) = (dylib_in(Memory::Slabs), compiler());
+        let kept = dylib.add_object(&compiler.compile(|cx| constant(cx, "kept", 1.0)).unwrap()).unwrap();
+        assert_eq!(call(&kept, "kept"), 1.0);
+        let large = compiler.compile(|cx| counting(cx, 400_000, 1.0)).unwrap();
+        // Enough for a few large objects, and not for all.
+        limit_files(64 << 20);
+        for _ in 0..40 {
+            let tracker = dylib.add_object(&large).unwrap();
+            call(&tracker, "count");
+            tracker.remove().unwrap();
+        }
+        assert_eq!(call(&kept, "kept"), 1.0);
+    });
+}
+
 /// The object is an array of a thousand pointers to itself: relocations in variables, with a larger
 /// alignment than LLVM's memory manager supports.
 #[test]
