@@ -136,7 +136,7 @@ typedef struct kls_variable kls_variable;
 //
 // It runs on the thread that evaluates, and several threads may run it at once. It may use the
 // engine. Interrupts and time limits wait until it returns. It fails by kls_call_fail. It must not
-// leave by a C++ exception or longjmp.
+// leave by a C++ exception, longjmp or pthread_exit, which ends the process.
 typedef double (*kls_callback)(void *data, const double *args, size_t n_args, struct kls_call *call);
 
 // Frees data of the host that the engine does not need any more. It is called once, on any thread.
@@ -147,7 +147,7 @@ typedef void (*kls_destroy)(void *data);
 // evaluation ends.
 //
 // Every thread that uses the engine may call it, several at once. It may use the engine. It must
-// not leave by a C++ exception or longjmp.
+// not leave by a C++ exception, longjmp or pthread_exit.
 typedef int32_t (*kls_output)(void *data, const char *text, size_t length);
 
 // Options of a new engine. kls_options_init sets the defaults: 0 and `NULL`.
@@ -216,7 +216,7 @@ typedef struct kls_diagnostic {
 // returns a `double`. Cast it before you call it.
 typedef void (*kls_address)(void);
 
-// The body of a scope. It must not leave by a C++ exception or longjmp.
+// The body of a scope. It must not leave by a C++ exception, longjmp or pthread_exit.
 typedef void (*kls_scope_body)(const struct kls_scope *scope, void *data);
 
 #ifdef __cplusplus

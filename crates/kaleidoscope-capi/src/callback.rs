@@ -19,7 +19,7 @@ pub struct kls_call {
 ///
 /// It runs on the thread that evaluates, and several threads may run it at once. It may use the
 /// engine. Interrupts and time limits wait until it returns. It fails by kls_call_fail. It must not
-/// leave by a C++ exception or longjmp.
+/// leave by a C++ exception, longjmp or pthread_exit, which ends the process.
 pub type kls_callback = Option<
     unsafe extern "C" fn(data: *mut c_void, args: *const f64, n_args: usize, call: *mut kls_call) -> f64,
 >;

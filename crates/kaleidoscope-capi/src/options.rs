@@ -35,7 +35,7 @@ pub enum kls_mode {
 /// evaluation ends.
 ///
 /// Every thread that uses the engine may call it, several at once. It may use the engine. It must
-/// not leave by a C++ exception or longjmp.
+/// not leave by a C++ exception, longjmp or pthread_exit.
 pub type kls_output =
     Option<unsafe extern "C" fn(data: *mut c_void, text: *const c_char, length: usize) -> i32>;
 

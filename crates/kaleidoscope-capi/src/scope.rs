@@ -18,7 +18,7 @@ pub struct kls_scope<'scope> {
     number: u64,
 }
 
-/// The body of a scope. It must not leave by a C++ exception or longjmp.
+/// The body of a scope. It must not leave by a C++ exception, longjmp or pthread_exit.
 pub type kls_scope_body = Option<unsafe extern "C" fn(scope: *const kls_scope<'_>, data: *mut c_void)>;
 
 /// Enters the engine once for many calls, so that each call costs a fraction of a single call. It

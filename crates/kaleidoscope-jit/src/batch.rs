@@ -130,6 +130,7 @@ impl Batch<'_> {
 
     /// Runs the body in a guarded scope.
     fn enter(self, body: impl FnOnce(&CoreScope<'_>) -> Result<(), Trap>) -> Result<(), Trap> {
+        self.core.keep_signals()?;
         self.core.enter(self.watch, body).flatten()
     }
 

@@ -334,6 +334,13 @@ impl Core {
         self.enter(watch, |scope| scope.call(function, args)).flatten()
     }
 
+    /// Undoes what the host may have done to this thread: blocked all signals, disabled the
+    /// alternate stack. For evaluations that take long enough.
+    pub(crate) fn keep_signals(&self) -> Result<(), Trap> {
+        self.admit_process()?;
+        native::keep_signals().map_err(|error| Trap::of_native(&error))
+    }
+
     /// Prepares any number of guarded calls. At the end, frees retired code that no thread is
     /// inside any more.
     #[inline]

@@ -440,6 +440,7 @@ impl Jit {
             let scope = CallScope(ScopeKind::Interpreter(&self.core, &watch));
             return Ok(watch.around(|| body(&scope)));
         }
+        self.core.keep_signals()?;
         self.core.enter(&watch, |scope| body(&CallScope(ScopeKind::Code(scope))))
     }
 

@@ -85,6 +85,7 @@ impl<'call> ActivationSite<'call> {
         if is_host_stack_full() {
             return Err(Trap::StackOverflow(StackTrace::capture()));
         }
+        thread.note_call()?;
         let stack = thread.stack(limits)?;
         let (top, is_outermost_on_stack) = match previous {
             None => (stack.high(), true),

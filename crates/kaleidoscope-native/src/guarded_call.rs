@@ -260,8 +260,8 @@ impl fmt::Debug for GuardedScope<'_> {
 }
 
 /// Undoes what the host may have done to this thread since its first guarded call: signals blocked,
-/// the alternate signal stack disabled. A call with a deadline does it by itself. Others are too
-/// short to do it each time.
+/// the alternate signal stack disabled. A call with a deadline does it by itself, and so does one
+/// of 256 others, which are too short to do it each time.
 ///
 /// # Errors
 /// If there is no memory for a signal stack.

@@ -34,6 +34,10 @@ const RETRY_NANOSECONDS: i64 = 200_000;
 /// signals every 100,000 jumps.
 const SPINS: u32 = 1 << 20;
 
+/// One of this many guarded calls keeps the signals: two system calls of some 100 ns then cost less
+/// than a nanosecond a call.
+const KEEP_EVERY: u32 = 256;
+
 /// A thread that has made a guarded call.
 ///
 /// Promises:
@@ -55,6 +59,8 @@ pub(crate) struct Thread {
     /// The innermost activation that began in the process that forked this one, or null.
     forked: Cell<*const StackSwitch>,
     signal_stack: RefCell<SignalStack>,
+    /// Guarded calls until one keeps the signals again.
+    n_until_kept: Cell<u32>,
 }
 
 /// Frees a [`Thread`] when its thread ends.
@@ -93,6 +99,7 @@ impl Thread {
                     is_interruptible: Cell::new(false),
                     forked: Cell::new(null()),
                     signal_stack: RefCell::new(signal_stack),
+                    n_until_kept: Cell::new(KEEP_EVERY),
                 }));
                 owner.0.set(thread);
                 thread_block().thread.store(thread.cast(), Ordering::Release);
@@ -144,12 +151,25 @@ impl Thread {
         self.n_signals.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Notes a guarded call, before it begins.
+    #[inline]
+    pub(crate) fn note_call(&self) -> Result<(), Error> {
+        let n = self.n_until_kept.get();
+        if n == 0 {
+            return self.keep_signals();
+        }
+        self.n_until_kept.set(n - 1);
+        Ok(())
+    }
+
     /// Undoes what the host may have done to this thread since its first call: signals blocked, the
     /// signal stack disabled or replaced by a small one. Takes two or three system calls.
     ///
     /// # Errors
     /// If there is no memory for a signal stack.
+    #[cold]
     pub(crate) fn keep_signals(&self) -> Result<(), Error> {
+        self.n_until_kept.set(KEEP_EVERY);
         signal_mask::unblock();
         self.signal_stack.borrow_mut().keep()
     }

@@ -35,8 +35,9 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "crates/kaleidoscope-jit/src/compile_queue/tests.rs",
     "crates/kaleidoscope/tests/engine/backend.rs",
     "crates/kaleidoscope/tests/engine/compile_limits.rs",
-    // Forks.
+    // Fork, and change the settings of signals.
     "crates/kaleidoscope/tests/engine/process_fork.rs",
+    "crates/kaleidoscope/tests/engine/signal_settings.rs",
     // Sets the floating-point mode.
     "crates/kaleidoscope/tests/engine/arch/",
     // Callers of raw calls.

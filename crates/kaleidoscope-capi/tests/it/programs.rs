@@ -109,6 +109,12 @@ fn a_time_limit_under_thread_sanitizer_is_refused() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
 }
 
+#[test]
+fn a_host_function_that_ends_its_thread_ends_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&mut Command::new(compile(C99, "tests/c/thread_exit.c", Form::Shared, folder.path())));
+}
+
 /// Runs a program under Valgrind: no invalid access and no leak.
 fn valgrind_finds_no_error(name: &str, source: &str, arguments: &[&str]) {
     if Command::new("valgrind").arg("--version").output().is_err() {

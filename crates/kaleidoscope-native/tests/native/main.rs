@@ -12,6 +12,7 @@ mod forks;
 mod interrupts;
 mod locked_down;
 mod scopes;
+mod signal_settings;
 mod stack_overflow;
 mod threads;
 mod unguarded;

@@ -26,6 +26,7 @@ mod nested_limits;
 mod prelude;
 mod process_fork;
 mod redefinition;
+mod signal_settings;
 mod small_stacks;
 mod stopping;
 mod thread_end;
