@@ -12,5 +12,6 @@ mod input;
 mod output;
 mod plugin;
 mod prelude;
+mod resources;
 mod statistics;
 mod stop;
