@@ -105,8 +105,10 @@ impl CompileQueue {
         }
     }
 
-    /// Runs a job on a compile thread, and waits for its result until there is a cause to stop. The
-    /// job goes on then, and its result goes to `abandoned`, on the compile thread.
+    /// Runs a job on a compile thread, and waits for its result until there is a cause to stop. A
+    /// job that runs goes on then, and its result goes to `abandoned`, on the compile thread. One
+    /// that has not begun is dropped: otherwise calls under short limits would fill the queue
+    /// faster than it empties, and those under long limits would wait behind them.
     pub(crate) fn run_while<T: Send + 'static>(
         &self,
         stop: impl Fn() -> Option<StopCause>,
@@ -120,6 +122,9 @@ impl CompileQueue {
         let reply = Arc::new(Reply::new());
         let sender = ReplySender(Arc::clone(&reply));
         let job = Job(Box::new(move |generator| {
+            if sender.is_abandoned() {
+                return;
+            }
             let result = generator.and_then(|generator| {
                 catch_unwind(AssertUnwindSafe(|| task(generator)))
                     .unwrap_or_else(|panic| Err(generator_panicked(panic)))

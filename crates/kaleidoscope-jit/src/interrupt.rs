@@ -31,7 +31,7 @@ impl Interrupter {
     /// Stops every evaluation of the engine that is running now, on any thread, and what is
     /// evaluated inside it: each ends with a trap. Evaluations that begin later are unaffected.
     /// While a host function runs, the interrupt waits for its return. A compilation that an
-    /// evaluation waits for goes on in the background.
+    /// evaluation waits for goes on in the background if it has begun.
     pub fn interrupt(&self) {
         // In this order: an evaluation that the machine layer does not know yet checks the number
         // once it does.

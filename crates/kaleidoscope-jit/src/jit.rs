@@ -359,8 +359,8 @@ impl Jit {
     ///
     /// # Errors
     /// The trap that a call would end in because no code can be had, or because of the limits. When
-    /// a time limit or an interrupt ends the wait for an optimizing compiler, the compilation goes
-    /// on in the background.
+    /// a time limit or an interrupt ends the wait for an optimizing compiler, a compilation that
+    /// has begun goes on in the background.
     ///
     /// # Panics
     /// If the id is unknown.

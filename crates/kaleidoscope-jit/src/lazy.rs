@@ -5,7 +5,8 @@
 //! slot, unless the function was redefined during the compilation.
 //!
 //! Limits of evaluations hold for the wait: a call whose time is up leaves the compile thread to
-//! its work, which installs the code for later calls.
+//! its work, which installs the code for later calls. A compilation that has not begun by then is
+//! dropped.
 
 use crate::code::{CodeInfo, CodeOrigin, CompiledCode, FunctionCode};
 use crate::code_state::{CallAction, CodeState};
@@ -49,7 +50,7 @@ pub(crate) struct UnitToCompile {
 pub(crate) enum Compilation<K> {
     Code(K, ProfiledCode),
     Failed(Trap),
-    /// The evaluation is to stop, and the compilation goes on in the background.
+    /// The evaluation is to stop. A compilation that has begun goes on in the background.
     Abandoned(Trap),
 }
 

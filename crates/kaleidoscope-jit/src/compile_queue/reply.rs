@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 pub(crate) enum Waited<T> {
     /// With its result.
     Done(T),
-    /// Early: the evaluation is to stop. The job goes on.
+    /// Early: the evaluation is to stop. A job that runs goes on.
     Abandoned(StopCause),
 }
 
@@ -64,6 +64,11 @@ impl<T> Reply<T> {
 }
 
 impl<T> ReplySender<T> {
+    /// Whether no thread waits any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        matches!(*self.0.lock(), State::Abandoned)
+    }
+
     /// Sends the result. Returns it if no thread waits any more.
     pub(super) fn send(self, result: T) -> Result<(), T> {
         let mut state = self.0.lock();

@@ -17,6 +17,7 @@ const SHORT: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug, Default)]
 struct Gate {
     state: Arc<(Mutex<bool>, Condvar)>,
+    n_begun: Arc<AtomicUsize>,
     n_compiled: Arc<AtomicUsize>,
 }
 
@@ -24,6 +25,10 @@ impl Gate {
     fn open(&self) {
         *self.state.0.lock().unwrap() = true;
         self.state.1.notify_all();
+    }
+
+    fn n_begun(&self) -> usize {
+        self.n_begun.load(Ordering::Relaxed)
     }
 
     fn n_compiled(&self) -> usize {
@@ -40,13 +45,15 @@ impl Drop for Gate {
 
 impl Backend for Gate {
     fn start(&self, _: &Settings) -> Result<Box<dyn CodeGenerator>, CompileError> {
-        let Self { state, n_compiled } = self;
-        Ok(Box::new(Gated { state: Arc::clone(state), n_compiled: Arc::clone(n_compiled) }))
+        let Self { state, n_begun, n_compiled } = self;
+        let (state, n_begun, n_compiled) = (Arc::clone(state), Arc::clone(n_begun), Arc::clone(n_compiled));
+        Ok(Box::new(Gated { state, n_begun, n_compiled }))
     }
 }
 
 struct Gated {
     state: Arc<(Mutex<bool>, Condvar)>,
+    n_begun: Arc<AtomicUsize>,
     n_compiled: Arc<AtomicUsize>,
 }
 
@@ -59,6 +66,7 @@ extern "C" fn add_one(x: f64) -> f64 {
 #[allow(unsafe_code, reason = "a code generator vouches for its code")]
 unsafe impl CodeGenerator for Gated {
     fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError> {
+        self.n_begun.fetch_add(1, Ordering::Relaxed);
         let is_open = self.state.0.lock().unwrap();
         drop(self.state.1.wait_while(is_open, |is_open| !*is_open).unwrap());
         if unit.id.is_none() || unit.kind != kaleidoscope::ir::compile::CodeKind::Function {
@@ -200,6 +208,29 @@ fn an_abandoned_compilation_of_an_old_version_is_dropped() {
     gate.open();
     assert_eq!(f.call((1.0,)).unwrap(), 2.0);
     assert_eq!(gate.n_compiled(), 2);
+}
+
+/// What no call waits for any more is not compiled, if that has not begun: calls under short limits
+/// do not hold up later ones.
+#[test]
+fn an_abandoned_compilation_that_has_not_begun_is_dropped() {
+    let gate = Gate::default();
+    let builder = Engine::builder().mode(Mode::Lazy).compile_threads(1);
+    let engine = builder.backend(gate.clone()).build().unwrap();
+    engine.run("def f(x) x + 1; def g(x) x + 1; def h(x) x + 1;");
+    let function = |name| engine.function::<(f64,)>(name).unwrap();
+    let late = |name| expect(function(name).within(SHORT).call((1.0,)), DiagnosticCode::TimedOut);
+    late("f");
+    until(|| gate.n_begun() == 1, thread::yield_now);
+    for _ in 0..3 {
+        late("g");
+        assert!(engine.within(SHORT).run("g(1);").diagnostics().next().is_some(), "it is late");
+    }
+    gate.open();
+    assert_eq!(function("h").call((1.0,)).unwrap(), 2.0);
+    assert_eq!(gate.n_compiled(), 2, "f and h");
+    assert_eq!(function("g").call((1.0,)).unwrap(), 2.0);
+    assert_eq!(gate.n_begun(), 3, "nothing else was compiled");
 }
 
 /// An engine may end while a compilation that no thread waits for is running.
