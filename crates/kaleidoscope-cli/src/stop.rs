@@ -88,11 +88,11 @@ impl Stop {
     ///
     /// An interrupt does not affect an item that begins after it, and the run may be about to
     /// begin one or to wait: it has looked for a request and found none. So a thread stops what it
-    /// finds until the run has noticed.
+    /// finds until the run has noticed. Where no thread can be started, the command ends at once.
     fn request(&self, exit: Exit) {
         self.set_requested(Some(exit));
         let stop = self.clone();
-        thread::spawn(move || {
+        let started = thread::Builder::new().name("stop".to_owned()).spawn(move || {
             let mut requested = stop.lock();
             while let Some(exit) = *requested {
                 if stop.state.is_waiting.load(Ordering::SeqCst) {
@@ -104,6 +104,9 @@ impl Stop {
                 requested = result.unwrap_or_else(PoisonError::into_inner).0;
             }
         });
+        if started.is_err() {
+            self.state.exit(exit);
+        }
     }
 
     /// How the command ends, if a signal has arrived since the last call.

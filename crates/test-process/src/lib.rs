@@ -61,6 +61,12 @@ impl Process {
         Self { child, command: text, watch: Some((end, watch)) }
     }
 
+    /// The child's process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The child's standard input.
     ///
     /// # Panics

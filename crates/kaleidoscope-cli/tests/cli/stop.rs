@@ -1,6 +1,7 @@
 //! Endless programs: stack overflow, time limits, Ctrl-C.
 
 use crate::command::{check, executable};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use test_process::Process;
@@ -124,6 +125,33 @@ fn expect_answer(stdin: &mut ChildStdin, stdout: &mut BufReader<ChildStdout>, it
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
     assert_eq!(line, answer);
+}
+
+/// Limits the memory of a child to what it has, and less than a thread's stack in addition.
+fn refuse_threads(child: &Process) {
+    let pages = std::fs::read_to_string(format!("/proc/{}/statm", child.id())).unwrap();
+    let n_pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    let limit = n_pages * rustix::param::page_size() as u64 + (1 << 20);
+    let pid = Pid::from_raw(child.id() as i32);
+    prlimit(pid, Resource::As, Rlimit { current: Some(limit), maximum: Some(limit) }).unwrap();
+}
+
+#[test]
+fn signals_end_the_command_where_no_thread_can_be_started() {
+    for mode in ["baseline", "off"] {
+        for is_waiting in [false, true] {
+            let mut command = Command::new(executable());
+            let (mut child, mut stdin, mut stdout) = start_reading(command.args(["--jit", mode]));
+            // What the endless loop needs is there afterwards.
+            expect_answer(&mut stdin, &mut stdout, "for i = 0, i < 3 in 0;\n", "0\n");
+            refuse_threads(&child);
+            if !is_waiting {
+                std::io::Write::write_all(&mut stdin, b"for i = 0, 1 in 0;\n").unwrap();
+            }
+            child.interrupt();
+            assert_eq!(child.wait().code(), Some(130), "{mode} {is_waiting}");
+        }
+    }
 }
 
 #[test]
