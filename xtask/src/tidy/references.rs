@@ -116,15 +116,21 @@ impl<'a> Project<'a> {
             })
     }
 
-    /// Whether the span is a name such as `Core::apply`, and a part of it occurs in no code.
+    /// Whether the span is a name such as `Core::apply`, and a part of it occurs in no code; or one
+    /// such as `tiers::a_test`, and its last part does not. Those of Rust's library count as known.
     fn lacks_function(&self, span: &str) -> bool {
         let parts: Vec<_> = span.split("::").collect();
         let is_word = |part: &&str| {
             part.starts_with(char::is_alphabetic) && part.chars().all(|c| c.is_alphanumeric() || c == '_')
         };
-        let is_name =
-            parts.len() == 2 && parts.iter().all(is_word) && parts[0].starts_with(char::is_uppercase);
-        is_name && parts.iter().any(|part| !self.words.contains(*part))
+        let [first, .., last] = parts[..] else { return false };
+        if !parts.iter().all(is_word) {
+            return false;
+        }
+        if first.starts_with(char::is_uppercase) {
+            return parts.len() == 2 && parts.iter().any(|part| !self.words.contains(*part));
+        }
+        !matches!(first, "std" | "core") && !self.words.contains(last)
     }
 
     fn exists(&self, path: &str) -> bool {

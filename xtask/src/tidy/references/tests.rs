@@ -37,6 +37,7 @@ fn paths_and_file_names_exist() {
 fn functions_exist() {
     assert_eq!(missing("README.md", "`Core::apply`, `std::mem`"), [""; 0]);
     assert_eq!(missing("README.md", "`Core::redefine`"), ["Core::redefine"]);
+    assert_eq!(missing("README.md", "`osr::apply`, `osr::tests::a_loop`"), ["osr::tests::a_loop"]);
 }
 
 #[test]
