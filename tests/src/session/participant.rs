@@ -99,13 +99,22 @@ impl Participant {
                 (run.items, run.nested) =
                     self.run_with_reactions(|it| it.instance.run_in_scope(&it.handles, text));
             }
-            Some(Step::Endless { text, stop: StopBy::Interrupt }) => {
-                run.items = self.instance.run_interrupted(text);
-            }
-            Some(Step::Endless { text, stop: StopBy::TimeLimit }) => {
-                // A separate engine: other steps could exceed such a short time limit.
-                let builder = (self.limits.apply)(self.setting.builder());
-                run.items = Instance::new(builder.time_limit(TIME_LIMIT)).run(text);
+            Some(Step::Endless { text, stop }) => {
+                // What stops the text may stop a compiler, too. The definitions are to be complete.
+                let (definitions, endless) = text.rsplit_once(';').unwrap_or(("", text));
+                match stop {
+                    StopBy::Interrupt => {
+                        run.items = self.instance.run(definitions);
+                        run.items.extend(self.instance.run_interrupted(endless));
+                    }
+                    StopBy::TimeLimit => {
+                        // A separate engine: nothing else defines what runs under the limit.
+                        let mut instance = Instance::new((self.limits.apply)(self.setting.builder()));
+                        run.items = instance.run(definitions);
+                        instance.engine = instance.engine.within(TIME_LIMIT);
+                        run.items.extend(instance.run(endless));
+                    }
+                }
             }
             Some(Step::Race(race)) => run.race = race.run_sequentially(&self.instance),
             None => {
