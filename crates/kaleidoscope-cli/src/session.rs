@@ -127,6 +127,8 @@ impl Session {
         let ends = |exit: &Exit| *exit == Exit::Terminated || !self.is_interactive;
         let Some(exit) = self.stop.take().filter(ends) else { return false };
         self.exit = exit;
+        // What is printed from here on waits for no reader.
+        self.console.set_to_stop(true);
         true
     }
 
