@@ -122,10 +122,10 @@ impl Batch<'_> {
     #[cfg(feature = "rayon")]
     fn is_spreadable(self, n_rows: usize) -> bool {
         n_rows >= policy::MIN_ROWS_FOR_THREADS
-            && rayon::current_num_threads() > 1
             && !self.core.is_in_child()
             && !is_in_evaluation()
             && !self.core.table().may_assign(self.function.function())
+            && spread::has_threads()
     }
 
     /// Runs the body in a guarded scope.

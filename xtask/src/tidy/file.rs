@@ -35,9 +35,10 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "crates/kaleidoscope-jit/src/compile_queue/tests.rs",
     "crates/kaleidoscope/tests/engine/backend.rs",
     "crates/kaleidoscope/tests/engine/compile_limits.rs",
-    // Fork, and change the settings of signals.
+    // Fork, change the settings of signals, and limit the process.
     "crates/kaleidoscope/tests/engine/process_fork.rs",
     "crates/kaleidoscope/tests/engine/signal_settings.rs",
+    "crates/kaleidoscope/tests/engine/thread_limits.rs",
     // Sets the floating-point mode.
     "crates/kaleidoscope/tests/engine/arch/",
     // Callers of raw calls.

@@ -7,9 +7,25 @@ use super::Batch;
 use crate::policy::ROWS_PER_TASK;
 use crate::trap::Trap;
 use kaleidoscope_native::InterruptHandle;
+use rayon::ThreadPoolBuilder;
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::error::Error as _;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Whether a pool has several threads. Starts the pool of the process if there is none yet.
+///
+/// Rayon would panic where its threads cannot be started.
+pub(super) fn has_threads() -> bool {
+    static CAN_START: OnceLock<bool> = OnceLock::new();
+    let can_start = || {
+        // Only the failure of a system call has a source. The other error: the pool is there.
+        let failed = ThreadPoolBuilder::new().build_global().err();
+        failed.is_none_or(|error| error.source().is_none())
+    };
+    let is_in_pool = rayon::current_thread_index().is_some();
+    (is_in_pool || *CAN_START.get_or_init(can_start)) && rayon::current_num_threads() > 1
+}
 
 /// The tasks of one batch.
 #[derive(Default)]

@@ -30,6 +30,7 @@ mod signal_settings;
 mod small_stacks;
 mod stopping;
 mod thread_end;
+mod thread_limits;
 mod threads;
 #[cfg(feature = "llvm")]
 mod tiers;
