@@ -88,6 +88,8 @@ pub(crate) struct Watch<'a> {
 /// The limits of an interpreted evaluation, while the host runs inside it.
 #[derive(Clone, Debug)]
 struct OuterWatch {
+    /// Different from that of all others on the thread.
+    number: u64,
     interrupter: Interrupter,
     n_interrupts_before: u64,
     deadline: Option<Instant>,
@@ -97,8 +99,11 @@ thread_local! {
     /// The number of values in `OUTER`: a word that is read at each evaluation, without a look at
     /// the list.
     static N_OUTER: Cell<usize> = const { Cell::new(0) };
-    /// The interpreted evaluations that wait for the host on this thread, outermost first.
+    /// The interpreted evaluations that wait for the host on this thread, in the order in which they
+    /// began to wait. Where coroutines alternate, they may end in another order.
     static OUTER: RefCell<Vec<OuterWatch>> = const { RefCell::new(Vec::new()) };
+    /// The number of the next outer watch.
+    static NEXT_NUMBER: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Why an evaluation is to stop.
@@ -163,13 +168,17 @@ impl OuterWatch {
     }
 }
 
-/// Removes the innermost outer watch when the host returns or panics.
-struct OuterGuard;
+/// Removes the outer watch of this number when the host returns or panics.
+struct OuterGuard(u64);
 
 impl Drop for OuterGuard {
     fn drop(&mut self) {
         N_OUTER.set(N_OUTER.get() - 1);
-        OUTER.with(|outer| outer.borrow_mut().pop());
+        OUTER.with(|outer| {
+            let mut outer = outer.borrow_mut();
+            let idx = outer.iter().rposition(|outer| outer.number == self.0);
+            idx.map(|idx| outer.remove(idx))
+        });
     }
 }
 
@@ -211,7 +220,15 @@ impl<'a> Watch<'a> {
     /// Runs the host inside this evaluation: what the host evaluates stops when this evaluation is
     /// to stop.
     pub(crate) fn around<R>(&self, host: impl FnOnce() -> R) -> R {
+        let _guard = self.begin_around();
+        host()
+    }
+
+    fn begin_around(&self) -> Option<OuterGuard> {
+        let number = NEXT_NUMBER.get();
+        NEXT_NUMBER.set(number + 1);
         let outer = OuterWatch {
+            number,
             interrupter: self.interrupter.clone(),
             n_interrupts_before: self.n_interrupts_before,
             deadline: self.deadline,
@@ -219,11 +236,10 @@ impl<'a> Watch<'a> {
         let added = OUTER.try_with(|all| all.borrow_mut().push(outer));
         // A thread that is ending has lost the list; then the host's evaluations have their own
         // limits only.
-        let _guard = added.ok().map(|()| {
+        added.ok().map(|()| {
             N_OUTER.set(N_OUTER.get() + 1);
-            OuterGuard
-        });
-        host()
+            OuterGuard(number)
+        })
     }
 
     /// Enters the machine layer: what runs there stops when this evaluation, or an interpreted one
@@ -302,3 +318,6 @@ fn enter_under(outer: &[OuterWatch], enter: &mut dyn FnMut()) -> Result<(), nati
         enter_under(inner, enter)
     })?
 }
+
+#[cfg(test)]
+mod tests;
