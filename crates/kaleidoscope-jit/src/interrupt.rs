@@ -99,8 +99,8 @@ thread_local! {
     /// The number of values in `OUTER`: a word that is read at each evaluation, without a look at
     /// the list.
     static N_OUTER: Cell<usize> = const { Cell::new(0) };
-    /// The interpreted evaluations that wait for the host on this thread, in the order in which they
-    /// began to wait. Where coroutines alternate, they may end in another order.
+    /// The interpreted evaluations that wait for the host on this thread, in the order in which
+    /// they began to wait. Where coroutines alternate, they may end in another order.
     static OUTER: RefCell<Vec<OuterWatch>> = const { RefCell::new(Vec::new()) };
     /// The number of the next outer watch.
     static NEXT_NUMBER: Cell<u64> = const { Cell::new(0) };
