@@ -120,7 +120,7 @@ fn is_overflow(activation: &Activation<'_>, info: *const siginfo_t, interrupted:
     info.si_code > 0 && stack.guard_contains(unsafe { info.si_addr() }.addr())
 }
 
-/// Handles [`INTERRUPT_SIGNAL`].
+/// Handles the interrupt signal.
 extern "C" fn on_interrupt_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let errno = errno();
     let errno_before = errno.get();
