@@ -21,7 +21,6 @@ use kaleidoscope::{
     Engine, Event, Interrupter, Mode, Observer, Optimization, OutputBuffer, Thresholds, Tier,
 };
 use std::collections::HashSet;
-#[cfg(feature = "llvm")]
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -121,6 +120,8 @@ struct Host {
     engine: Engine,
     log: CodeLog,
     changes: Arc<Mutex<Vec<Change>>>,
+    /// The number of changes that are complete.
+    n_changed: Arc<AtomicUsize>,
 }
 
 impl Host {
@@ -130,9 +131,11 @@ impl Host {
         let builder = builder.output(OutputBuffer::default()).stack_bytes(4 << 20).observer(log.clone());
         let engine = settings(builder).build().unwrap();
         let changes: Arc<Mutex<Vec<Change>>> = Arc::default();
+        let n_changed: Arc<AtomicUsize> = Arc::default();
         let of_host: Arc<OnceLock<(Engine, Interrupter)>> = Arc::default();
         let change = {
             let (changes, of_host) = (Arc::clone(&changes), Arc::clone(&of_host));
+            let n_changed = Arc::clone(&n_changed);
             move || {
                 let next = {
                     let mut changes = changes.lock().unwrap();
@@ -147,12 +150,15 @@ impl Host {
                     Fail => return Err("as planned"),
                     Interrupt => interrupter.interrupt(),
                 }
+                if !matches!(next, Nothing) {
+                    n_changed.fetch_add(1, Ordering::SeqCst);
+                }
                 Ok(0.0)
             }
         };
         engine.register("change", change).unwrap();
         assert!(of_host.set((engine.clone(), engine.interrupter())).is_ok());
-        Self { engine, log, changes }
+        Self { engine, log, changes, n_changed }
     }
 
     /// Runs a text that gives no errors.

@@ -4,6 +4,7 @@
 use super::{Case, Fail, Host, Interrupt, Nothing, Run};
 use crate::{check, until};
 use kaleidoscope::{DiagnosticCode, Mode};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -96,10 +97,12 @@ fn an_endless_loop_that_was_deoptimized_is_stopped() {
             host.changes.lock().unwrap().extend([Nothing, Run("def v(x) 0;")]);
             let endless = host.engine.function::<(f64,)>("loop").unwrap();
             let error = if is_limited {
-                endless.within(Duration::from_millis(100)).call((10.0,)).unwrap_err()
+                // Enough time for the change, in which eager code is compiled.
+                endless.within(Duration::from_millis(600)).call((10.0,)).unwrap_err()
             } else {
                 let running = thread::spawn(move || endless.call((10.0,)));
-                until(|| host.changes.lock().unwrap().is_empty(), thread::yield_now);
+                // An interrupt would end the change, too.
+                until(|| host.n_changed.load(Ordering::SeqCst) == 1, thread::yield_now);
                 let interrupter = host.engine.interrupter();
                 until(
                     || running.is_finished(),
