@@ -210,7 +210,7 @@ impl Output for HostOutput {
     }
 
     fn write_bytes(&self, bytes: &[u8]) -> io::Result<()> {
-        // SAFETY: the host's function with the host's data, and so many bytes.
+        // SAFETY: the host's function with the host's data, and the length of the bytes.
         match unsafe { (self.write)(self.data.pointer(), bytes.as_ptr().cast(), bytes.len()) } {
             0 => Ok(()),
             status => Err(io::Error::other(format!("the host's output failed with {status}"))),

@@ -33,8 +33,8 @@ impl Limits {
         self
     }
 
-    /// Accepts a smaller stack, of at least so many bytes, where the system refuses the size that
-    /// [`stack_bytes`](Self::stack_bytes) sets. To be set after that.
+    /// Accepts a smaller stack, of at least this number of bytes, where the system refuses the size
+    /// that [`stack_bytes`](Self::stack_bytes) sets. To be set after that.
     #[must_use]
     pub const fn min_stack_bytes(mut self, n_bytes: usize) -> Self {
         self.min_stack_bytes = n_bytes;

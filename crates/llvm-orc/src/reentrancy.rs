@@ -266,7 +266,7 @@ fn add_awaited_by_links(awaited: &Awaited, list: &mut Vec<Awaited>) {
     ) {
         // SAFETY: the list that `add_awaited_by_links` passes, which nothing else uses meanwhile.
         let list = unsafe { &mut *list.cast::<Vec<Awaited>>() };
-        // SAFETY: the shim passes so many bytes.
+        // SAFETY: the shim passes the length of the name.
         let name = unsafe { std::slice::from_raw_parts(name.cast::<u8>(), length) };
         list.push(Awaited {
             dylib: dylib.expose_provenance(),

@@ -65,6 +65,7 @@ const RETIRED: &[(Scope, &str, &str)] = &[
     (Everywhere, "comes to nothing", "fails"),
     (Everywhere, "come to nothing", "fail"),
     (Everywhere, "in vain", "without success"),
+    (Everywhere, "so many", "this number of"),
     (Everywhere, "nobody*", "no one, no thread, no caller"),
     (Everywhere, "is had", "exists"),
     (Everywhere, "to be had", "available"),

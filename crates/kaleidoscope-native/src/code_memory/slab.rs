@@ -183,7 +183,7 @@ impl FileLocation {
         Ok(())
     }
 
-    /// Fails if a write of so many bytes would exceed the limit on the size of files.
+    /// Fails if a write of this length would exceed the limit on the size of files.
     fn check_limit(&self, n_bytes: usize) -> Result<(), Error> {
         match getrlimit(Resource::Fsize).current {
             Some(limit) if self.offset + n_bytes as u64 > limit => {
