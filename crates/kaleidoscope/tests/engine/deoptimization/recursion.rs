@@ -92,7 +92,7 @@ fn tail_calls_stay_in_their_version() {
     }
 }
 
-/// So many tail calls that the interpreter leaves for code of the activation's version.
+/// Enough tail calls for the interpreter to leave for code of the activation's version.
 #[test]
 fn many_tail_calls_of_a_superseded_version_run_as_code() {
     for change in ["def v(x) x + 2;", "def v(x) x + 2; def count(n s) 0 - 1;"] {
