@@ -1,32 +1,34 @@
-//! The compiler: Cranelift's state, reused from one function to the next.
+//! The compiler: memory that is used from one function to the next.
 
 use std::fmt;
 
-use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::ExternalName;
-use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_codegen::{Context, FinalizedRelocTarget};
-use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{CompileError, Unit};
+use kaleidoscope_ir::{Function, MathsFunction, facts};
 
-use crate::counter_code::{CounterCode, CounterReference};
-use crate::effort::{Effort, effort};
-use crate::lower::{Maths, lower, lower_slot_thunk, lower_trip_thunk};
-use crate::{Counters, arch, failed, target};
+use crate::assembler::{MacroAssembler as _, UnaryOperator};
+use crate::lower::Maths;
+use crate::{Counters, arch, lower};
 
 #[cfg(doc)]
 use kaleidoscope_ir::compile::Invalidation;
 
+/// The most operations of a function. A million take some 30 milliseconds.
+const MAX_OPS: usize = 1 << 20;
+
+/// The most variables and operands of a function together. They bound the frame: 8 bytes each.
+const MAX_VALUES: usize = 1 << 16;
+
+/// The fewest registers with which code can be generated.
+const MIN_REGISTERS: usize = 5;
+
 /// Compiles one function after the other.
 ///
-/// Memory is reused for the next function, or freed if the function was large. A compile uses less
-/// than 128 KiB of stack, however large the function is; without optimization of Cranelift itself,
-/// less than 1 MiB.
+/// A compile takes time in proportion to the function's size. It uses less than 16 KiB of stack,
+/// however large the function is; without optimization of this crate, less than 64 KiB.
 pub struct Compiler {
-    full: OwnedTargetIsa,
-    quick: OwnedTargetIsa,
-    context: Context,
+    assembler: arch::Assembler,
     maths: Maths,
+    n_registers: usize,
 }
 
 impl Compiler {
@@ -35,16 +37,21 @@ impl Compiler {
     /// `maths` returns the address at which generated code calls a function of the C maths
     /// library, with the C ABI of doubles. It must stay valid as long as the code. The compiler
     /// asks only for functions that the code calls.
+    pub fn new(maths: fn(MathsFunction) -> usize) -> Self {
+        let assembler = arch::Assembler::default();
+        let has = UnaryOperator::ALL.map(|operator| assembler.has_unary(operator));
+        Self { assembler, maths: Maths::new(maths, has), n_registers: arch::Assembler::N_REGISTERS }
+    }
+
+    /// Limits the registers for doubles that code uses, so that tests see values that are moved to
+    /// memory and back.
     ///
-    /// # Errors
-    /// If Cranelift cannot be set up, which is a bug in this crate.
-    pub fn new(maths: fn(MathsFunction) -> usize) -> Result<Self, CompileError> {
-        Ok(Self {
-            full: target::host(Effort::Full)?,
-            quick: target::host(Effort::Quick)?,
-            context: Context::new(),
-            maths: Maths::new(maths, arch::has_rounding_instructions()),
-        })
+    /// # Panics
+    /// With fewer than 5.
+    #[doc(hidden)]
+    pub fn limit_registers(&mut self, n: usize) {
+        assert!(n >= MIN_REGISTERS, "an operation needs up to {MIN_REGISTERS} registers at once");
+        self.n_registers = n.min(self.n_registers);
     }
 
     /// Compiles the unit's function. Baseline code inlines nothing and is entered by calls only, so
@@ -52,12 +59,12 @@ impl Compiler {
     ///
     /// In a unit with an [`Invalidation`], maths functions can be redefined while the code runs: it
     /// calls their slots once the flag is set. `slot_thunk` is the address of the
-    /// [slot thunk](Self::slot_thunk), without which loops may run several times as long if the
-    /// unit [wants](Self::wants_slot_thunk) it. The code never calls [`Invalidation::exit`].
+    /// [slot thunk](Self::slot_thunk), if the unit [wants](Self::wants_slot_thunk) it. The code
+    /// never calls [`Invalidation::exit`].
     ///
     /// # Errors
-    /// [`CompileError::TooLarge`] if compiling the function would take more than about two seconds.
-    /// The limit is lower with counters: a function that is too large may compile without them.
+    /// [`CompileError::TooLarge`] if the function has more than a million operations, or so many
+    /// variables that its frame would have more than half a megabyte.
     pub fn compile(
         &mut self,
         unit: &Unit,
@@ -65,79 +72,35 @@ impl Compiler {
         slot_thunk: Option<usize>,
     ) -> Result<MachineCode, CompileError> {
         debug_assert!(unit.inlining.is_none(), "the baseline compiler inlines nothing");
-        let name = &unit.function.name;
-        let n_checks = self.maths.n_checks(unit);
-        let effort = effort(&unit.function, counters.is_some(), n_checks).ok_or(CompileError::TooLarge)?;
-        self.context.clear();
-        lower(&mut self.context.func, unit, counters, slot_thunk, &self.maths);
-        let code = self.generate(name, effort);
-        if effort == Effort::Quick {
-            self.context = Context::new();
+        if is_too_large(&unit.function) {
+            return Err(CompileError::TooLarge);
         }
-        let (mut code, references) = code?;
-        if let Some(counters) = counters {
-            let has_tail_call = unit.function.facts().has_tail_call;
-            let n_params = unit.function.n_params as usize;
-            (code.bytes, code.entry) =
-                arch::add_counters(&code.bytes, code.align, n_params, counters, &references, has_tail_call)
-                    .ok_or_else(|| failed(name, &"Cranelift's prologue is not the expected one"))?;
-        }
-        Ok(code)
+        let settings = lower::Settings { counters, slot_thunk, maths: &self.maths, n_registers: self.n_registers };
+        Ok(lower::lower(&mut self.assembler, unit, &settings))
     }
 
     /// The trip thunk: the code through which loops call `on_trip`, the address of a function with
     /// the C ABI of doubles and two parameters. [`Counters::trip_thunk`] wants its address.
-    ///
-    /// # Errors
-    /// If Cranelift fails.
-    pub fn trip_thunk(&mut self, on_trip: usize) -> Result<MachineCode, CompileError> {
-        self.context.clear();
-        lower_trip_thunk(&mut self.context.func, on_trip);
-        self.generate("the trip thunk", Effort::Full).map(|(code, _)| code)
+    pub fn trip_thunk(on_trip: usize) -> MachineCode {
+        arch::trip_thunk(on_trip)
     }
 
-    /// Whether the unit has a loop with a maths instruction that can be replaced by a call. An
-    /// ordinary call would make the register allocator keep the loop's variables in memory.
+    /// Whether the unit has a maths instruction that can be replaced by a call.
     pub fn wants_slot_thunk(&self, unit: &Unit) -> bool {
-        unit.function.has_loops() && self.maths.n_checks(unit) > 0
+        self.maths.n_checks(unit) > 0
     }
 
-    /// The slot thunk: the code through which loops call what replaced a maths instruction.
-    ///
-    /// # Errors
-    /// If Cranelift fails.
-    pub fn slot_thunk(&mut self) -> Result<MachineCode, CompileError> {
-        self.context.clear();
-        lower_slot_thunk(&mut self.context.func);
-        self.generate("the slot thunk", Effort::Full).map(|(code, _)| code)
+    /// The slot thunk: the code through which a function calls what replaced a maths instruction.
+    pub fn slot_thunk() -> MachineCode {
+        arch::slot_thunk()
     }
+}
 
-    /// The code, and its references to counter code.
-    fn generate(
-        &mut self,
-        name: &str,
-        effort: Effort,
-    ) -> Result<(MachineCode, Vec<CounterReference>), CompileError> {
-        let isa = match effort {
-            Effort::Full => &self.full,
-            Effort::Quick => &self.quick,
-        };
-        self.context
-            .compile(&**isa, &mut ControlPlane::default())
-            .map_err(|error| failed(name, &error.inner))?;
-        let names = self.context.func.params.user_named_funcs();
-        let compiled = self.context.compiled_code().expect("it has just been compiled");
-        let references = compiled.buffer.relocs().iter().map(|reloc| {
-            debug_assert_eq!(reloc.kind, arch::CALL_RELOCATION, "code refers to everything else by address");
-            let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = reloc.target else {
-                unreachable!("code refers to counter code only")
-            };
-            CounterReference { offset: reloc.offset as usize, target: CounterCode::of_name(&names[name]) }
-        });
-        let references = references.collect();
-        let align = compiled.buffer.alignment as usize;
-        Ok((MachineCode { bytes: compiled.code_buffer().to_vec(), align, entry: 0 }, references))
-    }
+/// Whether a function is not compiled.
+fn is_too_large(function: &Function) -> bool {
+    function.ops.len() > MAX_OPS
+        || function.locals.len() + function.max_stack as usize > MAX_VALUES
+        || function.facts().n_phis > facts::MAX_PHIS
 }
 
 impl fmt::Debug for Compiler {

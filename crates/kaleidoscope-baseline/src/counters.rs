@@ -13,7 +13,7 @@ use kaleidoscope_ir::Function;
 /// Counters count down. At each entry, and at each back edge, the code subtracts 1 in memory; when
 /// the result is 0 or less, the counter trips and the code calls `on_trip`. Counting uses neither
 /// locks nor atomic instructions: when two threads count at once, a count may be lost. Self tail
-/// calls are counted in a register by each activation. After every `tail_calls` of them the
+/// calls are counted in its frame by each activation. After every `tail_calls` of them the
 /// activation reports an entry trip.
 ///
 /// `on_trip` is a function with the C ABI of doubles and two parameters: `code_number`, and -1 for
@@ -31,10 +31,8 @@ use kaleidoscope_ir::Function;
 ///   are undefined.
 ///
 /// A loop calls `on_trip` through the trip thunk, which preserves all registers
-/// ([`Compiler::trip_thunk`](crate::Compiler::trip_thunk) makes it). An ordinary call in a loop,
-/// even one that hardly ever runs, makes the register allocator spill nearly everything: loops ran
-/// four times as long. Loops that call a function of the program in every iteration keep nothing in
-/// registers anyway. They count in counter code around the function, by an ordinary call.
+/// ([`Compiler::trip_thunk`](crate::Compiler::trip_thunk) makes it): the loop's variables are in
+/// registers, and the call hardly ever happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// The address of the counter table, a multiple of 8.
@@ -45,9 +43,14 @@ pub struct Counters {
     pub trip_thunk: Option<usize>,
     /// The first argument of `on_trip`.
     pub code_number: u32,
-    /// The number of self tail calls after which an activation reports a trip. Not 0.
+    /// The number of self tail calls after which an activation reports a trip. Not 0, and at most
+    /// `i32::MAX`.
     pub tail_calls: u32,
 }
+
+/// The second argument of the report that an entry counter tripped. A loop's report has the loop's
+/// number there.
+pub(crate) const ENTRY: f64 = -1.0;
 
 /// The size of a word of the counter table in bytes.
 const WORD: usize = size_of::<i64>();

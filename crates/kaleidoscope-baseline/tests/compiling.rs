@@ -28,7 +28,7 @@ fn library(function: MathsFunction) -> usize {
 }
 
 fn compiler() -> Compiler {
-    Compiler::new(library).unwrap()
+    Compiler::new(library)
 }
 
 /// Compiles the function that the text defines last.

@@ -1,6 +1,7 @@
-//! Baseline tier: compiles with Cranelift, on the calling thread, and puts the code into memory.
+//! Baseline tier: compiles with the baseline compiler, on the calling thread, and puts the code into
+//! memory.
 //!
-//! Where little is left of the thread's stack, Cranelift runs on a stack of the tier's own.
+//! Where little is left of the thread's stack, the compiler runs on a stack of the tier's own.
 
 use crate::error::why_no_code;
 use crate::maths::maths_entry;
@@ -14,9 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-/// How much stack Cranelift gets, in bytes. Without optimization it needs some 100 KiB, whatever it
-/// compiles, because it does not recurse (test `small_stacks` of the crate `kaleidoscope`).
-const STACK_BYTES: usize = 512 << 10;
+/// How much stack the compiler gets, in bytes. It needs less, whatever it compiles, because it does
+/// not recurse (test `small_stacks` of the crate `kaleidoscope`).
+const STACK_BYTES: usize = 128 << 10;
 
 /// The baseline compiler of one engine, for any thread.
 pub(crate) struct BaselineTier {
@@ -30,8 +31,8 @@ pub(crate) struct BaselineTier {
     stacks: Mutex<Vec<SpareStack>>,
     /// The thunk by which loops call `trip`. Compiled with the first loop.
     trip_thunk: OnceLock<CodeBlock>,
-    /// The thunk by which loops call what replaced a maths instruction. Compiled with the first
-    /// loop that has such an instruction.
+    /// The thunk by which code calls what replaced a maths instruction. Compiled with the first code
+    /// that has such an instruction.
     slot_thunk: OnceLock<CodeBlock>,
 }
 
@@ -77,7 +78,7 @@ impl BaselineTier {
         let idle = self.idle().pop();
         let mut compiler = match idle {
             Some(compiler) => compiler,
-            None => Compiler::new(|maths| maths_entry(maths).guest_address().get()).map(Box::new)?,
+            None => Box::new(Compiler::new(|maths| maths_entry(maths).guest_address().get())),
         };
         let result = catch_unwind(AssertUnwindSafe(|| compile(&mut compiler))).map_err(generator_panicked)?;
         self.idle().push(compiler);
@@ -112,7 +113,7 @@ impl BaselineTier {
                 table: profile.cells_address(),
                 on_trip: self.trip.get(),
                 trip_thunk: if unit.function.n_loops() > 0 {
-                    Some(self.thunk(&self.trip_thunk, || compiler.trip_thunk(self.trip.get()))?)
+                    Some(self.thunk(&self.trip_thunk, || Compiler::trip_thunk(self.trip.get()))?)
                 } else {
                     None
                 },
@@ -122,7 +123,7 @@ impl BaselineTier {
             None => None,
         };
         let slot_thunk = if compiler.wants_slot_thunk(unit) {
-            Some(self.thunk(&self.slot_thunk, || compiler.slot_thunk())?)
+            Some(self.thunk(&self.slot_thunk, Compiler::slot_thunk)?)
         } else {
             None
         };
@@ -133,10 +134,10 @@ impl BaselineTier {
     fn thunk(
         &self,
         thunk: &OnceLock<CodeBlock>,
-        compile: impl FnOnce() -> Result<MachineCode, CompileError>,
+        compile: impl FnOnce() -> MachineCode,
     ) -> Result<usize, CompileError> {
         if thunk.get().is_none() {
-            let made = self.place(&compile()?)?;
+            let made = self.place(&compile())?;
             // Another thread may have been faster.
             drop(thunk.set(made.block));
         }

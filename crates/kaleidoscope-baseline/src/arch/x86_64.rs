@@ -1,7 +1,10 @@
-//! x86-64: target settings for Cranelift, and counter code written as bytes.
+//! x86-64: doubles in xmm registers by SSE2 and SSE4.1, addresses in rax.
+//!
+//! AVX would save copies, since its instructions have three operands. Processors carry out such
+//! copies without latency, and one form of each instruction is easier to read and test.
 
-mod counters;
-mod target;
+mod assembler;
+mod thunks;
 
-pub(crate) use counters::{N_REGISTER_PARAMS, add_counters};
-pub(crate) use target::{CALL_RELOCATION, TRIPLE, features, has_rounding_instructions};
+pub(crate) use assembler::Assembler;
+pub(crate) use thunks::{slot_thunk, trip_thunk};

@@ -6,7 +6,7 @@ use super::random;
 /// Runs the text, and checks whether loops were replaced or tail calls continued in the slot.
 #[track_caller]
 fn check(text: &str, leaves: bool) {
-    for way in [Way::Counting, Way::LargeCounting] {
+    for way in [Way::Counting, Way::FewRegistersCounting] {
         let trips = random::check(text, way);
         assert!(trips.n_entries > 0, "{trips:?}");
         assert_eq!(trips.n_left > 0, leaves, "{trips:?}");

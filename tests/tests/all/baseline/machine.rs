@@ -35,41 +35,29 @@ pub(crate) enum Way {
     Checking,
     /// With a validity flag and counters.
     Counting,
-    /// As functions so large that the compiler uses its quick register allocator, with a validity
-    /// flag.
-    Large,
-    LargeCounting,
+    /// With so few registers that most values are in memory, and a validity flag.
+    FewRegisters,
+    FewRegistersCounting,
 }
 
 impl Way {
     pub(crate) const ALL: [Self; 5] =
-        [Self::Plain, Self::Checking, Self::Counting, Self::Large, Self::LargeCounting];
+        [Self::Plain, Self::Checking, Self::Counting, Self::FewRegisters, Self::FewRegistersCounting];
 
     /// Ways in which code calls a function that was defined while the code runs.
-    pub(crate) const CHECKING: [Self; 2] = [Self::Checking, Self::Large];
+    pub(crate) const CHECKING: [Self; 2] = [Self::Checking, Self::FewRegisters];
 
     fn counts(self) -> bool {
-        matches!(self, Self::Counting | Self::LargeCounting)
+        matches!(self, Self::Counting | Self::FewRegistersCounting)
     }
 
     fn checks(self) -> bool {
-        matches!(self, Self::Checking | Self::Counting | Self::Large)
+        matches!(self, Self::Checking | Self::Counting | Self::FewRegisters)
     }
 
-    fn has_slot_thunk(self) -> bool {
-        matches!(self, Self::Checking | Self::Counting)
-    }
-
-    /// The function to compile: the same, but in the large ways it claims a large operand stack.
-    fn prepare(self, function: &Arc<Function>) -> Arc<Function> {
-        match self {
-            Self::Plain | Self::Checking | Self::Counting => Arc::clone(function),
-            Self::Large | Self::LargeCounting => {
-                let mut large = (**function).clone();
-                large.max_stack = 100_000;
-                Arc::new(large)
-            }
-        }
+    /// The number of registers that code may use, if it is limited.
+    fn n_registers(self) -> Option<usize> {
+        matches!(self, Self::FewRegisters | Self::FewRegistersCounting).then_some(5)
     }
 }
 
@@ -160,11 +148,13 @@ impl Machine {
         let maths = |function: MathsFunction| {
             maths::find(function.name()).expect("both lists are the same").guest_address().get()
         };
-        let mut compiler = Compiler::new(maths).expect("Cranelift knows its settings");
-        let thunk = compiler.trip_thunk(hosts[ON_TRIP].address().get()).expect("Cranelift compiles it");
+        let mut compiler = Compiler::new(maths);
+        if let Some(n) = way.n_registers() {
+            compiler.limit_registers(n);
+        }
+        let thunk = Compiler::trip_thunk(hosts[ON_TRIP].address().get());
         let memory = CodeMemory::new();
-        let slot_thunk = compiler.slot_thunk().expect("Cranelift compiles it");
-        let blocks = [thunk, slot_thunk]
+        let blocks = [thunk, Compiler::slot_thunk()]
             .map(|thunk| memory.allocate(&thunk.bytes, thunk.align).expect("there is memory"));
         let state = MachineState {
             compiler,
@@ -288,18 +278,16 @@ impl Machine {
             }
         });
         let (names, slots) = (&state.oracle.names, &state.slots);
-        let function = self.way.prepare(function);
         let calls = function.callees_in_order();
         let slot = |id: FunctionId| slots[id.index()].slot_address();
         let targets = calls.chain(id).map(|id| (id, call_target(names, id, slot))).collect();
-        let mut unit = Unit::new(function, id, 1, targets, BTreeMap::new());
+        let mut unit = Unit::new(Arc::clone(function), id, 1, targets, BTreeMap::new());
         if self.way.checks() {
             let flag = self.flags.allocate().expect("there is memory");
             unit.invalidation = Some(Invalidation { flag: flag.address(), exit: 0, code_number: 0 });
             state.flags.push(flag);
         }
-        let wants_thunk = self.way.has_slot_thunk() && state.compiler.wants_slot_thunk(&unit);
-        let slot_thunk = wants_thunk.then(|| state.blocks[1].address().get());
+        let slot_thunk = state.compiler.wants_slot_thunk(&unit).then(|| state.blocks[1].address().get());
         let code = state.compiler.compile(&unit, counters.as_ref(), slot_thunk);
         let code = code.map_err(|error| Failure(error.to_string()))?;
         let block = self.memory.allocate(&code.bytes, code.align).expect("there is memory");
@@ -316,7 +304,7 @@ impl Machine {
         let counting = &state.counting[code_number];
         let word = if what < 0.0 { 0 } else { 1 + 2 * what as usize };
         let has_tail_call = counting.function.facts().has_tail_call;
-        // Tail calls are counted in a register and reported as entries.
+        // Tail calls are counted in the frame and reported as entries.
         let is_tail_call = what < 0.0 && has_tail_call;
         assert!(counting.table[word].load(Ordering::Relaxed) <= 0 || is_tail_call, "the counter tripped");
         counting.table[word].store(1 + number as i64 % 3, Ordering::Relaxed);

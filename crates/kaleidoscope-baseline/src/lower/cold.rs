@@ -1,0 +1,129 @@
+//! Cold code: what hardly ever runs, written behind the function.
+
+use kaleidoscope_ir::Local;
+
+use super::registers::{Content, Registers};
+use super::{Lowering, MAX_REGISTERS};
+use crate::assembler::{Condition, Jump, Label, MacroAssembler, Register, Word};
+
+/// A piece of code that is still to be written.
+pub(super) enum Cold<'a> {
+    /// The counter of a loop's back edge tripped.
+    BackEdge {
+        jump: Jump,
+        header: Label,
+        after: Label,
+        /// The registers at the header, which are those behind the loop too.
+        registers: Registers,
+        loop_number: usize,
+        /// The variables that the loop assigns, sorted.
+        assigned: &'a [Local],
+    },
+    /// The counter of self tail calls tripped.
+    TailCall { jump: Jump },
+    /// A maths instruction is no longer what the function's name means.
+    Replaced { jump: Jump, back: Label, to: Register, from: Register, slot: usize },
+}
+
+impl<A: MacroAssembler> Lowering<'_, A> {
+    pub(super) fn emit_cold(&mut self, cold: Cold<'_>) {
+        match cold {
+            Cold::BackEdge { jump, header, after, registers, loop_number, assigned } => {
+                self.begin_cold(jump);
+                self.offer_osr(&registers, loop_number, assigned);
+                self.assembler.test_word(self.frame.buffer());
+                let end = self.assembler.jump_if(Condition::NotZero);
+                self.assembler.set_target(end, after);
+                self.jump_back(header);
+            }
+            Cold::TailCall { jump } => {
+                self.begin_cold(jump);
+                self.report_tail_calls();
+                let (start, _) = self.start;
+                self.jump_back(start);
+            }
+            Cold::Replaced { jump, back, to, from, slot } => {
+                self.begin_cold(jump);
+                let word = *self.thunk_word.get_or_insert_with(|| self.frame.allocate());
+                let thunk = self.slot_thunk.expect("a unit that checks instructions has a slot thunk");
+                self.assembler.store(word, from);
+                self.assembler.call_slot_thunk(thunk, slot, word);
+                self.assembler.load(to, word);
+                self.jump_back(back);
+            }
+        }
+    }
+
+    fn begin_cold(&mut self, jump: Jump) {
+        let here = self.assembler.here();
+        self.assembler.set_target(jump, here);
+    }
+
+    fn jump_back(&mut self, target: Label) {
+        let jump = self.assembler.jump();
+        self.assembler.set_target(jump, target);
+    }
+
+    /// Reports the trip of a loop's counter through the trip thunk, with the loop's variables in
+    /// the OSR buffer: their homes. Reloads those that OSR code may have assigned.
+    fn offer_osr(&mut self, registers: &Registers, loop_number: usize, assigned: &[Local]) {
+        let counters = self.counters.expect("only counting code has trips");
+        let thunk = counters.trip_thunk.expect("counters of code with loops have a trip thunk");
+        let homes = self.homes(registers, |variable| assigned.binary_search(&variable).is_ok());
+        for (register, home, _) in homes.iter().flatten() {
+            if registers.is_dirty(*register) {
+                self.assembler.store(*home, *register);
+            }
+        }
+        let trip = u64::from(counters.code_number) << 32 | loop_number as u64;
+        let buffer = self.frame.buffer();
+        self.assembler.call_trip_thunk(thunk, trip, counters.osr_entry(loop_number), buffer);
+        for (register, home, is_assigned) in homes.iter().flatten() {
+            if *is_assigned {
+                self.assembler.load(*register, *home);
+            }
+        }
+    }
+
+    /// Reports that the counter of tail calls tripped. Continues in other code if asked to.
+    fn report_tail_calls(&mut self) {
+        let counters = self.counters.expect("only counting code has trips");
+        let word = self.tail_calls.expect("the code counts tail calls");
+        let (_, registers) = self.start;
+        let homes = self.homes(&registers, |_| true);
+        for (register, home, _) in homes.iter().flatten() {
+            self.assembler.store(*home, *register);
+        }
+        let n_params = self.unit.function.n_params as usize;
+        let on_stack: Vec<_> = (A::N_REGISTER_PARAMS..n_params)
+            .map(|nth| (self.home(Local::new(nth as u32)), A::stack_param(nth - A::N_REGISTER_PARAMS)))
+            .filter(|(home, param)| home != param)
+            .collect();
+        self.assembler.store_integer(word, counters.tail_calls);
+        self.assembler.report_entry(counters);
+        self.assembler.leave_for_answer(|assembler| {
+            for (home, param) in on_stack {
+                assembler.load(A::SCRATCH, home);
+                assembler.store(param, A::SCRATCH);
+            }
+            for (register, home, _) in homes.iter().flatten() {
+                assembler.load(*register, *home);
+            }
+        });
+    }
+
+    /// The registers with variables, each with the variable's home and an answer about it.
+    fn homes(
+        &mut self,
+        registers: &Registers,
+        answer: impl Fn(Local) -> bool,
+    ) -> [Option<(Register, Word, bool)>; MAX_REGISTERS] {
+        let mut homes = [None; MAX_REGISTERS];
+        for (at, (register, content)) in registers.iter().enumerate() {
+            if let Content::Variable(variable) = content {
+                homes[at] = Some((register, self.home(variable), answer(variable)));
+            }
+        }
+        homes
+    }
+}

@@ -1,0 +1,311 @@
+//! Control flow: branches, joins and loops.
+//!
+//! Code that can be reached on two ways must find each value in the same place on both. The first
+//! way decides: the end of the first branch, or the beginning of a loop. At the end of the second
+//! branch, and at the back edge, moves put the values there.
+
+use kaleidoscope_ir::Local;
+use kaleidoscope_ir::walk::{BackEdge, Join, Region};
+
+use super::cold::Cold;
+use super::moves::Moves;
+use super::registers::{Content, MAX_REGISTERS, Registers, registers};
+use super::{Lowering, Operand, Popped};
+use crate::assembler::{Condition, Jump, Label, MacroAssembler, Operator, Register, Source};
+
+/// How many registers a loop leaves to its operands at least.
+const N_FOR_OPERANDS: u32 = 4;
+
+/// What lowering remembers of an open `if`.
+pub(crate) struct OpenIf {
+    /// The jump to the second branch.
+    otherwise: Jump,
+    /// The registers behind the condition.
+    before: Registers,
+    n_set: usize,
+    n_deferred_outside: usize,
+    /// The jump from the end of the first branch, once it has ended and if that is reachable, and
+    /// the registers there. One of them has the branch's value.
+    first: Option<(Jump, Registers)>,
+}
+
+/// What lowering remembers of an open loop.
+pub(crate) struct OpenLoop {
+    header: Label,
+    /// The registers at the header.
+    registers: Registers,
+    n_set: usize,
+    n_deferred_outside: usize,
+}
+
+impl<'a, A: MacroAssembler> Lowering<'a, A> {
+    pub(super) fn open_if(&mut self, region: Region<'a>) -> OpenIf {
+        let condition = self.condition();
+        self.save_assigned(region);
+        let otherwise = self.assembler.jump_unless(condition);
+        OpenIf {
+            otherwise,
+            before: self.registers,
+            n_set: self.set.len(),
+            n_deferred_outside: self.enter_bracket(),
+            first: None,
+        }
+    }
+
+    pub(super) fn end_first_branch(&mut self, open: &mut OpenIf, is_reachable: bool) {
+        if is_reachable {
+            self.settle();
+            let value = self.pop();
+            let register = self.to_change(value);
+            self.unpin();
+            self.leave_scope(open.n_set);
+            self.registers.set(register, Content::Operand(self.stack.len()));
+            open.first = Some((self.assembler.jump(), self.registers));
+        } else {
+            self.leave_scope(open.n_set);
+        }
+        self.set_registers(&open.before);
+        let here = self.assembler.here();
+        self.assembler.set_target(open.otherwise, here);
+    }
+
+    pub(super) fn join(&mut self, open: OpenIf, join: Join) {
+        self.n_deferred_outside = open.n_deferred_outside;
+        match (join, open.first) {
+            (Join::Both, Some((jump, first))) => {
+                self.settle();
+                let value = self.pop();
+                self.leave_scope(open.n_set);
+                self.stack.push(Operand::Word);
+                self.conform(&first, Some(value.source));
+                self.unpin();
+                let here = self.assembler.here();
+                self.assembler.set_target(jump, here);
+            }
+            (Join::First, Some((jump, first))) => {
+                self.leave_scope(open.n_set);
+                self.stack.push(Operand::Word);
+                self.set_registers(&first);
+                let here = self.assembler.here();
+                self.assembler.set_target(jump, here);
+            }
+            (Join::Second, _) => {
+                self.settle();
+                let value = self.pop();
+                self.leave_scope(open.n_set);
+                if let Popped { source: Source::Number(number), .. } = value {
+                    self.stack.push(Operand::Number(number));
+                } else {
+                    let register = self.to_change(value);
+                    self.push_register(register);
+                }
+                self.unpin();
+            }
+            (Join::Neither, _) => self.leave_scope(open.n_set),
+            (Join::Both | Join::First, None) => unreachable!("the first branch has ended"),
+        }
+    }
+
+    pub(super) fn open_loop(&mut self, region: Region<'a>) -> OpenLoop {
+        self.save_assigned(region);
+        self.free_dead();
+        if self.loops_that_call[self.n_loops] {
+            self.spill_all();
+        } else {
+            self.load_assigned(region);
+        }
+        self.n_loops += 1;
+        self.loop_depth += 1;
+        self.may_be_invalid = true;
+        OpenLoop {
+            header: self.assembler.here(),
+            registers: self.registers,
+            n_set: self.set.len(),
+            n_deferred_outside: self.enter_bracket(),
+        }
+    }
+
+    /// Loads variables that the region assigns, and notes that their homes are out of date.
+    fn load_assigned(&mut self, region: Region<'a>) {
+        for &variable in region.assigned {
+            let register = match self.variables[variable.index()].register {
+                Some(register) => register,
+                None if self.is_dead(variable) => continue,
+                None => {
+                    let free = self.all_registers & !self.registers.occupied();
+                    if free.count_ones() <= N_FOR_OPERANDS {
+                        continue;
+                    }
+                    let register = self.allocate();
+                    let home = self.home(variable);
+                    self.assembler.load(register, home);
+                    self.set_register(variable, register);
+                    register
+                }
+            };
+            self.registers.set_dirty(register);
+        }
+    }
+
+    pub(super) fn close_loop(&mut self, open: OpenLoop, region: Region<'a>, back_edge: &BackEdge<'_>) {
+        let condition = self.condition();
+        let step = self.pop();
+        let variable = back_edge.variable;
+        self.variables[variable.index()].n_reads -= 1;
+        let register = match self.variables[variable.index()].register {
+            Some(register) => register,
+            None => {
+                let register = self.allocate();
+                let home = self.home(variable);
+                self.assembler.load(register, home);
+                self.set_register(variable, register);
+                register
+            }
+        };
+        self.assembler.arithmetic(Operator::Add, register, step.source);
+        self.registers.set_dirty(register);
+        self.unpin();
+        self.leave_scope(open.n_set);
+        self.conform(&open.registers, None);
+        if let Some(counters) = self.counters {
+            let leave = self.assembler.jump_unless(condition);
+            self.assembler.count_down(counters.back_edges(back_edge.loop_number));
+            let repeat = self.assembler.jump_if(Condition::Positive);
+            self.assembler.set_target(repeat, open.header);
+            let tripped = self.assembler.jump();
+            let after = self.assembler.here();
+            self.assembler.set_target(leave, after);
+            self.cold.push(Cold::BackEdge {
+                jump: tripped,
+                header: open.header,
+                after,
+                registers: self.registers,
+                loop_number: back_edge.loop_number,
+                assigned: region.assigned,
+            });
+        } else {
+            let repeat = self.assembler.jump_if(condition);
+            self.assembler.set_target(repeat, open.header);
+        }
+        self.loop_depth -= 1;
+        self.n_deferred_outside = open.n_deferred_outside;
+        self.free_dead();
+    }
+
+    /// Enters a bracket: the deferred operands from before stay as they are. Returns how many were
+    /// from before the bracket around it.
+    fn enter_bracket(&mut self) -> usize {
+        std::mem::replace(&mut self.n_deferred_outside, self.deferred.len())
+    }
+
+    /// Takes the variables out of scope that were set after the first `n_set`.
+    fn leave_scope(&mut self, n_set: usize) {
+        while self.set.len() > n_set
+            && let Some(variable) = self.set.pop()
+        {
+            let variable = &mut self.variables[variable.index()];
+            variable.is_set = false;
+            if let Some(register) = variable.register.take() {
+                self.registers.free(register);
+            }
+        }
+    }
+
+    /// Frees the registers of variables that are not read any more.
+    fn free_dead(&mut self) {
+        for register in registers(self.registers.occupied()) {
+            if let Content::Variable(variable) = self.registers.content(register)
+                && self.is_dead(variable)
+            {
+                self.variables[variable.index()].register = None;
+                self.registers.free(register);
+            }
+        }
+    }
+
+    /// Continues with these registers, without variables that are not read any more.
+    fn set_registers(&mut self, target: &Registers) {
+        for (_, content) in self.registers.iter() {
+            match content {
+                Content::Variable(variable) => self.variables[variable.index()].register = None,
+                Content::Operand(at) => {
+                    if let Some(operand) = self.stack.get_mut(at) {
+                        *operand = Operand::Word;
+                    }
+                }
+            }
+        }
+        self.registers = *target;
+        for (register, content) in target.iter() {
+            match content {
+                Content::Variable(variable) => {
+                    self.variables[variable.index()].register = Some(register);
+                }
+                Content::Operand(at) => self.stack[at] = Operand::Register(register),
+            }
+        }
+        self.free_dead();
+    }
+
+    /// Moves the values to where `target` has them, and continues with it. The flags stay as they
+    /// are. `top` is the value of the operand on top, if that is in no place of its own yet.
+    fn conform(&mut self, target: &Registers, top: Option<Source>) {
+        let mut after = *target;
+        for (register, content) in target.iter() {
+            if let Content::Variable(variable) = content
+                && self.is_dead(variable)
+            {
+                after.free(register);
+            }
+        }
+        let target = after;
+        for register in registers(self.registers.occupied()) {
+            if target.find(self.registers.content(register)).is_none() {
+                self.spill(register);
+            }
+        }
+        let mut moves = Moves::new();
+        let mut loads = [(Register(0), Source::Number(0.0)); MAX_REGISTERS];
+        let mut n_loads = 0;
+        for (to, content) in target.iter() {
+            let (source, is_dirty) = match content {
+                Content::Variable(variable) => self.variable_source(variable),
+                Content::Operand(at) => (self.operand_source(at, top), false),
+            };
+            if is_dirty {
+                after.set_dirty(to);
+            }
+            if let Source::Register(from) = source {
+                moves.add(to, from);
+            } else {
+                loads[n_loads] = (to, source);
+                n_loads += 1;
+            }
+        }
+        moves.emit(self.assembler);
+        for (to, source) in &loads[..n_loads] {
+            source.move_to(*to, self.assembler);
+        }
+        self.set_registers(&after);
+    }
+
+    /// Where a variable is, and whether its home is out of date.
+    fn variable_source(&mut self, variable: Local) -> (Source, bool) {
+        match self.variables[variable.index()].register {
+            Some(register) => (Source::Register(register), self.registers.is_dirty(register)),
+            None => (Source::Word(self.home(variable)), false),
+        }
+    }
+
+    fn operand_source(&mut self, at: usize, top: Option<Source>) -> Source {
+        match (self.stack[at], top) {
+            (Operand::Register(register), _) => Source::Register(register),
+            (Operand::Word, Some(top)) if at + 1 == self.stack.len() => top,
+            (Operand::Word, _) => Source::Word(self.word(at)),
+            (Operand::Number(_) | Operand::Variable(_), _) => {
+                unreachable!("an operand that was in a register is in one or in its word")
+            }
+        }
+    }
+}
+

@@ -1,0 +1,45 @@
+//! Parallel moves: copies between registers that take effect all at once.
+
+use super::registers::MAX_REGISTERS;
+use crate::assembler::{MacroAssembler, Register};
+
+/// Copies, each to another register.
+pub(super) struct Moves {
+    pairs: [(Register, Register); MAX_REGISTERS],
+    n: usize,
+}
+
+impl Moves {
+    pub(super) fn new() -> Self {
+        Self { pairs: [(Register(0), Register(0)); MAX_REGISTERS], n: 0 }
+    }
+
+    /// Adds a copy. No other one has the same target.
+    pub(super) fn add(&mut self, to: Register, from: Register) {
+        if to != from {
+            self.pairs[self.n] = (to, from);
+            self.n += 1;
+        }
+    }
+
+    /// Writes the copies in an order in which each reads what was there before. A cycle goes
+    /// through the scratch register.
+    pub(super) fn emit<A: MacroAssembler>(mut self, assembler: &mut A) {
+        while self.n > 0 {
+            let pairs = &mut self.pairs[..self.n];
+            let is_read = |register| pairs.iter().any(|(_, from)| *from == register);
+            if let Some(at) = pairs.iter().position(|(to, _)| !is_read(*to)) {
+                let (to, from) = pairs[at];
+                assembler.copy(to, from);
+                self.n -= 1;
+                self.pairs[at] = self.pairs[self.n];
+            } else {
+                let (blocked, _) = pairs[0];
+                assembler.copy(A::SCRATCH, blocked);
+                for (_, from) in pairs.iter_mut().filter(|(_, from)| *from == blocked) {
+                    *from = A::SCRATCH;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The scan: what lowering must know about a function before it writes the first instruction.
+
+use kaleidoscope_ir::compile::{CallTarget, Unit};
+use kaleidoscope_ir::{Arithmetic, Op};
+
+use super::{Maths, Variable};
+
+/// The result of the scan.
+pub(super) struct Scan {
+    /// For each variable, how often it is read, and whether it is assigned.
+    pub(super) variables: Vec<Variable>,
+    /// For each loop, whether an iteration may call. A call changes all registers.
+    pub(super) loops_that_call: Vec<bool>,
+}
+
+pub(super) fn scan(unit: &Unit, maths: &Maths) -> Scan {
+    let function = &*unit.function;
+    let mut variables = vec![Variable::default(); function.locals.len()];
+    let mut loops_that_call = vec![false; function.n_loops()];
+    let mut n_loops = 0;
+    let mut open_loops = Vec::new();
+    for op in &function.ops {
+        let calls = match *op {
+            Op::Get(variable) => {
+                variables[variable.index()].n_reads += 1;
+                false
+            }
+            Op::Set(variable) => {
+                variables[variable.index()].is_assigned = true;
+                false
+            }
+            Op::Loop => {
+                open_loops.push(n_loops);
+                n_loops += 1;
+                false
+            }
+            Op::Next { variable, .. } => {
+                variables[variable.index()].n_reads += 1;
+                variables[variable.index()].is_assigned = true;
+                let ended = open_loops.pop().expect("brackets match");
+                loops_that_call[ended]
+            }
+            Op::Call { callee, .. } => match unit.call_target(callee) {
+                CallTarget::Slot { .. } => true,
+                CallTarget::Maths { function, .. } => maths.instruction(function).is_none(),
+            },
+            Op::Arithmetic(Arithmetic::Power) => true,
+            Op::Number(_)
+            | Op::GetHost(_)
+            | Op::SetHost(_)
+            | Op::Drop
+            | Op::Arithmetic(
+                Arithmetic::Add
+                | Arithmetic::Subtract
+                | Arithmetic::Multiply
+                | Arithmetic::Divide
+                | Arithmetic::Less,
+            )
+            | Op::Square
+            | Op::TailCall
+            | Op::If { .. }
+            | Op::Else { .. }
+            | Op::End => false,
+        };
+        if calls && let Some(&innermost) = open_loops.last() {
+            loops_that_call[innermost] = true;
+        }
+    }
+    Scan { variables, loops_that_call }
+}
