@@ -70,7 +70,7 @@ fn measure(function: &Arc<Function>, counts: bool) -> Pairs {
     let table = vec![i64::MAX; counter_table_len(function)];
     let counters = counts.then_some(Counters {
         table: table.as_ptr().addr(),
-        on_trip: SLOT,
+        entry_thunk: SLOT,
         trip_thunk: Some(SLOT),
         code_number: 0,
         tail_calls: 10_000,

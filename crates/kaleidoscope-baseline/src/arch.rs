@@ -2,12 +2,13 @@
 //!
 //! What a port must provide, in a folder beside `x86_64`:
 //! - `Assembler`: a [`MacroAssembler`](crate::assembler::MacroAssembler), made by `Default`;
-//! - `trip_thunk()` and `slot_thunk()`: the code of the two thunks, which preserve all registers.
+//! - `entry_thunk()`, `trip_thunk()` and `slot_thunk()`: the code of the three thunks, which
+//!   preserve all registers for doubles.
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{Assembler, slot_thunk, trip_thunk};
+pub(crate) use x86_64::{Assembler, entry_thunk, slot_thunk, trip_thunk};
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!(

@@ -4,13 +4,19 @@
 //! turns each decision into instructions. The model is the one of Winch, Wasmtime's baseline
 //! compiler.
 
-use crate::compiler::MachineCode;
 use crate::counters::Counters;
+use crate::machine_code::MachineCode;
 
 /// A register for one double, by its number. The C ABI passes the first arguments in the registers
 /// from 0 on, and returns the result in register 0. A call may change all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Register(pub(crate) u8);
+
+impl From<Register> for u8 {
+    fn from(Register(number): Register) -> Self {
+        number
+    }
+}
 
 /// A word of the frame, by its offset in bytes from the frame pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +84,6 @@ pub(crate) struct Entry<'a> {
     /// The size of the frame in bytes, a multiple of 16. Words of the frame are below the frame
     /// pointer, arguments of calls above the stack pointer.
     pub(crate) frame_bytes: usize,
-    pub(crate) n_params: usize,
     pub(crate) counters: Option<&'a Counters>,
     /// The word that counts the self tail calls until the next report, in counting code of a
     /// function with such calls. The entry sets it.
@@ -168,11 +173,12 @@ pub(crate) trait MacroAssembler {
     /// the slot, and that of the word with the argument and then the result.
     fn call_slot_thunk(&mut self, thunk: usize, slot: usize, word: Word);
 
-    /// Reports that an entry counter tripped.
+    /// Reports, through the [entry thunk](crate::Compiler::entry_thunk), that an entry counter
+    /// tripped. Preserves all registers for doubles.
     fn report_entry(&mut self, counters: &Counters);
     /// Frees the frame and jumps to the answer of the last [report](Self::report_entry), unless it
-    /// is 0. The instructions between the two may not call.
-    fn leave_for_answer(&mut self, reload: impl FnOnce(&mut Self));
+    /// is 0. In between there are only moves of doubles.
+    fn leave_for_answer(&mut self);
     /// Frees the frame and returns register 0.
     fn end(&mut self);
 

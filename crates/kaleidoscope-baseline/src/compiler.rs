@@ -7,6 +7,7 @@ use kaleidoscope_ir::{Function, MathsFunction, facts};
 
 use crate::assembler::{MacroAssembler as _, UnaryOperator};
 use crate::lower::Maths;
+use crate::machine_code::MachineCode;
 use crate::{Counters, arch, lower};
 
 #[cfg(doc)]
@@ -29,6 +30,7 @@ pub struct Compiler {
     assembler: arch::Assembler,
     maths: Maths,
     n_registers: usize,
+    buffers: lower::Buffers,
 }
 
 impl Compiler {
@@ -40,7 +42,12 @@ impl Compiler {
     pub fn new(maths: fn(MathsFunction) -> usize) -> Self {
         let assembler = arch::Assembler::default();
         let has = UnaryOperator::ALL.map(|operator| assembler.has_unary(operator));
-        Self { assembler, maths: Maths::new(maths, has), n_registers: arch::Assembler::N_REGISTERS }
+        Self {
+            assembler,
+            maths: Maths::new(maths, has),
+            n_registers: arch::Assembler::N_REGISTERS,
+            buffers: lower::Buffers::default(),
+        }
     }
 
     /// Limits the registers for doubles that code uses, so that tests see values that are moved to
@@ -63,8 +70,8 @@ impl Compiler {
     /// never calls [`Invalidation::exit`].
     ///
     /// # Errors
-    /// [`CompileError::TooLarge`] if the function has more than a million operations, or so many
-    /// variables that its frame would have more than half a megabyte.
+    /// [`CompileError::TooLarge`] if the function has more than a million operations, or if its
+    /// frame would have more than half a megabyte.
     pub fn compile(
         &mut self,
         unit: &Unit,
@@ -75,12 +82,20 @@ impl Compiler {
         if is_too_large(&unit.function) {
             return Err(CompileError::TooLarge);
         }
-        let settings = lower::Settings { counters, slot_thunk, maths: &self.maths, n_registers: self.n_registers };
-        Ok(lower::lower(&mut self.assembler, unit, &settings))
+        let settings =
+            lower::Settings { counters, slot_thunk, maths: &self.maths, n_registers: self.n_registers };
+        Ok(lower::lower(&mut self.assembler, unit, &settings, &mut self.buffers))
     }
 
-    /// The trip thunk: the code through which loops call `on_trip`, the address of a function with
-    /// the C ABI of doubles and two parameters. [`Counters::trip_thunk`] wants its address.
+    /// The entry thunk: the code through which functions call `on_trip`, the address of a function
+    /// with the C ABI of doubles and two parameters, when their entry counters trip.
+    /// [`Counters::entry_thunk`] wants its address.
+    pub fn entry_thunk(on_trip: usize) -> MachineCode {
+        arch::entry_thunk(on_trip)
+    }
+
+    /// The trip thunk: the code through which loops call `on_trip` when their counters trip.
+    /// [`Counters::trip_thunk`] wants its address.
     pub fn trip_thunk(on_trip: usize) -> MachineCode {
         arch::trip_thunk(on_trip)
     }
@@ -107,16 +122,4 @@ impl fmt::Debug for Compiler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Compiler").finish_non_exhaustive()
     }
-}
-
-/// Position-independent machine code: a function with the C ABI of doubles, wherever the bytes are
-/// copied to.
-#[derive(Clone, Debug)]
-pub struct MachineCode {
-    /// The machine code, its constants included.
-    pub bytes: Vec<u8>,
-    /// The offset of the entry.
-    pub entry: usize,
-    /// The alignment that the bytes need, a power of two.
-    pub align: usize,
 }

@@ -11,13 +11,14 @@ use kaleidoscope_ir::Function;
 ///   in word `1 + 2 * k`, and the address of its OSR entry in the next word, 0 while there is none.
 ///
 /// Counters count down. At each entry, and at each back edge, the code subtracts 1 in memory; when
-/// the result is 0 or less, the counter trips and the code calls `on_trip`. Counting uses neither
-/// locks nor atomic instructions: when two threads count at once, a count may be lost. Self tail
-/// calls are counted in its frame by each activation. After every `tail_calls` of them the
-/// activation reports an entry trip.
+/// the result is 0 or less, the counter trips and the code calls `on_trip` through a thunk. There
+/// are neither locks nor atomic instructions: when two threads count at once, a count may be lost.
+/// Each activation counts its self tail calls in its frame, and reports an entry trip after every
+/// `tail_calls` of them.
 ///
-/// `on_trip` is a function with the C ABI of doubles and two parameters: `code_number`, and -1 for
-/// an entry or the loop's number. It resets the counter. Its result means:
+/// `on_trip`, which the thunks were made for, is a function with the C ABI of doubles and two
+/// parameters: `code_number`, and -1 for an entry or the loop's number. It resets the counter. Its
+/// result means:
 /// - for an entry: 0, or, if the function has self tail calls, the address of code of the same
 ///   version, in which the call continues: not the slot, because an activation stays in its
 ///   version;
@@ -30,16 +31,16 @@ use kaleidoscope_ir::Function;
 ///   contains the locals from before the loop that the loop reads or assigns; its other elements
 ///   are undefined.
 ///
-/// A loop calls `on_trip` through the trip thunk, which preserves all registers
-/// ([`Compiler::trip_thunk`](crate::Compiler::trip_thunk) makes it): the loop's variables are in
-/// registers, and the call hardly ever happens.
+/// The thunks preserve all registers for doubles: the parameters and the loop's variables are in
+/// registers, and a trip hardly ever happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// The address of the counter table, a multiple of 8.
     pub table: usize,
-    /// The address of the function that is called when a counter trips.
-    pub on_trip: usize,
-    /// The address of the trip thunk. Not needed by code without loops.
+    /// The address of the [entry thunk](crate::Compiler::entry_thunk).
+    pub entry_thunk: usize,
+    /// The address of the [trip thunk](crate::Compiler::trip_thunk). Not needed by code without
+    /// loops.
     pub trip_thunk: Option<usize>,
     /// The first argument of `on_trip`.
     pub code_number: u32,

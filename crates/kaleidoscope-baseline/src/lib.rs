@@ -21,6 +21,8 @@ mod assembler;
 mod compiler;
 mod counters;
 mod lower;
+mod machine_code;
 
-pub use compiler::{Compiler, MachineCode};
+pub use compiler::Compiler;
 pub use counters::{Counters, counter_table_len};
+pub use machine_code::MachineCode;

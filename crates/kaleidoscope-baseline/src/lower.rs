@@ -14,7 +14,8 @@
 //!   in their homes at the header.
 //! - **Comparisons** become part of the branch behind them.
 //!
-//! Code that hardly ever runs is written behind the function (`cold.rs`).
+//! `places.rs` moves values between registers and memory. Code that hardly ever runs is written
+//! behind the function (`cold.rs`).
 
 mod call;
 mod cold;
@@ -22,6 +23,7 @@ mod control;
 mod count;
 mod frame;
 mod moves;
+mod places;
 mod registers;
 mod scan;
 
@@ -33,14 +35,12 @@ use kaleidoscope_ir::walk::{BackEdge, Emitter, Join, Region, walk};
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction, OpIdx};
 
 use crate::Counters;
-use crate::assembler::{
-    Condition, Entry, Label, MacroAssembler, Operator, Register, Source, Word,
-};
-use crate::compiler::MachineCode;
+use crate::assembler::{Condition, Entry, Label, MacroAssembler, Operator, Register, Source, Word};
+use crate::machine_code::MachineCode;
 use cold::Cold;
 use control::{OpenIf, OpenLoop};
 use frame::Frame;
-use registers::{Content, Registers, bit, registers};
+use registers::Registers;
 
 /// What lowering is asked for, besides the unit.
 #[derive(Clone, Copy)]
@@ -58,14 +58,56 @@ pub(crate) fn lower<A: MacroAssembler>(
     assembler: &mut A,
     unit: &Unit,
     settings: &Settings<'_>,
+    buffers: &mut Buffers,
 ) -> MachineCode {
     assembler.begin();
-    let mut lowering = Lowering::new(assembler, unit, settings);
+    buffers.begin(unit, settings.maths);
+    let mut lowering = Lowering::new(assembler, unit, settings, std::mem::take(buffers));
     lowering.begin();
     if walk(&unit.function, &mut lowering) {
         lowering.end();
     }
-    lowering.finish()
+    let (code, used) = lowering.finish();
+    *buffers = used;
+    code
+}
+
+/// Memory that is used from one function to the next.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    variables: Vec<Variable>,
+    /// The variables that are set, in the order in which they were set, without parameters.
+    set: Vec<Local>,
+    stack: Vec<Operand>,
+    /// For each position of the operand stack, its word of the frame, once it has one.
+    words: Vec<Option<Word>>,
+    /// The positions of deferred operands whose variables may be assigned.
+    deferred: Vec<usize>,
+    /// For each loop, whether an iteration may call.
+    loops_that_call: Vec<bool>,
+    /// The arguments of a call.
+    arguments: Vec<Popped>,
+    cold: Vec<Cold>,
+}
+
+/// The most variables and operands for which a buffer is kept.
+const MAX_KEPT: usize = 4096;
+
+impl Buffers {
+    /// Prepares the buffers for a function.
+    fn begin(&mut self, unit: &Unit, maths: &Maths) {
+        if self.variables.capacity().max(self.words.capacity()) > MAX_KEPT {
+            *self = Self::default();
+        }
+        self.set.clear();
+        self.stack.clear();
+        self.words.clear();
+        // A comparison that is not written yet has one operand more than its result.
+        self.words.resize(unit.function.max_stack as usize + 1, None);
+        self.deferred.clear();
+        self.cold.clear();
+        scan::scan(unit, maths, &mut self.variables, &mut self.loops_that_call);
+    }
 }
 
 /// The place of a value on the operand stack.
@@ -130,30 +172,18 @@ struct Lowering<'a, A> {
     registers: Registers,
     /// The registers that the current operation reads, which must not be changed before that.
     pinned: u32,
-    variables: Vec<Variable>,
-    /// The variables that are set, in the order in which they were set; parameters are not included.
-    set: Vec<Local>,
-    stack: Vec<Operand>,
-    /// For each position of the operand stack, its word of the frame, once it has one.
-    words: Vec<Option<Word>>,
-    /// The positions of deferred operands whose variables may be assigned.
-    deferred: Vec<usize>,
+    buffers: Buffers,
     /// How many of these are from before the innermost open bracket. They stay as they are.
     n_deferred_outside: usize,
     /// Whether the two top operands are those of a comparison that is not written yet.
     is_comparing: bool,
     computed: Option<Computed>,
-    /// For each loop, whether an iteration may call.
-    loops_that_call: Vec<bool>,
     n_loops: usize,
     loop_depth: u32,
     /// The word that counts tail calls.
     tail_calls: Option<Word>,
     /// The beginning of the body, to which tail calls jump, and the registers there.
     start: (Label, Registers),
-    /// The arguments of a call.
-    arguments: Vec<Popped>,
-    cold: Vec<Cold<'a>>,
     /// The word by which the slot thunk is called.
     thunk_word: Option<Word>,
     /// Whether the code may have become invalid since it was entered: something was called, or code
@@ -162,11 +192,10 @@ struct Lowering<'a, A> {
 }
 
 impl<'a, A: MacroAssembler> Lowering<'a, A> {
-    fn new(assembler: &'a mut A, unit: &'a Unit, settings: &Settings<'a>) -> Self {
+    fn new(assembler: &'a mut A, unit: &'a Unit, settings: &Settings<'a>, buffers: Buffers) -> Self {
         let Settings { counters, slot_thunk, maths, n_registers } = *settings;
         let function = &*unit.function;
         let has_buffer = counters.is_some() && function.n_loops() > 0;
-        let scan = scan::scan(unit, maths);
         Self {
             unit,
             counters,
@@ -176,21 +205,14 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             frame: Frame::new(has_buffer.then_some(function.locals.len())),
             registers: Registers::EMPTY,
             pinned: 0,
-            variables: scan.variables,
-            set: Vec::new(),
-            stack: Vec::with_capacity(function.max_stack as usize + 1),
-            words: vec![None; function.max_stack as usize + 1],
-            deferred: Vec::new(),
+            buffers,
             n_deferred_outside: 0,
             is_comparing: false,
             computed: None,
-            loops_that_call: scan.loops_that_call,
             n_loops: 0,
             loop_depth: 0,
             tail_calls: None,
             start: (assembler.here(), Registers::EMPTY),
-            arguments: Vec::new(),
-            cold: Vec::new(),
             thunk_word: None,
             may_be_invalid: function.facts().has_tail_call,
             assembler,
@@ -201,7 +223,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
     fn begin(&mut self) {
         for index in 0..self.unit.function.n_params {
             let (param, nth) = (Local::new(index), index as usize);
-            self.variables[nth].is_set = true;
+            self.buffers.variables[nth].is_set = true;
             if nth < A::N_REGISTER_PARAMS {
                 if !self.is_dead(param) {
                     self.set_register(param, Register(nth as u8));
@@ -215,7 +237,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
                 self.assembler.load(A::SCRATCH, word);
                 self.assembler.store(home, A::SCRATCH);
             } else {
-                self.variables[nth].home = Some(word);
+                self.buffers.variables[nth].home = Some(word);
             }
         }
         self.begin_tail_calls();
@@ -229,185 +251,20 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         self.assembler.end();
     }
 
-    fn finish(mut self) -> MachineCode {
-        for cold in std::mem::take(&mut self.cold) {
+    fn finish(mut self) -> (MachineCode, Buffers) {
+        let cold = std::mem::take(&mut self.buffers.cold);
+        for cold in &cold {
             self.emit_cold(cold);
         }
+        self.buffers.cold = cold;
         let function = &*self.unit.function;
-        self.assembler.finish(&Entry {
+        let code = self.assembler.finish(&Entry {
             frame_bytes: self.frame.bytes(),
-            n_params: function.n_params as usize,
             counters: self.counters,
             tail_calls: self.tail_calls,
             has_tail_call: function.facts().has_tail_call,
-        })
-    }
-
-    /// A register that holds nothing, and that the current operation does not read.
-    fn allocate(&mut self) -> Register {
-        let free = self.all_registers & !self.registers.occupied() & !self.pinned;
-        registers(free).next().unwrap_or_else(|| self.evict())
-    }
-
-    /// Empties a register: one whose value is in memory as well, if there is one.
-    #[cold]
-    fn evict(&mut self) -> Register {
-        let unpinned = self.all_registers & !self.pinned;
-        let is_variable = |register: &Register| {
-            matches!(self.registers.content(*register), Content::Variable(_))
-        };
-        let victim = registers(self.registers.clean() & unpinned)
-            .next()
-            .or_else(|| registers(unpinned).find(is_variable))
-            .or_else(|| registers(unpinned).next())
-            .expect("an operation reads fewer values than there are registers");
-        self.spill(victim);
-        victim
-    }
-
-    /// Frees a register. Its value is in memory afterwards, if it is still needed.
-    fn spill(&mut self, register: Register) {
-        match self.registers.content(register) {
-            Content::Variable(variable) => {
-                if self.registers.is_dirty(register) && !self.is_dead(variable) {
-                    let home = self.home(variable);
-                    self.assembler.store(home, register);
-                }
-                self.variables[variable.index()].register = None;
-            }
-            Content::Operand(at) => {
-                let word = self.word(at);
-                self.assembler.store(word, register);
-                self.stack[at] = Operand::Word;
-            }
-        }
-        self.registers.free(register);
-    }
-
-    /// Frees all registers.
-    fn spill_all(&mut self) {
-        for register in registers(self.registers.occupied()) {
-            self.spill(register);
-        }
-    }
-
-    /// The variable's home.
-    fn home(&mut self, variable: Local) -> Word {
-        let frame = &mut self.frame;
-        *self.variables[variable.index()].home.get_or_insert_with(|| {
-            if frame.has_buffer() { frame.in_buffer(variable) } else { frame.allocate() }
-        })
-    }
-
-    /// The word of a position of the operand stack.
-    fn word(&mut self, at: usize) -> Word {
-        *self.words[at].get_or_insert_with(|| self.frame.allocate())
-    }
-
-    /// Whether no operation will read the variable, nor a deferred operand. A variable from before
-    /// a loop may be read in the next iteration.
-    fn is_dead(&self, variable: Local) -> bool {
-        let variable = &self.variables[variable.index()];
-        variable.n_reads == 0 && variable.n_deferred == 0 && variable.loop_depth == self.loop_depth
-    }
-
-    /// Puts a variable, which is in no register, into one that is free.
-    fn set_register(&mut self, variable: Local, register: Register) {
-        self.registers.set(register, Content::Variable(variable));
-        self.variables[variable.index()].register = Some(register);
-    }
-
-    fn push_register(&mut self, register: Register) {
-        self.registers.set(register, Content::Operand(self.stack.len()));
-        self.stack.push(Operand::Register(register));
-    }
-
-    fn push_variable(&mut self, variable: Local) {
-        let known = &mut self.variables[variable.index()];
-        known.n_deferred += 1;
-        if known.is_assigned {
-            self.deferred.push(self.stack.len());
-        }
-        self.stack.push(Operand::Variable(variable));
-    }
-
-    /// Pops a value. Its register stays pinned until [`unpin`](Self::unpin).
-    fn pop(&mut self) -> Popped {
-        let at = self.stack.len() - 1;
-        let popped = match self.stack.pop().expect("each operation finds its operands") {
-            Operand::Number(number) => {
-                Popped { source: Source::Number(number), is_temporary: false, in_home: None }
-            }
-            Operand::Register(register) => {
-                self.registers.free(register);
-                Popped { source: Source::Register(register), is_temporary: true, in_home: None }
-            }
-            Operand::Word => {
-                Popped { source: Source::Word(self.word(at)), is_temporary: false, in_home: None }
-            }
-            Operand::Variable(variable) => {
-                if self.deferred.last() == Some(&at) {
-                    self.deferred.pop();
-                }
-                self.variables[variable.index()].n_deferred -= 1;
-                self.read(variable)
-            }
-        };
-        if let Source::Register(register) = popped.source {
-            self.pinned |= bit(register);
-        }
-        popped
-    }
-
-    /// The value of a variable. Frees its register if this is the last time that it is read.
-    fn read(&mut self, variable: Local) -> Popped {
-        let is_dead = self.is_dead(variable);
-        match self.variables[variable.index()].register {
-            Some(register) => {
-                if is_dead {
-                    self.variables[variable.index()].register = None;
-                    self.registers.free(register);
-                }
-                Popped { source: Source::Register(register), is_temporary: is_dead, in_home: None }
-            }
-            None => Popped {
-                source: Source::Word(self.home(variable)),
-                is_temporary: false,
-                in_home: (!is_dead).then_some(variable),
-            },
-        }
-    }
-
-    /// Ends an operation: what it popped may be changed.
-    fn unpin(&mut self) {
-        self.pinned = 0;
-    }
-
-    /// The value in a register, to be read only. A variable that was in its home stays in the
-    /// register as well.
-    fn in_register(&mut self, popped: Popped) -> Register {
-        if let Source::Register(register) = popped.source {
-            return register;
-        }
-        let register = self.allocate();
-        self.pinned |= bit(register);
-        popped.source.move_to(register, self.assembler);
-        if let Some(variable) = popped.in_home {
-            self.set_register(variable, register);
-        }
-        register
-    }
-
-    /// A register for a result, with the value in it if that is where the result begins.
-    fn to_change(&mut self, popped: Popped) -> Register {
-        match popped {
-            Popped { source: Source::Register(register), is_temporary: true, .. } => register,
-            Popped { source, .. } => {
-                let register = self.allocate();
-                source.move_to(register, self.assembler);
-                register
-            }
-        }
+        });
+        (code, self.buffers)
     }
 
     /// Writes the comparison whose operands are on the stack, unless it has become part of a
@@ -418,7 +275,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         }
         let right = self.pop();
         let left = self.pop();
-        let to = self.to_change(right);
+        let to = self.own_register(right);
         self.assembler.less(to, left.source);
         self.unpin();
         self.push_register(to);
@@ -467,54 +324,11 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         self.push_register(to);
     }
 
-    /// Replaces the deferred operands of a variable that is about to be assigned by its value, the
-    /// top operand excepted.
-    fn save_deferred(&mut self, variable: Local) {
-        if self.variables[variable.index()].n_deferred > 0 {
-            self.save_deferred_if(self.stack.len() - 1, |found| found == variable);
-        }
-    }
-
-    /// Replaces the deferred operands of variables that the region assigns by their values.
-    fn save_assigned(&mut self, region: Region<'_>) {
-        self.save_deferred_if(self.stack.len(), |found| region.assigned.binary_search(&found).is_ok());
-    }
-
-    /// Replaces deferred operands by their values: of those below `height` and inside the innermost
-    /// open bracket all, if there are many, otherwise those of the variables that are concerned.
-    fn save_deferred_if(&mut self, height: usize, is_concerned: impl Fn(Local) -> bool) {
-        /// From how many on all are saved, so that the time stays in proportion to the function.
-        const MANY: usize = 16;
-        let first = self.n_deferred_outside;
-        let has_many = self.deferred.len() - first > MANY;
-        let mut kept = first;
-        for nth in first..self.deferred.len() {
-            let at = self.deferred[nth];
-            let Operand::Variable(variable) = self.stack[at] else { unreachable!("the operand is deferred") };
-            if at < height && (has_many || is_concerned(variable)) {
-                self.save(at, variable);
-            } else {
-                self.deferred[kept] = at;
-                kept += 1;
-            }
-        }
-        self.deferred.truncate(kept);
-    }
-
-    /// Replaces the deferred operand at a position by its value.
-    fn save(&mut self, at: usize, variable: Local) {
-        self.variables[variable.index()].n_deferred -= 1;
-        let value = self.read(variable);
-        let register = self.to_change(value);
-        self.registers.set(register, Content::Operand(at));
-        self.stack[at] = Operand::Register(register);
-    }
-
     /// Lets the instruction that computed the top operand change the variable's register instead,
     /// if its left operand was the variable. Returns whether it does.
     fn retarget(&mut self, variable: Local, top: Register) -> bool {
         let Some(computed) = self.computed else { return false };
-        let register = self.variables[variable.index()].register;
+        let register = self.buffers.variables[variable.index()].register;
         if computed.end != self.assembler.here()
             || computed.to != top
             || computed.left.is_none()
@@ -531,11 +345,11 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
 
     /// Notes that a variable is set.
     fn note_set(&mut self, variable: Local) {
-        let known = &mut self.variables[variable.index()];
+        let known = &mut self.buffers.variables[variable.index()];
         if !known.is_set {
             known.is_set = true;
             known.loop_depth = self.loop_depth;
-            self.set.push(variable);
+            self.buffers.set.push(variable);
         }
     }
 }
@@ -546,44 +360,44 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
 
     fn number(&mut self, number: f64) {
         self.settle();
-        self.stack.push(Operand::Number(number));
+        self.buffers.stack.push(Operand::Number(number));
     }
 
     fn get(&mut self, variable: Local) {
         self.settle();
-        self.variables[variable.index()].n_reads -= 1;
+        self.buffers.variables[variable.index()].n_reads -= 1;
         self.push_variable(variable);
     }
 
     fn set(&mut self, variable: Local) {
         self.settle();
         self.note_set(variable);
-        let top = self.stack.len() - 1;
-        if self.stack[top] == Operand::Variable(variable) {
+        let top = self.buffers.stack.len() - 1;
+        if self.buffers.stack[top] == Operand::Variable(variable) {
             return;
         }
         let is_read = {
-            let known = &self.variables[variable.index()];
+            let known = &self.buffers.variables[variable.index()];
             known.n_reads > 0 || known.loop_depth != self.loop_depth
         };
         self.save_deferred(variable);
         if !is_read {
             // The value stays where it is.
-            if let Some(register) = self.variables[variable.index()].register.take() {
+            if let Some(register) = self.buffers.variables[variable.index()].register.take() {
                 self.registers.free(register);
             }
             return;
         }
-        if let Operand::Register(register) = self.stack[top]
+        if let Operand::Register(register) = self.buffers.stack[top]
             && self.retarget(variable, register)
         {
             self.registers.free(register);
-            self.stack.pop();
+            self.buffers.stack.pop();
             self.push_variable(variable);
             return;
         }
         let value = self.pop();
-        let old = self.variables[variable.index()].register.take();
+        let old = self.buffers.variables[variable.index()].register.take();
         if let Some(old) = old {
             self.registers.free(old);
         }
@@ -593,7 +407,7 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
                 value.source.move_to(old, self.assembler);
                 old
             }
-            (_, None) => self.to_change(value),
+            (_, None) => self.own_register(value),
         };
         self.unpin();
         self.set_register(variable, register);
@@ -617,7 +431,7 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
         match value {
             Popped { is_temporary: false, in_home: Some(variable), .. } => self.push_variable(variable),
             Popped { is_temporary: false, source: Source::Register(_), .. } => {
-                let copy = self.to_change(value);
+                let copy = self.own_register(value);
                 self.push_register(copy);
             }
             _ => self.push_register(register),
@@ -647,7 +461,7 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
     fn square(&mut self) {
         self.settle();
         let value = self.pop();
-        let register = self.to_change(value);
+        let register = self.own_register(value);
         self.assembler.arithmetic(Operator::Multiply, register, Source::Register(register));
         self.unpin();
         self.push_register(register);
@@ -677,7 +491,7 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
     }
 
     fn end_if(&mut self, open: OpenIf, _: Region<'a>, join: Join) {
-        self.join(open, join);
+        self.join(&open, join);
     }
 
     fn begin_loop(&mut self, region: Region<'a>) -> OpenLoop {
@@ -686,6 +500,6 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
     }
 
     fn end_loop(&mut self, open: OpenLoop, region: Region<'a>, back_edge: BackEdge<'_>) {
-        self.close_loop(open, region, &back_edge);
+        self.close_loop(&open, region, &back_edge);
     }
 }

@@ -1,5 +1,5 @@
-//! Baseline tier: compiles with the baseline compiler, on the calling thread, and puts the code into
-//! memory.
+//! Baseline tier: compiles with the baseline compiler, on the calling thread, and puts the code
+//! into memory.
 //!
 //! Where little is left of the thread's stack, the compiler runs on a stack of the tier's own.
 
@@ -24,15 +24,16 @@ pub(crate) struct BaselineTier {
     /// The host stub that code calls when a counter trips.
     trip: CodeAddress,
     memory: CodeMemory,
-    /// Idle compilers: as many as ever compiled at the same time. In boxes, because a compiler has
-    /// some kilobytes, and moves at each compilation.
-    compilers: Mutex<Vec<Box<Compiler>>>,
+    /// Idle compilers: as many as ever compiled at the same time.
+    compilers: Mutex<Vec<Compiler>>,
     /// Idle stacks for compilers: as many as ever were in use at the same time.
     stacks: Mutex<Vec<SpareStack>>,
+    /// The thunk by which functions call `trip`. Made when code counts for the first time.
+    entry_thunk: OnceLock<CodeBlock>,
     /// The thunk by which loops call `trip`. Compiled with the first loop.
     trip_thunk: OnceLock<CodeBlock>,
-    /// The thunk by which code calls what replaced a maths instruction. Compiled with the first code
-    /// that has such an instruction.
+    /// The thunk by which code calls what replaced a maths instruction. Made for the first such
+    /// instruction.
     slot_thunk: OnceLock<CodeBlock>,
 }
 
@@ -50,6 +51,7 @@ impl BaselineTier {
             memory: CodeMemory::new(),
             compilers: Mutex::default(),
             stacks: Mutex::default(),
+            entry_thunk: OnceLock::new(),
             trip_thunk: OnceLock::new(),
             slot_thunk: OnceLock::new(),
         }
@@ -78,7 +80,7 @@ impl BaselineTier {
         let idle = self.idle().pop();
         let mut compiler = match idle {
             Some(compiler) => compiler,
-            None => Box::new(Compiler::new(|maths| maths_entry(maths).guest_address().get())),
+            None => Compiler::new(|maths| maths_entry(maths).guest_address().get()),
         };
         let result = catch_unwind(AssertUnwindSafe(|| compile(&mut compiler))).map_err(generator_panicked)?;
         self.idle().push(compiler);
@@ -111,7 +113,7 @@ impl BaselineTier {
         let counters = match profile {
             Some(profile) => Some(Counters {
                 table: profile.cells_address(),
-                on_trip: self.trip.get(),
+                entry_thunk: self.thunk(&self.entry_thunk, || Compiler::entry_thunk(self.trip.get()))?,
                 trip_thunk: if unit.function.n_loops() > 0 {
                     Some(self.thunk(&self.trip_thunk, || Compiler::trip_thunk(self.trip.get()))?)
                 } else {
@@ -151,7 +153,7 @@ impl BaselineTier {
         Ok(PlacedCode { block, entry: code.entry })
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Box<Compiler>>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Compiler>> {
         self.compilers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

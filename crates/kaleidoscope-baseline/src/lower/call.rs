@@ -20,10 +20,7 @@ pub(crate) struct Maths {
 }
 
 impl Maths {
-    pub(crate) fn new(
-        address_of: fn(MathsFunction) -> usize,
-        has: [bool; UnaryOperator::ALL.len()],
-    ) -> Self {
+    pub(crate) fn new(address_of: fn(MathsFunction) -> usize, has: [bool; UnaryOperator::ALL.len()]) -> Self {
         Self { address_of, has }
     }
 
@@ -97,7 +94,7 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         let (from, to) = match value.source {
             Source::Register(from) if !value.is_temporary => (from, self.allocate()),
             Source::Register(_) | Source::Word(_) | Source::Number(_) => {
-                let register = self.to_change(value);
+                let register = self.own_register(value);
                 (register, register)
             }
         };
@@ -109,19 +106,19 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         self.assembler.unary(operator, to, from);
         if let Some((jump, slot)) = jump {
             let back = self.assembler.here();
-            self.cold.push(Cold::Replaced { jump, back, to, from, slot });
+            self.buffers.cold.push(Cold::Replaced { jump, back, to, from, slot });
         }
         self.push_register(to);
     }
 
     /// Pops arguments into the list.
     pub(super) fn pop_arguments(&mut self, n: usize) {
-        self.arguments.clear();
+        self.buffers.arguments.clear();
         for _ in 0..n {
             let argument = self.pop();
-            self.arguments.push(argument);
+            self.buffers.arguments.push(argument);
         }
-        self.arguments.reverse();
+        self.buffers.arguments.reverse();
     }
 
     /// Pops arguments to where the C ABI passes them. No register is in use any more.
@@ -129,14 +126,13 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         self.pop_arguments(n);
         self.spill_all();
         self.frame.reserve_arguments(n.saturating_sub(A::N_REGISTER_PARAMS));
-        for (number, argument) in self.arguments.iter().skip(A::N_REGISTER_PARAMS).enumerate() {
+        for (number, argument) in self.buffers.arguments.iter().skip(A::N_REGISTER_PARAMS).enumerate() {
             argument.source.move_to(A::SCRATCH, self.assembler);
             self.assembler.store_argument(number, A::SCRATCH);
         }
-        let in_registers = self.arguments.iter().take(A::N_REGISTER_PARAMS).enumerate();
+        let in_registers = self.buffers.arguments.iter().take(A::N_REGISTER_PARAMS).enumerate();
         let targets = in_registers.map(|(nth, argument)| (Register(nth as u8), argument.source));
         move_all(targets, self.assembler);
         self.unpin();
     }
 }
-

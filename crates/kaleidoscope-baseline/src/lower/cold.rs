@@ -7,7 +7,7 @@ use super::{Lowering, MAX_REGISTERS};
 use crate::assembler::{Condition, Jump, Label, MacroAssembler, Register, Word};
 
 /// A piece of code that is still to be written.
-pub(super) enum Cold<'a> {
+pub(super) enum Cold {
     /// The counter of a loop's back edge tripped.
     BackEdge {
         jump: Jump,
@@ -16,8 +16,8 @@ pub(super) enum Cold<'a> {
         /// The registers at the header, which are those behind the loop too.
         registers: Registers,
         loop_number: usize,
-        /// The variables that the loop assigns, sorted.
-        assigned: &'a [Local],
+        /// The loop's number among all brackets.
+        bracket: usize,
     },
     /// The counter of self tail calls tripped.
     TailCall { jump: Jump },
@@ -26,11 +26,11 @@ pub(super) enum Cold<'a> {
 }
 
 impl<A: MacroAssembler> Lowering<'_, A> {
-    pub(super) fn emit_cold(&mut self, cold: Cold<'_>) {
-        match cold {
-            Cold::BackEdge { jump, header, after, registers, loop_number, assigned } => {
+    pub(super) fn emit_cold(&mut self, cold: &Cold) {
+        match *cold {
+            Cold::BackEdge { jump, header, after, ref registers, loop_number, bracket } => {
                 self.begin_cold(jump);
-                self.offer_osr(&registers, loop_number, assigned);
+                self.offer_osr(registers, loop_number, bracket);
                 self.assembler.test_word(self.frame.buffer());
                 let end = self.assembler.jump_if(Condition::NotZero);
                 self.assembler.set_target(end, after);
@@ -66,10 +66,11 @@ impl<A: MacroAssembler> Lowering<'_, A> {
 
     /// Reports the trip of a loop's counter through the trip thunk, with the loop's variables in
     /// the OSR buffer: their homes. Reloads those that OSR code may have assigned.
-    fn offer_osr(&mut self, registers: &Registers, loop_number: usize, assigned: &[Local]) {
+    fn offer_osr(&mut self, registers: &Registers, loop_number: usize, bracket: usize) {
+        let assigned = &self.unit.function.facts().assigned[bracket];
         let counters = self.counters.expect("only counting code has trips");
         let thunk = counters.trip_thunk.expect("counters of code with loops have a trip thunk");
-        let homes = self.homes(registers, |variable| assigned.binary_search(&variable).is_ok());
+        let homes = self.homes(registers, assigned);
         for (register, home, _) in homes.iter().flatten() {
             if registers.is_dirty(*register) {
                 self.assembler.store(*home, *register);
@@ -85,43 +86,35 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         }
     }
 
-    /// Reports that the counter of tail calls tripped. Continues in other code if asked to.
+    /// Reports that the counter of tail calls tripped. Continues in other code if asked to, with
+    /// the parameters where the C ABI passes them.
     fn report_tail_calls(&mut self) {
         let counters = self.counters.expect("only counting code has trips");
         let word = self.tail_calls.expect("the code counts tail calls");
-        let (_, registers) = self.start;
-        let homes = self.homes(&registers, |_| true);
-        for (register, home, _) in homes.iter().flatten() {
-            self.assembler.store(*home, *register);
-        }
-        let n_params = self.unit.function.n_params as usize;
-        let on_stack: Vec<_> = (A::N_REGISTER_PARAMS..n_params)
-            .map(|nth| (self.home(Local::new(nth as u32)), A::stack_param(nth - A::N_REGISTER_PARAMS)))
-            .filter(|(home, param)| home != param)
-            .collect();
         self.assembler.store_integer(word, counters.tail_calls);
         self.assembler.report_entry(counters);
-        self.assembler.leave_for_answer(|assembler| {
-            for (home, param) in on_stack {
-                assembler.load(A::SCRATCH, home);
-                assembler.store(param, A::SCRATCH);
+        for nth in A::N_REGISTER_PARAMS..self.unit.function.n_params as usize {
+            let home = self.home(Local::new(nth as u32));
+            let param = A::stack_param(nth - A::N_REGISTER_PARAMS);
+            if home != param {
+                self.assembler.load(A::SCRATCH, home);
+                self.assembler.store(param, A::SCRATCH);
             }
-            for (register, home, _) in homes.iter().flatten() {
-                assembler.load(*register, *home);
-            }
-        });
+        }
+        self.assembler.leave_for_answer();
     }
 
-    /// The registers with variables, each with the variable's home and an answer about it.
+    /// The registers with variables, each with the variable's home, and whether it is assigned.
     fn homes(
         &mut self,
         registers: &Registers,
-        answer: impl Fn(Local) -> bool,
+        assigned: &[Local],
     ) -> [Option<(Register, Word, bool)>; MAX_REGISTERS] {
         let mut homes = [None; MAX_REGISTERS];
         for (at, (register, content)) in registers.iter().enumerate() {
             if let Content::Variable(variable) = content {
-                homes[at] = Some((register, self.home(variable), answer(variable)));
+                let is_assigned = assigned.binary_search(&variable).is_ok();
+                homes[at] = Some((register, self.home(variable), is_assigned));
             }
         }
         homes

@@ -46,7 +46,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         OpenIf {
             otherwise,
             before: self.registers,
-            n_set: self.set.len(),
+            n_set: self.buffers.set.len(),
             n_deferred_outside: self.enter_bracket(),
             first: None,
         }
@@ -56,10 +56,10 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         if is_reachable {
             self.settle();
             let value = self.pop();
-            let register = self.to_change(value);
+            let register = self.own_register(value);
             self.unpin();
             self.leave_scope(open.n_set);
-            self.registers.set(register, Content::Operand(self.stack.len()));
+            self.registers.set(register, Content::Operand(self.buffers.stack.len() as u32));
             open.first = Some((self.assembler.jump(), self.registers));
         } else {
             self.leave_scope(open.n_set);
@@ -69,23 +69,23 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         self.assembler.set_target(open.otherwise, here);
     }
 
-    pub(super) fn join(&mut self, open: OpenIf, join: Join) {
+    pub(super) fn join(&mut self, open: &OpenIf, join: Join) {
         self.n_deferred_outside = open.n_deferred_outside;
-        match (join, open.first) {
-            (Join::Both, Some((jump, first))) => {
+        match (join, &open.first) {
+            (Join::Both, &Some((jump, ref first))) => {
                 self.settle();
                 let value = self.pop();
                 self.leave_scope(open.n_set);
-                self.stack.push(Operand::Word);
-                self.conform(&first, Some(value.source));
+                self.buffers.stack.push(Operand::Word);
+                self.conform(first, Some(value.source));
                 self.unpin();
                 let here = self.assembler.here();
                 self.assembler.set_target(jump, here);
             }
-            (Join::First, Some((jump, first))) => {
+            (Join::First, &Some((jump, ref first))) => {
                 self.leave_scope(open.n_set);
-                self.stack.push(Operand::Word);
-                self.set_registers(&first);
+                self.buffers.stack.push(Operand::Word);
+                self.set_registers(first);
                 let here = self.assembler.here();
                 self.assembler.set_target(jump, here);
             }
@@ -94,9 +94,9 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
                 let value = self.pop();
                 self.leave_scope(open.n_set);
                 if let Popped { source: Source::Number(number), .. } = value {
-                    self.stack.push(Operand::Number(number));
+                    self.buffers.stack.push(Operand::Number(number));
                 } else {
-                    let register = self.to_change(value);
+                    let register = self.own_register(value);
                     self.push_register(register);
                 }
                 self.unpin();
@@ -109,7 +109,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
     pub(super) fn open_loop(&mut self, region: Region<'a>) -> OpenLoop {
         self.save_assigned(region);
         self.free_dead();
-        if self.loops_that_call[self.n_loops] {
+        if self.buffers.loops_that_call[self.n_loops] {
             self.spill_all();
         } else {
             self.load_assigned(region);
@@ -120,7 +120,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         OpenLoop {
             header: self.assembler.here(),
             registers: self.registers,
-            n_set: self.set.len(),
+            n_set: self.buffers.set.len(),
             n_deferred_outside: self.enter_bracket(),
         }
     }
@@ -128,7 +128,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
     /// Loads variables that the region assigns, and notes that their homes are out of date.
     fn load_assigned(&mut self, region: Region<'a>) {
         for &variable in region.assigned {
-            let register = match self.variables[variable.index()].register {
+            let register = match self.buffers.variables[variable.index()].register {
                 Some(register) => register,
                 None if self.is_dead(variable) => continue,
                 None => {
@@ -147,12 +147,12 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         }
     }
 
-    pub(super) fn close_loop(&mut self, open: OpenLoop, region: Region<'a>, back_edge: &BackEdge<'_>) {
+    pub(super) fn close_loop(&mut self, open: &OpenLoop, region: Region<'a>, back_edge: &BackEdge<'_>) {
         let condition = self.condition();
         let step = self.pop();
         let variable = back_edge.variable;
-        self.variables[variable.index()].n_reads -= 1;
-        let register = match self.variables[variable.index()].register {
+        self.buffers.variables[variable.index()].n_reads -= 1;
+        let register = match self.buffers.variables[variable.index()].register {
             Some(register) => register,
             None => {
                 let register = self.allocate();
@@ -175,13 +175,13 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             let tripped = self.assembler.jump();
             let after = self.assembler.here();
             self.assembler.set_target(leave, after);
-            self.cold.push(Cold::BackEdge {
+            self.buffers.cold.push(Cold::BackEdge {
                 jump: tripped,
                 header: open.header,
                 after,
                 registers: self.registers,
                 loop_number: back_edge.loop_number,
-                assigned: region.assigned,
+                bracket: region.number,
             });
         } else {
             let repeat = self.assembler.jump_if(condition);
@@ -195,15 +195,15 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
     /// Enters a bracket: the deferred operands from before stay as they are. Returns how many were
     /// from before the bracket around it.
     fn enter_bracket(&mut self) -> usize {
-        std::mem::replace(&mut self.n_deferred_outside, self.deferred.len())
+        std::mem::replace(&mut self.n_deferred_outside, self.buffers.deferred.len())
     }
 
     /// Takes the variables out of scope that were set after the first `n_set`.
     fn leave_scope(&mut self, n_set: usize) {
-        while self.set.len() > n_set
-            && let Some(variable) = self.set.pop()
+        while self.buffers.set.len() > n_set
+            && let Some(variable) = self.buffers.set.pop()
         {
-            let variable = &mut self.variables[variable.index()];
+            let variable = &mut self.buffers.variables[variable.index()];
             variable.is_set = false;
             if let Some(register) = variable.register.take() {
                 self.registers.free(register);
@@ -217,7 +217,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             if let Content::Variable(variable) = self.registers.content(register)
                 && self.is_dead(variable)
             {
-                self.variables[variable.index()].register = None;
+                self.buffers.variables[variable.index()].register = None;
                 self.registers.free(register);
             }
         }
@@ -227,9 +227,9 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
     fn set_registers(&mut self, target: &Registers) {
         for (_, content) in self.registers.iter() {
             match content {
-                Content::Variable(variable) => self.variables[variable.index()].register = None,
+                Content::Variable(variable) => self.buffers.variables[variable.index()].register = None,
                 Content::Operand(at) => {
-                    if let Some(operand) = self.stack.get_mut(at) {
+                    if let Some(operand) = self.buffers.stack.get_mut(at as usize) {
                         *operand = Operand::Word;
                     }
                 }
@@ -239,9 +239,9 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         for (register, content) in target.iter() {
             match content {
                 Content::Variable(variable) => {
-                    self.variables[variable.index()].register = Some(register);
+                    self.buffers.variables[variable.index()].register = Some(register);
                 }
-                Content::Operand(at) => self.stack[at] = Operand::Register(register),
+                Content::Operand(at) => self.buffers.stack[at as usize] = Operand::Register(register),
             }
         }
         self.free_dead();
@@ -270,7 +270,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         for (to, content) in target.iter() {
             let (source, is_dirty) = match content {
                 Content::Variable(variable) => self.variable_source(variable),
-                Content::Operand(at) => (self.operand_source(at, top), false),
+                Content::Operand(at) => (self.operand_source(at as usize, top), false),
             };
             if is_dirty {
                 after.set_dirty(to);
@@ -291,16 +291,16 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
 
     /// Where a variable is, and whether its home is out of date.
     fn variable_source(&mut self, variable: Local) -> (Source, bool) {
-        match self.variables[variable.index()].register {
+        match self.buffers.variables[variable.index()].register {
             Some(register) => (Source::Register(register), self.registers.is_dirty(register)),
             None => (Source::Word(self.home(variable)), false),
         }
     }
 
     fn operand_source(&mut self, at: usize, top: Option<Source>) -> Source {
-        match (self.stack[at], top) {
+        match (self.buffers.stack[at], top) {
             (Operand::Register(register), _) => Source::Register(register),
-            (Operand::Word, Some(top)) if at + 1 == self.stack.len() => top,
+            (Operand::Word, Some(top)) if at + 1 == self.buffers.stack.len() => top,
             (Operand::Word, _) => Source::Word(self.word(at)),
             (Operand::Number(_) | Operand::Variable(_), _) => {
                 unreachable!("an operand that was in a register is in one or in its word")
@@ -308,4 +308,3 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         }
     }
 }
-

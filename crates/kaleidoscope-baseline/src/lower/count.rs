@@ -20,7 +20,7 @@ impl<A: MacroAssembler> Lowering<'_, A> {
     pub(super) fn lower_tail_call(&mut self) {
         let n_params = self.unit.function.n_params as usize;
         self.pop_arguments(n_params);
-        let arguments = std::mem::take(&mut self.arguments);
+        let arguments = std::mem::take(&mut self.buffers.arguments);
         // An argument may be in the home of a parameter. So those for homes wait in words of their
         // own until all have been read.
         let mut waiting = Vec::new();
@@ -34,24 +34,25 @@ impl<A: MacroAssembler> Lowering<'_, A> {
             }
         }
         let (start, registers) = self.start;
-        let targets = arguments.iter().take(A::N_REGISTER_PARAMS).enumerate().filter_map(|(nth, argument)| {
-            // A parameter that is never read has no register.
-            let register = registers.find(Content::Variable(Local::new(nth as u32)))?;
-            Some((register, argument.source))
-        });
+        let targets =
+            arguments.iter().take(A::N_REGISTER_PARAMS).enumerate().filter_map(|(nth, argument)| {
+                // A parameter that is never read has no register.
+                let register = registers.find(Content::Variable(Local::new(nth as u32)))?;
+                Some((register, argument.source))
+            });
         move_all(targets, self.assembler);
         for (word, home) in waiting {
             self.assembler.load(A::SCRATCH, word);
             self.assembler.store(home, A::SCRATCH);
         }
         self.unpin();
-        self.arguments = arguments;
+        self.buffers.arguments = arguments;
         let again = match self.tail_calls {
             Some(word) => {
                 self.assembler.count_down_word(word);
                 let again = self.assembler.jump_if(Condition::Positive);
                 let jump = self.assembler.jump();
-                self.cold.push(Cold::TailCall { jump });
+                self.buffers.cold.push(Cold::TailCall { jump });
                 again
             }
             None => self.assembler.jump(),

@@ -24,22 +24,29 @@ impl Moves {
 
     /// Writes the copies in an order in which each reads what was there before. A cycle goes
     /// through the scratch register.
-    pub(super) fn emit<A: MacroAssembler>(mut self, assembler: &mut A) {
+    pub(super) fn emit<A: MacroAssembler>(self, assembler: &mut A) {
+        self.emit_with(A::SCRATCH, |to, from| assembler.copy(to, from));
+    }
+
+    fn emit_with(mut self, scratch: Register, mut copy: impl FnMut(Register, Register)) {
         while self.n > 0 {
             let pairs = &mut self.pairs[..self.n];
             let is_read = |register| pairs.iter().any(|(_, from)| *from == register);
             if let Some(at) = pairs.iter().position(|(to, _)| !is_read(*to)) {
                 let (to, from) = pairs[at];
-                assembler.copy(to, from);
+                copy(to, from);
                 self.n -= 1;
                 self.pairs[at] = self.pairs[self.n];
             } else {
                 let (blocked, _) = pairs[0];
-                assembler.copy(A::SCRATCH, blocked);
+                copy(scratch, blocked);
                 for (_, from) in pairs.iter_mut().filter(|(_, from)| *from == blocked) {
-                    *from = A::SCRATCH;
+                    *from = scratch;
                 }
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

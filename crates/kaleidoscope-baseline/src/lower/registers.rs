@@ -13,7 +13,7 @@ pub(super) enum Content {
     /// The value of a variable.
     Variable(Local),
     /// The operand at this position of the operand stack.
-    Operand(usize),
+    Operand(u32),
 }
 
 /// The register file at one position of the code.
@@ -40,7 +40,9 @@ impl Registers {
     /// The registers with a variable that is in its home as well.
     pub(super) fn clean(&self) -> u32 {
         self.iter()
-            .filter(|(register, content)| matches!(content, Content::Variable(_)) && !self.is_dirty(*register))
+            .filter(|(register, content)| {
+                matches!(content, Content::Variable(_)) && !self.is_dirty(*register)
+            })
             .fold(0, |bits, (register, _)| bits | bit(register))
     }
 

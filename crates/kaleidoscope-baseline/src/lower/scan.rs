@@ -5,18 +5,19 @@ use kaleidoscope_ir::{Arithmetic, Op};
 
 use super::{Maths, Variable};
 
-/// The result of the scan.
-pub(super) struct Scan {
-    /// For each variable, how often it is read, and whether it is assigned.
-    pub(super) variables: Vec<Variable>,
-    /// For each loop, whether an iteration may call. A call changes all registers.
-    pub(super) loops_that_call: Vec<bool>,
-}
-
-pub(super) fn scan(unit: &Unit, maths: &Maths) -> Scan {
+/// Finds out for each variable how often it is read and whether it is assigned, and for each loop
+/// whether an iteration may call: a call changes all registers.
+pub(super) fn scan(
+    unit: &Unit,
+    maths: &Maths,
+    variables: &mut Vec<Variable>,
+    loops_that_call: &mut Vec<bool>,
+) {
     let function = &*unit.function;
-    let mut variables = vec![Variable::default(); function.locals.len()];
-    let mut loops_that_call = vec![false; function.n_loops()];
+    variables.clear();
+    variables.resize(function.locals.len(), Variable::default());
+    loops_that_call.clear();
+    loops_that_call.resize(function.n_loops(), false);
     let mut n_loops = 0;
     let mut open_loops = Vec::new();
     for op in &function.ops {
@@ -66,5 +67,4 @@ pub(super) fn scan(unit: &Unit, maths: &Maths) -> Scan {
             loops_that_call[innermost] = true;
         }
     }
-    Scan { variables, loops_that_call }
 }

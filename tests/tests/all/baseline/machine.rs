@@ -91,7 +91,7 @@ struct MachineState {
     oracle: Arc<Oracle>,
     /// By the number of the function.
     slots: Vec<Stub>,
-    /// The first is the trip thunk, the second the slot thunk.
+    /// The first ones are the trip thunk, the slot thunk and the entry thunk.
     blocks: Vec<CodeBlock>,
     /// The flags of the code in `blocks`.
     flags: Vec<ValidityFlag>,
@@ -152,9 +152,9 @@ impl Machine {
         if let Some(n) = way.n_registers() {
             compiler.limit_registers(n);
         }
-        let thunk = Compiler::trip_thunk(hosts[ON_TRIP].address().get());
+        let on_trip = hosts[ON_TRIP].address().get();
         let memory = CodeMemory::new();
-        let blocks = [thunk, Compiler::slot_thunk()]
+        let blocks = [Compiler::trip_thunk(on_trip), Compiler::slot_thunk(), Compiler::entry_thunk(on_trip)]
             .map(|thunk| memory.allocate(&thunk.bytes, thunk.align).expect("there is memory"));
         let state = MachineState {
             compiler,
@@ -271,7 +271,7 @@ impl Machine {
             state.counting.push(counting);
             Counters {
                 table: table.as_ptr() as usize,
-                on_trip: self.hosts[ON_TRIP].address().get(),
+                entry_thunk: state.blocks[2].address().get(),
                 trip_thunk: Some(state.blocks[0].address().get()),
                 code_number: state.counting.len() as u32 - 1,
                 tail_calls: 1 + state.counting.len() as u32 % 3,

@@ -13,8 +13,8 @@
 //!            sub rsp, size of the frame
 //!            mov qword [rbp - …], tail calls until a report
 //! body:      …
-//! tripped:   ; save the register parameters, call on_trip(number, -1), restore the parameters
-//!            ; if the function calls itself in tail position, and on_trip returned an address: jump there
+//! tripped:   ; call the entry thunk, which preserves all registers but rax
+//!            ; if the function calls itself in tail position, and rax is not 0: jmp rax
 //!            jmp restart
 //!            ; numbers
 //! ```
@@ -24,8 +24,8 @@ use dynasmrt::{DynasmApi as _, SimpleAssembler, dynasm};
 use crate::assembler::{
     Condition, Entry, Jump, Label, MacroAssembler, Operator, Register, Source, UnaryOperator, Word,
 };
-use crate::compiler::MachineCode;
-use crate::counters::{Counters, ENTRY};
+use crate::counters::Counters;
+use crate::machine_code::MachineCode;
 
 /// The most bytes of a function's entry.
 const MAX_ENTRY: usize = 64;
@@ -50,8 +50,8 @@ const FILLER: u8 = 0xcc;
 macro_rules! on_word {
     ($self:ident, $word:expr, $instruction:ident $register:expr) => {
         match i8::try_from($word.0) {
-            Ok(near) => dynasm!($self.code ; .arch x64 ; $instruction Rx($register.0), [BYTE rbp + near]),
-            Err(_) => dynasm!($self.code ; .arch x64 ; $instruction Rx($register.0), [rbp + $word.0]),
+            Ok(near) => dynasm!($self.code ; .arch x64 ; $instruction Rx($register), [BYTE rbp + near]),
+            Err(_) => dynasm!($self.code ; .arch x64 ; $instruction Rx($register), [rbp + $word.0]),
         }
     };
 }
@@ -61,11 +61,11 @@ macro_rules! on_source {
     ($self:ident, $source:expr, $instruction:ident $register:expr) => {
         match $source {
             Source::Register(from) => {
-                dynasm!($self.code ; .arch x64 ; $instruction Rx($register.0), Rx(from.0));
+                dynasm!($self.code ; .arch x64 ; $instruction Rx($register), Rx(from));
             }
             Source::Word(word) => on_word!($self, word, $instruction $register),
             Source::Number(number) => {
-                dynasm!($self.code ; .arch x64 ; $instruction Rx($register.0), [rip + 0]);
+                dynasm!($self.code ; .arch x64 ; $instruction Rx($register), [rip + 0]);
                 $self.refer_to(number.to_bits());
             }
         }
@@ -119,37 +119,9 @@ impl Assembler {
         Jump(self.code.ops.len())
     }
 
-    /// Calls `on_trip` for an entry. Leaves its answer in rax.
-    fn call_on_trip(&mut self, counters: &Counters) {
-        let number = f64::from(counters.code_number).to_bits() as i64;
-        let entry = ENTRY.to_bits() as i64;
-        let on_trip = counters.on_trip as i64;
-        dynasm!(self.code
-            ; .arch x64
-            ; mov rax, QWORD number
-            ; movq xmm0, rax
-            ; mov rax, QWORD entry
-            ; movq xmm1, rax
-            ; mov rax, QWORD on_trip
-            ; call rax
-            ; cvttsd2si rax, xmm0
-        );
-    }
-
     /// Writes the code for a tripped entry counter, which continues at `restart`.
     fn trip_entry(&mut self, entry: &Entry<'_>, counters: &Counters, restart: usize) {
-        let n_saved = entry.n_params.min(Self::N_REGISTER_PARAMS) as u8;
-        // The return address takes 8 bytes: an odd number of words more aligns the stack to 16.
-        let n_bytes = 8 * i32::from(n_saved | 1);
-        dynasm!(self.code ; .arch x64 ; sub rsp, n_bytes);
-        for register in 0..n_saved {
-            dynasm!(self.code ; .arch x64 ; movsd [rsp + 8 * i32::from(register)], Rx(register));
-        }
-        self.call_on_trip(counters);
-        for register in 0..n_saved {
-            dynasm!(self.code ; .arch x64 ; movsd Rx(register), [rsp + 8 * i32::from(register)]);
-        }
-        dynasm!(self.code ; .arch x64 ; add rsp, n_bytes);
+        self.report_entry(counters);
         if entry.has_tail_call {
             dynasm!(self.code ; .arch x64 ; test rax, rax ; jz BYTE 2 ; jmp rax);
         }
@@ -211,7 +183,7 @@ impl MacroAssembler for Assembler {
     }
 
     fn copy(&mut self, to: Register, from: Register) {
-        dynasm!(self.code ; .arch x64 ; movapd Rx(to.0), Rx(from.0));
+        dynasm!(self.code ; .arch x64 ; movapd Rx(to), Rx(from));
     }
 
     fn load(&mut self, to: Register, from: Word) {
@@ -220,22 +192,22 @@ impl MacroAssembler for Assembler {
 
     fn number(&mut self, to: Register, number: f64) {
         if number.to_bits() == 0 {
-            dynasm!(self.code ; .arch x64 ; xorpd Rx(to.0), Rx(to.0));
+            dynasm!(self.code ; .arch x64 ; xorpd Rx(to), Rx(to));
         } else {
-            dynasm!(self.code ; .arch x64 ; movsd Rx(to.0), [rip + 0]);
+            dynasm!(self.code ; .arch x64 ; movsd Rx(to), [rip + 0]);
             self.refer_to(number.to_bits());
         }
     }
 
     fn store(&mut self, to: Word, from: Register) {
         match i8::try_from(to.0) {
-            Ok(near) => dynasm!(self.code ; .arch x64 ; movsd [BYTE rbp + near], Rx(from.0)),
-            Err(_) => dynasm!(self.code ; .arch x64 ; movsd [rbp + to.0], Rx(from.0)),
+            Ok(near) => dynasm!(self.code ; .arch x64 ; movsd [BYTE rbp + near], Rx(from)),
+            Err(_) => dynasm!(self.code ; .arch x64 ; movsd [rbp + to.0], Rx(from)),
         }
     }
 
     fn store_argument(&mut self, number: usize, from: Register) {
-        dynasm!(self.code ; .arch x64 ; movsd [rsp + 8 * number as i32], Rx(from.0));
+        dynasm!(self.code ; .arch x64 ; movsd [rsp + 8 * number as i32], Rx(from));
     }
 
     fn stack_param(number: usize) -> Word {
@@ -244,11 +216,11 @@ impl MacroAssembler for Assembler {
     }
 
     fn load_from(&mut self, to: Register, address: usize) {
-        dynasm!(self.code ; .arch x64 ; mov rax, QWORD address as i64 ; movsd Rx(to.0), [rax]);
+        dynasm!(self.code ; .arch x64 ; mov rax, QWORD address as i64 ; movsd Rx(to), [rax]);
     }
 
     fn store_to(&mut self, address: usize, from: Register) {
-        dynasm!(self.code ; .arch x64 ; mov rax, QWORD address as i64 ; movsd [rax], Rx(from.0));
+        dynasm!(self.code ; .arch x64 ; mov rax, QWORD address as i64 ; movsd [rax], Rx(from));
     }
 
     fn arithmetic(&mut self, operator: Operator, to: Register, right: Source) {
@@ -267,14 +239,14 @@ impl MacroAssembler for Assembler {
                 if to != from {
                     self.copy(to, from);
                 }
-                dynasm!(self.code ; .arch x64 ; sqrtsd Rx(to.0), Rx(to.0));
+                dynasm!(self.code ; .arch x64 ; sqrtsd Rx(to), Rx(to));
                 return;
             }
             UnaryOperator::Fabs => {
                 if to != from {
                     self.copy(to, from);
                 }
-                dynasm!(self.code ; .arch x64 ; psllq Rx(to.0), 1 ; psrlq Rx(to.0), 1);
+                dynasm!(self.code ; .arch x64 ; psllq Rx(to), 1 ; psrlq Rx(to), 1);
                 return;
             }
             UnaryOperator::Rint => 4,
@@ -285,7 +257,7 @@ impl MacroAssembler for Assembler {
         if to != from {
             self.copy(to, from);
         }
-        dynasm!(self.code ; .arch x64 ; roundsd Rx(to.0), Rx(to.0), mode);
+        dynasm!(self.code ; .arch x64 ; roundsd Rx(to), Rx(to), mode);
     }
 
     fn has_unary(&self, operator: UnaryOperator) -> bool {
@@ -301,14 +273,14 @@ impl MacroAssembler for Assembler {
         // Not `to <= left`: `left < to`, or unordered. A mask of ones then selects the number 1.
         let scratch = Self::SCRATCH;
         match left {
-            Source::Register(left) => dynasm!(self.code ; .arch x64 ; cmpnlesd Rx(to.0), Rx(left.0)),
+            Source::Register(left) => dynasm!(self.code ; .arch x64 ; cmpnlesd Rx(to), Rx(left)),
             Source::Word(_) | Source::Number(_) => {
                 left.move_to(scratch, self);
-                dynasm!(self.code ; .arch x64 ; cmpnlesd Rx(to.0), Rx(scratch.0));
+                dynasm!(self.code ; .arch x64 ; cmpnlesd Rx(to), Rx(scratch));
             }
         }
         self.number(scratch, 1.0);
-        dynasm!(self.code ; .arch x64 ; andpd Rx(to.0), Rx(scratch.0));
+        dynasm!(self.code ; .arch x64 ; andpd Rx(to), Rx(scratch));
     }
 
     fn compare(&mut self, left: Register, right: Source) {
@@ -317,8 +289,8 @@ impl MacroAssembler for Assembler {
 
     fn test(&mut self, number: Register) {
         // A NaN compares as equal.
-        let zero = Self::SCRATCH.0;
-        dynasm!(self.code ; .arch x64 ; xorpd Rx(zero), Rx(zero) ; ucomisd Rx(number.0), Rx(zero));
+        let zero = Self::SCRATCH;
+        dynasm!(self.code ; .arch x64 ; xorpd Rx(zero), Rx(zero) ; ucomisd Rx(number), Rx(zero));
     }
 
     fn test_byte(&mut self, address: usize) {
@@ -392,11 +364,11 @@ impl MacroAssembler for Assembler {
     }
 
     fn report_entry(&mut self, counters: &Counters) {
-        self.call_on_trip(counters);
+        dynasm!(self.code ; .arch x64 ; mov edi, counters.code_number as i32);
+        self.call(counters.entry_thunk);
     }
 
-    fn leave_for_answer(&mut self, reload: impl FnOnce(&mut Self)) {
-        reload(self);
+    fn leave_for_answer(&mut self) {
         dynasm!(self.code ; .arch x64 ; test rax, rax ; jz DWORD 0);
         let stay = self.last_jump();
         dynasm!(self.code ; .arch x64 ; leave ; jmp rax);
@@ -431,3 +403,6 @@ impl MacroAssembler for Assembler {
         MachineCode { bytes: self.code.ops[unused..].to_vec(), entry: start - unused, align: ALIGN }
     }
 }
+
+#[cfg(test)]
+mod tests;

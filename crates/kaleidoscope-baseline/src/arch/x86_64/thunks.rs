@@ -7,7 +7,9 @@
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi as _, DynasmLabelApi as _, VecAssembler, dynasm};
 
-use crate::compiler::MachineCode;
+use crate::assembler::Register;
+use crate::counters::ENTRY;
+use crate::machine_code::MachineCode;
 
 /// The xmm registers.
 const N_REGISTERS: u8 = 16;
@@ -54,6 +56,24 @@ pub(crate) fn trip_thunk(on_trip: usize) -> MachineCode {
     finish(code)
 }
 
+/// The entry thunk, which calls the function at `on_trip`. Its argument, in edi, is the code's
+/// number. It returns the answer as an integer, in rax.
+pub(crate) fn entry_thunk(on_trip: usize) -> MachineCode {
+    let mut code = VecAssembler::<X64Relocation>::new(0);
+    begin(&mut code);
+    dynasm!(code
+        ; .arch x64
+        ; mov eax, edi
+        ; cvtsi2sd xmm0, rax
+        ; mov rax, QWORD ENTRY.to_bits() as i64
+        ; movq xmm1, rax
+        ; mov rax, QWORD on_trip as i64
+        ; call rax
+        ; cvttsd2si rax, xmm0
+    );
+    finish(code)
+}
+
 /// The slot thunk. Its arguments are those of
 /// [`call_slot_thunk`](crate::assembler::MacroAssembler::call_slot_thunk): rdi is the address of a
 /// slot, rsi the address of a word with the argument, which the result replaces.
@@ -71,18 +91,19 @@ pub(crate) fn slot_thunk() -> MachineCode {
     finish(code)
 }
 
-/// Saves the registers. The halves that hold no double are not used by baseline code.
+/// Saves the registers, and aligns the stack: a function's entry has not made its frame yet. The
+/// halves of registers that hold no double are not used by baseline code.
 fn begin(code: &mut VecAssembler<X64Relocation>) {
-    dynasm!(code ; .arch x64 ; push rbp ; mov rbp, rsp ; sub rsp, FRAME_BYTES);
+    dynasm!(code ; .arch x64 ; push rbp ; mov rbp, rsp ; and rsp, -16 ; sub rsp, FRAME_BYTES);
     for register in 0..N_REGISTERS {
-        dynasm!(code ; .arch x64 ; movsd [rsp + 8 * i32::from(register)], Rx(register));
+        dynasm!(code ; .arch x64 ; movsd [rsp + 8 * i32::from(register)], Rx(Register(register)));
     }
 }
 
 /// Restores the registers and returns.
 fn finish(mut code: VecAssembler<X64Relocation>) -> MachineCode {
     for register in 0..N_REGISTERS {
-        dynasm!(code ; .arch x64 ; movsd Rx(register), [rsp + 8 * i32::from(register)]);
+        dynasm!(code ; .arch x64 ; movsd Rx(Register(register)), [rsp + 8 * i32::from(register)]);
     }
     dynasm!(code ; .arch x64 ; leave ; ret);
     let bytes = code.finalize().expect("both labels are in the thunk");
