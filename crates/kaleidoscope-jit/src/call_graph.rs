@@ -28,7 +28,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What to optimize: a function or one of its loops.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TierUpTarget {
     pub(crate) profile: Arc<Profile>,
     pub(crate) kind: CodeKind,

@@ -25,7 +25,7 @@ use crate::interpreter_tier::Interpreter;
 use crate::interrupt::{CallLimits, Interrupter, Watch};
 use crate::lazy::CompileReason;
 use crate::maths::{load_maths, maths_entry};
-use crate::policy::BACK_EDGES_INTERPRETED;
+use crate::policy::Recovery;
 use crate::profile::{Profile, ProfiledCode};
 use crate::table::{InvalidatedCode, StoredDefinition};
 use crate::tier_up_state::TierUpState;
@@ -41,6 +41,7 @@ use kaleidoscope_native as native;
 use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// An exit at which code was left.
 pub(crate) struct Exited {
@@ -145,7 +146,7 @@ impl Core {
         let limit = StackLimit { bytes: self.settings.stack_bytes() };
         let nested = NestedCompletion::begin();
         let result = self.enter(&watch, |scope| {
-            let frames = exited.frames().iter().map(|frame| ResumedFrame::new(exited.function(frame)));
+            let frames = exited.frames().iter().map(|frame| ResumedFrame::new(self, exited.function(frame)));
             let completion = Completion {
                 core: self,
                 scope,
@@ -224,9 +225,10 @@ struct Completion<'a> {
 /// A function that is being completed.
 struct ResumedFrame<'a> {
     function: &'a FunctionVersion,
-    /// For each loop, the back edges that the interpreter has run.
-    n_back_edges: Box<[Cell<u32>]>,
-    n_tail_calls: Cell<u32>,
+    /// For each loop, when it gets OSR code.
+    loop_recoveries: Box<[Cell<Recovery>]>,
+    /// When tail calls continue in code.
+    tail_call_recovery: Cell<Recovery>,
     /// The OSR code of its loops.
     loops: OnceCell<ResumedLoops<'a>>,
     /// Code of its version, if the version was superseded.
@@ -236,17 +238,26 @@ struct ResumedFrame<'a> {
 }
 
 impl<'a> ResumedFrame<'a> {
-    fn new(function: &'a FunctionVersion) -> Self {
+    fn new(core: &Core, function: &'a FunctionVersion) -> Self {
         let n_loops = function.ir.n_loops();
+        let recovery = Cell::new(Recovery::new(core.settings.thresholds.back_edges));
         Self {
             function,
-            n_back_edges: vec![Cell::new(0); n_loops].into(),
-            n_tail_calls: Cell::new(0),
+            loop_recoveries: vec![recovery.clone(); n_loops].into(),
+            tail_call_recovery: recovery,
             loops: OnceCell::new(),
             code: OnceCell::new(),
             stays_in_interpreter: Cell::new(false),
         }
     }
+}
+
+/// Counts a back edge. Returns whether optimized code is due.
+fn is_due(recovery: &Cell<Recovery>) -> bool {
+    let mut counted = recovery.get();
+    let is_due = counted.count(1, Instant::now);
+    recovery.set(counted);
+    is_due
 }
 
 impl Environment for Completion<'_> {
@@ -299,10 +310,7 @@ impl Environment for Completion<'_> {
         let loops = &frame.function.ir.facts().loops;
         let nth = loops.binary_search_by_key(&header, |facts| facts.header);
         let nth = nth.expect("the position is a loop's");
-        let n_before = frame.n_back_edges[nth].get();
-        let limit = self.core.settings.thresholds.back_edges.min(BACK_EDGES_INTERPRETED);
-        if n_before < limit {
-            frame.n_back_edges[nth].set(n_before + 1);
+        if !is_due(&frame.loop_recoveries[nth]) {
             return Ok(false);
         }
         let resumed = frame.loops.get_or_init(|| ResumedLoops::new(self.core, frame.function));
@@ -314,10 +322,7 @@ impl Environment for Completion<'_> {
 
     fn replace_tail_call(&self, depth: Depth, args: &[f64]) -> Result<Option<f64>, Trap> {
         let frame = &self.frames[depth];
-        let n_before = frame.n_tail_calls.get();
-        let limit = self.core.settings.thresholds.back_edges.min(BACK_EDGES_INTERPRETED);
-        if n_before < limit || frame.stays_in_interpreter.get() {
-            frame.n_tail_calls.set(n_before.saturating_add(1));
+        if frame.stays_in_interpreter.get() || !is_due(&frame.tail_call_recovery) {
             return Ok(None);
         }
         let value = match self.continue_in_code(depth, args) {

@@ -13,7 +13,7 @@ use crate::mode::Mode;
 use kaleidoscope_ir::Function;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{CallTarget, InliningBudget, Unit};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often code must run before it tiers up.
 ///
@@ -76,10 +76,61 @@ pub(crate) const TAIL_CALLS_PER_REPORT: u32 = 10_000;
 /// the code also sets the counter; but counting is not atomic, and that store may be lost.
 pub(crate) const BACK_EDGES_PER_CHECK: u32 = 1_000;
 
-/// Back edges that the interpreter runs after a deoptimization, before it requests OSR code for the
-/// loop. The loop was hot, so it need not prove that again; but most of these loops are nearly
-/// done.
-pub(crate) const BACK_EDGES_INTERPRETED: u32 = 1_000;
+/// Back edges, or self tail calls, after which a loop that has lost its optimized code gets it
+/// again.
+const BACK_EDGES_TO_RECOVER: u32 = 1_000;
+
+/// Time after which such a loop gets it again, if it has run fewer back edges: less than an
+/// optimizing compile takes.
+const TIME_TO_RECOVER: Duration = Duration::from_millis(1);
+
+/// Recovery: when a loop that has lost its optimized code gets it again.
+///
+/// The loop was hot, so it need not prove that again. But most of these loops are nearly done, so
+/// it first runs a thousand back edges, or for a millisecond if its iterations take long. The clock
+/// is read at the back edges 1, 2, 4, 8 and so on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recovery {
+    n_back_edges: u32,
+    /// The number of back edges at which the clock is read.
+    next_check: u32,
+    /// The number of back edges after which it is due without a clock.
+    most: u32,
+    /// The time of the first back edge.
+    since: Option<Instant>,
+}
+
+impl Recovery {
+    /// The recovery of a loop that tiers up after this many back edges.
+    pub(crate) fn new(threshold: u32) -> Self {
+        let most = threshold.min(BACK_EDGES_TO_RECOVER);
+        Self { n_back_edges: 0, next_check: most.min(1), most, since: None }
+    }
+
+    /// Back edges until the next check.
+    pub(crate) fn until_check(&self) -> u32 {
+        self.next_check.saturating_sub(self.n_back_edges).max(1)
+    }
+
+    /// Counts back edges. Returns whether optimized code is due; then it stays due.
+    pub(crate) fn count(&mut self, n_back_edges: u32, clock: impl FnOnce() -> Instant) -> bool {
+        self.n_back_edges = self.n_back_edges.saturating_add(n_back_edges);
+        if self.n_back_edges >= self.most {
+            return true;
+        }
+        if self.n_back_edges < self.next_check {
+            return false;
+        }
+        let now = clock();
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= TIME_TO_RECOVER {
+            self.most = 0;
+            return true;
+        }
+        self.next_check = self.n_back_edges.saturating_mul(2).min(self.most);
+        false
+    }
+}
 
 /// How much optimized code inlines.
 pub(crate) const INLINING: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 3 };

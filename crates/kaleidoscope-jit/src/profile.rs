@@ -210,8 +210,8 @@ impl Profile {
         whole.into_iter().chain(loops)
     }
 
-    /// Takes a report of the code and sets its counter again. Returns the trip, or nothing if the
-    /// threshold is not reached yet.
+    /// Takes a report of the code and sets its counter again. Returns the trip, or nothing if it is
+    /// too early for one.
     pub(crate) fn on_report(&self, counter: Counter) -> Option<Trip> {
         Some(match counter {
             Counter::Entry if self.cells[0].load(Ordering::Relaxed) > 0 => {
@@ -221,15 +221,16 @@ impl Profile {
                 }
                 Trip::Entry
             }
-            // The function tiers up once, and calls find optimized code by the slot. Only running
-            // tail calls check for it.
+            // Back to the threshold, also while a tier-up is pending. Another thread may set the
+            // counter meanwhile, and the code may overwrite that with its own count. Whatever is
+            // left then trips at last; a larger number never would.
             Counter::Entry => {
-                self.cells[0].store(i64::MAX, Ordering::Relaxed);
+                self.cells[0].store(self.n_entries, Ordering::Relaxed);
                 Trip::Entry
             }
             Counter::Loop(nth) => {
                 let of_loop = &self.loops[nth];
-                let n_before = of_loop.on_trip(self.loop_cells(nth), self.n_to_check);
+                let n_before = of_loop.on_trip(self.loop_cells(nth), self.n_to_check)?;
                 let n_entries = self.entries_so_far();
                 Trip::Loop { n_before, n_back_edges: of_loop.n_back_edges, n_entries }
             }
@@ -258,8 +259,8 @@ impl Profile {
         }
     }
 
-    /// Resets the function's counters: its optimized code was invalidated, or came too late. When
-    /// they trip again, it may tier up again.
+    /// Resets the function's counters: its optimized code was invalidated. When they trip again, it
+    /// may tier up again.
     pub(crate) fn reset_function(&self) {
         self.tier_up.set(TierUpState::Idle);
         self.reset_idle();
@@ -270,7 +271,7 @@ impl Profile {
         self.loops[nth].reset(self.loop_cells(nth));
     }
 
-    /// Removes a loop's OSR code and resets its counter.
+    /// Removes a loop's OSR code. The loop gets it again soon.
     pub(crate) fn invalidate_loop(&self, nth: usize) -> Option<CompiledCode> {
         self.loops[nth].invalidate(self.loop_cells(nth))
     }
@@ -350,3 +351,6 @@ impl crate::code_state::Versioned for ProfiledCode {
         self.code.info.version()
     }
 }
+
+#[cfg(test)]
+mod tests;

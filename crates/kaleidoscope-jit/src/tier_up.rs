@@ -9,8 +9,8 @@
 //! ```
 //! During the tier-up delay after the first trip, counters only reset ([`Core::in_delay`]).
 //!
-//! Compiled code may be out of date when it is done: the function, or an inlined one, was redefined
-//! meanwhile. Then it is dropped, and the code may tier up again when its counters trip again.
+//! Compiled code may be out of date when it is done: a function that it inlined was redefined
+//! meanwhile. Then it is dropped, and the request goes to the queue again.
 
 use crate::call_graph::TierUpTarget;
 use crate::code::{CodeInfo, CodeOrigin, CompiledCode};
@@ -102,18 +102,26 @@ impl Core {
     }
 
     /// Installs optimized code in the slot or OSR cell. Code that is out of date is dropped
-    /// without an event.
+    /// without an event. The request stays open then: its target was hot when the compile job
+    /// began, and a counter would have to prove that again.
     fn install_optimized(&self, target: &TierUpTarget, code: CompiledCode) -> Result<(), Trap> {
         let info = code.info.clone();
         let installed = self.table().install_optimized(&target.profile, code);
         match installed {
-            Ok(()) => self.emit_compiled(&info),
-            Err(_stale) => {
-                reset(target);
-                Ok(())
-            }
+            Ok(()) => return self.emit_compiled(&info),
+            Err(NotInstalled::Stale(_)) => self.submit_tier_up(target.clone()),
+            Err(NotInstalled::Unwanted(_)) => reset(target),
         }
+        Ok(())
     }
+}
+
+/// Why optimized code was not installed. The code is dropped when no lock is held.
+enum NotInstalled {
+    /// A function that it depends on was redefined while it was compiled.
+    Stale(#[expect(dead_code, reason = "dropped")] Box<ProfiledCode>),
+    /// Nothing runs that could enter it, or another job was faster.
+    Unwanted(#[expect(dead_code, reason = "dropped")] Box<ProfiledCode>),
 }
 
 /// Resets the target's counters: it may tier up again when they trip.
@@ -206,19 +214,18 @@ impl TierUpJob {
 }
 
 impl Table {
-    fn install_optimized(
-        &mut self,
-        profile: &Arc<Profile>,
-        code: CompiledCode,
-    ) -> Result<(), Box<ProfiledCode>> {
+    fn install_optimized(&mut self, profile: &Arc<Profile>, code: CompiledCode) -> Result<(), NotInstalled> {
         let is_alive = self.profiles.get(&profile.number()).is_some_and(|known| Arc::ptr_eq(known, profile));
-        if !is_alive || !self.is_current(&code) {
-            return Err(Box::new(code.into()));
+        let unwanted = |code: CompiledCode| NotInstalled::Unwanted(Box::new(code.into()));
+        if !is_alive {
+            return Err(unwanted(code));
+        }
+        if !self.is_current(&code) {
+            return Err(NotInstalled::Stale(Box::new(code.into())));
         }
         let dependencies = code.dependencies.clone();
         let dependent = match (code.kind(), code.info.function) {
-            // Another job was faster.
-            (CodeKind::Osr(nth), _) if profile.has_osr_code(nth) => return Err(Box::new(code.into())),
+            (CodeKind::Osr(nth), _) if profile.has_osr_code(nth) => return Err(unwanted(code)),
             (CodeKind::Osr(nth), _) => {
                 profile.finish_tier_up(code.kind());
                 profile.install_loop(nth, code);
@@ -226,10 +233,11 @@ impl Table {
             }
             (CodeKind::Function, Some(function)) => {
                 profile.finish_tier_up(code.kind());
-                self.entry_mut(function).install_optimized(Box::new(code.into()))?;
+                let installed = self.entry_mut(function).install_optimized(Box::new(code.into()));
+                installed.map_err(NotInstalled::Unwanted)?;
                 Dependent::Function(function)
             }
-            (CodeKind::Function, None) | (CodeKind::Kernel(_), _) => return Err(Box::new(code.into())),
+            (CodeKind::Function, None) | (CodeKind::Kernel(_), _) => return Err(unwanted(code)),
         };
         self.note_dependent(dependent, &dependencies);
         Ok(())

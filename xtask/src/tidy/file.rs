@@ -34,7 +34,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
     // Code generators of tests, which generate no code, or give functions of the test.
     "crates/kaleidoscope-jit/src/compile_queue/tests.rs",
     "crates/kaleidoscope/tests/engine/backend.rs",
-    "crates/kaleidoscope/tests/engine/compile_limits.rs",
+    "crates/kaleidoscope/tests/engine/gated_backend.rs",
     // Fork, change the settings of signals, and limit the process.
     "crates/kaleidoscope/tests/engine/process_fork.rs",
     "crates/kaleidoscope/tests/engine/signal_settings.rs",

@@ -1,8 +1,8 @@
 //! Advice by counter values.
 
-use super::{Advice, KernelAdvice, Thresholds, Trip, advise, advise_kernel, explains, scaled};
+use super::{Advice, KernelAdvice, Recovery, Thresholds, Trip, advise, advise_kernel, explains, scaled};
 use crate::mode::Mode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_function_that_is_called_often_tiers_up() {
@@ -62,4 +62,48 @@ fn a_caller_that_runs_often_enough_explains_the_count() {
     assert!(!explains(10, 641));
     assert!(!explains(0, 0), "it did not run since its counter was reset");
     assert!(!explains(-5, 0), "its counter was set beyond its threshold");
+}
+
+/// The back edges that a loop runs until it recovers, if an iteration takes this long.
+fn back_edges_to_recover(threshold: u32, iteration: Duration) -> u32 {
+    let mut recovery = Recovery::new(threshold);
+    let mut now = Instant::now();
+    for nth in 1..=10_000 {
+        now += iteration;
+        if recovery.count(1, || now) {
+            assert!(recovery.count(1, || unreachable!("it stays due")));
+            return nth;
+        }
+    }
+    unreachable!("it recovers")
+}
+
+#[test]
+fn a_loop_recovers_after_a_thousand_back_edges_or_a_millisecond() {
+    let nanos = Duration::from_nanos;
+    assert_eq!(back_edges_to_recover(600_000, nanos(10)), 1_000);
+    assert_eq!(back_edges_to_recover(600_000, nanos(10_000)), 128);
+    assert_eq!(back_edges_to_recover(600_000, nanos(700_000)), 4);
+    assert_eq!(back_edges_to_recover(600_000, nanos(1_000_000_000)), 2);
+    assert_eq!(back_edges_to_recover(10, nanos(10)), 10);
+    assert_eq!(back_edges_to_recover(0, nanos(10)), 1);
+}
+
+/// Machine code counts down to the next check, the interpreter counts one by one.
+#[test]
+fn both_ways_to_count_recover_at_once() {
+    for iteration in [10, 5_000, 90_000, 3_000_000].map(Duration::from_nanos) {
+        let mut recovery = Recovery::new(600_000);
+        let mut now = Instant::now();
+        let mut n_back_edges = 0;
+        loop {
+            let n = recovery.until_check();
+            n_back_edges += n;
+            now += iteration * n;
+            if recovery.count(n, || now) {
+                break;
+            }
+        }
+        assert_eq!(n_back_edges, back_edges_to_recover(600_000, iteration));
+    }
 }

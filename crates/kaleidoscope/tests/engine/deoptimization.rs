@@ -208,6 +208,8 @@ struct Seen {
     /// The names of functions with valid optimized code; of a loop's OSR code: name and number.
     optimized: HashSet<String>,
     left: Vec<String>,
+    /// How many requests for OSR code there were.
+    n_hot_loops: usize,
     /// The names of functions that had a kernel.
     kernels: HashSet<String>,
 }
@@ -243,6 +245,11 @@ impl CodeLog {
         std::mem::take(&mut self.0.lock().unwrap().left)
     }
 
+    #[cfg(feature = "llvm")]
+    fn n_hot_loops(&self) -> usize {
+        self.0.lock().unwrap().n_hot_loops
+    }
+
     fn n_left(&self) -> usize {
         self.0.lock().unwrap().left.len()
     }
@@ -262,6 +269,7 @@ impl Observer for CodeLog {
             Event::Compiled { code, tier: Tier::Kernel, .. } => {
                 seen.kernels.insert(code.name.to_string());
             }
+            Event::Hot { osr_loop: Some(_), .. } => seen.n_hot_loops += 1,
             Event::Invalidated { code, osr_loop } => {
                 seen.optimized.remove(&name(code, osr_loop));
             }

@@ -3,7 +3,13 @@
 
 use super::{Case, Change, Host, Nothing, Run};
 use kaleidoscope::Mode;
+#[cfg(feature = "llvm")]
+use kaleidoscope::Thresholds;
+#[cfg(feature = "llvm")]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "llvm")]
+use std::time::{Duration, Instant};
 
 /// Changes `v` at the third and at the fifth call.
 const TWICE: &[Change] = &[Nothing, Nothing, Run("def v(x) x * 10;"), Nothing, Run("def v(x) x * 100 + 1;")];
@@ -172,4 +178,61 @@ fn osr_code_of_nested_loops_is_left() {
     LoopCase { definitions, osr_loop: 1, changes, call: "inner(100) + 1;" }.check();
     LoopCase { definitions, osr_loop: 0, changes: &["def v() 1;"], call: "outer(100) + 1;" }.check();
     LoopCase { definitions, osr_loop: 0, changes, call: "outer(100) + 1;" }.check();
+}
+
+/// The iterations of a loop, two milliseconds each, from the redefinition that made it leave its
+/// code to the next request for OSR code. The loop was in OSR code, or in code of the whole
+/// function.
+#[cfg(feature = "llvm")]
+fn iterations_until_hot_again(was_osr_code: bool) -> usize {
+    const MOST: usize = 100;
+    let thresholds = Thresholds { calls: 5, back_edges: 20_000, delay: Duration::ZERO };
+    let host = Host::new(Mode::Tiered, |builder| builder.thresholds(thresholds));
+    let (log, engine) = (host.log.clone(), host.engine.clone());
+    let n_iterations = Arc::new(AtomicUsize::new(0));
+    let more = {
+        let (n_before, n_hot) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        let n_iterations = Arc::clone(&n_iterations);
+        move |n: f64| {
+            if n == 0.0 {
+                return 0.0;
+            }
+            let n_hot_before = n_hot.load(Ordering::Relaxed);
+            if n_hot_before == usize::MAX {
+                let is_ready = log.has_optimized(&[if was_osr_code { "f#0" } else { "f" }]);
+                if is_ready && n_before.fetch_add(1, Ordering::Relaxed) >= BACK_EDGES_TO_ENTER {
+                    super::define(&engine, "def v(x) x + 1;");
+                    n_hot.store(log.n_hot_loops(), Ordering::Relaxed);
+                }
+                return 1.0;
+            }
+            if log.n_hot_loops() > n_hot_before {
+                return 0.0;
+            }
+            // However fast the machine is, an iteration takes at least this long.
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(2) {
+                std::hint::spin_loop();
+            }
+            f64::from(n_iterations.fetch_add(1, Ordering::Relaxed) < MOST)
+        }
+    };
+    host.engine.register("more", more).unwrap();
+    host.define("def v(x) x; def f(n) var s in (for i = 0, more(n) in s = s + v(i)) + s;");
+    if !was_osr_code {
+        host.tier_up("f(0);", &["f"]);
+    }
+    assert_eq!(host.engine.within(super::TIER_UP).run("f(1);").values().count(), 1);
+    assert!(host.log.n_left() > 0, "the loop left its code");
+    n_iterations.load(Ordering::Relaxed)
+}
+
+/// A loop need not run a thousand more iterations if each takes long.
+#[test]
+#[cfg(feature = "llvm")]
+fn a_loop_of_long_iterations_is_soon_optimized_again() {
+    for was_osr_code in [true, false] {
+        let n_iterations = iterations_until_hot_again(was_osr_code);
+        assert!(n_iterations <= 4, "{n_iterations} iterations, {was_osr_code}");
+    }
 }
