@@ -9,7 +9,8 @@ use kaleidoscope_ir::compile::{Backend, Optimization};
 use kaleidoscope_native as native;
 use std::fmt;
 use std::num::NonZero;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// The settings of an engine, which hold for its whole life.
@@ -195,11 +196,18 @@ const DEFAULT_STACK_BYTES: usize = 256 << 20;
 const MIN_DEFAULT_STACK_BYTES: usize = 1 << 20;
 
 fn default_stack_bytes() -> usize {
-    static BYTES: OnceLock<usize> = OnceLock::new();
-    *BYTES.get_or_init(|| {
-        let half = memory_limit::of_this_process().map_or(DEFAULT_STACK_BYTES, |limit| limit / 2);
-        half.clamp(MIN_DEFAULT_STACK_BYTES, DEFAULT_STACK_BYTES)
-    })
+    // Two threads may look it up at once. A lock around that would block a child for ever that is
+    // forked meanwhile.
+    static BYTES: AtomicUsize = AtomicUsize::new(0);
+    match BYTES.load(Ordering::Relaxed) {
+        0 => {
+            let half = memory_limit::of_this_process().map_or(DEFAULT_STACK_BYTES, |limit| limit / 2);
+            let bytes = half.clamp(MIN_DEFAULT_STACK_BYTES, DEFAULT_STACK_BYTES);
+            BYTES.store(bytes, Ordering::Relaxed);
+            bytes
+        }
+        known => known,
+    }
 }
 
 /// The backend that is linked into this crate.
