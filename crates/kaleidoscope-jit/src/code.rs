@@ -207,6 +207,8 @@ pub struct Callable {
     engine: EngineId,
     function: FunctionId,
     address: CodeAddress,
+    /// The address of the function's slot.
+    slot: usize,
     arity: u32,
 }
 
@@ -238,6 +240,15 @@ impl Callable {
     /// stack, cannot be interrupted, and ends the process when it reaches a function without code.
     pub fn address(self) -> usize {
         self.address.get()
+    }
+
+    /// Whether the function's slot leads to the lazy entry: a call would have to compile first.
+    #[inline]
+    pub(crate) fn is_lazy(self, engine: EngineId) -> bool {
+        self.check_engine(engine);
+        // SAFETY: `Slot::callable` took both addresses from one stub, which the engine keeps
+        // (promise 6).
+        unsafe { Stub::is_lazy(self.address, self.slot) }
     }
 
     /// Panics if the function belongs to another engine.
@@ -274,7 +285,8 @@ impl Slot {
 
     /// The function of this slot, to be called; it has this arity (promise 4).
     pub(crate) fn callable(&self, engine: EngineId, arity: u32) -> Callable {
-        Callable { engine, function: function_id(self.0.id()), address: self.0.address(), arity }
+        let (address, slot) = (self.0.address(), self.0.slot_address());
+        Callable { engine, function: function_id(self.0.id()), address, slot, arity }
     }
 
     /// The address of the slot, where generated code finds the function's current entry.

@@ -328,6 +328,12 @@ impl Core {
         function.check_engine(self.id);
     }
 
+    /// Whether a call of the function would have to compile it first.
+    #[inline]
+    pub(crate) fn is_lazy(&self, function: Callable) -> bool {
+        function.is_lazy(self.id)
+    }
+
     /// Calls a function, guarded.
     #[inline]
     pub(crate) fn call(&self, function: Callable, args: &[f64], watch: &Watch<'_>) -> Result<f64, Trap> {

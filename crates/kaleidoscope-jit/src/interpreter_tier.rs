@@ -1,14 +1,15 @@
 //! Interpreter tier: runs IR without machine code.
 //!
 //! Loop-free top-level expressions run in the interpreter, and so does the first call of a
-//! loop-free function from such an expression. Most code never runs twice, so compiling it would
-//! waste some 20 µs. With [`Mode::Off`] the interpreter runs everything.
+//! loop-free function from such an expression or from the host. Most code never runs twice, and
+//! interpreting a few operations takes a fraction of the microseconds that compiling takes. With [`Mode::Off`] the interpreter runs everything.
 //!
 //! Guarded calls switch to the engine's floating-point mode by themselves; here the entries do.
 
 use crate::core::Core;
 use crate::event::{CodeName, Event};
 use crate::interrupt::{CallLimits, StopCause, Watch};
+use crate::lazy::MAX_INTERPRETED_PARAMS;
 use crate::maths::{load_maths, maths_entry};
 use crate::mode::Mode;
 use crate::table::StoredDefinition;
@@ -76,6 +77,33 @@ impl Core {
         };
         let emitted = self.emit(|| Event::Evaluated { code, took: start.elapsed() });
         result.and_then(|value| emitted.map(|()| value))
+    }
+
+    /// Runs a function's first call in the interpreter. Returns nothing if the call needs code.
+    #[cold]
+    pub(crate) fn interpret_first_call(
+        &self,
+        function: FunctionId,
+        args: &[f64],
+        watch: &Watch<'_>,
+    ) -> Option<Result<f64, Trap>> {
+        {
+            let table = self.table();
+            let entry = table.entry(function);
+            entry.ir().filter(|ir| !entry.was_called() && runs_once_in_interpreter(ir))?;
+        }
+        let run = || {
+            self.admit()?;
+            native::keep_signals().map_err(native::Trap::from).map_err(|trap| self.trap(trap, None))?;
+            let interpreter = Interpreter { core: self, watch };
+            let environment = OnceInterpreter(interpreter);
+            match environment.callee(function)? {
+                Callee::Function(ir) => interpreter.run(&environment, &ir, args).map(Some),
+                // It was called or redefined meanwhile.
+                Callee::Host | Callee::Maths(_) => Ok(None),
+            }
+        };
+        native::in_engine_mode(run).transpose()
     }
 
     /// Calls a function in the interpreter.
@@ -192,6 +220,12 @@ impl Environment for Interpreter<'_> {
     }
 }
 
+/// Whether the interpreter runs the first call of a function: when that takes less time than
+/// compiling it. What code refuses is left to a compilation to refuse.
+fn runs_once_in_interpreter(function: &Function) -> bool {
+    !function.has_loops() && function.n_params <= MAX_INTERPRETED_PARAMS
+}
+
 /// The interpreter's view for an expression whose callees have machine code, or may get it.
 #[derive(Clone, Copy)]
 struct OnceInterpreter<'a>(Interpreter<'a>);
@@ -208,7 +242,7 @@ impl Environment for OnceInterpreter<'_> {
             let entry = table.entry_mut(id);
             let ir = match &entry.definition {
                 StoredDefinition::Maths(maths) => return load_maths().map(|()| Callee::Maths(*maths)),
-                StoredDefinition::Ir(ir) if !ir.has_loops() => Arc::clone(ir),
+                StoredDefinition::Ir(ir) if runs_once_in_interpreter(ir) => Arc::clone(ir),
                 StoredDefinition::Ir(_) | StoredDefinition::Host { .. } | StoredDefinition::Unavailable => {
                     return Ok(Callee::Host);
                 }
@@ -219,6 +253,8 @@ impl Environment for OnceInterpreter<'_> {
             self.0.watch.around(|| core.emit(|| Event::FirstCalled { code: first_call }))?;
             // An observer may have redefined the function.
             if core.table().version(id) == version {
+                // As a compilation does: whether broken IR is refused must not depend on the tier.
+                core.verify_version(&ir, version).map_err(|trap| core.emit_failed(trap))?;
                 return Ok(Callee::Function(ir));
             }
         }

@@ -392,6 +392,9 @@ impl Jit {
 
     /// Calls a function, guarded: whatever it does, the host continues.
     ///
+    /// In [`Mode::Tiered`] and [`Mode::Baseline`] the interpreter runs the first call of a function
+    /// without loops, which is quicker than compiling it. The second call compiles it.
+    ///
     /// # Errors
     /// Why the call ended without a value.
     ///
@@ -409,7 +412,15 @@ impl Jit {
                 self.core.check_engine(function);
                 self.core.interpret(function.function(), args, &watch)
             }
-            _ => self.core.call(function, args, &watch),
+            mode => {
+                if mode.has_interpreter_tier()
+                    && self.core.is_lazy(function)
+                    && let Some(result) = self.core.interpret_first_call(function.function(), args, &watch)
+                {
+                    return result;
+                }
+                self.core.call(function, args, &watch)
+            }
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) enum CompileReason {
 }
 
 /// As many parameters as code passes: more are an error in every mode with code.
-const MAX_INTERPRETED_PARAMS: u32 = 65_535;
+pub(crate) const MAX_INTERPRETED_PARAMS: u32 = 65_535;
 
 /// A unit, and the functions that its code will depend on.
 pub(crate) struct UnitToCompile {

@@ -190,6 +190,11 @@ impl Entry {
         }
     }
 
+    /// Whether this version was called.
+    pub(crate) fn was_called(&self) -> bool {
+        self.was_called
+    }
+
     /// Notes a call. Returns the function's name and version if the version was never called
     /// before.
     pub(crate) fn note_call(&mut self) -> Option<CodeName> {

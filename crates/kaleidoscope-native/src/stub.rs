@@ -5,7 +5,8 @@
 //! slot. A slot without code points to the stub's *lazy path*, which goes to the lazy entry. The
 //! engine decides when to redirect which stub.
 
-use std::sync::atomic::Ordering;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::address::CodeAddress;
 use crate::arch;
@@ -84,13 +85,26 @@ impl Stub {
     /// The address of the slot. Generated code loads the slot with one atomic (monotonic) load,
     /// and calls the loaded address.
     pub fn slot_address(&self) -> usize {
-        self.location.slot().as_ptr().addr()
+        self.location.slot().as_ptr().expose_provenance()
     }
 
     /// The code in the slot, or `None` while the slot leads to the lazy entry.
     pub fn target(&self) -> Option<CodeAddress> {
         let target = self.location.slot().load(Ordering::Acquire);
         (target != self.lazy_path()).then(|| CodeAddress::new(target))
+    }
+
+    /// Whether a slot leads to the lazy entry: it has no code.
+    ///
+    /// # Safety
+    /// The addresses are those of one [`Stub`](Self::address) and [its slot](Self::slot_address),
+    /// which is mapped.
+    #[inline]
+    pub unsafe fn is_lazy(stub: CodeAddress, slot: usize) -> bool {
+        // SAFETY: slots are aligned and accessed atomically, and this one is mapped, as the caller
+        // promises.
+        let slot = unsafe { AtomicUsize::from_ptr(ptr::with_exposed_provenance_mut(slot)) };
+        slot.load(Ordering::Relaxed) == arch::lazy_path(stub.get())
     }
 
     /// Stores `code` in the slot. Calls that begin afterwards, on any thread, enter it.

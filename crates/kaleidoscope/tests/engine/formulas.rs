@@ -142,7 +142,11 @@ fn defining_and_dropping_formulas_uses_constant_memory() {
 fn statistics_do_not_count_formulas_as_definitions() {
     let statistics = std::sync::Arc::new(Statistics::new());
     let engine = Engine::builder().observer(std::sync::Arc::clone(&statistics)).build().unwrap();
-    assert_eq!(formula(&engine, "1 + x", &["x"]).call(&[1.0]).unwrap(), 2.0);
+    let formula = formula(&engine, "1 + x", &["x"]);
+    for n_compiled in [0, 1, 1] {
+        assert_eq!(formula.call(&[1.0]).unwrap(), 2.0);
+        assert_eq!(statistics.totals().compiled.len(), n_compiled, "the interpreter runs the first call");
+    }
     let totals = statistics.totals();
     assert_eq!((totals.defined.len(), totals.called.len(), totals.compiled.len()), (0, 0, 1));
 }
