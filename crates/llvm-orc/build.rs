@@ -24,6 +24,7 @@ fn main() {
     if std::env::var_os("CARGO_FEATURE_STATIC_RUNTIME").is_some() {
         link_statically();
         build.cpp_link_stdlib(None);
+        build.define("LLVM_ORC_STATIC_RUNTIME", None);
     }
     // One file per part that a program may not need. The linker takes only the files that are used.
     for file in [
@@ -31,6 +32,7 @@ fn main() {
         "features",
         "function_passes",
         "optimizer",
+        "out_of_memory",
         "process_exit",
         "running_links",
         "session",

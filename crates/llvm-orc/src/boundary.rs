@@ -14,6 +14,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::{Error, ErrorKind};
+use crate::out_of_memory::InsideLlvm;
 
 thread_local! {
     /// Without a destructor, so that LLVM can be called while the thread ends: destructors of other
@@ -122,6 +123,7 @@ pub(crate) fn record_cause(error: Error) {
 /// Runs `call`, which ends a responsibility or a suspended look-up. Panics and errors of its
 /// callbacks are left for the [`call_llvm`] that is running on this thread, if there is one.
 pub(crate) fn call_llvm_nested(call: impl FnOnce()) {
+    let _inside = InsideLlvm::enter();
     call();
     run_deferred_drops();
 }
@@ -162,6 +164,7 @@ pub(crate) fn call_llvm_in_drop(call: impl FnOnce()) {
 fn call_and_collect<T>(
     call: impl FnOnce() -> Result<T, Error>,
 ) -> (Result<T, Error>, Option<Payload>, Option<Error>) {
+    let _inside = InsideLlvm::enter();
     // A callback may call this crate again. The nested call has its own panic and its own cause.
     let outer = with_state(|state| {
         state.depth += 1;

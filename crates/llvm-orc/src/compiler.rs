@@ -26,6 +26,7 @@ use llvm_sys::target::LLVMSetModuleDataLayout;
 
 use crate::error::{Error, ErrorKind, take_message};
 use crate::object::{Object, Timings};
+use crate::out_of_memory::InsideLlvm;
 use crate::process_exit::Work;
 use crate::target::{OptLevel, Target};
 use crate::target_machine::TargetMachine;
@@ -156,7 +157,7 @@ impl Compiler {
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
         let (text, _, _) =
-            self.optimize_then(Some(passes), fill, no_cache, |_, _, module| Ok(c_api::ir_text(module)))?;
+            self.optimize_then(Some(passes), fill, no_cache, |_, _, module| c_api::ir_text(module))?;
         Ok(text)
     }
 
@@ -168,8 +169,7 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
-        let (text, _, _) =
-            self.optimize_then(None, fill, no_cache, |_, _, module| Ok(c_api::ir_text(module)))?;
+        let (text, _, _) = self.optimize_then(None, fill, no_cache, |_, _, module| c_api::ir_text(module))?;
         Ok(text)
     }
 
@@ -190,7 +190,8 @@ impl Compiler {
             let cache = cache.as_ref()?;
             let passes = passes.as_text();
             let options = [target.triple(), target.cpu(), target.features(), &level, &*passes];
-            entry.insert(cache.entry(module, &options)).read()
+            // Without memory for the key, the object is compiled and not stored.
+            entry.insert(cache.entry(module, &options).ok()?).read()
         };
         let (bytes, mut timings, optimized) =
             self.optimize_then(passes, fill, read_cache, Codegen::object)?;
@@ -216,6 +217,7 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
+        let _inside = InsideLlvm::enter();
         self.count_module()?;
         let start = Instant::now();
         let module = fill(&self.context);
@@ -379,6 +381,7 @@ impl CompilerBuilder {
     /// [`ErrorKind::Target`] if LLVM cannot generate code for the target, [`ErrorKind::Pipeline`]
     /// if the text of the passes is not a valid pipeline.
     pub fn build(self) -> Result<Compiler, Error> {
+        let _inside = InsideLlvm::enter();
         let _work = Work::begin()?;
         let target = match self.target {
             Some(target) => target,

@@ -21,6 +21,7 @@ use llvm_sys::orc2::{
 use crate::address::{Address, Function, Symbol};
 use crate::boundary;
 use crate::error::{Error, ErrorKind, c_name};
+use crate::out_of_memory::InsideLlvm;
 use crate::reentrancy::{self, Answer};
 use crate::session::Session;
 use crate::symbols::intern;
@@ -87,6 +88,7 @@ impl Dylib {
                 Sym: LLVMJITEvaluatedSymbol { Address: address.get(), Flags: EXPORTED },
             })
             .collect();
+        let _inside = InsideLlvm::enter();
         // SAFETY: the array has `len` pairs. Each name is passed with one reference count.
         let unit = unsafe { LLVMOrcAbsoluteSymbols(pairs.as_mut_ptr(), pairs.len()) };
         // SAFETY: we own the unit.

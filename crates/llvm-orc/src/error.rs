@@ -11,6 +11,8 @@ use std::fmt;
 use llvm_sys::core::LLVMDisposeMessage;
 use llvm_sys::error::{LLVMCreateStringError, LLVMDisposeErrorMessage, LLVMErrorRef, LLVMGetErrorMessage};
 
+use crate::out_of_memory::InsideLlvm;
+
 /// A failed operation of this crate.
 ///
 /// - [`kind`](Error::kind) is the category.
@@ -54,6 +56,8 @@ pub enum ErrorKind {
     Name,
     /// The process is ending: nothing is compiled any more.
     ProcessExit,
+    /// There is no memory, and LLVM could report it. Otherwise the process ends.
+    OutOfMemory,
     /// Any other failure of the session.
     Session,
 }
@@ -77,6 +81,12 @@ impl Error {
         Error(Box::new(Inner { kind, message: message.into(), cause: None }))
     }
 
+    /// For a null pointer of LLVM that says so.
+    #[cold]
+    pub(crate) fn out_of_memory() -> Error {
+        Error::new(ErrorKind::OutOfMemory, "out of memory")
+    }
+
     pub(crate) fn with_cause(mut self, cause: Option<Error>) -> Error {
         let inner = &mut *self.0;
         if inner.cause.is_none() {
@@ -93,6 +103,7 @@ impl Error {
 
     /// Converts to an LLVM error value with the same text. The receiver must consume the value.
     pub(crate) fn into_raw(self) -> LLVMErrorRef {
+        let _inside = InsideLlvm::enter();
         let mut text = self.to_string();
         text.retain(|c| c != '\0');
         let text = CString::new(text).expect("all NUL characters were removed");

@@ -23,6 +23,7 @@ use llvm_sys::orc2::{
 use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::Error;
+use crate::out_of_memory::InsideLlvm;
 use crate::reentrancy;
 use crate::session::Session;
 use crate::symbols::entry_name;
@@ -163,6 +164,7 @@ impl Dylib {
             dylib_name: self.shared_name(),
             generator: Box::new(generator),
         });
+        let _inside = InsideLlvm::enter();
         // SAFETY: LLVM owns the box and passes it to these functions.
         let raw = unsafe {
             LLVMOrcCreateCustomCAPIDefinitionGenerator(

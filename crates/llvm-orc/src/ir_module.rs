@@ -32,6 +32,7 @@ use crate::boundary;
 use crate::compiler::verify;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
+use crate::out_of_memory::InsideLlvm;
 use crate::reentrancy;
 use crate::responsibility::Responsibility;
 use crate::session::Session;
@@ -57,6 +58,7 @@ impl IrModule {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
+        let _inside = InsideLlvm::enter();
         crate::target::register()?;
         let context = Context::create();
         // SAFETY: the context is alive. The handler needs no context pointer.
@@ -88,6 +90,7 @@ impl IrModule {
     /// Sets the session's triple and data layout. Without the shim, copies the module to the
     /// session's shared context.
     fn prepare_for(self, session: &Session) -> Result<LLVMOrcThreadSafeModuleRef, Error> {
+        let _inside = InsideLlvm::enter();
         with_module(self.raw.as_ptr(), |module| {
             // SAFETY: the LLJIT is alive.
             let triple = unsafe { LLVMOrcLLJITGetTripleString(session.lljit()) };

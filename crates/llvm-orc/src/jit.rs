@@ -20,6 +20,7 @@ use crate::compiler::Passes;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
 use crate::object::Object;
+use crate::out_of_memory::InsideLlvm;
 use crate::session::{Hooks, Reporter, Session};
 use crate::stubs::Stubs;
 #[cfg(feature = "inkwell")]
@@ -55,6 +56,7 @@ impl Jit {
     /// [`ErrorKind::Duplicate`] if the session has a dylib with this name (LLJIT creates one named
     /// `main`), [`ErrorKind::Name`] if the name contains a NUL character.
     pub fn create_bare_dylib(&self, name: &str) -> Result<Dylib, Error> {
+        let _inside = InsideLlvm::enter();
         let c_string = c_name(name)?;
         let naming = self.session.dylib_naming.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the session is alive and the name is NUL-terminated.
@@ -215,6 +217,7 @@ impl JitBuilder {
     /// [`ErrorKind::Target`] if LLVM has no linker for the target, [`ErrorKind::Session`] for any
     /// other failure.
     pub fn build(self) -> Result<Jit, Error> {
+        let _inside = InsideLlvm::enter();
         #[cfg(feature = "inkwell")]
         let this = {
             let mut this = self;

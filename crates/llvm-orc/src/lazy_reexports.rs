@@ -12,6 +12,7 @@ use llvm_sys::orc2::{
 use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
+use crate::out_of_memory::InsideLlvm;
 use crate::symbols::{SymbolFlags, intern};
 
 impl Dylib {
@@ -67,6 +68,7 @@ impl Dylib {
                 },
             })
             .collect();
+        let _inside = InsideLlvm::enter();
         // SAFETY: all live as long as the session. The array has `len` pairs, and each name is
         // passed with one reference count.
         Ok(unsafe {

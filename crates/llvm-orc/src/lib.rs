@@ -141,6 +141,14 @@
 //! - `instcombine` in a pipeline's text. Write `instcombine<no-verify-fixpoint>`.
 //! - Intrinsics that the target has no instructions for.
 //!
+//! Where memory is missing, LLVM reports it in few places ([`ErrorKind::OutOfMemory`]). Everywhere
+//! else it cannot continue, because it is built without exceptions: the process aborts with the
+//! sentence "error: out of memory in LLVM, which cannot continue". The C library's `errno` is
+//! `ENOMEM` then, by which a handler of SIGABRT can tell such an abort from others. For that, the
+//! first call of this crate installs a new-handler, which calls the one before it on threads that
+//! are outside LLVM, and LLVM's handler of failed allocations. Without the feature `shim`, LLVM and
+//! its C++ runtime do as they do by themselves.
+//!
 //! # When the process ends
 //!
 //! A program may end while its threads compile: the exit waits until they are done (at most ten
@@ -221,6 +229,8 @@ mod perf_map;
 // Crossing from Rust to C++ and back.
 mod boundary;
 mod error;
+mod memory_buffer;
+mod out_of_memory;
 
 pub use address::{Address, Function, Symbol};
 #[cfg(feature = "inkwell")]

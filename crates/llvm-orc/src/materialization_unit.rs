@@ -21,6 +21,7 @@ use llvm_sys::orc2::{
 use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
+use crate::out_of_memory::InsideLlvm;
 use crate::reentrancy;
 use crate::responsibility::Responsibility;
 use crate::session::Session;
@@ -89,6 +90,7 @@ pub(crate) fn create<'a>(
         definitions,
         discarded: Vec::new(),
     });
+    let _inside = InsideLlvm::enter();
     // SAFETY: the array has `len` pairs, and each name is passed with one reference count. LLVM
     // owns the box and passes it to these functions. The null pointer means no initializer symbol.
     let raw = unsafe {

@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use llvm_sys::core::LLVMCreateMemoryBufferWithMemoryRangeCopy;
-use llvm_sys::prelude::LLVMMemoryBufferRef;
 use object::{Object as _, ObjectSection as _, SectionKind};
 
 use crate::error::{Error, ErrorKind};
@@ -68,15 +66,6 @@ impl Object {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-
-    /// An LLVM memory buffer with a copy of the bytes. The caller owns the buffer.
-    pub(crate) fn copy_to_buffer(&self) -> LLVMMemoryBufferRef {
-        let bytes = self.bytes();
-        // SAFETY: LLVM copies the bytes, of which there are `len`. The name is NUL-terminated.
-        unsafe {
-            LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes.as_ptr().cast(), bytes.len(), c"object".as_ptr())
-        }
     }
 
     /// Duration of each step of compiling the object. All zero for an object from another source.

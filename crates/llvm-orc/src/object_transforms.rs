@@ -3,7 +3,6 @@
 use std::ffi::c_void;
 use std::ptr;
 
-use llvm_sys::core::{LLVMDisposeMemoryBuffer, LLVMGetBufferSize, LLVMGetBufferStart};
 use llvm_sys::error::LLVMErrorRef;
 use llvm_sys::orc2::LLVMOrcObjectTransformLayerSetTransform;
 use llvm_sys::orc2::lljit::{LLVMOrcLLJITGetObjTransformLayer, LLVMOrcOpaqueLLJIT};
@@ -11,6 +10,7 @@ use llvm_sys::prelude::LLVMMemoryBufferRef;
 
 use crate::boundary;
 use crate::error::{Error, ErrorKind};
+use crate::memory_buffer::MemoryBuffer;
 use crate::object::Object;
 
 pub(crate) type Transform = Box<dyn Fn(Object) -> Result<Object, Error> + Send + Sync>;
@@ -46,8 +46,10 @@ impl ObjectTransforms {
 /// buffer and set it to null.
 extern "C" fn transform(context: *mut c_void, buffer_slot: *mut LLVMMemoryBufferRef) -> LLVMErrorRef {
     // SAFETY: LLVM passes a valid pointer to a buffer.
-    let buffer = unsafe { *buffer_slot };
+    let raw = unsafe { *buffer_slot };
     let result = boundary::catch_panic_as_error(|| {
+        // SAFETY: the buffer is alive, and replaced below.
+        let buffer = unsafe { MemoryBuffer::from_raw(raw) }?;
         let diagnostics = boundary::take_diagnostics();
         if !diagnostics.is_empty() {
             return Err(Error::new(ErrorKind::Codegen, diagnostics));
@@ -56,38 +58,16 @@ extern "C" fn transform(context: *mut c_void, buffer_slot: *mut LLVMMemoryBuffer
         // LLJIT.
         let transforms = unsafe { &*context.cast::<ObjectTransforms>() };
         if transforms.0.is_empty() {
-            return Ok(None);
+            return Ok(buffer);
         }
-        // SAFETY: the buffer is alive and does not change during the copy.
-        let object = Object::trusted(unsafe { buffer_bytes(buffer) }.into());
-        transforms.apply(object).map(Some)
+        let object = transforms.apply(Object::trusted(buffer.bytes().into()))?;
+        MemoryBuffer::copy_of(object.bytes())
     });
-    match result {
-        Ok(None) => ptr::null_mut(),
-        Ok(Some(object)) => {
-            // SAFETY: we own the buffer and replace it below.
-            unsafe { LLVMDisposeMemoryBuffer(buffer) };
-            // SAFETY: LLVM takes ownership of the buffer that is stored here.
-            unsafe { *buffer_slot = object.copy_to_buffer() };
-            ptr::null_mut()
-        }
-        Err(error) => {
-            // SAFETY: we own the buffer.
-            unsafe { LLVMDisposeMemoryBuffer(buffer) };
-            // SAFETY: LLVM passes a valid pointer.
-            unsafe { *buffer_slot = ptr::null_mut() };
-            error.into_raw()
-        }
-    }
-}
-
-/// # Safety
-/// The buffer is alive and does not change as long as the result lives.
-unsafe fn buffer_bytes<'a>(buffer: LLVMMemoryBufferRef) -> &'a [u8] {
-    // SAFETY: guaranteed by the caller.
-    let start = unsafe { LLVMGetBufferStart(buffer) };
-    // SAFETY: guaranteed by the caller.
-    let length = unsafe { LLVMGetBufferSize(buffer) };
-    // SAFETY: the buffer is never null and has that many bytes.
-    unsafe { std::slice::from_raw_parts(start.cast(), length) }
+    let (buffer, error) = match result {
+        Ok(buffer) => (buffer.into_raw(), ptr::null_mut()),
+        Err(error) => (ptr::null_mut(), error.into_raw()),
+    };
+    // SAFETY: LLVM passes a valid pointer, and takes ownership of the buffer that is stored here.
+    unsafe { *buffer_slot = buffer };
+    error
 }

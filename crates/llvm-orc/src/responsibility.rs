@@ -21,7 +21,9 @@ use crate::address::Address;
 use crate::boundary;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind, c_name};
+use crate::memory_buffer::MemoryBuffer;
 use crate::object::Object;
+use crate::out_of_memory::InsideLlvm;
 use crate::reentrancy;
 use crate::symbols::{SymbolFlags, entry_name, flag_pairs, intern};
 
@@ -60,6 +62,7 @@ impl Responsibility {
     /// The symbols to define, without those that other definitions have overridden.
     #[must_use]
     pub fn symbols(&self) -> Vec<(String, SymbolFlags)> {
+        let _inside = InsideLlvm::enter();
         let mut n_pairs = 0;
         // SAFETY: the responsibility is alive, and `n_pairs` is our local variable.
         let pairs = unsafe { LLVMOrcMaterializationResponsibilityGetSymbols(self.raw, &mut n_pairs) };
@@ -78,6 +81,7 @@ impl Responsibility {
     /// The symbols that look-ups have requested so far.
     #[must_use]
     pub fn requested(&self) -> Vec<String> {
+        let _inside = InsideLlvm::enter();
         let mut n_names = 0;
         // SAFETY: the responsibility is alive, and `n_names` is our local variable.
         let names =
@@ -94,11 +98,11 @@ impl Responsibility {
     /// Defines the symbols by an object, which is linked now. The object's non-local symbols must
     /// be exactly these. A failure goes to the waiting look-ups and to the session's reporter.
     pub fn emit_object(mut self, object: &Object) {
-        let object = match self.dylib.session().transform_object(object) {
-            Ok(object) => object,
+        let transformed = self.dylib.session().transform_object(object);
+        let buffer = match transformed.and_then(|object| MemoryBuffer::copy_of(object.bytes())) {
+            Ok(buffer) => buffer.into_raw(),
             Err(error) => return self.fail(error),
         };
-        let buffer = object.copy_to_buffer();
         let names = self.names();
         let raw = self.take_raw();
         let lljit = self.dylib.session().lljit();

@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 use llvm_sys::bit_reader::LLVMParseBitcodeInContext2;
 use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
 use llvm_sys::core::{
-    LLVMContextCreate, LLVMContextSetDiagnosticHandler, LLVMDisposeMemoryBuffer, LLVMGetModuleContext,
-    LLVMGetModuleIdentifier, LLVMModuleCreateWithNameInContext, LLVMSetModuleIdentifier,
+    LLVMContextCreate, LLVMContextSetDiagnosticHandler, LLVMGetModuleContext, LLVMGetModuleIdentifier,
+    LLVMModuleCreateWithNameInContext, LLVMSetModuleIdentifier,
 };
 use llvm_sys::orc2::{
     LLVMOrcCreateNewThreadSafeContextFromLLVMContext, LLVMOrcCreateNewThreadSafeModule,
@@ -22,6 +22,7 @@ use llvm_sys::orc2::{
 };
 
 use crate::error::{Error, ErrorKind};
+use crate::memory_buffer::MemoryBuffer;
 use crate::thread_safe_module::{receive_diagnostic, with_module};
 
 #[derive(Default)]
@@ -45,7 +46,7 @@ impl SharedContext {
         module: LLVMOrcThreadSafeModuleRef,
     ) -> Result<NonNull<LLVMOrcOpaqueThreadSafeModule>, Error> {
         let context = self.0.get_or_init(LockedContext::new);
-        let mut bitcode = ptr::null_mut();
+        let mut bitcode = None;
         let mut name = Vec::new();
         with_module(module, |module| {
             let mut length = 0;
@@ -54,19 +55,22 @@ impl SharedContext {
             // SAFETY: the name is never null and has that many bytes.
             name = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) }.to_vec();
             // SAFETY: the module is alive.
-            bitcode = unsafe { LLVMWriteBitcodeToMemoryBuffer(module) };
+            let buffer = unsafe { LLVMWriteBitcodeToMemoryBuffer(module) };
+            // SAFETY: we own the buffer.
+            bitcode = Some(unsafe { MemoryBuffer::from_raw(buffer) }?);
             Ok(())
         })?;
+        let bitcode = bitcode.expect("the module was written");
         let mut copy = ptr::null_mut();
         let read = with_module(context.anchor, |anchor| {
             // SAFETY: the anchor is alive.
             let context = unsafe { LLVMGetModuleContext(anchor) };
             // SAFETY: context and bitcode are alive, `copy` is our local variable.
-            let failed = unsafe { LLVMParseBitcodeInContext2(context, bitcode, &mut copy) };
+            let failed = unsafe { LLVMParseBitcodeInContext2(context, bitcode.raw(), &mut copy) };
             if failed == 0 { Ok(()) } else { Err(Error::new(ErrorKind::Module, "module cannot be copied")) }
         });
-        // SAFETY: we own the buffer. Reading a whole module copies what it needs.
-        unsafe { LLVMDisposeMemoryBuffer(bitcode) };
+        // Reading a whole module copies what it needs.
+        drop(bitcode);
         read?;
         // SAFETY: the copy is alive, and the text has that length.
         unsafe { LLVMSetModuleIdentifier(copy, name.as_ptr().cast(), name.len()) };

@@ -9,6 +9,7 @@ use llvm_sys::orc2::{
 };
 
 use crate::error::{Error, c_name};
+use crate::out_of_memory::InsideLlvm;
 use crate::session::Session;
 
 const EXPORTED: u8 = LLVMJITSymbolGenericFlags::LLVMJITSymbolGenericFlagsExported as u8;
@@ -75,6 +76,7 @@ impl fmt::Debug for SymbolFlags {
 
 /// The name's pool entry, with one reference count that the caller must pass on to LLVM.
 pub(crate) fn intern(session: &Session, name: &CStr) -> LLVMOrcSymbolStringPoolEntryRef {
+    let _inside = InsideLlvm::enter();
     // SAFETY: the session is alive and the name is NUL-terminated.
     unsafe { LLVMOrcExecutionSessionIntern(session.raw(), name.as_ptr()) }
 }

@@ -11,6 +11,7 @@ use llvm_sys::target_machine::{LLVMGetDefaultTargetTriple, LLVMGetHostCPUFeature
 
 use crate::arch;
 use crate::error::{Error, ErrorKind, c_name, take_message};
+use crate::out_of_memory::InsideLlvm;
 
 /// Triple, processor and features that code is generated for.
 ///
@@ -106,6 +107,7 @@ impl fmt::Debug for Target {
 /// # Safety
 /// `query` has no preconditions and returns a text for `LLVMDisposeMessage`.
 unsafe fn query_host(query: unsafe extern "C" fn() -> *mut c_char) -> CString {
+    let _inside = InsideLlvm::enter();
     // SAFETY: guaranteed by the caller.
     let text = unsafe { query() };
     // SAFETY: guaranteed by the caller.
@@ -116,6 +118,7 @@ unsafe fn query_host(query: unsafe extern "C" fn() -> *mut c_char) -> CString {
 /// Registers the native target with LLVM at the first call.
 pub(crate) fn register() -> Result<(), Error> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
+    let _inside = InsideLlvm::enter();
     if *REGISTERED.get_or_init(arch::register_native) {
         Ok(())
     } else {

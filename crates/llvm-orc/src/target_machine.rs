@@ -12,6 +12,7 @@ use llvm_sys::target_machine::{
 };
 
 use crate::error::{Error, ErrorKind, take_message};
+use crate::out_of_memory::InsideLlvm;
 use crate::target::{OptLevel, Target, register};
 
 #[cfg(feature = "shim")]
@@ -28,6 +29,7 @@ pub(crate) struct TargetMachine {
 
 impl TargetMachine {
     pub(crate) fn new(target: &Target, level: OptLevel) -> Result<TargetMachine, Error> {
+        let _inside = InsideLlvm::enter();
         let registered = find_registered(target)?;
         let (triple, cpu, features) = target.c_strings();
         #[cfg(feature = "shim")]

@@ -18,7 +18,9 @@ use crate::code_lease::CodeLease;
 use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
 use crate::jit_code_list::RegisteredObject;
+use crate::memory_buffer::MemoryBuffer;
 use crate::object::Object;
+use crate::out_of_memory::InsideLlvm;
 
 /// Owns what one [`Dylib::add_object`] added: symbols, code and memory.
 ///
@@ -47,6 +49,7 @@ unsafe impl Sync for Tracker {}
 
 impl Tracker {
     pub(crate) fn new(dylib: Dylib) -> Tracker {
+        let _inside = InsideLlvm::enter();
         // SAFETY: the dylib is alive. We own one count of the new tracker.
         let raw = unsafe { LLVMOrcJITDylibCreateResourceTracker(dylib.raw()) };
         let raw = NonNull::new(raw).expect("LLVM returns the tracker");
@@ -156,10 +159,10 @@ impl Dylib {
     ///
     /// # Errors
     /// [`ErrorKind::Duplicate`] if a symbol is already defined, [`ErrorKind::Object`] if the object
-    /// cannot be read.
+    /// cannot be read, [`ErrorKind::OutOfMemory`] if it cannot be copied.
     pub fn add_object(&self, object: &Object) -> Result<Tracker, Error> {
         let tracker = Tracker::new(self.clone());
-        let buffer = object.copy_to_buffer();
+        let buffer = MemoryBuffer::copy_of(object.bytes())?.into_raw();
         boundary::call_llvm(|| {
             // SAFETY: LLJIT and tracker are alive. The buffer is passed with ownership.
             let error =

@@ -3,10 +3,8 @@
 //! Without the feature `shim`, a compiler uses this module for everything. With it, only for
 //! assembly and IR texts.
 
-use llvm_sys::core::{
-    LLVMDisposeMemoryBuffer, LLVMGetBufferSize, LLVMGetBufferStart, LLVMPrintModuleToString,
-};
-use llvm_sys::prelude::{LLVMMemoryBufferRef, LLVMModuleRef};
+use llvm_sys::core::LLVMPrintModuleToString;
+use llvm_sys::prelude::LLVMModuleRef;
 use llvm_sys::target_machine::{LLVMCodeGenFileType, LLVMTargetMachineEmitToMemoryBuffer};
 
 #[cfg(not(feature = "shim"))]
@@ -14,6 +12,7 @@ use super::function_pass::FunctionPass;
 #[cfg(not(feature = "shim"))]
 use super::optimize::Optimize;
 use crate::error::{Error, ErrorKind, take_message};
+use crate::memory_buffer::MemoryBuffer;
 use crate::target_machine::TargetMachine;
 
 /// Creates the optimizer for a pipeline given as text. Its passes are created for each module.
@@ -68,61 +67,45 @@ impl Codegen {
         machine: &TargetMachine,
         module: LLVMModuleRef,
     ) -> Result<std::sync::Arc<[u8]>, Error> {
-        let emitted = OutputBuffer::new(machine, module, LLVMCodeGenFileType::LLVMObjectFile)?;
+        let emitted = emit(machine, module, LLVMCodeGenFileType::LLVMObjectFile)?;
         Ok(emitted.bytes().into())
     }
 }
 
 /// The module's assembly text.
 pub(super) fn assembly(machine: &TargetMachine, module: LLVMModuleRef) -> Result<String, Error> {
-    let emitted = OutputBuffer::new(machine, module, LLVMCodeGenFileType::LLVMAssemblyFile)?;
+    let emitted = emit(machine, module, LLVMCodeGenFileType::LLVMAssemblyFile)?;
     Ok(String::from_utf8_lossy(emitted.bytes()).into_owned())
 }
 
 /// The module's IR as text.
-pub(super) fn ir_text(module: LLVMModuleRef) -> String {
+pub(super) fn ir_text(module: LLVMModuleRef) -> Result<String, Error> {
     // SAFETY: the module is alive.
     let text = unsafe { LLVMPrintModuleToString(module) };
+    if text.is_null() {
+        return Err(Error::out_of_memory());
+    }
     // SAFETY: we own the text.
-    unsafe { take_message(text) }
+    Ok(unsafe { take_message(text) })
 }
 
-/// Memory buffer with the code generator's output.
-struct OutputBuffer(LLVMMemoryBufferRef);
-
-impl OutputBuffer {
-    fn new(
-        machine: &TargetMachine,
-        module: LLVMModuleRef,
-        file: LLVMCodeGenFileType,
-    ) -> Result<OutputBuffer, Error> {
-        let mut message = std::ptr::null_mut();
-        let mut buffer = std::ptr::null_mut();
-        // SAFETY: machine and module are alive. Both results are our local variables.
-        let failed = unsafe {
-            LLVMTargetMachineEmitToMemoryBuffer(machine.raw(), module, file, &mut message, &mut buffer)
-        };
-        let emitted = OutputBuffer(buffer);
-        if failed != 0 {
-            // SAFETY: on failure LLVM stores a text here, and we own the text.
-            return Err(Error::new(ErrorKind::Codegen, unsafe { take_message(message) }));
-        }
-        Ok(emitted)
+/// The code generator's output.
+fn emit(
+    machine: &TargetMachine,
+    module: LLVMModuleRef,
+    file: LLVMCodeGenFileType,
+) -> Result<MemoryBuffer, Error> {
+    let mut message = std::ptr::null_mut();
+    let mut buffer = std::ptr::null_mut();
+    // SAFETY: machine and module are alive. Both results are our local variables.
+    let failed = unsafe {
+        LLVMTargetMachineEmitToMemoryBuffer(machine.raw(), module, file, &mut message, &mut buffer)
+    };
+    // SAFETY: LLVM sets the buffer in every case, and we own it.
+    let emitted = unsafe { MemoryBuffer::from_raw(buffer) };
+    if failed != 0 {
+        // SAFETY: on failure LLVM stores a text here, and we own the text.
+        return Err(Error::new(ErrorKind::Codegen, unsafe { take_message(message) }));
     }
-
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: the buffer is alive.
-        let start = unsafe { LLVMGetBufferStart(self.0) };
-        // SAFETY: the buffer is alive.
-        let length = unsafe { LLVMGetBufferSize(self.0) };
-        // SAFETY: the buffer is never null, has that many bytes, and lives as long as `self`.
-        unsafe { std::slice::from_raw_parts(start.cast(), length) }
-    }
-}
-
-impl Drop for OutputBuffer {
-    fn drop(&mut self) {
-        // SAFETY: created by `new`, which sets the buffer in every case, and disposed of once.
-        unsafe { LLVMDisposeMemoryBuffer(self.0) };
-    }
+    emitted
 }

@@ -19,10 +19,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
-use llvm_sys::core::{LLVMDisposeMemoryBuffer, LLVMGetBufferSize, LLVMGetBufferStart, LLVMGetVersion};
+use llvm_sys::core::LLVMGetVersion;
 use llvm_sys::prelude::LLVMModuleRef;
 
 use crate::error::{Error, ErrorKind};
+use crate::memory_buffer::MemoryBuffer;
 use crate::object::Object;
 
 /// Start of each file. The digit changes with the file format.
@@ -38,7 +39,7 @@ pub struct ObjectCache {
     counts: Arc<Counts>,
     /// Set by [`ObjectCache::open`] only, so programs without a cache do not link LLVM's bitcode
     /// writer.
-    bitcode: fn(LLVMModuleRef) -> Vec<u8>,
+    bitcode: fn(LLVMModuleRef) -> Result<MemoryBuffer, Error>,
 }
 
 #[derive(Default)]
@@ -87,15 +88,18 @@ impl ObjectCache {
     }
 
     /// The entry for a module that is compiled with `options`.
-    pub(super) fn entry(&self, module: LLVMModuleRef, options: &[&str]) -> CacheEntry {
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutOfMemory`].
+    pub(super) fn entry(&self, module: LLVMModuleRef, options: &[&str]) -> Result<CacheEntry, Error> {
         let mut key = Vec::new();
         let version = llvm_version();
         for part in options.iter().copied().chain([version.as_str(), env!("CARGO_PKG_VERSION")]) {
             write_part(&mut key, part.as_bytes());
         }
-        write_part(&mut key, &(self.bitcode)(module));
+        write_part(&mut key, (self.bitcode)(module)?.bytes());
         let path = self.directory.join(format!("{:016x}.object", checksum(&key)));
-        CacheEntry { cache: self.clone(), key, path, found: false }
+        Ok(CacheEntry { cache: self.clone(), key, path, found: false })
     }
 }
 
@@ -197,16 +201,9 @@ fn llvm_version() -> String {
 }
 
 /// The module as bitcode. The module must be alive.
-fn bitcode(module: LLVMModuleRef) -> Vec<u8> {
+fn bitcode(module: LLVMModuleRef) -> Result<MemoryBuffer, Error> {
     // SAFETY: the module is alive.
     let buffer = unsafe { LLVMWriteBitcodeToMemoryBuffer(module) };
-    // SAFETY: the buffer is alive.
-    let start = unsafe { LLVMGetBufferStart(buffer) };
-    // SAFETY: the buffer is alive.
-    let length = unsafe { LLVMGetBufferSize(buffer) };
-    // SAFETY: the buffer is never null and has that many bytes.
-    let bytes = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length) }.to_vec();
-    // SAFETY: we own the buffer and dispose of it once.
-    unsafe { LLVMDisposeMemoryBuffer(buffer) };
-    bytes
+    // SAFETY: we own the buffer.
+    unsafe { MemoryBuffer::from_raw(buffer) }
 }

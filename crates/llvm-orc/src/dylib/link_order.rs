@@ -11,6 +11,7 @@ use super::Dylib;
 use crate::boundary;
 use crate::code_lease::KeptCode;
 use crate::error::{Error, ErrorKind};
+use crate::out_of_memory::InsideLlvm;
 
 // SAFETY: the signatures are those of `shim/session.cpp`.
 unsafe extern "C" {
@@ -41,6 +42,7 @@ impl Dylib {
             "a dylib links only against dylibs of its own session"
         );
         let raw: Vec<LLVMOrcJITDylibRef> = others.iter().map(|other| other.raw.as_ptr()).collect();
+        let _inside = InsideLlvm::enter();
         // SAFETY: all dylibs belong to one session, which is alive and frees none. The array has
         // `len` elements.
         unsafe { llvm_orc_set_link_order(self.raw.as_ptr(), raw.as_ptr(), raw.len()) };

@@ -16,6 +16,8 @@ mod lazy_definitions;
 mod link;
 mod memory;
 mod object_cache;
+#[cfg(feature = "shim")]
+mod out_of_memory;
 mod own_process;
 mod passes;
 #[cfg(feature = "shim")]

@@ -27,6 +27,18 @@ pub(crate) fn aborts_own_process(name: &str, test: impl FnOnce()) {
     }
 }
 
+/// Runs `test` in a child process, which must abort and end its standard error with this text.
+#[cfg(feature = "shim")]
+pub(crate) fn aborts_own_process_saying(name: &str, text: &str, test: impl FnOnce()) {
+    use std::os::unix::process::ExitStatusExt;
+    const SIGABRT: i32 = 6;
+    if let Some(output) = run_in_child(name, test) {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(SIGABRT), "{stderr}");
+        assert!(stderr.ends_with(text), "{stderr}");
+    }
+}
+
 /// Runs `test` in a child process, which must end the process with this exit code.
 pub(crate) fn ends_own_process(name: &str, code: i32, test: impl FnOnce()) {
     if let Some(output) = run_in_child(name, test) {
