@@ -24,6 +24,8 @@ pub(crate) struct Console {
 
 #[derive(Debug)]
 struct State {
+    /// Has its room from the beginning. Where it had to grow and there was no memory, the lock
+    /// would be held, and the output so far could not be written.
     buffer: Vec<u8>,
     is_terminal: bool,
     /// The program's last output did not end a line.
@@ -44,7 +46,7 @@ impl Console {
         let is_terminal = io::stdout().is_terminal();
         let is_to_stop = Arc::<AtomicBool>::default();
         let state = State {
-            buffer: Vec::new(),
+            buffer: Vec::with_capacity(FLUSH_AT_BYTES + (4 << 10)),
             is_terminal,
             is_line_open: false,
             failed: None,
@@ -83,9 +85,12 @@ impl Console {
 
     /// Prints the value of a top-level expression on a line of its own.
     pub(crate) fn print_value(&self, value: f64) -> io::Result<()> {
+        let line = format!("{}\n", number::format(value));
         let mut state = self.lock();
-        let open = if state.is_line_open { "\n" } else { "" };
-        state.write(&format!("{open}{}\n", number::format(value)))
+        if state.is_line_open {
+            state.write("\n")?;
+        }
+        state.write(&line)
     }
 
     /// Prints text of the command itself.

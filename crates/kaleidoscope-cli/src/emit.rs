@@ -22,10 +22,7 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
     };
     let builder = match backend::builder(mode) {
         Ok((builder, _)) => options.optimization.apply(builder),
-        Err(message) => {
-            reporter.failure(&message);
-            return Exit::Usage;
-        }
+        Err(refusal) => return reporter.refuse(&refusal),
     };
     let engine = match options.prelude.build(builder) {
         Ok(engine) => engine,
@@ -40,10 +37,7 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
     }
     let mut exit = match read_all(&input, &mut script, &reporter) {
         Ok(exit) => exit,
-        Err(message) => {
-            reporter.failure(&message);
-            return Exit::Usage;
-        }
+        Err(refusal) => return reporter.refuse(&refusal),
     };
     let mut is_found = false;
     while let Some(read) = script.read_next() {

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::refusal::Refusal;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -36,8 +37,8 @@ impl Input {
     /// Opens the input.
     ///
     /// # Errors
-    /// Why a file cannot be read, as a sentence.
-    pub(crate) fn open(&self) -> Result<Chunks, String> {
+    /// Why a file cannot be read.
+    pub(crate) fn open(&self) -> Result<Chunks, Refusal> {
         let bytes = match self {
             Self::Stdin => {
                 return Ok(Chunks { bytes: Vec::new(), n_decoded: 0, rest: Rest::Stdin });
@@ -50,7 +51,7 @@ impl Input {
                     io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
                     _ => error.to_string(),
                 };
-                format!("cannot read {}: {reason}", path.display())
+                Refusal::of_file(format!("cannot read {}: {reason}", path.display()), &error)
             })?,
         };
         Ok(Chunks::of_bytes(bytes))

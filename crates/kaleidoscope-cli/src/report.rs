@@ -1,8 +1,10 @@
 //! Diagnostics on standard error, for a person or for a program.
 
+use crate::Exit;
 use crate::args::MessageFormat;
 use crate::console::Console;
 use crate::ready;
+use crate::refusal::Refusal;
 use kaleidoscope::lang::diagnostic::{Color, render};
 use kaleidoscope::{Diagnostic, Source, Span};
 use serde_json::{Value, json};
@@ -36,6 +38,12 @@ impl Reporter {
     /// Reports a failure without a place in a text, for example a file that cannot be read.
     pub(crate) fn failure(&self, message: &str) {
         self.without_place("error", message);
+    }
+
+    /// Reports why the command cannot begin or read on. Returns its exit code.
+    pub(crate) fn refuse(&self, refusal: &Refusal) -> Exit {
+        self.failure(&refusal.message);
+        refusal.exit
     }
 
     /// Reports what does not change what the program does.

@@ -6,6 +6,7 @@ use crate::backend;
 use crate::console::Console;
 use crate::input::Input;
 use crate::interactive;
+use crate::out_of_memory;
 use crate::report::Reporter;
 use crate::session::{Session, read_all};
 use crate::stop::Stop;
@@ -26,10 +27,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
 
     let (builder, plugin) = match backend::builder(options.jit.mode()) {
         Ok(builder) => builder,
-        Err(message) => {
-            reporter.failure(&message);
-            return Exit::Usage;
-        }
+        Err(refusal) => return reporter.refuse(&refusal),
     };
     let builder = options.optimization.apply(builder);
     let mut builder = builder.output(console.clone()).putchard(options.putchard.unit());
@@ -46,10 +44,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     }
     let trace = match options.trace.as_deref().map(Trace::create).transpose() {
         Ok(trace) => trace,
-        Err(message) => {
-            reporter.failure(&message);
-            return Exit::Usage;
-        }
+        Err(refusal) => return reporter.refuse(&refusal),
     };
     if let Some(trace) = &trace {
         builder = builder.observer(trace.clone());
@@ -63,6 +58,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     };
 
     let stop = Stop::install(console.clone(), engine.interrupter(), is_interactive);
+    out_of_memory::end_by(&stop);
     let mut session =
         Session { engine, console, reporter, options, stop, is_interactive, exit: Exit::Success };
     if is_interactive {
@@ -95,10 +91,7 @@ pub(crate) fn check(options: &CheckOptions) -> Exit {
         let mut script = engine.script(&input.name());
         match read_all(&input, &mut script, &reporter) {
             Ok(part) => exit = exit.max(part),
-            Err(message) => {
-                reporter.failure(&message);
-                return Exit::Usage;
-            }
+            Err(refusal) => return reporter.refuse(&refusal),
         }
         while let Some(read) = script.read_next() {
             for diagnostic in &read.diagnostics {

@@ -4,6 +4,7 @@ use crate::Exit;
 use crate::args::{RunOptions, StatsFormat};
 use crate::console::Console;
 use crate::input::{Chunk, Input};
+use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::statistics;
 use crate::stop::Stop;
@@ -36,9 +37,8 @@ impl Session {
         for input in inputs {
             match input.open() {
                 Ok(chunks) => opened.push((input, chunks)),
-                Err(message) => {
-                    self.reporter.failure(&message);
-                    self.exit = Exit::Usage;
+                Err(refusal) => {
+                    self.exit = self.reporter.refuse(&refusal);
                     return;
                 }
             }
@@ -171,12 +171,12 @@ impl Session {
 /// Reads the whole input into the script, and reports invalid UTF-8.
 ///
 /// # Errors
-/// Why the input cannot be read, as a sentence.
-pub(crate) fn read_all(input: &Input, script: &mut Script, reporter: &Reporter) -> Result<Exit, String> {
+/// Why the input cannot be read.
+pub(crate) fn read_all(input: &Input, script: &mut Script, reporter: &Reporter) -> Result<Exit, Refusal> {
     let mut chunks = input.open()?;
     let mut exit = Exit::Success;
     loop {
-        match chunks.next_chunk()? {
+        match chunks.next_chunk().map_err(Refusal::usage)? {
             Chunk::Text(text) => script.push(&text),
             Chunk::NotUtf8(bytes) => {
                 report_not_utf8(reporter, script, &bytes);

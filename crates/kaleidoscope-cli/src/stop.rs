@@ -109,6 +109,12 @@ impl Stop {
         }
     }
 
+    /// Ends the command with the output so far, as far as it finds room. Does not allocate.
+    pub(crate) fn end(&self, exit: Exit) -> ! {
+        self.state.console.set_to_stop(true);
+        self.state.exit(exit)
+    }
+
     /// How the command ends, if a signal has arrived since the last call.
     pub(crate) fn take(&self) -> Option<Exit> {
         let requested = self.set_requested(None);
@@ -144,7 +150,7 @@ impl State {
             // There is nothing else to do about the terminal.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
         }
-        exit.now()
+        kaleidoscope::exit_at_once(exit as u8)
     }
 }
 

@@ -4,6 +4,7 @@
 //! module writes complete events (`X`, with a duration) and instants (`i`). The file is complete
 //! once `finish` has returned.
 
+use crate::refusal::Refusal;
 use kaleidoscope::{CodeName, Event, Observer};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -31,10 +32,11 @@ impl Trace {
     /// Creates the file.
     ///
     /// # Errors
-    /// Why the file cannot be written, as a sentence.
-    pub(crate) fn create(path: &Path) -> Result<Self, String> {
-        let file = File::create(path)
-            .map_err(|error| format!("cannot write the trace to {}: {error}", path.display()))?;
+    /// Why the file cannot be written.
+    pub(crate) fn create(path: &Path) -> Result<Self, Refusal> {
+        let file = File::create(path).map_err(|error| {
+            Refusal::of_file(format!("cannot write the trace to {}: {error}", path.display()), &error)
+        })?;
         let state = State { file: BufWriter::new(file), n_events: 0, failed: None };
         Ok(Self { path: path.to_owned(), start: Instant::now(), state: Arc::new(Mutex::new(state)) })
     }

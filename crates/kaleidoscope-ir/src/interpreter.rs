@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::maths::MathsFunction;
@@ -104,6 +105,31 @@ pub trait Environment {
     fn replace_tail_call(&self, _frame: Depth, _args: &[f64]) -> Result<Option<f64>, Self::Trap> {
         Ok(None)
     }
+}
+
+/// Whether the interpreter is asking for memory on this thread. Where there is none, the run ends
+/// by [`InterpreterTrap::StackOverflow`].
+///
+/// For global allocators that end the process instead of returning null.
+pub fn is_growing() -> bool {
+    IS_GROWING.get()
+}
+
+thread_local! {
+    static IS_GROWING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes room for more values. Returns `false` where memory is missing.
+fn grow<T>(values: &mut Vec<T>, n_more: usize) -> bool {
+    values.capacity() - values.len() >= n_more || reallocate(values, n_more)
+}
+
+#[cold]
+fn reallocate<T>(values: &mut Vec<T>, n_more: usize) -> bool {
+    IS_GROWING.set(true);
+    let reserved = values.try_reserve(n_more);
+    IS_GROWING.set(false);
+    reserved.is_ok()
 }
 
 /// The number of calls around a function that is being interpreted: 0 for the outermost.
@@ -247,7 +273,7 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
             assert_eq!(locals.len(), function.locals.len(), "locals of `{}`", function.name);
             n_bytes += frame_bytes(&function);
             let n_values = function.locals.len() + function.max_stack as usize;
-            if n_bytes > limit.bytes || values.try_reserve(n_values).is_err() {
+            if n_bytes > limit.bytes || !grow(&mut values, n_values) {
                 return Err(overflow(&function));
             }
             callers.push(Frame { function, next: next.index(), base: values.len() });
@@ -366,7 +392,7 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
         let result = match self.env.callee(callee)? {
             Callee::Function(function) => {
                 let frame = Frame { function, next: 0, base: first };
-                if self.callers.try_reserve(1).is_err() {
+                if !grow(&mut self.callers, 1) {
                     return Err(overflow(&frame.function));
                 }
                 self.callers.push(std::mem::replace(&mut self.frame, frame));
@@ -388,7 +414,7 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
         let n_locals = function.locals.len();
         // Memory may end before the limit is reached.
         let has_room = self.n_bytes <= self.limit.bytes
-            && self.values.try_reserve(n_locals + function.max_stack as usize).is_ok();
+            && grow(&mut self.values, n_locals + function.max_stack as usize);
         if !has_room {
             return Err(overflow(function));
         }

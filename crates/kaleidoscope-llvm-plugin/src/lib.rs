@@ -4,7 +4,10 @@
 #![allow(unsafe_code, reason = "the loader finds the interface by a symbol")]
 
 use kaleidoscope_llvm::Llvm;
-use kaleidoscope_plugin::{Interface, interface};
+use kaleidoscope_plugin::{AbortingAllocator, Interface, interface};
+
+#[global_allocator]
+static ALLOCATOR: AbortingAllocator = AbortingAllocator::unless(|| false);
 
 /// The symbol that the loader looks for.
 // SAFETY: no other library exports a symbol of this name.

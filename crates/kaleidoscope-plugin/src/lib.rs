@@ -19,12 +19,14 @@
 
 #![allow(unsafe_code, reason = "this crate calls and defines foreign functions")]
 
+mod allocator;
 mod interface;
 mod load;
 mod message;
 mod remote;
 mod serve;
 
+pub use allocator::AbortingAllocator;
 pub use interface::Interface;
 pub use load::Plugin;
 pub use serve::interface;

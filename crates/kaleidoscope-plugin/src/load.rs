@@ -9,6 +9,7 @@ use libloading::Library;
 use std::env;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -32,18 +33,24 @@ struct Shared {
 impl Plugin {
     /// The plug-in of this name (`kaleidoscope_llvm_plugin`) that belongs to the running
     /// executable: beside it, once symbolic links are resolved, or in `../lib/kaleidoscope`. `None`
-    /// if there is no such file.
+    /// if there is no such file, or the executable's own file is gone.
     ///
     /// The file is trusted like the executable, with which it was installed: to be a shared object
     /// made with [`interface()`](crate::interface()) and a backend that keeps the promises of
     /// [`CodeGenerator`].
-    pub fn of_executable(name: &str) -> Option<Self> {
-        let executable = env::current_exe().and_then(|path| path.canonicalize()).ok()?;
-        let folder = executable.parent()?;
+    ///
+    /// # Errors
+    /// If there is no memory to find the executable.
+    pub fn of_executable(name: &str) -> io::Result<Option<Self>> {
+        let executable = match env::current_exe().and_then(|path| path.canonicalize()) {
+            Ok(executable) => executable,
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let Some(folder) = executable.parent() else { return Ok(None) };
         let file = Self::file_name(name);
-        let path =
-            FOLDERS.iter().map(|within| folder.join(within).join(&file)).find(|path| path.is_file())?;
-        Some(Self::of_file(path))
+        let mut paths = FOLDERS.iter().map(|within| folder.join(within).join(&file));
+        Ok(paths.find(|path| path.is_file()).map(Self::of_file))
     }
 
     /// The plug-in in this file, which whoever runs the program has named. The file is trusted as
