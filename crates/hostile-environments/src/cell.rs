@@ -2,7 +2,7 @@
 
 use crate::environment::{ENVIRONMENTS, Environment};
 use crate::program::{PROGRAMS, Program};
-use crate::subject::Subject;
+use crate::subject::{Limits, Subject};
 use kaleidoscope::Mode;
 
 /// The name of each mode in the table.
@@ -32,8 +32,13 @@ impl Cell {
         })
     }
 
+    /// Runs the program where nothing is hostile, with small limits, and prints the outcome.
+    pub(crate) fn run_small(self) {
+        Subject { mode: self.mode.1, program: self.program, limits: Limits::SMALL }.run_here();
+    }
+
     /// Enters the environment, runs the program and prints the outcome.
     pub(crate) fn run(self) {
-        (self.environment.run)(Subject { mode: self.mode.1, program: self.program });
+        (self.environment.run)(Subject { mode: self.mode.1, program: self.program, limits: Limits::LARGE });
     }
 }

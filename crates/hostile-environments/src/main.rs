@@ -8,11 +8,16 @@
 //! ```
 //! A cell is right if the program gives what it gives everywhere, or an error with a code. A crash,
 //! a hang and another value are wrong, whatever the table says.
+//!
+//! `failures` makes each request for memory, mappings, threads and files fail, one by one
+//! (failures.rs), in the library and in the command.
 
 mod arch;
 mod cell;
 mod environment;
+mod failures;
 mod matrix;
+mod parallel;
 mod process;
 mod program;
 mod subject;
@@ -33,11 +38,26 @@ fn main() -> ExitCode {
             }
             None => refuse(),
         },
+        ["failures"] => failures::check(None),
+        ["failures", "--every", step] => match step.parse() {
+            Ok(step) => failures::check(Some(step)),
+            Err(_) => refuse(),
+        },
+        ["failing", mode, program] => match Cell::find("friendly", mode, program) {
+            Some(cell) => {
+                cell.run_small();
+                ExitCode::SUCCESS
+            }
+            None => refuse(),
+        },
         _ => refuse(),
     }
 }
 
 fn refuse() -> ExitCode {
-    eprintln!("usage: hostile-environments [--only ENVIRONMENT | cell ENVIRONMENT MODE PROGRAM]");
+    eprintln!(
+        "usage: hostile-environments [--only ENVIRONMENT | failures [--every STEP] \
+         | cell ENVIRONMENT MODE PROGRAM | failing MODE PROGRAM]"
+    );
     ExitCode::from(2)
 }

@@ -163,12 +163,24 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "hostile",
         about: "programs in every mode without memory, files, threads, signals, executable memory and others",
-        needs: &[],
+        needs: &[debian("gcc", &["cc", "--version"])],
         limit: LIMIT,
-        steps: &[Step {
-            name: "environments",
-            action: Action::Cargo("run --quiet --package hostile-environments"),
-        }],
+        steps: &[
+            Step {
+                name: "environments",
+                action: Action::Cargo("run --quiet --package hostile-environments"),
+            },
+            Step {
+                name: "the command",
+                action: Action::Cargo(
+                    "build --quiet --package kaleidoscope-cli --package kaleidoscope-llvm-plugin",
+                ),
+            },
+            Step {
+                name: "failures of the nth request",
+                action: Action::Cargo("run --quiet --package hostile-environments -- failures"),
+            },
+        ],
     },
     Part {
         name: "features",
