@@ -127,7 +127,7 @@ impl LoopCase {
         };
         host.engine.register("more", more).unwrap();
         host.define(self.definitions);
-        let outcome = host.engine.within(super::TIER_UP).run(self.call);
+        let outcome = host.engine.within(crate::PATIENCE).run(self.call);
         let values: Vec<_> = outcome.values().collect();
         assert_eq!(values.len(), 1, "{mode:?}: {:?}: {:?}", outcome.items, host.log);
         (format!("{values:?}"), host.log.n_left())
@@ -222,7 +222,7 @@ fn iterations_until_hot_again(was_osr_code: bool) -> usize {
     if !was_osr_code {
         host.tier_up("f(0);", &["f"]);
     }
-    assert_eq!(host.engine.within(super::TIER_UP).run("f(1);").values().count(), 1);
+    assert_eq!(host.engine.within(crate::PATIENCE).run("f(1);").values().count(), 1);
     assert!(host.log.n_left() > 0, "the loop left its code");
     n_iterations.load(Ordering::Relaxed)
 }

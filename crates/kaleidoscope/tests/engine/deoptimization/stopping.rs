@@ -1,7 +1,7 @@
 //! Activations that end early after they were deoptimized: with the right error, and the engine
 //! goes on.
 
-use super::{Case, Fail, Host, Interrupt, Nothing, Run};
+use super::{Case, Change, Fail, Host, Interrupt, Nothing, Run};
 use crate::{check, until};
 use kaleidoscope::{DiagnosticCode, Mode};
 use std::sync::atomic::Ordering;
@@ -70,53 +70,71 @@ const ENDLESS: &str = "def binary: 1 (a b) b; def v(x) x;
     def h(n) var s = 0 in (for i = 0, i < n in change() : (for j = 0, j < n in s = s + v(i)));";
 const FOREVER: &str = "def v(x) for i = 0, 1 in x;";
 
+/// Runs an expression until its time is up. One of the changes makes it endless. The limit may end
+/// before that change is complete; then a longer one is tried.
+#[track_caller]
+fn expect_timed_out(mode: Mode, definitions: &str, call: &str, hot: &str, changes: &[Change]) -> Host {
+    let mut limit = Duration::from_millis(100);
+    loop {
+        let host = Host::new(mode, |builder| builder);
+        host.define(definitions);
+        host.tier_up(call, &[hot]);
+        *host.changes.lock().unwrap() = changes.to_vec();
+        let outcome = host.engine.within(limit).run(call);
+        let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(codes, [DiagnosticCode::TimedOut], "{mode:?}: {call}");
+        host.changes.lock().unwrap().clear();
+        if host.n_changed.load(Ordering::SeqCst) == 1 {
+            return host;
+        }
+        limit *= 2;
+        assert!(limit < crate::PATIENCE, "{mode:?}: {call}: the change is not complete in time");
+    }
+}
+
 #[test]
 fn deoptimized_code_is_stopped_at_its_deadline() {
     for &mode in Mode::ALL {
-        for call in ["f(30);", "h(3);"] {
-            let host = Host::new(mode, |builder| builder);
-            host.define(ENDLESS);
-            host.tier_up(call, &[&call[..1]]);
-            host.changes.lock().unwrap().push(Run(FOREVER));
-            let outcome = host.engine.within(Duration::from_millis(100)).run(call);
-            let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
-            assert_eq!(codes, [DiagnosticCode::TimedOut], "{mode:?}: {call}");
+        for (call, hot) in [("f(30);", "f"), ("h(3);", "h")] {
+            let host = expect_timed_out(mode, ENDLESS, call, hot, &[Run(FOREVER)]);
             check(&host.engine, "def v(x) x; change() + 1;", &[1.0], &[]);
         }
     }
 }
 
+const ENDLESS_LOOP: &str = "def v(x) x; def loop(n) for i = 0, v(i) < n in change();";
+
 /// The endless loop itself is deoptimized.
 #[test]
-fn an_endless_loop_that_was_deoptimized_is_stopped() {
+fn an_endless_loop_that_was_deoptimized_is_stopped_at_its_deadline() {
     for &mode in Mode::ALL {
-        for is_limited in [true, false] {
-            let host = Host::new(mode, |builder| builder);
-            host.define("def v(x) x; def loop(n) for i = 0, v(i) < n in change();");
-            host.tier_up("loop(10);", &["loop"]);
-            host.changes.lock().unwrap().extend([Nothing, Run("def v(x) 0;")]);
-            let endless = host.engine.function::<(f64,)>("loop").unwrap();
-            let error = if is_limited {
-                // Enough time for the change, in which eager code is compiled.
-                endless.within(Duration::from_millis(600)).call((10.0,)).unwrap_err()
-            } else {
-                let running = thread::spawn(move || endless.call((10.0,)));
-                // An interrupt would end the change, too.
-                until(|| host.n_changed.load(Ordering::SeqCst) == 1, thread::yield_now);
-                let interrupter = host.engine.interrupter();
-                until(
-                    || running.is_finished(),
-                    || {
-                        interrupter.interrupt();
-                        thread::yield_now();
-                    },
-                );
-                running.join().unwrap().unwrap_err()
-            };
-            let expected = if is_limited { DiagnosticCode::TimedOut } else { DiagnosticCode::Interrupted };
-            assert_eq!(error.code(), expected, "{mode:?}");
-            check(&host.engine, "def v(x) x; loop(10) + 1;", &[1.0], &[]);
-        }
+        let host = expect_timed_out(mode, ENDLESS_LOOP, "loop(10);", "loop", &[Nothing, Run("def v(x) 0;")]);
+        check(&host.engine, "def v(x) x; loop(10) + 1;", &[1.0], &[]);
+    }
+}
+
+#[test]
+fn an_endless_loop_that_was_deoptimized_is_interrupted() {
+    for &mode in Mode::ALL {
+        let host = Host::new(mode, |builder| builder);
+        host.define(ENDLESS_LOOP);
+        host.tier_up("loop(10);", &["loop"]);
+        host.changes.lock().unwrap().extend([Nothing, Run("def v(x) 0;")]);
+        let endless = host.engine.function::<(f64,)>("loop").unwrap();
+        let running = thread::spawn(move || endless.call((10.0,)));
+        // An interrupt would end the change, too.
+        until(|| host.n_changed.load(Ordering::SeqCst) == 1, thread::yield_now);
+        let interrupter = host.engine.interrupter();
+        until(
+            || running.is_finished(),
+            || {
+                interrupter.interrupt();
+                thread::yield_now();
+            },
+        );
+        let error = running.join().unwrap().unwrap_err();
+        assert_eq!(error.code(), DiagnosticCode::Interrupted, "{mode:?}");
+        check(&host.engine, "def v(x) x; loop(10) + 1;", &[1.0], &[]);
     }
 }
 
@@ -125,13 +143,8 @@ fn an_endless_loop_that_was_deoptimized_is_stopped() {
 fn endless_tail_calls_that_were_deoptimized_are_stopped() {
     for &mode in Mode::ALL {
         for change in ["def v(x) 0;", "def v(x) 0; def count(n) 5;"] {
-            let host = Host::new(mode, |builder| builder);
-            host.define("def v(x) 1; def count(n) if n < 1 then n else count(n - v(n) + change());");
-            host.tier_up("count(30);", &["count"]);
-            host.changes.lock().unwrap().extend([Nothing, Run(change)]);
-            let outcome = host.engine.within(Duration::from_millis(100)).run("count(30);");
-            let codes: Vec<_> = outcome.diagnostics().map(|diagnostic| diagnostic.code).collect();
-            assert_eq!(codes, [DiagnosticCode::TimedOut], "{mode:?}");
+            let definitions = "def v(x) 1; def count(n) if n < 1 then n else count(n - v(n) + change());";
+            let host = expect_timed_out(mode, definitions, "count(30);", "count", &[Nothing, Run(change)]);
             check(&host.engine, "2;", &[2.0], &[]);
         }
     }
