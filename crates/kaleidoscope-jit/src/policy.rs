@@ -154,19 +154,19 @@ pub(crate) enum Advice {
     Loop,
 }
 
-/// What to optimize after a trip, in code of a function (`is_callable`) or of a top-level
-/// expression.
+/// What to optimize after a trip, if anything. Calls may still reach the code, if it is callable:
+/// not that of a top-level expression or of a version that was superseded.
 ///
 /// A short loop in a function that is called often tiers up with the function. A loop that runs
-/// long, or keeps running in baseline code, needs OSR.
-pub(crate) fn advise(trip: Trip, is_callable: bool) -> Advice {
+/// long, or keeps running in baseline code, needs OSR. So does each loop that no call reaches.
+pub(crate) fn advise(trip: Trip, is_callable: bool) -> Option<Advice> {
     match trip {
         Trip::Loop { n_before, n_back_edges, n_entries }
             if n_before > 0 || !is_callable || !explains(n_entries, n_back_edges) =>
         {
-            Advice::Loop
+            Some(Advice::Loop)
         }
-        Trip::Loop { .. } | Trip::Entry => Advice::Function,
+        Trip::Loop { .. } | Trip::Entry => is_callable.then_some(Advice::Function),
     }
 }
 

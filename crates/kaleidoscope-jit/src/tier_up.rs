@@ -48,7 +48,8 @@ impl Core {
         if self.in_delay(&profile) {
             return Ok(0.0);
         }
-        let target = match (advise(trip, profile.unit.id.is_some()), counter) {
+        let Some(advice) = advise(trip, self.is_callable(&profile)) else { return Ok(0.0) };
+        let target = match (advice, counter) {
             // OSR code of the loop is pending, and will take over.
             (_, Counter::Loop(nth)) if profile.tier_up_state(CodeKind::Osr(nth)) != TierUpState::Idle => None,
             (Advice::Loop, Counter::Loop(nth)) => Some(TierUpTarget { profile, kind: CodeKind::Osr(nth) }),
@@ -79,6 +80,11 @@ impl Core {
             self.table().profiles.values().for_each(|profile| profile.reset_idle());
         }
         true
+    }
+
+    /// Whether calls may still reach the version that this baseline code was compiled from.
+    fn is_callable(&self, profile: &Profile) -> bool {
+        profile.unit.id.is_some_and(|id| self.table().version(id) == profile.unit.version)
     }
 
     /// The optimized code of the version that this baseline code was compiled from, if calls go

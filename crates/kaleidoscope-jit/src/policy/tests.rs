@@ -6,21 +6,29 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn a_function_that_is_called_often_tiers_up() {
-    assert_eq!(advise(Trip::Entry, true), Advice::Function);
+    assert_eq!(advise(Trip::Entry, true), Some(Advice::Function));
 }
 
 #[test]
 fn only_a_long_loop_needs_osr() {
     let short = |n_before| Trip::Loop { n_before, n_back_edges: 6_400, n_entries: 100 };
-    assert_eq!(advise(short(0), true), Advice::Function);
-    assert_eq!(advise(short(1), true), Advice::Loop);
-    assert_eq!(advise(Trip::Loop { n_before: 0, n_back_edges: 6_400, n_entries: 99 }, true), Advice::Loop);
+    assert_eq!(advise(short(0), true), Some(Advice::Function));
+    assert_eq!(advise(short(1), true), Some(Advice::Loop));
+    let long = Trip::Loop { n_before: 0, n_back_edges: 6_400, n_entries: 99 };
+    assert_eq!(advise(long, true), Some(Advice::Loop));
 }
 
+/// That of an expression, or of a version that was superseded.
 #[test]
-fn a_loop_of_an_expression_needs_osr() {
+fn a_loop_that_no_call_reaches_needs_osr() {
     let short = Trip::Loop { n_before: 0, n_back_edges: 100, n_entries: 100 };
-    assert_eq!(advise(short, false), Advice::Loop);
+    assert_eq!(advise(short, false), Some(Advice::Loop));
+}
+
+/// Tail calls of a version that was superseded are not called through a slot.
+#[test]
+fn entries_that_no_call_makes_optimize_nothing() {
+    assert_eq!(advise(Trip::Entry, false), None);
 }
 
 #[test]

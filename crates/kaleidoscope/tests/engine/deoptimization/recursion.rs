@@ -6,6 +6,8 @@ use super::Host;
 use super::{Case, Change, Nothing, Run};
 use kaleidoscope::Mode;
 #[cfg(feature = "llvm")]
+use kaleidoscope::{Event, Observer};
+#[cfg(feature = "llvm")]
 use std::sync::Arc;
 #[cfg(feature = "llvm")]
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -166,6 +168,36 @@ fn a_tail_call_that_is_left_again_and_again_is_optimized_again() {
     let count = host.engine.function::<(f64,)>("count").unwrap().within(crate::PATIENCE);
     assert_eq!(count.call((7.0,)).unwrap(), 7.0);
     assert_eq!(host.log.left(), vec!["count"; N_CHANGES]);
+}
+
+/// Counts how often `count` was hot.
+#[derive(Clone, Default)]
+#[cfg(feature = "llvm")]
+struct HotCounts(Arc<AtomicUsize>);
+
+#[cfg(feature = "llvm")]
+impl Observer for HotCounts {
+    fn observe(&self, event: &Event) {
+        let is_hot = matches!(event, Event::Hot { code, .. } if &*code.name == "count");
+        self.0.fetch_add(usize::from(is_hot), Ordering::SeqCst);
+    }
+}
+
+/// No call reaches a version that was superseded, so its tail calls do not make it hot: code of the
+/// function would be requested again and again, and never exist.
+#[test]
+#[cfg(feature = "llvm")]
+fn tail_calls_of_a_superseded_version_request_no_code() {
+    let hot = HotCounts::default();
+    let host = Host::new(Mode::Tiered, |builder| builder.observer(hot.clone()));
+    host.define("def v(x) x + 1; def count(n s) if n < 1 then s else count(n - 1, v(s) + change());");
+    host.tier_up("count(30, 0);", &["count"]);
+    let n_hot = hot.0.load(Ordering::SeqCst);
+    assert!(n_hot > 0, "it was optimized");
+    host.changes.lock().unwrap().push(Run("def v(x) x + 2; def count(n s) 0 - 1;"));
+    assert_eq!(host.result("count(1000, 0);"), "1999.0");
+    assert_eq!(host.log.left(), ["count"]);
+    assert_eq!(hot.0.load(Ordering::SeqCst), n_hot);
 }
 
 /// A version that was superseded goes on in code of its own. Code of LLVM has maths functions
