@@ -21,6 +21,8 @@ use kaleidoscope::{
     Engine, Event, Interrupter, Mode, Observer, Optimization, OutputBuffer, Thresholds, Tier,
 };
 use std::collections::HashSet;
+#[cfg(feature = "llvm")]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -448,11 +450,15 @@ fn deoptimized_activations_may_be_nested() {
     const DEPTH: usize = 150;
     let host = Host::new(Mode::Tiered, |builder| builder);
     let (log, engine, n_calls) = (host.log.clone(), host.engine.clone(), AtomicUsize::new(0));
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let armed = Arc::clone(&is_armed);
     let next = move || {
-        if n_calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
-            crate::until(|| log.has_optimized(&["f"]), thread::yield_now);
-        } else {
-            define(&engine, "def v(x) x + 1;");
+        if armed.load(Ordering::Relaxed) {
+            if n_calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+                crate::until(|| log.has_optimized(&["f"]), thread::yield_now);
+            } else {
+                define(&engine, "def v(x) x + 1;");
+            }
         }
         0.0
     };
@@ -460,9 +466,12 @@ fn deoptimized_activations_may_be_nested() {
     // Too large to be inlined into itself.
     let zero = " + 0".repeat(200);
     host.define(&format!("def v(x) x + 1; def f(n) next() + v(n) + (if n < 1 then 0 else f(n - 1)){zero};"));
+    host.tier_up("f(0);", &["f"]);
+    is_armed.store(true, Ordering::Relaxed);
     let sum = (1..=DEPTH + 1).sum::<usize>() as f64;
     let f = host.engine.function::<(f64,)>("f").unwrap();
     assert_eq!(f.call((DEPTH as f64,)).unwrap(), sum);
+    // Each one that redefines `v`. Those that wait have nothing of it left to run.
     assert_eq!(host.log.n_left(), DEPTH / 2);
 }
 

@@ -36,7 +36,7 @@ fn a_function_that_is_called_often_tiers_up() {
     assert_eq!(optimized.unwrap().inlined.iter().map(|name| &**name).collect::<Vec<_>>(), ["square"]);
 }
 
-/// The number of calls after which a function is hot; `None` if it never is.
+/// The number of calls of compiled code after which a function is hot; `None` if it never is.
 fn calls_until_hot(delay: Duration) -> Option<u32> {
     struct IsHot(AtomicBool);
     impl Observer for IsHot {
@@ -49,6 +49,8 @@ fn calls_until_hot(delay: Duration) -> Option<u32> {
     let engine = builder.observer(Arc::clone(&is_hot)).build().unwrap();
     check(&engine, "def f(x) x + 1;", &[], &[]);
     let f = engine.function::<(f64,)>("f").unwrap();
+    // The first call runs in the interpreter.
+    f.call((1.0,)).unwrap();
     (1..100_000).find(|_| {
         f.call((1.0,)).unwrap();
         is_hot.0.load(Ordering::Relaxed)
