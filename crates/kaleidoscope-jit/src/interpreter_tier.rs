@@ -2,7 +2,8 @@
 //!
 //! Loop-free top-level expressions run in the interpreter, and so does the first call of a
 //! loop-free function from such an expression or from the host. Most code never runs twice, and
-//! interpreting a few operations takes a fraction of the microseconds that compiling takes. With [`Mode::Off`] the interpreter runs everything.
+//! interpreting a few operations takes a fraction of the microseconds that compiling takes. With
+//! [`Mode::Off`] the interpreter runs everything.
 //!
 //! Guarded calls switch to the engine's floating-point mode by themselves; here the entries do.
 
