@@ -22,7 +22,10 @@ mod trace;
 
 use args::{Command, Invocation};
 use clap::Parser;
+use rustix::process::{Resource, getrlimit};
 use std::io::{self, Write};
+use std::panic::resume_unwind;
+use std::thread::{self, JoinHandle};
 
 /// The exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +57,30 @@ impl Exit {
     }
 }
 
+/// The stack in bytes that the command has at least; as large as Linux gives it by default.
+const STACK_BYTES: usize = 8 << 20;
+
+/// The smallest limit on the stack, in bytes, with which the command runs on the first thread. An
+/// unoptimized build takes some 180 KiB to read its arguments.
+const SMALL_STACK_BYTES: u64 = 1 << 20;
+
 fn main() {
+    let is_small = getrlimit(Resource::Stack).current.is_some_and(|limit| limit < SMALL_STACK_BYTES);
+    if !is_small {
+        run_command();
+    }
+    let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn(|| run_command());
+    match thread.map(JoinHandle::join) {
+        Ok(Ok(never)) => never,
+        Ok(Err(panic)) => resume_unwind(panic),
+        Err(error) => {
+            eprintln!("error: the stack is too small (`ulimit -s`), and there is no thread: {error}");
+            Exit::Program.now()
+        }
+    }
+}
+
+fn run_command() -> ! {
     let exit = match Invocation::parse().command() {
         Command::Run(options) => run::run(options),
         Command::Emit(options) => emit::emit(&options),

@@ -10,6 +10,7 @@ use crate::statistics;
 use crate::stop::Stop;
 use crate::trace::Trace;
 use kaleidoscope::{Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Span, Statistics};
+use std::borrow::Cow;
 
 /// One session: the engine, its output, and the exit code so far.
 pub(crate) struct Session {
@@ -106,7 +107,7 @@ impl Session {
             if !outcome.diagnostics.is_empty() {
                 let source = script.source();
                 for diagnostic in &outcome.diagnostics {
-                    self.reporter.report(diagnostic, &source);
+                    self.reporter.report(&self.with_hint(diagnostic), &source);
                 }
             }
             if self.is_stopped() {
@@ -120,6 +121,19 @@ impl Session {
             }
         }
         Flow::Continue
+    }
+
+    /// The diagnostic with a hint at an option that may be the cause.
+    fn with_hint<'a>(&self, diagnostic: &'a Diagnostic) -> Cow<'a, Diagnostic> {
+        match self.options.stack {
+            Some(stack) if diagnostic.code == DiagnosticCode::OutOfResources => {
+                let hint = format!(
+                    "`--stack {stack}` asks for {stack} MiB; without it, the stack is smaller where memory is limited"
+                );
+                Cow::Owned(diagnostic.clone().with_hint(hint))
+            }
+            _ => Cow::Borrowed(diagnostic),
+        }
     }
 
     /// Whether a signal ends the session. In the interactive session, Ctrl-C ends an item only.

@@ -58,7 +58,7 @@ impl Failure {
                 DiagnosticCode::TooManyFunctions,
                 "the program names more functions than it is allowed to".to_owned(),
             ),
-            Self::Memory { reason } => (DiagnosticCode::Internal, format!("out of memory: {reason}")),
+            Self::Memory { reason } => (DiagnosticCode::OutOfResources, format!("out of memory: {reason}")),
         }
     }
 
@@ -101,7 +101,8 @@ fn describe_trap(trap: &Trap) -> (DiagnosticCode, String) {
             DiagnosticCode::CodeMemoryFull,
             format!("the program's code would take more than the {limit} bytes it is allowed"),
         ),
-        Trap::OutOfMemory { reason } => (DiagnosticCode::Internal, format!("out of memory: {reason}")),
+        Trap::OutOfMemory { reason } => (DiagnosticCode::OutOfResources, format!("out of memory: {reason}")),
+        Trap::MathsLibrary { reason } => (DiagnosticCode::OutOfResources, reason.clone()),
         Trap::CannotEvaluate { reason } => (DiagnosticCode::CannotEvaluate, reason.clone()),
         Trap::ObserverPanic { text } => (DiagnosticCode::HostPanic, format!("the host panicked: {text}")),
         Trap::EnginePanic { text } => (DiagnosticCode::Internal, format!("the engine panicked: {text}")),

@@ -157,3 +157,23 @@ fn an_abort_that_is_not_for_want_of_memory_stays_one() {
     kill_process(Pid::from_raw(child.id() as i32).unwrap(), Signal::ABORT).unwrap();
     assert_eq!(child.wait().signal(), Some(Signal::ABORT.as_raw()));
 }
+
+#[test]
+fn a_small_stack_is_enough() {
+    for mode in ["lazy", "baseline", "off"] {
+        for n_kilobytes in [64, 128, 192, 1024] {
+            let output = run_limited(&format!("ulimit -s {n_kilobytes}"), mode, PROGRAM);
+            assert_eq!(output.stdout, VALUES.as_bytes(), "{n_kilobytes} {mode}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stack_that_does_not_fit_names_its_option() {
+    let program = "def f(x) f(x + 1) + 1; f(1);";
+    let script = "ulimit -v 200000; exec \"$0\" --jit baseline --stack 256 -e \"$1\"";
+    let output = test_process::output(Command::new("sh").args(["-c", script, executable(), program]), b"");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("KLS3013") && stderr.contains("`--stack 256`"), "{stderr}");
+}

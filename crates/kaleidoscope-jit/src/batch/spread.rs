@@ -11,6 +11,7 @@ use rayon::ThreadPoolBuilder;
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 use std::error::Error as _;
+use std::panic::catch_unwind;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Whether a pool has several threads. Starts the pool of the process if there is none yet.
@@ -18,10 +19,13 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 /// Rayon would panic where its threads cannot be started.
 pub(super) fn has_threads() -> bool {
     static CAN_START: OnceLock<bool> = OnceLock::new();
-    let can_start = || {
-        // Only the failure of a system call has a source. The other error: the pool is there.
-        let failed = ThreadPoolBuilder::new().build_global().err();
-        failed.is_none_or(|error| error.source().is_none())
+    let can_start = || match ThreadPoolBuilder::new().build_global() {
+        Ok(()) => true,
+        // Only the failure of a system call has a source.
+        Err(error) if error.source().is_some() => false,
+        // The program has started the pool, or tried to and failed. Only a panic tells which, and
+        // its message may be printed, once.
+        Err(_) => catch_unwind(rayon::current_num_threads).is_ok(),
     };
     let is_in_pool = rayon::current_thread_index().is_some();
     (is_in_pool || *CAN_START.get_or_init(can_start)) && rayon::current_num_threads() > 1

@@ -97,6 +97,8 @@ codes! {
     WrongColumnLength = "3011",
     /// The engine cannot evaluate on this thread, or in this process.
     CannotEvaluate = "3012",
+    /// The system refuses what a run needs: memory, or a file descriptor to load the maths library.
+    OutOfResources = "3013",
 
     /// An expression is nested too deep.
     NestingTooDeep = "4001",

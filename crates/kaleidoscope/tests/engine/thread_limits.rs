@@ -21,16 +21,19 @@ fn refuse_threads() {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
 }
 
-#[test]
-fn large_batches_run_on_the_calling_thread() {
-    const TEST: &str = "thread_limits::large_batches_run_on_the_calling_thread";
-    if std::env::var_os(OWN_PROCESS).is_none() {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([TEST, "--exact", "--nocapture"]).env(OWN_PROCESS, "1");
-        let status = test_process::Process::start(&mut command).wait();
-        assert!(status.success(), "{status}");
-        return;
+/// Runs a test in a process of its own.
+fn in_own_process(test: &str, run: impl FnOnce()) {
+    if std::env::var_os(OWN_PROCESS).is_some() {
+        return run();
     }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture"]).env(OWN_PROCESS, "1");
+    let status = test_process::Process::start(&mut command).wait();
+    assert!(status.success(), "{status}");
+}
+
+/// Batches of many rows have their values where this has happened.
+fn check_batches_after(event: impl FnOnce()) {
     let column = vec![2.0; N_ROWS];
     let mut out = vec![0.0; N_ROWS];
     let modes = [Mode::Baseline, Mode::Off];
@@ -41,7 +44,7 @@ fn large_batches_run_on_the_calling_thread() {
         formula.map(&[&column[..10]], &mut out[..10]).unwrap();
         formula
     });
-    refuse_threads();
+    event();
     for formula in formulas {
         for _ in 0..2 {
             out.fill(0.0);
@@ -49,4 +52,21 @@ fn large_batches_run_on_the_calling_thread() {
             assert!(out.iter().all(|&value| value == 3.0));
         }
     }
+}
+
+#[test]
+fn large_batches_run_on_the_calling_thread() {
+    in_own_process("thread_limits::large_batches_run_on_the_calling_thread", || {
+        check_batches_after(refuse_threads);
+    });
+}
+
+#[test]
+fn large_batches_run_where_the_host_could_not_start_the_pool() {
+    in_own_process("thread_limits::large_batches_run_where_the_host_could_not_start_the_pool", || {
+        check_batches_after(|| {
+            refuse_threads();
+            rayon::ThreadPoolBuilder::new().build_global().unwrap_err();
+        });
+    });
 }

@@ -40,6 +40,7 @@ pub(crate) fn aborts_own_process_saying(name: &str, text: &str, test: impl FnOnc
 }
 
 /// Runs `test` in a child process, which must end the process with this exit code.
+#[cfg(feature = "shim")]
 pub(crate) fn ends_own_process(name: &str, code: i32, test: impl FnOnce()) {
     if let Some(output) = run_in_child(name, test) {
         let stderr = String::from_utf8_lossy(&output.stderr);
