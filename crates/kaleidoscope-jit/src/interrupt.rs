@@ -132,6 +132,15 @@ impl From<InterruptCause> for StopCause {
     }
 }
 
+impl From<StopCause> for InterruptCause {
+    fn from(cause: StopCause) -> Self {
+        match cause {
+            StopCause::Interrupted => Self::Interrupter,
+            StopCause::DeadlinePassed => Self::Deadline,
+        }
+    }
+}
+
 /// How often a thread that waits for a compilation checks whether it is to stop. Short for a
 /// person, and long enough to cost nothing: the end of the compilation wakes the thread at once.
 pub(crate) const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(5);
@@ -145,8 +154,27 @@ const CHECKS_PER_CLOCK: u32 = 256;
 /// For host functions that take long, and for output that waits. One that finds `true` may return
 /// any value, or an error: the evaluation ends with its own trap.
 pub fn is_stop_pending() -> bool {
-    let outer = || OUTER.try_with(|outer| outer.borrow().iter().any(|outer| outer.check().is_some()));
-    native::pending_interrupt().is_some() || (N_OUTER.get() > 0 && outer().unwrap_or_default())
+    native::pending_interrupt().is_some() || outer_cause().is_some()
+}
+
+/// Why an interpreted evaluation that waits for the host on this thread is to stop.
+fn outer_cause() -> Option<StopCause> {
+    let check = |outer: &RefCell<Vec<OuterWatch>>| outer.borrow().iter().find_map(OuterWatch::check);
+    if N_OUTER.get() == 0 { None } else { OUTER.try_with(check).ok().flatten() }
+}
+
+/// Whether the guarded call that a host function returns to is to end.
+///
+/// The host function may know that before the machine layer does, from
+/// [`is_stop_pending`]: an interrupt and a deadline reach the interpreted evaluations around the
+/// call at once, and the call a moment later. Then this tells the call.
+pub(crate) fn is_call_ending() -> bool {
+    if native::pending_interrupt().is_some() {
+        return true;
+    }
+    let Some(cause) = outer_cause() else { return false };
+    native::end_innermost(cause.into());
+    native::pending_interrupt().is_some()
 }
 
 /// Whether an evaluation waits for the host on this thread.

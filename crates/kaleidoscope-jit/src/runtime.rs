@@ -5,9 +5,9 @@ use crate::code::function_id;
 use crate::core::Core;
 use crate::deoptimize::Exited;
 use crate::exit_buffer::ExitBuffer;
-use crate::interrupt::{CallLimits, Watch};
+use crate::interrupt::{CallLimits, Watch, is_call_ending};
 use crate::trap::panic_text;
-use kaleidoscope_native::{self as native, CodeAddress, HostId, Runtime, StubId, Trap, in_engine_mode};
+use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap, in_engine_mode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 // SAFETY: `first_call` returns the address of code that this very stub's slot points to (promise 2
@@ -37,7 +37,7 @@ unsafe impl Runtime for Core {
         match result {
             // What ends the call may be why the host function failed. The call is exited on return,
             // with its own trap.
-            Err(crate::trap::Trap::Host { .. }) if native::pending_interrupt().is_some() => Ok(0.0),
+            Err(crate::trap::Trap::Host { .. }) if is_call_ending() => Ok(0.0),
             result => result.map_err(Trap::error),
         }
     }

@@ -118,6 +118,18 @@ pub fn pending_interrupt() -> Option<InterruptCause> {
     Thread::known()?.pending_interrupt()
 }
 
+/// Requests the end of the innermost guarded call of this thread, which ends when its host function
+/// returns.
+///
+/// For an engine that learns on this thread that limits around the call have been reached, before
+/// another thread has told the call.
+#[cold]
+pub fn end_innermost(cause: InterruptCause) {
+    if let Some(thread) = Thread::known() {
+        thread.record.end_innermost(cause);
+    }
+}
+
 /// Runs a function of the host under limits: every guarded call that it makes ends when these
 /// limits say so, as if it were nested in a call under them. The function itself is not ended; it
 /// may ask [`pending_interrupt`]. The size of the stack has no effect.

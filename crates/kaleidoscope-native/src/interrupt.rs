@@ -265,6 +265,17 @@ impl ThreadRecord {
         ActiveLevels { level: self.outermost.get().copied(), record: None }
     }
 
+    /// Requests the end of the innermost call of this thread, which is the caller's.
+    #[cold]
+    pub(crate) fn end_innermost(&self, cause: InterruptCause) {
+        let Some(level) = self.active_levels().last() else { return };
+        let handle = InterruptHandle { level, serial: level.running.load(Ordering::Relaxed) };
+        match cause {
+            InterruptCause::Interrupter => handle.interrupt(),
+            InterruptCause::Deadline => handle.expire(),
+        };
+    }
+
     /// Why the innermost call of this thread must end: it, or a call around it, is interrupted.
     pub(crate) fn pending_interrupt(&self) -> Option<InterruptCause> {
         self.active_levels().find_map(NestingLevel::pending_interrupt)

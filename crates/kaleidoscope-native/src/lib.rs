@@ -112,8 +112,8 @@ pub use error::{Error, ErrorKind};
 pub use float_mode::{in_engine_mode, in_host_mode, set_engine_mode};
 pub use fork::{OfProcess, Process};
 pub use guarded_call::{
-    GuardedScope, call, call_within, enter, in_guarded_call, keep_signals, pending_interrupt, thread_number,
-    under,
+    GuardedScope, call, call_within, end_innermost, enter, in_guarded_call, keep_signals, pending_interrupt,
+    thread_number, under,
 };
 pub use host_stack::{SpareStack, host_stack_left, is_host_stack_full};
 pub use host_stub::{HostPool, HostStub};

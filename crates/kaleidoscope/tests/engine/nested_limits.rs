@@ -211,3 +211,46 @@ fn limits_do_not_outlive_their_evaluation() {
         assert_eq!(outcome.values().collect::<Vec<_>>(), [3.0, 3.0], "{mode:?}: {:?}", outcome.items);
     }
 }
+
+/// A host function that fails because its evaluation is to stop is not why the evaluation ends, for
+/// the evaluation inside another one, too.
+#[test]
+fn a_host_function_that_is_to_stop_may_fail() {
+    for &mode in Mode::ALL {
+        for &inner_mode in Mode::ALL {
+            let inner = engine(inner_mode);
+            inner
+                .register("wait", |_: f64| -> Result<f64, HostStopped> {
+                    until(is_stop_pending, thread::yield_now);
+                    Err(HostStopped)
+                })
+                .unwrap();
+            inner.run("extern wait(x); def g(x) wait(x) + 1;");
+            let outer = engine(mode);
+            outer
+                .register("again", move |x: f64| {
+                    let error = inner.function::<(f64,)>("g").unwrap().call((x,)).unwrap_err();
+                    assert_eq!(error.code(), DiagnosticCode::TimedOut);
+                    0.0
+                })
+                .unwrap();
+            outer.run("extern again(x);");
+            for _ in 0..5 {
+                let outcome = outer.within(Duration::from_millis(3)).run("again(1);");
+                expect(&outcome, DiagnosticCode::TimedOut, &format!("{mode:?} {inner_mode:?}"));
+            }
+        }
+    }
+}
+
+/// The error of a host function that is to stop.
+#[derive(Debug)]
+struct HostStopped;
+
+impl std::fmt::Display for HostStopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the host function is to stop")
+    }
+}
+
+impl std::error::Error for HostStopped {}
