@@ -5,7 +5,7 @@ use crate::{PATIENCE, engine, until};
 use kaleidoscope::{DiagnosticCode, Engine, Event, Mode, Observer, Outcome, is_stop_pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 /// How the outer evaluation reaches the host function `again`: by the interpreter, in compiled code
@@ -161,15 +161,18 @@ fn the_limits_of_a_scope_hold_for_its_whole_body() {
     }
 }
 
-/// Evaluates an endless loop at each first call, and when code was compiled.
+/// Evaluates an endless loop at each first call, and when code was compiled. It does so on one
+/// thread, because no limit holds on compile threads.
 struct Spinning {
+    thread: ThreadId,
     engine: Engine,
     is_stopped: Arc<AtomicBool>,
 }
 
 impl Observer for Spinning {
     fn observe(&self, event: &Event) {
-        if matches!(event, Event::FirstCalled { .. } | Event::Compiled { .. }) {
+        let is_inside = thread::current().id() == self.thread;
+        if is_inside && matches!(event, Event::FirstCalled { .. } | Event::Compiled { .. }) {
             let code = Inner::Function.spin(&self.engine);
             self.is_stopped.store(code == DiagnosticCode::TimedOut, Ordering::Relaxed);
         }
@@ -182,7 +185,8 @@ fn limits_hold_inside_observers() {
         let inner = engine(Mode::Baseline);
         inner.run(PROGRAM);
         let is_stopped = Arc::new(AtomicBool::new(false));
-        let observer = Spinning { engine: inner, is_stopped: Arc::clone(&is_stopped) };
+        let thread = thread::current().id();
+        let observer = Spinning { thread, engine: inner, is_stopped: Arc::clone(&is_stopped) };
         let engine = Engine::builder().mode(mode).observer(observer).build().unwrap();
         // Beside busy processes, the time may be up before the first call.
         let mut limit = Duration::from_millis(10);
