@@ -78,6 +78,14 @@ pub(crate) struct Jump(pub(crate) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Label(pub(crate) usize);
 
+/// Code that was taken out of its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Vec<u8>,
+    /// The instructions that refer to numbers: the end of each, and the number's index.
+    pub(crate) references: Vec<(usize, usize)>,
+}
+
 /// What the code in front of a function's body needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
@@ -111,6 +119,12 @@ pub(crate) trait MacroAssembler {
     /// Forgets the code from a position on, to which nothing refers.
     fn rewind(&mut self, to: Label);
 
+    /// Takes the code from a position on out, to be written again at another position. It has no
+    /// jumps, and nothing refers to it.
+    fn cut(&mut self, from: Label) -> Piece;
+    /// Writes code that was taken out.
+    fn paste(&mut self, piece: &Piece);
+
     /// Copies a register.
     fn copy(&mut self, to: Register, from: Register);
     /// Loads a word of the frame.
@@ -129,8 +143,11 @@ pub(crate) trait MacroAssembler {
     /// Stores a double to an address, by one instruction.
     fn store_to(&mut self, address: usize, from: Register);
 
-    /// Computes `to ∘ right`.
-    fn arithmetic(&mut self, operator: Operator, to: Register, right: Source);
+    /// Computes `left ∘ right`. If `to` is the right operand, it is the left one too, or the
+    /// processor [keeps operands](Self::keeps_operands).
+    fn arithmetic(&mut self, operator: Operator, to: Register, left: Register, right: Source);
+    /// Whether [`arithmetic`](Self::arithmetic) is one instruction for any three registers.
+    fn keeps_operands(&self) -> bool;
     /// Computes `∘ from`.
     fn unary(&mut self, operator: UnaryOperator, to: Register, from: Register);
     /// Whether the processor has an instruction for the operator.
@@ -159,6 +176,8 @@ pub(crate) trait MacroAssembler {
     fn jump_if(&mut self, condition: Condition) -> Jump;
     /// Jumps unless the condition holds.
     fn jump_unless(&mut self, condition: Condition) -> Jump;
+    /// Makes a conditional jump jump when it would not have, and the other way round.
+    fn invert(&mut self, jump: Jump);
     /// Sets the target of a jump.
     fn set_target(&mut self, jump: Jump, target: Label);
 

@@ -65,7 +65,7 @@ pub(crate) fn lower<A: MacroAssembler>(
     let mut lowering = Lowering::new(assembler, unit, settings, std::mem::take(buffers));
     lowering.begin();
     if walk(&unit.function, &mut lowering) {
-        lowering.end();
+        lowering.return_value();
     }
     let (code, used) = lowering.finish();
     *buffers = used;
@@ -147,16 +147,14 @@ struct Variable {
     is_assigned: bool,
 }
 
-/// An instruction that computed the top operand, as long as no other instruction follows.
+/// The instruction that was written last, if it computed an operand.
 #[derive(Clone, Copy, Debug)]
 struct Computed {
     start: Label,
     end: Label,
     to: Register,
-    /// The instruction's operator, its left operand if it is a variable's register, and its right
-    /// operand.
     operator: Operator,
-    left: Option<Register>,
+    left: Register,
     right: Source,
 }
 
@@ -179,7 +177,12 @@ struct Lowering<'a, A> {
     is_comparing: bool,
     computed: Option<Computed>,
     n_loops: usize,
+    n_brackets: usize,
     loop_depth: u32,
+    /// For each open bracket, whether it is an `if` behind which the function ends.
+    is_behind_last: Vec<bool>,
+    /// Whether all ways to the current position have returned: code here would not run.
+    has_returned: bool,
     /// The word that counts tail calls.
     tail_calls: Option<Word>,
     /// The beginning of the body, to which tail calls jump, and the registers there.
@@ -210,7 +213,10 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             is_comparing: false,
             computed: None,
             n_loops: 0,
+            n_brackets: 0,
             loop_depth: 0,
+            is_behind_last: Vec::new(),
+            has_returned: false,
             tail_calls: None,
             start: (assembler.here(), Registers::EMPTY),
             thunk_word: None,
@@ -241,14 +247,6 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             }
         }
         self.begin_tail_calls();
-    }
-
-    /// Returns the top value.
-    fn end(&mut self) {
-        self.settle();
-        let value = self.pop();
-        value.source.move_to(Register(0), self.assembler);
-        self.assembler.end();
     }
 
     fn finish(mut self) -> (MachineCode, Buffers) {
@@ -302,44 +300,42 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
     fn operate(&mut self, operator: Operator) {
         let right = self.pop();
         let left = self.pop();
-        let variable = match left.source {
-            Source::Register(register) if !left.is_temporary => Some(register),
-            _ => None,
-        };
-        let is_in_place = left.is_temporary;
-        let target = if is_in_place { None } else { Some(self.allocate()) };
-        let start = self.assembler.here();
-        let to = match (target, left.source) {
-            (None, Source::Register(register)) => register,
-            (None, _) => unreachable!("only registers are temporary"),
-            (Some(to), source) => {
-                source.move_to(to, self.assembler);
-                to
+        self.compute(operator, left, right.source);
+    }
+
+    /// Computes from two operands, and pushes the result.
+    fn compute(&mut self, operator: Operator, left: Popped, right: Source) {
+        let (to, left) = match left.source {
+            Source::Register(register) if left.is_temporary => (register, register),
+            Source::Register(register) => (self.allocate(), register),
+            Source::Word(_) | Source::Number(_) => {
+                let register = self.own_register(left);
+                (register, register)
             }
         };
-        self.assembler.arithmetic(operator, to, right.source);
+        let start = self.assembler.here();
+        self.assembler.arithmetic(operator, to, left, right);
         let end = self.assembler.here();
-        self.computed = Some(Computed { start, end, to, operator, left: variable, right: right.source });
+        self.computed = Some(Computed { start, end, to, operator, left, right });
         self.unpin();
         self.push_register(to);
     }
 
-    /// Lets the instruction that computed the top operand change the variable's register instead,
-    /// if its left operand was the variable. Returns whether it does.
-    fn retarget(&mut self, variable: Local, top: Register) -> bool {
-        let Some(computed) = self.computed else { return false };
-        let register = self.buffers.variables[variable.index()].register;
-        if computed.end != self.assembler.here()
-            || computed.to != top
-            || computed.left.is_none()
-            || computed.left != register
-        {
+    /// Lets the instruction that was written last compute its result in another register, if that
+    /// was the register `from`. Nothing needs the old value of `to` but the instruction itself.
+    /// Returns whether it does.
+    fn retarget(&mut self, from: Register, to: Register) -> bool {
+        let Some(Computed { start, end, to: computed, operator, left, right }) = self.computed else {
+            return false;
+        };
+        let overwrites_right =
+            right == Source::Register(to) && left != to && !self.assembler.keeps_operands();
+        if end != self.assembler.here() || computed != from || overwrites_right {
             return false;
         }
-        let Some(register) = register else { return false };
-        self.assembler.rewind(computed.start);
-        self.assembler.arithmetic(computed.operator, register, computed.right);
-        self.registers.set_dirty(register);
+        self.computed = None;
+        self.assembler.rewind(start);
+        self.assembler.arithmetic(operator, to, left, right);
         true
     }
 
@@ -388,10 +384,13 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
             }
             return;
         }
+        // So the variable stays in its register from one iteration of a loop to the next.
         if let Operand::Register(register) = self.buffers.stack[top]
-            && self.retarget(variable, register)
+            && let Some(to) = self.buffers.variables[variable.index()].register
+            && self.retarget(register, to)
         {
             self.registers.free(register);
+            self.registers.set_dirty(to);
             self.buffers.stack.pop();
             self.push_variable(variable);
             return;
@@ -461,10 +460,14 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
     fn square(&mut self) {
         self.settle();
         let value = self.pop();
-        let register = self.own_register(value);
-        self.assembler.arithmetic(Operator::Multiply, register, Source::Register(register));
-        self.unpin();
-        self.push_register(register);
+        let right = match value.source {
+            Source::Register(_) => value,
+            Source::Word(_) | Source::Number(_) => {
+                let register = self.own_register(value);
+                Popped { source: Source::Register(register), is_temporary: true, in_home: None }
+            }
+        };
+        self.compute(Operator::Multiply, right, right.source);
     }
 
     fn call(&mut self, _: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
@@ -486,8 +489,8 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
         self.open_if(region)
     }
 
-    fn begin_else(&mut self, open: &mut OpenIf, _: Region<'a>, is_reachable: bool) {
-        self.end_first_branch(open, is_reachable);
+    fn begin_else(&mut self, open: &mut OpenIf, region: Region<'a>, is_reachable: bool) {
+        self.end_first_branch(open, region, is_reachable);
     }
 
     fn end_if(&mut self, open: OpenIf, _: Region<'a>, join: Join) {

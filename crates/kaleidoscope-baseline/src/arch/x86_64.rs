@@ -1,7 +1,8 @@
-//! x86-64: doubles in xmm registers by SSE2 and SSE4.1, addresses in rax.
+//! x86-64: doubles in xmm registers, addresses in rax.
 //!
-//! AVX would save copies, since its instructions have three operands. A processor makes such copies
-//! without latency, and one form of each instruction is easier to read and test.
+//! Each instruction on doubles is written as one of AVX where the processor has AVX. A mixture
+//! would be slow: instructions of SSE keep the upper half of a register, so each waits for the old
+//! value of its result as soon as other code of the process has used AVX.
 
 mod assembler;
 mod thunks;

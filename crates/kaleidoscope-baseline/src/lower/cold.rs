@@ -1,13 +1,15 @@
-//! Cold code: what hardly ever runs, written behind the function.
+//! Cold code: what hardly ever runs, or ends the function, written behind it.
 
 use kaleidoscope_ir::Local;
 
 use super::registers::{Content, Registers};
 use super::{Lowering, MAX_REGISTERS};
-use crate::assembler::{Condition, Jump, Label, MacroAssembler, Register, Word};
+use crate::assembler::{Condition, Jump, Label, MacroAssembler, Piece, Register, Word};
 
 /// A piece of code that is still to be written.
 pub(super) enum Cold {
+    /// A branch that returns.
+    Branch { jump: Jump, piece: Piece },
     /// The counter of a loop's back edge tripped.
     BackEdge {
         jump: Jump,
@@ -28,6 +30,10 @@ pub(super) enum Cold {
 impl<A: MacroAssembler> Lowering<'_, A> {
     pub(super) fn emit_cold(&mut self, cold: &Cold) {
         match *cold {
+            Cold::Branch { jump, ref piece } => {
+                self.begin_cold(jump);
+                self.assembler.paste(piece);
+            }
             Cold::BackEdge { jump, header, after, ref registers, loop_number, bracket } => {
                 self.begin_cold(jump);
                 self.offer_osr(registers, loop_number, bracket);

@@ -4,8 +4,8 @@
 //! way decides: the end of the first branch, or the beginning of a loop. At the end of the second
 //! branch, and at the back edge, moves put the values there.
 
-use kaleidoscope_ir::Local;
 use kaleidoscope_ir::walk::{BackEdge, Join, Region};
+use kaleidoscope_ir::{Local, Op, OpIdx};
 
 use super::cold::Cold;
 use super::moves::Moves;
@@ -20,10 +20,16 @@ const N_FOR_OPERANDS: u32 = 4;
 pub(crate) struct OpenIf {
     /// The jump to the second branch.
     otherwise: Jump,
+    /// The beginning of the first branch, and how many brackets and pieces of cold code there were.
+    start: Label,
+    n_brackets: usize,
+    n_cold: usize,
     /// The registers behind the condition.
     before: Registers,
     n_set: usize,
     n_deferred_outside: usize,
+    /// Whether the function ends behind the `if`, so that each branch returns by itself.
+    is_last: bool,
     /// The jump from the end of the first branch, once it has ended and if that is reachable, and
     /// the registers there. One of them has the branch's value.
     first: Option<(Jump, Registers)>,
@@ -43,8 +49,15 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         let condition = self.condition();
         self.save_assigned(region);
         let otherwise = self.assembler.jump_unless(condition);
+        let is_last = self.is_last(region.header);
+        self.is_behind_last.push(is_last);
+        self.n_brackets += 1;
         OpenIf {
+            is_last,
             otherwise,
+            start: self.assembler.here(),
+            n_brackets: self.n_brackets,
+            n_cold: self.buffers.cold.len(),
             before: self.registers,
             n_set: self.buffers.set.len(),
             n_deferred_outside: self.enter_bracket(),
@@ -52,8 +65,13 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         }
     }
 
-    pub(super) fn end_first_branch(&mut self, open: &mut OpenIf, is_reachable: bool) {
-        if is_reachable {
+    pub(super) fn end_first_branch(&mut self, open: &mut OpenIf, region: Region<'a>, is_reachable: bool) {
+        if is_reachable && open.is_last {
+            self.return_value();
+            self.has_returned = false;
+            self.buffers.stack.pop();
+            self.leave_scope(open.n_set);
+        } else if is_reachable {
             self.settle();
             let value = self.pop();
             let register = self.own_register(value);
@@ -65,12 +83,46 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             self.leave_scope(open.n_set);
         }
         self.set_registers(&open.before);
+        if is_reachable && open.is_last && self.is_base_case(open, region) {
+            let piece = self.assembler.cut(open.start);
+            self.computed = None;
+            self.assembler.invert(open.otherwise);
+            self.buffers.cold.push(Cold::Branch { jump: open.otherwise, piece });
+            return;
+        }
         let here = self.assembler.here();
         self.assembler.set_target(open.otherwise, here);
     }
 
+    /// Whether the first branch, which returned, is to be written behind the function: it is simple,
+    /// and the second one calls. Most often the first one then ends a recursion, and the second one
+    /// runs more often. It need not begin with a jump then.
+    fn is_base_case(&self, open: &OpenIf, region: Region<'a>) -> bool {
+        /// How many operations of the second branch are searched for a call.
+        const N_SEARCHED: usize = 64;
+        let ops = &self.unit.function.ops;
+        let Op::If { otherwise } = ops[region.header.index()] else {
+            unreachable!("an `if` begins with `If`")
+        };
+        let Op::Else { end } = ops[otherwise.index()] else { unreachable!("promise 1: brackets match") };
+        let second = &ops[otherwise.index()..end.index()];
+        self.n_brackets == open.n_brackets
+            && self.buffers.cold.len() == open.n_cold
+            && second.iter().take(N_SEARCHED).any(|op| matches!(op, Op::Call { .. } | Op::TailCall))
+    }
+
     pub(super) fn join(&mut self, open: &OpenIf, join: Join) {
         self.n_deferred_outside = open.n_deferred_outside;
+        self.is_behind_last.pop();
+        if open.is_last && join != Join::Neither {
+            if join == Join::First {
+                self.buffers.stack.push(Operand::Number(0.0));
+                self.has_returned = true;
+            }
+            self.return_value();
+            self.leave_scope(open.n_set);
+            return;
+        }
         match (join, &open.first) {
             (Join::Both, &Some((jump, ref first))) => {
                 self.settle();
@@ -106,6 +158,36 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         }
     }
 
+    /// Whether the function ends behind the `if` at this position.
+    fn is_last(&self, header: OpIdx) -> bool {
+        let ops = &self.unit.function.ops;
+        let Op::If { otherwise } = ops[header.index()] else { unreachable!("an `if` begins with `If`") };
+        let Op::Else { end } = ops[otherwise.index()] else { unreachable!("promise 1: brackets match") };
+        match ops.get(end.index() + 1) {
+            None => true,
+            // The end of a branch of the `if` around this one.
+            Some(Op::Else { .. } | Op::End) => self.is_behind_last.last() == Some(&true),
+            Some(_) => false,
+        }
+    }
+
+    /// Returns the top value, unless all ways to here have returned. The operand stays, without
+    /// meaning.
+    pub(super) fn return_value(&mut self) {
+        if !std::mem::replace(&mut self.has_returned, true) {
+            self.settle();
+            let value = self.pop();
+            let result = Register(0);
+            match value.source {
+                Source::Register(register) if self.retarget(register, result) => {}
+                source => source.move_to(result, self.assembler),
+            }
+            self.unpin();
+            self.assembler.end();
+            self.buffers.stack.push(Operand::Number(0.0));
+        }
+    }
+
     pub(super) fn open_loop(&mut self, region: Region<'a>) -> OpenLoop {
         self.save_assigned(region);
         self.free_dead();
@@ -115,6 +197,8 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             self.load_assigned(region);
         }
         self.n_loops += 1;
+        self.is_behind_last.push(false);
+        self.n_brackets += 1;
         self.loop_depth += 1;
         self.may_be_invalid = true;
         OpenLoop {
@@ -162,7 +246,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
                 register
             }
         };
-        self.assembler.arithmetic(Operator::Add, register, step.source);
+        self.assembler.arithmetic(Operator::Add, register, register, step.source);
         self.registers.set_dirty(register);
         self.unpin();
         self.leave_scope(open.n_set);
@@ -188,6 +272,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             self.assembler.set_target(repeat, open.header);
         }
         self.loop_depth -= 1;
+        self.is_behind_last.pop();
         self.n_deferred_outside = open.n_deferred_outside;
         self.free_dead();
     }

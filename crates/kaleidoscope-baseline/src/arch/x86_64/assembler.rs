@@ -22,7 +22,7 @@
 use dynasmrt::{DynasmApi as _, SimpleAssembler, dynasm};
 
 use crate::assembler::{
-    Condition, Entry, Jump, Label, MacroAssembler, Operator, Register, Source, UnaryOperator, Word,
+    Condition, Entry, Jump, Label, MacroAssembler, Operator, Piece, Register, Source, UnaryOperator, Word,
 };
 use crate::counters::Counters;
 use crate::machine_code::MachineCode;
@@ -45,29 +45,52 @@ const N_RECENT: usize = 16;
 /// `int3`: fills bytes that never run.
 const FILLER: u8 = 0xcc;
 
-/// Writes an instruction on a register and a word of the frame, with the shorter displacement if
-/// possible.
+/// Writes instructions.
+macro_rules! emit {
+    ($self:ident, $($instructions:tt)*) => {
+        dynasm!($self.code ; .arch x64 ; $($instructions)*)
+    };
+}
+
+/// Writes an instruction whose last operand is a word of the frame, with the shorter displacement
+/// if possible.
 macro_rules! on_word {
-    ($self:ident, $word:expr, $instruction:ident $register:expr) => {
+    ($self:ident, $word:expr, $instruction:ident $($register:expr),+) => {
         match i8::try_from($word.0) {
-            Ok(near) => dynasm!($self.code ; .arch x64 ; $instruction Rx($register), [BYTE rbp + near]),
-            Err(_) => dynasm!($self.code ; .arch x64 ; $instruction Rx($register), [rbp + $word.0]),
+            Ok(near) => emit!($self, $instruction $(Rx($register)),+, [BYTE rbp + near]),
+            Err(_) => emit!($self, $instruction $(Rx($register)),+, [rbp + $word.0]),
         }
     };
 }
 
-/// Writes an instruction on a register and a source.
+/// Writes an instruction whose last operand is a number.
+macro_rules! on_number {
+    ($self:ident, $number:expr, $instruction:ident $($register:expr),+) => {{
+        emit!($self, $instruction $(Rx($register)),+, [rip + 0]);
+        $self.refer_to($number.to_bits());
+    }};
+}
+
+/// Writes an instruction whose last operand is a source.
 macro_rules! on_source {
-    ($self:ident, $source:expr, $instruction:ident $register:expr) => {
+    ($self:ident, $source:expr, $instruction:ident $($register:expr),+) => {
         match $source {
-            Source::Register(from) => {
-                dynasm!($self.code ; .arch x64 ; $instruction Rx($register), Rx(from));
-            }
-            Source::Word(word) => on_word!($self, word, $instruction $register),
-            Source::Number(number) => {
-                dynasm!($self.code ; .arch x64 ; $instruction Rx($register), [rip + 0]);
-                $self.refer_to(number.to_bits());
-            }
+            Source::Register(from) => emit!($self, $instruction $(Rx($register)),+, Rx(from)),
+            Source::Word(word) => on_word!($self, word, $instruction $($register),+),
+            Source::Number(number) => on_number!($self, number, $instruction $($register),+),
+        }
+    };
+}
+
+/// Writes an instruction that computes `to` from two operands: the one of AVX, or after a copy the
+/// one of SSE.
+macro_rules! binary {
+    ($self:ident, $sse:ident $avx:ident $to:expr, $left:expr, $right:expr) => {
+        if $self.has_avx {
+            on_source!($self, $right, $avx $to, $left);
+        } else {
+            $self.copy_unless_same($to, $left);
+            on_source!($self, $right, $sse $to);
         }
     };
 }
@@ -80,18 +103,26 @@ pub(crate) struct Assembler {
     /// The end of each instruction that refers to a number, and the number's index.
     references: Vec<(usize, usize)>,
     has_roundings: bool,
+    has_avx: bool,
 }
 
 impl Default for Assembler {
     fn default() -> Self {
-        Self::new(is_x86_feature_detected!("sse4.1"))
+        Self::new(is_x86_feature_detected!("sse4.1"), is_x86_feature_detected!("avx"))
     }
 }
 
 impl Assembler {
-    /// An assembler for a processor with or without `roundsd`, an instruction of SSE4.1.
-    fn new(has_roundings: bool) -> Self {
-        Self { code: SimpleAssembler::new(), numbers: Vec::new(), references: Vec::new(), has_roundings }
+    /// An assembler for a processor with or without `roundsd`, an instruction of SSE4.1, and AVX.
+    fn new(has_roundings: bool, has_avx: bool) -> Self {
+        let (numbers, references) = (Vec::new(), Vec::new());
+        Self { code: SimpleAssembler::new(), numbers, references, has_roundings, has_avx }
+    }
+
+    fn copy_unless_same(&mut self, to: Register, from: Register) {
+        if to != from {
+            self.copy(to, from);
+        }
     }
 
     /// Makes the instruction that was written last refer to a number.
@@ -123,7 +154,7 @@ impl Assembler {
     fn trip_entry(&mut self, entry: &Entry<'_>, counters: &Counters, restart: usize) {
         self.report_entry(counters);
         if entry.has_tail_call {
-            dynasm!(self.code ; .arch x64 ; test rax, rax ; jz BYTE 2 ; jmp rax);
+            emit!(self, test rax, rax ; jz BYTE 2 ; jmp rax);
         }
         let back = self.jump();
         self.set_target(back, Label(restart));
@@ -182,32 +213,60 @@ impl MacroAssembler for Assembler {
         }
     }
 
+    fn cut(&mut self, from: Label) -> Piece {
+        let bytes = self.code.ops.split_off(from.0);
+        let first = self.references.partition_point(|(end, _)| *end <= from.0);
+        let references = self.references.drain(first..).map(|(end, index)| (end - from.0, index));
+        Piece { bytes, references: references.collect() }
+    }
+
+    fn paste(&mut self, piece: &Piece) {
+        let here = self.code.ops.len();
+        self.references.extend(piece.references.iter().map(|(end, index)| (here + end, *index)));
+        self.code.ops.extend_from_slice(&piece.bytes);
+    }
+
     fn copy(&mut self, to: Register, from: Register) {
-        dynasm!(self.code ; .arch x64 ; movapd Rx(to), Rx(from));
+        if self.has_avx {
+            emit!(self, vmovapd Rx(to), Rx(from));
+        } else {
+            emit!(self, movapd Rx(to), Rx(from));
+        }
     }
 
     fn load(&mut self, to: Register, from: Word) {
-        on_word!(self, from, movsd to);
+        if self.has_avx {
+            on_word!(self, from, vmovsd to);
+        } else {
+            on_word!(self, from, movsd to);
+        }
     }
 
     fn number(&mut self, to: Register, number: f64) {
-        if number.to_bits() == 0 {
-            dynasm!(self.code ; .arch x64 ; xorpd Rx(to), Rx(to));
-        } else {
-            dynasm!(self.code ; .arch x64 ; movsd Rx(to), [rip + 0]);
-            self.refer_to(number.to_bits());
+        match (number.to_bits(), self.has_avx) {
+            (0, true) => emit!(self, vxorpd Rx(to), Rx(to), Rx(to)),
+            (0, false) => emit!(self, xorpd Rx(to), Rx(to)),
+            (_, true) => on_number!(self, number, vmovsd to),
+            (_, false) => on_number!(self, number, movsd to),
         }
     }
 
     fn store(&mut self, to: Word, from: Register) {
-        match i8::try_from(to.0) {
-            Ok(near) => dynasm!(self.code ; .arch x64 ; movsd [BYTE rbp + near], Rx(from)),
-            Err(_) => dynasm!(self.code ; .arch x64 ; movsd [rbp + to.0], Rx(from)),
+        match (i8::try_from(to.0), self.has_avx) {
+            (Ok(near), true) => emit!(self, vmovsd [BYTE rbp + near], Rx(from)),
+            (Ok(near), false) => emit!(self, movsd [BYTE rbp + near], Rx(from)),
+            (Err(_), true) => emit!(self, vmovsd[rbp + to.0], Rx(from)),
+            (Err(_), false) => emit!(self, movsd[rbp + to.0], Rx(from)),
         }
     }
 
     fn store_argument(&mut self, number: usize, from: Register) {
-        dynasm!(self.code ; .arch x64 ; movsd [rsp + 8 * number as i32], Rx(from));
+        let offset = 8 * number as i32;
+        if self.has_avx {
+            emit!(self, vmovsd[rsp + offset], Rx(from));
+        } else {
+            emit!(self, movsd[rsp + offset], Rx(from));
+        }
     }
 
     fn stack_param(number: usize) -> Word {
@@ -216,48 +275,58 @@ impl MacroAssembler for Assembler {
     }
 
     fn load_from(&mut self, to: Register, address: usize) {
-        dynasm!(self.code ; .arch x64 ; mov rax, QWORD address as i64 ; movsd Rx(to), [rax]);
+        emit!(self, mov rax, QWORD address as i64);
+        if self.has_avx {
+            emit!(self, vmovsd Rx(to), [rax]);
+        } else {
+            emit!(self, movsd Rx(to), [rax]);
+        }
     }
 
     fn store_to(&mut self, address: usize, from: Register) {
-        dynasm!(self.code ; .arch x64 ; mov rax, QWORD address as i64 ; movsd [rax], Rx(from));
+        emit!(self, mov rax, QWORD address as i64);
+        if self.has_avx {
+            emit!(self, vmovsd[rax], Rx(from));
+        } else {
+            emit!(self, movsd[rax], Rx(from));
+        }
     }
 
-    fn arithmetic(&mut self, operator: Operator, to: Register, right: Source) {
+    fn arithmetic(&mut self, operator: Operator, to: Register, left: Register, right: Source) {
         match operator {
-            Operator::Add => on_source!(self, right, addsd to),
-            Operator::Subtract => on_source!(self, right, subsd to),
-            Operator::Multiply => on_source!(self, right, mulsd to),
-            Operator::Divide => on_source!(self, right, divsd to),
+            Operator::Add => binary!(self, addsd vaddsd to, left, right),
+            Operator::Subtract => binary!(self, subsd vsubsd to, left, right),
+            Operator::Multiply => binary!(self, mulsd vmulsd to, left, right),
+            Operator::Divide => binary!(self, divsd vdivsd to, left, right),
         }
+    }
+
+    fn keeps_operands(&self) -> bool {
+        self.has_avx
     }
 
     fn unary(&mut self, operator: UnaryOperator, to: Register, from: Register) {
-        let mode = match operator {
-            UnaryOperator::Sqrt => {
-                // Without the copy, the result would wait for the old value of `to`.
-                if to != from {
-                    self.copy(to, from);
-                }
-                dynasm!(self.code ; .arch x64 ; sqrtsd Rx(to), Rx(to));
-                return;
-            }
-            UnaryOperator::Fabs => {
-                if to != from {
-                    self.copy(to, from);
-                }
-                dynasm!(self.code ; .arch x64 ; psllq Rx(to), 1 ; psrlq Rx(to), 1);
-                return;
-            }
-            UnaryOperator::Rint => 4,
-            UnaryOperator::Floor => 9,
-            UnaryOperator::Ceil => 10,
-            UnaryOperator::Trunc => 11,
-        };
-        if to != from {
-            self.copy(to, from);
+        // With SSE, the result would wait for the old value of `to`, of which a half remains.
+        if !self.has_avx {
+            self.copy_unless_same(to, from);
         }
-        dynasm!(self.code ; .arch x64 ; roundsd Rx(to), Rx(to), mode);
+        let mode: i8 = match (operator, self.has_avx) {
+            (UnaryOperator::Sqrt, true) => return emit!(self, vsqrtsd Rx(to), Rx(from), Rx(from)),
+            (UnaryOperator::Sqrt, false) => return emit!(self, sqrtsd Rx(to), Rx(to)),
+            (UnaryOperator::Fabs, true) => {
+                return emit!(self, vpsllq Rx(to), Rx(from), 1 ; vpsrlq Rx(to), Rx(to), 1);
+            }
+            (UnaryOperator::Fabs, false) => return emit!(self, psllq Rx(to), 1 ; psrlq Rx(to), 1),
+            (UnaryOperator::Rint, _) => 4,
+            (UnaryOperator::Floor, _) => 9,
+            (UnaryOperator::Ceil, _) => 10,
+            (UnaryOperator::Trunc, _) => 11,
+        };
+        if self.has_avx {
+            emit!(self, vroundsd Rx(to), Rx(from), Rx(from), mode);
+        } else {
+            emit!(self, roundsd Rx(to), Rx(to), mode);
+        }
     }
 
     fn has_unary(&self, operator: UnaryOperator) -> bool {
@@ -271,69 +340,76 @@ impl MacroAssembler for Assembler {
 
     fn less(&mut self, to: Register, left: Source) {
         // Not `to <= left`: `left < to`, or unordered. A mask of ones then selects the number 1.
-        let scratch = Self::SCRATCH;
-        match left {
-            Source::Register(left) => dynasm!(self.code ; .arch x64 ; cmpnlesd Rx(to), Rx(left)),
-            Source::Word(_) | Source::Number(_) => {
-                left.move_to(scratch, self);
-                dynasm!(self.code ; .arch x64 ; cmpnlesd Rx(to), Rx(scratch));
-            }
+        let mask = Self::SCRATCH;
+        if let Source::Word(_) | Source::Number(_) = left {
+            left.move_to(mask, self);
         }
-        self.number(scratch, 1.0);
-        dynasm!(self.code ; .arch x64 ; andpd Rx(to), Rx(scratch));
+        let left = if let Source::Register(left) = left { left } else { mask };
+        binary!(self, cmpnlesd vcmpnlesd to, to, Source::Register(left));
+        self.number(mask, 1.0);
+        binary!(self, andpd vandpd to, to, Source::Register(mask));
     }
 
     fn compare(&mut self, left: Register, right: Source) {
-        on_source!(self, right, ucomisd left);
+        if self.has_avx {
+            on_source!(self, right, vucomisd left);
+        } else {
+            on_source!(self, right, ucomisd left);
+        }
     }
 
     fn test(&mut self, number: Register) {
         // A NaN compares as equal.
-        let zero = Self::SCRATCH;
-        dynasm!(self.code ; .arch x64 ; xorpd Rx(zero), Rx(zero) ; ucomisd Rx(number), Rx(zero));
+        self.number(Self::SCRATCH, 0.0);
+        self.compare(number, Source::Register(Self::SCRATCH));
     }
 
     fn test_byte(&mut self, address: usize) {
-        dynasm!(self.code ; .arch x64 ; mov rax, QWORD address as i64 ; cmp BYTE [rax], 0);
+        emit!(self, mov rax, QWORD address as i64 ; cmp BYTE [rax], 0);
     }
 
     fn test_word(&mut self, word: Word) {
-        dynasm!(self.code ; .arch x64 ; cmp QWORD [rbp + word.0], 0);
+        emit!(self, cmp QWORD [rbp + word.0], 0);
     }
 
     fn count_down(&mut self, address: usize) {
-        dynasm!(self.code ; .arch x64 ; mov rax, QWORD address as i64 ; dec QWORD [rax]);
+        emit!(self, mov rax, QWORD address as i64 ; dec QWORD [rax]);
     }
 
     fn count_down_word(&mut self, word: Word) {
-        dynasm!(self.code ; .arch x64 ; dec DWORD [rbp + word.0]);
+        emit!(self, dec DWORD [rbp + word.0]);
     }
 
     fn store_integer(&mut self, to: Word, integer: u32) {
-        dynasm!(self.code ; .arch x64 ; mov DWORD [rbp + to.0], integer as i32);
+        emit!(self, mov DWORD [rbp + to.0], integer as i32);
     }
 
     fn jump(&mut self) -> Jump {
-        dynasm!(self.code ; .arch x64 ; jmp DWORD 0);
+        emit!(self, jmp DWORD 0);
         self.last_jump()
     }
 
     fn jump_if(&mut self, condition: Condition) -> Jump {
         match condition {
-            Condition::Less => dynasm!(self.code ; .arch x64 ; jb DWORD 0),
-            Condition::NotZero => dynasm!(self.code ; .arch x64 ; jne DWORD 0),
-            Condition::Positive => dynasm!(self.code ; .arch x64 ; jg DWORD 0),
+            Condition::Less => emit!(self, jb DWORD 0),
+            Condition::NotZero => emit!(self, jne DWORD 0),
+            Condition::Positive => emit!(self, jg DWORD 0),
         }
         self.last_jump()
     }
 
     fn jump_unless(&mut self, condition: Condition) -> Jump {
         match condition {
-            Condition::Less => dynasm!(self.code ; .arch x64 ; jae DWORD 0),
-            Condition::NotZero => dynasm!(self.code ; .arch x64 ; je DWORD 0),
-            Condition::Positive => dynasm!(self.code ; .arch x64 ; jle DWORD 0),
+            Condition::Less => emit!(self, jae DWORD 0),
+            Condition::NotZero => emit!(self, je DWORD 0),
+            Condition::Positive => emit!(self, jle DWORD 0),
         }
         self.last_jump()
+    }
+
+    fn invert(&mut self, jump: Jump) {
+        // The last bit of the operation code, in front of the displacement.
+        self.code.ops[jump.0 - DISPLACEMENT_BYTES - 1] ^= 1;
     }
 
     fn set_target(&mut self, jump: Jump, target: Label) {
@@ -341,17 +417,16 @@ impl MacroAssembler for Assembler {
     }
 
     fn call_slot(&mut self, slot: usize) {
-        dynasm!(self.code ; .arch x64 ; mov rax, QWORD slot as i64 ; call QWORD [rax]);
+        emit!(self, mov rax, QWORD slot as i64 ; call QWORD [rax]);
     }
 
     fn call(&mut self, code: usize) {
-        dynasm!(self.code ; .arch x64 ; mov rax, QWORD code as i64 ; call rax);
+        emit!(self, mov rax, QWORD code as i64 ; call rax);
     }
 
     fn call_trip_thunk(&mut self, thunk: usize, trip: u64, osr_entry: usize, buffer: Word) {
-        dynasm!(self.code
-            ; .arch x64
-            ; mov rdi, QWORD trip as i64
+        emit!(self,
+            mov rdi, QWORD trip as i64
             ; mov rsi, QWORD osr_entry as i64
             ; lea rdx, [rbp + buffer.0]
         );
@@ -359,25 +434,26 @@ impl MacroAssembler for Assembler {
     }
 
     fn call_slot_thunk(&mut self, thunk: usize, slot: usize, word: Word) {
-        dynasm!(self.code ; .arch x64 ; mov rdi, QWORD slot as i64 ; lea rsi, [rbp + word.0]);
+        emit!(self, mov rdi, QWORD slot as i64 ; lea rsi, [rbp + word.0]);
         self.call(thunk);
     }
 
     fn report_entry(&mut self, counters: &Counters) {
-        dynasm!(self.code ; .arch x64 ; mov edi, counters.code_number as i32);
+        emit!(self, mov edi, counters.code_number as i32);
         self.call(counters.entry_thunk);
     }
 
     fn leave_for_answer(&mut self) {
-        dynasm!(self.code ; .arch x64 ; test rax, rax ; jz DWORD 0);
+        emit!(self, test rax, rax ; jz DWORD 0);
         let stay = self.last_jump();
-        dynasm!(self.code ; .arch x64 ; leave ; jmp rax);
+        emit!(self, mov rsp, rbp ; pop rbp ; jmp rax);
         let here = self.here();
         self.set_target(stay, here);
     }
 
     fn end(&mut self) {
-        dynasm!(self.code ; .arch x64 ; leave ; ret);
+        // `leave` does the same and takes longer.
+        emit!(self, mov rsp, rbp ; pop rbp ; ret);
     }
 
     fn finish(&mut self, entry: &Entry<'_>) -> MachineCode {
