@@ -3,7 +3,9 @@
 //! Each check depends on the input bytes alone, so a plain test can repeat a fuzzer's input.
 
 use crate::compare::check_program;
+use crate::function;
 use crate::generate::Program;
+use crate::random::Random;
 use crate::reading;
 use crate::session::Session;
 
@@ -21,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "parser", check: parser },
     Target { name: "modes", check: modes },
     Target { name: "sessions", check: sessions },
+    Target { name: "functions", check: functions },
 ];
 
 /// Reads any bytes as text: [`reading::check`].
@@ -48,6 +51,16 @@ pub fn modes(bytes: &[u8]) {
 /// On a finding.
 pub fn sessions(bytes: &[u8]) {
     require(Session::from_bytes(bytes).check());
+}
+
+/// Generates functions of the IR from the bytes, and compares baseline code with the interpreter:
+/// [`function::check`].
+///
+/// # Panics
+///
+/// On a finding.
+pub fn functions(bytes: &[u8]) {
+    require(function::check(&mut Random::from_bytes(bytes)));
 }
 
 fn require(result: Result<(), String>) {

@@ -11,6 +11,7 @@ pub mod case;
 pub mod changing;
 pub mod columns;
 pub mod compare;
+pub mod function;
 pub mod fuzz;
 pub mod generate;
 pub mod random;

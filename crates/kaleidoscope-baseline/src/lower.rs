@@ -185,6 +185,8 @@ struct Lowering<'a, A> {
     has_returned: bool,
     /// The word that counts tail calls.
     tail_calls: Option<Word>,
+    /// Where the code of the last jump to the start begins.
+    last_jump_to_start: Label,
     /// The beginning of the body, to which tail calls jump, and the registers there.
     start: (Label, Registers),
     /// The word by which the slot thunk is called.
@@ -218,6 +220,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             is_behind_last: Vec::new(),
             has_returned: false,
             tail_calls: None,
+            last_jump_to_start: assembler.here(),
             start: (assembler.here(), Registers::EMPTY),
             thunk_word: None,
             may_be_invalid: function.facts().has_tail_call,
@@ -250,11 +253,12 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
     }
 
     fn finish(mut self) -> (MachineCode, Buffers) {
-        let cold = std::mem::take(&mut self.buffers.cold);
-        for cold in &cold {
-            self.emit_cold(cold);
+        // Cold code may have cold code itself.
+        while !self.buffers.cold.is_empty() {
+            for cold in std::mem::take(&mut self.buffers.cold) {
+                self.emit_cold(&cold);
+            }
         }
-        self.buffers.cold = cold;
         let function = &*self.unit.function;
         let code = self.assembler.finish(&Entry {
             frame_bytes: self.frame.bytes(),

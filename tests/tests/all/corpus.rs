@@ -42,6 +42,11 @@ fn sessions() {
 }
 
 #[test]
+fn functions() {
+    check("functions");
+}
+
+#[test]
 fn every_target_has_a_file() {
     for target in TARGETS {
         let file = folder("fuzz/targets").join(target.name).with_extension("rs");

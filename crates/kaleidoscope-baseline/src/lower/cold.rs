@@ -8,8 +8,8 @@ use crate::assembler::{Condition, Jump, Label, MacroAssembler, Piece, Register, 
 
 /// A piece of code that is still to be written.
 pub(super) enum Cold {
-    /// A branch that returns.
-    Branch { jump: Jump, piece: Piece },
+    /// A branch that returns, or calls the function in tail position.
+    Branch { jump: Jump, piece: Piece, is_tail_call: bool },
     /// The counter of a loop's back edge tripped.
     BackEdge {
         jump: Jump,
@@ -30,9 +30,12 @@ pub(super) enum Cold {
 impl<A: MacroAssembler> Lowering<'_, A> {
     pub(super) fn emit_cold(&mut self, cold: &Cold) {
         match *cold {
-            Cold::Branch { jump, ref piece } => {
+            Cold::Branch { jump, ref piece, is_tail_call } => {
                 self.begin_cold(jump);
                 self.assembler.paste(piece);
+                if is_tail_call {
+                    self.jump_to_start();
+                }
             }
             Cold::BackEdge { jump, header, after, ref registers, loop_number, bracket } => {
                 self.begin_cold(jump);

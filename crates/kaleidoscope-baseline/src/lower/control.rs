@@ -83,21 +83,27 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             self.leave_scope(open.n_set);
         }
         self.set_registers(&open.before);
-        if is_reachable && open.is_last && self.is_base_case(open, region) {
+        if open.is_last && self.is_base_case(open, region, is_reachable) {
+            if !is_reachable {
+                // The jump to the start is written again behind the function.
+                self.assembler.rewind(self.last_jump_to_start);
+                self.buffers.cold.truncate(open.n_cold);
+            }
             let piece = self.assembler.cut(open.start);
             self.computed = None;
             self.assembler.invert(open.otherwise);
-            self.buffers.cold.push(Cold::Branch { jump: open.otherwise, piece });
+            let branch = Cold::Branch { jump: open.otherwise, piece, is_tail_call: !is_reachable };
+            self.buffers.cold.push(branch);
             return;
         }
         let here = self.assembler.here();
         self.assembler.set_target(open.otherwise, here);
     }
 
-    /// Whether the first branch, which returned, is to be written behind the function: it is simple,
-    /// and the second one calls. Most often the first one then ends a recursion, and the second one
-    /// runs more often. It need not begin with a jump then.
-    fn is_base_case(&self, open: &OpenIf, region: Region<'a>) -> bool {
+    /// Whether the first branch is to be written behind the function: it is simple and ends the
+    /// function or starts it again, and the second one calls. Most often the first one then ends a
+    /// recursion, and the second one runs more often. It need not begin with a jump then.
+    fn is_base_case(&self, open: &OpenIf, region: Region<'a>, is_reachable: bool) -> bool {
         /// How many operations of the second branch are searched for a call.
         const N_SEARCHED: usize = 64;
         let ops = &self.unit.function.ops;
@@ -106,8 +112,10 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         };
         let Op::Else { end } = ops[otherwise.index()] else { unreachable!("promise 1: brackets match") };
         let second = &ops[otherwise.index()..end.index()];
+        // A counted tail call has cold code of its own.
+        let n_own = usize::from(!is_reachable && self.counters.is_some());
         self.n_brackets == open.n_brackets
-            && self.buffers.cold.len() == open.n_cold
+            && self.buffers.cold.len() == open.n_cold + n_own
             && second.iter().take(N_SEARCHED).any(|op| matches!(op, Op::Call { .. } | Op::TailCall))
     }
 

@@ -33,7 +33,7 @@ impl<A: MacroAssembler> Lowering<'_, A> {
                 waiting.push((word, home));
             }
         }
-        let (start, registers) = self.start;
+        let (_, registers) = self.start;
         let targets =
             arguments.iter().take(A::N_REGISTER_PARAMS).enumerate().filter_map(|(nth, argument)| {
                 // A parameter that is never read has no register.
@@ -47,6 +47,13 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         }
         self.unpin();
         self.buffers.arguments = arguments;
+        self.jump_to_start();
+    }
+
+    /// Jumps to the function's start, with the parameters in their registers.
+    pub(super) fn jump_to_start(&mut self) {
+        self.last_jump_to_start = self.assembler.here();
+        let (start, _) = self.start;
         let again = match self.tail_calls {
             Some(word) => {
                 self.assembler.count_down_word(word);

@@ -4,8 +4,9 @@ use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::number;
 use kaleidoscope_lang::reader::Reader;
 use kaleidoscope_testkit::{Failure, take_output};
+use kaleidoscope_tests::function;
 use kaleidoscope_tests::generate::Program as Generated;
-use kaleidoscope_tests::random::fresh_seed;
+use kaleidoscope_tests::random::{Random, fresh_seed};
 
 use super::machine::{Machine, Trips, Way, new_oracle};
 
@@ -51,6 +52,23 @@ fn check_seeds(seeds: impl Iterator<Item = u64>) {
 #[test]
 fn fixed_seeds_agree() {
     check_seeds(0..100);
+}
+
+/// Random functions of the IR without calls, which are compiled in every way.
+#[test]
+fn functions_agree() {
+    let first = fresh_seed();
+    for seed in (0..150).chain(first..first + 150) {
+        let random = &mut Random::new(seed);
+        let function = function::generate(random, "f", &[], 0);
+        let args = function::arguments(random, function.n_params);
+        let expected = new_oracle().interpret(&function, &args);
+        for way in Way::ALL {
+            let got = Machine::new(way).call(&function, &args);
+            let shown = |value: &Result<f64, Failure>| value.clone().map(number::format);
+            assert_eq!(shown(&got), shown(&expected), "seed {seed}, {way:?}: {args:?} {function:?}");
+        }
+    }
 }
 
 #[test]
