@@ -5,7 +5,7 @@
 //! branch, and at the back edge, moves put the values there.
 
 use kaleidoscope_ir::walk::{BackEdge, Join, Region};
-use kaleidoscope_ir::{Local, Op, OpIdx};
+use kaleidoscope_ir::{Bracket, Local, Op, OpIdx};
 
 use super::cold::Cold;
 use super::moves::Moves;
@@ -96,8 +96,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             self.buffers.cold.push(branch);
             return;
         }
-        let here = self.assembler.here();
-        self.assembler.set_target(open.otherwise, here);
+        self.bind(open.otherwise);
     }
 
     /// Whether the first branch is to be written behind the function: it is simple and ends the
@@ -116,7 +115,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         let n_own = usize::from(!is_reachable && self.counters.is_some());
         self.n_brackets == open.n_brackets
             && self.buffers.cold.len() == open.n_cold + n_own
-            && second.iter().take(N_SEARCHED).any(|op| matches!(op, Op::Call { .. } | Op::TailCall))
+            && second.iter().take(N_SEARCHED).any(|op| op.callee().is_some() || *op == Op::TailCall)
     }
 
     pub(super) fn join(&mut self, open: &OpenIf, join: Join) {
@@ -139,15 +138,13 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
                 self.buffers.stack.push(Operand::Word);
                 self.conform(first, Some(value.source));
                 self.unpin();
-                let here = self.assembler.here();
-                self.assembler.set_target(jump, here);
+                self.bind(jump);
             }
             (Join::First, &Some((jump, ref first))) => {
                 self.leave_scope(open.n_set);
                 self.buffers.stack.push(Operand::Word);
                 self.set_registers(first);
-                let here = self.assembler.here();
-                self.assembler.set_target(jump, here);
+                self.bind(jump);
             }
             (Join::Second, _) => {
                 self.settle();
@@ -166,6 +163,14 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         }
     }
 
+    /// Makes a jump go to here. The instruction in front is no longer the only way to here.
+    fn bind(&mut self, jump: Jump) -> Label {
+        self.computed = None;
+        let here = self.assembler.here();
+        self.assembler.set_target(jump, here);
+        here
+    }
+
     /// Whether the function ends behind the `if` at this position.
     fn is_last(&self, header: OpIdx) -> bool {
         let ops = &self.unit.function.ops;
@@ -174,8 +179,10 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         match ops.get(end.index() + 1) {
             None => true,
             // The end of a branch of the `if` around this one.
-            Some(Op::Else { .. } | Op::End) => self.is_behind_last.last() == Some(&true),
-            Some(_) => false,
+            Some(op) => {
+                op.bracket().is_some_and(|bracket| bracket != Bracket::Begin)
+                    && self.is_behind_last.last() == Some(&true)
+            }
         }
     }
 
@@ -209,6 +216,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         self.n_brackets += 1;
         self.loop_depth += 1;
         self.may_be_invalid = true;
+        self.computed = None;
         OpenLoop {
             header: self.assembler.here(),
             registers: self.registers,
@@ -265,8 +273,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             let repeat = self.assembler.jump_if(Condition::Positive);
             self.assembler.set_target(repeat, open.header);
             let tripped = self.assembler.jump();
-            let after = self.assembler.here();
-            self.assembler.set_target(leave, after);
+            let after = self.bind(leave);
             self.buffers.cold.push(Cold::BackEdge {
                 jump: tripped,
                 header: open.header,
