@@ -61,8 +61,21 @@ pub fn time(what: &mut impl FnMut()) -> Duration {
 /// # Panics
 /// If the system does not report the times of children.
 pub fn processor_time(what: &mut impl FnMut()) -> Duration {
+    used_time(UsageWho::RUSAGE_CHILDREN, what)
+}
+
+/// Measures the processor time that an action takes on this thread. What other threads do for it,
+/// such as compile in the background, does not count.
+///
+/// # Panics
+/// If the system does not report the time of a thread.
+pub fn thread_time(what: &mut impl FnMut()) -> Duration {
+    used_time(UsageWho::RUSAGE_THREAD, what)
+}
+
+fn used_time(who: UsageWho, what: &mut impl FnMut()) -> Duration {
     let elapsed = || {
-        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("Linux reports the times of children");
+        let usage = getrusage(who).expect("Linux reports times");
         [usage.user_time(), usage.system_time()].map(as_duration).iter().sum::<Duration>()
     };
     let before = elapsed();

@@ -31,6 +31,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("primes", &["8e6"]),
     ("logic", &["18000"]),
     ("pendulum", &["1", "0", "4e7", "1"]),
+    ("nbody", &["2e7", "0.01"]),
 ];
 
 /// Programs that other benchmarks run with less work, and their last expression here.

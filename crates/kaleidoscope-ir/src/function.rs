@@ -8,7 +8,7 @@
 pub mod facts;
 pub(crate) mod liveness;
 
-use crate::{FunctionId, Op};
+use crate::{FunctionId, Op, OpIdx};
 use facts::Facts;
 use liveness::Liveness;
 use std::fmt;
@@ -96,6 +96,13 @@ impl Function {
     /// no facts.
     pub fn callees_in_order(&self) -> impl Iterator<Item = FunctionId> {
         self.ops.iter().filter_map(|op| op.callee())
+    }
+
+    /// The calls, in order of the operations, each with its position and its callee; tail calls are
+    /// not among them. Computes no facts.
+    pub fn calls(&self) -> impl Iterator<Item = (OpIdx, FunctionId)> {
+        let ops = self.ops.iter().enumerate();
+        ops.filter_map(|(at, op)| Some((OpIdx::new(at as u32), op.callee()?)))
     }
 
     /// The number of bytes that the function takes, with what it owns. The names, which are shared,

@@ -3,32 +3,97 @@
 //! The planner takes a snapshot of one function after another, and never holds the table's lock
 //! while it decides. The versions of the snapshots are checked when the code is installed.
 
+use crate::code::{CodeInfo, CodeOrigin, CompiledCode};
 use crate::core::Core;
+use crate::event::{CodeName, Tier};
+use crate::policy;
 use crate::table::Table;
-use crate::validity::Dependency;
-use kaleidoscope_ir::compile::{CallTarget, CodeKind, InliningBudget, InliningPlan, Unit};
+use crate::trap::Trap;
+use crate::validity::{Dependency, NewFlag};
+use kaleidoscope_ir::compile::{
+    CallTarget, Code, CodeGenerator, CodeKind, CompileError, InliningBudget, InliningPlan, Unit,
+};
 use kaleidoscope_ir::{Function, FunctionId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A unit of optimized code, with its inlinees.
 pub(crate) struct Planned {
     pub(crate) unit: Unit,
-    pub(crate) dependencies: Box<[Dependency]>,
+    dependencies: Box<[Dependency]>,
     /// The names of the inlined functions.
-    pub(crate) inlined: Arc<[Arc<str>]>,
+    inlined: Arc<[Arc<str>]>,
 }
 
 impl Core {
+    /// Compiles optimized code with as much inlined as the budget and the code generator allow.
+    /// `finish_plan` may change the unit of a plan. Returns nothing if the root was redefined.
+    ///
+    /// What the generator takes depends on more than the number of operations. If a unit is too
+    /// large for it, a smaller budget follows, down to a unit without inlinees: some optimized code
+    /// is better than none.
+    pub(crate) fn compile_optimized(
+        &self,
+        root: &Arc<Unit>,
+        kind: CodeKind,
+        budget: InliningBudget,
+        tier: Tier,
+        generator: &mut dyn CodeGenerator,
+        finish_plan: impl Fn(&mut Unit),
+    ) -> Result<Option<(CompiledCode, Unit)>, Trap> {
+        self.code_budget.check()?;
+        let mut budget = budget;
+        loop {
+            let Some(mut planned) = self.plan(root, kind, budget) else { return Ok(None) };
+            finish_plan(&mut planned.unit);
+            let flag = self.add_validity_flag(&mut planned.unit, &planned.dependencies)?;
+            let code = match generator.generate(&planned.unit) {
+                Err(CompileError::TooLarge)
+                    if root.function.ops.len() <= policy::MOST_OPS_TO_RETRY
+                        && let Some(less) = budget.less() =>
+                {
+                    budget = less;
+                    continue;
+                }
+                code => code.map_err(|reason| Trap::Compile { code: CodeName::of(root), reason })?,
+            };
+            return self.finish_optimized(planned, flag, code, tier).map(Some);
+        }
+    }
+
+    /// The code of a plan, as the table stores it.
+    fn finish_optimized(
+        &self,
+        planned: Planned,
+        flag: Option<NewFlag>,
+        mut code: Code,
+        tier: Tier,
+    ) -> Result<(CompiledCode, Unit), Trap> {
+        let Planned { unit, dependencies, inlined } = planned;
+        let exits = std::mem::take(&mut code.exits);
+        let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));
+        let code = self.code_budget.charge(code)?;
+        count_calls_left(self, &unit);
+        let info = CodeInfo {
+            function: unit.id,
+            name: CodeName::of(&unit),
+            origin: CodeOrigin::Compiled { tier, kind: unit.kind, times: code.times, bytes: code.bytes },
+            inlined,
+        };
+        let n_params = unit.function.n_params;
+        Ok((CompiledCode::new(info, n_params, dependencies, validity, code), unit))
+    }
+
     /// Chooses the inlinees of a unit. Returns nothing if the root was redefined, except for OSR
     /// code: activations of the old version go on in it.
-    pub(crate) fn plan(&self, root: &Arc<Unit>, kind: CodeKind, budget: InliningBudget) -> Option<Planned> {
+    fn plan(&self, root: &Arc<Unit>, kind: CodeKind, budget: InliningBudget) -> Option<Planned> {
         let is_superseded = root.id.is_some_and(|id| self.table().version(id) != root.version);
         if is_superseded && kind.osr_loop().is_none() {
             return None;
         }
         let mut bodies: BTreeMap<FunctionId, (Arc<Function>, u32)> = BTreeMap::new();
-        let plan = InliningPlan::new(root.id, Arc::clone(&root.function), budget, |id| {
+        let ops = kind.ops(&root.function);
+        let plan = InliningPlan::new(root.id, Arc::clone(&root.function), ops, budget, |id| {
             // The first snapshot of a function counts, so that all its copies are of one version.
             if let Some((function, _)) = bodies.get(&id) {
                 return Some(Arc::clone(function));
@@ -85,18 +150,10 @@ impl Table {
 
 /// Gives a counter to each function that optimized code calls anywhere, even if it is inlined
 /// elsewhere: optimized code does not count.
-pub(crate) fn count_calls_left(core: &Core, unit: &Unit) {
-    let mut called = BTreeSet::new();
-    for instance in unit.instances() {
-        for (callee, _) in instance.function.facts().callees() {
-            if instance.inlined(callee).is_none()
-                && matches!(unit.call_targets.get(&callee), Some(CallTarget::Slot { .. }))
-            {
-                called.insert(callee);
-            }
+fn count_calls_left(core: &Core, unit: &Unit) {
+    for callee in unit.calls_left() {
+        if matches!(unit.call_targets.get(&callee), Some(CallTarget::Slot { .. })) {
+            core.count_entries(callee);
         }
-    }
-    for callee in called {
-        core.count_entries(callee);
     }
 }

@@ -3,12 +3,11 @@
 //! A compile thread compiles a kernel when enough rows were requested ([`policy::advise_kernel`]).
 //! Its inlinees are looked up when the job runs, and checked again when the kernel is installed.
 
-use crate::code::{CodeInfo, CodeOrigin, CompiledCode, KernelCode};
+use crate::code::{CompiledCode, KernelCode};
 use crate::code_state::Versioned;
 use crate::compile_queue::Waited;
 use crate::core::{Core, SharedCore};
 use crate::event::{CodeName, Event, Tier};
-use crate::inlining::{Planned, count_calls_left};
 use crate::interrupt::Watch;
 use crate::kernel_state::{KernelKey, KernelRequest, KernelState};
 use crate::maths::{load_maths, maths_entry};
@@ -111,7 +110,6 @@ impl KernelJob {
         generator: Result<&mut dyn CodeGenerator, CompileError>,
     ) -> Result<Option<CompiledKernel>, Trap> {
         let core = &self.core;
-        core.code_budget.check()?;
         load_maths()?;
         let (ir, version) = {
             let table = core.table();
@@ -128,36 +126,22 @@ impl KernelJob {
         let Some(root) = unit.filter(|unit| unit.version == self.version).map(Arc::new) else {
             return Ok(None);
         };
+        let generator = generator.map_err(|reason| Trap::Compile { code: CodeName::of(&root), reason })?;
         let guarded = CodeKind::Kernel(KernelKind::Guarded);
-        let Some(planned) = core.plan(&root, guarded, policy::KERNEL_INLINING) else { return Ok(None) };
-        let Planned { mut unit, dependencies, inlined } = planned;
-        if is_plain(&unit) {
-            unit.kind = CodeKind::Kernel(KernelKind::Plain);
-            if self.key.precision == Precision::Fast {
-                unit.vector_maths = vector_maths(&unit);
+        let (budget, tier) = (policy::KERNEL_INLINING, Tier::Kernel);
+        let compiled = core.compile_optimized(&root, guarded, budget, tier, generator, |unit| {
+            if is_plain(unit) {
+                unit.kind = CodeKind::Kernel(KernelKind::Plain);
+                if self.key.precision == Precision::Fast {
+                    unit.vector_maths = vector_maths(unit);
+                }
             }
-        }
-        let flag = core.add_validity_flag(&mut unit, &dependencies)?;
-        let code = generator.and_then(|generator| generator.generate(&unit));
-        let mut code = code.map_err(|reason| Trap::Compile { code: CodeName::of(&root), reason })?;
-        let exits = std::mem::take(&mut code.exits);
-        let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));
-        let code = core.code_budget.charge(code)?;
-        count_calls_left(core, &unit);
-        let info = CodeInfo {
-            function: Some(self.key.function),
-            name: CodeName::of(&root),
-            origin: CodeOrigin::Compiled {
-                tier: Tier::Kernel,
-                kind: unit.kind,
-                times: code.times,
-                bytes: code.bytes,
-            },
-            inlined,
+        })?;
+        let kernel = |(code, unit): (_, Unit)| CompiledKernel {
+            code,
+            rows_per_call: policy::rows_per_kernel_call(&unit),
         };
-        let rows_per_call = policy::rows_per_kernel_call(&unit);
-        let code = CompiledCode::new(info, root.function.n_params, dependencies, validity, code);
-        Ok(Some(CompiledKernel { code, rows_per_call }))
+        Ok(compiled.map(kernel))
     }
 
     /// Installs the kernel, or emits why there is none; then single calls have to do.
@@ -237,33 +221,22 @@ pub(crate) fn caller_of(id: FunctionId, maths: MathsFunction) -> Function {
 /// Whether the function, with all inlinees, ends soon and only by returning: it has no loop, and
 /// calls only maths functions.
 fn is_plain(unit: &Unit) -> bool {
-    let is_small = unit.function.ops.len() <= policy::KERNEL_INLINING.unit_ops;
+    let is_small = unit.function.ops.len() <= policy::KERNEL_INLINING.copied_ops;
+    let is_maths = |callee| matches!(unit.call_target(callee), CallTarget::Maths { .. });
     is_small
-        && unit.instances().iter().all(|instance| {
-            let facts = instance.function.facts();
-            let is_plain = |callee| {
-                instance.inlined(callee).is_some()
-                    || matches!(unit.call_target(callee), CallTarget::Maths { .. })
-            };
-            !facts.has_loops() && facts.callees().all(|(callee, _)| is_plain(callee))
-        })
+        && !unit.instances().iter().any(|instance| instance.function.has_loops())
+        && unit.calls_left().into_iter().all(is_maths)
 }
 
 /// The vector maths library's variants of the functions that the unit calls.
 fn vector_maths(unit: &Unit) -> Vec<VectorMaths> {
-    let mut functions = BTreeSet::new();
-    for instance in unit.instances() {
-        let facts = instance.function.facts();
-        if facts.counts.powers > 0 {
-            functions.insert(MathsFunction::Pow);
-        }
-        for (callee, _) in facts.callees() {
-            if instance.inlined(callee).is_none()
-                && let CallTarget::Maths { function: maths, .. } = unit.call_target(callee)
-            {
-                functions.insert(maths);
-            }
-        }
+    let called = unit.calls_left().into_iter().filter_map(|callee| match unit.call_target(callee) {
+        CallTarget::Maths { function, .. } => Some(function),
+        CallTarget::Slot { .. } => None,
+    });
+    let mut functions: BTreeSet<_> = called.collect();
+    if unit.instances().iter().any(|instance| instance.function.facts().counts.powers > 0) {
+        functions.insert(MathsFunction::Pow);
     }
     let variants = functions.into_iter().flat_map(|function| {
         VECTOR_LANES.iter().filter_map(move |&lanes| {

@@ -133,7 +133,18 @@ impl Recovery {
 }
 
 /// How much optimized code inlines.
-pub(crate) const INLINING: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 3 };
+pub(crate) const INLINING: InliningBudget = InliningBudget {
+    callee_ops: 100,
+    copied_ops: 1_000,
+    recursion: 3,
+    small_ops: 16,
+    copied_small_ops: 10_000,
+};
+
+/// The most operations of a function that is compiled with less inlined if it is too large with
+/// all of it. LLVM optimizes no larger function, whatever is inlined (`MOST_FOR_FULL` in
+/// `crates/kaleidoscope-llvm/src/effort.rs`).
+pub(crate) const MOST_OPS_TO_RETRY: usize = 20_000;
 
 /// A counter that reached its threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,8 +205,7 @@ pub(crate) const MAX_CALLERS: usize = 1_000;
 
 /// How much a kernel inlines. The rows of a fully inlined kernel are vectorized, so large callees
 /// pay.
-pub(crate) const KERNEL_INLINING: InliningBudget =
-    InliningBudget { callee_ops: 1_000, unit_ops: 1_000, recursion: 3 };
+pub(crate) const KERNEL_INLINING: InliningBudget = InliningBudget { callee_ops: 1_000, ..INLINING };
 
 /// The time that a plain kernel takes between two checks for interrupts and redefinitions.
 const KERNEL_CALL: Duration = Duration::from_micros(500);
@@ -220,18 +230,15 @@ pub(crate) fn rows_per_kernel_call(unit: &Unit) -> usize {
     for (idx, instance) in instances.iter().enumerate() {
         let facts = instance.function.facts();
         let mut maths_nanos = MATHS_NANOS * facts.counts.powers;
-        for (callee, n_calls) in facts.callees() {
-            match instance.inlined(callee) {
-                Some(inlinee) => {
-                    let added = n_copies[idx].saturating_mul(n_calls);
-                    n_copies[inlinee] = n_copies[inlinee].saturating_add(added);
-                }
+        for (_, callee, inlinee) in instance.calls() {
+            match inlinee {
+                Some(inlinee) => n_copies[inlinee] = n_copies[inlinee].saturating_add(n_copies[idx]),
                 None => {
                     let is_fmod = matches!(
                         unit.call_target(callee),
                         CallTarget::Maths { function: MathsFunction::Fmod, .. }
                     );
-                    maths_nanos += n_calls * if is_fmod { FMOD_NANOS } else { MATHS_NANOS };
+                    maths_nanos += if is_fmod { FMOD_NANOS } else { MATHS_NANOS };
                 }
             }
         }

@@ -13,10 +13,9 @@
 //! meanwhile. Then it is dropped, and the request goes to the queue again.
 
 use crate::call_graph::TierUpTarget;
-use crate::code::{CodeInfo, CodeOrigin, CompiledCode};
+use crate::code::CompiledCode;
 use crate::core::{Core, SharedCore};
 use crate::event::{CodeName, Event, Tier};
-use crate::inlining::{Planned, count_calls_left};
 use crate::policy::{self, Advice, advise};
 use crate::profile::{Counter, Profile, ProfiledCode};
 use crate::table::{Dependent, Table};
@@ -168,27 +167,10 @@ impl TierUpJob {
         let root = &target.profile.unit;
         let failed = |reason| Trap::Compile { code: CodeName::of(root), reason };
         let generator = generator.map_err(failed)?;
-        core.code_budget.check()?;
-        let Some(planned) = core.plan(root, target.kind, policy::INLINING) else { return Ok(None) };
-        let Planned { mut unit, dependencies, inlined } = planned;
-        let flag = core.add_validity_flag(&mut unit, &dependencies)?;
-        let mut code = generator.generate(&unit).map_err(failed)?;
-        let exits = std::mem::take(&mut code.exits);
-        let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));
-        let code = core.code_budget.charge(code)?;
-        count_calls_left(core, &unit);
-        let info = CodeInfo {
-            function: root.id,
-            name: CodeName::of(root),
-            origin: CodeOrigin::Compiled {
-                tier: Tier::Optimized,
-                kind: target.kind,
-                times: code.times,
-                bytes: code.bytes,
-            },
-            inlined,
-        };
-        Ok(Some(CompiledCode::new(info, root.function.n_params, dependencies, validity, code)))
+        let tier = Tier::Optimized;
+        let compiled =
+            core.compile_optimized(root, target.kind, policy::INLINING, tier, generator, |_| ())?;
+        Ok(compiled.map(|(code, _)| code))
     }
 
     /// Installs the code, or emits why there is none. Observer panics are ignored here: no

@@ -30,6 +30,9 @@ pub enum Effort {
     Refuse,
 }
 
+/// The weight of a call.
+const CALL_WEIGHT: usize = 4;
+
 /// The weight up to which a unit is compiled at any level.
 const MOST_FOR_FULL: usize = 12_000;
 
@@ -57,17 +60,17 @@ pub fn effort(unit: &Unit) -> Effort {
             continue;
         }
         let Some(load) = Load::of(instance.function) else { return Effort::Refuse };
-        all.weight = all.weight.saturating_add(load.weight.saturating_mul(n_copies));
+        // Of an inlined call nothing is left.
+        let weight = load.weight - CALL_WEIGHT * instance.inlined.len();
+        all.weight = all.weight.saturating_add(weight.saturating_mul(n_copies));
         all.loop_depth = all.loop_depth.max(depth + load.loop_depth);
-        for (callee, n_calls) in instance.function.facts().callees() {
-            if let Some(inlinee) = instance.inlined(callee) {
-                copies[inlinee].0 = copies[inlinee].0.saturating_add(n_copies.saturating_mul(n_calls));
-                copies[inlinee].1 = copies[inlinee].1.max(depth + load.loop_depth);
-            }
+        for &(_, inlinee) in instance.inlined {
+            copies[inlinee].0 = copies[inlinee].0.saturating_add(n_copies);
+            copies[inlinee].1 = copies[inlinee].1.max(depth + load.loop_depth);
         }
     }
     if invalidation(unit).is_some() {
-        let Some(exits) = ExitCount::of(&instances) else { return Effort::Refuse };
+        let Some(exits) = ExitCount::of(unit, &instances) else { return Effort::Refuse };
         all.weight = all.weight.saturating_add(exits.n_exits.saturating_mul(4));
         all.weight = all.weight.saturating_add(exits.n_values);
     }
@@ -89,7 +92,7 @@ impl Load {
         }
         let facts = function.facts();
         let counts = &facts.counts;
-        let weight = 4 * (counts.calls + counts.tail_calls + counts.powers)
+        let weight = CALL_WEIGHT * (counts.calls + counts.tail_calls + counts.powers)
             + 3 * counts.comparisons
             + counts.ifs
             // The `Loop` itself, and its back edge.

@@ -16,7 +16,7 @@
 
 mod branch;
 mod call;
-mod call_checks;
+pub(crate) mod call_checks;
 mod counted_loop;
 mod entry;
 mod exit;
@@ -269,7 +269,7 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
     }
 
     fn call(&mut self, at: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'a Function> {
-        let inlinee = self.instances[self.frame.instance].inlined(callee);
+        let inlinee = self.instances[self.frame.instance].inlined(at);
         let args = self.pop_numbers(n_args);
         if let Some(inlinee) = inlinee {
             return Some(self.begin_inlinee(inlinee, &args, at));

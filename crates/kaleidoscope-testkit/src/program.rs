@@ -73,7 +73,7 @@ impl Program {
 
     /// Optimized code for the function, with everything inlined that the budget allows.
     pub fn optimized_unit(&self, function: &Arc<Function>, kind: CodeKind, budget: InliningBudget) -> Unit {
-        let plan = self.plan(function, budget);
+        let plan = self.plan(function, kind, budget);
         let id = self.names.current(&function.name);
         let functions: Vec<_> = plan.instances().iter().map(|instance| instance.function).collect();
         let (call_targets, host_variables) = self.references(functions, id);
@@ -81,10 +81,12 @@ impl Program {
         Unit { kind, inlining: Some(plan), ..unit }
     }
 
-    /// The inlining plan for the function.
-    pub fn plan(&self, function: &Arc<Function>, budget: InliningBudget) -> InliningPlan {
+    /// The inlining plan for code of this kind.
+    pub fn plan(&self, function: &Arc<Function>, kind: CodeKind, budget: InliningBudget) -> InliningPlan {
         let id = self.names.current(&function.name);
-        InliningPlan::new(id, Arc::clone(function), budget, |id| self.definition(id).cloned())
+        InliningPlan::new(id, Arc::clone(function), kind.ops(function), budget, |id| {
+            self.definition(id).cloned()
+        })
     }
 
     /// The last definition of the function.

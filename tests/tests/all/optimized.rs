@@ -19,8 +19,18 @@ use kaleidoscope_tests::random::fresh_seed;
 
 use native::Native;
 
-/// More inlining than pays, so that much is tested.
-const BUDGET: InliningBudget = InliningBudget { callee_ops: 400, unit_ops: 3_000, recursion: 2 };
+/// More inlining than pays, so that much is tested, and less than programs want, so that some calls
+/// are left.
+const BUDGETS: [InliningBudget; 2] = [
+    InliningBudget {
+        callee_ops: 400,
+        copied_ops: 3_000,
+        recursion: 2,
+        small_ops: 16,
+        copied_small_ops: 3_000,
+    },
+    InliningBudget { callee_ops: 50, copied_ops: 60, recursion: 1, small_ops: 16, copied_small_ops: 20 },
+];
 
 /// The number of seeds that are run each time, and of fresh ones.
 const N_SAME: u64 = 40;

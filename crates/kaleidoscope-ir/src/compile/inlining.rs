@@ -1,8 +1,16 @@
-//! Inlining plans: which callees optimized code contains, chosen breadth first within a budget.
+//! Inlining plans: which calls are replaced by a copy of the callee in optimized code.
+//!
+//! A plan is data. The planner (`planner.rs`) makes it, the code generator follows it.
 
-use crate::{Function, FunctionId};
+mod planner;
+mod small;
+#[cfg(test)]
+mod tests;
+
+use crate::{Function, FunctionId, OpIdx};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How much optimized code may inline.
@@ -10,11 +18,39 @@ use std::sync::Arc;
 pub struct InliningBudget {
     /// The most operations of one inlinee.
     pub callee_ops: usize,
-    /// The most operations of all copies together, the root's included.
-    pub unit_ops: usize,
+    /// The most operations of all copies together. Neither the root nor small callees count.
+    pub copied_ops: usize,
     /// How often a function may be inlined into itself.
     pub recursion: usize,
+    /// The most operations of a small callee, its own small callees included. A callee is small if
+    /// it also has no loop and is no larger than a call in machine code.
+    pub small_ops: usize,
+    /// The most operations of all copies of small callees together.
+    pub copied_small_ops: usize,
 }
+
+impl InliningBudget {
+    /// Inlines nothing.
+    pub const NOTHING: Self =
+        Self { callee_ops: 0, copied_ops: 0, recursion: 0, small_ops: 0, copied_small_ops: 0 };
+
+    /// Three quarters of this budget, for a unit that is too large with all of it, or at last
+    /// nothing. `None` if there is nothing to take away.
+    pub fn less(self) -> Option<Self> {
+        let n_copied = self.copied_ops.saturating_add(self.copied_small_ops);
+        let less = |n_ops: usize| n_ops / 4 * 3;
+        let some =
+            Self { copied_ops: less(self.copied_ops), copied_small_ops: less(self.copied_small_ops), ..self };
+        match n_copied {
+            0 => None,
+            1..LEAST_COPIED_OPS => Some(Self::NOTHING),
+            _ => Some(some),
+        }
+    }
+}
+
+/// The operations below which [`InliningBudget::less`] leaves nothing.
+const LEAST_COPIED_OPS: usize = 32;
 
 /// The instances that optimized code consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,72 +67,59 @@ pub struct InliningPlan {
 pub struct Instance<'a> {
     /// The function.
     pub function: &'a Function,
-    /// The callees that are inlined, in order of their ids, each with the index of its instance.
-    /// The index is greater than this instance's own, so no instance contains itself. The callee's
+    /// The calls that are inlined, by position, each with the index of the callee's instance. The
+    /// index is greater than this instance's own, so no instance contains itself. The callee's
     /// arity equals the number of arguments.
-    pub inlined: &'a [(FunctionId, usize)],
+    pub inlined: &'a [(OpIdx, usize)],
 }
 
-impl Instance<'_> {
-    /// The index of the instance that replaces calls of the function. `None` if they are not
+impl<'a> Instance<'a> {
+    /// The index of the instance that replaces the call at this position. `None` if the call is not
     /// inlined.
-    pub fn inlined(&self, callee: FunctionId) -> Option<usize> {
-        let at = self.inlined.binary_search_by_key(&callee, |(id, _)| *id).ok()?;
-        Some(self.inlined[at].1)
+    pub fn inlined(&self, at: OpIdx) -> Option<usize> {
+        let found = self.inlined.binary_search_by_key(&at, |(call, _)| *call).ok()?;
+        Some(self.inlined[found].1)
+    }
+
+    /// The calls, by position, each with its callee and the index of the instance that replaces it.
+    /// Tail calls are not among them.
+    pub fn calls(self) -> impl Iterator<Item = (OpIdx, FunctionId, Option<usize>)> + 'a {
+        let mut inlined = self.inlined.iter().peekable();
+        self.function.calls().map(move |(at, callee)| {
+            let inlinee = inlined.next_if(|(call, _)| *call == at).map(|(_, inlinee)| *inlinee);
+            (at, callee, inlinee)
+        })
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct PlannedInstance {
     function: Arc<Function>,
-    inlined: Vec<(FunctionId, usize)>,
+    inlined: Vec<(OpIdx, usize)>,
 }
 
-/// An instance whose calls have not been considered yet.
-struct PendingInstance {
-    index: usize,
-    /// The functions that the instance is inlined into, itself included.
-    enclosing: Vec<FunctionId>,
-    /// How many copies of the instance the code has.
-    n_copies: usize,
+impl PlannedInstance {
+    fn new(function: Arc<Function>, inlined: impl Iterator<Item = (OpIdx, usize)>) -> Self {
+        let mut inlined: Vec<_> = inlined.collect();
+        inlined.sort_unstable();
+        Self { function, inlined }
+    }
 }
 
 impl InliningPlan {
-    /// Plans the inlining into `root`.
+    /// Plans the inlining into the operations `ops` of `root`: those that the code runs
+    /// ([`CodeKind::ops`](super::CodeKind::ops)).
     ///
     /// `id` is the root's id, `None` for an expression. `function_of` returns a callee's
     /// definition, or `None` if its calls must go through the slot.
     pub fn new(
         id: Option<FunctionId>,
         root: Arc<Function>,
+        ops: Range<usize>,
         budget: InliningBudget,
-        mut function_of: impl FnMut(FunctionId) -> Option<Arc<Function>>,
+        function_of: impl FnMut(FunctionId) -> Option<Arc<Function>>,
     ) -> Self {
-        let mut n_ops = root.ops.len();
-        let mut instances = vec![PlannedInstance { function: root, inlined: Vec::new() }];
-        let root = PendingInstance { index: 0, enclosing: id.into_iter().collect(), n_copies: 1 };
-        let mut pending = VecDeque::from([root]);
-        while let Some(PendingInstance { index, enclosing, n_copies }) = pending.pop_front() {
-            let function = Arc::clone(&instances[index].function);
-            for (callee, n_calls) in function.facts().callees() {
-                if enclosing.iter().filter(|outer| **outer == callee).count() > budget.recursion {
-                    continue;
-                }
-                let Some(function) = function_of(callee) else { continue };
-                let n_copies = n_copies.saturating_mul(n_calls);
-                let added = n_copies.saturating_mul(function.ops.len());
-                if function.ops.len() > budget.callee_ops || n_ops.saturating_add(added) > budget.unit_ops {
-                    continue;
-                }
-                n_ops = n_ops.saturating_add(added);
-                let inlinee = instances.len();
-                instances.push(PlannedInstance { function, inlined: Vec::new() });
-                instances[index].inlined.push((callee, inlinee));
-                let enclosing = enclosing.iter().copied().chain([callee]).collect();
-                pending.push_back(PendingInstance { index: inlinee, enclosing, n_copies });
-            }
-        }
-        Self { instances }
+        Self { instances: planner::plan(id, root, ops, budget, function_of) }
     }
 
     /// The instances, the root first.
@@ -109,14 +132,16 @@ impl InliningPlan {
     pub fn functions(&self) -> Vec<(Option<FunctionId>, &Arc<Function>)> {
         let mut functions: Vec<_> =
             self.instances.iter().map(|instance| (None, &instance.function)).collect();
-        for &(id, instance) in self.instances.iter().flat_map(|instance| &instance.inlined) {
-            functions[instance].0 = Some(id);
+        for instance in &self.instances {
+            for &(at, inlinee) in &instance.inlined {
+                functions[inlinee].0 = instance.function.ops[at.index()].callee();
+            }
         }
         functions
     }
 
     /// The functions that are inlined somewhere in the code.
     pub fn inlinees(&self) -> BTreeSet<FunctionId> {
-        self.instances.iter().flat_map(|instance| &instance.inlined).map(|(id, _)| *id).collect()
+        self.functions().into_iter().filter_map(|(id, _)| id).collect()
     }
 }

@@ -4,7 +4,8 @@ use super::{InliningPlan, Instance, Invalidation};
 use crate::maths::MathsFunction;
 use crate::{Function, FunctionId, HostVariable};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One function or top-level expression to compile, with everything that its code refers to.
@@ -78,6 +79,17 @@ impl Unit {
     /// [`Invalidation::exit`] says: the function calls itself in tail position.
     pub fn continues_elsewhere(&self) -> bool {
         self.kind == CodeKind::Function && self.function.facts().has_tail_call
+    }
+
+    /// The functions that the code calls where they are not inlined. Tail calls do not count.
+    pub fn calls_left(&self) -> BTreeSet<FunctionId> {
+        let instances = self.instances();
+        let root = self.kind.ops(&self.function);
+        let calls = instances.iter().enumerate().flat_map(|(idx, instance)| {
+            let root = root.clone();
+            instance.calls().filter(move |(at, _, _)| idx > 0 || root.contains(&at.index()))
+        });
+        calls.filter(|(_, _, inlinee)| inlinee.is_none()).map(|(_, callee, _)| callee).collect()
     }
 
     /// The instances that the code consists of, the unit's own function first.
@@ -176,6 +188,17 @@ pub struct VectorMaths {
 }
 
 impl CodeKind {
+    /// The operations of its function that code of this kind runs.
+    pub fn ops(self, function: &Function) -> Range<usize> {
+        match self {
+            Self::Function | Self::Kernel(_) => 0..function.ops.len(),
+            Self::Osr(nth) => {
+                let facts = &function.facts().loops[nth];
+                facts.header.index()..facts.next.index() + 1
+            }
+        }
+    }
+
     /// The number of the loop that an OSR entry continues.
     pub fn osr_loop(self) -> Option<usize> {
         match self {

@@ -1,6 +1,7 @@
 //! The number of exits of a unit, and of the values that they write.
 
-use kaleidoscope_ir::compile::{Instance, MAX_EXITS};
+use crate::lower::call_checks::{CALLS, CallChecks};
+use kaleidoscope_ir::compile::{CallTarget, Instance, MAX_EXITS, Unit};
 use kaleidoscope_ir::{Function, Op, OpIdx};
 
 /// How much code the exits are.
@@ -12,31 +13,72 @@ pub(super) struct ExitCount {
 }
 
 impl ExitCount {
-    /// One exit for each call and back edge, though lowering finds most of them unnecessary. `None`
-    /// if there are more exits or live variables than lowering copes with.
-    pub(super) fn of(instances: &[Instance<'_>]) -> Option<Self> {
-        let mut copies = vec![0_usize; instances.len()];
-        copies[0] = 1;
+    /// One exit for each call with a check behind it, and for each back edge. `None` if there are
+    /// more exits or live variables than lowering copes with.
+    pub(super) fn of(unit: &Unit, instances: &[Instance<'_>]) -> Option<Self> {
+        let checks: Vec<_> = instances.iter().map(|instance| CallChecks::new(unit, instance)).collect();
+        let have_exits = have_exits(unit, instances, &checks);
+        let mut copies = vec![InlinedCopies::default(); instances.len()];
+        copies[0].n_copies = 1;
         let mut count = Self::default();
         for (idx, instance) in instances.iter().enumerate() {
-            let n_copies = copies[idx];
+            let InlinedCopies { n_copies, begins_behind } = copies[idx];
             if n_copies == 0 {
                 continue;
             }
+            let lowered = if idx == 0 { unit.kind.ops(instance.function) } else { 0..usize::MAX };
             for point in points(instance.function)? {
+                let is_call = instance.function.ops[point.at.index()].callee().is_some();
+                let following = is_call.then(|| checks[idx].behind(point.at));
+                let begins = following.is_none_or(|it| it.begins || it.ends && begins_behind);
                 let mut n_values = n_copies.saturating_mul(point.n_values);
-                let callee = instance.function.ops[point.at.index()].callee();
-                if let Some(inlinee) = callee.and_then(|callee| instance.inlined(callee)) {
-                    copies[inlinee] = copies[inlinee].saturating_add(n_copies);
+                if let Some(inlinee) = instance.inlined(point.at) {
+                    copies[inlinee].n_copies = copies[inlinee].n_copies.saturating_add(n_copies);
+                    copies[inlinee].begins_behind |= begins;
+                    if !have_exits[inlinee] {
+                        continue;
+                    }
                     // The exits of the inlinee share the code that writes the caller's values.
                     n_values = n_values.saturating_mul(2);
+                } else if !begins || !checks_behind(unit, instance, point.at) {
+                    continue;
                 }
-                count.n_exits = count.n_exits.saturating_add(n_copies);
-                count.n_values = count.n_values.saturating_add(n_values);
+                if lowered.contains(&point.at.index()) {
+                    count.n_exits = count.n_exits.saturating_add(n_copies);
+                    count.n_values = count.n_values.saturating_add(n_values);
+                }
             }
         }
         (count.n_exits <= MAX_EXITS).then_some(count)
     }
+}
+
+/// The copies of an instance.
+#[derive(Clone, Copy, Default)]
+struct InlinedCopies {
+    n_copies: usize,
+    /// Whether something inlined may begin behind one of them.
+    begins_behind: bool,
+}
+
+/// For each instance, whether it may have an exit inside.
+fn have_exits(unit: &Unit, instances: &[Instance<'_>], checks: &[CallChecks]) -> Vec<bool> {
+    let mut have_exits = vec![false; instances.len()];
+    for (idx, instance) in instances.iter().enumerate().rev() {
+        let has_exit = |(at, _, inlinee): (OpIdx, _, Option<usize>)| match inlinee {
+            Some(inlinee) => have_exits[inlinee],
+            None => checks[idx].behind(at) != CALLS && checks_behind(unit, instance, at),
+        };
+        have_exits[idx] = instance.function.has_loops() || instance.calls().any(has_exit);
+    }
+    have_exits
+}
+
+/// Whether the operation is a back edge, or a call of what may redefine something.
+fn checks_behind(unit: &Unit, instance: &Instance<'_>, at: OpIdx) -> bool {
+    let callee = instance.function.ops[at.index()].callee();
+    let target = callee.and_then(|callee| unit.call_targets.get(&callee));
+    !matches!(target, Some(CallTarget::Maths { .. }))
 }
 
 /// A call or a back edge.

@@ -13,31 +13,32 @@ use kaleidoscope_ir::{Op, OpIdx};
 
 /// What may follow the calls of an instance.
 #[derive(Clone, Debug)]
-pub(super) struct CallChecks {
+pub(crate) struct CallChecks {
     /// For each call, from the last to the first.
     calls: Vec<(OpIdx, Following)>,
 }
 
 /// What may follow before the next call through a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Following {
+pub(crate) struct Following {
     /// Something inlined may begin.
-    pub(super) begins: bool,
+    pub(crate) begins: bool,
     /// The end of the instance may be reached.
-    pub(super) ends: bool,
+    pub(crate) ends: bool,
 }
 
 const BEGINS: Following = Following { begins: true, ends: false };
-const CALLS: Following = Following { begins: false, ends: false };
+/// A call through a slot.
+pub(crate) const CALLS: Following = Following { begins: false, ends: false };
 
 impl CallChecks {
     /// What may follow the call at this position.
-    pub(super) fn behind(&self, at: OpIdx) -> Following {
+    pub(crate) fn behind(&self, at: OpIdx) -> Following {
         let found = self.calls.binary_search_by(|(call, _)| at.cmp(call));
         self.calls[found.expect("the operation is a call")].1
     }
 
-    pub(super) fn new(unit: &Unit, instance: &Instance<'_>) -> Self {
+    pub(crate) fn new(unit: &Unit, instance: &Instance<'_>) -> Self {
         let mut calls = Vec::new();
         let mut following = Following { begins: false, ends: true };
         // For each open `if`, what follows it; then its second branch.
@@ -45,8 +46,9 @@ impl CallChecks {
         for (at, op) in instance.function.ops.iter().enumerate().rev() {
             match *op {
                 Op::Call { callee, .. } => {
-                    let is_inlined = instance.inlined(callee).is_some();
-                    calls.push((OpIdx::new(at as u32), following));
+                    let at = OpIdx::new(at as u32);
+                    let is_inlined = instance.inlined(at).is_some();
+                    calls.push((at, following));
                     following = match unit.call_targets.get(&callee) {
                         Some(CallTarget::Slot { .. }) if !is_inlined => CALLS,
                         _ => BEGINS,

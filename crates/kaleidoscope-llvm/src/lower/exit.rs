@@ -11,6 +11,10 @@
 //! frame pointer. That makes each return wait for memory: recursive code ran a quarter longer.
 //! Values are converted for the buffer by the exit blocks: valid code computes nothing for its
 //! exits.
+//!
+//! The buffer's address has one use for each of its fields, however many exits there are. LLVM
+//! rewrites each such use, and each time looks at all others: with addresses of their own, three
+//! hundred exits took a second.
 
 use super::call::{enum_attribute, signature};
 use super::exit_step::{CallerStep, ExitStep};
@@ -44,6 +48,8 @@ pub(super) struct Exits<'cx> {
     buffer: Option<PointerValue<'cx>>,
     /// The layout of the exit buffer, for as many values as were needed so far.
     layout: StructType<'cx>,
+    /// The addresses of the values in the exit buffer, as many as were needed so far.
+    places: Vec<PointerValue<'cx>>,
     /// Where all exits end. Made for the first one.
     end: Option<ExitEnd<'cx>>,
 }
@@ -65,7 +71,8 @@ impl<'cx> Exits<'cx> {
         let kind = BasicMetadataValueEnum::from(lowering.cx.metadata_string("branch_weights"));
         let weights = lowering.cx.metadata_node(&[kind, weight(1), weight(1 << 20)]);
         let layout = lowering.cx.struct_type(&[], false);
-        Some(Self { invalidation, list: Vec::new(), weights, buffer: None, layout, end: None })
+        let (list, places) = (Vec::new(), Vec::new());
+        Some(Self { invalidation, list, weights, buffer: None, layout, places, end: None })
     }
 
     pub(super) fn into_list(self) -> Vec<Exit> {
@@ -199,16 +206,33 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
 
     /// Writes values to the exit buffer, behind as many others.
     fn write(&mut self, values: &[Operand<'cx>], n_before: usize) {
-        let buffer = self.exit_buffer();
-        let layout = self.exit_layout(n_before + values.len());
         for (nth, &value) in values.iter().enumerate() {
             let value = self.as_number(value);
-            let field = (1 + n_before + nth) as u32;
-            let place = built(self.builder.build_struct_gep(layout, buffer, field, ""));
+            let place = self.exit_place(n_before + nth);
             let store = built(self.builder.build_store(place, value));
             // Otherwise LLVM looks for stores to merge, without success and for long.
             store.set_volatile(true).expect("stores may be volatile");
         }
+    }
+
+    /// The address of a value in the exit buffer. It is computed once, behind the allocation;
+    /// LLVM's code generator moves it to where it is used.
+    fn exit_place(&mut self, nth: usize) -> PointerValue<'cx> {
+        let buffer = self.exit_buffer();
+        if nth >= self.exits().places.len() {
+            let layout = self.exit_layout(nth + 1);
+            let allocation = buffer.as_instruction_value().expect("an allocation is an instruction");
+            match allocation.get_next_instruction() {
+                Some(next) => self.builder.position_before(&next),
+                None => self.builder.position_at_end(allocation.get_parent().expect("it is in a block")),
+            }
+            for nth in self.exits().places.len()..=nth {
+                let place = built(self.builder.build_struct_gep(layout, buffer, 1 + nth as u32, ""));
+                self.exits_mut().places.push(place);
+            }
+            self.builder.position_at_end(self.block);
+        }
+        self.exits().places[nth]
     }
 
     /// The layout of an exit buffer with at least as many values. It seldom grows, and by a factor.

@@ -13,7 +13,7 @@ use super::Instance;
 use super::call::instruction;
 use super::counted_loop::constant_iterations;
 use kaleidoscope_ir::compile::{CallTarget, Unit};
-use kaleidoscope_ir::{Arithmetic, MathsFunction, Op};
+use kaleidoscope_ir::{Arithmetic, MathsFunction, Op, OpIdx};
 
 /// The cost of a strip: a fiftieth of the time within which code must notice.
 const STRIP: u64 = 20_000;
@@ -74,7 +74,7 @@ fn find_in(unit: &Unit, instance: &Instance<'_>, inlinees: &[Costs]) -> Costs {
     let mut iterations = Vec::new();
     // For each open bracket, its number and its cost so far. The function is around everything.
     let mut open = vec![(usize::MAX, Some(0_u64))];
-    for op in &instance.function.ops {
+    for (at, op) in instance.function.ops.iter().enumerate() {
         let more = match *op {
             Op::Number(_) | Op::Get(_) | Op::Set(_) | Op::Drop | Op::Else { .. } => Some(0),
             Op::GetHost(_) | Op::SetHost(_) | Op::Square => Some(1),
@@ -83,7 +83,7 @@ fn find_in(unit: &Unit, instance: &Instance<'_>, inlinees: &[Costs]) -> Costs {
                 Arithmetic::Divide => 5,
                 Arithmetic::Power => maths_cost(MathsFunction::Pow),
             }),
-            Op::Call { callee, .. } => match instance.inlined(callee) {
+            Op::Call { callee, .. } => match instance.inlined(OpIdx::new(at as u32)) {
                 Some(inlinee) => inlinees[inlinee].total,
                 None => match unit.call_target(callee) {
                     CallTarget::Maths { function, .. } => Some(maths_cost(function)),

@@ -7,7 +7,7 @@
 //! costs Collatz's sequence 60 %.
 
 use super::Instance;
-use kaleidoscope_ir::{Arithmetic, Op};
+use kaleidoscope_ir::{Arithmetic, Op, OpIdx};
 
 /// The most comparisons and selects in the branches of a select.
 const MOST: usize = 8;
@@ -41,11 +41,13 @@ pub(super) fn find_select_ifs(instances: &[Instance<'_>]) -> Vec<SelectIfs> {
 fn find_in(instance: &Instance<'_>, inlinees: &[SelectIfs]) -> SelectIfs {
     let mut is_select = Vec::new();
     let mut open = vec![OpenBracket { bracket: usize::MAX, weight: Some(0) }];
-    for op in &instance.function.ops {
+    for (at, op) in instance.function.ops.iter().enumerate() {
         let more = match op {
             Op::Number(_) | Op::Get(_) | Op::Else { .. } => Some(0),
             Op::Arithmetic(Arithmetic::Less) => Some(1),
-            Op::Call { callee, .. } => instance.inlined(*callee).and_then(|called| inlinees[called].weight),
+            Op::Call { .. } => {
+                instance.inlined(OpIdx::new(at as u32)).and_then(|called| inlinees[called].weight)
+            }
             Op::If { .. } | Op::Loop => {
                 open.push(OpenBracket { bracket: is_select.len(), weight: Some(0) });
                 is_select.push(false);

@@ -116,8 +116,8 @@ fn each_access_of_a_variable_of_the_host_stays_in_its_loop() {
     let machine = oldest_machine();
     let program = Program::read("def f(x) for i = 0, t in (t = x) + (t = x)");
     let unit = program.unit(program.last());
-    let budget = InliningBudget { callee_ops: 0, unit_ops: 0, recursion: 0 };
-    let optimized = program.optimized_unit(program.last(), CodeKind::Function, budget);
+    let nothing = InliningBudget::NOTHING;
+    let optimized = program.optimized_unit(program.last(), CodeKind::Function, nothing);
     let optimized = pipeline(&optimized, Optimization::Default);
     for passes in LEVELS.map(|level| pipeline(&unit, level)).into_iter().chain([optimized]) {
         let cx = Context::create();

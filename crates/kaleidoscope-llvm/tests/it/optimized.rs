@@ -14,7 +14,13 @@ use kaleidoscope_llvm::{Effort, effort, pipeline, symbols};
 use kaleidoscope_testkit::Program;
 use llvm_orc::FunctionPass;
 
-const LIMITS: InliningBudget = InliningBudget { callee_ops: 100, unit_ops: 1_000, recursion: 2 };
+const LIMITS: InliningBudget = InliningBudget {
+    callee_ops: 100,
+    copied_ops: 1_000,
+    recursion: 2,
+    small_ops: 16,
+    copied_small_ops: 1_000,
+};
 
 /// Of code that is never run.
 const INVALIDATION: Invalidation = Invalidation { flag: 0x1000, exit: 0x2000, code_number: 7 };
@@ -41,7 +47,8 @@ const CALLS: &str = "
 /// The passes of optimized code.
 fn passes(kind: CodeKind) -> &'static [FunctionPass] {
     let program = Program::read("def f(x) x");
-    pipeline(&program.optimized_unit(program.last(), kind, LIMITS), Optimization::Default)
+    let unit = program.optimized_unit(program.last(), CodeKind::Function, LIMITS);
+    pipeline(&Unit { kind, ..unit }, Optimization::Default)
 }
 
 /// What a unit can be entered by.
@@ -104,7 +111,7 @@ fn only_what_is_not_inlined_is_called() {
     let function = program.functions.last().unwrap();
     let ir = lower_optimized(&cx, &program, function, CodeKind::Function, LIMITS).to_string();
     assert!(ir.contains("k$slot") && !ir.contains("g$slot") && !ir.contains("h$slot"), "{ir}");
-    let inlinees = program.plan(function, LIMITS).inlinees();
+    let inlinees = program.plan(function, CodeKind::Function, LIMITS).inlinees();
     let names: Vec<_> = inlinees.iter().map(|id| &*program.names.signature(*id).name).collect();
     assert_eq!(names, ["g", "h"]);
 }
@@ -218,8 +225,8 @@ fn limits_hold() {
     }
     let n_ops = Program::read(fib).functions[0].ops.len();
     let deep = InliningBudget { recursion: 9, ..LIMITS };
-    check_copies(fib, InliningBudget { unit_ops: 7 * n_ops, ..deep }, "fcmp ult", 7);
-    check_copies(fib, InliningBudget { unit_ops: 7 * n_ops - 1, ..deep }, "fcmp ult", 3);
+    check_copies(fib, InliningBudget { copied_ops: 6 * n_ops, ..deep }, "fcmp ult", 7);
+    check_copies(fib, InliningBudget { copied_ops: 6 * n_ops - 1, ..deep }, "fcmp ult", 3);
     check_copies(fib, InliningBudget { callee_ops: n_ops, ..LIMITS }, "fcmp ult", 7);
     check_copies(fib, InliningBudget { callee_ops: n_ops - 1, ..LIMITS }, "fcmp ult", 1);
 }
@@ -227,10 +234,50 @@ fn limits_hold() {
 #[test]
 fn effort_counts_every_copy() {
     let program = Program::read("def f(x) f(x) + f(x) + f(x) + f(x)");
-    let limits = |recursion| InliningBudget { callee_ops: usize::MAX, unit_ops: usize::MAX, recursion };
+    let limits = |recursion| InliningBudget {
+        callee_ops: usize::MAX,
+        copied_ops: usize::MAX,
+        recursion,
+        ..InliningBudget::NOTHING
+    };
     let effort = |recursion| {
         let kind = CodeKind::Function;
         effort(&program.optimized_unit(program.last(), kind, limits(recursion)))
     };
     assert_eq!([4, 5, 6, 200].map(effort), [Effort::Full, Effort::Quick, Effort::Refuse, Effort::Refuse]);
+}
+
+/// A unit whose function calls `k`, which is not inlined, this often, each time with `between`
+/// behind it.
+fn calls_with_exits(n_calls: usize, between: &str) -> (Program, Unit) {
+    let calls = format!("k(x) {between} + ").repeat(n_calls);
+    let text = format!("def binary: 1 (a b) b; def g(x) x + 1; def f(x) g(x) + {calls} 0");
+    let program = Program::read(&text);
+    let unit = program.optimized_unit(program.last(), CodeKind::Function, LIMITS);
+    (program, Unit { invalidation: Some(INVALIDATION), ..unit })
+}
+
+/// Exits only count where something inlined may follow, and inlined calls do not count as calls.
+#[test]
+fn effort_counts_what_is_left() {
+    assert_eq!(effort(&calls_with_exits(900, "").1), Effort::Full);
+    assert_eq!(effort(&calls_with_exits(900, "+ g(x)").1), Effort::Quick);
+    let statements = |n: usize| {
+        let text = format!("def binary: 1 (a b) b; def f(x y) {}", "x * y : ".repeat(n) + "x");
+        let program = Program::read(&text);
+        effort(&program.optimized_unit(program.last(), CodeKind::Function, LIMITS))
+    };
+    assert_eq!([100, 900].map(statements), [Effort::Full; 2]);
+}
+
+/// Otherwise LLVM takes a time that grows with the square of the number of exits.
+#[test]
+fn exits_share_the_addresses_of_their_values() {
+    let (program, unit) = calls_with_exits(100, "+ g(x)");
+    let ir = lower_unit(&Context::create(), &program, &unit).to_string();
+    let n_exits = ir.matches("exit:").count() + ir.lines().filter(|line| line.starts_with("exit")).count();
+    assert!(n_exits > 90, "{n_exits} exits");
+    let n_addresses = ir.matches("getelementptr").count();
+    // `x`, the sum so far, and perhaps an operand.
+    assert!(n_addresses <= 4, "{n_addresses} addresses in {ir}");
 }

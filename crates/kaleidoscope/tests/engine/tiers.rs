@@ -236,8 +236,8 @@ fn a_recursive_cycle_tiers_up() {
 #[test]
 fn every_function_of_a_recursive_cycle_tiers_up() {
     let (engine, statistics) = tiered();
-    let text = "extern fb(n); def fa(n) if n < 2 then n else fb(n - 1) + fb(n - 2);
-        def fb(n) if n < 2 then n else fa(n - 1) + fa(n - 2);";
+    let text = "extern fb(n); def fa(n) if n < 2 then n else fb(n - 1) + fb(n - 2) + 0;
+        def fb(n) if n < 2 then n else fa(n - 1) + fa(n - 2) + 0;";
     check(&engine, text, &[], &[]);
     let optimized = |name: &str| statistics.totals().optimized.contains(name);
     until(|| optimized("fa") && optimized("fb"), || check(&engine, "fa(18);", &[2_584.0], &[]));
@@ -292,6 +292,34 @@ fn callees_that_are_not_inlined_tier_up() {
     };
     until(is_optimized, || assert_eq!(engine.run("run(100);").values().count(), 1));
     check(&engine, "run(2);", &[(1..=2).map(|i| 190.0 + 20.0 * 45.0 * f64::from(i)).sum()], &[]);
+}
+
+/// The operator between statements takes none of the inlining budget, however many there are. A
+/// function that is called more often than the budget suffices for is inlined in part.
+#[test]
+fn long_functions_are_optimized_as_short_ones() {
+    let (engine, statistics) = tiered();
+    check(&engine, "def binary: 1 (a b) b; def large(x) x * 2 + x * 3 + x * 4 + x * 5 + x * 6;", &[], &[]);
+    for n in [3, 115, 120, 400] {
+        let statements = "(s = s + 1) : (s = large(s)) : ".repeat(n);
+        let name = format!("f{n}");
+        check(
+            &engine,
+            &format!("def {name}(n) var s in (for i = 0, i < n in {statements} 0) : s;"),
+            &[],
+            &[],
+        );
+        let inlined = || {
+            let compiled = statistics.totals().compiled;
+            let of_loop = compiled.iter().find(|it| *it.code.name == *name && it.osr_loop.is_some());
+            of_loop.map(|it| it.inlined.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        until(
+            || inlined().is_some(),
+            || assert_eq!(engine.run(&format!("{name}(100);")).values().count(), 1),
+        );
+        assert_eq!(inlined().unwrap(), ["binary:", "large"], "{n} statements");
+    }
 }
 
 /// Counts compilations of optimized code, and how often it was reclaimed.

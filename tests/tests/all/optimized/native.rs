@@ -21,7 +21,7 @@ use kaleidoscope_native::{CodeAddress, HostId, Runtime, StubId, Trap, maths};
 use kaleidoscope_testkit::{Oracle, call_target, write_output};
 use llvm_orc::{Address, Compiler, Dylib, Jit, OptLevel, Passes, Tracker};
 
-use super::BUDGET;
+use super::BUDGETS;
 
 /// More functions than a program has.
 const N_SLOTS: usize = 1 << 10;
@@ -202,7 +202,10 @@ impl Native {
     ) -> (Tracker, String) {
         self.n_codes += 1;
         let symbol = symbols::code(&root.name, self.n_codes);
-        let plan = InliningPlan::new(id, Arc::clone(root), BUDGET, |id| oracle.definition(id).cloned());
+        let budget = BUDGETS[self.n_codes as usize % BUDGETS.len()];
+        let plan = InliningPlan::new(id, Arc::clone(root), kind.ops(root), budget, |id| {
+            oracle.definition(id).cloned()
+        });
         let instances = plan.instances();
         let callees = instances.iter().flat_map(|instance| instance.function.callees_in_order());
         let targets = callees.map(|id| {
