@@ -228,7 +228,7 @@ impl JitBuilder {
         let this = self;
         let target = match this.target {
             Some(target) => target,
-            None => Target::host_triple_only(),
+            None => Target::host_triple_only()?,
         };
         let lljit = boundary::call_llvm(|| create_lljit::create_lljit(&target, this.memory))?;
         let lljit = NonNull::new(lljit).expect("LLVM returns the LLJIT unless it fails");

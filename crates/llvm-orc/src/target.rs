@@ -13,6 +13,9 @@ use crate::arch;
 use crate::error::{Error, ErrorKind, c_name, take_message};
 use crate::out_of_memory::InsideLlvm;
 
+#[cfg(test)]
+mod tests;
+
 /// Triple, processor and features that code is generated for.
 ///
 /// [`Target::host`] is this machine with all its features. Naming an older processor or fewer
@@ -28,11 +31,16 @@ impl Target {
     /// This machine: its processor with all features.
     ///
     /// # Errors
-    /// [`ErrorKind::Target`] if this LLVM was built without the host's architecture.
+    /// [`ErrorKind::Target`] if this LLVM was built without the host's architecture,
+    /// [`ErrorKind::OutOfMemory`] if there is no memory to detect the host.
     pub fn host() -> Result<Target, Error> {
         static HOST: OnceLock<Target> = OnceLock::new();
         register()?;
-        Ok(HOST.get_or_init(Target::detect).clone())
+        if let Some(host) = HOST.get() {
+            return Ok(host.clone());
+        }
+        let detected = Target::detect()?;
+        Ok(HOST.get_or_init(|| detected).clone())
     }
 
     /// The same target with another processor. `llc -mcpu=help` lists the names.
@@ -76,10 +84,10 @@ impl Target {
 
     /// The host without processor and features, which linking does not need. Detecting them takes a
     /// quarter of a millisecond on virtual machines, where the hypervisor executes `cpuid`.
-    pub(crate) fn host_triple_only() -> Target {
+    pub(crate) fn host_triple_only() -> Result<Target, Error> {
         // SAFETY: the function meets the requirements of `query_host`.
-        let triple = unsafe { query_host(LLVMGetDefaultTargetTriple) };
-        Target { triple, cpu: CString::default(), features: CString::default() }
+        let triple = unsafe { query_host(LLVMGetDefaultTargetTriple) }?;
+        Ok(Target { triple, cpu: CString::default(), features: CString::default() })
     }
 
     /// Triple, processor and features as C strings.
@@ -87,12 +95,12 @@ impl Target {
         (&self.triple, &self.cpu, &self.features)
     }
 
-    fn detect() -> Target {
+    fn detect() -> Result<Target, Error> {
         // SAFETY: the function meets the requirements of `query_host`.
-        let cpu = unsafe { query_host(LLVMGetHostCPUName) };
+        let cpu = unsafe { query_host(LLVMGetHostCPUName) }?;
         // SAFETY: as above.
-        let features = unsafe { query_host(LLVMGetHostCPUFeatures) };
-        Target { cpu, features, ..Target::host_triple_only() }
+        let features = unsafe { query_host(LLVMGetHostCPUFeatures) }?;
+        Ok(Target { cpu, features, ..Target::host_triple_only()? })
     }
 }
 
@@ -104,15 +112,21 @@ impl fmt::Debug for Target {
 
 /// Calls one of LLVM's functions that describe the host.
 ///
+/// # Errors
+/// [`ErrorKind::OutOfMemory`] if the result is null.
+///
 /// # Safety
-/// `query` has no preconditions and returns a text for `LLVMDisposeMessage`.
-unsafe fn query_host(query: unsafe extern "C" fn() -> *mut c_char) -> CString {
+/// `query` has no preconditions and returns null or a text for `LLVMDisposeMessage`.
+unsafe fn query_host(query: unsafe extern "C" fn() -> *mut c_char) -> Result<CString, Error> {
     let _inside = InsideLlvm::enter();
     // SAFETY: guaranteed by the caller.
     let text = unsafe { query() };
+    if text.is_null() {
+        return Err(Error::out_of_memory());
+    }
     // SAFETY: guaranteed by the caller.
     let text = unsafe { take_message(text) };
-    CString::new(text).expect("a C string contains no NUL")
+    Ok(CString::new(text).expect("a C string contains no NUL"))
 }
 
 /// Registers the native target with LLVM at the first call.
