@@ -2,7 +2,7 @@
 //!
 //! Measures IR to executable code in memory, freeing included, with counters (as the engine uses
 //! it) and without. The peer is LLVM without optimization, IR to linked code. The two alternate.
-//! Goals: 30 µs for 3 operations and 150 µs for some 25, which a first call can afford.
+//! Goal: 3 µs for some 25 operations, which a first call can afford.
 
 use kaleidoscope_baseline::{Compiler, Counters, counter_table_len};
 use kaleidoscope_benches::record;
