@@ -5,9 +5,9 @@
 //! themselves. With [`Counters`] the code counts its entries and back edges, and calls the engine
 //! when a counter trips.
 //!
-//! There is no representation between the IR and machine code. [`lower`] decides where each value
-//! is, and an [`assembler`] writes the instructions. The time is in proportion to the function's
-//! size. The sources: Winch and Liftoff, the baseline compilers of Wasmtime and V8; and
+//! There is no representation between the IR and machine code. `lower.rs` decides where each value
+//! is, and an assembler (`assembler.rs`) writes the instructions. The time is in proportion to the
+//! function's size. The sources: Winch and Liftoff, the baseline compilers of Wasmtime and V8; and
 //! A. Engelke, T. Schwarz, "Compile-Time Analysis of Compiler Frameworks for Query Compilation",
 //! CGO 2024.
 //!

@@ -13,5 +13,5 @@ fn options_of_fuzz() {
 
 #[test]
 fn targets_are_files() {
-    assert_eq!(targets(), Ok(["modes", "parser", "sessions"].map(String::from).to_vec()));
+    assert_eq!(targets(), Ok(["functions", "modes", "parser", "sessions"].map(String::from).to_vec()));
 }
