@@ -25,12 +25,20 @@ fn waves(columns: &[Vec<f64>], out: &mut [f64]) {
     }
 }
 
+fn branches(columns: &[Vec<f64>], out: &mut [f64]) {
+    let [x, y] = columns else { unreachable!("it has two parameters") };
+    for ((out, x), y) in out.iter_mut().zip(x).zip(y) {
+        *out = if x < y { x * y } else { x - y };
+    }
+}
+
 fn main() {
     let arguments: Vec<_> = std::env::args().collect();
     let number = |idx: usize| arguments[idx].parse::<usize>().expect("a number");
     let (n_rows, n_rounds) = (number(2), number(3));
     let (n_columns, run): (_, fn(&[Vec<f64>], &mut [f64])) = match &*arguments[1] {
         "quadratic" => (4, quadratic),
+        "branches" => (2, branches),
         _ => (3, waves),
     };
     let columns: Vec<_> = [7_919, 104_729, 1_299_709, 15_485_863][..n_columns]

@@ -1,10 +1,17 @@
 //! Columns: maps the last function of a random program over columns and compares it with calls.
 //!
 //! Each row must give what the interpreter gives for a call with the row's arguments. A few
-//! different rows repeat, so that there are enough of them for the engine to compile a kernel.
+//! different rows repeat, so that there are enough of them for the engine to lower the function for
+//! the column interpreter, and to compile a kernel.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use kaleidoscope::lang::number;
-use kaleidoscope::{DynFunction, Engine, MapOptions, Mode, Origin, OutputBuffer};
+use kaleidoscope::{
+    DiagnosticCode, DynFunction, Engine, Event, MapOptions, Mode, Observer, Origin, OutputBuffer, Statistics,
+    Tier,
+};
 
 use crate::generate::Program;
 
@@ -20,17 +27,18 @@ const N_ROWS: usize = 1_001;
 /// Number of different rows: the arguments of all columns repeat after these.
 const N_DIFFERENT: usize = FIRST.len() * OTHER.len();
 
-/// Maps the last function of the program in lazy mode and compares each row.
+/// How long a kernel may take to compile.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Maps the last function of the program, in baseline and in lazy mode, and compares each row. In
+/// lazy mode, a first batch that ran by columns is followed by one that runs by a kernel.
 ///
 /// # Errors
 ///
 /// Returns the first row that differs, and the program.
 pub fn check_columns(program: &Program) -> Result<(), String> {
     let text = program.text();
-    let (Some(reference), Some(mapped)) = (last_function(Mode::Off, &text), last_function(Mode::Lazy, &text))
-    else {
-        return Ok(());
-    };
+    let Some(reference) = last_function(Mode::Off, &text, Statistics::new()) else { return Ok(()) };
     let values = |column: usize| if column == 0 { FIRST } else { OTHER };
     let value = |column: usize, row: usize| values(column)[(row + column) % values(column).len()];
     let columns: Vec<Vec<f64>> =
@@ -42,31 +50,84 @@ pub fn check_columns(program: &Program) -> Result<(), String> {
         })
         .collect();
     let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+    let check = |mode, mapped: &DynFunction| {
+        let difference = difference(&expected, mapped, &columns);
+        let name = reference.name();
+        difference.map_or(Ok(()), |difference| {
+            Err(format!(
+                "mapped over columns in mode {mode}, `{name}`: {difference}\n── the program ──\n{text}\n"
+            ))
+        })
+    };
+    if let Some(mapped) = last_function(Mode::Baseline, &text, Statistics::new()) {
+        check("baseline", &mapped)?;
+    }
+    let (sender, ways) = channel();
+    let Some(mapped) = last_function(Mode::Lazy, &text, WayObserver(sender)) else { return Ok(()) };
+    check("lazy", &mapped)?;
+    if waits_for_kernel(&ways) {
+        check("lazy", &mapped)?;
+    }
+    Ok(())
+}
+
+/// What an observer saw of batches and kernels.
+enum Seen {
+    Columns,
+    Kernel,
+}
+
+/// Reports batches that ran by columns, and kernels that were compiled or could not be.
+struct WayObserver(Sender<Seen>);
+
+impl Observer for WayObserver {
+    fn observe(&self, event: &Event) {
+        let seen = match event {
+            Event::Mapped { rows, .. } if rows.by_columns > 0 => Seen::Columns,
+            Event::Compiled { tier: Tier::Kernel, .. } | Event::CompileFailed { .. } => Seen::Kernel,
+            _ => return,
+        };
+        // The receiver may be gone.
+        drop(self.0.send(seen));
+    }
+}
+
+/// Whether the only batch so far ran by columns. Then waits for the kernel.
+fn waits_for_kernel(ways: &Receiver<Seen>) -> bool {
+    let seen: Vec<_> = ways.try_iter().collect();
+    if !seen.iter().any(|seen| matches!(seen, Seen::Columns)) {
+        return false;
+    }
+    if !seen.iter().any(|seen| matches!(seen, Seen::Kernel)) {
+        ways.recv_timeout(PATIENCE).expect("the kernel is compiled in the background");
+    }
+    true
+}
+
+/// Maps the function. Returns how the results differ from those of calls of all different rows.
+fn difference(
+    expected: &Result<Vec<f64>, DiagnosticCode>,
+    mapped: &DynFunction,
+    columns: &[&[f64]],
+) -> Option<String> {
     let mut out = vec![0.0; N_ROWS];
     let options = MapOptions::new().on_this_thread();
-    let got = mapped.map_with(options, &columns, &mut out).map_err(|error| error.code());
-    let difference = match (expected, got) {
+    let got = mapped.map_with(options, columns, &mut out).map_err(|error| error.code());
+    match (expected, got) {
         (Ok(expected), Ok(())) => (0..N_ROWS).find_map(|row| {
             let (expected, got) = (number::format(expected[row % N_DIFFERENT]), number::format(out[row]));
             (expected != got).then(|| format!("row {row}: expected {expected}, got {got}"))
         }),
         (expected, got) => {
-            let (expected, got) = (expected.err(), got.err());
+            let (expected, got) = (expected.as_ref().err().copied(), got.err());
             (expected != got).then(|| format!("expected the error {expected:?}, got {got:?}"))
-        }
-    };
-    match difference {
-        None => Ok(()),
-        Some(difference) => {
-            let name = reference.name();
-            Err(format!("mapped over columns, `{name}`: {difference}\n── the program ──\n{text}\n"))
         }
     }
 }
 
 /// Runs the program in this mode and returns its last function that has parameters.
-fn last_function(mode: Mode, text: &str) -> Option<DynFunction> {
-    let engine = Engine::builder().mode(mode).output(OutputBuffer::default()).build();
+fn last_function(mode: Mode, text: &str, observer: impl Observer + 'static) -> Option<DynFunction> {
+    let engine = Engine::builder().mode(mode).output(OutputBuffer::default()).observer(observer).build();
     let engine = engine.expect("the machine of a test has memory for an engine");
     engine.run(text);
     let is_from_program = |origin: &Origin| matches!(origin, Origin::Program { .. });

@@ -13,6 +13,7 @@
 //! | [`facts`] | loops, calls, assigned variables: computed once per function |
 //! | [`text`] | the printed form, and a parser for it |
 //! | [`interpreter`] | runs a function without machine code |
+//! | [`mod@column`] | applies a function to columns without machine code |
 //! | [`maths`] | the functions of C's maths library that programs may call |
 //! | [`mod@walk`] | lowers structured control flow to events, for code generators |
 //! | [`compile`] | what an engine asks of a code generator, and what it answers |
@@ -56,6 +57,7 @@ mod builder;
 mod function;
 mod id;
 
+pub mod column;
 pub mod compile;
 pub mod interpreter;
 pub mod maths;

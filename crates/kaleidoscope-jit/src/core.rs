@@ -521,6 +521,11 @@ impl CoreScope<'_> {
         code.run(self.scope, variables).map_err(|trap| self.core.trap(trap, None))
     }
 
+    /// Runs a piece of a batch that needs no generated code, unless an interrupt came before.
+    pub(crate) fn run_unguarded<R>(&self, body: impl FnOnce() -> R) -> Result<R, Trap> {
+        self.scope.run_unguarded(body).map_err(|trap| self.core.trap(trap, None))
+    }
+
     /// Computes rows by a kernel, which was looked up inside this scope. Returns how many are done.
     pub(crate) fn run_kernel(
         &self,

@@ -184,6 +184,7 @@ impl Core {
         entry.check_version(version);
         let mut old = entry.define(stored, version);
         old.extend(table.take_kernels(function).into_iter().map(ProfiledCode::from));
+        table.remove_column_program(function);
         let dependents = table.take_dependents(function, &old_name);
         let optimized = dependents.iter().filter(|code| !matches!(code.code.kind(), CodeKind::Kernel(_)));
         superseded.invalidated.extend(optimized.map(|code| code.code.info.clone()));
@@ -251,6 +252,13 @@ impl Table {
                 }
                 let kernel = self.kernels.remove(&key).and_then(KernelState::into_code);
                 kernel.map(ProfiledCode::from).into_iter().collect()
+            }
+            Dependent::ColumnProgram(function) => {
+                // The function may have another program by now, which does not depend on `on`.
+                if self.column_programs.get(&function).is_some_and(|state| state.depends_on(on)) {
+                    self.remove_column_program(function);
+                }
+                Vec::new()
             }
             Dependent::Function(function) => {
                 let entry = self.entry_mut(function);

@@ -124,6 +124,27 @@ pub enum Event {
         /// Time to run it, including the compilation of what it called.
         took: Duration,
     },
+    /// A batch ran to its end, or to an error.
+    Mapped {
+        /// The function, and its version at the end.
+        code: CodeName,
+        /// The rows that were computed, by the way in which that was done.
+        rows: MappedRows,
+        /// Time to run it, including the compilations that it waited for.
+        took: Duration,
+    },
+}
+
+/// How many rows of batches were computed in each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MappedRows {
+    /// By a kernel, which the optimizing compiler had compiled.
+    pub by_kernel: usize,
+    /// By the column interpreter: without machine code, one operation after the other.
+    pub by_columns: usize,
+    /// By single calls.
+    pub by_calls: usize,
 }
 
 /// Names one compilation unit: a function or expression, and its version.

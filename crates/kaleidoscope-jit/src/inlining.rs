@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// A unit of optimized code, with its inlinees.
 pub(crate) struct Planned {
     pub(crate) unit: Unit,
-    dependencies: Box<[Dependency]>,
+    pub(crate) dependencies: Box<[Dependency]>,
     /// The names of the inlined functions.
     inlined: Arc<[Arc<str>]>,
 }
@@ -86,7 +86,7 @@ impl Core {
 
     /// Chooses the inlinees of a unit. Returns nothing if the root was redefined, except for OSR
     /// code: activations of the old version go on in it.
-    fn plan(&self, root: &Arc<Unit>, kind: CodeKind, budget: InliningBudget) -> Option<Planned> {
+    pub(crate) fn plan(&self, root: &Arc<Unit>, kind: CodeKind, budget: InliningBudget) -> Option<Planned> {
         let is_superseded = root.id.is_some_and(|id| self.table().version(id) != root.version);
         if is_superseded && kind.osr_loop().is_none() {
             return None;

@@ -88,13 +88,15 @@ impl Core {
         args: &[f64],
         watch: &Watch<'_>,
     ) -> Option<Result<f64, Trap>> {
+        if let Err(trap) = self.admit() {
+            return Some(Err(trap));
+        }
         {
             let table = self.table();
             let entry = table.entry(function);
             entry.ir().filter(|ir| !entry.was_called() && runs_once_in_interpreter(ir))?;
         }
         let run = || {
-            self.admit()?;
             native::keep_signals().map_err(native::Trap::from).map_err(|trap| self.trap(trap, None))?;
             let interpreter = Interpreter { core: self, watch };
             let environment = OnceInterpreter(interpreter);

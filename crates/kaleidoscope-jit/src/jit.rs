@@ -458,11 +458,15 @@ impl Jit {
     /// Applies a function to each row of the columns, one column for each parameter, and writes the
     /// results to `out`.
     ///
+    /// A function that has no loop, assigns no host variable, and calls only maths functions runs
+    /// by columns ([`kaleidoscope_ir::column`]). Other functions, and few rows, run by single
+    /// calls.
+    ///
     /// With an optimizing tier, many rows run in a kernel: a compiled loop with the function
-    /// inside, vectorized where the function has no loop and calls only maths functions. In
-    /// [`Mode::Lazy`] and [`Mode::Eager`] the first thousand rows wait for the kernel. In
-    /// [`Mode::Tiered`] it is compiled in the background when as many rows were requested as make
-    /// a function hot by calls.
+    /// inside, vectorized where the function has no loop and calls only maths functions. It is
+    /// compiled in the background: in [`Mode::Lazy`] and [`Mode::Eager`] after a thousand rows, in
+    /// [`Mode::Tiered`] when as many rows were requested as make a function hot by calls. In lazy
+    /// and eager mode, a function that does not run by columns waits for the kernel.
     ///
     /// # Errors
     /// As [`call`](Self::call), and [`Trap::ArgumentCount`] or [`Trap::ColumnLength`] for columns

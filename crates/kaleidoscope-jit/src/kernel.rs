@@ -3,7 +3,7 @@
 //! A compile thread compiles a kernel when enough rows were requested ([`policy::advise_kernel`]).
 //! Its inlinees are looked up when the job runs, and checked again when the kernel is installed.
 
-use crate::code::{CompiledCode, KernelCode};
+use crate::code::CompiledCode;
 use crate::code_state::Versioned;
 use crate::compile_queue::Waited;
 use crate::core::{Core, SharedCore};
@@ -38,8 +38,11 @@ impl Core {
         let request = {
             let mut table = self.table();
             let version = table.version(key.function);
+            let has_columns = table.column_program(key.function).is_some();
             let state = table.kernels.entry(key).or_insert(KernelState::Counting { n_rows: 0 });
-            state.note_rows(version, n_rows, |n_rows| policy::advise_kernel(mode, n_rows, thresholds))
+            state.note_rows(version, n_rows, |n_rows| {
+                policy::advise_kernel(mode, n_rows, thresholds, has_columns)
+            })
         };
         let Some(KernelRequest { version, advice }) = request else { return Ok(()) };
         let job = KernelJob { core, key, version, is_done: Cell::new(false) };
@@ -64,13 +67,8 @@ impl Core {
         Ok(())
     }
 
-    /// The kernel, if it exists. Looked up inside the engine, and used before that scope is left.
-    pub(crate) fn kernel(&self, key: KernelKey) -> Option<KernelCode> {
-        self.table().kernels.get(&key).and_then(KernelState::kernel)
-    }
-
-    /// Notes a call of the function by a kernel of this version.
-    pub(crate) fn note_kernel_call(&self, function: FunctionId, version: u32) -> Result<(), Trap> {
+    /// Notes a call of this version of the function by a batch.
+    pub(crate) fn note_batch_call(&self, function: FunctionId, version: u32) -> Result<(), Trap> {
         let mut table = self.table();
         let entry = table.entry_mut(function);
         let first_call = if entry.version() == version { entry.note_call() } else { None };
@@ -122,15 +120,18 @@ impl KernelJob {
         if let Some(ir) = ir {
             core.verify_version(&ir, version)?;
         }
-        let unit = core.table().kernel_unit(self.key.function);
-        let Some(root) = unit.filter(|unit| unit.version == self.version).map(Arc::new) else {
-            return Ok(None);
+        let unit = {
+            let table = core.table();
+            // Another version is not verified.
+            let is_current = table.version(self.key.function) == self.version;
+            if is_current { table.kernel_unit(self.key.function) } else { None }
         };
+        let Some(root) = unit.map(Arc::new) else { return Ok(None) };
         let generator = generator.map_err(|reason| Trap::Compile { code: CodeName::of(&root), reason })?;
         let guarded = CodeKind::Kernel(KernelKind::Guarded);
         let (budget, tier) = (policy::KERNEL_INLINING, Tier::Kernel);
         let compiled = core.compile_optimized(&root, guarded, budget, tier, generator, |unit| {
-            if is_plain(unit) {
+            if policy::is_plain(unit) {
                 unit.kind = CodeKind::Kernel(KernelKind::Plain);
                 if self.key.precision == Precision::Fast {
                     unit.vector_maths = vector_maths(unit);
@@ -170,7 +171,7 @@ impl KernelJob {
 impl Table {
     /// The unit of a kernel. A maths function gets a function that calls it; a host function has
     /// none.
-    fn kernel_unit(&self, function: FunctionId) -> Option<Unit> {
+    pub(crate) fn kernel_unit(&self, function: FunctionId) -> Option<Unit> {
         let entry = self.entry(function);
         let ir = match &entry.definition {
             StoredDefinition::Ir(ir) => Arc::clone(ir),
@@ -191,6 +192,9 @@ impl Table {
         let dependencies = code.dependencies.clone();
         let Some(state) = self.compiling_kernel(key, version) else { return Err(code) };
         *state = KernelState::Ready { code, rows_per_call };
+        if let Some(program) = self.column_program(key.function) {
+            program.note_change();
+        }
         self.note_dependent(Dependent::Kernel(key), &dependencies);
         Ok(())
     }
@@ -216,16 +220,6 @@ pub(crate) fn caller_of(id: FunctionId, maths: MathsFunction) -> Function {
     let parameters: Vec<_> = ["x", "y"].into_iter().take(arity as usize).map(Arc::from).collect();
     let ops: Vec<_> = arguments.chain([Op::Call { callee: id, n_args: arity }]).collect();
     Function::new(maths.name(), arity, parameters, ops, arity)
-}
-
-/// Whether the function, with all inlinees, ends soon and only by returning: it has no loop, and
-/// calls only maths functions.
-fn is_plain(unit: &Unit) -> bool {
-    let is_small = unit.function.ops.len() <= policy::KERNEL_INLINING.copied_ops;
-    let is_maths = |callee| matches!(unit.call_target(callee), CallTarget::Maths { .. });
-    is_small
-        && !unit.instances().iter().any(|instance| instance.function.has_loops())
-        && unit.calls_left().into_iter().all(is_maths)
 }
 
 /// The vector maths library's variants of the functions that the unit calls.

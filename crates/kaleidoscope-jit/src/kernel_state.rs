@@ -78,7 +78,7 @@ impl KernelState {
         let Self::Counting { n_rows } = self else { return None };
         *n_rows = n_rows.saturating_add(n_more as u64);
         let advice = advise(*n_rows);
-        if advice == KernelAdvice::UseCalls {
+        if advice == KernelAdvice::NotNow {
             return None;
         }
         *self = Self::Compiling;

@@ -45,6 +45,8 @@ mod interpreted_code;
 mod interpreter_tier;
 
 mod batch;
+mod column_state;
+mod column_tier;
 mod kernel;
 mod kernel_state;
 mod precision;
@@ -62,7 +64,7 @@ pub use code::Callable;
 pub use dependents::{Change, Definition, Superseded};
 pub use embedder::Embedder;
 pub use error::Error;
-pub use event::{CodeName, Event, Observer, Tier};
+pub use event::{CodeName, Event, MappedRows, Observer, Tier};
 pub use host::{HostClosure, HostFunction};
 pub use interrupt::{CallLimits, Interrupter, is_stop_pending};
 pub use jit::{CallScope, Jit, WeakJit};

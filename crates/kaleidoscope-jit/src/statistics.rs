@@ -1,6 +1,6 @@
 //! Statistics: an observer that counts events.
 
-use crate::event::{CodeName, Event, Observer, Tier};
+use crate::event::{CodeName, Event, MappedRows, Observer, Tier};
 use kaleidoscope_ir::compile::CompileTimes;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,6 +47,10 @@ pub struct Totals {
     pub failed: BTreeSet<Arc<str>>,
     /// Top-level expressions that were run.
     pub n_expressions: u64,
+    /// Batches.
+    pub n_batches: u64,
+    /// The rows of batches, by the way in which they were computed.
+    pub rows: MappedRows,
     /// Bytes of machine code compiled, expressions included.
     pub code_bytes: u64,
     /// Bytes of IR defined.
@@ -57,7 +61,7 @@ pub struct Totals {
     pub generator_start: Duration,
     /// Time spent compiling, by stage.
     pub compile: CompileTimes,
-    /// Time spent running expressions, without the compilations during that time.
+    /// Time spent running expressions and batches, without the compilations during that time.
     pub run: Duration,
     /// Time since the statistics were created.
     pub total: Duration,
@@ -161,6 +165,13 @@ impl Observer for Statistics {
             }
             Event::Evaluated { took, .. } => {
                 totals.n_expressions += 1;
+                *evaluated += *took;
+            }
+            Event::Mapped { rows, took, .. } => {
+                totals.n_batches += 1;
+                totals.rows.by_kernel += rows.by_kernel;
+                totals.rows.by_columns += rows.by_columns;
+                totals.rows.by_calls += rows.by_calls;
                 *evaluated += *took;
             }
             Event::Invalidated { .. } => totals.n_invalidated += 1,

@@ -7,6 +7,7 @@
 
 use crate::code::{CompiledCode, FunctionCode, Slot};
 use crate::code_state::CodeState;
+use crate::column_state::ColumnState;
 use crate::event::CodeName;
 use crate::kernel_state::{KernelKey, KernelState};
 use crate::profile::{Profile, ProfiledCode};
@@ -31,6 +32,8 @@ pub(crate) struct Table {
     pub(crate) profiles: HashMap<u32, Arc<Profile>>,
     /// The kernels of functions for which batches were requested.
     pub(crate) kernels: HashMap<KernelKey, KernelState>,
+    /// The column programs of these functions, or why there is none.
+    pub(crate) column_programs: HashMap<FunctionId, ColumnState>,
     /// Code that was invalidated and may still run, by number.
     pub(crate) invalidated: HashMap<u32, InvalidatedCode>,
     /// Code that runs without a slot and has dependencies, by number.
@@ -48,6 +51,8 @@ pub(crate) enum Dependent {
     Loop { profile: u32, nth: usize },
     /// A kernel.
     Kernel(KernelKey),
+    /// The column program of a function.
+    ColumnProgram(FunctionId),
     /// Running code without a slot, with this number: of an expression, or of a version that was
     /// superseded.
     Unslotted(u32),

@@ -23,6 +23,7 @@
 //! - `stack_pointer`, `call_on_stack`, `clear_upper_vectors`: the stack pointer; a call on another
 //!   stack; clears vector registers after generated code was exited from outside.
 //! - `KnownStack`, `code_has_changed`: requests to Valgrind; they may do nothing.
+//! - `run_vector_loop`: runs a loop of Rust in the copy with the widest vectors.
 //! - `VECTOR_LANES`, `vector_symbol`: the vector function ABI of the C maths library.
 //!
 //! The assembly keeps the promises that `x86_64/enter.rs` lists; signal handlers rely on them.
@@ -31,6 +32,8 @@
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(crate) use x86_64::*;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub use x86_64::{prefetch, run_vector_loop};
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
 compile_error!(

@@ -236,18 +236,26 @@ impl GuardedScope<'_> {
     /// - The code needs no more stack than a function of the C library may. It reaches neither a
     ///   stub nor a host stub, and returns soon.
     pub unsafe fn call_unguarded<T>(&self, code: CodeAddress, pointer: *const T) -> Result<(), Trap> {
+        // SAFETY: an address and a pointer have the same size, and the caller says what the code
+        // is.
+        let code = unsafe { transmute::<usize, unsafe extern "C" fn(*const T)>(code.get()) };
+        // SAFETY: the caller's promises.
+        self.run_unguarded(|| unsafe { code(pointer) })
+    }
+
+    /// Runs Rust code in place of a call: in the floating-point mode of a guarded call, unless an
+    /// interrupt came before. Nothing stops `body` while it runs, so it should be short.
+    ///
+    /// # Errors
+    /// If the calls of this scope have been interrupted.
+    pub fn run_unguarded<R>(&self, body: impl FnOnce() -> R) -> Result<R, Trap> {
         if !self.activation.is_of_this_process() {
             return Err(Error::forked().into());
         }
         if let Some(cause) = self.activation.pending_interrupt() {
             return Err(Trap::interrupted(cause, StackTrace::default()));
         }
-        // SAFETY: an address and a pointer have the same size, and the caller says what the code
-        // is.
-        let code = unsafe { transmute::<usize, unsafe extern "C" fn(*const T)>(code.get()) };
-        // SAFETY: the caller's promises.
-        in_engine_mode(|| unsafe { code(pointer) });
-        Ok(())
+        Ok(in_engine_mode(body))
     }
 
     #[cold]

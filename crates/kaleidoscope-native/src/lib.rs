@@ -105,8 +105,10 @@ mod float_mode;
 mod fork;
 pub mod maths;
 mod process;
+mod vector_loop;
 
 pub use address::CodeAddress;
+pub use arch::{prefetch, run_vector_loop};
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use error::{Error, ErrorKind};
 pub use float_mode::{in_engine_mode, in_host_mode, set_engine_mode};
@@ -126,3 +128,4 @@ pub use stub::{Stub, StubPool};
 pub use stub_id::{HostId, StubId};
 pub use trap::{Trap, drop_caught};
 pub use validity_flag::{ValidityFlag, ValidityFlags};
+pub use vector_loop::VectorLoop;

@@ -128,6 +128,31 @@ impl MathsEntry {
             function(args[0])
         }
     }
+
+    /// Calls the function for each row: with the values at one index of all `args`.
+    ///
+    /// # Panics
+    /// If the number of `args` differs from the function's arity, or their lengths from that of
+    /// `out`.
+    pub fn call_rows(&self, args: &[&[f64]], out: &mut [f64]) {
+        assert_eq!(args.len(), self.arity as usize, "`{}` is called with its own arity", self.name);
+        assert!(args.iter().all(|arg| arg.len() == out.len()), "there is an argument for each result");
+        let function = self.address().get() as *const ();
+        if let &[xs, ys] = args {
+            // SAFETY: the function has two parameters (promises 1 and 2, and the check above).
+            let function =
+                unsafe { std::mem::transmute::<*const (), extern "C" fn(f64, f64) -> f64>(function) };
+            for ((out, &x), &y) in out.iter_mut().zip(xs).zip(ys) {
+                *out = function(x, y);
+            }
+        } else {
+            // SAFETY: the function has one parameter (promises 1 and 2, and the check above).
+            let function = unsafe { std::mem::transmute::<*const (), extern "C" fn(f64) -> f64>(function) };
+            for (out, &x) in out.iter_mut().zip(args[0]) {
+                *out = function(x);
+            }
+        }
+    }
 }
 
 /// Loads the C maths library, unless it is loaded. Afterwards all functions can be called.

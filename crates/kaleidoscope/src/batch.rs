@@ -14,15 +14,22 @@ macro_rules! batch_methods {
             /// There is one column for each parameter. The results equal those of single calls to
             /// the last bit.
             ///
-            /// The optimizing compiler compiles large batches to a kernel: a loop over the rows
-            /// that inlines the function, vectorized where the processor can. One kernel is
-            /// compiled for each definition:
+            /// A function that has no loops, assigns no host variable, and calls only functions
+            /// like it and maths functions runs by columns: one operation after the other over
+            /// blocks of rows, without machine code of the program. Other functions, and few rows,
+            /// run by single calls. Both ways work without the optimizing compiler.
             ///
-            /// - In [`Mode::Lazy`](crate::Mode::Lazy) and [`Mode::Eager`](crate::Mode::Eager), the
-            ///   first batch of 1,000 rows waits for the kernel.
-            /// - In [`Mode::Tiered`](crate::Mode::Tiered), the kernel is compiled in the
-            ///   background once the function has been applied to as many rows as
-            ///   [`Thresholds::calls`](field@crate::Thresholds::calls) says.
+            /// The optimizing compiler compiles a kernel for large batches: a loop over the rows
+            /// that inlines the function, vectorized where the processor can. One kernel is
+            /// compiled for each definition, in the background:
+            ///
+            /// - In [`Mode::Lazy`](crate::Mode::Lazy) and [`Mode::Eager`](crate::Mode::Eager), once
+            ///   the function has been applied to 1,000 rows. A function that does not run by
+            ///   columns waits for the kernel, as its single calls wait for code.
+            /// - In [`Mode::Tiered`](crate::Mode::Tiered), once the function has been applied to as
+            ///   many rows as [`Thresholds::calls`](field@crate::Thresholds::calls) says.
+            ///
+            /// [`Event::Mapped`](crate::Event::Mapped) says how many rows each way has computed.
             ///
             /// Each row is a call: if a function is redefined during a batch, the rows that follow
             /// call the new definition. If a host variable is assigned by another thread, the

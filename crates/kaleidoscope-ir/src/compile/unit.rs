@@ -92,6 +92,14 @@ impl Unit {
         calls.filter(|(_, _, inlinee)| inlinee.is_none()).map(|(_, callee, _)| callee).collect()
     }
 
+    /// Whether the function, with all inlinees, ends soon and only by returning: it has no loop,
+    /// and calls only maths functions.
+    pub fn is_plain(&self) -> bool {
+        let is_maths = |callee| matches!(self.call_target(callee), CallTarget::Maths { .. });
+        !self.instances().iter().any(|instance| instance.function.has_loops())
+            && self.calls_left().into_iter().all(is_maths)
+    }
+
     /// The instances that the code consists of, the unit's own function first.
     pub fn instances(&self) -> Vec<Instance<'_>> {
         match &self.inlining {
@@ -157,8 +165,8 @@ pub enum KernelKind {
     Guarded,
     /// Runs on the caller's stack, in any order, several rows at once where the processor can.
     ///
-    /// The function with everything inlined has no loops and calls only C's maths functions, whose
-    /// addresses are in [`Settings::host_maths`](crate::compile::Settings::host_maths). So a plain
+    /// The function is [plain](Unit::is_plain). It calls only C's maths functions, whose addresses
+    /// are in [`Settings::host_maths`](crate::compile::Settings::host_maths). So a plain
     /// kernel always returns, and soon.
     Plain,
 }

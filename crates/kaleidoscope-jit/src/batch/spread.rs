@@ -3,7 +3,7 @@
 //! Each task takes some thousand rows. The first task that traps ends the batch: running tasks are
 //! interrupted, and no other starts.
 
-use super::Batch;
+use super::{Batch, RowScope};
 use crate::policy::ROWS_PER_TASK;
 use crate::trap::Trap;
 use kaleidoscope_native::InterruptHandle;
@@ -66,7 +66,7 @@ impl Tasks {
             if !self.begin(handle) {
                 return Ok(());
             }
-            let result = batch.run_inside(scope, columns, out);
+            let result = batch.run_rows(RowScope::Code(scope), columns, out);
             self.end(handle);
             result
         });

@@ -1,6 +1,9 @@
 //! Advice by counter values.
 
-use super::{Advice, KernelAdvice, Recovery, Thresholds, Trip, advise, advise_kernel, explains, scaled};
+use super::{
+    Advice, KernelAdvice, Recovery, Thresholds, Trip, advise, advise_kernel, explains,
+    justifies_column_program, min_rows_for_columns, scaled,
+};
 use crate::mode::Mode;
 use std::time::{Duration, Instant};
 
@@ -33,28 +36,40 @@ fn entries_that_no_call_makes_optimize_nothing() {
 
 #[test]
 fn rows_wait_for_a_kernel_where_calls_wait_for_code() {
-    let thresholds = Thresholds::default();
+    let advise = |mode, n_rows, has_program| advise_kernel(mode, n_rows, Thresholds::default(), has_program);
     for mode in [Mode::Lazy, Mode::Eager] {
-        assert_eq!(advise_kernel(mode, 999, thresholds), KernelAdvice::UseCalls);
-        assert_eq!(advise_kernel(mode, 1_000, thresholds), KernelAdvice::Wait);
+        assert_eq!(advise(mode, 999, false), KernelAdvice::NotNow);
+        assert_eq!(advise(mode, 1_000, false), KernelAdvice::Wait);
+        assert_eq!(advise(mode, 999, true), KernelAdvice::NotNow);
+        assert_eq!(advise(mode, 1_000, true), KernelAdvice::InBackground, "columns do not wait");
     }
 }
 
 #[test]
 fn many_rows_get_a_kernel_in_the_background() {
     let thresholds = Thresholds { calls: 5_000, back_edges: 1, delay: Duration::ZERO };
-    assert_eq!(advise_kernel(Mode::Tiered, 4_999, thresholds), KernelAdvice::UseCalls);
-    assert_eq!(advise_kernel(Mode::Tiered, 5_000, thresholds), KernelAdvice::InBackground);
+    for has_program in [false, true] {
+        let advise = |n_rows| advise_kernel(Mode::Tiered, n_rows, thresholds, has_program);
+        assert_eq!(advise(4_999), KernelAdvice::NotNow);
+        assert_eq!(advise(5_000), KernelAdvice::InBackground);
+    }
 }
 
 #[test]
 fn modes_without_an_optimizing_tier_have_no_kernels() {
+    let thresholds = Thresholds { calls: 1, back_edges: 1, delay: Duration::ZERO };
     for mode in [Mode::Baseline, Mode::Off] {
-        assert_eq!(
-            advise_kernel(mode, u64::MAX, Thresholds { calls: 1, back_edges: 1, delay: Duration::ZERO }),
-            KernelAdvice::UseCalls
-        );
+        assert_eq!(advise_kernel(mode, u64::MAX, thresholds, false), KernelAdvice::NotNow);
     }
+}
+
+#[test]
+fn a_function_is_lowered_once_that_pays() {
+    let n_rows = min_rows_for_columns(5);
+    assert!(justifies_column_program(10, n_rows, n_rows as u64, true));
+    assert!(!justifies_column_program(10, n_rows - 1, u64::MAX, true), "calls are faster");
+    assert!(!justifies_column_program(10, n_rows, 319, false), "calls need nothing");
+    assert!(justifies_column_program(10, n_rows, 320, false));
 }
 
 #[test]

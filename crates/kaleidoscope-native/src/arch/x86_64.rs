@@ -17,6 +17,7 @@ mod stack_switch;
 mod stub_code;
 mod thread_block;
 mod valgrind;
+mod vector_loop;
 mod vector_maths;
 
 pub(crate) use enter::{NOT_ENTERED, RETURNED, enter};
@@ -28,6 +29,7 @@ pub(crate) use stack_switch::{StackSwitch, call_on_stack, clear_upper_vectors, s
 pub(crate) use stub_code::{STUB_SIZE, StubAddresses, entry_jump, host_stub, lazy_path, stub};
 pub(crate) use thread_block::thread_block;
 pub(crate) use valgrind::{KnownStack, code_has_changed};
+pub use vector_loop::{prefetch, run_vector_loop};
 pub(crate) use vector_maths::{VECTOR_LANES, vector_symbol};
 
 use rustix::mm::MapFlags;

@@ -71,6 +71,8 @@ fn unguarded_code_has_the_engines_mode() {
                 words[0].to_bits()
             });
             assert!(quotients == expected);
+            let divide = |words: [f64; 2]| (std::hint::black_box(words[0]) / words[1]).to_bits();
+            assert!(scope.run_unguarded(|| DIVISIONS.map(divide)).unwrap() == expected);
         });
     })
     .unwrap();

@@ -55,6 +55,22 @@ fn calls_through_the_table_and_by_address_give_the_same_bits() {
 }
 
 #[test]
+fn rows_have_the_bits_of_calls() {
+    let xs: Vec<f64> =
+        (0..100).map(|row| f64::from(row) * 0.37 - 9.0).chain([f64::NAN, -0.0, 1e300]).collect();
+    let ys: Vec<f64> = xs.iter().rev().copied().collect();
+    for entry in maths::all() {
+        let args = &[&*xs, &*ys][..entry.arity() as usize];
+        let mut out = vec![1.0; xs.len()];
+        entry.call_rows(args, &mut out);
+        for (row, result) in out.iter().enumerate() {
+            let args: Vec<_> = args.iter().map(|arg| arg[row]).collect();
+            assert_eq!(result.to_bits(), entry.call(&args).to_bits(), "{}({args:?})", entry.name());
+        }
+    }
+}
+
+#[test]
 fn results_are_those_of_c() {
     let value = |name, args: &[f64]| maths::find(name).unwrap().call(args);
     assert_eq!(value("fmin", &[f64::NAN, 1.0]), 1.0);
@@ -69,6 +85,10 @@ fn results_are_those_of_c() {
 fn a_wrong_number_of_arguments_panics() {
     assert!(std::panic::catch_unwind(|| maths::find("pow").unwrap().call(&[1.0])).is_err());
     assert!(std::panic::catch_unwind(|| maths::find("sin").unwrap().call(&[1.0, 2.0])).is_err());
+    let rows = |args: &[&[f64]]| maths::find("pow").unwrap().call_rows(args, &mut [0.0; 2]);
+    rows(&[&[1.0, 2.0], &[3.0, 4.0]]);
+    assert!(std::panic::catch_unwind(|| rows(&[&[1.0, 2.0]])).is_err());
+    assert!(std::panic::catch_unwind(|| rows(&[&[1.0, 2.0], &[3.0]])).is_err());
 }
 
 #[test]

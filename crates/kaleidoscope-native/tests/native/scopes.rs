@@ -173,6 +173,35 @@ fn an_interrupted_scope_makes_no_unguarded_calls() {
         let outcome = unsafe { scope.call_unguarded(code(double_and_set as *const ()), &raw mut words) };
         assert!(matches!(outcome, Err(Trap::Interrupted(_))), "{outcome:?}");
         assert_eq!(words, [21.0, 0.0]);
+        let outcome = scope.run_unguarded(|| unreachable!("the scope is interrupted"));
+        assert!(matches!(outcome, Err(Trap::Interrupted(_))), "{outcome:?}");
     })
     .unwrap();
+}
+
+#[test]
+fn a_scope_runs_rust_code_in_place_of_a_call() {
+    enter(&Limits::new(), &Script::new(), |scope| assert_eq!(scope.run_unguarded(|| 42).unwrap(), 42))
+        .unwrap();
+}
+
+/// Halves each number.
+struct Halve<'a>(&'a mut [f64]);
+
+impl kaleidoscope_native::VectorLoop for Halve<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for number in self.0 {
+            *number *= 0.5;
+        }
+    }
+}
+
+#[test]
+fn a_vector_loop_runs_once() {
+    for n in 0..20 {
+        let mut numbers: Vec<f64> = (0..n).map(f64::from).collect();
+        kaleidoscope_native::run_vector_loop(Halve(&mut numbers));
+        assert!(numbers.iter().zip(0..n).all(|(half, number)| *half == f64::from(number) / 2.0));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::gated_backend::Gate;
 use crate::{PATIENCE, until};
-use kaleidoscope::{Builder, CallError, DiagnosticCode, Engine, Mode};
+use kaleidoscope::{Builder, CallError, DiagnosticCode, Engine, Mode, Statistics};
 use std::thread;
 use std::time::Duration;
 
@@ -126,7 +126,8 @@ fn limits_around_a_call_end_its_wait_for_a_compiler() {
 #[test]
 fn a_batch_does_not_wait_for_its_kernel_beyond_its_time() {
     let (engine, gate) = gated(Mode::Lazy);
-    engine.run("def f(x) x + 1;");
+    // With a loop it does not run by columns.
+    engine.run("def f(x) (for i = 0, i < 0 in 0) + x + 1;");
     let f = engine.function::<(f64,)>("f").unwrap();
     let column = vec![1.0; 10_000];
     let mut out = vec![0.0; 10_000];
@@ -146,6 +147,24 @@ fn an_abandoned_compilation_installs_its_code() {
     let f = engine.function::<(f64,)>("f").unwrap();
     assert_eq!(f.call((1.0,)).unwrap(), 2.0);
     assert_eq!(gate.n_begun(), 1, "the call waited for the abandoned compilation");
+}
+
+#[test]
+fn a_first_batch_does_not_wait_for_the_optimizing_compiler() {
+    for mode in [Mode::Lazy, Mode::Eager, Mode::Tiered] {
+        let statistics = Statistics::new();
+        let (engine, gate) = gated_with(Engine::builder().mode(mode).observer(statistics.clone()));
+        // In eager mode a definition waits.
+        engine.within(SHORT).run("def f(x) x + 1;");
+        let f = engine.function::<(f64,)>("f").unwrap();
+        let column = vec![1.0; 200_000];
+        let mut out = vec![0.0; column.len()];
+        f.map(&[&column], &mut out).unwrap();
+        assert!(out.iter().all(|&value| value == 2.0), "{mode:?}");
+        let totals = statistics.totals();
+        assert_eq!((totals.rows.by_columns, gate.n_compiled()), (column.len(), 0), "{mode:?}");
+        gate.open();
+    }
 }
 
 /// What was redefined during an abandoned compilation is not installed.

@@ -1,0 +1,169 @@
+//! Column tier: batches without machine code.
+//!
+//! Functions without loops that call only maths functions run in the column interpreter
+//! ([`kaleidoscope_ir::column`]): where there is no optimizing compiler, and until a kernel is
+//! compiled. Lowering a function takes some microseconds, so the batch that needs it does it on its
+//! own thread.
+//!
+//! The column interpreter is safe code that nothing interrupts. It gets so few rows at a time that
+//! interrupts, deadlines and redefinitions take effect soon.
+
+use crate::column_state::{BatchProgram, ColumnState};
+use crate::core::Core;
+use crate::inlining::Planned;
+use crate::maths::{load_maths, maths_entry};
+use crate::mode::Mode;
+use crate::policy;
+use crate::table::{Dependent, Table};
+use crate::validity::Dependency;
+use kaleidoscope_ir::column::{BlockLoop, ColumnEnvironment, ColumnProgram};
+use kaleidoscope_ir::compile::{CallTarget, CodeKind, KernelKind};
+use kaleidoscope_ir::{FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_native::{VectorLoop, prefetch, run_vector_loop};
+use std::sync::Arc;
+
+impl Core {
+    /// Makes a column program of the function, if this many more rows justify it and it qualifies.
+    pub(crate) fn prepare_columns(&self, function: FunctionId, n_rows: usize) {
+        let are_calls_slow = |has_code: bool| match self.settings.mode {
+            Mode::Off => true,
+            Mode::Lazy | Mode::Eager => !has_code && self.compile_queue.is_some(),
+            Mode::Tiered | Mode::Baseline => false,
+        };
+        if !self.table().note_rows(function, n_rows, are_calls_slow)
+            // Without the library there is an error when a row calls it.
+            || load_maths().is_err()
+        {
+            return;
+        }
+        if let Some(state) = self.lower_to_columns(function) {
+            self.table().set_column_state(function, state);
+        }
+    }
+
+    /// Lowers a function. Returns nothing if it was redefined meanwhile.
+    fn lower_to_columns(&self, function: FunctionId) -> Option<ColumnState> {
+        let (ir, version) = {
+            let table = self.table();
+            let entry = table.entry(function);
+            (entry.ir().cloned(), entry.version())
+        };
+        let refused = |dependencies: Vec<Dependency>| Some(ColumnState::Refused(dependencies.into()));
+        let itself = (function, version);
+        // A call reports what is wrong with the IR.
+        if ir.is_some_and(|ir| self.verify(&ir).is_err() || ir.has_loops()) {
+            return refused(vec![itself]);
+        }
+        let unit = {
+            let table = self.table();
+            // Another version is not verified.
+            if table.version(function) != version {
+                return None;
+            }
+            table.kernel_unit(function)
+        };
+        let Some(root) = unit.map(Arc::new) else { return refused(vec![itself]) };
+        let plain = CodeKind::Kernel(KernelKind::Plain);
+        let Planned { unit, dependencies, .. } = self.plan(&root, plain, policy::COLUMN_INLINING)?;
+        let program = if policy::is_plain(&unit) { ColumnProgram::new(&unit) } else { None };
+        let table = self.table();
+        let Some(program) = program else {
+            // Other definitions of what it calls might qualify.
+            let called =
+                unit.call_targets.iter().filter(|(_, target)| matches!(target, CallTarget::Slot { .. }));
+            let called = called.map(|(id, _)| (*id, table.version(*id)));
+            return refused(dependencies.iter().copied().chain(called).chain([itself]).collect());
+        };
+        let variables = unit.host_variables.keys().map(|&id| (id, table.variable(id).clone())).collect();
+        let rows_per_check = policy::rows_per_kernel_call(&unit);
+        let program = BatchProgram::new(program, version, rows_per_check, dependencies, variables);
+        Some(ColumnState::Ready(Arc::new(program)))
+    }
+}
+
+impl Table {
+    /// The column program of a function, if it has one.
+    pub(crate) fn column_program(&self, function: FunctionId) -> Option<&Arc<BatchProgram>> {
+        match self.column_programs.get(&function)? {
+            ColumnState::Ready(program) => Some(program),
+            ColumnState::Counting { .. } | ColumnState::Refused(_) => None,
+        }
+    }
+
+    /// Counts rows of a function. Returns whether a column program is to be made of it.
+    /// `are_calls_slow` is asked whether it has code.
+    pub(crate) fn note_rows(
+        &mut self,
+        function: FunctionId,
+        n_more: usize,
+        are_calls_slow: impl FnOnce(bool) -> bool,
+    ) -> bool {
+        let state = self.column_programs.entry(function).or_insert(ColumnState::Counting { n_rows: 0 });
+        let ColumnState::Counting { n_rows } = state else { return false };
+        *n_rows = n_rows.saturating_add(n_more as u64);
+        let n_rows = *n_rows;
+        let entry = self.entry(function);
+        let n_ops = entry.ir().map_or(1, |ir| ir.ops.len());
+        let are_calls_slow = are_calls_slow(entry.state.first().is_some());
+        policy::justifies_column_program(n_ops, n_more, n_rows, are_calls_slow)
+    }
+
+    /// Stores what came of lowering a function, unless something that it depends on was redefined
+    /// meanwhile.
+    pub(crate) fn set_column_state(&mut self, function: FunctionId, state: ColumnState) {
+        let dependencies = match &state {
+            ColumnState::Counting { .. } => return,
+            ColumnState::Ready(program) => program.dependencies.clone(),
+            ColumnState::Refused(dependencies) => dependencies.clone(),
+        };
+        if dependencies.iter().any(|&(id, version)| self.version(id) != version) {
+            return;
+        }
+        self.note_dependent(Dependent::ColumnProgram(function), &dependencies);
+        self.column_programs.insert(function, state);
+    }
+
+    /// Removes the column program of a function, because the function or a callee is redefined.
+    pub(crate) fn remove_column_program(&mut self, function: FunctionId) {
+        if let Some(ColumnState::Ready(program)) = self.column_programs.remove(&function) {
+            program.note_change();
+        }
+    }
+}
+
+/// What the column interpreter asks for while it runs a batch.
+pub(crate) struct BatchEnvironment<'a> {
+    pub(crate) program: &'a BatchProgram,
+    /// Whether columns and results are larger than the caches.
+    pub(crate) exceeds_caches: bool,
+}
+
+impl ColumnEnvironment for BatchEnvironment<'_> {
+    fn maths(&self, function: MathsFunction, args: &[&[f64]], out: &mut [f64]) {
+        maths_entry(function).call_rows(args, out);
+    }
+
+    fn variable(&self, variable: HostVariable) -> f64 {
+        self.program.variables[&variable].get()
+    }
+
+    fn prefetch(&self, rows: &[f64]) {
+        if self.exceeds_caches {
+            prefetch(rows);
+        }
+    }
+
+    fn run_loop(&self, block_loop: BlockLoop<'_>) {
+        run_vector_loop(WideLoop(block_loop));
+    }
+}
+
+/// A loop of the column interpreter, compiled for several vector widths.
+struct WideLoop<'a>(BlockLoop<'a>);
+
+impl VectorLoop for WideLoop<'_> {
+    #[inline(always)]
+    fn run(self) {
+        self.0.run();
+    }
+}
