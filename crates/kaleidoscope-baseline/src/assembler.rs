@@ -142,6 +142,14 @@ pub(crate) trait MacroAssembler {
     fn load_from(&mut self, to: Register, address: usize);
     /// Stores a double to an address, by one instruction.
     fn store_to(&mut self, address: usize, from: Register);
+    /// Truncates an index, and jumps if an array with this number of elements has no such element.
+    /// The next instructions are those of [`load_element`](Self::load_element) or
+    /// [`store_element`](Self::store_element).
+    fn check_index(&mut self, index: Register, len: usize) -> Jump;
+    /// Loads the element that was checked, of the array at an address, by one instruction.
+    fn load_element(&mut self, to: Register, array: usize);
+    /// Stores to the element that was checked, of the array at an address, by one instruction.
+    fn store_element(&mut self, array: usize, from: Register);
 
     /// Computes `left ∘ right`. If `to` is the right operand, it is the left one too, or the
     /// processor [keeps operands](Self::keeps_operands).
@@ -185,6 +193,8 @@ pub(crate) trait MacroAssembler {
     fn call_slot(&mut self, slot: usize);
     /// Calls the code at this address.
     fn call(&mut self, code: usize);
+    /// Calls the code at this address, which never returns.
+    fn call_for_good(&mut self, code: usize);
     /// Calls the [trip thunk](crate::Compiler::trip_thunk) with its three arguments: what tripped,
     /// the address of the word with the OSR entry, and the address of the OSR buffer.
     fn call_trip_thunk(&mut self, thunk: usize, trip: u64, osr_entry: usize, buffer: Word);

@@ -21,6 +21,7 @@ mod call;
 mod cold;
 mod control;
 mod count;
+mod element;
 mod frame;
 mod moves;
 mod places;
@@ -32,7 +33,9 @@ pub(crate) use registers::MAX_REGISTERS;
 
 use kaleidoscope_ir::compile::Unit;
 use kaleidoscope_ir::walk::{BackEdge, Emitter, Join, Region, walk};
-use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction, OpIdx};
+use kaleidoscope_ir::{
+    Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, MathsFunction, OpIdx,
+};
 
 use crate::Counters;
 use crate::assembler::{Condition, Entry, Label, MacroAssembler, Operator, Register, Source, Word};
@@ -430,15 +433,17 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
         let value = self.pop();
         let register = self.in_register(value);
         self.assembler.store_to(self.unit.host_variable(variable).address, register);
-        self.unpin();
-        match value {
-            Popped { is_temporary: false, in_home: Some(variable), .. } => self.push_variable(variable),
-            Popped { is_temporary: false, source: Source::Register(_), .. } => {
-                let copy = self.own_register(value);
-                self.push_register(copy);
-            }
-            _ => self.push_register(register),
-        }
+        self.push_stored(value, register);
+    }
+
+    fn get_element(&mut self, _: OpIdx, array: HostArray) {
+        self.settle();
+        self.load_element(array);
+    }
+
+    fn set_element(&mut self, _: OpIdx, array: HostArray) {
+        self.settle();
+        self.store_element(array);
     }
 
     fn drop_value(&mut self) {

@@ -168,6 +168,8 @@ pub(crate) fn set_targets(ops: &mut [Op], replaces: impl Fn(OpIdx) -> bool) {
             | Op::Set(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Arithmetic(_)
             | Op::Square

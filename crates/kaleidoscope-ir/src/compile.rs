@@ -8,15 +8,19 @@
 //!
 //! This module neither generates nor runs code.
 
+mod access_site;
 mod code;
 mod exit;
 mod inlining;
 mod unit;
 
+pub use access_site::AccessSite;
 pub use code::{Code, CompileError, CompileTimes};
 pub use exit::{Exit, ExitFrame, Invalidation, MAX_EXITS, exit_argument, of_exit_argument};
 pub use inlining::{InliningBudget, InliningPlan, Instance};
-pub use unit::{CallTarget, CodeKind, HostVariableAddress, KernelKind, KernelTable, Unit, VectorMaths};
+pub use unit::{
+    CallTarget, CodeKind, HostArrayMemory, HostVariableAddress, KernelKind, KernelTable, Unit, VectorMaths,
+};
 
 use crate::FunctionId;
 use crate::maths::MathsFunction;
@@ -47,7 +51,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
 ///      the function has parameters, returning a double;
 /// 2. compute what the IR says, call only the slots and addresses that it was given, not unwind,
 ///    and access no memory but its stack, the memory passed to it (columns only for reading) and
-///    the host variables that it was given (atomically);
+///    the host variables and arrays that it was given (atomically);
 /// 3. stay in place until the [`Code::keep`] is dropped, on any thread and also after the code
 ///    generator is gone.
 #[allow(unsafe_code, reason = "implementations vouch for the code that they generate")]

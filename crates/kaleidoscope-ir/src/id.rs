@@ -35,6 +35,10 @@ ids! {
     /// 0 in order. A name that comes to mean another variable gets another id.
     HostVariable,
 
+    /// An array of the host: doubles in memory that programs and the host share. Ids are numbered
+    /// from 0 in order.
+    HostArray,
+
     /// A position in [`Function::ops`](crate::Function::ops).
     OpIdx,
 }

@@ -12,9 +12,10 @@ mod tests;
 use std::cell::Cell;
 use std::sync::Arc;
 
+use crate::array::BadIndex;
 use crate::maths::MathsFunction;
 use crate::op::holds;
-use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
+use crate::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, Op, OpIdx};
 
 /// What a call of a function id means at the moment of the call.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ pub enum Callee {
 }
 
 /// Why the interpreter itself ends a run early.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum InterpreterTrap {
     /// A call would exceed the [`StackLimit`], or the memory of the process.
     StackOverflow {
@@ -37,6 +38,13 @@ pub enum InterpreterTrap {
     },
     /// [`Environment::is_interrupted`] returned true.
     Interrupted,
+    /// An index that means no element of its array.
+    BadIndex {
+        /// The index, and the array.
+        index: BadIndex,
+        /// The names of the active functions, innermost first. At most [`MAX_TRACE`].
+        inside: Vec<Arc<str>>,
+    },
 }
 
 /// What the interpreter asks for while it runs.
@@ -72,6 +80,18 @@ pub trait Environment {
 
     /// Assigns a host variable.
     fn set_variable(&self, variable: HostVariable, value: f64);
+
+    /// Reads an element of an array of the host.
+    ///
+    /// # Errors
+    /// The index means no element.
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex>;
+
+    /// Assigns an element of an array of the host.
+    ///
+    /// # Errors
+    /// The index means no element.
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex>;
 
     /// Whether the run must stop. The interpreter asks at every call and every back edge.
     fn is_interrupted(&self) -> bool;
@@ -131,6 +151,9 @@ fn reallocate<T>(values: &mut Vec<T>, n_more: usize) -> bool {
     IS_GROWING.set(false);
     reserved.is_ok()
 }
+
+/// The most functions that a trap of the interpreter names.
+pub const MAX_TRACE: usize = 32;
 
 /// The number of calls around a function that is being interpreted: 0 for the outermost.
 pub type Depth = usize;
@@ -318,6 +341,17 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
             }
             Op::GetHost(variable) => self.values.push(self.env.variable(variable)),
             Op::SetHost(variable) => self.env.set_variable(variable, self.top()),
+            Op::GetElement(array) => {
+                let index = self.pop();
+                let value = self.env.element(array, index).map_err(|index| self.bad_index(index))?;
+                self.values.push(value);
+            }
+            Op::SetElement(array) => {
+                let value = self.pop();
+                let index = self.pop();
+                self.env.set_element(array, index, value).map_err(|index| self.bad_index(index))?;
+                self.values.push(value);
+            }
             Op::Drop => {
                 self.pop();
             }
@@ -424,6 +458,13 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
 
     fn check_interrupt(&self) -> Result<(), E::Trap> {
         if self.env.is_interrupted() { Err(InterpreterTrap::Interrupted.into()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn bad_index(&self, index: BadIndex) -> E::Trap {
+        let active = std::iter::once(&self.frame).chain(self.callers.iter().rev());
+        let inside = active.take(MAX_TRACE).map(|frame| Arc::clone(&frame.function.name)).collect();
+        InterpreterTrap::BadIndex { index, inside }.into()
     }
 
     /// Continues behind the operation at this position.

@@ -8,6 +8,7 @@
 //! | module | what it has |
 //! |---|---|
 //! | [`Function`], [`op`] | functions, operations and the promises that every reader relies on |
+//! | [`mod@array`] | which numbers are indices of arrays of the host |
 //! | [`FunctionBuilder`] | makes a function operation by operation, for front ends |
 //! | [`mod@verify`] | checks the promises |
 //! | [`facts`] | loops, calls, assigned variables: computed once per function |
@@ -57,6 +58,7 @@ mod builder;
 mod function;
 mod id;
 
+pub mod array;
 pub mod column;
 pub mod compile;
 pub mod interpreter;
@@ -71,6 +73,6 @@ pub use builder::FunctionBuilder;
 pub use function::facts::{CallFacts, Facts, LoopFacts, OpCounts};
 pub use function::liveness::Liveness;
 pub use function::{Function, facts};
-pub use id::{FunctionId, HostVariable, Local, OpIdx};
+pub use id::{FunctionId, HostArray, HostVariable, Local, OpIdx};
 pub use maths::MathsFunction;
 pub use op::{Arithmetic, Bracket, Op};

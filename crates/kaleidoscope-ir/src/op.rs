@@ -1,6 +1,6 @@
 //! Operations of the IR, each with its effect on the stack of values.
 
-use crate::{FunctionId, HostVariable, Local, OpIdx};
+use crate::{FunctionId, HostArray, HostVariable, Local, OpIdx};
 
 /// One operation. `a b → c` means: takes `a`, and `b` above it, from the stack, and leaves `c`.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -16,6 +16,12 @@ pub enum Op {
     GetHost(HostVariable),
     /// `value → value`: assigns a host variable. All threads see the new value.
     SetHost(HostVariable),
+    /// `index → value`: reads an element of an array of the host. The index is truncated toward
+    /// zero. One that means no element is a trap.
+    GetElement(HostArray),
+    /// `index value → value`: assigns an element of an array of the host. The index is as for
+    /// [`Op::GetElement`].
+    SetElement(HostArray),
     /// `value →`
     Drop,
     /// `a b → a + b`, and likewise for the other operators.
@@ -82,6 +88,8 @@ impl Op {
             | Self::Set(_)
             | Self::GetHost(_)
             | Self::SetHost(_)
+            | Self::GetElement(_)
+            | Self::SetElement(_)
             | Self::Drop
             | Self::Arithmetic(_)
             | Self::Square
@@ -101,6 +109,8 @@ impl Op {
             | Self::Set(_)
             | Self::GetHost(_)
             | Self::SetHost(_)
+            | Self::GetElement(_)
+            | Self::SetElement(_)
             | Self::Drop
             | Self::Arithmetic(_)
             | Self::Square
@@ -118,6 +128,8 @@ impl Op {
             Self::Number(_)
             | Self::GetHost(_)
             | Self::SetHost(_)
+            | Self::GetElement(_)
+            | Self::SetElement(_)
             | Self::Drop
             | Self::Arithmetic(_)
             | Self::Square
@@ -139,6 +151,8 @@ impl Op {
             | Self::Get(_)
             | Self::GetHost(_)
             | Self::SetHost(_)
+            | Self::GetElement(_)
+            | Self::SetElement(_)
             | Self::Drop
             | Self::Arithmetic(_)
             | Self::Square
@@ -160,6 +174,8 @@ impl Op {
             | Self::Set(_)
             | Self::GetHost(_)
             | Self::SetHost(_)
+            | Self::GetElement(_)
+            | Self::SetElement(_)
             | Self::Drop
             | Self::Arithmetic(_)
             | Self::Square
@@ -181,6 +197,8 @@ impl Op {
             | Self::Set(_)
             | Self::GetHost(_)
             | Self::SetHost(_)
+            | Self::GetElement(_)
+            | Self::SetElement(_)
             | Self::Drop
             | Self::Arithmetic(_)
             | Self::Square
@@ -197,9 +215,9 @@ impl Op {
     pub const fn stack_effect(self, n_params: u32) -> (u32, u32) {
         match self {
             Self::Number(_) | Self::Get(_) | Self::GetHost(_) => (0, 1),
-            Self::Set(_) | Self::SetHost(_) | Self::Square => (1, 1),
+            Self::Set(_) | Self::SetHost(_) | Self::GetElement(_) | Self::Square => (1, 1),
             Self::Drop | Self::If { .. } => (1, 0),
-            Self::Arithmetic(_) => (2, 1),
+            Self::SetElement(_) | Self::Arithmetic(_) => (2, 1),
             Self::Call { n_args, .. } => (n_args, 1),
             Self::TailCall => (n_params, 0),
             Self::Else { .. } | Self::End | Self::Loop => (0, 0),

@@ -2,7 +2,8 @@
 //! it.
 //!
 //! [`Display`](std::fmt::Display) of [`Function`] prints a function. [`WithNames`] prints it with the
-//! names of the functions and host variables that it refers to. [`parse()`] reads either form. The
+//! names of the functions, host variables and arrays that it refers to. [`parse()`] reads either
+//! form. The
 //! result equals the function that was printed, down to the bits of its numbers.
 //!
 //! ```text
@@ -18,8 +19,8 @@
 //!     8  end
 //! ```
 //!
-//! A variable is written with its name and number, because two may share a name. For a callee or a
-//! host variable the number decides; the name is for the reader. A name with other characters than
+//! A variable is written with its name and number, because two may share a name. For a callee, a host
+//! variable or an array of the host the number decides; the name is for the reader. A name with other characters than
 //! usual is in quotes: `"a b".0`. A NaN with other bits than usual has them behind it:
 //! `nan:7ff8000000000001`. Without `stack`, the parser computes the height.
 
@@ -33,7 +34,7 @@ use std::fmt::{self, Write as _};
 
 use crate::number::Shown;
 use crate::op::Bracket;
-use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op};
+use crate::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, Op};
 
 /// The names of what the IR refers to by id.
 pub trait IdNames {
@@ -42,6 +43,9 @@ pub trait IdNames {
 
     /// The name of a host variable.
     fn host_variable(&self, id: HostVariable) -> Option<&str>;
+
+    /// The name of an array of the host.
+    fn host_array(&self, id: HostArray) -> Option<&str>;
 }
 
 /// Displays as the text form of a function, with names from a table.
@@ -58,7 +62,7 @@ impl<'a> WithNames<'a> {
     }
 }
 
-/// The text form, with callees and host variables by number.
+/// The text form, with callees, host variables and arrays by number.
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         WithNames { function: self, names: None }.fmt(f)
@@ -134,6 +138,8 @@ impl WithNames<'_> {
                 f.write_str("set_host ")?;
                 self.write_host_variable(f, variable)
             }
+            Op::GetElement(array) => self.write_access(f, "get_element", array),
+            Op::SetElement(array) => self.write_access(f, "set_element", array),
             Op::Drop => f.write_str("drop"),
             Op::Arithmetic(arithmetic) => f.write_str(arithmetic_name(arithmetic)),
             Op::Square => f.write_str("square"),
@@ -162,6 +168,11 @@ impl WithNames<'_> {
     fn write_host_variable(&self, f: &mut fmt::Formatter<'_>, variable: HostVariable) -> fmt::Result {
         let name = self.names.and_then(|names| names.host_variable(variable));
         write!(f, "{}#{}", Name(name.unwrap_or_default()), variable.index())
+    }
+
+    fn write_access(&self, f: &mut fmt::Formatter<'_>, word: &str, array: HostArray) -> fmt::Result {
+        let name = self.names.and_then(|names| names.host_array(array));
+        write!(f, "{word} {}#{}", Name(name.unwrap_or_default()), array.index())
     }
 }
 

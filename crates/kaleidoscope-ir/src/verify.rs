@@ -152,6 +152,8 @@ impl<'f> Walk<'f> {
             | Op::Set(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Arithmetic(_)
             | Op::Square
@@ -170,6 +172,8 @@ impl<'f> Walk<'f> {
             Op::Number(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Arithmetic(_)
             | Op::Square

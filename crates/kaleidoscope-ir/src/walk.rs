@@ -14,7 +14,7 @@
 //!
 //! The walk keeps its own stacks, so no nesting of the program deepens the native stack.
 
-use crate::{Arithmetic, Facts, Function, FunctionId, HostVariable, Local, Op, OpIdx};
+use crate::{Arithmetic, Facts, Function, FunctionId, HostArray, HostVariable, Local, Op, OpIdx};
 
 /// A code generator, as the walk sees it. Each method emits code for one operation or event.
 ///
@@ -36,6 +36,11 @@ pub trait Emitter<'f> {
     fn get_host(&mut self, variable: HostVariable);
     /// Assigns the top value to a host variable. The value stays on the stack.
     fn set_host(&mut self, variable: HostVariable);
+    /// Replaces the top value, an index, by the element of the array. `at` is the position of the
+    /// operation.
+    fn get_element(&mut self, at: OpIdx, array: HostArray);
+    /// Pops a value and an index below it, assigns the value to the element, and pushes the value.
+    fn set_element(&mut self, at: OpIdx, array: HostArray);
     /// Pops a value.
     fn drop_value(&mut self);
     /// Pops two operands, the right one first, and pushes the result.
@@ -159,7 +164,8 @@ impl<'f, E: Emitter<'f>> Walk<'f, E> {
     }
 }
 
-/// Emits an operation that neither branches nor calls. Returns whether the operation is one.
+/// Emits an operation that neither branches, nor calls, nor traps. Returns whether the operation is
+/// one.
 #[inline]
 pub fn emit_simple<'f>(op: Op, emitter: &mut impl Emitter<'f>) -> bool {
     match op {
@@ -171,7 +177,9 @@ pub fn emit_simple<'f>(op: Op, emitter: &mut impl Emitter<'f>) -> bool {
         Op::Drop => emitter.drop_value(),
         Op::Arithmetic(arithmetic) => emitter.arithmetic(arithmetic),
         Op::Square => emitter.square(),
-        Op::Call { .. }
+        Op::GetElement(_)
+        | Op::SetElement(_)
+        | Op::Call { .. }
         | Op::TailCall
         | Op::If { .. }
         | Op::Else { .. }
@@ -252,6 +260,8 @@ impl<'f, E: Emitter<'f>> Position<'f, E> {
                 emitter.set(variable);
                 self.liveness.set(variable);
             }
+            Op::GetElement(array) => emitter.get_element(at, array),
+            Op::SetElement(array) => emitter.set_element(at, array),
             Op::Call { callee, n_args } => return emitter.call(at, callee, n_args as usize),
             Op::TailCall => {
                 emitter.tail_call();

@@ -2,9 +2,10 @@
 //!
 //! A comment `; run f(1, 2) = 3` in a file says what a call must give: a number or a trap.
 
+use kaleidoscope_ir::array::{BadIndex, element_at};
 use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
 use kaleidoscope_ir::verify::verify_calls;
-use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction, number, text};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction, number, text};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use std::sync::Arc;
 /// The id of the host function, which adds its arguments.
 const SUM: FunctionId = FunctionId::new(1000);
 
-/// The functions of a file, and the values of two host variables.
+/// The functions of a file, and the values of two host variables and of an array's elements.
 struct Program {
     functions: Vec<Arc<Function>>,
     variables: [Cell<f64>; 2],
+    elements: [Cell<f64>; 3],
 }
 
 /// A trap, in words.
@@ -27,6 +29,7 @@ impl From<InterpreterTrap> for Trap {
         match trap {
             InterpreterTrap::StackOverflow { function } => Self(format!("stack overflow in {function}")),
             InterpreterTrap::Interrupted => Self("interrupted".to_owned()),
+            InterpreterTrap::BadIndex { index, inside } => Self(format!("{index} in {}", inside.join(" ← "))),
         }
     }
 }
@@ -60,8 +63,26 @@ impl Environment for Program {
         self.variables[variable.index()].set(value);
     }
 
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        Ok(self.element_at(array, index)?.get())
+    }
+
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        self.element_at(array, index)?.set(value);
+        Ok(())
+    }
+
     fn is_interrupted(&self) -> bool {
         false
+    }
+}
+
+impl Program {
+    fn element_at(&self, array: HostArray, index: f64) -> Result<&Cell<f64>, BadIndex> {
+        assert_eq!(array, HostArray::new(0));
+        let len = self.elements.len();
+        let bad = || BadIndex { array: "u".into(), index, len };
+        element_at(index, len).map(|at| &self.elements[at]).ok_or_else(bad)
     }
 }
 
@@ -98,7 +119,8 @@ fn functions_parse_print_verify_and_run() {
             assert_eq!(verify_calls(function, arity_of), Ok(()), "{}: {function}", path.display());
         }
         let functions = functions.into_iter().map(Arc::new).collect();
-        let program = Program { functions, variables: [Cell::new(5.0), Cell::new(0.0)] };
+        let variables = [5.0, 0.0].map(Cell::new);
+        let program = Program { functions, variables, elements: [10.0, 20.0, 30.0].map(Cell::new) };
         for expectation in source.lines().filter_map(|line| line.strip_prefix("; run ")) {
             let (call, expected) = expectation.split_once(" = ").expect("an expectation has a result");
             assert_eq!(run(&program, call), expected, "{}: {call}", path.display());

@@ -20,12 +20,13 @@ use crate::interrupt::{Interrupter, Watch};
 use crate::mode::Mode;
 use crate::profile::ProfiledCode;
 use crate::reclaim::Epochs;
+use crate::runtime::end_raw_call;
 use crate::settings::{Builder, Settings};
 use crate::table::{Entry, StoredDefinition, Table};
 use crate::trap::{Trap, panic_text};
 use crate::validity::{Dependency, NewFlag};
-use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{Invalidation, Unit};
+use kaleidoscope_ir::compile::{AccessSite, Invalidation, Unit};
+use kaleidoscope_ir::{FunctionId, HostArray};
 use kaleidoscope_native::{
     self as native, GuardedScope, HostId, HostStub, OfProcess, Process, StackTrace, StubPool, ValidityFlags,
 };
@@ -86,6 +87,8 @@ pub(crate) struct Core {
     trip_stub: HostStub,
     /// The host function that invalidated code calls when it is left.
     exit_stub: HostStub,
+    /// The host function that code calls when an index means no element of its array.
+    bad_index_stub: HostStub,
     validity_flags: ValidityFlags,
     /// The number of pieces of code with a validity flag so far.
     n_codes: AtomicU32,
@@ -118,6 +121,12 @@ impl Core {
             core.map_or(0.0, |core| core.leave_raw_call(args[0], args[1]))
         });
         let exit_stub = exit_stub.map_err(Error::stubs)?;
+        let of_raw_calls = Arc::clone(&this);
+        let bad_index_stub = hosts.allocate_standalone(3, move |args| {
+            let core = of_raw_calls.get().and_then(Weak::upgrade);
+            end_raw_call(core.map(|core| core.bad_index(args[0], args[1], args[2])))
+        });
+        let bad_index_stub = bad_index_stub.map_err(Error::stubs)?;
         let backend = settings.backend.clone().filter(|_| settings.mode.optimizes());
         let compile_queue = backend
             .map(|backend| CompileQueue::new(backend, settings.optimization(), settings.compile_threads));
@@ -131,13 +140,14 @@ impl Core {
             baseline: BaselineTier::new(trip_stub.address()),
             hosts,
             stubs: if settings.mode == Mode::Off { StubPool::for_interpreter() } else { StubPool::new() },
-            table: Mutex::default(),
+            table: Mutex::new(Table::new(bad_index_stub.address().get())),
             compiled: Condvar::new(),
             epochs: Epochs::default(),
             has_retired: AtomicBool::new(false),
             n_profiles: AtomicU32::new(0),
             trip_stub,
             exit_stub,
+            bad_index_stub,
             validity_flags: ValidityFlags::new(),
             n_codes: AtomicU32::new(0),
             first_trip: OnceLock::new(),
@@ -224,20 +234,22 @@ impl Core {
         Ok(ids)
     }
 
-    /// Takes over the functions and host variables of another engine, without their code.
+    /// Takes over the functions, host variables and arrays of another engine, without their code.
     fn copy_definitions(&self, other: &Self) -> Result<(), Error> {
-        let (functions, variables): (Vec<_>, _) = {
+        let (functions, variables, arrays): (Vec<_>, _, _) = {
             let table = other.table();
             let copy = |entry: &Entry| {
                 let host = entry.host.as_ref().map(|stub| (stub.arity(), other.hosts.entry(stub.id())));
                 (entry.arity(), entry.definition.clone(), entry.version(), host)
             };
-            (table.entries().iter().map(copy).collect(), table.variables().to_vec())
+            let functions = table.entries().iter().map(copy).collect();
+            (functions, table.variables().to_vec(), table.arrays().to_vec())
         };
         let declared = functions.iter().map(|(arity, definition, ..)| (*arity, definition.clone()));
         let ids = self.declare(declared)?;
         let mut table = self.table();
         table.set_variables(variables);
+        table.set_arrays(arrays);
         for (id, (_, definition, version, host)) in ids.zip(functions) {
             if let Some((arity, host_entry)) = host {
                 let stub = self.hosts.allocate(arity).map_err(Error::stubs)?;
@@ -485,6 +497,27 @@ impl Core {
     /// Whether this host function is the one that invalidated code calls when it is left.
     pub(crate) fn is_exit(&self, host: HostId) -> bool {
         self.exit_stub.id() == host
+    }
+
+    /// Whether this host function is the one that code calls when an index means no element.
+    pub(crate) fn reports_bad_index(&self, host: HostId) -> bool {
+        self.bad_index_stub.id() == host
+    }
+
+    /// The trap of an index that means no element. Takes what the code passed
+    /// ([`HostArrayMemory::bad_index`](kaleidoscope_ir::compile::HostArrayMemory::bad_index)).
+    #[cold]
+    pub(crate) fn bad_index(&self, array: f64, index: f64, site: f64) -> Trap {
+        let trace = StackTrace::capture();
+        let table = self.table();
+        let (name, array) = table.array(HostArray::new(array as u32));
+        let mut inside = table.names_at_site(AccessSite::of_argument(site));
+        let codes = trace.addresses().iter().filter_map(|address| table.name_at(*address));
+        let mut codes = codes.peekable();
+        // The innermost code is that of the last of these.
+        codes.next_if(|code| inside.last() == Some(code));
+        inside.extend(codes);
+        Trap::BadIndex { index: array.bad_index(name, index), inside }
     }
 
     /// Whether this host function is the one that reports trips.

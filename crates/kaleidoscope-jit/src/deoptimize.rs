@@ -32,11 +32,12 @@ use crate::tier_up_state::TierUpState;
 use crate::trap::Trap;
 use crate::unslotted::UnslottedCode;
 use crate::validity::FunctionVersion;
+use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::compile::{CodeKind, ExitFrame, of_exit_argument};
 use kaleidoscope_ir::interpreter::{
     Callee, Depth, Environment, LoopOutcome, StackLimit, SuspendedFrame, resume, resume_loop,
 };
-use kaleidoscope_ir::{FunctionId, HostVariable, MathsFunction, OpIdx};
+use kaleidoscope_ir::{FunctionId, HostArray, HostVariable, MathsFunction, OpIdx};
 use kaleidoscope_native as native;
 use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
@@ -293,6 +294,14 @@ impl Environment for Completion<'_> {
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
         self.core.table().variable(variable).set(value);
+    }
+
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        self.core.element(array, index)
+    }
+
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        self.core.set_element(array, index, value)
     }
 
     fn is_interrupted(&self) -> bool {

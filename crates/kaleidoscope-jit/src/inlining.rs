@@ -11,9 +11,10 @@ use crate::table::Table;
 use crate::trap::Trap;
 use crate::validity::{Dependency, NewFlag};
 use kaleidoscope_ir::compile::{
-    CallTarget, Code, CodeGenerator, CodeKind, CompileError, InliningBudget, InliningPlan, Unit,
+    CallTarget, Code, CodeGenerator, CodeKind, CompileError, HostArrayMemory, HostVariableAddress,
+    InliningBudget, InliningPlan, Unit,
 };
-use kaleidoscope_ir::{Function, FunctionId};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -72,6 +73,9 @@ impl Core {
         let Planned { unit, dependencies, inlined } = planned;
         let exits = std::mem::take(&mut code.exits);
         let validity = flag.map(|flag| flag.of_code(&unit, &dependencies, exits));
+        if let Some(validity) = validity.as_ref().filter(|_| !unit.host_arrays.is_empty()) {
+            self.table().note_access_sites(validity);
+        }
         let code = self.code_budget.charge(code)?;
         count_calls_left(self, &unit);
         let info = CodeInfo {
@@ -109,7 +113,7 @@ impl Core {
             Some(function)
         });
         let table = self.table();
-        let (callees, variables) = table.surroundings(&plan);
+        let (callees, variables, host_arrays) = table.surroundings(&plan);
         let is_root = |id| Some(id) == root.id;
         let inlinees = plan.inlinees();
         // Code that inlined its own function depends on it: its next recursive call runs the new
@@ -122,29 +126,32 @@ impl Core {
         let inlined = others.map(|id| Arc::clone(&bodies[id].0.name)).collect();
         drop(table);
         let unit = Unit::new(Arc::clone(&root.function), root.id, root.version, callees, variables);
-        let unit = Unit { kind, inlining: Some(plan), ..unit };
+        let unit = Unit { kind, host_arrays, inlining: Some(plan), ..unit };
         Some(Planned { unit, dependencies, inlined })
     }
 }
 
-/// Call targets and host variables by id.
+/// Call targets, host variables and arrays by id.
 type Surroundings = (
     BTreeMap<FunctionId, CallTarget>,
-    BTreeMap<kaleidoscope_ir::HostVariable, kaleidoscope_ir::compile::HostVariableAddress>,
+    BTreeMap<HostVariable, HostVariableAddress>,
+    BTreeMap<HostArray, HostArrayMemory>,
 );
 
 impl Table {
-    /// The call targets and host variables of all bodies of a plan.
+    /// The call targets, host variables and arrays of all bodies of a plan.
     fn surroundings(&self, plan: &InliningPlan) -> Surroundings {
         let mut callees = BTreeMap::new();
         let mut variables = BTreeMap::new();
+        let mut arrays = BTreeMap::new();
         for instance in plan.instances() {
             variables.extend(self.variables_of(instance.function));
+            arrays.extend(self.arrays_of(instance.function));
             for (callee, _) in instance.function.facts().callees() {
                 callees.entry(callee).or_insert_with(|| self.call_target(callee));
             }
         }
-        (callees, variables)
+        (callees, variables, arrays)
     }
 }
 

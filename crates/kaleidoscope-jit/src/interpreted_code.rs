@@ -13,9 +13,10 @@ use crate::maths::{load_maths, maths_entry};
 use crate::table::StoredDefinition;
 use crate::trap::Trap;
 use crate::validity::FunctionVersion;
+use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::compile::{Code, CompileTimes, Unit};
 use kaleidoscope_ir::interpreter::{Callee, Environment, StackLimit, interpret};
-use kaleidoscope_ir::{FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_ir::{FunctionId, HostArray, HostVariable, MathsFunction};
 use kaleidoscope_native::{self as native, HostStub, OfProcess};
 use std::sync::{Arc, Weak};
 
@@ -123,6 +124,14 @@ impl Environment for BetweenCode<'_> {
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
         self.core.table().variable(variable).set(value);
+    }
+
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        self.core.element(array, index)
+    }
+
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        self.core.set_element(array, index, value)
     }
 
     fn is_interrupted(&self) -> bool {

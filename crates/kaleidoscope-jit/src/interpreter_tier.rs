@@ -17,8 +17,9 @@ use crate::table::StoredDefinition;
 use crate::trap::Trap;
 use crate::unslotted::UnslottedCode;
 use crate::validity::FunctionVersion;
+use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::interpreter::{self, Callee, Environment, StackLimit};
-use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
 use kaleidoscope_native as native;
 use std::sync::Arc;
 use std::time::Instant;
@@ -107,6 +108,20 @@ impl Core {
             }
         };
         native::in_engine_mode(run).transpose()
+    }
+
+    /// Reads an element of an array, for the interpreter.
+    pub(crate) fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        let table = self.table();
+        let (name, array) = table.array(array);
+        array.read(name, index)
+    }
+
+    /// Assigns an element of an array, for the interpreter.
+    pub(crate) fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        let table = self.table();
+        let (name, array) = table.array(array);
+        array.write(name, index, value)
     }
 
     /// Calls a function in the interpreter.
@@ -218,6 +233,14 @@ impl Environment for Interpreter<'_> {
         self.core.table().variable(variable).set(value);
     }
 
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        self.core.element(array, index)
+    }
+
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        self.core.set_element(array, index, value)
+    }
+
     fn is_interrupted(&self) -> bool {
         self.watch.check_often().is_some()
     }
@@ -283,6 +306,14 @@ impl Environment for OnceInterpreter<'_> {
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
         self.0.set_variable(variable, value);
+    }
+
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        self.0.element(array, index)
+    }
+
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        self.0.set_element(array, index, value)
     }
 
     fn is_interrupted(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The engine as an embedding language sees it: [`Jit`].
 
+use crate::array::Array;
 use crate::batch::MapOptions;
 use crate::code::Callable;
 use crate::compile_queue::CompileQueue;
@@ -17,7 +18,7 @@ use crate::table::StoredDefinition;
 use crate::trap::Trap;
 use crate::variable::Variable;
 use kaleidoscope_ir::compile::{CompileError, Listing};
-use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
 use kaleidoscope_native::{OfProcess, in_engine_mode};
 use std::collections::BTreeMap;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -96,9 +97,9 @@ impl Builder {
         Core::new(self, None).map(Jit::of_core)
     }
 
-    /// Builds an engine that begins with the functions and host variables of another one, under the
-    /// same ids. No code is copied: what is called in the new engine is compiled there. The engines
-    /// share host functions and variables, and nothing else.
+    /// Builds an engine that begins with the functions, host variables and arrays of another one,
+    /// under the same ids. No code is copied: what is called in the new engine is compiled there.
+    /// The engines share host functions, variables and arrays, and nothing else.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -319,7 +320,7 @@ impl Jit {
         self.core.table().entry(function).ir().cloned()
     }
 
-    // --- host variables ---
+    // --- host variables and arrays ---
 
     /// Adds a host variable under an id of its own, which IR refers to. Ids count up from 0. The
     /// engine keeps the variable as long as it exists. The name is for listings.
@@ -333,6 +334,22 @@ impl Jit {
     /// If the id is unknown.
     pub fn variable(&self, id: HostVariable) -> Variable {
         self.core.table().variable(id).clone()
+    }
+
+    /// Adds an array of the host under an id of its own, which IR refers to. Ids count up from 0.
+    /// The engine keeps the array as long as it exists. The name is for messages and listings.
+    pub fn bind_array(&self, name: &str, array: &Array) -> HostArray {
+        self.core.table().add_array(name, array)
+    }
+
+    /// The array of the host of this id.
+    ///
+    /// # Panics
+    /// If the id is unknown.
+    pub fn array(&self, id: HostArray) -> Array {
+        let table = self.core.table();
+        let (_, array) = table.array(id);
+        array.clone()
     }
 
     // --- calls ---

@@ -51,6 +51,7 @@ mod kernel;
 mod kernel_state;
 mod precision;
 
+mod array;
 mod host;
 mod interrupt;
 mod maths;
@@ -59,6 +60,7 @@ mod statistics;
 mod variable;
 
 pub use crate::core::FunctionIds;
+pub use array::{Array, ArrayTooLarge};
 pub use batch::MapOptions;
 pub use code::Callable;
 pub use dependents::{Change, Definition, Superseded};

@@ -32,6 +32,9 @@ unsafe impl Runtime for Core {
                 in_engine_mode(|| self.on_trip(profile, counter))
             }
             [exit, buffer] if self.is_exit(host) => in_engine_mode(|| self.leave(exit, buffer)),
+            [array, index, function] if self.reports_bad_index(host) => {
+                in_engine_mode(|| Err(self.bad_index(array, index, function)))
+            }
             _ => self.call_host(host, args),
         };
         match result {
@@ -62,9 +65,18 @@ impl Core {
             Ok(Err(trap)) => trap.to_string(),
             Err(panic) => panic_text(panic),
         };
-        eprintln!("fatal: a raw call ended early: {why}");
-        std::process::abort()
+        abort_raw_call(&why)
     }
+}
+
+/// Ends a raw call with a trap: without a guard, the process ends.
+pub(crate) fn end_raw_call(trap: Option<crate::trap::Trap>) -> ! {
+    abort_raw_call(&trap.map_or_else(|| "the engine ends".to_owned(), |trap| trap.to_string()))
+}
+
+fn abort_raw_call(why: &str) -> ! {
+    eprintln!("fatal: a raw call ended early: {why}");
+    std::process::abort()
 }
 
 /// What the code of this exit wrote to the buffer at this address.

@@ -5,6 +5,7 @@
 //! profiles, kernels, and retired code. The lock is never held while the engine compiles, runs
 //! generated code, or calls the host.
 
+use crate::array::Array;
 use crate::code::{CompiledCode, FunctionCode, Slot};
 use crate::code_state::CodeState;
 use crate::column_state::ColumnState;
@@ -14,11 +15,11 @@ use crate::profile::{Profile, ProfiledCode};
 use crate::reclaim::Epoch;
 use crate::validity::{Dependency, Validity};
 use crate::variable::Variable;
-use kaleidoscope_ir::compile::{self, CallTarget, Unit};
-use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_ir::compile::{self, AccessSite, CallTarget, Unit};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
 use kaleidoscope_native::{CodeAddress, HostStub};
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// All functions of one engine.
 #[derive(Debug, Default)]
@@ -26,6 +27,10 @@ pub(crate) struct Table {
     entries: Vec<Entry>,
     /// The host variables, by id. Code contains their addresses, so none is ever removed.
     variables: Vec<(Arc<str>, Variable)>,
+    /// The arrays of the host, by id. None is ever removed, either.
+    arrays: Vec<(Arc<str>, Array)>,
+    /// The address of what code calls when an index means no element.
+    bad_index: usize,
     /// For each function, the code that depends on it, or once did.
     pub(crate) dependents: HashMap<FunctionId, HashSet<Dependent>>,
     /// The profiles of all baseline code that may still run, by number.
@@ -36,6 +41,8 @@ pub(crate) struct Table {
     pub(crate) column_programs: HashMap<FunctionId, ColumnState>,
     /// Code that was invalidated and may still run, by number.
     pub(crate) invalidated: HashMap<u32, InvalidatedCode>,
+    /// Code with inlinees that access elements of arrays, by number.
+    access_sites: HashMap<u32, Weak<Validity>>,
     /// Code that runs without a slot and has dependencies, by number.
     pub(crate) unslotted: HashMap<u32, Arc<Validity>>,
     /// Code that no new call can reach, kept while a thread may still be inside; oldest first.
@@ -213,6 +220,11 @@ impl Entry {
 }
 
 impl Table {
+    /// An empty table. Code calls the address when an index means no element.
+    pub(crate) fn new(bad_index: usize) -> Self {
+        Self { bad_index, ..Self::default() }
+    }
+
     pub(crate) fn n_functions(&self) -> usize {
         self.entries.len()
     }
@@ -283,12 +295,41 @@ impl Table {
         self.variables = variables;
     }
 
+    /// Adds an array of the host. Returns its id.
+    pub(crate) fn add_array(&mut self, name: &str, array: &Array) -> HostArray {
+        let id = HostArray::new(u32::try_from(self.arrays.len()).expect("ids are 32 bits wide"));
+        self.arrays.push((name.into(), array.clone()));
+        id
+    }
+
+    /// The name and the array of this id.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(crate) fn array(&self, id: HostArray) -> &(Arc<str>, Array) {
+        match self.arrays.get(id.index()) {
+            Some(array) => array,
+            None => panic!("array {} is not bound in this engine", id.index()),
+        }
+    }
+
+    /// All arrays of the host, in the order of their ids.
+    pub(crate) fn arrays(&self) -> &[(Arc<str>, Array)] {
+        &self.arrays
+    }
+
+    /// Takes over the arrays of another engine.
+    pub(crate) fn set_arrays(&mut self, arrays: Vec<(Arc<str>, Array)>) {
+        self.arrays = arrays;
+    }
+
     /// The compilation unit of an IR function; `id` is none for a top-level expression.
     pub(crate) fn unit(&self, function: Arc<Function>, id: Option<FunctionId>, version: u32) -> Unit {
         let callees = function.facts().callees();
         let call_targets = callees.map(|(callee, _)| (callee, self.call_target(callee))).collect();
         let host_variables = self.variables_of(&function).collect();
-        Unit::new(function, id, version, call_targets, host_variables)
+        let host_arrays = self.arrays_of(&function).collect();
+        Unit { host_arrays, ..Unit::new(function, id, version, call_targets, host_variables) }
     }
 
     /// The addresses of the host variables that a function uses.
@@ -299,6 +340,18 @@ impl Table {
         function.facts().host_variables().map(|id| {
             let (name, variable) = &self.variables[id.index()];
             (id, compile::HostVariableAddress { name: Arc::clone(name), address: variable.address() })
+        })
+    }
+
+    /// The memory of the arrays that a function uses.
+    pub(crate) fn arrays_of(
+        &self,
+        function: &Function,
+    ) -> impl Iterator<Item = (HostArray, compile::HostArrayMemory)> {
+        function.facts().host_arrays().map(|id| {
+            let (name, array) = &self.arrays[id.index()];
+            let (name, address, len) = (Arc::clone(name), array.address(), array.len());
+            (id, compile::HostArrayMemory { name, address, len, bad_index: self.bad_index })
         })
     }
 
@@ -322,14 +375,15 @@ impl Table {
         !function.has_loops() && function.callees_in_order().all(is_provided)
     }
 
-    /// Whether a call of the function may assign a host variable, as far as IR functions go.
+    /// Whether a call of the function may assign a host variable or an element of an array, as far
+    /// as IR functions go.
     #[cfg(feature = "rayon")]
     pub(crate) fn may_assign(&self, function: FunctionId) -> bool {
         let mut seen = HashSet::from([function]);
         let mut waiting = vec![function];
         while let Some(ir) = waiting.pop().map(|id| self.entry(id).ir()) {
             let Some(ir) = ir else { continue };
-            if !ir.facts().host_variables_assigned.is_empty() {
+            if ir.facts().assigns_host_memory() {
                 return true;
             }
             waiting.extend(ir.facts().callees().map(|(id, _)| id).filter(|id| seen.insert(*id)));
@@ -354,6 +408,27 @@ impl Table {
         for (function, _) in dependencies {
             if let Some(dependents) = self.dependents.get_mut(function) {
                 dependents.remove(&dependent);
+            }
+        }
+    }
+
+    /// Notes code with inlinees that access elements of arrays.
+    pub(crate) fn note_access_sites(&mut self, validity: &Arc<Validity>) {
+        if self.access_sites.len().is_power_of_two() {
+            self.access_sites.retain(|_, validity| validity.strong_count() > 0);
+        }
+        self.access_sites.insert(validity.code_number, Arc::downgrade(validity));
+    }
+
+    /// The names of the functions that are active where running code accesses an element, innermost
+    /// first, as far as its own code goes.
+    pub(crate) fn names_at_site(&self, site: AccessSite) -> Vec<Arc<str>> {
+        match site {
+            AccessSite::Function(None) => Vec::new(),
+            AccessSite::Function(Some(id)) => vec![self.entry(id).name()],
+            AccessSite::Inlined { code_number, exit } => {
+                let code = self.access_sites.get(&code_number).and_then(Weak::upgrade);
+                code.map_or_else(Vec::new, |code| code.names_at(exit))
             }
         }
     }

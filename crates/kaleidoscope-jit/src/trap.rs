@@ -2,6 +2,7 @@
 
 use crate::event::CodeName;
 use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::compile::CompileError;
 use kaleidoscope_ir::interpreter::InterpreterTrap;
 use kaleidoscope_native::{self as native, ErrorKind, drop_caught};
@@ -55,6 +56,13 @@ pub enum Trap {
     },
     /// The evaluation exceeded its time limit.
     DeadlinePassed {
+        /// As for [`Trap::StackOverflow`].
+        inside: Vec<Arc<str>>,
+    },
+    /// A program used an index that means no element of an array of the host.
+    BadIndex {
+        /// The index and the array.
+        index: BadIndex,
         /// As for [`Trap::StackOverflow`].
         inside: Vec<Arc<str>>,
     },
@@ -138,6 +146,7 @@ impl From<InterpreterTrap> for Trap {
         match trap {
             InterpreterTrap::StackOverflow { function } => Self::StackOverflow { inside: vec![function] },
             // Whoever set a deadline turns this into `DeadlinePassed`.
+            InterpreterTrap::BadIndex { index, inside } => Self::BadIndex { index, inside },
             InterpreterTrap::Interrupted => Self::Interrupted { inside: Vec::new() },
         }
     }
@@ -156,6 +165,7 @@ impl fmt::Display for Trap {
             Self::StackOverflow { .. } => f.write_str("stack overflow"),
             Self::Interrupted { .. } => f.write_str("interrupted"),
             Self::DeadlinePassed { .. } => f.write_str("out of time"),
+            Self::BadIndex { index, .. } => write!(f, "index out of range: {index}"),
             Self::Host { name, error } => write!(f, "`{name}` failed: {error}"),
             Self::HostPanic { name, text } => write!(f, "`{name}` panicked: {text}"),
             Self::Compile { code, reason } => write!(f, "`{}` cannot be compiled: {reason}", code.name),
@@ -180,6 +190,7 @@ impl Error for Trap {
             | Self::StackOverflow { .. }
             | Self::Interrupted { .. }
             | Self::DeadlinePassed { .. }
+            | Self::BadIndex { .. }
             | Self::HostPanic { .. }
             | Self::Compile { .. }
             | Self::CodeMemoryFull { .. }

@@ -83,6 +83,12 @@ impl Validity {
         &self.exits[number]
     }
 
+    /// The names of the functions that are active at an exit, innermost first.
+    pub(crate) fn names_at(&self, exit: usize) -> Vec<Arc<str>> {
+        let frames = self.exit(exit).frames.iter().rev();
+        frames.map(|frame| Arc::clone(&self.function(frame.instance).ir.name)).collect()
+    }
+
     /// The function of an instance.
     pub(crate) fn function(&self, instance: usize) -> &FunctionVersion {
         &self.functions[instance]

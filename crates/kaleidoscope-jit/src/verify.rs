@@ -1,8 +1,8 @@
 //! Verification: IR is checked before code is generated from it.
 //!
 //! Generated code is memory-safe only if its IR keeps the promises of [`Function`], calls each
-//! function with the number of arguments that it takes, and names only functions and host variables
-//! of this engine. So everything that reaches a code generator is verified: the root of each
+//! function with the number of arguments that it takes, and names only functions, host variables
+//! and arrays of this engine. So everything that reaches a code generator is verified: the root of each
 //! compilation, and each inlinee. The interpreter does not need that: it is safe code and panics.
 
 use crate::core::Core;
@@ -28,7 +28,7 @@ impl Core {
         })
     }
 
-    /// Checks that functions and host variables exist, and the number of arguments of each call.
+    /// Checks that functions, host variables and arrays exist, and the number of arguments of each call.
     fn check_ids(&self, function: &Function) -> Result<(), String> {
         let table = self.table();
         for (at, op) in function.ops.iter().enumerate() {
@@ -54,6 +54,12 @@ impl Core {
                         return Err(format!(
                             "operation {at}: names host variable {variable}, which is not bound"
                         ));
+                    }
+                }
+                Op::GetElement(array) | Op::SetElement(array) => {
+                    if array.index() >= table.arrays().len() {
+                        let array = array.index();
+                        return Err(format!("operation {at}: names array {array}, which is not bound"));
                     }
                 }
                 Op::Number(_)

@@ -1,4 +1,4 @@
-//! Names: the functions, operators and host variables that are in scope between items.
+//! Names: the functions, operators, host variables and arrays that are in scope between items.
 //!
 //! Reading an item only looks names up. Nothing changes before [`Names::commit`], so an item that
 //! fails leaves no trace. A function id belongs to a name and an arity. Calls of an undefined `g`
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::item::{Item, Operator};
 use crate::operator::{BinaryMeaning, BinaryOperator, Operators, Sign};
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::{FunctionId, HostVariable};
+use kaleidoscope_ir::{FunctionId, HostArray, HostVariable};
 
 /// What a function id means now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,9 @@ pub struct Names {
     variables: Vec<Arc<str>>,
     /// The host variable that each name means now.
     variable_by_name: HashMap<Arc<str>, HostVariable>,
+    /// The names of the arrays of the host, by id.
+    arrays: Vec<Arc<str>>,
+    array_by_name: HashMap<Arc<str>, HostArray>,
     n_expressions: u64,
 }
 
@@ -91,6 +94,10 @@ impl kaleidoscope_ir::text::IdNames for Names {
     fn host_variable(&self, id: HostVariable) -> Option<&str> {
         (id.index() < self.n_variables()).then(|| &**self.variable_name(id))
     }
+
+    fn host_array(&self, id: HostArray) -> Option<&str> {
+        self.arrays.get(id.index()).map(|name| &**name)
+    }
 }
 
 impl Names {
@@ -102,6 +109,8 @@ impl Names {
             operators: Operators::new(),
             variables: Vec::new(),
             variable_by_name: HashMap::new(),
+            arrays: Vec::new(),
+            array_by_name: HashMap::new(),
             n_expressions: 0,
         };
         for &maths in MathsFunction::ALL {
@@ -205,6 +214,30 @@ impl Names {
     /// The names of the host variables, the youngest first. A name may occur several times.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().rev().map(|name| &**name)
+    }
+
+    /// Adds an array of the host with this name, which no function and no other array has. From now
+    /// on, `name(i)` is an element of the array.
+    ///
+    /// # Panics
+    /// If a function or another array has the name.
+    pub fn add_array(&mut self, name: &str) -> HostArray {
+        assert!(self.current(name).is_none(), "`{name}` is a function");
+        let array = HostArray::new(self.arrays.len() as u32);
+        let name: Arc<str> = name.into();
+        assert!(self.array_by_name.insert(Arc::clone(&name), array).is_none(), "`{name}` is an array");
+        self.arrays.push(name);
+        array
+    }
+
+    /// The array of the host that has a name.
+    pub fn array(&self, name: &str) -> Option<HostArray> {
+        self.array_by_name.get(name).copied()
+    }
+
+    /// The names of the arrays of the host.
+    pub(crate) fn arrays(&self) -> impl Iterator<Item = &str> {
+        self.arrays.iter().map(|name| &**name)
     }
 
     /// Accepts an item: its names, operators and new ids take effect.

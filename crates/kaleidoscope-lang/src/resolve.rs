@@ -6,6 +6,7 @@
 //! mistakes and then drops the item.
 
 mod call;
+mod element;
 mod op_buffer;
 mod prototype;
 mod scope;
@@ -298,6 +299,11 @@ impl<'r> Resolver<'r> {
             }
             Node::Call { callee, arguments } => {
                 let arguments = self.tree.arguments(arguments);
+                if let Some(array) = self.array(callee) {
+                    self.push(Step::Emit(Op::GetElement(array)));
+                    self.push_index(callee, arguments, self.tree.span(node));
+                    return;
+                }
                 let op = self.resolve_call(callee, arguments.len() as u32, self.tree.span(node), tail);
                 self.push(Step::Emit(op));
                 let values = arguments.iter().rev().map(|&node| Step::Value { node, tail: false });
@@ -310,6 +316,14 @@ impl<'r> Resolver<'r> {
                 self.push_value(operand);
             }
             Node::Binary { sign: Sign::ASSIGN, left, right, .. } => {
+                if let Node::Call { callee, arguments } = self.tree.node(left)
+                    && let Some(array) = self.array(callee)
+                {
+                    self.push(Step::Emit(Op::SetElement(array)));
+                    self.push_value(right);
+                    self.push_index(callee, self.tree.arguments(arguments), self.tree.span(left));
+                    return;
+                }
                 let op = self.resolve_target(left);
                 self.push(Step::Emit(op));
                 self.push_value(right);

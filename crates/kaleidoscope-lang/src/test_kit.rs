@@ -9,8 +9,9 @@ use crate::names::{NameState, Names};
 use crate::number;
 use crate::reader::Reader;
 use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::array::{BadIndex, element_at};
 use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
-use kaleidoscope_ir::{Function, FunctionId, HostVariable};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable};
 
 /// A program that runs in the interpreter.
 pub(crate) struct Session {
@@ -19,6 +20,7 @@ pub(crate) struct Session {
     bodies: Vec<Option<Arc<Function>>>,
     /// The values of the host variables.
     variables: RefCell<Vec<f64>>,
+    arrays: RefCell<Vec<Vec<f64>>>,
 }
 
 impl Session {
@@ -31,6 +33,7 @@ impl Session {
             limit: StackLimit { bytes: 1 << 20 },
             bodies: Vec::new(),
             variables: RefCell::default(),
+            arrays: RefCell::default(),
         }
     }
 
@@ -38,6 +41,12 @@ impl Session {
     pub(crate) fn bind(&mut self, name: &str, value: f64) -> HostVariable {
         self.variables.get_mut().push(value);
         self.names.add_variable(name)
+    }
+
+    /// Adds an array of the host with these elements to the program.
+    pub(crate) fn bind_array(&mut self, name: &str, elements: &[f64]) -> HostArray {
+        self.arrays.get_mut().push(elements.to_vec());
+        self.names.add_array(name)
     }
 
     /// Reads and runs all items. Each value, error (`KLS2001`) and warning (`(KLS2003)`) is a word
@@ -89,6 +98,7 @@ impl From<InterpreterTrap> for Trap {
         Self(match trap {
             InterpreterTrap::StackOverflow { .. } => DiagnosticCode::StackOverflow,
             InterpreterTrap::Interrupted => DiagnosticCode::Interrupted,
+            InterpreterTrap::BadIndex { .. } => DiagnosticCode::IndexOutOfRange,
         })
     }
 }
@@ -128,6 +138,19 @@ impl Environment for Session {
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
         self.variables.borrow_mut()[variable.index()] = value;
+    }
+
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        let elements = &self.arrays.borrow()[array.index()];
+        let bad = || BadIndex { array: Arc::default(), index, len: elements.len() };
+        Ok(elements[element_at(index, elements.len()).ok_or_else(bad)?])
+    }
+
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        let elements = &mut self.arrays.borrow_mut()[array.index()];
+        let bad = BadIndex { array: Arc::default(), index, len: elements.len() };
+        elements[element_at(index, elements.len()).ok_or(bad)?] = value;
+        Ok(())
     }
 
     fn is_interrupted(&self) -> bool {

@@ -98,6 +98,8 @@ impl Load {
             // The `Loop` itself, and its back edge.
             + 2 * counts.loops
             + counts.host_accesses
+            // A conversion, a comparison, and a block with a call.
+            + 6 * counts.element_accesses
             + counts.others
             + facts.n_phis;
         // A tail call makes a loop around everything.

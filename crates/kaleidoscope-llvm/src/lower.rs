@@ -18,6 +18,7 @@ mod branch;
 mod call;
 pub(crate) mod call_checks;
 mod counted_loop;
+mod element;
 mod entry;
 mod exit;
 mod exit_step;
@@ -40,11 +41,13 @@ use inkwell::values::{FloatValue, FunctionValue, IntValue};
 use inline::InlineFrame;
 use kaleidoscope_ir::compile::{CodeKind, Exit, Instance, Unit};
 use kaleidoscope_ir::walk::{BackEdge, Emitter, Join, Region, walk, walk_loop};
-use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction, OpIdx};
+use kaleidoscope_ir::{
+    Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, MathsFunction, OpIdx,
+};
 use kernel::RowLoop;
 use loop_cost::Costs;
 use select::{SelectIfs, find_select_ifs};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How a module refers to slots and host variables.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +110,8 @@ struct Lowering<'cx, 'a> {
     unit: &'a Unit,
     instances: &'a [Instance<'a>],
     references: References<'a>,
+    /// For each instance, the function's id. `None` for an expression.
+    functions: Vec<Option<FunctionId>>,
     /// For each instance, the `if`s that become selects.
     select_ifs: Vec<SelectIfs>,
     /// For each instance, what its loops cost.
@@ -127,6 +132,8 @@ struct Lowering<'cx, 'a> {
     osr_locals: Option<Vec<bool>>,
     /// The host variables that a kernel reads before its rows.
     read_ahead: BTreeMap<HostVariable, FloatValue<'cx>>,
+    /// The variables of counted loops, each as an integer too. For indices.
+    counted: HashMap<FloatValue<'cx>, IntValue<'cx>>,
     /// The block that code is appended to.
     block: BasicBlock<'cx>,
     stack: Vec<Operand<'cx>>,
@@ -233,6 +240,19 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
     fn set_host(&mut self, variable: HostVariable) {
         let value = self.pop_number();
         self.store_host(variable, value);
+        self.stack.push(Operand::Number(value));
+    }
+
+    fn get_element(&mut self, at: OpIdx, array: HostArray) {
+        let index = self.pop_number();
+        let value = self.load_element(at, array, index);
+        self.stack.push(Operand::Number(value));
+    }
+
+    fn set_element(&mut self, at: OpIdx, array: HostArray) {
+        let value = self.pop_number();
+        let index = self.pop_number();
+        self.store_element(at, array, index, value);
         self.stack.push(Operand::Number(value));
     }
 

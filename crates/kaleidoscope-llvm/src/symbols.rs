@@ -22,6 +22,15 @@ pub fn variable(name: &str) -> String {
     format!("{name}$host")
 }
 
+/// An array of the host, where it is a symbol and not an address: `u$array`.
+pub fn array(name: &str) -> String {
+    format!("{name}$array")
+}
+
+/// The function that reports an index that means no element, where it is a symbol and not an
+/// address.
+pub const BAD_INDEX: &str = "$bad_index";
+
 /// The validity flag of a function's code, where it is a symbol and not an address: `fib$invalid`.
 pub fn validity_flag(name: &str) -> String {
     format!("{name}$invalid")

@@ -9,10 +9,11 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::interpreter::{
     Callee, Depth, Environment, InterpreterTrap, LoopOutcome, StackLimit, interpret,
 };
-use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction, OpIdx};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction, OpIdx};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{NameState, Names};
 
@@ -190,6 +191,14 @@ impl Environment for Oracle {
         unreachable!("there are no host variables")
     }
 
+    fn element(&self, _: HostArray, _: f64) -> Result<f64, BadIndex> {
+        unreachable!("there are no arrays")
+    }
+
+    fn set_element(&self, _: HostArray, _: f64, _: f64) -> Result<(), BadIndex> {
+        unreachable!("there are no arrays")
+    }
+
     fn is_interrupted(&self) -> bool {
         self.n_steps.fetch_add(1, Ordering::Relaxed) >= self.max_steps
     }
@@ -228,6 +237,14 @@ impl Environment for LoopReplacement<'_> {
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
         self.oracle.set_variable(variable, value);
+    }
+
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        self.oracle.element(array, index)
+    }
+
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        self.oracle.set_element(array, index, value)
     }
 
     fn is_interrupted(&self) -> bool {

@@ -4,7 +4,7 @@ mod creation;
 
 use crate::host::Registration;
 use crate::shared::ProgramSettings;
-use crate::{Engine, Error, HostFunction, HostValue, Observer, Output, PutchardUnit, Variable};
+use crate::{Array, Engine, Error, HostFunction, HostValue, Observer, Output, PutchardUnit, Variable};
 use kaleidoscope_jit::{Backend, Mode, Optimization, Thresholds};
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +39,7 @@ pub struct Builder {
     pub(crate) provided: Option<Vec<String>>,
     pub(crate) registrations: Vec<Registration>,
     pub(crate) variables: Vec<(String, Variable)>,
+    pub(crate) arrays: Vec<(String, Array)>,
     pub(crate) definitions_of: Option<Engine>,
 }
 
@@ -338,7 +339,7 @@ impl Builder {
     ///   stack.
     /// - [`ErrorKind::UnknownFunction`](crate::ErrorKind::UnknownFunction) if
     ///   [`Builder::provide_only`] has a name that no provided function has.
-    /// - The errors of [`Engine::register`] and [`Engine::bind`] for what was
+    /// - The errors of [`Engine::register`], [`Engine::bind`] and [`Engine::bind_array`] for what was
     ///   [registered](Self::register) and [bound](Self::bind).
     pub fn build(self) -> Result<Engine, Error> {
         creation::create(self)
@@ -360,8 +361,8 @@ impl Engine {
     }
 
     /// A new engine with the definitions of this one: programs' functions and operators, `extern`
-    /// declarations, host functions and host variables, and removals. Later definitions affect one
-    /// engine only. The two share the host's closures, the host variables, the
+    /// declarations, host functions, host variables and arrays, and removals. Later definitions
+    /// affect one engine only. The two share the host's closures, the host variables and arrays, the
     /// [output](Builder::output) and the [observers](Builder::observer).
     ///
     /// The new engine has the same settings; for others, use [`Builder::definitions_of`]. Code is
@@ -396,6 +397,7 @@ impl fmt::Debug for Builder {
             .field("provided", &self.provided)
             .field("registrations", &self.registrations)
             .field("variables", &self.variables)
+            .field("arrays", &self.arrays)
             .finish_non_exhaustive()
     }
 }

@@ -42,6 +42,8 @@ pub enum ErrorKind {
     InvalidName,
     /// A function has more parameters than the language allows.
     TooManyParameters,
+    /// A function and an array, or two arrays, would have the same name.
+    NameInUse,
     /// The engine cannot be used here: in a forked child, or on a thread with too little stack.
     CannotEvaluate,
 }
@@ -80,6 +82,18 @@ impl Error {
     pub(crate) fn invalid_name(name: &str) -> Self {
         let message = format!("`{name}` is not a valid name");
         Self { kind: ErrorKind::InvalidName, message, source: None }
+    }
+
+    /// An array would have the name of a function.
+    pub(crate) fn name_of_function(name: &str) -> Self {
+        let message = format!("`{name}` is a function, so no array can have this name");
+        Self { kind: ErrorKind::NameInUse, message, source: None }
+    }
+
+    /// A function or another array would have the name of an array.
+    pub(crate) fn name_of_array(name: &str, what: &str) -> Self {
+        let message = format!("`{name}` is an array, so no {what} can have this name");
+        Self { kind: ErrorKind::NameInUse, message, source: None }
     }
 
     pub(crate) fn too_many_parameters(name: &str, n: u32) -> Self {

@@ -85,6 +85,9 @@ fn describe_trap(trap: &Trap) -> (DiagnosticCode, String) {
         Trap::DeadlinePassed { inside } => {
             (DiagnosticCode::TimedOut, format!("out of time{}", place(inside)))
         }
+        Trap::BadIndex { index, inside } => {
+            (DiagnosticCode::IndexOutOfRange, format!("index out of range{}: {index}", place(inside)))
+        }
         Trap::Host { error, .. } if error.is::<OutputError>() => {
             (DiagnosticCode::HostError, format!("the output of the program cannot be written: {error}"))
         }

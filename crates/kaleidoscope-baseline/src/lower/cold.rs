@@ -1,10 +1,12 @@
 //! Cold code: what hardly ever runs, or ends the function, written behind it.
 
-use kaleidoscope_ir::Local;
+use kaleidoscope_ir::compile::AccessSite;
+use kaleidoscope_ir::{HostArray, Local};
 
+use super::count::move_all;
 use super::registers::{Content, Registers};
 use super::{Lowering, MAX_REGISTERS};
-use crate::assembler::{Condition, Jump, Label, MacroAssembler, Piece, Register, Word};
+use crate::assembler::{Condition, Jump, Label, MacroAssembler, Piece, Register, Source, Word};
 
 /// A piece of code that is still to be written.
 pub(super) enum Cold {
@@ -23,6 +25,8 @@ pub(super) enum Cold {
     },
     /// The counter of self tail calls tripped.
     TailCall { jump: Jump },
+    /// An index, in a register, means no element of its array.
+    BadIndex { jump: Jump, index: Register, array: HostArray },
     /// A maths instruction is no longer what the function's name means.
     Replaced { jump: Jump, back: Label, to: Register, from: Register, slot: usize },
 }
@@ -50,6 +54,15 @@ impl<A: MacroAssembler> Lowering<'_, A> {
                 self.report_tail_calls();
                 let (start, _) = self.start;
                 self.jump_back(start);
+            }
+            Cold::BadIndex { jump, index, array } => {
+                self.begin_cold(jump);
+                let site = AccessSite::Function(self.unit.id).argument();
+                let index = (Register(1), Source::Register(index));
+                let numbers = [(Register(0), array.index() as f64), (Register(2), site)];
+                let numbers = numbers.map(|(register, number)| (register, Source::Number(number)));
+                move_all([index].into_iter().chain(numbers), self.assembler);
+                self.assembler.call_for_good(self.unit.host_array(array).bad_index);
             }
             Cold::Replaced { jump, back, to, from, slot } => {
                 self.begin_cold(jump);

@@ -49,6 +49,8 @@ pub(super) fn scan(
             Op::Number(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Arithmetic(
                 Arithmetic::Add

@@ -10,7 +10,7 @@ use super::numbering::{Numbering, Position};
 use super::operation::{Exact, Operation, Uniform};
 use crate::compile::{CallTarget, Instance, Unit};
 use crate::walk::{BackEdge, Emitter, Join, Region, walk};
-use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, MathsFunction, OpIdx};
+use crate::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, MathsFunction, OpIdx};
 use std::mem::take;
 
 /// A function that was lowered.
@@ -156,6 +156,14 @@ impl<'a> Emitter<'a> for Lowering<'a> {
 
     fn set_host(&mut self, _: HostVariable) {
         unreachable!("the functions assign no host variable")
+    }
+
+    fn get_element(&mut self, _: OpIdx, _: HostArray) {
+        unreachable!("the functions use no array")
+    }
+
+    fn set_element(&mut self, _: OpIdx, _: HostArray) {
+        unreachable!("the functions use no array")
     }
 
     fn drop_value(&mut self) {

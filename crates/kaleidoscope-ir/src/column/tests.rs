@@ -3,9 +3,10 @@
 mod random;
 
 use super::{BlockLoop, ColumnEnvironment, ColumnProgram, ColumnScratch};
+use crate::array::BadIndex;
 use crate::compile::{CallTarget, InliningBudget, InliningPlan, Unit};
 use crate::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
-use crate::{Function, FunctionId, HostVariable, MathsFunction};
+use crate::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
 use random::{Random, random_functions};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -124,6 +125,14 @@ impl Environment for Functions {
 
     fn set_variable(&self, _: HostVariable, _: f64) {
         unreachable!("the functions assign no host variable")
+    }
+
+    fn element(&self, _: HostArray, _: f64) -> Result<f64, BadIndex> {
+        unreachable!("the functions use no array")
+    }
+
+    fn set_element(&self, _: HostArray, _: f64, _: f64) -> Result<(), BadIndex> {
+        unreachable!("the functions use no array")
     }
 
     fn is_interrupted(&self) -> bool {
@@ -467,6 +476,7 @@ fn functions_with_loops_or_effects_do_not_qualify() {
         "function f(x.0)\nget x.0\ntail_call",
         "function f(x.0)\nloop\nnumber 1\nget x.0\nnext x.0\nget x.0",
         "function f(x.0)\nget x.0\nset_host v#0",
+        "function f(x.0)\nget x.0\nget_element u#0",
         "function f(x.0)\nget x.0\ncall f#0/1",
     ] {
         assert!(ColumnProgram::new(&Functions::of_texts(&[text]).unit()).is_none(), "{text}");

@@ -59,7 +59,7 @@ pub fn of_exit_argument(argument: f64) -> (u32, usize) {
     ((argument / MAX_EXITS as u64) as u32, (argument % MAX_EXITS as u64) as usize)
 }
 
-/// One exit of optimized code.
+/// One exit of optimized code, or an access of an element in an inlinee: what was active there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
     /// The functions that were active, outermost first. The first one is the unit's own; each

@@ -2,7 +2,7 @@
 
 use super::{InliningPlan, Instance, Invalidation};
 use crate::maths::MathsFunction;
-use crate::{Function, FunctionId, HostVariable};
+use crate::{Function, FunctionId, HostArray, HostVariable};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -27,6 +27,8 @@ pub struct Unit {
     pub call_targets: BTreeMap<FunctionId, CallTarget>,
     /// The address of each host variable that the code uses.
     pub host_variables: BTreeMap<HostVariable, HostVariableAddress>,
+    /// The memory of each array of the host that the code uses.
+    pub host_arrays: BTreeMap<HostArray, HostArrayMemory>,
     /// The callee bodies that the code contains. `None` for standalone code.
     pub inlining: Option<InliningPlan>,
     /// The vector functions that may replace calls of C's maths functions. Only for
@@ -53,6 +55,7 @@ impl Unit {
             kind,
             call_targets,
             host_variables,
+            host_arrays: BTreeMap::new(),
             inlining: None,
             vector_maths: Vec::new(),
             invalidation: None,
@@ -75,6 +78,14 @@ impl Unit {
         self.host_variables.get(&id).expect("the unit lists all host variables")
     }
 
+    /// The memory of an array of the host.
+    ///
+    /// # Panics
+    /// If no operation of the unit uses the array.
+    pub fn host_array(&self, id: HostArray) -> &HostArrayMemory {
+        self.host_arrays.get(&id).expect("the unit lists all arrays")
+    }
+
     /// Whether code of this unit that was left may continue in other code, as
     /// [`Invalidation::exit`] says: the function calls itself in tail position.
     pub fn continues_elsewhere(&self) -> bool {
@@ -93,11 +104,13 @@ impl Unit {
     }
 
     /// Whether the function, with all inlinees, ends soon and only by returning: it has no loop,
-    /// and calls only maths functions.
+    /// calls only maths functions, and uses no array, whose indices may be out of range.
     pub fn is_plain(&self) -> bool {
         let is_maths = |callee| matches!(self.call_target(callee), CallTarget::Maths { .. });
-        !self.instances().iter().any(|instance| instance.function.has_loops())
-            && self.calls_left().into_iter().all(is_maths)
+        let stays = |instance: &Instance<'_>| {
+            !instance.function.has_loops() && instance.function.facts().counts.element_accesses == 0
+        };
+        self.instances().iter().all(stays) && self.calls_left().into_iter().all(is_maths)
     }
 
     /// The instances that the code consists of, the unit's own function first.
@@ -117,6 +130,22 @@ pub struct HostVariableAddress {
     pub name: Arc<str>,
     /// The address, a multiple of 8 and valid as long as the code.
     pub address: usize,
+}
+
+/// The memory of an array of the host: doubles one behind the other, which generated code loads and
+/// stores as atomics without order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostArrayMemory {
+    /// The name, for listings.
+    pub name: Arc<str>,
+    /// The address of the first element, a multiple of 64 and valid as long as the code.
+    pub address: usize,
+    /// The number of elements.
+    pub len: usize,
+    /// The address of the function that code calls, and that never returns, when an index means no
+    /// element. It takes three doubles: the array's number, the index, and the
+    /// [place in the code](super::AccessSite::argument).
+    pub bad_index: usize,
 }
 
 /// The target of a call.

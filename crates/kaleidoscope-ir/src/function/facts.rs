@@ -15,7 +15,7 @@ mod tests;
 use super::Derived;
 use super::liveness::Liveness;
 use crate::op::Bracket;
-use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
+use crate::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, Op, OpIdx};
 use std::ops::Index;
 
 /// The most phis for which a function's facts include the assigned sets: more than any code
@@ -46,6 +46,10 @@ pub struct Facts {
     pub host_variables_read: Box<[HostVariable]>,
     /// The host variables that the function assigns, sorted.
     pub host_variables_assigned: Box<[HostVariable]>,
+    /// The arrays of the host of which the function reads elements, sorted.
+    pub host_arrays_read: Box<[HostArray]>,
+    /// The arrays of the host of which the function assigns elements, sorted.
+    pub host_arrays_assigned: Box<[HostArray]>,
     /// The live variables, once someone has asked.
     pub(super) liveness: Derived<Option<Liveness>>,
 }
@@ -68,6 +72,8 @@ pub struct OpCounts {
     pub loops: usize,
     /// Reads and writes of host variables.
     pub host_accesses: usize,
+    /// Reads and writes of elements of arrays.
+    pub element_accesses: usize,
     /// All other operations: numbers, variables, arithmetic, `Drop`, `Else` and `End`.
     pub others: usize,
 }
@@ -146,6 +152,7 @@ impl OpCounts {
             Op::If { .. } => &mut self.ifs,
             Op::Loop => &mut self.loops,
             Op::GetHost(_) | Op::SetHost(_) => &mut self.host_accesses,
+            Op::GetElement(_) | Op::SetElement(_) => &mut self.element_accesses,
             Op::Arithmetic(
                 Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply | Arithmetic::Divide,
             )
@@ -223,6 +230,18 @@ impl Facts {
         self.host_variables_read.iter().chain(&self.host_variables_assigned).copied()
     }
 
+    /// The arrays of the host that the function uses; one of which it reads and assigns elements
+    /// occurs twice.
+    pub fn host_arrays(&self) -> impl Iterator<Item = HostArray> {
+        self.host_arrays_read.iter().chain(&self.host_arrays_assigned).copied()
+    }
+
+    /// Whether a call may assign a host variable or an element of an array, as far as the function
+    /// itself goes.
+    pub fn assigns_host_memory(&self) -> bool {
+        !self.host_variables_assigned.is_empty() || !self.host_arrays_assigned.is_empty()
+    }
+
     pub(crate) fn new(function: &Function) -> Self {
         let mut counts = OpCounts::default();
         for &op in &function.ops {
@@ -260,6 +279,8 @@ struct Pass {
     calls: Vec<CallFacts>,
     read: Vec<HostVariable>,
     assigned: Vec<HostVariable>,
+    arrays_read: Vec<HostArray>,
+    arrays_assigned: Vec<HostArray>,
     counts: OpCounts,
     deepest: usize,
     n_phis: usize,
@@ -279,6 +300,8 @@ impl Pass {
             calls: Vec::with_capacity(counts.calls),
             read: Vec::new(),
             assigned: Vec::new(),
+            arrays_read: Vec::new(),
+            arrays_assigned: Vec::new(),
             counts,
             deepest: 0,
             // One phi for each parameter, however many tail calls there are.
@@ -292,6 +315,8 @@ impl Pass {
             Op::Set(variable) => self.assign(variable),
             Op::GetHost(variable) => self.read.push(variable),
             Op::SetHost(variable) => self.assigned.push(variable),
+            Op::GetElement(array) => self.arrays_read.push(array),
+            Op::SetElement(array) => self.arrays_assigned.push(array),
             Op::Call { callee, .. } => {
                 let innermost_loop = self.innermost_loop;
                 self.calls.push(CallFacts { callee, innermost_loop, n_calls: 1 });
@@ -365,7 +390,7 @@ impl Pass {
     }
 
     fn finish(self) -> Facts {
-        let Self { variables, ranges, mut calls, read, assigned, .. } = self;
+        let Self { variables, ranges, mut calls, read, assigned, arrays_read, arrays_assigned, .. } = self;
         let has_sets = self.n_phis <= MAX_PHIS;
         calls.sort_unstable();
         calls.dedup_by(|next, first| {
@@ -387,15 +412,17 @@ impl Pass {
             calls: calls.into(),
             host_variables_read: sorted(read),
             host_variables_assigned: sorted(assigned),
+            host_arrays_read: sorted(arrays_read),
+            host_arrays_assigned: sorted(arrays_assigned),
             liveness: Derived::default(),
         }
     }
 }
 
-fn sorted(mut variables: Vec<HostVariable>) -> Box<[HostVariable]> {
-    variables.sort_unstable();
-    variables.dedup();
-    variables.into()
+fn sorted<T: Ord>(mut ids: Vec<T>) -> Box<[T]> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids.into()
 }
 
 /// Which variables are set, and which open brackets assign them.

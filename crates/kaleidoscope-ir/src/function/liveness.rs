@@ -65,6 +65,8 @@ impl Liveness {
                 Op::Number(_)
                 | Op::GetHost(_)
                 | Op::SetHost(_)
+                | Op::GetElement(_)
+                | Op::SetElement(_)
                 | Op::Drop
                 | Op::Arithmetic(_)
                 | Op::Square => {}
@@ -164,6 +166,8 @@ fn summarize_loops(function: &Function) -> Vec<Summary> {
             Op::Number(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Arithmetic(_)
             | Op::Square

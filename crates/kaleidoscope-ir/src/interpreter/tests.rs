@@ -2,7 +2,8 @@
 //! `tests/corpus.rs`.
 
 use super::{Callee, Depth, Environment, InterpreterTrap, StackLimit, interpret};
-use crate::{Function, FunctionId, HostVariable, MathsFunction, OpIdx};
+use crate::array::BadIndex;
+use crate::{Function, FunctionId, HostArray, HostVariable, MathsFunction, OpIdx};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -36,6 +37,14 @@ impl Environment for OneFunction {
 
     fn set_variable(&self, _: HostVariable, _: f64) {
         unreachable!("the functions use no host variable")
+    }
+
+    fn element(&self, _: HostArray, _: f64) -> Result<f64, BadIndex> {
+        unreachable!("the functions use no array")
+    }
+
+    fn set_element(&self, _: HostArray, _: f64, _: f64) -> Result<(), BadIndex> {
+        unreachable!("the functions use no array")
     }
 
     fn is_interrupted(&self) -> bool {

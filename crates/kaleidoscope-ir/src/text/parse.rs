@@ -2,7 +2,7 @@
 
 use super::{ARITHMETIC, arithmetic_name, is_bare};
 use crate::builder::{UNKNOWN, set_targets};
-use crate::{Function, FunctionId, HostVariable, Local, Op, OpIdx, verify};
+use crate::{Function, FunctionId, HostArray, HostVariable, Local, Op, OpIdx, verify};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -141,6 +141,8 @@ impl FunctionParser {
             "set" => Op::Set(self.parse_local(line)?),
             "get_host" => Op::GetHost(HostVariable::new(line.id()?)),
             "set_host" => Op::SetHost(HostVariable::new(line.id()?)),
+            "get_element" => Op::GetElement(HostArray::new(line.id()?)),
+            "set_element" => Op::SetElement(HostArray::new(line.id()?)),
             "drop" => Op::Drop,
             "square" => Op::Square,
             "call" => {

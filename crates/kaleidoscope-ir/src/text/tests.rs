@@ -1,7 +1,7 @@
 //! Printing and parsing: every operation, number, name and mistake.
 
 use super::{IdNames, WithNames, parse};
-use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op};
+use crate::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, Op};
 use std::collections::BTreeSet;
 
 const EVERYTHING: &str = "\
@@ -51,7 +51,10 @@ function g(x.0), stack 2
     4  divide
     5  number 4
     6  power
-    7  tail_call
+    7  get_element u#3
+    8  get x.0
+    9  set_element #4
+   10  tail_call
 ";
 
 /// A number for each kind of operation, below `N_KINDS`. A new operation gets the next number, a
@@ -78,10 +81,12 @@ fn kind(op: Op) -> usize {
         Op::End => 17,
         Op::Loop => 18,
         Op::Next { .. } => 19,
+        Op::GetElement(_) => 20,
+        Op::SetElement(_) => 21,
     }
 }
 
-const N_KINDS: usize = 20;
+const N_KINDS: usize = 22;
 
 struct SomeNames;
 
@@ -93,6 +98,10 @@ impl IdNames for SomeNames {
     fn host_variable(&self, id: HostVariable) -> Option<&str> {
         (id == HostVariable::new(7)).then_some("a b")
     }
+
+    fn host_array(&self, id: HostArray) -> Option<&str> {
+        (id == HostArray::new(3)).then_some("u")
+    }
 }
 
 #[test]
@@ -103,7 +112,7 @@ fn every_operation_prints_and_parses() {
     assert_eq!(function.to_string(), without_names);
     assert_eq!(without_names.parse().as_ref(), Ok(&function));
     let others: Function = OTHERS.parse().unwrap();
-    assert_eq!(others.to_string(), OTHERS);
+    assert_eq!(WithNames::new(&others, &SomeNames).to_string(), OTHERS);
     let kinds: BTreeSet<_> = function.ops.iter().chain(&others.ops).map(|&op| kind(op)).collect();
     assert!(kinds.into_iter().eq(0..N_KINDS), "an operation is missing in the texts above");
 }

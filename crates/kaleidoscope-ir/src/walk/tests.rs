@@ -1,7 +1,7 @@
 //! The events of the walk, written as text.
 
 use super::{BackEdge, Emitter, Join, Region, walk, walk_loop};
-use crate::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
+use crate::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, Op, OpIdx};
 use std::collections::BTreeMap;
 
 /// Writes each event with what the walk says about it.
@@ -36,6 +36,8 @@ impl<'f> Emitter<'f> for Recorder<'f> {
     fn set(&mut self, _: Local) {}
     fn get_host(&mut self, _: HostVariable) {}
     fn set_host(&mut self, _: HostVariable) {}
+    fn get_element(&mut self, _: OpIdx, _: HostArray) {}
+    fn set_element(&mut self, _: OpIdx, _: HostArray) {}
     fn drop_value(&mut self) {}
     fn arithmetic(&mut self, _: Arithmetic) {}
     fn square(&mut self) {}

@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use kaleidoscope_ir::array::{BadIndex, element_at};
 use kaleidoscope_ir::interpreter::{
     Callee, Depth, Environment, InterpreterTrap, LoopOutcome, StackLimit, SuspendedFrame, interpret,
     resume_loop,
 };
-use kaleidoscope_ir::{Function, FunctionId, HostVariable, MathsFunction, OpIdx};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction, OpIdx};
 
 use super::{behind, keep_live};
 
@@ -19,10 +20,11 @@ const MAX_CALLS: usize = 300;
 /// The id of the host function, which adds its arguments.
 pub(super) const SUM: FunctionId = FunctionId::new(1000);
 
-/// The functions of a program, a host function and two host variables.
+/// The functions of a program, a host function, two host variables and an array.
 pub(super) struct Host {
     functions: Vec<Arc<Function>>,
     variables: [Cell<f64>; 2],
+    elements: [Cell<f64>; 3],
     /// The bits of the arguments of each call of the host function so far.
     calls: RefCell<Vec<Vec<u64>>>,
     /// How many calls and back edges may follow.
@@ -34,6 +36,7 @@ pub(super) struct Host {
 pub(super) struct Outcome {
     value: u64,
     variables: [u64; 2],
+    elements: [u64; 3],
     calls: Vec<Vec<u64>>,
 }
 
@@ -52,15 +55,22 @@ impl Host {
         Self {
             functions: functions.to_vec(),
             variables: [Cell::new(5.0), Cell::new(0.0)],
+            elements: [10.0, 20.0, 30.0].map(Cell::new),
             calls: RefCell::default(),
             n_left: Cell::new(MAX_CALLS),
         }
     }
 
+    fn element_at(&self, index: f64) -> Result<usize, BadIndex> {
+        let len = self.elements.len();
+        element_at(index, len).ok_or_else(|| BadIndex { array: "u".into(), index, len })
+    }
+
     /// What the run did that returned this value.
     pub(super) fn outcome(&self, value: f64) -> Outcome {
         let variables = self.variables.each_ref().map(|variable| variable.get().to_bits());
-        Outcome { value: value.to_bits(), variables, calls: self.calls.borrow().clone() }
+        let elements = self.elements.each_ref().map(|element| element.get().to_bits());
+        Outcome { value: value.to_bits(), variables, elements, calls: self.calls.borrow().clone() }
     }
 }
 
@@ -90,6 +100,15 @@ impl Environment for Host {
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
         self.variables[variable.index()].set(value);
+    }
+
+    fn element(&self, _: HostArray, index: f64) -> Result<f64, BadIndex> {
+        Ok(self.elements[self.element_at(index)?].get())
+    }
+
+    fn set_element(&self, _: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        self.elements[self.element_at(index)?].set(value);
+        Ok(())
     }
 
     fn is_interrupted(&self) -> bool {
@@ -150,6 +169,14 @@ impl Environment for SlotCalls<'_> {
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
         self.host.set_variable(variable, value);
+    }
+
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        self.host.element(array, index)
+    }
+
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        self.host.set_element(array, index, value)
     }
 
     fn is_interrupted(&self) -> bool {

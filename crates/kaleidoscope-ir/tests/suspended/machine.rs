@@ -87,6 +87,15 @@ impl<'a> Machine<'a> {
             Op::Set(variable) => frame.locals[variable.index()] = operands[operands.len() - 1],
             Op::GetHost(variable) => operands.push(self.host.variable(variable)),
             Op::SetHost(variable) => self.host.set_variable(variable, operands[operands.len() - 1]),
+            Op::GetElement(array) => {
+                let index = pop();
+                operands.push(self.host.element(array, index).expect("the run ends well"));
+            }
+            Op::SetElement(array) => {
+                let (value, index) = (pop(), pop());
+                self.host.set_element(array, index, value).expect("the run ends well");
+                operands.push(value);
+            }
             Op::Drop => {
                 pop();
             }

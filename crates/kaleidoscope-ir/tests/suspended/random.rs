@@ -113,7 +113,7 @@ impl Writer {
 
     /// Code that leaves one value.
     fn value(&mut self) {
-        let choice = if self.n_left == 0 { self.below(2) } else { self.below(12) };
+        let choice = if self.n_left == 0 { self.below(2) } else { self.below(14) };
         self.n_left = self.n_left.saturating_sub(1);
         match choice {
             0 => {
@@ -139,6 +139,16 @@ impl Writer {
             }
             8 => self.call(),
             9 => self.branch(),
+            10 => {
+                let index = self.below(3);
+                self.line(format!("number {index}\nget_element u#0"));
+            }
+            11 => {
+                let index = self.below(3);
+                self.line(format!("number {index}"));
+                self.value();
+                self.line("set_element u#0");
+            }
             _ => self.counted_loop(),
         }
     }

@@ -72,6 +72,8 @@ codes! {
     UnknownBinaryOperator = "2011",
     /// Two expressions stand side by side on one line (a warning).
     SideBySide = "2012",
+    /// A function cannot have the name of an array of the host.
+    NameOfArray = "2013",
 
     /// A call reached a function that is still undefined.
     UndefinedCalled = "3001",
@@ -99,6 +101,8 @@ codes! {
     CannotEvaluate = "3012",
     /// The system refuses what a run needs: memory, or a file descriptor to load the maths library.
     OutOfResources = "3013",
+    /// An index means no element of its array.
+    IndexOutOfRange = "3014",
 
     /// An expression is nested too deep.
     NestingTooDeep = "4001",

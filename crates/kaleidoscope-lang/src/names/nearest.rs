@@ -12,7 +12,7 @@ const N_LOOKED_AT: usize = 256;
 const N_FROM_THE_START: usize = 64;
 
 impl Names {
-    /// The function name that is nearest; the youngest function wins a tie.
+    /// The name of a function or of an array that is nearest; the youngest function wins a tie.
     pub(crate) fn nearest_function(&self, name: &str) -> Option<&str> {
         let youngest_first = self.functions.iter().rev().take(N_LOOKED_AT);
         let candidates = youngest_first
@@ -20,7 +20,7 @@ impl Names {
             .filter(|entry| !matches!(entry.state, NameState::Undefined | NameState::Replaced))
             .map(|entry| &*entry.signature.name)
             .filter(|known| known.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
-        nearest(name, candidates)
+        nearest(name, candidates.chain(self.arrays().take(N_LOOKED_AT)))
     }
 }
 

@@ -64,6 +64,8 @@ impl Resolver<'_> {
             diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
         } else if let Some(hint) = word_hint(text) {
             diagnostic = diagnostic.with_hint(hint);
+        } else if self.names.array(text).is_some() {
+            diagnostic = diagnostic.with_hint(format!("`{text}` is an array: `{text}(…)` is an element"));
         } else if self.names.current(text).is_some() || self.is_itself(name) {
             diagnostic = diagnostic.with_hint(format!("`{text}` is a function: call it with `{text}(…)`"));
         }
@@ -72,7 +74,7 @@ impl Resolver<'_> {
     }
 
     #[cold]
-    fn wrong_count(&mut self, callee: Symbol, arity: u32, n_args: u32, span: Span) {
+    pub(super) fn wrong_count(&mut self, callee: Symbol, arity: u32, n_args: u32, span: Span) {
         let text = self.tree.symbols.name(callee);
         let message = format!("`{text}` takes {}, not {n_args}", arguments(arity));
         self.report(Diagnostic::error(DiagnosticCode::WrongArgumentCount, span, message));

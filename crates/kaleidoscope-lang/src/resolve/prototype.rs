@@ -18,7 +18,10 @@ impl Resolver<'_> {
     ) -> Option<(Arc<str>, Option<Operator>)> {
         self.bind_parameters(&prototype.parameters);
         let resolved = match prototype.subject {
-            Subject::Function(name) => (Arc::clone(self.tree.symbols.name(name)), None),
+            Subject::Function(name) => {
+                self.check_not_array(name, prototype.subject_span);
+                (Arc::clone(self.tree.symbols.name(name)), None)
+            }
             Subject::Unary(sign) => (unary_name(sign).into(), Some(Operator::Unary(sign))),
             Subject::Binary { sign, precedence } => {
                 self.warn_of_built_in(sign, prototype.subject_span);

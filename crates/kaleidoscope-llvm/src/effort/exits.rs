@@ -26,6 +26,11 @@ impl ExitCount {
             if n_copies == 0 {
                 continue;
             }
+            // Each access of an element in an inlinee has one without values.
+            if idx > 0 {
+                let n_accesses = instance.function.facts().counts.element_accesses;
+                count.n_exits = count.n_exits.saturating_add(n_copies.saturating_mul(n_accesses));
+            }
             let lowered = if idx == 0 { unit.kind.ops(instance.function) } else { 0..usize::MAX };
             for point in points(instance.function)? {
                 let is_call = instance.function.ops[point.at.index()].callee().is_some();
@@ -119,6 +124,8 @@ fn points(function: &Function) -> Option<Vec<Point>> {
             | Op::Set(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Arithmetic(_)
             | Op::Square

@@ -52,6 +52,8 @@ pub(super) struct OpenLoop<'cx> {
     phis: Vec<PhiValue<'cx>>,
     /// The counter of a counted loop.
     counter: Option<LoopCounter<'cx>>,
+    /// The variable of a counted loop as an integer, if it may be an index.
+    index: Option<PhiValue<'cx>>,
     check: LoopCheck,
     /// The loop around it that checks.
     strips: Option<Strips<'cx>>,
@@ -157,13 +159,18 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             _ => None,
         };
         let in_strip = strips.as_ref().map(|strips| self.iterations_of_strip(strips));
+        let first_index = n_iterations.filter(|_| !self.unit.host_arrays.is_empty()).map(|n_iterations| {
+            let left = strips.as_ref().map(|strips| strips.left.as_basic_value().into_int_value());
+            self.first_index(n_iterations, left)
+        });
         let from = self.block;
         let header = self.append("loop");
         self.jump(header);
         self.enter(header);
         let counter = n_iterations.map(|n_iterations| self.count_down(n_iterations, in_strip, from));
         let phis = region.assigned.iter().map(|&variable| self.phi_of(variable, from)).collect();
-        OpenLoop { header, phis, counter, check, strips, is_checked_before }
+        let index = first_index.map(|first| self.phi_of_index(region, first, from));
+        OpenLoop { header, phis, counter, index, check, strips, is_checked_before }
     }
 
     /// When the loop checks, if the code has exits.
@@ -229,13 +236,14 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let next = built(self.builder.build_float_add(self.frame.variables[variable.index()], step, name));
         self.frame.variables[variable.index()] = next;
         let left = open.counter.map(|counter| self.count_iteration(counter));
+        let next_index = open.index.map(|index| self.next_index(index));
         let condition = left.map_or(condition, |left| self.is_more(left));
         let after = self.append("after");
         let is_checked = self.is_checked;
         if let Some(strips) = &open.strips {
             let end = self.append("strip.end");
             built(self.builder.build_conditional_branch(condition, open.header, end));
-            self.end_iteration(open, left, region);
+            self.end_iteration(open, left, next_index, region);
             self.enter(end);
             self.end_strip(strips, open, region, after);
         } else if open.check == LoopCheck::EachIteration && !is_checked {
@@ -243,22 +251,32 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             built(self.builder.build_conditional_branch(condition, again, after));
             self.enter(again);
             self.check_iteration(open.header, open, left, region);
-            self.end_iteration(open, left, region);
+            self.end_iteration(open, left, next_index, region);
         } else {
             built(self.builder.build_conditional_branch(condition, open.header, after));
-            self.end_iteration(open, left, region);
+            self.end_iteration(open, left, next_index, region);
         }
         self.is_checked = is_checked || open.is_checked_before;
         self.enter(after);
     }
 
     /// Completes the loop's phis for the next iteration.
-    fn end_iteration(&self, open: &OpenLoop<'cx>, left: Option<IntValue<'cx>>, region: Region<'a>) {
+    fn end_iteration(
+        &self,
+        open: &OpenLoop<'cx>,
+        left: Option<IntValue<'cx>>,
+        next_index: Option<IntValue<'cx>>,
+        region: Region<'a>,
+    ) {
         for (phi, value) in open.phis.iter().zip(self.values_of(region)) {
             phi.add_incoming(&[(&value, self.block)]);
         }
         if let Some((counter, left)) = open.counter.zip(left) {
             counter.left.add_incoming(&[(&left, self.block)]);
+        }
+        if let Some(index) = open.index {
+            let next = next_index.expect("it was computed in this iteration");
+            index.add_incoming(&[(&next, self.block)]);
         }
     }
 

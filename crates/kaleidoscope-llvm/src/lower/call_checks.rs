@@ -67,6 +67,8 @@ impl CallChecks {
                 | Op::Set(_)
                 | Op::GetHost(_)
                 | Op::SetHost(_)
+                | Op::GetElement(_)
+                | Op::SetElement(_)
                 | Op::Drop
                 | Op::Arithmetic(_)
                 | Op::Square => {}

@@ -54,6 +54,8 @@ fn bound(function: &Function, header: OpIdx) -> Option<(Local, Range<usize>)> {
             | Op::Set(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Arithmetic(Arithmetic::Power | Arithmetic::Less)
             | Op::Call { .. }
@@ -90,6 +92,8 @@ pub(super) fn constant_iterations(function: &Function, header: OpIdx) -> Option<
             | Op::Set(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Call { .. }
             | Op::TailCall
@@ -182,6 +186,43 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     /// Whether another iteration follows.
     pub(super) fn is_more(&self, left: IntValue<'cx>) -> IntValue<'cx> {
         built(self.builder.build_int_compare(IntPredicate::NE, left, self.cx.i64_type().const_zero(), ""))
+    }
+
+    /// The variable as an integer in the first iteration, or in the first one of a strip that begins
+    /// when this number of iterations is left.
+    ///
+    /// In an endless loop the integer exceeds the variable, which stays at 2⁵³. Neither is an index
+    /// then.
+    pub(super) fn first_index(
+        &self,
+        NumberOfIterations { n_iterations, first }: NumberOfIterations<'cx>,
+        left: Option<IntValue<'cx>>,
+    ) -> IntValue<'cx> {
+        let Some(left) = left else { return first };
+        let n_done = built(self.builder.build_int_sub(n_iterations, left, ""));
+        built(self.builder.build_int_add(first, n_done, ""))
+    }
+
+    /// Makes the phi that counts up, in the loop's first block. The loop's variable has its phi
+    /// already.
+    pub(super) fn phi_of_index(
+        &mut self,
+        region: Region<'a>,
+        first: IntValue<'cx>,
+        from: BasicBlock<'cx>,
+    ) -> PhiValue<'cx> {
+        let index = built(self.builder.build_phi(self.cx.i64_type(), "index"));
+        index.add_incoming(&[(&first, from)]);
+        let facts = self.frame.function.facts().loop_at(region.header).expect("the region is a loop");
+        let variable = self.frame.variables[facts.variable.index()];
+        self.counted.insert(variable, index.as_basic_value().into_int_value());
+        index
+    }
+
+    /// The variable as an integer in the next iteration.
+    pub(super) fn next_index(&self, index: PhiValue<'cx>) -> IntValue<'cx> {
+        let one = self.cx.i64_type().const_int(1, false);
+        built(self.builder.build_int_add(index.as_basic_value().into_int_value(), one, "index"))
     }
 
     /// The variable's value when this number of iterations is left. An endless loop's variable

@@ -12,7 +12,7 @@ use inkwell::attributes::AttributeLoc;
 use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::values::PointerValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 impl<'cx, 'a> Lowering<'cx, 'a> {
     pub(super) fn new(
@@ -45,6 +45,13 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             unit,
             instances,
             references,
+            functions: match &unit.inlining {
+                Some(plan) => {
+                    let inlinees = plan.functions().into_iter().skip(1).map(|(id, _)| id);
+                    std::iter::once(unit.id).chain(inlinees).collect()
+                }
+                None => vec![unit.id],
+            },
             select_ifs: find_select_ifs(instances),
             costs: find_costs(unit, instances),
             call_checks: instances.iter().map(|instance| CallChecks::new(unit, instance)).collect(),
@@ -55,6 +62,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             exits: None,
             osr_locals: None,
             read_ahead: BTreeMap::new(),
+            counted: HashMap::new(),
             block,
             stack: Vec::with_capacity(root.max_stack as usize),
             frame: InlineFrame::new(0, root, zero),

@@ -28,7 +28,7 @@ use inkwell::values::{
     BasicMetadataValueEnum, BasicValue, LLVMTailCallKind, MetadataValue, PhiValue, PointerValue,
 };
 use inkwell::{AddressSpace, IntPredicate};
-use kaleidoscope_ir::compile::{Exit, ExitFrame, Invalidation, KernelKind, Unit, exit_argument};
+use kaleidoscope_ir::compile::{AccessSite, Exit, ExitFrame, Invalidation, KernelKind, Unit, exit_argument};
 use std::ops::Range;
 
 /// How code of a unit is left when it is invalidated. `None` if it never is: rows of a plain kernel
@@ -67,9 +67,7 @@ struct ExitEnd<'cx> {
 impl<'cx> Exits<'cx> {
     pub(super) fn new(lowering: &Lowering<'cx, '_>) -> Option<Self> {
         let invalidation = invalidation(lowering.unit)?;
-        let weight = |weight| lowering.cx.i32_type().const_int(weight, false).into();
-        let kind = BasicMetadataValueEnum::from(lowering.cx.metadata_string("branch_weights"));
-        let weights = lowering.cx.metadata_node(&[kind, weight(1), weight(1 << 20)]);
+        let weights = lowering.unlikely();
         let layout = lowering.cx.struct_type(&[], false);
         let (list, places) = (Vec::new(), Vec::new());
         Some(Self { invalidation, list, weights, buffer: None, layout, places, end: None })
@@ -81,6 +79,13 @@ impl<'cx> Exits<'cx> {
 }
 
 impl<'cx, 'a> Lowering<'cx, 'a> {
+    /// The metadata that tells LLVM that the first target of a branch is cold.
+    pub(super) fn unlikely(&self) -> MetadataValue<'cx> {
+        let weight = |weight| self.cx.i32_type().const_int(weight, false).into();
+        let kind = BasicMetadataValueEnum::from(self.cx.metadata_string("branch_weights"));
+        self.cx.metadata_node(&[kind, weight(1), weight(1 << 20)])
+    }
+
     /// Checks the flag. If it is set, the current function continues with the operation at `next`,
     /// in the interpreter. Only for code that has exits.
     pub(super) fn check(&mut self, next: OpIdx) {
@@ -148,6 +153,24 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let innermost = self.callers.len();
         let callers = (0..innermost).map(|depth| frame_at(depth, self.frame_at(depth + 1).returns_to));
         Exit { frames: callers.chain([frame_at(innermost, next)]).collect() }
+    }
+
+    /// Where the operation at this position is. In an inlinee of code that has exits, all active
+    /// functions are known.
+    pub(super) fn access_site(&mut self, at: OpIdx) -> AccessSite {
+        if self.callers.is_empty() || self.exits.is_none() {
+            return AccessSite::Function(self.functions[self.frame.instance]);
+        }
+        let innermost = self.callers.len();
+        let frame_at = |depth: usize| {
+            let next = if depth < innermost { self.frame_at(depth + 1).returns_to } else { at };
+            let instance = self.frame_at(depth).instance;
+            ExitFrame { instance, next, locals: Box::default(), n_operands: 0 }
+        };
+        let site = Exit { frames: (0..=innermost).map(frame_at).collect() };
+        let exits = self.exits_mut();
+        exits.list.push(site);
+        AccessSite::Inlined { code_number: exits.invalidation.code_number, exit: exits.list.len() - 1 }
     }
 
     /// What exits of the frame at this depth go on to when they have written its values, and the

@@ -50,7 +50,7 @@ impl<'cx> Lowering<'cx, '_> {
     }
 }
 
-fn make_atomic(access: InstructionValue<'_>) {
+pub(super) fn make_atomic(access: InstructionValue<'_>) {
     access.set_atomic_ordering(AtomicOrdering::Monotonic).expect("loads and stores may be monotonic");
     access.set_alignment(8).expect("8 is a power of two");
 }

@@ -78,6 +78,8 @@ fn find_in(unit: &Unit, instance: &Instance<'_>, inlinees: &[Costs]) -> Costs {
         let more = match *op {
             Op::Number(_) | Op::Get(_) | Op::Set(_) | Op::Drop | Op::Else { .. } => Some(0),
             Op::GetHost(_) | Op::SetHost(_) | Op::Square => Some(1),
+            // The element may be in no cache.
+            Op::GetElement(_) | Op::SetElement(_) => Some(4),
             Op::Arithmetic(arithmetic) => Some(match arithmetic {
                 Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply | Arithmetic::Less => 1,
                 Arithmetic::Divide => 5,

@@ -65,6 +65,8 @@ fn find_in(instance: &Instance<'_>, inlinees: &[SelectIfs]) -> SelectIfs {
             Op::Set(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Arithmetic(
                 Arithmetic::Add

@@ -6,8 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::interpreter::{Callee, Depth, Environment, LoopOutcome};
-use kaleidoscope_ir::{Function, FunctionId, HostVariable, Local, MathsFunction, Op, OpIdx};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, Local, MathsFunction, Op, OpIdx};
 
 use super::{Failure, Oracle};
 
@@ -42,6 +43,8 @@ fn loop_as_function(function: &Function, loop_number: usize) -> Function {
         | Op::Set(_)
         | Op::GetHost(_)
         | Op::SetHost(_)
+        | Op::GetElement(_)
+        | Op::SetElement(_)
         | Op::Drop
         | Op::Arithmetic(_)
         | Op::Square
@@ -95,6 +98,14 @@ impl Environment for LoopRun<'_> {
 
     fn set_variable(&self, variable: HostVariable, value: f64) {
         self.oracle.set_variable(variable, value);
+    }
+
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        self.oracle.element(array, index)
+    }
+
+    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
+        self.oracle.set_element(array, index, value)
     }
 
     fn is_interrupted(&self) -> bool {

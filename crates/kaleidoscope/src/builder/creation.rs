@@ -13,7 +13,8 @@ pub(super) fn create(builder: Builder) -> Result<Engine, Error> {
     if is_host_stack_full() {
         return Err(Error::of_trap(Trap::StackOverflow { inside: Vec::new() }));
     }
-    let Builder { jit, settings, time_limit, provided, registrations, variables, definitions_of } = builder;
+    let Builder { jit, settings, time_limit, provided, registrations, variables, arrays, definitions_of } =
+        builder;
     let engine = match definitions_of {
         Some(other) => with_definitions_of(&other, jit, settings, provided.as_deref())?,
         None => with_built_ins(jit, settings, provided.as_deref())?,
@@ -23,6 +24,9 @@ pub(super) fn create(builder: Builder) -> Result<Engine, Error> {
     }
     for (name, variable) in &variables {
         engine.bind(name, variable)?;
+    }
+    for (name, array) in &arrays {
+        engine.bind_array(name, array)?;
     }
     Ok(Engine { limits: CallLimits { time: time_limit }, ..engine })
 }

@@ -96,6 +96,7 @@ impl Engine {
     /// # Errors
     /// - [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName) if the name is not an identifier
     ///   of the language.
+    /// - [`ErrorKind::NameInUse`](crate::ErrorKind::NameInUse) if an array of the host has the name.
     /// - [`ErrorKind::Memory`](crate::ErrorKind::Memory) if the operating system refuses memory for
     ///   a stub.
     /// - [`ErrorKind::Observer`](crate::ErrorKind::Observer) if an observer panicked.
@@ -138,6 +139,9 @@ impl Engine {
         let Registration { name, arity, function } = registration;
         let name: Arc<str> = name.into();
         let definition = Definition::Host(function);
+        if program.names.array(&name).is_some() {
+            return Err(Error::name_of_array(&name, "function"));
+        }
         let before = program.names.current(&name);
         let known = program.names.find(&name, arity);
         if let Some(id) = known.filter(|&id| program.names.state(id) == NameState::Host) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod arch;
+mod arrays;
 #[cfg(feature = "arrow")]
 mod arrow;
 mod backend;

@@ -292,6 +292,40 @@ impl MacroAssembler for Assembler {
         }
     }
 
+    fn check_index(&mut self, index: Register, len: usize) -> Jump {
+        // The conversion gives the smallest integer for NaN and for what is too large. As an
+        // unsigned integer that is a large one, and so is a negative index.
+        if self.has_avx {
+            emit!(self, vcvttsd2si rax, Rx(index));
+        } else {
+            emit!(self, cvttsd2si rax, Rx(index));
+        }
+        match i32::try_from(len) {
+            Ok(len) => emit!(self, cmp rax, len),
+            Err(_) => emit!(self, mov rcx, QWORD len as i64 ; cmp rax, rcx),
+        }
+        emit!(self, jae DWORD 0);
+        self.last_jump()
+    }
+
+    fn load_element(&mut self, to: Register, array: usize) {
+        emit!(self, mov rcx, QWORD array as i64);
+        if self.has_avx {
+            emit!(self, vmovsd Rx(to), [rcx + rax * 8]);
+        } else {
+            emit!(self, movsd Rx(to), [rcx + rax * 8]);
+        }
+    }
+
+    fn store_element(&mut self, array: usize, from: Register) {
+        emit!(self, mov rcx, QWORD array as i64);
+        if self.has_avx {
+            emit!(self, vmovsd[rcx + rax * 8], Rx(from));
+        } else {
+            emit!(self, movsd[rcx + rax * 8], Rx(from));
+        }
+    }
+
     fn arithmetic(&mut self, operator: Operator, to: Register, left: Register, right: Source) {
         match operator {
             Operator::Add => binary!(self, addsd vaddsd to, left, right),
@@ -422,6 +456,11 @@ impl MacroAssembler for Assembler {
 
     fn call(&mut self, code: usize) {
         emit!(self, mov rax, QWORD code as i64 ; call rax);
+    }
+
+    fn call_for_good(&mut self, code: usize) {
+        self.call(code);
+        emit!(self, ud2);
     }
 
     fn call_trip_thunk(&mut self, thunk: usize, trip: u64, osr_entry: usize, buffer: Word) {

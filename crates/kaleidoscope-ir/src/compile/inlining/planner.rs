@@ -264,6 +264,8 @@ fn calls_by_loop(
             | Op::Set(_)
             | Op::GetHost(_)
             | Op::SetHost(_)
+            | Op::GetElement(_)
+            | Op::SetElement(_)
             | Op::Drop
             | Op::Arithmetic(_)
             | Op::Square

@@ -100,6 +100,8 @@ fn instructions(op: Op) -> Option<usize> {
         // Values move from name to name, and constants are operands.
         Op::Number(_) | Op::Get(_) | Op::Set(_) | Op::Drop | Op::Else { .. } | Op::End => 0,
         Op::GetHost(_) | Op::SetHost(_) | Op::Square => 1,
+        // A conversion, a comparison, a branch, and the access.
+        Op::GetElement(_) | Op::SetElement(_) => 4,
         Op::Arithmetic(
             Arithmetic::Add
             | Arithmetic::Subtract

@@ -1,7 +1,7 @@
 //! The facts of functions in text form: loops, assigned sets, calls, counts.
 
 use super::{CallFacts, Facts, MAX_PHIS, OpCounts};
-use crate::{Function, FunctionId, HostVariable, Local, OpIdx};
+use crate::{Function, FunctionId, HostArray, HostVariable, Local, OpIdx};
 
 fn function(text: &str) -> Function {
     text.parse().expect("the text form is right")
@@ -105,6 +105,17 @@ fn host_variables_are_read_or_assigned() {
 }
 
 #[test]
+fn elements_of_arrays_are_read_or_assigned() {
+    let function =
+        function("function f(i.0)\nget i.0\nget_element #4\nget i.0\nget_element #1\nset_element #4");
+    let facts = function.facts();
+    assert_eq!(*facts.host_arrays_read, [1, 4].map(HostArray::new));
+    assert_eq!(*facts.host_arrays_assigned, [HostArray::new(4)]);
+    assert_eq!((facts.host_arrays().count(), facts.counts.element_accesses), (3, 3));
+    assert!(facts.assigns_host_memory());
+}
+
+#[test]
 fn operations_are_counted() {
     let function = function(NESTED);
     let expected = OpCounts {
@@ -115,6 +126,7 @@ fn operations_are_counted() {
         ifs: 0,
         loops: 2,
         host_accesses: 3,
+        element_accesses: 0,
         others: 16,
     };
     assert_eq!(function.facts().counts, expected);
