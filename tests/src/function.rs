@@ -6,9 +6,9 @@
 
 use kaleidoscope::ir::compile::CompileError;
 use kaleidoscope::ir::{
-    Arithmetic, Function, FunctionBuilder, FunctionId, HostVariable, Local, MathsFunction, Op,
+    Arithmetic, Function, FunctionBuilder, FunctionId, HostArray, HostVariable, Local, MathsFunction, Op,
 };
-use kaleidoscope::jit::{CallLimits, Jit, Mode, Trap, Variable};
+use kaleidoscope::jit::{Array, CallLimits, Jit, Mode, Trap, Variable};
 use std::sync::Arc;
 
 use crate::random::Random;
@@ -42,8 +42,11 @@ const NUMBERS: &[f64] = &[
 /// The values of the host variables before a call.
 const HOST_VALUES: [f64; 2] = [0.75, -2.0];
 
+/// The elements of the array before a call.
+const ELEMENTS: [f64; 4] = [0.25, -1.0, 8.0, 1e300];
+
 /// A function with these callees, each with its number of parameters, that uses this many host
-/// variables.
+/// variables, and if there are any, an array of as many elements as [`ELEMENTS`].
 pub fn generate(
     random: &mut Random,
     name: &str,
@@ -116,7 +119,7 @@ impl Generator<'_> {
             self.leaf();
             return;
         }
-        match self.random.below(16) {
+        match self.random.below(18) {
             0 => self.leaf(),
             1..=5 => self.binary(depth - 1),
             6 => self.branch(depth - 1),
@@ -136,7 +139,29 @@ impl Generator<'_> {
                 self.expression(depth - 1);
                 self.builder.op(Op::SetHost(variable));
             }
+            14 | 15 if self.n_host_variables > 0 => self.element(depth - 1),
             _ => self.call(depth - 1),
+        }
+    }
+
+    /// A read or an assignment of an element. Some indices mean none.
+    fn element(&mut self, depth: usize) {
+        if self.random.one_in(1, 6) {
+            self.expression(depth);
+        } else {
+            let index = self.random.below(4 * ELEMENTS.len()) as f64 / 4.0 - 0.5;
+            self.builder.number(index);
+            if self.random.one_in(1, 2) {
+                // No literal index.
+                let variable = self.builder.local("at");
+                self.builder.set(variable);
+            }
+        }
+        if self.random.one_in(1, 2) {
+            self.builder.op(Op::GetElement(HostArray::new(0)));
+        } else {
+            self.expression(depth);
+            self.builder.op(Op::SetElement(HostArray::new(0)));
         }
     }
 
@@ -261,6 +286,7 @@ const MATHS: &[MathsFunction] = &[
 struct Functions {
     jit: Jit,
     variables: Vec<Variable>,
+    array: Array,
     ids: Vec<FunctionId>,
 }
 
@@ -271,6 +297,8 @@ impl Functions {
         for variable in &variables {
             jit.bind("host", variable);
         }
+        let array = Array::new(ELEMENTS.len());
+        jit.bind_array("array", &array);
         let maths = MATHS.iter().map(|maths| (maths.arity(), Some(*maths)));
         jit.declare_all(maths).expect("there is memory");
         let ids = functions.iter().map(|function| {
@@ -279,21 +307,24 @@ impl Functions {
             id
         });
         let ids = ids.collect();
-        Self { jit, variables, ids }
+        Self { jit, variables, array, ids }
     }
 
-    /// The value of a call, or how it ended, and the host variables afterwards. A NaN is one value.
+    /// The value of a call, or how it ended, and the host variables and the array afterwards. A NaN
+    /// is one value.
     fn call(&self, nth: usize, args: &[f64]) -> String {
         for (variable, value) in self.variables.iter().zip(HOST_VALUES) {
             variable.set(value);
         }
+        self.array.copy_from(&ELEMENTS);
         let value = match self.jit.call(self.jit.callable(self.ids[nth]), args, CallLimits::new()) {
             Ok(value) => shown(value),
             Err(Trap::Compile { reason: CompileError::TooLarge, .. }) => "too large".to_owned(),
             Err(trap) => trap.to_string(),
         };
         let variables = self.variables.iter().map(|variable| shown(variable.get()));
-        [value].into_iter().chain(variables).collect::<Vec<_>>().join(" ")
+        let elements = self.array.to_vec().into_iter().map(shown);
+        [value].into_iter().chain(variables).chain(elements).collect::<Vec<_>>().join(" ")
     }
 }
 

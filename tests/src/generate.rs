@@ -30,6 +30,9 @@ const MAX_ITEMS: usize = 20;
 /// The host variables that programs may use, with their initial values.
 pub const HOST_VARIABLES: &[(&str, f64)] = &[("shared1", 0.5), ("shared2", 3.0)];
 
+/// The arrays of the host that such programs may use, with their lengths. All elements are 1 first.
+pub const HOST_ARRAYS: &[(&str, usize)] = &[("cells1", 6), ("cells2", 1)];
+
 /// A program as a list of items, each with its separator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -40,14 +43,16 @@ pub struct Program {
 impl Program {
     /// Generates the program of this seed.
     pub fn new(seed: u64) -> Self {
-        Self::of_seed(seed, Environment::new(&[]))
+        Self::of_seed(seed, Environment::new(&[], &[]))
     }
 
-    /// Generates the program of this seed with reads and assignments of host variables. Only one
-    /// run at a time may use the same host variables.
+    /// Generates the program of this seed with reads and assignments of host variables and of
+    /// elements of arrays. Only one run at a time may use the same ones.
     pub fn with_host_variables(seed: u64) -> Self {
-        let mut program = Self::of_seed(seed, Environment::new(HOST_VARIABLES));
+        let mut program = Self::of_seed(seed, Environment::new(HOST_VARIABLES, HOST_ARRAYS));
         program.items.extend(HOST_VARIABLES.iter().map(|(name, _)| format!("{name};\n")));
+        let elements = HOST_ARRAYS.iter().flat_map(|&(name, len)| (0..len).map(move |at| (name, at)));
+        program.items.extend(elements.map(|(name, at)| format!("{name}({at});\n")));
         program
     }
 
@@ -60,9 +65,10 @@ impl Program {
         Self { items: begin.into_iter().chain(rest).map(|make| make(&mut generator)).collect() }
     }
 
-    /// Generates a fuzzer's program: the bytes are the choices. It may use host variables.
+    /// Generates a fuzzer's program: the bytes are the choices. It may use host
+    /// variables and arrays.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let environment = Environment::new(HOST_VARIABLES);
+        let environment = Environment::new(HOST_VARIABLES, HOST_ARRAYS);
         let mut generator = Generator { random: Random::from_bytes(bytes), environment };
         let mut items = Vec::new();
         while items.len() < MAX_ITEMS && !generator.random.is_used_up() {

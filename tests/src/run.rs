@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use kaleidoscope::lang::number;
 use kaleidoscope::{
-    Builder, Engine, Event, Mode, Observer, Optimization, OutputBuffer, Severity, Statistics, Thresholds,
-    Variable,
+    Array, Builder, Engine, Event, Mode, Observer, Optimization, OutputBuffer, Severity, Statistics,
+    Thresholds, Variable,
 };
 
-use crate::generate::HOST_VARIABLES;
+use crate::generate::{HOST_ARRAYS, HOST_VARIABLES};
 
 /// One effect of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Observer for Compilations {
     }
 }
 
-/// Runs a text, which may use [`HOST_VARIABLES`].
+/// Runs a text, which may use [`HOST_VARIABLES`] and [`HOST_ARRAYS`].
 ///
 /// # Panics
 ///
@@ -108,9 +108,12 @@ pub fn run(text: &str, setting: Setting) -> Run {
 pub fn run_counted(text: &str, setting: Setting, statistics: Statistics) -> Run {
     let output = OutputBuffer::default();
     let compilations = Compilations::default();
-    let engine = HOST_VARIABLES
+    let builder = HOST_VARIABLES
         .iter()
-        .fold(setting.builder(), |builder, &(name, value)| builder.bind(name, &Variable::new(value)))
+        .fold(setting.builder(), |builder, &(name, value)| builder.bind(name, &Variable::new(value)));
+    let engine = HOST_ARRAYS
+        .iter()
+        .fold(builder, |builder, &(name, len)| builder.bind_array(name, &Array::from_slice(&vec![1.0; len])))
         .output(output.clone())
         .observer(compilations.clone())
         .observer(statistics)

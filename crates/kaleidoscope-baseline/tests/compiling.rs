@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kaleidoscope_baseline::{Compiler, Counters, MachineCode, counter_table_len};
 use kaleidoscope_ir::compile::{CompileError, Invalidation, Unit};
 use kaleidoscope_ir::{Function, Local, MathsFunction, Op};
-use kaleidoscope_testkit::{HOST_VARIABLE, Program, slot};
+use kaleidoscope_testkit::{BAD_INDEX, HOST_ARRAY_ADDRESS, HOST_VARIABLE, Program, slot};
 
 const COUNTERS: Counters = Counters {
     table: 0x7fff_1111_1110,
@@ -52,13 +52,14 @@ fn n_times(code: &MachineCode, number: usize) -> usize {
     code.bytes.windows(8).filter(|bytes| *bytes == number.to_le_bytes()).count()
 }
 
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 7] = [
     "def f(x) x + 1",
     "def f(x y) if x < y then f(y, x) else f(x, sin(y)) + x ^ y",
     "def f(x) var a = 1 in (for i = 0, i < x in (for j = i, j < x, 2 in a = a + sqrt(j))) + a",
     "def f(a b c d e f g h i j k) if a then f(b, c, d, e, f, g, h, i, j, k, a) else i + j * k",
     "def f() 1.5",
     "def f(x) for i = 0, t < x in t = t + i",
+    "def f(x) for i = 0, i < x in cells(i) = cells(x) + cells(3)",
 ];
 
 #[test]
@@ -88,6 +89,21 @@ fn functions_are_called_through_their_slots_by_themselves_as_well() {
 fn variables_of_the_host_are_where_they_are_said_to_be() {
     let code = compile(&mut compiler(), "def f(x) (t = x) + t", None).unwrap();
     assert!(n_times(&code, HOST_VARIABLE) > 0);
+}
+
+#[test]
+fn elements_of_arrays_are_where_they_are_said_to_be() {
+    let (address, third) = (HOST_ARRAY_ADDRESS, HOST_ARRAY_ADDRESS + 16);
+    for (text, first, fixed, n_checks) in [
+        ("def f(x) cells(x)", 1, 0, 1),
+        ("def f(x) cells(x) = cells(x + 1)", 2, 0, 2),
+        ("def f(x) cells(2.5) = x", 0, 1, 0),
+        ("def f(x) cells(2) + cells(100)", 1, 1, 1),
+    ] {
+        let code = compile(&mut compiler(), text, None).unwrap();
+        let found = [address, third, BAD_INDEX].map(|address| n_times(&code, address));
+        assert_eq!(found, [first, fixed, n_checks], "{text}");
+    }
 }
 
 #[test]

@@ -19,10 +19,10 @@
 //!     8  end
 //! ```
 //!
-//! A variable is written with its name and number, because two may share a name. For a callee, a host
-//! variable or an array of the host the number decides; the name is for the reader. A name with other characters than
-//! usual is in quotes: `"a b".0`. A NaN with other bits than usual has them behind it:
-//! `nan:7ff8000000000001`. Without `stack`, the parser computes the height.
+//! A variable is written with its name and number, because two may share a name. For a callee, a
+//! host variable or an array of the host the number decides; the name is for the reader. A name
+//! with other characters than usual is in quotes: `"a b".0`. A NaN with other bits than usual has
+//! them behind it: `nan:7ff8000000000001`. Without `stack`, the parser computes the height.
 
 mod parse;
 #[cfg(test)]

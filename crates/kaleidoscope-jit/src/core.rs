@@ -20,7 +20,6 @@ use crate::interrupt::{Interrupter, Watch};
 use crate::mode::Mode;
 use crate::profile::ProfiledCode;
 use crate::reclaim::Epochs;
-use crate::runtime::end_raw_call;
 use crate::settings::{Builder, Settings};
 use crate::table::{Entry, StoredDefinition, Table};
 use crate::trap::{Trap, panic_text};
@@ -124,7 +123,10 @@ impl Core {
         let of_raw_calls = Arc::clone(&this);
         let bad_index_stub = hosts.allocate_standalone(3, move |args| {
             let core = of_raw_calls.get().and_then(Weak::upgrade);
-            end_raw_call(core.map(|core| core.bad_index(args[0], args[1], args[2])))
+            if let Some(core) = core {
+                core.end_raw_call(&core.bad_index(args[0], args[1], args[2]));
+            }
+            std::process::abort()
         });
         let bad_index_stub = bad_index_stub.map_err(Error::stubs)?;
         let backend = settings.backend.clone().filter(|_| settings.mode.optimizes());

@@ -1,6 +1,7 @@
 //! The engine as an embedding language sees it: [`Jit`].
 
-use crate::array::Array;
+mod host_memory;
+
 use crate::batch::MapOptions;
 use crate::code::Callable;
 use crate::compile_queue::CompileQueue;
@@ -16,9 +17,8 @@ use crate::mode::Mode;
 use crate::settings::Builder;
 use crate::table::StoredDefinition;
 use crate::trap::Trap;
-use crate::variable::Variable;
 use kaleidoscope_ir::compile::{CompileError, Listing};
-use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
+use kaleidoscope_ir::{Function, FunctionId, MathsFunction};
 use kaleidoscope_native::{OfProcess, in_engine_mode};
 use std::collections::BTreeMap;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -318,38 +318,6 @@ impl Jit {
     /// If the id is unknown.
     pub fn ir(&self, function: FunctionId) -> Option<Arc<Function>> {
         self.core.table().entry(function).ir().cloned()
-    }
-
-    // --- host variables and arrays ---
-
-    /// Adds a host variable under an id of its own, which IR refers to. Ids count up from 0. The
-    /// engine keeps the variable as long as it exists. The name is for listings.
-    pub fn bind(&self, name: &str, variable: &Variable) -> HostVariable {
-        self.core.table().add_variable(name, variable)
-    }
-
-    /// The host variable of this id.
-    ///
-    /// # Panics
-    /// If the id is unknown.
-    pub fn variable(&self, id: HostVariable) -> Variable {
-        self.core.table().variable(id).clone()
-    }
-
-    /// Adds an array of the host under an id of its own, which IR refers to. Ids count up from 0.
-    /// The engine keeps the array as long as it exists. The name is for messages and listings.
-    pub fn bind_array(&self, name: &str, array: &Array) -> HostArray {
-        self.core.table().add_array(name, array)
-    }
-
-    /// The array of the host of this id.
-    ///
-    /// # Panics
-    /// If the id is unknown.
-    pub fn array(&self, id: HostArray) -> Array {
-        let table = self.core.table();
-        let (_, array) = table.array(id);
-        array.clone()
     }
 
     // --- calls ---

@@ -67,11 +67,11 @@ impl Core {
         };
         abort_raw_call(&why)
     }
-}
 
-/// Ends a raw call with a trap: without a guard, the process ends.
-pub(crate) fn end_raw_call(trap: Option<crate::trap::Trap>) -> ! {
-    abort_raw_call(&trap.map_or_else(|| "the engine ends".to_owned(), |trap| trap.to_string()))
+    /// Ends a raw call with a trap: without a guard, the process ends.
+    pub(crate) fn end_raw_call(&self, trap: &crate::trap::Trap) -> ! {
+        abort_raw_call(&trap.to_string())
+    }
 }
 
 fn abort_raw_call(why: &str) -> ! {

@@ -2,8 +2,9 @@
 //!
 //! Generated code is memory-safe only if its IR keeps the promises of [`Function`], calls each
 //! function with the number of arguments that it takes, and names only functions, host variables
-//! and arrays of this engine. So everything that reaches a code generator is verified: the root of each
-//! compilation, and each inlinee. The interpreter does not need that: it is safe code and panics.
+//! and arrays of this engine. So everything that reaches a code generator is verified: the root of
+//! each compilation, and each inlinee. The interpreter does not need that: it is safe code and
+//! panics.
 
 use crate::core::Core;
 use crate::event::CodeName;
@@ -28,7 +29,8 @@ impl Core {
         })
     }
 
-    /// Checks that functions, host variables and arrays exist, and the number of arguments of each call.
+    /// Checks that functions, host variables and arrays exist, and the number of arguments of each
+    /// call.
     fn check_ids(&self, function: &Function) -> Result<(), String> {
         let table = self.table();
         for (at, op) in function.ops.iter().enumerate() {

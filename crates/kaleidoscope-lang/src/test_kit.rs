@@ -148,8 +148,9 @@ impl Environment for Session {
 
     fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
         let elements = &mut self.arrays.borrow_mut()[array.index()];
-        let bad = BadIndex { array: Arc::default(), index, len: elements.len() };
-        elements[element_at(index, elements.len()).ok_or(bad)?] = value;
+        let len = elements.len();
+        let bad = || BadIndex { array: Arc::default(), index, len };
+        elements[element_at(index, len).ok_or_else(bad)?] = value;
         Ok(())
     }
 

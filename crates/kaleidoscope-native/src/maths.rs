@@ -151,8 +151,8 @@ impl MathsEntry {
     }
 }
 
-/// A function of its own, so that no pointer is kept on the stack: loading it again behind each call
-/// makes `sin` a tenth slower.
+/// A function of its own, so that no pointer is kept on the stack: loading it again behind each
+/// call makes `sin` a tenth slower.
 #[inline(never)]
 fn call_rows_of_one(function: extern "C" fn(f64) -> f64, xs: &[f64], out: &mut [f64]) {
     for (out, &x) in out.iter_mut().zip(xs) {

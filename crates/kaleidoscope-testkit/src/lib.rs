@@ -7,4 +7,7 @@ mod oracle;
 mod program;
 
 pub use oracle::{Failure, HOST_FUNCTIONS, Oracle, take_output, write_output};
-pub use program::{HOST_VARIABLE, Program, SLOTS, call_target, slot};
+pub use program::{
+    BAD_INDEX, HOST_ARRAY, HOST_ARRAY_ADDRESS, HOST_ARRAY_LEN, HOST_VARIABLE, Program, SLOTS, call_target,
+    slot,
+};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kaleidoscope_ir::compile::{
-    CallTarget, CodeKind, HostVariableAddress, InliningBudget, InliningPlan, Unit,
+    CallTarget, CodeKind, HostArrayMemory, HostVariableAddress, InliningBudget, InliningPlan, Unit,
 };
-use kaleidoscope_ir::{Function, FunctionId, HostVariable};
+use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_lang::reader::Reader;
@@ -17,6 +17,18 @@ pub const SLOTS: usize = 0x7fff_3333_3330;
 /// The address of every host variable, where a test has none.
 pub const HOST_VARIABLE: usize = 0x7fff_6666_6660;
 
+/// The array that exists: its name, and its memory where a test has none.
+pub const HOST_ARRAY: &str = "cells";
+
+/// The address of its first element.
+pub const HOST_ARRAY_ADDRESS: usize = 0x7fff_9999_9940;
+
+/// Its length.
+pub const HOST_ARRAY_LEN: usize = 100;
+
+/// The address of the function that reports a bad index, where a test has none.
+pub const BAD_INDEX: usize = 0x7fff_aaaa_aaa0;
+
 /// The address of a function's slot, where a test has no slots.
 pub fn slot(id: FunctionId) -> usize {
     SLOTS + size_of::<usize>() * id.index()
@@ -24,7 +36,7 @@ pub fn slot(id: FunctionId) -> usize {
 
 /// The items of a text.
 ///
-/// The host variable `t` exists.
+/// The host variable `t` exists, and the array [`HOST_ARRAY`].
 #[derive(Clone, Debug)]
 pub struct Program {
     /// The names after the last item.
@@ -41,6 +53,7 @@ impl Program {
     pub fn read(text: &str) -> Self {
         let mut names = Names::new();
         names.add_variable("t");
+        names.add_array(HOST_ARRAY);
         let mut functions = Vec::new();
         let mut reader = Reader::new("test");
         reader.push(text);
@@ -64,11 +77,13 @@ impl Program {
         self.functions.last().expect("the text has a function")
     }
 
-    /// Standalone code for the function, with the addresses of [`slot`] and [`HOST_VARIABLE`].
+    /// Standalone code for the function, with the addresses of [`slot`], [`HOST_VARIABLE`] and
+    /// [`HOST_ARRAY_ADDRESS`].
     pub fn unit(&self, function: &Arc<Function>) -> Unit {
         let id = self.names.current(&function.name);
         let (call_targets, host_variables) = self.references([&**function], id);
-        Unit::new(Arc::clone(function), id, 1, call_targets, host_variables)
+        let unit = Unit::new(Arc::clone(function), id, 1, call_targets, host_variables);
+        Unit { host_arrays: host_arrays(&unit), ..unit }
     }
 
     /// Optimized code for the function, with everything inlined that the budget allows.
@@ -78,7 +93,8 @@ impl Program {
         let functions: Vec<_> = plan.instances().iter().map(|instance| instance.function).collect();
         let (call_targets, host_variables) = self.references(functions, id);
         let unit = Unit::new(Arc::clone(function), id, 1, call_targets, host_variables);
-        Unit { kind, inlining: Some(plan), ..unit }
+        let unit = Unit { kind, inlining: Some(plan), ..unit };
+        Unit { host_arrays: host_arrays(&unit), ..unit }
     }
 
     /// The inlining plan for code of this kind.
@@ -124,6 +140,14 @@ impl Program {
         }
         (call_targets, host_variables)
     }
+}
+
+/// The memory of the arrays that the instances of a unit use.
+fn host_arrays(unit: &Unit) -> BTreeMap<HostArray, HostArrayMemory> {
+    let instances = unit.instances();
+    let used = instances.iter().flat_map(|instance| instance.function.facts().host_arrays());
+    let (address, len, bad_index) = (HOST_ARRAY_ADDRESS, HOST_ARRAY_LEN, BAD_INDEX);
+    used.map(|array| (array, HostArrayMemory { name: HOST_ARRAY.into(), address, len, bad_index })).collect()
 }
 
 /// The target of calls of a function: the maths function of this name, or the slot at the address

@@ -80,8 +80,8 @@ impl Engine {
 }
 
 impl Builder {
-    /// Binds an array of the host to a name, as [`Engine::bind_array`] does. [`Self::build`] reports
-    /// its errors.
+    /// Binds an array of the host to a name, as [`Engine::bind_array`] does. [`Self::build`]
+    /// reports its errors.
     ///
     /// ```
     /// use kaleidoscope::{Array, Engine};

@@ -339,8 +339,8 @@ impl Builder {
     ///   stack.
     /// - [`ErrorKind::UnknownFunction`](crate::ErrorKind::UnknownFunction) if
     ///   [`Builder::provide_only`] has a name that no provided function has.
-    /// - The errors of [`Engine::register`], [`Engine::bind`] and [`Engine::bind_array`] for what was
-    ///   [registered](Self::register) and [bound](Self::bind).
+    /// - The errors of [`Engine::register`], [`Engine::bind`] and [`Engine::bind_array`] for what
+    ///   was [registered](Self::register) and [bound](Self::bind).
     pub fn build(self) -> Result<Engine, Error> {
         creation::create(self)
     }
@@ -362,8 +362,8 @@ impl Engine {
 
     /// A new engine with the definitions of this one: programs' functions and operators, `extern`
     /// declarations, host functions, host variables and arrays, and removals. Later definitions
-    /// affect one engine only. The two share the host's closures, the host variables and arrays, the
-    /// [output](Builder::output) and the [observers](Builder::observer).
+    /// affect one engine only. The two share the host's closures, the host variables and arrays,
+    /// the [output](Builder::output) and the [observers](Builder::observer).
     ///
     /// The new engine has the same settings; for others, use [`Builder::definitions_of`]. Code is
     /// not copied: the new engine compiles what is called in it. Formulas stay with their engine.

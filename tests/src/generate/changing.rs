@@ -27,7 +27,7 @@ pub enum Part {
 impl ChangingProgram {
     /// Generates the program of this seed.
     pub fn new(seed: u64) -> Self {
-        let mut environment = Environment::new(&[]);
+        let mut environment = Environment::new(&[], &[]);
         environment.calls_change = true;
         let mut generator = Generator { random: Random::new(seed), environment };
         let mut parts = Vec::new();

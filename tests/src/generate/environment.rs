@@ -30,6 +30,8 @@ pub(super) struct Environment {
     pub(super) variables: Vec<Variable>,
     /// Host variables, which are always in scope.
     host_variables: Vec<Variable>,
+    /// The arrays of the host, with their lengths.
+    pub(super) arrays: &'static [(&'static str, usize)],
     n_variables: usize,
     /// Whether the host function `change()` exists.
     pub(super) calls_change: bool,
@@ -44,7 +46,7 @@ pub(super) struct Variable {
 }
 
 impl Environment {
-    pub(super) fn new(host_variables: &[(&str, f64)]) -> Self {
+    pub(super) fn new(host_variables: &[(&str, f64)], arrays: &'static [(&'static str, usize)]) -> Self {
         let host_variables =
             host_variables.iter().map(|&(name, _)| Variable { name: name.to_owned(), assignable: true });
         Self {
@@ -53,6 +55,7 @@ impl Environment {
             prefix: Vec::new(),
             variables: Vec::new(),
             host_variables: host_variables.collect(),
+            arrays,
             n_variables: 0,
             calls_change: false,
         }

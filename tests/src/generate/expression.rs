@@ -68,7 +68,9 @@ impl Generator {
         if self.environment.calls_change && self.random.one_in(1, 5) {
             return self.call_of_change(bounds);
         }
-        match self.random.below(20) {
+        let n_kinds = if self.environment.arrays.is_empty() { 20 } else { 22 };
+        match self.random.below(n_kinds) {
+            20 | 21 => self.element(bounds),
             0..=2 => self.leaf(),
             3..=7 => self.binary(bounds),
             8 => self.power(bounds),
@@ -155,6 +157,23 @@ impl Generator {
         } else {
             format!("({name} = {value})")
         }
+    }
+
+    /// Generates a read or an assignment of an element. Few indices mean none.
+    fn element(&mut self, bounds: Bounds) -> String {
+        let arrays = self.environment.arrays;
+        let (name, len) = arrays[self.random.below(arrays.len())];
+        let index = match self.random.below(12) {
+            0 => self.half(bounds),
+            1..=4 => format!("fmod({}, {len})", self.half(bounds)),
+            5 => (len - 1).to_string() + ".75",
+            _ => self.random.below(len).to_string(),
+        };
+        if self.random.one_in(1, 2) {
+            return format!("{name}({index})");
+        }
+        let value = self.half(bounds);
+        format!("({name}({index}) = {value})")
     }
 
     fn conditional(&mut self, bounds: Bounds) -> String {

@@ -8,7 +8,7 @@ use kaleidoscope_ir::compile::{CallTarget, Invalidation, Unit};
 
 use super::Lowering;
 use super::cold::Cold;
-use super::count::move_all;
+use super::moves::move_all;
 use crate::assembler::{Condition, MacroAssembler, Register, Source, UnaryOperator};
 
 /// How maths functions are called.

@@ -3,7 +3,7 @@
 use kaleidoscope_ir::compile::AccessSite;
 use kaleidoscope_ir::{HostArray, Local};
 
-use super::count::move_all;
+use super::moves::move_all;
 use super::registers::{Content, Registers};
 use super::{Lowering, MAX_REGISTERS};
 use crate::assembler::{Condition, Jump, Label, MacroAssembler, Piece, Register, Source, Word};

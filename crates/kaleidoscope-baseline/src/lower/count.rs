@@ -4,9 +4,9 @@ use kaleidoscope_ir::Local;
 
 use super::Lowering;
 use super::cold::Cold;
-use super::moves::Moves;
+use super::moves::move_all;
 use super::registers::Content;
-use crate::assembler::{Condition, MacroAssembler, Register, Source};
+use crate::assembler::{Condition, MacroAssembler, Source};
 
 impl<A: MacroAssembler> Lowering<'_, A> {
     /// Notes where tail calls jump to: here, with the parameters in their registers.
@@ -65,25 +65,5 @@ impl<A: MacroAssembler> Lowering<'_, A> {
             None => self.assembler.jump(),
         };
         self.assembler.set_target(again, start);
-    }
-}
-
-/// Moves values to registers, all at once.
-pub(super) fn move_all<A: MacroAssembler>(
-    targets: impl Iterator<Item = (Register, Source)> + Clone,
-    assembler: &mut A,
-) {
-    let mut moves = Moves::new();
-    for (to, source) in targets.clone() {
-        if let Source::Register(from) = source {
-            moves.add(to, from);
-        }
-    }
-    moves.emit(assembler);
-    for (to, source) in targets {
-        match source {
-            Source::Register(_) => {}
-            Source::Word(_) | Source::Number(_) => source.move_to(to, assembler),
-        }
     }
 }

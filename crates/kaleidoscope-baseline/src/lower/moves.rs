@@ -1,7 +1,7 @@
 //! Parallel moves: copies between registers that take effect all at once.
 
 use super::registers::MAX_REGISTERS;
-use crate::assembler::{MacroAssembler, Register};
+use crate::assembler::{MacroAssembler, Register, Source};
 
 /// Copies, each to another register.
 pub(super) struct Moves {
@@ -44,6 +44,26 @@ impl Moves {
                     *from = scratch;
                 }
             }
+        }
+    }
+}
+
+/// Moves values to registers, all at once.
+pub(super) fn move_all<A: MacroAssembler>(
+    targets: impl Iterator<Item = (Register, Source)> + Clone,
+    assembler: &mut A,
+) {
+    let mut moves = Moves::new();
+    for (to, source) in targets.clone() {
+        if let Source::Register(from) = source {
+            moves.add(to, from);
+        }
+    }
+    moves.emit(assembler);
+    for (to, source) in targets {
+        match source {
+            Source::Register(_) => {}
+            Source::Word(_) | Source::Number(_) => source.move_to(to, assembler),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::program::{add, call, constant, in_each_mode, ir};
 use kaleidoscope_jit::ir::{
-    Arithmetic, Function, FunctionBuilder, FunctionId, HostVariable, Local, MathsFunction, Op, OpIdx,
+    Arithmetic, Function, FunctionBuilder, FunctionId, HostArray, HostVariable, Local, MathsFunction, Op,
+    OpIdx,
 };
 use kaleidoscope_jit::{CallLimits, Change, CompileError, Definition, Jit, MapOptions, Mode, Trap};
 use std::panic::catch_unwind;
@@ -128,6 +129,10 @@ fn broken() -> Vec<(Function, &'static str)> {
         (
             function(&[Op::GetHost(HostVariable::new(9))], 1),
             "operation 0: names host variable 9, which is not bound",
+        ),
+        (
+            function(&[Op::Number(0.0), Op::GetElement(HostArray::new(9))], 1),
+            "operation 1: names array 9, which is not bound",
         ),
     ]
 }

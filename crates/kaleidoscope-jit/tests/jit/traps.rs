@@ -1,7 +1,7 @@
 //! Traps: every way in which a call ends without a value. The engine stays usable.
 
 use crate::program::{add, call, constant, endless, in_each_mode, ir};
-use kaleidoscope_jit::{CallLimits, HostFunction, Jit, Mode, Trap, Variable};
+use kaleidoscope_jit::{Array, CallLimits, HostFunction, Jit, Mode, Trap, Variable};
 use std::time::Duration;
 
 #[test]
@@ -88,6 +88,27 @@ fn a_loop_waits_for_a_host_variable() {
         let wait = add(jit, ir(&text));
         assert_eq!(call(jit, wait, &[]).unwrap(), 1.0);
         assert_eq!(jit.variable(id).get(), 0.0);
+    });
+}
+
+#[test]
+fn an_index_without_element_is_a_trap() {
+    in_each_mode(|jit| {
+        let cells = Array::from_slice(&[1.0, 2.0]);
+        let id = jit.bind_array("cells", &cells);
+        assert!(jit.array(id).is_same(&cells));
+        let read = add(jit, ir("function read(i.0)\nget i.0\nget_element #0"));
+        let copy = add(jit, ir("function copy(i.0)\nget i.0\nget i.0\ncall #0/1\nset_element #0"));
+        for _ in 0..3 {
+            assert_eq!(call(jit, copy, &[1.5]).unwrap(), 2.0);
+            for function in [read, copy] {
+                let trap = call(jit, function, &[2.0]).unwrap_err();
+                let text = trap.to_string();
+                assert_eq!(text, "index out of range: `cells` has 2 elements, the index is 2");
+                let Trap::BadIndex { index, inside } = trap else { panic!("{trap}") };
+                assert_eq!((index.index, index.len, &**inside.first().unwrap()), (2.0, 2, "read"));
+            }
+        }
     });
 }
 

@@ -192,3 +192,34 @@ fn unknown_names_are_compared_with_host_variables() {
     let read = reader.read(&session.names).expect("there is an item");
     assert_eq!(read.diagnostics[0].hint.as_deref(), Some("there is one named `speed`"));
 }
+
+#[test]
+fn elements_of_arrays() {
+    let mut session = Session::new();
+    session.bind_array("u", &[1.0, 10.0, 100.0]);
+    for (text, expected) in [
+        ("u(1)", "10"),
+        ("u(1) = 2; u(1)", "2 2"),
+        ("(u(0)) = 3; u(0) + 1", "3 4"),
+        ("u(0) = u(1) = 7; u(0) + u(1)", "7 14"),
+        ("def f(u) u(u) + u; f(2)", "102"),
+        ("u(u(0) = 2)", "100"),
+        ("u(3); u(0 - 1) = 1; u(0/0)", "KLS3014 KLS3014 KLS3014"),
+        ("u(); u(1, 2); u(1, 2) = 3; u() = 3", "KLS2004 KLS2004 KLS2004 KLS2004"),
+        ("def u(x) x; extern u(x); def u() 1; u(2)", "KLS2013 KLS2013 KLS2013 100"),
+        ("u = 1; u + 1; u(0) + 1 = 2; f(1) = 2", "KLS2001 KLS2001 KLS2005 KLS2005"),
+        ("def g(x) v(x) = x; v(1) = 2", "KLS2005 KLS2005"),
+        ("u(x) = y; u(1) = ", "KLS2001 KLS2001 KLS1003"),
+    ] {
+        assert_eq!(session.run(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_element_is_no_tail_call() {
+    let mut session = Session::new();
+    session.bind_array("u", &[1.0]);
+    let ops = function(&session, "def f(x) if x then u(x) else u(x) = f(x)").ops;
+    assert!(!ops.contains(&Op::TailCall));
+    assert_eq!(ops.iter().filter(|op| matches!(op, Op::Call { .. })).count(), 1);
+}

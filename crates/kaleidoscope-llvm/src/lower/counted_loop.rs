@@ -188,11 +188,11 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         built(self.builder.build_int_compare(IntPredicate::NE, left, self.cx.i64_type().const_zero(), ""))
     }
 
-    /// The variable as an integer in the first iteration, or in the first one of a strip that begins
-    /// when this number of iterations is left.
+    /// The variable as an integer in the first iteration, or in the first one of a strip that
+    /// begins when this number of iterations is left.
     ///
-    /// In an endless loop the integer exceeds the variable, which stays at 2⁵³. Neither is an index
-    /// then.
+    /// In an endless loop the integer exceeds the variable, which stays at 2⁵³. Neither is an
+    /// index then.
     pub(super) fn first_index(
         &self,
         NumberOfIterations { n_iterations, first }: NumberOfIterations<'cx>,

@@ -8,7 +8,7 @@ use inkwell::targets::FileType;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{CodeKind, InliningBudget, Optimization};
 use kaleidoscope_llvm::{Effort, References, effort, lower, pipeline, symbols};
-use kaleidoscope_testkit::{HOST_VARIABLE, Program, slot};
+use kaleidoscope_testkit::{BAD_INDEX, HOST_ARRAY_ADDRESS, HOST_ARRAY_LEN, HOST_VARIABLE, Program, slot};
 use object::{Object, ObjectSymbol};
 
 /// The IR of the function defined last, without the header.
@@ -53,7 +53,7 @@ fn ir_is_as_expected() {
 fn every_construct_is_well_formed_at_every_level() {
     let machine = oldest_machine();
     let program = Program::read(CONSTRUCTS);
-    assert_eq!(program.functions.len(), 21);
+    assert_eq!(program.functions.len(), 22);
     for function in &program.functions {
         let unit = program.unit(function);
         assert_eq!(effort(&unit), Effort::Full);
@@ -130,6 +130,39 @@ fn each_access_of_a_variable_of_the_host_stays_in_its_loop() {
         assert_eq!(in_loop.matches("load atomic").count(), 1, "{ir}");
         assert_eq!(ir.matches(" atomic ").count(), 3, "{ir}");
     }
+}
+
+#[test]
+fn elements_of_arrays_are_read_and_written_where_they_are() {
+    let ir = ir("def f(x) cells(2.5) = cells(x)");
+    for part in ["cells$array", "load atomic double", "store atomic double"] {
+        assert!(ir.contains(part), "{ir}");
+    }
+    // A literal index needs no check.
+    assert_eq!(ir.matches("icmp uge").count(), 1, "{ir}");
+    assert_eq!(ir.matches("call double @\"$bad_index\"").count(), 1, "{ir}");
+
+    let program = Program::read("def f(x) cells(x)");
+    let cx = Context::create();
+    let (module, _) = lower(&cx, &program.unit(program.last()), "f$impl7", References::Addresses);
+    module.verify().unwrap();
+    let ir = module.to_string();
+    for part in [HOST_ARRAY_ADDRESS.to_string(), HOST_ARRAY_LEN.to_string(), BAD_INDEX.to_string()] {
+        assert!(ir.contains(&part), "{ir}");
+    }
+}
+
+/// The variable of a counted loop is an index without a conversion, also in an inlinee.
+#[test]
+fn a_counter_is_an_index() {
+    let text = "def g(i) cells(i); def f(n) for i = 0, i < n in g(i) = cells(i)";
+    let program = Program::read(&text.replace("g(i) = ", "cells(i) = 1 + g(i) + "));
+    let budget = InliningBudget { callee_ops: 100, copied_ops: 100, ..InliningBudget::NOTHING };
+    let unit = program.optimized_unit(program.last(), CodeKind::Function, budget);
+    let cx = Context::create();
+    let ir = lower_unit(&cx, &program, &unit).to_string();
+    assert_eq!(ir.matches("icmp uge").count(), 3, "{ir}");
+    assert!(!ir.contains("cvttsd2si"), "{ir}");
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn every_construct_is_well_formed_at_every_entry() {
             }
         }
     }
-    assert_eq!(n_loops, 8);
+    assert_eq!(n_loops, 9);
 }
 
 #[test]

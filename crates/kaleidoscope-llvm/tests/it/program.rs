@@ -80,6 +80,7 @@ pub(crate) const CONSTRUCTS: &str = "
     def binary| 5 (x y) !(if x then 0 else !y);
     def many(a b c d e f g h i j) many(b, c, d, e, f, g, h, i, j, a) | many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) * 2;
     def shared(x) (for i = t, t < i in t = i + t) + (if t then t = x < 1 else t) + (t < 1);
+    def elements(x) (for i = cells(x), i < cells(2) in cells(i) = cells(cells(x)) < t) + cells(100);
     many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) | 3;
 ";
 

@@ -3,18 +3,19 @@
 use super::{Answer, Request, read, write};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
-    CallTarget, CodeKind, CompileError, CompileTimes, Exit, ExitFrame, HostVariableAddress, InliningBudget,
-    InliningPlan, Invalidation, KernelKind, Listing, Optimization, Settings, Unit, VectorMaths,
+    CallTarget, CodeKind, CompileError, CompileTimes, Exit, ExitFrame, HostArrayMemory, HostVariableAddress,
+    InliningBudget, InliningPlan, Invalidation, KernelKind, Listing, Optimization, Settings, Unit,
+    VectorMaths,
 };
-use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
+use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, Op, OpIdx};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const GENERATE: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc801017508000000";
-const GENERATE_OPTIMIZED: &str = "0001660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c030102050101020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc801017508010301660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301090101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301090201660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c030001000824012526ac02";
-const LIST: &str = "0101660102017801691000000000000000008001010200030304c80105060006050708ac0202090a090b0a0c0d0e010c0301020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc8010175080000000101070167";
+const GENERATE: &str = "0001660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c0301020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc80101750801060176c0ac8180f0ff1fe80709000000";
+const GENERATE_OPTIMIZED: &str = "0001660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c030102050101020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc80101750801060176c0ac8180f0ff1fe80709010301660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c03010b0101660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c03010b0201660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c030001000824012526ac02";
+const LIST: &str = "0101660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c0301020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc80101750801060176c0ac8180f0ff1fe807090000000101070167";
 
 /// Every operation once. What they mean together is nothing.
 fn function() -> Function {
@@ -28,6 +29,8 @@ fn function() -> Function {
             Op::Set(Local::new(0)),
             Op::GetHost(HostVariable::new(3)),
             Op::SetHost(HostVariable::new(200)),
+            Op::GetElement(HostArray::new(6)),
+            Op::SetElement(HostArray::new(201)),
             Op::Drop,
             Op::Arithmetic(Arithmetic::Add),
             Op::Arithmetic(Arithmetic::Less),
@@ -53,7 +56,10 @@ fn unit() -> Unit {
         (HostVariable::new(3), HostVariableAddress { name: "t".into(), address: 0x7fff_0000_4321 }),
         (HostVariable::new(200), HostVariableAddress { name: "u".into(), address: 8 }),
     ];
-    Unit::new(Arc::new(function()), Some(FunctionId::new(2)), 5, targets.into(), variables.into())
+    let array = HostArrayMemory { name: "v".into(), address: 0x7fff_0000_5640, len: 1000, bad_index: 9 };
+    let id = Some(FunctionId::new(2));
+    let unit = Unit::new(Arc::new(function()), id, 5, targets.into(), variables.into());
+    Unit { host_arrays: [(HostArray::new(6), array)].into(), ..unit }
 }
 
 fn hex(bytes: &[u8]) -> String {
