@@ -18,9 +18,15 @@ impl From<Register> for u8 {
     }
 }
 
-/// A word of the frame, by its offset in bytes from the frame pointer.
+/// A word of memory that belongs to an activation, by its offset in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Word(pub(crate) i32);
+pub(crate) enum Word {
+    /// A word of the frame, from the stack pointer. The frame pointer would do as well, but behind
+    /// a call it is known later: the callee has just loaded it.
+    Frame(i32),
+    /// A parameter that the C ABI passes on the stack, from the frame pointer.
+    Param(i32),
+}
 
 /// Where an operand comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,15 +88,24 @@ pub(crate) struct Label(pub(crate) usize);
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
     pub(crate) bytes: Vec<u8>,
-    /// The instructions that refer to numbers: the end of each, and the number's index.
-    pub(crate) references: Vec<(usize, usize)>,
+    /// The instructions that refer to something, by the end of each.
+    pub(crate) references: Vec<(usize, Reference)>,
+}
+
+/// What an instruction refers to before its place or its value is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// A number, by its index.
+    Number(usize),
+    /// The size of the frame.
+    FrameSize,
 }
 
 /// What the code in front of a function's body needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
-    /// The size of the frame in bytes, a multiple of 16. Words of the frame are below the frame
-    /// pointer, arguments of calls above the stack pointer.
+    /// The size of the frame in bytes, a multiple of 16. It is above the stack pointer and below
+    /// the frame pointer.
     pub(crate) frame_bytes: usize,
     pub(crate) counters: Option<&'a Counters>,
     /// The word that counts the self tail calls until the next report, in counting code of a

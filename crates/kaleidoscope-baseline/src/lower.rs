@@ -90,6 +90,8 @@ pub(crate) struct Buffers {
     loops_that_call: Vec<bool>,
     /// The arguments of a call.
     arguments: Vec<Popped>,
+    /// The most arguments of a call.
+    n_arguments: usize,
     cold: Vec<Cold>,
 }
 
@@ -109,7 +111,7 @@ impl Buffers {
         self.words.resize(unit.function.max_stack as usize + 1, None);
         self.deferred.clear();
         self.cold.clear();
-        scan::scan(unit, maths, &mut self.variables, &mut self.loops_that_call);
+        self.n_arguments = scan::scan(unit, maths, &mut self.variables, &mut self.loops_that_call);
     }
 }
 
@@ -210,7 +212,10 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             slot_thunk,
             maths,
             all_registers: (1 << n_registers) - 1,
-            frame: Frame::new(has_buffer.then_some(function.locals.len())),
+            frame: Frame::new(
+                buffers.n_arguments.saturating_sub(A::N_REGISTER_PARAMS),
+                has_buffer.then_some(function.locals.len()),
+            ),
             registers: Registers::EMPTY,
             pinned: 0,
             buffers,

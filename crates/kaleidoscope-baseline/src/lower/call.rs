@@ -125,7 +125,6 @@ impl<A: MacroAssembler> Lowering<'_, A> {
     fn pass_arguments(&mut self, n: usize) {
         self.pop_arguments(n);
         self.spill_all();
-        self.frame.reserve_arguments(n.saturating_sub(A::N_REGISTER_PARAMS));
         for (number, argument) in self.buffers.arguments.iter().skip(A::N_REGISTER_PARAMS).enumerate() {
             argument.source.move_to(A::SCRATCH, self.assembler);
             self.assembler.store_argument(number, A::SCRATCH);

@@ -3,12 +3,15 @@
 //! ```text
 //!   parameters that the C ABI passes on the stack     above the frame pointer
 //!   caller's frame pointer                            at the frame pointer
-//!   the OSR buffer, in code with loops that count:    below it
+//!   homes of variables, and words of operands         below it
+//!   the OSR buffer, in code with loops that count:
 //!       the variables, the last one highest
 //!       the trip thunk's result
-//!   homes of variables, and words of operands
 //!   arguments that calls pass on the stack            at the stack pointer
 //! ```
+//!
+//! The stack pointer is the same in the whole body, and the most arguments of a call are known
+//! before. So words are counted from the stack pointer while the size of the frame is still open.
 
 use kaleidoscope_ir::Local;
 
@@ -21,16 +24,18 @@ const WORD: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Frame {
     n_words: usize,
+    /// The words of arguments that calls pass on the stack: the first ones.
     n_arguments: usize,
     /// The size of the OSR buffer in words, 0 without.
     n_buffer: usize,
 }
 
 impl Frame {
-    /// A frame, with an OSR buffer for a function with this many variables if it needs one.
-    pub(super) fn new(buffer_of: Option<usize>) -> Self {
+    /// A frame with room for arguments on the stack, and with an OSR buffer for a function with
+    /// this many variables if it needs one.
+    pub(super) fn new(n_arguments: usize, buffer_of: Option<usize>) -> Self {
         let n_buffer = buffer_of.map_or(0, |n_variables| 1 + n_variables);
-        Self { n_words: n_buffer, n_arguments: 0, n_buffer }
+        Self { n_words: n_arguments + n_buffer, n_arguments, n_buffer }
     }
 
     pub(super) fn has_buffer(&self) -> bool {
@@ -39,32 +44,27 @@ impl Frame {
 
     /// The OSR buffer's first word, which has the lowest address: the trip thunk's result.
     pub(super) fn buffer(&self) -> Word {
-        word(self.n_buffer)
+        word(self.n_arguments)
     }
 
     /// A variable's word in the OSR buffer.
     pub(super) fn in_buffer(&self, variable: Local) -> Word {
-        word(self.n_buffer - 1 - variable.index())
+        word(self.n_arguments + 1 + variable.index())
     }
 
     /// A word that is not in use yet.
     pub(super) fn allocate(&mut self) -> Word {
         self.n_words += 1;
-        word(self.n_words)
-    }
-
-    /// Makes room for arguments that a call passes on the stack.
-    pub(super) fn reserve_arguments(&mut self, n: usize) {
-        self.n_arguments = self.n_arguments.max(n);
+        word(self.n_words - 1)
     }
 
     /// The size in bytes, which keeps the stack aligned.
     pub(super) fn bytes(&self) -> usize {
-        (WORD * (self.n_words + self.n_arguments)).next_multiple_of(2 * WORD)
+        (WORD * self.n_words).next_multiple_of(2 * WORD)
     }
 }
 
-/// The `number`th word below the frame pointer, from 1.
+/// A word of the frame, counted from the stack pointer.
 fn word(number: usize) -> Word {
-    Word(-((WORD * number) as i32))
+    Word::Frame((WORD * number) as i32)
 }

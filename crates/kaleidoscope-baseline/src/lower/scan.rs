@@ -6,19 +6,20 @@ use kaleidoscope_ir::{Arithmetic, Op};
 use super::{Maths, Variable};
 
 /// Finds out for each variable how often it is read and whether it is assigned, and for each loop
-/// whether an iteration may call: a call changes all registers.
+/// whether an iteration may call: a call changes all registers. Returns the most arguments of a
+/// call.
 pub(super) fn scan(
     unit: &Unit,
     maths: &Maths,
     variables: &mut Vec<Variable>,
     loops_that_call: &mut Vec<bool>,
-) {
+) -> usize {
     let function = &*unit.function;
     variables.clear();
     variables.resize(function.locals.len(), Variable::default());
     loops_that_call.clear();
     loops_that_call.resize(function.n_loops(), false);
-    let mut n_loops = 0;
+    let (mut n_loops, mut n_arguments) = (0, 0);
     let mut open_loops = Vec::new();
     for op in &function.ops {
         let calls = match *op {
@@ -41,10 +42,13 @@ pub(super) fn scan(
                 let ended = open_loops.pop().expect("brackets match");
                 loops_that_call[ended]
             }
-            Op::Call { callee, .. } => match unit.call_target(callee) {
-                CallTarget::Slot { .. } => true,
-                CallTarget::Maths { function, .. } => maths.instruction(function).is_none(),
-            },
+            Op::Call { callee, n_args } => {
+                n_arguments = n_arguments.max(n_args as usize);
+                match unit.call_target(callee) {
+                    CallTarget::Slot { .. } => true,
+                    CallTarget::Maths { function, .. } => maths.instruction(function).is_none(),
+                }
+            }
             Op::Arithmetic(Arithmetic::Power) => true,
             Op::Number(_)
             | Op::GetHost(_)
@@ -69,4 +73,5 @@ pub(super) fn scan(
             loops_that_call[innermost] = true;
         }
     }
+    n_arguments
 }

@@ -11,7 +11,7 @@
 //! restart:   push rbp
 //!            mov rbp, rsp
 //!            sub rsp, size of the frame
-//!            mov qword [rbp - …], tail calls until a report
+//!            mov dword [rsp + …], tail calls until a report
 //! body:      …
 //! tripped:   ; call the entry thunk, which preserves all registers but rax
 //!            ; if the function calls itself in tail position, and rax is not 0: jmp rax
@@ -22,13 +22,14 @@
 use dynasmrt::{DynasmApi as _, SimpleAssembler, dynasm};
 
 use crate::assembler::{
-    Condition, Entry, Jump, Label, MacroAssembler, Operator, Piece, Register, Source, UnaryOperator, Word,
+    Condition, Entry, Jump, Label, MacroAssembler, Operator, Piece, Reference, Register, Source, UnaryOperator,
+    Word,
 };
 use crate::counters::Counters;
 use crate::machine_code::MachineCode;
 
 /// The most bytes of a function's entry.
-const MAX_ENTRY: usize = 64;
+const MAX_ENTRY: usize = 80;
 
 /// The alignment of the code: that of the body, for the instruction fetch.
 const ALIGN: usize = 16;
@@ -45,6 +46,9 @@ const N_RECENT: usize = 16;
 /// `int3`: fills bytes that never run.
 const FILLER: u8 = 0xcc;
 
+/// An instruction that does nothing, as long as the one that frees a frame.
+const LONG_NOP: [u8; 7] = [0x0f, 0x1f, 0x80, 0, 0, 0, 0];
+
 /// Writes instructions.
 macro_rules! emit {
     ($self:ident, $($instructions:tt)*) => {
@@ -52,13 +56,28 @@ macro_rules! emit {
     };
 }
 
-/// Writes an instruction whose last operand is a word of the frame, with the shorter displacement
-/// if possible.
+/// Writes an instruction whose last operand is a word, with the shorter displacement if possible.
 macro_rules! on_word {
     ($self:ident, $word:expr, $instruction:ident $($register:expr),+) => {
-        match i8::try_from($word.0) {
-            Ok(near) => emit!($self, $instruction $(Rx($register)),+, [BYTE rbp + near]),
-            Err(_) => emit!($self, $instruction $(Rx($register)),+, [rbp + $word.0]),
+        match $word {
+            Word::Frame(offset) => match i8::try_from(offset) {
+                Ok(near) => emit!($self, $instruction $(Rx($register)),+, [BYTE rsp + near]),
+                Err(_) => emit!($self, $instruction $(Rx($register)),+, [rsp + offset]),
+            },
+            Word::Param(offset) => emit!($self, $instruction $(Rx($register)),+, [rbp + offset]),
+        }
+    };
+}
+
+/// Writes an instruction whose first operand is a word, with the shorter displacement if possible.
+macro_rules! to_word {
+    ($self:ident, $word:expr, $instruction:ident $register:expr) => {
+        match $word {
+            Word::Frame(offset) => match i8::try_from(offset) {
+                Ok(near) => emit!($self, $instruction [BYTE rsp + near], Rx($register)),
+                Err(_) => emit!($self, $instruction [rsp + offset], Rx($register)),
+            },
+            Word::Param(offset) => emit!($self, $instruction [rbp + offset], Rx($register)),
         }
     };
 }
@@ -67,7 +86,7 @@ macro_rules! on_word {
 macro_rules! on_number {
     ($self:ident, $number:expr, $instruction:ident $($register:expr),+) => {{
         emit!($self, $instruction $(Rx($register)),+, [rip + 0]);
-        $self.refer_to($number.to_bits());
+        $self.refer_to_number($number.to_bits());
     }};
 }
 
@@ -100,8 +119,8 @@ pub(crate) struct Assembler {
     code: SimpleAssembler,
     /// The bits of the numbers that the code refers to.
     numbers: Vec<u64>,
-    /// The end of each instruction that refers to a number, and the number's index.
-    references: Vec<(usize, usize)>,
+    /// The end of each instruction that refers to something.
+    references: Vec<(usize, Reference)>,
     has_roundings: bool,
     has_avx: bool,
 }
@@ -126,7 +145,7 @@ impl Assembler {
     }
 
     /// Makes the instruction that was written last refer to a number.
-    fn refer_to(&mut self, bits: u64) {
+    fn refer_to_number(&mut self, bits: u64) {
         let recent = self.numbers.len().saturating_sub(N_RECENT);
         let found = self.numbers[recent..].iter().position(|&known| known == bits);
         let index = match found {
@@ -136,13 +155,22 @@ impl Assembler {
                 self.numbers.len() - 1
             }
         };
-        self.references.push((self.code.ops.len(), index));
+        self.references.push((self.code.ops.len(), Reference::Number(index)));
     }
 
     /// Sets the displacement that ends at offset `end`.
     fn set_displacement(&mut self, end: usize, target: usize) {
         let displacement = (target as i64 - end as i64) as i32;
         self.code.ops[end - DISPLACEMENT_BYTES..end].copy_from_slice(&displacement.to_le_bytes());
+    }
+
+    /// Sets the size of the frame in the instruction that frees it and ends at offset `end`.
+    fn set_frame_size(&mut self, end: usize, bytes: usize) {
+        if bytes == 0 {
+            self.code.ops[end - LONG_NOP.len()..end].copy_from_slice(&LONG_NOP);
+        } else {
+            self.code.ops[end - size_of::<i32>()..end].copy_from_slice(&(bytes as i32).to_le_bytes());
+        }
     }
 
     /// The jump that was written last.
@@ -162,6 +190,12 @@ impl Assembler {
 
     /// The size of the entry counter's code.
     const COUNTER_BYTES: usize = 19;
+}
+
+/// The offset of a word of the frame from the stack pointer.
+fn in_frame(word: Word) -> i32 {
+    let Word::Frame(offset) = word else { unreachable!("it is a double that a caller passes") };
+    offset
 }
 
 /// The entry's instructions: from the counter, if there is one, to the body.
@@ -185,7 +219,7 @@ fn entry_code(entry: &Entry<'_>) -> SimpleAssembler {
         dynasm!(code ; .arch x64 ; sub rsp, rest as i32);
     }
     if let (Some(word), Some(counters)) = (entry.tail_calls, entry.counters) {
-        dynasm!(code ; .arch x64 ; mov DWORD [rbp + word.0], counters.tail_calls as i32);
+        dynasm!(code ; .arch x64 ; mov DWORD [rsp + in_frame(word)], counters.tail_calls as i32);
     }
     code
 }
@@ -252,11 +286,10 @@ impl MacroAssembler for Assembler {
     }
 
     fn store(&mut self, to: Word, from: Register) {
-        match (i8::try_from(to.0), self.has_avx) {
-            (Ok(near), true) => emit!(self, vmovsd [BYTE rbp + near], Rx(from)),
-            (Ok(near), false) => emit!(self, movsd [BYTE rbp + near], Rx(from)),
-            (Err(_), true) => emit!(self, vmovsd[rbp + to.0], Rx(from)),
-            (Err(_), false) => emit!(self, movsd[rbp + to.0], Rx(from)),
+        if self.has_avx {
+            to_word!(self, to, vmovsd from);
+        } else {
+            to_word!(self, to, movsd from);
         }
     }
 
@@ -271,7 +304,7 @@ impl MacroAssembler for Assembler {
 
     fn stack_param(number: usize) -> Word {
         // Behind the caller's frame pointer and the return address.
-        Word(16 + 8 * number as i32)
+        Word::Param(16 + 8 * number as i32)
     }
 
     fn load_from(&mut self, to: Register, address: usize) {
@@ -403,7 +436,7 @@ impl MacroAssembler for Assembler {
     }
 
     fn test_word(&mut self, word: Word) {
-        emit!(self, cmp QWORD [rbp + word.0], 0);
+        emit!(self, cmp QWORD [rsp + in_frame(word)], 0);
     }
 
     fn count_down(&mut self, address: usize) {
@@ -411,11 +444,11 @@ impl MacroAssembler for Assembler {
     }
 
     fn count_down_word(&mut self, word: Word) {
-        emit!(self, dec DWORD [rbp + word.0]);
+        emit!(self, dec DWORD [rsp + in_frame(word)]);
     }
 
     fn store_integer(&mut self, to: Word, integer: u32) {
-        emit!(self, mov DWORD [rbp + to.0], integer as i32);
+        emit!(self, mov DWORD [rsp + in_frame(to)], integer as i32);
     }
 
     fn jump(&mut self) -> Jump {
@@ -467,13 +500,13 @@ impl MacroAssembler for Assembler {
         emit!(self,
             mov rdi, QWORD trip as i64
             ; mov rsi, QWORD osr_entry as i64
-            ; lea rdx, [rbp + buffer.0]
+            ; lea rdx, [rsp + in_frame(buffer)]
         );
         self.call(thunk);
     }
 
     fn call_slot_thunk(&mut self, thunk: usize, slot: usize, word: Word) {
-        emit!(self, mov rdi, QWORD slot as i64 ; lea rsi, [rbp + word.0]);
+        emit!(self, mov rdi, QWORD slot as i64 ; lea rsi, [rsp + in_frame(word)]);
         self.call(thunk);
     }
 
@@ -491,8 +524,10 @@ impl MacroAssembler for Assembler {
     }
 
     fn end(&mut self) {
-        // `leave` does the same and takes longer.
-        emit!(self, mov rsp, rbp ; pop rbp ; ret);
+        // The stack pointer must not come from the frame pointer, which is known late behind a call.
+        emit!(self, add rsp, DWORD 0);
+        self.references.push((self.code.ops.len(), Reference::FrameSize));
+        emit!(self, pop rbp ; ret);
     }
 
     fn finish(&mut self, entry: &Entry<'_>) -> MachineCode {
@@ -511,8 +546,10 @@ impl MacroAssembler for Assembler {
             self.code.push_u64(bits);
         }
         for at in 0..self.references.len() {
-            let (end, index) = self.references[at];
-            self.set_displacement(end, numbers + 8 * index);
+            match self.references[at] {
+                (end, Reference::Number(index)) => self.set_displacement(end, numbers + 8 * index),
+                (end, Reference::FrameSize) => self.set_frame_size(end, entry.frame_bytes),
+            }
         }
         let unused = start / ALIGN * ALIGN;
         MachineCode { bytes: self.code.ops[unused..].to_vec(), entry: start - unused, align: ALIGN }

@@ -1,6 +1,6 @@
 //! The entry in front of the body, and where code finds its numbers. Other tests run the code.
 
-use super::{ALIGN, Assembler, FILLER};
+use super::{ALIGN, Assembler, FILLER, LONG_NOP};
 use crate::Counters;
 use crate::assembler::{Entry, MacroAssembler as _, Register, UnaryOperator, Word};
 use crate::machine_code::MachineCode;
@@ -15,8 +15,8 @@ const COUNTERS: Counters = Counters {
 
 const PLAIN: Entry<'_> = Entry { frame_bytes: 0, counters: None, tail_calls: None, has_tail_call: false };
 
-/// `mov rsp, rbp; pop rbp; ret`.
-const END: [u8; 5] = [0x48, 0x89, 0xec, 0x5d, 0xc3];
+/// `pop rbp; ret`.
+const END: [u8; 2] = [0x5d, 0xc3];
 
 /// A function that returns, with this entry.
 fn finish(entry: &Entry<'_>) -> MachineCode {
@@ -37,9 +37,16 @@ fn the_entry_ends_where_the_aligned_body_begins() {
     let frames = [0, 16, 4096, 8192 + 48];
     for frame_bytes in frames {
         for counters in [None, Some(&COUNTERS)] {
-            for tail_calls in [None, counters.map(|_| Word(-8))] {
+            for tail_calls in [None, counters.map(|_| Word::Frame(8))] {
                 let code = finish(&Entry { frame_bytes, counters, tail_calls, has_tail_call: false });
-                let body = code.bytes.windows(END.len()).position(|bytes| bytes == END).unwrap();
+                let end = code.bytes.windows(END.len()).position(|bytes| bytes == END).unwrap();
+                let body = end - LONG_NOP.len();
+                if frame_bytes == 0 {
+                    assert_eq!(code.bytes[body..end], LONG_NOP);
+                } else {
+                    assert_eq!(code.bytes[body..body + 3], [0x48, 0x81, 0xc4], "add rsp, the size");
+                    assert_eq!(code.bytes[body + 3..end], (frame_bytes as i32).to_le_bytes());
+                }
                 assert_eq!((body % ALIGN, code.align), (0, ALIGN));
                 assert!(code.entry < ALIGN, "{} bytes are unused", code.entry);
                 assert!(code.bytes[..code.entry].iter().all(|&byte| byte == FILLER));
