@@ -7,6 +7,9 @@
 //! the processor time of whole processes on all threads. Goal: at most 1.1 times the faster C
 //! program.
 //!
+//! `--before PATH` compares with another build of our command instead, and `--jit MODE` runs both
+//! in another mode: with `baseline`, that is the speed of baseline code.
+//!
 //! `--only NAME` runs one program, `--rounds N` changes the number of rounds.
 
 use kaleidoscope_benches::arguments::{number, option};
@@ -45,18 +48,31 @@ const COMPILERS: &[&str] = &["gcc", "clang-22"];
 
 fn main() {
     let n_rounds = number("--rounds").unwrap_or(5);
-    let only = option("--only");
+    let (only, before) = (option("--only"), option("--before"));
+    let mode = option("--jit").unwrap_or_else(|| "tiered".to_owned());
     let ours = peer::kaleidoscope();
     println!(
         "processor time of the whole process in ms, the shortest of {n_rounds}; C is the faster of the two"
     );
+    let in_mode = |command: &Path, program: &Path| {
+        let mut run = Command::new(command);
+        run.args(["run", "--jit", &mode]).arg(program);
+        run
+    };
     let mut lines = Vec::new();
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     for (name, input) in PROGRAMS.iter().filter(|(name, _)| wanted(name)) {
         let program = program(name);
-        let mut tiered = Command::new(&ours);
-        tiered.args(["run", "--jit", "tiered"]).arg(&program);
-        let mut all = vec![("ours", tiered)];
+        let mut all = vec![("ours", in_mode(&ours, &program))];
+        if let Some(before) = &before {
+            all.push(("before", in_mode(Path::new(before), &program)));
+            let best = best_times(n_rounds, &mut all, &program);
+            let ratio = best[0].as_secs_f64() / best[1].as_secs_f64();
+            let [ours, before] = [best[0], best[1]].map(millis);
+            println!("{name:<13} ours {ours:>9}  before {before:>9}  ratio {ratio:.3}");
+            lines.push(format!("{name},before ({mode}),{ours},{before},{ratio:.3}"));
+            continue;
+        }
         for compiler in COMPILERS {
             if let Some(peer) = c_program(compiler, &root().join(format!("benches/programs/{name}.c"))) {
                 let mut command = Command::new(peer);

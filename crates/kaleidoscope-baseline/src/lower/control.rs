@@ -9,7 +9,7 @@ use kaleidoscope_ir::{Bracket, Local, Op, OpIdx};
 
 use super::cold::Cold;
 use super::moves::Moves;
-use super::registers::{Content, MAX_REGISTERS, Registers, registers};
+use super::registers::{Content, MAX_REGISTERS, Registers, bit, registers};
 use super::{Lowering, Operand, Popped};
 use crate::assembler::{Condition, Jump, Label, MacroAssembler, Operator, Register, Source};
 
@@ -248,21 +248,16 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
     }
 
     pub(super) fn close_loop(&mut self, open: &OpenLoop, region: Region<'a>, back_edge: &BackEdge<'_>) {
+        let variable = back_edge.variable;
+        let early = self.early_increment(variable);
         let condition = self.condition();
         let step = self.pop();
-        let variable = back_edge.variable;
         self.buffers.variables[variable.index()].n_reads -= 1;
-        let register = match self.buffers.variables[variable.index()].register {
-            Some(register) => register,
-            None => {
-                let register = self.allocate();
-                let home = self.home(variable);
-                self.assembler.load(register, home);
-                self.set_register(variable, register);
-                register
-            }
-        };
-        self.assembler.arithmetic(Operator::Add, register, register, step.source);
+        let register = self.variable_register(variable);
+        match early {
+            Some(next) => self.assembler.copy(register, next),
+            None => self.assembler.arithmetic(Operator::Add, register, register, step.source),
+        }
         self.registers.set_dirty(register);
         self.unpin();
         self.leave_scope(open.n_set);
@@ -290,6 +285,37 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         self.is_behind_last.pop();
         self.n_deferred_outside = open.n_deferred_outside;
         self.free_dead();
+    }
+
+    /// Computes a loop variable's next value in front of the condition, which still needs the old one.
+    /// A processor runs the older of two instructions first where both wait for the same value. All
+    /// iterations wait for the increment, and none for the condition.
+    fn early_increment(&mut self, variable: Local) -> Option<Register> {
+        let n_above = if self.is_comparing { 2 } else { 1 };
+        let Operand::Number(step) = self.buffers.stack[self.buffers.stack.len() - 1 - n_above] else {
+            return None;
+        };
+        let free = self.all_registers & !self.registers.occupied();
+        if !self.assembler.keeps_operands() || free.count_ones() <= N_FOR_OPERANDS {
+            return None;
+        }
+        let register = self.variable_register(variable);
+        let next = self.allocate();
+        self.pinned |= bit(next);
+        self.assembler.arithmetic(Operator::Add, next, register, Source::Number(step));
+        Some(next)
+    }
+
+    /// The register of a variable, which is loaded if it is in its home only.
+    fn variable_register(&mut self, variable: Local) -> Register {
+        if let Some(register) = self.buffers.variables[variable.index()].register {
+            return register;
+        }
+        let register = self.allocate();
+        let home = self.home(variable);
+        self.assembler.load(register, home);
+        self.set_register(variable, register);
+        register
     }
 
     /// Enters a bracket: the deferred operands from before stay as they are. Returns how many were

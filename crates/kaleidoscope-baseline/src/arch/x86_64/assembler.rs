@@ -22,8 +22,8 @@
 use dynasmrt::{DynasmApi as _, SimpleAssembler, dynasm};
 
 use crate::assembler::{
-    Condition, Entry, Jump, Label, MacroAssembler, Operator, Piece, Reference, Register, Source, UnaryOperator,
-    Word,
+    Condition, Entry, Jump, Label, MacroAssembler, Operator, Piece, Reference, Register, Source,
+    UnaryOperator, Word,
 };
 use crate::counters::Counters;
 use crate::machine_code::MachineCode;
