@@ -287,9 +287,9 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
         self.free_dead();
     }
 
-    /// Computes a loop variable's next value in front of the condition, which still needs the old one.
-    /// A processor runs the older of two instructions first where both wait for the same value. All
-    /// iterations wait for the increment, and none for the condition.
+    /// Computes a loop variable's next value in front of the condition, which still needs the old
+    /// one. A processor runs the older of two instructions first where both wait for the same
+    /// value. All iterations wait for the increment, and none for the condition.
     fn early_increment(&mut self, variable: Local) -> Option<Register> {
         let n_above = if self.is_comparing { 2 } else { 1 };
         let Operand::Number(step) = self.buffers.stack[self.buffers.stack.len() - 1 - n_above] else {

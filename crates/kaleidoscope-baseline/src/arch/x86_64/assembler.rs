@@ -524,7 +524,7 @@ impl MacroAssembler for Assembler {
     }
 
     fn end(&mut self) {
-        // The stack pointer must not come from the frame pointer, which is known late behind a call.
+        // Not from the frame pointer, which is known late behind a call.
         emit!(self, add rsp, DWORD 0);
         self.references.push((self.code.ops.len(), Reference::FrameSize));
         emit!(self, pop rbp ; ret);
