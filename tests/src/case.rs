@@ -14,7 +14,8 @@
 //! mode only, and only on lines that have it. An `output` expectation extends to the end of its
 //! line. Other expectations can share a line, each after its own `#`.
 //!
-//! A line `# modes: off` restricts a file to the modes that it names.
+//! A line `# modes: off` restricts a file to the modes that it names. A file with the line
+//! `# prelude` runs with the prelude.
 
 use std::fmt::Write as _;
 

@@ -14,6 +14,7 @@ use kaleidoscope::{
 };
 
 use crate::generate::Program;
+use crate::run::add_prelude;
 
 /// First arguments. Callers of a random program's functions promise a first argument below 8.
 const FIRST: &[f64] = &[0.0, 3.0, -0.0, 7.5, f64::NAN, 1.0, -2.25];
@@ -129,6 +130,7 @@ fn difference(
 fn last_function(mode: Mode, text: &str, observer: impl Observer + 'static) -> Option<DynFunction> {
     let engine = Engine::builder().mode(mode).output(OutputBuffer::default()).observer(observer).build();
     let engine = engine.expect("the machine of a test has memory for an engine");
+    add_prelude(&engine, text);
     engine.run(text);
     let is_from_program = |origin: &Origin| matches!(origin, Origin::Program { .. });
     let mut functions = engine.functions().into_iter();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use kaleidoscope::{Mode, Optimization};
 
 use crate::columns::check_columns;
-use crate::generate::Program;
+use crate::generate::{Program, has_prelude};
 use crate::run::{Run, Setting, run};
 use crate::tier_up::{TierUps, check_tier_up};
 
@@ -63,10 +63,11 @@ static TIER_UP: Mutex<()> = Mutex::new(());
 pub fn check_seed(seed: u64) -> Result<(Run, TierUps), String> {
     let again = |report| format!("{report}── again: cargo xtask random --programs 1 --seed {seed} ──");
     let run = check_program(&Program::with_host_variables(seed)).map_err(again)?;
-    check_columns(&Program::new(seed)).map_err(again)?;
+    let program = if has_prelude(seed) { Program::with_prelude(seed) } else { Program::new(seed) };
+    check_columns(&program).map_err(again)?;
     // One check at a time: each starts more threads than a small machine has processors.
     let alone = TIER_UP.lock().unwrap_or_else(PoisonError::into_inner);
-    let tier_ups = check_tier_up(&Program::new(seed)).map_err(again)?;
+    let tier_ups = check_tier_up(&program).map_err(again)?;
     drop(alone);
     Ok((run, tier_ups))
 }

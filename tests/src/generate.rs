@@ -33,6 +33,9 @@ pub const HOST_VARIABLES: &[(&str, f64)] = &[("shared1", 0.5), ("shared2", 3.0)]
 /// The arrays of the host that such programs may use, with their lengths. All elements are 1 first.
 pub const HOST_ARRAYS: &[(&str, usize)] = &[("cells1", 6), ("cells2", 1)];
 
+/// The line of a text that runs with the prelude.
+pub const WITH_PRELUDE: &str = "# prelude";
+
 /// A program as a list of items, each with its separator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -46,10 +49,17 @@ impl Program {
         Self::of_seed(seed, Environment::new(&[], &[]))
     }
 
+    /// Generates the program of this seed with the prelude.
+    pub fn with_prelude(seed: u64) -> Self {
+        Self::of_seed(seed, Environment::new(&[], &[]).with_prelude())
+    }
+
     /// Generates the program of this seed with reads and assignments of host variables and of
     /// elements of arrays. Only one run at a time may use the same ones.
     pub fn with_host_variables(seed: u64) -> Self {
-        let mut program = Self::of_seed(seed, Environment::new(HOST_VARIABLES, HOST_ARRAYS));
+        let environment = Environment::new(HOST_VARIABLES, HOST_ARRAYS);
+        let environment = if has_prelude(seed) { environment.with_prelude() } else { environment };
+        let mut program = Self::of_seed(seed, environment);
         program.items.extend(HOST_VARIABLES.iter().map(|(name, _)| format!("{name};\n")));
         let elements = HOST_ARRAYS.iter().flat_map(|&(name, len)| (0..len).map(move |at| (name, at)));
         program.items.extend(elements.map(|(name, at)| format!("{name}({at});\n")));
@@ -62,15 +72,20 @@ impl Program {
         // Definitions first, so that later items have functions to call.
         let begin = [Generator::definition as fn(&mut Generator) -> String; 3];
         let rest = std::iter::repeat_n(Generator::item as fn(&mut Generator) -> String, n_items);
-        Self { items: begin.into_iter().chain(rest).map(|make| make(&mut generator)).collect() }
+        let line = generator.environment.has_prelude.then(|| format!("{WITH_PRELUDE}\n"));
+        let items = begin.into_iter().chain(rest).map(|make| make(&mut generator));
+        Self { items: line.into_iter().chain(items).collect() }
     }
 
     /// Generates a fuzzer's program: the bytes are the choices. It may use host
     /// variables and arrays.
     pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut random = Random::from_bytes(bytes);
         let environment = Environment::new(HOST_VARIABLES, HOST_ARRAYS);
-        let mut generator = Generator { random: Random::from_bytes(bytes), environment };
+        let environment = if random.below(4) == 3 { environment.with_prelude() } else { environment };
         let mut items = Vec::new();
+        items.extend(environment.has_prelude.then(|| format!("{WITH_PRELUDE}\n")));
+        let mut generator = Generator { random, environment };
         while items.len() < MAX_ITEMS && !generator.random.is_used_up() {
             items.push(generator.item());
         }
@@ -81,6 +96,11 @@ impl Program {
     pub fn text(&self) -> String {
         self.items.concat()
     }
+}
+
+/// Whether the checks of this seed use the prelude.
+pub fn has_prelude(seed: u64) -> bool {
+    seed.is_multiple_of(3)
 }
 
 /// Generates items that can use what earlier items have defined.

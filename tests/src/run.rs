@@ -13,7 +13,7 @@ use kaleidoscope::{
     Thresholds, Variable,
 };
 
-use crate::generate::{HOST_ARRAYS, HOST_VARIABLES};
+use crate::generate::{HOST_ARRAYS, HOST_VARIABLES, WITH_PRELUDE};
 
 /// One effect of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,18 @@ impl Observer for Compilations {
     }
 }
 
+/// Adds the prelude if the text says so.
+///
+/// # Panics
+///
+/// If the prelude has a mistake.
+pub fn add_prelude(engine: &Engine, text: &str) {
+    if text.lines().any(|line| line == WITH_PRELUDE) {
+        let outcome = engine.prelude();
+        assert_eq!(outcome.diagnostics().count(), 0, "the prelude has no mistakes");
+    }
+}
+
 /// Runs a text, which may use [`HOST_VARIABLES`] and [`HOST_ARRAYS`].
 ///
 /// # Panics
@@ -119,6 +131,8 @@ pub fn run_counted(text: &str, setting: Setting, statistics: Statistics) -> Run 
         .observer(statistics)
         .build()
         .expect("the machine of a test has memory for an engine");
+    add_prelude(&engine, text);
+    compilations.take();
     let mut script = engine.script("case");
     script.push(text);
     script.finish();

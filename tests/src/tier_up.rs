@@ -21,6 +21,7 @@ use kaleidoscope::{
 };
 
 use crate::generate::Program;
+use crate::run::add_prelude;
 
 /// Number of threads that call expressions.
 const N_CALLERS: usize = 2;
@@ -93,6 +94,8 @@ impl<'a> Prepared<'a> {
         let builder = builder.thresholds(THRESHOLDS).output(OutputBuffer::default());
         let engine = builder.observer(Arc::clone(&progress)).build();
         let engine = engine.expect("the machine of a test has memory for an engine");
+        add_prelude(&engine, &program.text());
+        progress.lock().defined.clear();
         let mut prepared =
             Self { engine, progress, effects: Vec::new(), definitions: Vec::new(), expressions: Vec::new() };
         let mut last = HashMap::new();

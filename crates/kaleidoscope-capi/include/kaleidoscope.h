@@ -289,7 +289,9 @@ kls_status kls_engine_run(const struct kls_engine *engine,
                           struct kls_outcome **outcome,
                           struct kls_error **error);
 
-// Defines the usual operators, which the language lacks: comparisons, `!`, `|`, `&` and others.
+// Adds the usual operators and names, which the language lacks, for programs and formulas:
+// comparisons, `%`, `&&`, `and`, `pi`, `min`, `clamp`, `while` and others. Functions that the host
+// has registered under these names stay as they are.
 kls_status kls_engine_prelude(const struct kls_engine *engine, struct kls_error **error);
 
 // Removes a function: calls of it fail until the name is defined again.

@@ -158,7 +158,9 @@ pub unsafe extern "C" fn kls_engine_run(
     unsafe { entry(error, body) }
 }
 
-/// Defines the usual operators, which the language lacks: comparisons, `!`, `|`, `&` and others.
+/// Adds the usual operators and names, which the language lacks, for programs and formulas:
+/// comparisons, `%`, `&&`, `and`, `pi`, `min`, `clamp`, `while` and others. Functions that the host
+/// has registered under these names stay as they are.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_prelude(
     engine: *const kls_engine,

@@ -172,7 +172,8 @@ impl OptimizationOption {
 /// Whether the prelude is defined before the program.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct PreludeOption {
-    /// Define the usual operators first: - ! > <= >= == != && || & | :
+    /// Add the usual operators and names first: - ! % ** > <= >= == != && || and or not, pi, e,
+    /// min, max, clamp, while and others
     #[arg(long = "prelude")]
     is_wanted: bool,
 }

@@ -6,7 +6,7 @@ mod tests;
 use crate::MAX_PARAMETERS;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::item::Read;
-use crate::lexer::{Lexer, is_name};
+use crate::lexer::{Lexer, is_name_with};
 use crate::names::Names;
 use crate::parser::Parser;
 use crate::resolve::{ParsedFormula, resolve_formula};
@@ -27,7 +27,7 @@ use std::sync::Arc;
 /// assert_eq!(read.diagnostics[0].message, "there is no variable `y` here");
 /// ```
 pub fn read_formula(text: &str, name: Arc<str>, parameters: &[&str], names: &Names) -> Read {
-    let mut diagnostics = check_parameters(parameters);
+    let mut diagnostics = check_parameters(parameters, names.has_conventions());
     if text.len() >= u32::MAX as usize {
         diagnostics.push(Diagnostic::error(
             DiagnosticCode::TextTooLong,
@@ -60,7 +60,7 @@ pub fn read_formula(text: &str, name: Arc<str>, parameters: &[&str], names: &Nam
 }
 
 /// Errors about the parameters.
-fn check_parameters(parameters: &[&str]) -> Vec<Diagnostic> {
+fn check_parameters(parameters: &[&str], has_conventions: bool) -> Vec<Diagnostic> {
     if parameters.len() > MAX_PARAMETERS {
         let message = format!("more than {MAX_PARAMETERS} parameters");
         return vec![Diagnostic::error(DiagnosticCode::TooManyParameters, None, message)];
@@ -68,7 +68,7 @@ fn check_parameters(parameters: &[&str]) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     let mut seen = HashSet::new();
     for parameter in parameters {
-        let (code, message) = if !is_name(parameter) {
+        let (code, message) = if !is_name_with(parameter, has_conventions) {
             (
                 DiagnosticCode::UnexpectedToken,
                 format!("`{}` cannot be the name of a parameter", parameter.escape_debug()),

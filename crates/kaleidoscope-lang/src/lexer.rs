@@ -19,6 +19,7 @@ pub(crate) struct Lexer<'t> {
     /// Whether the offset is inside a comment.
     in_comment: bool,
     reached_end: bool,
+    has_conventions: bool,
 }
 
 impl<'t> Lexer<'t> {
@@ -28,7 +29,12 @@ impl<'t> Lexer<'t> {
 
     /// A lexer that continues where [`Self::pass_space`] came to, with more text.
     pub(crate) fn resume(text: &'t str, offset: usize, in_comment: bool) -> Self {
-        Self { text, offset, in_comment, reached_end: false }
+        Self { text, offset, in_comment, reached_end: false, has_conventions: false }
+    }
+
+    /// Makes the words of the prelude keywords, or ordinary names.
+    pub(crate) fn set_conventions(&mut self, has_conventions: bool) {
+        self.has_conventions = has_conventions;
     }
 
     /// Whether a token so far ended at the end of the text, so that more text could change the
@@ -151,7 +157,8 @@ impl<'t> Lexer<'t> {
     fn word(&mut self) -> TokenKind {
         let start = self.offset;
         self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        Keyword::new(&self.text[start..self.offset]).map_or(TokenKind::Identifier, TokenKind::Keyword)
+        let word = &self.text[start..self.offset];
+        Keyword::new(word, self.has_conventions).map_or(TokenKind::Identifier, TokenKind::Keyword)
     }
 
     /// A run of operator characters. A `.` before a digit starts a number and ends the run.
@@ -217,7 +224,13 @@ pub(crate) fn take_work() -> usize {
 
 /// Whether the text is a name that a program can give to a variable or a function.
 pub fn is_name(text: &str) -> bool {
+    is_name_with(text, false)
+}
+
+/// As [`is_name`], for a program that has the conventions or not.
+pub(crate) fn is_name_with(text: &str, has_conventions: bool) -> bool {
     let mut lexer = Lexer::new(text, 0);
+    lexer.set_conventions(has_conventions);
     let token = lexer.next_token();
     token.kind == TokenKind::Identifier && token.span.range() == (0..text.len())
 }

@@ -24,6 +24,8 @@ mod lexer;
 pub mod operator;
 pub mod syntax;
 
+pub mod conventions;
+
 mod parser;
 pub mod print;
 

@@ -15,8 +15,10 @@ pub(crate) use nearest::nearest;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::conventions::{self, MANY_ARGUMENTS, ManyArguments};
 use crate::item::{Item, Operator};
 use crate::operator::{BinaryMeaning, BinaryOperator, Operators, Sign};
+use crate::token::Keyword;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::{FunctionId, HostArray, HostVariable};
 
@@ -62,6 +64,10 @@ pub struct Names {
     arrays: Vec<Arc<str>>,
     array_by_name: HashMap<Arc<str>, HostArray>,
     n_expressions: u64,
+    /// Whether the program has the conventions of the prelude.
+    has_conventions: bool,
+    /// The functions that take any number of arguments, although they have two parameters.
+    many_arguments: Vec<(FunctionId, ManyArguments)>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +118,8 @@ impl Names {
             arrays: Vec::new(),
             array_by_name: HashMap::new(),
             n_expressions: 0,
+            has_conventions: false,
+            many_arguments: Vec::new(),
         };
         for &maths in MathsFunction::ALL {
             let id = names.add(Signature { name: maths.name().into(), arity: maths.arity() });
@@ -130,8 +138,44 @@ impl Names {
         id
     }
 
+    /// Turns the [conventions](crate::conventions) on. `prelude` has the functions that the prelude
+    /// defined. Those among them that take any number of arguments do so until their name gets
+    /// another meaning.
+    pub fn use_conventions(&mut self, prelude: &[FunctionId]) {
+        self.has_conventions = true;
+        for &(sign, operator) in conventions::OPERATORS {
+            self.operators.set_binary(sign, operator);
+        }
+        for &(name, meaning) in MANY_ARGUMENTS {
+            if let Some(id) = self.find(name, 2).filter(|id| prelude.contains(id)) {
+                self.many_arguments.push((id, meaning));
+            }
+        }
+    }
+
+    /// Whether the program has the conventions of the prelude.
+    pub fn has_conventions(&self) -> bool {
+        self.has_conventions
+    }
+
+    /// Whether a program cannot give this name to a variable or a function.
+    pub fn is_keyword(&self, name: &str) -> bool {
+        Keyword::new(name, self.has_conventions).is_some()
+    }
+
+    /// The value of a constant, unless a variable hides it.
+    pub(crate) fn constant(&self, name: &str) -> Option<f64> {
+        if self.has_conventions { conventions::constant(name) } else { None }
+    }
+
+    /// What a call of the function with any number of arguments means; `None` for most functions.
+    pub(crate) fn many_arguments(&self, id: FunctionId) -> Option<ManyArguments> {
+        self.many_arguments.iter().find(|(known, _)| *known == id).map(|&(_, meaning)| meaning)
+    }
+
     /// Removes the meaning of the function's name, and of the operator that it defines.
     pub fn remove(&mut self, id: FunctionId) {
+        self.many_arguments.retain(|(known, _)| *known != id);
         let name = &self.functions[id.index()].signature.name;
         let by_name = self.by_name.get_mut(name).expect("every function's name is known");
         if by_name.current == Some(id) {
@@ -328,6 +372,7 @@ impl Names {
             let entry = &mut self.functions[other.index()];
             entry.state = if other == id { state } else { NameState::Replaced };
             next = entry.older;
+            self.many_arguments.retain(|(known, _)| *known != other);
         }
     }
 

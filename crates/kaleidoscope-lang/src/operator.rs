@@ -31,6 +31,14 @@ impl Sign {
     pub(crate) const LESS: Self = Self([b'<', 0]);
     /// `^`
     pub const POWER: Self = Self([b'^', 0]);
+    /// `**`, which is `^` with the prelude.
+    pub(crate) const STARS: Self = Self([b'*', b'*']);
+    /// `&&`, which the word `and` means.
+    pub(crate) const AND: Self = Self([b'&', b'&']);
+    /// `||`, which the word `or` means.
+    pub(crate) const OR: Self = Self([b'|', b'|']);
+    /// `!`, which the word `not` means.
+    pub(crate) const NOT: Self = Self([b'!', 0]);
 
     /// The sign that a text spells; `None` if it spells none.
     pub fn new(text: &str) -> Option<Self> {
@@ -59,8 +67,13 @@ impl Sign {
         if self.0[1] == 0 { 1 } else { 2 }
     }
 
+    /// Whether the binary operator is part of the language, so that programs cannot define it.
+    pub(crate) fn is_built_in(self) -> bool {
+        matches!(&self.0, [b'=' | b'<' | b'+' | b'-' | b'*' | b'/' | b'^', 0])
+    }
+
     /// Whether `a op b op c` means `a op (b op c)`. Only the built-in `=` and `^` are
-    /// right-associative.
+    /// right-associative. The tree has `^` for a `**` that means the same.
     pub fn is_right_associative(self) -> bool {
         self == Self::ASSIGN || self == Self::POWER
     }
@@ -129,6 +142,10 @@ pub enum BinaryMeaning {
     Assign,
     /// A built-in operation.
     Arithmetic(Arithmetic),
+    /// 1 if both operands are true, otherwise 0. Evaluates the right one if the left one is true.
+    And,
+    /// 1 if an operand is true, otherwise 0. Evaluates the right one if the left one is false.
+    Or,
     /// A call of the function that defines the operator.
     Call(FunctionId),
 }

@@ -9,7 +9,7 @@ mod missing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use missing::word_hint;
+pub(crate) use missing::{function_hint, word_hint};
 
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::lexer::Lexer;
@@ -67,6 +67,7 @@ impl<'r> Parser<'r> {
         tree: &'r mut Tree,
         taken: Option<&'r mut Vec<Token>>,
     ) -> Self {
+        lexer.set_conventions(names.has_conventions());
         let token = lexer.next_token();
         Self {
             lexer,
@@ -331,11 +332,13 @@ impl<'r> Parser<'r> {
                     format!("`{character}`")
                 };
                 let message = format!("a program cannot contain the character {name}");
-                Diagnostic::error(DiagnosticCode::UnknownCharacter, span, message)
+                let diagnostic = Diagnostic::error(DiagnosticCode::UnknownCharacter, span, message);
+                with_hint(diagnostic, missing::character_hint(character))
             }
             TokenKind::MalformedNumber => {
                 let message = format!("`{}` is not a number", shorten(written));
-                Diagnostic::error(DiagnosticCode::MalformedNumber, span, message)
+                let diagnostic = Diagnostic::error(DiagnosticCode::MalformedNumber, span, message);
+                with_hint(diagnostic, missing::number_hint(written))
             }
             TokenKind::Keyword(_) => {
                 Diagnostic::error(code, span, format!("expected {what}, found the keyword `{written}`"))
@@ -382,6 +385,13 @@ pub(crate) fn too_large(span: Span) -> Diagnostic {
     let message = format!("the item is too large: more than {MAX_OPERATIONS} operations");
     Diagnostic::error(DiagnosticCode::ItemTooLarge, span, message)
         .with_hint("split it into several functions")
+}
+
+fn with_hint(diagnostic: Diagnostic, hint: Option<impl Into<String>>) -> Diagnostic {
+    match hint {
+        Some(hint) => diagnostic.with_hint(hint),
+        None => diagnostic,
+    }
 }
 
 /// The start of a text that is too long for a sentence.

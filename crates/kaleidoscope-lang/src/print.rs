@@ -132,7 +132,9 @@ impl Printer<'_> {
                     || context.follower_precedence() >= right_precedence(sign, precedence)
             }
             // These extend as far right as they can.
-            Node::If { .. } | Node::For(_) | Node::Var { .. } => context.follower.is_some(),
+            Node::If { .. } | Node::While { .. } | Node::For(_) | Node::Var { .. } => {
+                context.follower.is_some()
+            }
         }
     }
 
@@ -140,7 +142,8 @@ impl Printer<'_> {
     fn open(&mut self, node: NodeId, context: ExpressionContext) {
         let first_new = self.todo.len();
         let free = |node| Task::Expression(node, ExpressionContext::FREE);
-        // No operator follows an `if`, `for` or `var`, so their last part needs no parentheses.
+        // No operator follows an `if`, `while`, `for` or `var`, so their last part needs no
+        // parentheses.
         match self.tree.node(node) {
             Node::Number(value) => self.text.push_str(&literal(value)),
             Node::Variable(name) => self.todo.push(Task::Name(name)),
@@ -164,6 +167,9 @@ impl Printer<'_> {
                 Task::Text(" else "),
                 free(otherwise),
             ]),
+            Node::While { condition, body } => {
+                self.todo.extend([Task::Text("while "), free(condition), Task::Text(" in "), free(body)]);
+            }
             Node::For(id) => {
                 let parts = self.tree.for_loop(id);
                 self.todo.extend([Task::Text("for "), Task::Name(parts.variable)]);

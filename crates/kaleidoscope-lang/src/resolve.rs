@@ -31,6 +31,9 @@ use scope::VariableScope;
 /// The most errors, and the most warnings, that are reported for one item.
 const MAX_REPORTED: usize = 20;
 
+/// The name of a variable that no text can name.
+const HIDDEN: &str = "$";
+
 /// Memory that is used for every item.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
@@ -78,26 +81,44 @@ enum Step {
     Value { node: NodeId, tail: bool },
     /// Emit an operation.
     Emit(Op),
+    /// Behind the base: raise it to a literal power from 0 to 3.
+    LiteralPower { base: NodeId, exponent: u32 },
     /// Behind the condition: begin the branches.
-    Branch { then: NodeId, otherwise: NodeId, tail: bool },
+    Branch { then: Choice, otherwise: Choice, tail: bool },
     /// Behind the first branch.
-    Otherwise { if_idx: OpIdx, otherwise: NodeId, tail: bool, height: u32 },
+    Otherwise { if_idx: OpIdx, otherwise: Choice, tail: bool, height: u32 },
     /// Behind the second branch.
     EndIf { else_idx: OpIdx, height: u32 },
     /// Behind the value: bring a new variable of this name into scope and set it.
     Bind(Symbol),
     /// Behind the first value of a `for`'s variable: its body, step and condition.
     Loop(syntax::ForId),
+    /// Behind the first value of a `while`'s variable, which no text names: its body and condition.
+    While { condition: NodeId, body: NodeId },
+    /// Behind the condition and body of a `while`.
+    EndWhile { variable: Local, header: OpIdx },
     /// Behind the body, step and condition of a `for`.
     EndLoop { variable: Local, header: OpIdx },
     /// Take the youngest variables out of scope.
     Unbind(u32),
 }
 
+/// The value of a branch.
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    Node(NodeId),
+    Number(f64),
+    /// 1 if the expression is true, otherwise 0.
+    Truth(NodeId),
+    /// 1, after the expression was evaluated.
+    OneAfter(NodeId),
+}
+
 /// What the name of a variable means.
 enum Variable {
     Local(Local),
     Host(HostVariable),
+    Constant(f64),
 }
 
 struct Resolver<'r> {
@@ -216,8 +237,11 @@ impl<'r> Resolver<'r> {
             return None;
         }
         let symbols = &self.tree.symbols;
-        let locals = self.workspace.scope.locals().iter().map(|&local| Arc::clone(symbols.name(local)));
-        let locals: Box<[_]> = locals.collect();
+        let name_of = |&local: &Option<Symbol>| match local {
+            Some(symbol) => Arc::clone(symbols.name(symbol)),
+            None => HIDDEN.into(),
+        };
+        let locals: Box<[_]> = self.workspace.scope.locals().iter().map(name_of).collect();
         let buffer = &self.workspace.ops;
         let function = Function::new(name, n_params, locals, buffer.ops(), buffer.max_height());
         debug_assert_eq!(verify_calls(&function, |id| Some(self.arity(id))), Ok(()), "{function}");
@@ -250,18 +274,19 @@ impl<'r> Resolver<'r> {
             Step::Emit(op) => {
                 self.emit(op);
             }
+            Step::LiteralPower { base, exponent } => self.raise(base, exponent),
             Step::Branch { then, otherwise, tail } => {
                 let if_idx = self.emit(Op::If { otherwise: OpIdx::new(0) });
                 let height = self.workspace.ops.height();
                 self.push(Step::Otherwise { if_idx, otherwise, tail, height });
-                self.push(Step::Value { node: then, tail });
+                self.push_choice(then, tail);
             }
             Step::Otherwise { if_idx, otherwise, tail, height } => {
                 let else_idx = self.emit(Op::Else { end: OpIdx::new(0) });
                 self.workspace.ops.patch(if_idx, Op::If { otherwise: else_idx });
                 self.workspace.ops.set_height(height);
                 self.push(Step::EndIf { else_idx, height });
-                self.push(Step::Value { node: otherwise, tail });
+                self.push_choice(otherwise, tail);
             }
             Step::EndIf { else_idx, height } => {
                 let end = self.emit(Op::End);
@@ -279,6 +304,11 @@ impl<'r> Resolver<'r> {
                 self.emit(Op::Number(0.0));
                 self.workspace.scope.unbind(1);
             }
+            Step::While { condition, body } => self.begin_while(condition, body),
+            Step::EndWhile { variable, header } => {
+                self.emit(Op::Next { variable, header });
+                self.emit(Op::Number(0.0));
+            }
             Step::Unbind(n_variables) => self.workspace.scope.unbind(n_variables),
         }
     }
@@ -293,6 +323,7 @@ impl<'r> Resolver<'r> {
                 let op = match self.variable(name) {
                     Some(Variable::Local(local)) => Op::Get(local),
                     Some(Variable::Host(variable)) => Op::GetHost(variable),
+                    Some(Variable::Constant(value)) => Op::Number(value),
                     None => self.unknown_variable(name, self.tree.span(node)),
                 };
                 self.emit(op);
@@ -302,6 +333,10 @@ impl<'r> Resolver<'r> {
                 if let Some(array) = self.array(callee) {
                     self.push(Step::Emit(Op::GetElement(array)));
                     self.push_index(callee, arguments, self.tree.span(node));
+                    return;
+                }
+                if let Some((function, meaning)) = self.many_arguments(callee, arguments.len()) {
+                    self.resolve_many(function, meaning, arguments, tail);
                     return;
                 }
                 let op = self.resolve_call(callee, arguments.len() as u32, self.tree.span(node), tail);
@@ -330,8 +365,13 @@ impl<'r> Resolver<'r> {
             }
             Node::Binary { sign, left, right, .. } => self.resolve_binary(sign, left, right, tail),
             Node::If { condition, then, otherwise } => {
+                let (then, otherwise) = (Choice::Node(then), Choice::Node(otherwise));
                 self.push(Step::Branch { then, otherwise, tail });
                 self.push_value(condition);
+            }
+            Node::While { condition, body } => {
+                self.push(Step::While { condition, body });
+                self.emit(Op::Number(0.0));
             }
             Node::For(id) => {
                 let For { variable, start, .. } = self.tree.for_loop(id);
@@ -353,13 +393,24 @@ impl<'r> Resolver<'r> {
     fn resolve_binary(&mut self, sign: Sign, left: NodeId, right: NodeId, tail: bool) {
         let operator = self.names.binary_operator(sign).expect("the parser found the operator");
         let op = match operator.meaning {
-            BinaryMeaning::Arithmetic(Arithmetic::Power) if self.tree.node(right) == Node::Number(2.0) => {
-                self.push(Step::Emit(Op::Square));
+            BinaryMeaning::Arithmetic(Arithmetic::Power)
+                if let Node::Number(exponent @ (0.0 | 1.0 | 2.0 | 3.0)) = self.tree.node(right) =>
+            {
+                self.push(Step::LiteralPower { base: left, exponent: exponent as u32 });
                 self.push_value(left);
                 return;
             }
             BinaryMeaning::Arithmetic(arithmetic) => Op::Arithmetic(arithmetic),
             BinaryMeaning::Call(function) => self.operator_call(function, 2, tail),
+            BinaryMeaning::And | BinaryMeaning::Or => {
+                let (then, otherwise) = match operator.meaning {
+                    BinaryMeaning::And => (Choice::Truth(right), Choice::Number(0.0)),
+                    _ => (Choice::Number(1.0), Choice::Truth(right)),
+                };
+                self.push(Step::Branch { then, otherwise, tail: false });
+                self.push_value(left);
+                return;
+            }
             BinaryMeaning::Assign => unreachable!("assignments are resolved elsewhere"),
         };
         self.push(Step::Emit(op));
@@ -367,11 +418,73 @@ impl<'r> Resolver<'r> {
         self.push_value(left);
     }
 
+    /// Raises the value of `base` to a literal power by multiplication. No power is exact more
+    /// often, and a call of `pow` takes several times as long.
+    fn raise(&mut self, base: NodeId, exponent: u32) {
+        match exponent {
+            0 => {
+                self.emit(Op::Drop);
+                self.emit(Op::Number(1.0));
+            }
+            1 => {}
+            2 => {
+                self.emit(Op::Square);
+            }
+            _ => {
+                // The base of `x^3` is read again if it is a variable of the function. Other bases
+                // are evaluated once, into a variable without a name.
+                let variable = match self.tree.node(base) {
+                    Node::Variable(name) => self.workspace.scope.find(name),
+                    _ => None,
+                };
+                let variable = variable.unwrap_or_else(|| {
+                    let hidden = self.workspace.scope.add_hidden();
+                    self.emit(Op::Set(hidden));
+                    hidden
+                });
+                self.emit(Op::Square);
+                self.emit(Op::Get(variable));
+                self.emit(Op::Arithmetic(Arithmetic::Multiply));
+            }
+        }
+    }
+
     fn push_value_or(&mut self, node: Option<NodeId>, default: f64) {
         self.push(match node {
             Some(node) => Step::Value { node, tail: false },
             None => Step::Emit(Op::Number(default)),
         });
+    }
+
+    fn push_choice(&mut self, choice: Choice, tail: bool) {
+        match choice {
+            Choice::Node(node) => self.push(Step::Value { node, tail }),
+            Choice::Number(value) => self.push(Step::Emit(Op::Number(value))),
+            Choice::Truth(node) => {
+                let (then, otherwise) = (Choice::Number(1.0), Choice::Number(0.0));
+                self.push(Step::Branch { then, otherwise, tail: false });
+                self.push_value(node);
+            }
+            Choice::OneAfter(node) => {
+                self.push(Step::Emit(Op::Number(1.0)));
+                self.push(Step::Emit(Op::Drop));
+                self.push_value(node);
+            }
+        }
+    }
+
+    /// A `while`: a loop whose body is empty, and whose condition is 1 behind the body of the
+    /// `while`, or 0 if there was none. The IR's loops count in a variable; this one is added 0.
+    fn begin_while(&mut self, condition: NodeId, body: NodeId) {
+        let variable = self.workspace.scope.add_hidden();
+        self.emit(Op::Set(variable));
+        self.emit(Op::Drop);
+        let header = self.emit(Op::Loop);
+        self.emit(Op::Number(0.0));
+        self.push(Step::EndWhile { variable, header });
+        let (then, otherwise) = (Choice::OneAfter(body), Choice::Number(0.0));
+        self.push(Step::Branch { then, otherwise, tail: false });
+        self.push_value(condition);
     }
 
     fn begin_loop(&mut self, parts: &For) {
@@ -384,10 +497,14 @@ impl<'r> Resolver<'r> {
         self.push_value(parts.body);
     }
 
-    /// The variable of this name: of the function, otherwise of the host.
+    /// The variable of this name: of the function, otherwise of the host, otherwise a constant.
     fn variable(&self, name: Symbol) -> Option<Variable> {
-        let local = self.workspace.scope.find(name).map(Variable::Local);
-        local.or_else(|| self.names.variable(self.tree.symbols.name(name)).map(Variable::Host))
+        if let Some(local) = self.workspace.scope.find(name) {
+            return Some(Variable::Local(local));
+        }
+        let name = self.tree.symbols.name(name);
+        let host = self.names.variable(name).map(Variable::Host);
+        host.or_else(|| self.names.constant(name).map(Variable::Constant))
     }
 
     /// The operation that assigns the left side of `=`.
@@ -397,6 +514,14 @@ impl<'r> Resolver<'r> {
             Node::Variable(name) => match self.variable(name) {
                 Some(Variable::Local(local)) => Op::Set(local),
                 Some(Variable::Host(variable)) => Op::SetHost(variable),
+                Some(Variable::Constant(_)) => {
+                    let text = self.tree.symbols.name(name);
+                    let message = format!("`{text}` is a constant");
+                    let diagnostic = Diagnostic::error(DiagnosticCode::AssignmentToNoVariable, span, message);
+                    let hint = format!("for a variable of this name, write `var {text} = … in …`");
+                    self.report(diagnostic.with_hint(hint));
+                    Op::Square
+                }
                 None => {
                     self.unknown_variable(name, span);
                     // Takes a value and leaves one, as an assignment does.

@@ -94,6 +94,13 @@ pub enum Node {
         /// The value if it does not hold.
         otherwise: NodeId,
     },
+    /// `while condition in body`
+    While {
+        /// The condition of each iteration.
+        condition: NodeId,
+        /// The body of each iteration.
+        body: NodeId,
+    },
     /// `for …`; the parts are [`Tree::for_loop`].
     For(ForId),
     /// `var bindings in body`; the bindings are [`Tree::bindings`].

@@ -65,7 +65,7 @@ macro_rules! keywords {
 
         impl Keyword {
             /// The keyword that a text spells; `None` if it spells none.
-            pub fn new(text: &str) -> Option<Self> {
+            fn any(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)* _ => None }
             }
 
@@ -98,6 +98,27 @@ keywords! {
     Unary = "unary",
     /// `binary`
     Binary = "binary",
+    /// `and`, with the prelude.
+    And = "and",
+    /// `or`, with the prelude.
+    Or = "or",
+    /// `not`, with the prelude.
+    Not = "not",
+    /// `while`, with the prelude.
+    While = "while",
+}
+
+impl Keyword {
+    /// The keyword that a text spells; `None` if it spells none. `has_conventions`: whether the
+    /// words of the prelude are keywords.
+    pub fn new(text: &str, has_conventions: bool) -> Option<Self> {
+        Self::any(text).filter(|keyword| has_conventions || !keyword.is_of_the_prelude())
+    }
+
+    /// Whether the word is a keyword only with the prelude.
+    pub const fn is_of_the_prelude(self) -> bool {
+        matches!(self, Self::And | Self::Or | Self::Not | Self::While)
+    }
 }
 
 /// One token with its place.

@@ -46,6 +46,9 @@ impl Engine {
         }
         self.admit()?;
         let mut program = self.shared.program();
+        if program.names.is_keyword(name) {
+            return Err(Error::invalid_name(name));
+        }
         if program.names.current(name).is_some() {
             return Err(Error::name_of_function(name));
         }

@@ -41,6 +41,7 @@ pub struct Builder {
     pub(crate) variables: Vec<(String, Variable)>,
     pub(crate) arrays: Vec<(String, Array)>,
     pub(crate) definitions_of: Option<Engine>,
+    pub(crate) has_prelude: bool,
 }
 
 impl Builder {
@@ -204,6 +205,23 @@ impl Builder {
         self
     }
 
+    /// Adds the usual operators and names, as [`Engine::prelude`] does, for programs and formulas.
+    /// Functions that are [registered](Self::register) take precedence.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::builder().prelude().build()?;
+    /// let formula = engine.formula("max(0, a, -b) + cos(2 * pi)", &["a", "b"])?;
+    /// assert_eq!(formula.call(&[2.0, -3.0])?, 4.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn prelude(mut self) -> Self {
+        self.has_prelude = true;
+        self
+    }
+
     /// Copies the definitions of this engine into the new one when it is [built](Self::build), as
     /// [`Engine::fork`] does. Of the provided functions, the new engine has those that this engine
     /// has.
@@ -339,6 +357,8 @@ impl Builder {
     ///   stack.
     /// - [`ErrorKind::UnknownFunction`](crate::ErrorKind::UnknownFunction) if
     ///   [`Builder::provide_only`] has a name that no provided function has.
+    /// - [`ErrorKind::LimitTooSmall`](crate::ErrorKind::LimitTooSmall) if a limit of this builder is
+    ///   too small for the [prelude](Self::prelude).
     /// - The errors of [`Engine::register`], [`Engine::bind`] and [`Engine::bind_array`] for what
     ///   was [registered](Self::register) and [bound](Self::bind).
     pub fn build(self) -> Result<Engine, Error> {
@@ -398,6 +418,7 @@ impl fmt::Debug for Builder {
             .field("registrations", &self.registrations)
             .field("variables", &self.variables)
             .field("arrays", &self.arrays)
+            .field("has_prelude", &self.has_prelude)
             .finish_non_exhaustive()
     }
 }

@@ -44,6 +44,8 @@ pub enum ErrorKind {
     TooManyParameters,
     /// A function and an array, or two arrays, would have the same name.
     NameInUse,
+    /// A limit on functions or on the length of items is too small for the prelude.
+    LimitTooSmall,
     /// The engine cannot be used here: in a forked child, or on a thread with too little stack.
     CannotEvaluate,
 }
@@ -99,6 +101,11 @@ impl Error {
     pub(crate) fn too_many_parameters(name: &str, n: u32) -> Self {
         let message = format!("`{name}` has {n} parameters; the maximum is {MAX_PARAMETERS}");
         Self { kind: ErrorKind::TooManyParameters, message, source: None }
+    }
+
+    pub(crate) fn limit_too_small(reason: &str) -> Self {
+        let message = format!("the prelude exceeds a limit: {reason}");
+        Self { kind: ErrorKind::LimitTooSmall, message, source: None }
     }
 
     /// The kind of error.

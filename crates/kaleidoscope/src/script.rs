@@ -2,10 +2,12 @@
 
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::{Diagnostic, Event, Mode, Severity, Source, Span};
+use crate::program::Program;
+use crate::{Diagnostic, DiagnosticCode, Event, Mode, Severity, Source, Span};
+use kaleidoscope_ir::FunctionId;
 use kaleidoscope_jit::{Superseded, Trap, in_engine_mode};
 use kaleidoscope_lang::item::{Item, Read};
-use kaleidoscope_lang::names::Names;
+use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_lang::reader::Reader;
 use std::time::Instant;
 
@@ -16,6 +18,8 @@ use std::time::Instant;
 pub struct Script {
     engine: Engine,
     reader: Reader,
+    /// The functions that the prelude has defined so far, if the text is the prelude.
+    prelude: Option<Vec<FunctionId>>,
 }
 
 /// The outcome of one item.
@@ -123,7 +127,7 @@ impl Script {
     pub(crate) fn new(engine: Engine, name: &str) -> Self {
         let mut reader = Reader::new(name);
         reader.limit_items(engine.shared.settings.max_item_bytes);
-        Self { engine, reader }
+        Self { engine, reader, prelude: None }
     }
 
     /// Adds text at the end.
@@ -169,6 +173,14 @@ impl Script {
         Outcome { items, source: self.source() }
     }
 
+    /// Runs the prelude. Also returns the functions that it defined.
+    pub(crate) fn run_prelude(mut self) -> (Outcome, Vec<FunctionId>) {
+        self.finish();
+        self.prelude = Some(Vec::new());
+        let items = std::iter::from_fn(|| self.run_next()).collect();
+        (Outcome { items, source: self.source() }, self.prelude.unwrap_or_default())
+    }
+
     /// Reads the next item and defines its function, but runs nothing. For tools that inspect a
     /// program.
     pub fn read_next(&mut self) -> Option<Read> {
@@ -185,7 +197,14 @@ impl Script {
             return self.refuse(trap).map(|read| (read, Ok(Superseded::default())));
         }
         let mut program = self.engine.shared.program();
-        let read = read(&mut self.reader, &program.names)?;
+        let mut read = read(&mut self.reader, &program.names)?;
+        if let Some(defined) = &mut self.prelude {
+            match &read.item {
+                Some(Item::Definition { id, .. }) if belongs_to_prelude(&program, &read) => defined.push(*id),
+                None if !read.diagnostics.iter().any(|found| found.code == DiagnosticCode::NameOfArray) => {}
+                _ => read = Read { item: None, diagnostics: Vec::new(), span: read.span },
+            }
+        }
         let commit = match &read.item {
             Some(item) => self.engine.commit(&mut program, item, self.reader.slice(read.span)),
             None => Ok(Superseded::default()),
@@ -260,3 +279,12 @@ impl Script {
 
 /// A method of the reader that reads an item.
 type ReadItem = fn(&mut Reader, &Names) -> Option<Read>;
+
+/// Whether the prelude is to define this function: programs and hosts keep their functions, a name
+/// of an array is an error, and a warning says that the engine does not provide a callee.
+fn belongs_to_prelude(program: &Program, read: &Read) -> bool {
+    let Some(Item::Definition { function, operator, .. }) = &read.item else { return false };
+    let before = program.names.current(&function.name).map(|id| program.names.state(id));
+    let is_free = operator.is_some() || matches!(before, None | Some(NameState::Declared));
+    is_free && read.diagnostics.is_empty()
+}

@@ -48,6 +48,9 @@ impl Engine {
         }
         self.admit()?;
         let mut program = self.shared.program();
+        if program.names.is_keyword(name) {
+            return Err(Error::invalid_name(name));
+        }
         match program.bound(name, variable) {
             Some(id) => program.names.use_variable(id),
             None => program.add_bound(name, variable, self.jit.bind(name, variable)),

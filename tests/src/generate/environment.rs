@@ -20,6 +20,19 @@ pub(super) const REDEFINABLE: &[&str] = &["cos", "floor", "sqrt", "exp"];
 pub(super) const BINARY: &[&str] = &["%", "&", "|", ":", ">", "--", "@", "<=", "~!"];
 pub(super) const PREFIX: &[&str] = &["-", "!", "+", "!!", "*"];
 
+/// Binary operators and words of the prelude.
+const PRELUDE_BINARY: &[&str] =
+    &[">", "<=", ">=", "==", "!=", "%", "**", "&&", "||", "&", "|", ":", " and ", " or "];
+
+/// Functions of the prelude with one parameter. A program may redefine them.
+pub(super) const PRELUDE_1: &[&str] = &["abs", "ln", "sign"];
+
+/// Functions of the prelude with any number of parameters.
+pub(super) const PRELUDE_MANY: &[&str] = &["min", "max", "sum", "avg"];
+
+/// Constants of the prelude.
+pub(super) const CONSTANTS: &[&str] = &["pi", "e", "tau", "inf", "nan"];
+
 /// Current definitions, and the variables in scope.
 pub(super) struct Environment {
     /// For each of [`FUNCTIONS`]: its current number of parameters.
@@ -35,6 +48,8 @@ pub(super) struct Environment {
     n_variables: usize,
     /// Whether the host function `change()` exists.
     pub(super) calls_change: bool,
+    /// Whether the program has the prelude.
+    pub(super) has_prelude: bool,
 }
 
 /// A variable in scope.
@@ -58,7 +73,16 @@ impl Environment {
             arrays,
             n_variables: 0,
             calls_change: false,
+            has_prelude: false,
         }
+    }
+
+    /// Adds the prelude.
+    pub(super) fn with_prelude(mut self) -> Self {
+        self.has_prelude = true;
+        self.binary.extend(PRELUDE_BINARY);
+        self.prefix.extend(["-", "+", "!"]);
+        self
     }
 
     /// Returns a new variable name, for counters, which must not be shadowed.

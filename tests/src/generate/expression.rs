@@ -1,7 +1,7 @@
 //! Generator of expressions within bounds of cost, depth and rank.
 
 use super::Generator;
-use super::environment::{FUNCTIONS, MATHS_1, MATHS_2};
+use super::environment::{CONSTANTS, FUNCTIONS, MATHS_1, MATHS_2, PRELUDE_1, PRELUDE_MANY};
 
 /// Bounds of an expression: its cost, its depth and its callees.
 #[derive(Clone, Copy)]
@@ -68,6 +68,9 @@ impl Generator {
         if self.environment.calls_change && self.random.one_in(1, 5) {
             return self.call_of_change(bounds);
         }
+        if self.environment.has_prelude && self.random.one_in(1, 4) {
+            return self.form_of_prelude(bounds);
+        }
         let n_kinds = if self.environment.arrays.is_empty() { 20 } else { 22 };
         match self.random.below(n_kinds) {
             20 | 21 => self.element(bounds),
@@ -90,8 +93,62 @@ impl Generator {
         if !variables.is_empty() && self.random.one_in(2, 3) {
             return variables[self.random.below(variables.len())].clone();
         }
+        self.constant()
+    }
+
+    fn constant(&mut self) -> String {
+        if self.environment.has_prelude && self.random.one_in(1, 5) {
+            return self.random.pick(CONSTANTS).to_owned();
+        }
         let numbers = if self.random.one_in(1, 6) { SPECIAL } else { NUMBERS };
         self.random.pick(numbers).to_owned()
+    }
+
+    /// Generates an expression that needs the prelude.
+    fn form_of_prelude(&mut self, bounds: Bounds) -> String {
+        // The program may define the operators that words mean.
+        let has_operators = bounds.rank > OPERATOR_RANK && bounds.cost > 2 * cost_of_rank(OPERATOR_RANK);
+        match self.random.below(6) {
+            0 if has_operators => format!("(not {})", self.half(bounds)),
+            1 if has_operators => {
+                let op = self.random.pick(&["&&", "||", "and", "or"]);
+                format!("({} {op} {})", self.half(bounds), self.half(bounds))
+            }
+            2 => {
+                let name = self.random.pick(PRELUDE_MANY);
+                let n_arguments = 1 + self.random.below(4);
+                let each =
+                    Bounds { cost: bounds.cost / (n_arguments + 1), depth: bounds.depth - 1, ..bounds };
+                let arguments: Vec<_> = (0..n_arguments).map(|_| self.expression(each)).collect();
+                format!("{name}({})", arguments.join(", "))
+            }
+            3 => {
+                let each = Bounds { cost: bounds.cost / 4, depth: bounds.depth - 1, ..bounds };
+                let [x, low, high] = [(); 3].map(|()| self.expression(each));
+                format!("clamp({x}, {low}, {high})")
+            }
+            4 if bounds.rank > 0 && bounds.cost >= 2 * cost_of_rank(0) => {
+                let name = self.random.pick(PRELUDE_1);
+                format!("{name}({})", self.half(bounds))
+            }
+            _ => self.while_loop(bounds),
+        }
+    }
+
+    /// Generates a `while` of at most five iterations, which counts in a variable of its own.
+    fn while_loop(&mut self, bounds: Bounds) -> String {
+        let inner = Bounds { cost: bounds.cost / 14, depth: bounds.depth - 1, ..bounds };
+        let counter = self.environment.fresh_name("n");
+        let n_iterations = 1 + self.random.below(5);
+        let n_before = self.environment.variables.len();
+        self.environment.push(&counter, false);
+        let more = if self.random.one_in(1, 2) { String::new() } else { self.expression(inner) };
+        let body = self.expression(inner);
+        self.environment.variables.truncate(n_before);
+        let count = format!("({counter} = {counter} + 1) < {n_iterations}");
+        // The program may have defined `&&`.
+        let condition = if more.is_empty() { count } else { format!("if {count} then {more} else 0") };
+        format!("(var {counter} in while {condition} in {body})")
     }
 
     /// Generates an operand with half of the cost.
@@ -126,7 +183,8 @@ impl Generator {
     fn power(&mut self, bounds: Bounds) -> String {
         let base = self.half(bounds);
         if self.random.one_in(1, 2) {
-            format!("({base})^2")
+            let exponent = self.random.pick(&["2", "3", "2", "3", "1", "0", "2.0", "(3)", "4"]);
+            format!("({base})^{exponent}")
         } else {
             format!("({base} ^ {})", self.half(bounds))
         }
@@ -227,11 +285,32 @@ impl Generator {
             return self.leaf();
         }
         if self.random.one_in(1, 4) {
+            return self.maths_of_constants();
+        }
+        if self.random.one_in(1, 4) {
             let name = self.random.pick(MATHS_2);
             return format!("{name}({}, {})", self.half(bounds), self.half(bounds));
         }
         let name = self.random.pick(MATHS_1);
         format!("{name}({})", self.half(bounds))
+    }
+
+    /// Generates a call whose arguments do not depend on variables, which compilers may compute.
+    fn maths_of_constants(&mut self) -> String {
+        let argument = |generator: &mut Self| match generator.random.below(3) {
+            0 => generator.constant(),
+            1 => format!("{} / {}", generator.constant(), generator.constant()),
+            _ => format!("{} * {} - 1", generator.constant(), generator.constant()),
+        };
+        if self.random.one_in(1, 4) {
+            let name = self.random.pick(MATHS_2);
+            return format!("{name}({}, {})", argument(self), argument(self));
+        }
+        if self.random.one_in(1, 4) {
+            return format!("(({}) ^ ({}))", argument(self), argument(self));
+        }
+        let name = self.random.pick(MATHS_1);
+        format!("{name}({})", argument(self))
     }
 
     /// Generates a call of a function of a lower rank. If the function is undefined, the call

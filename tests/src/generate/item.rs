@@ -1,7 +1,7 @@
 //! Generator of items: definitions, externs and expressions.
 
 use super::Generator;
-use super::environment::{BINARY, FUNCTIONS, PREFIX, REDEFINABLE};
+use super::environment::{BINARY, FUNCTIONS, PREFIX, PRELUDE_1, REDEFINABLE};
 use super::expression::{Bounds, OPERATOR_RANK, cost_of_rank, function_rank};
 
 /// The most activations of a recursive function for one outer call: its counter goes from 8 to 0.
@@ -113,7 +113,10 @@ impl Generator {
     }
 
     fn binary_operator(&mut self) -> String {
-        let op = BINARY[self.random.below(BINARY.len())];
+        let op = match self.environment.has_prelude && self.random.one_in(1, 4) {
+            true => self.random.pick(&["&&", "||", "**", "=="]),
+            false => BINARY[self.random.below(BINARY.len())],
+        };
         let body = self.operator_body(&["a", "b"]);
         let precedence = match self.random.below(4) {
             0 => String::new(),
@@ -137,7 +140,8 @@ impl Generator {
 
     /// Generates a redefinition of a maths function, of rank 0: it calls nothing.
     pub(super) fn redefined_maths(&mut self) -> String {
-        let name = self.random.pick(REDEFINABLE);
+        let is_of_prelude = self.environment.has_prelude && self.random.one_in(1, 3);
+        let name = self.random.pick(if is_of_prelude { PRELUDE_1 } else { REDEFINABLE });
         self.environment.push("x", true);
         let body = self.expression(Bounds { cost: cost_of_rank(0), depth: 2, rank: 0 });
         self.environment.variables.clear();

@@ -61,6 +61,14 @@ fn the_whole_grammar_occurs() {
         "(cells1(",
         "cells2(fmod(",
         "+ shared2",
+        ")^3",
+        "# prelude",
+        "while ",
+        " and ",
+        "(not ",
+        "min(",
+        "clamp(",
+        "pi",
     ] {
         assert!(text.contains(part), "no `{part}`");
     }

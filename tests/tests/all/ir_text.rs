@@ -7,6 +7,7 @@ use std::fs;
 use kaleidoscope::lang::item::Item;
 use kaleidoscope::{Engine, Mode};
 use kaleidoscope_ir::verify::verify;
+use kaleidoscope_tests::run::add_prelude;
 use kaleidoscope_tests::{folder, programs};
 
 #[test]
@@ -15,6 +16,7 @@ fn the_text_form_parses_to_the_same_function() {
     for path in programs(folder("tests/cases")).into_iter().chain(programs(folder("examples"))) {
         let text = fs::read_to_string(&path).expect("a program is readable text");
         let engine = Engine::builder().mode(Mode::Off).build().expect("an engine can be made");
+        add_prelude(&engine, &text);
         let mut script = engine.script("program");
         script.push(&text);
         script.finish();

@@ -9,6 +9,7 @@ mod cases;
 mod corpus;
 mod deep;
 mod examples;
+mod formulas;
 mod ir_text;
 mod laziness;
 mod optimized;

@@ -60,7 +60,10 @@ fn a_missing_operator_is_named() {
         ("1 // 2", "there is no binary operator `//`", "a comment begins with `#`"),
         ("!1", "`!` is not a prefix operator", "the prelude (`--prelude`) has one"),
         ("-1", "`-` is not a prefix operator", "define it with `def unary-(v) 0-v`"),
-        ("1 and 2", "a second expression begins here", "the prelude (`--prelude`) has `&&`"),
+        ("1 and 2", "a second expression begins here", "the prelude (`--prelude`) has `and`"),
+        ("ln(2)", "there is no function `ln`", "the natural logarithm is `log`"),
+        ("2 * pi", "there is no variable `pi` here", "the prelude (`--prelude`) has this constant"),
+        ("2x", "`2x` is not a number", "to multiply, write `2 * x`"),
         ("2(3+4)", "a second expression begins here", "to multiply, write `*`"),
         ("def binary= 9 (a b) a", "the binary operator `=` is built in", "`=` assigns; to compare"),
     ] {
@@ -68,7 +71,7 @@ fn a_missing_operator_is_named() {
         assert!(finished.stderr.contains(message), "{text}: {}", finished.stderr);
         assert!(finished.stderr.contains(hint), "{text}: {}", finished.stderr);
     }
-    check(&["--prelude", "-e", "3 > 2; 1 == 1; !1; 0 - -1"], 0, "1\n1\n0\n1\n");
+    check(&["--prelude", "-e", "3 > 2; 1 == 1; !1; 0 - -1; 5 % 3"], 0, "1\n1\n0\n1\n2\n");
 }
 
 #[test]

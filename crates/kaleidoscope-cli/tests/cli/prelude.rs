@@ -1,4 +1,4 @@
-//! `--prelude`: the usual operators, in every part of the command.
+//! `--prelude`: the usual operators and names, in every part of the command.
 
 use crate::command::{check, file, path, run};
 
@@ -8,6 +8,14 @@ fn the_option_defines_the_usual_operators() {
     check(&["--prelude", "-e", text], 0, "-4\n512\n0.5\n0.001\n1\n");
     check(&["--prelude", "--jit", "off", "-e", text], 0, "-4\n512\n0.5\n0.001\n1\n");
     assert_eq!(run(&["-e", "-2^2"]).code, 1);
+}
+
+#[test]
+fn the_option_adds_the_usual_names() {
+    let text =
+        "max(1, 3, 2) and not abs(-pi) > tau; clamp(7, 0, 1); var n = 0 in (while n < 5 in n = n + 1) + n;";
+    check(&["--prelude", "-e", text], 0, "1\n1\n5\n");
+    check(&["--prelude", "--jit", "off", "-e", text], 0, "1\n1\n5\n");
 }
 
 #[test]

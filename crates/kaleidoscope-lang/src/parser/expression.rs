@@ -6,6 +6,7 @@
 
 use super::missing::InfixAtHand;
 use super::{MAX_NESTING, MAX_PARAMETERS, Parsed, Parser};
+use crate::conventions::PRECEDENCE_IN_NOT;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::operator::Sign;
 use crate::source::Span;
@@ -60,8 +61,10 @@ impl Parser<'_> {
 
     /// `operand`
     fn expect_operand(&mut self) -> Parsed<NodeId> {
-        if self.token.kind != TokenKind::Operators {
-            return self.expect_primary();
+        match self.token.kind {
+            TokenKind::Operators => {}
+            TokenKind::Keyword(Keyword::Not) => return self.expect_not(),
+            _ => return self.expect_primary(),
         }
         let start = self.token.span;
         let Some(sign) = self.names.operators().longest_prefix(self.lexer.slice(start)) else {
@@ -83,6 +86,21 @@ impl Parser<'_> {
             }
         })?;
         self.add(Node::Prefix { sign, operand }, self.span_from(start))
+    }
+
+    /// `not`, which has a lower precedence than comparisons, with its operand.
+    fn expect_not(&mut self) -> Parsed<NodeId> {
+        let start = self.take();
+        let operand = self.nested(|parser| {
+            let start = parser.token.span;
+            let left = parser.expect_operand()?;
+            parser.expect_rest(start, left, PRECEDENCE_IN_NOT)
+        })?;
+        if self.names.operators().prefix(Sign::NOT).is_none() {
+            self.report_missing_not(start);
+            return Ok(operand);
+        }
+        self.add(Node::Prefix { sign: Sign::NOT, operand }, self.span_from(start))
     }
 
     /// `primary`
@@ -116,6 +134,7 @@ impl Parser<'_> {
             TokenKind::Keyword(Keyword::If) => self.expect_if(start),
             TokenKind::Keyword(Keyword::For) => self.expect_for(start),
             TokenKind::Keyword(Keyword::Var) => self.expect_var(start),
+            TokenKind::Keyword(Keyword::While) => self.expect_while(start),
             _ => Err(self.mismatch(DiagnosticCode::ExpectedExpression, "an expression")),
         }
     }
@@ -150,6 +169,15 @@ impl Parser<'_> {
         self.expect_keyword(Keyword::Else)?;
         let otherwise = self.expect_expression()?;
         self.add(Node::If { condition, then, otherwise }, self.span_from(start))
+    }
+
+    /// `'while' expr 'in' expr`
+    fn expect_while(&mut self, start: Span) -> Parsed<NodeId> {
+        self.take();
+        let condition = self.expect_expression()?;
+        self.expect_keyword(Keyword::In)?;
+        let body = self.expect_expression()?;
+        self.add(Node::While { condition, body }, self.span_from(start))
     }
 
     /// `'for' Ident [ '=' expr ] ',' expr [ ',' expr ] 'in' expr`

@@ -6,26 +6,39 @@
 
 use super::Parser;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
-use crate::operator::{DEFAULT_PRECEDENCE, Sign};
+use crate::operator::{BinaryMeaning, DEFAULT_PRECEDENCE, Sign};
 use crate::source::Span;
-use crate::token::{Token, TokenKind};
+use crate::token::{Keyword, Token, TokenKind};
+use kaleidoscope_ir::Arithmetic;
 
 /// The prefix operators that programs usually have. Without them, `2*-3` lacks a prefix operator
 /// and not a binary operator `*-`.
 const USUAL_PREFIXES: &[u8] = b"-!";
 
-/// The binary operator at the start of the current run of operator characters.
+/// The binary operator that begins at the current token.
 #[derive(Clone, Copy)]
 pub(super) struct InfixAtHand {
-    /// The sign; that of another operator if this one does not exist.
+    /// The sign in the tree: of another operator if this one does not exist.
     pub(super) sign: Sign,
     pub(super) precedence: u8,
-    exists: bool,
+    written: Written,
+}
+
+/// How a binary operator is written.
+#[derive(Clone, Copy)]
+enum Written {
+    /// As this sign at the start of a run of operator characters.
+    Sign(Sign),
+    /// As a word.
+    Word,
+    /// It does not exist.
+    Missing,
 }
 
 impl InfixAtHand {
     /// A missing operator. The tree gets `<` in its place: that takes any operands.
-    const MISSING: Self = Self { sign: Sign::LESS, precedence: DEFAULT_PRECEDENCE, exists: false };
+    const MISSING: Self =
+        Self { sign: Sign::LESS, precedence: DEFAULT_PRECEDENCE, written: Written::Missing };
 }
 
 impl Parser<'_> {
@@ -34,18 +47,34 @@ impl Parser<'_> {
     ///
     /// This looks at the start of the run only: each level of nesting that ends here asks again.
     pub(super) fn infix_at_hand(&self) -> Option<InfixAtHand> {
-        if self.token.kind != TokenKind::Operators {
-            return None;
+        let operators = self.names.operators();
+        let word = match self.token.kind {
+            TokenKind::Operators => None,
+            TokenKind::Keyword(Keyword::And) => Some(Sign::AND),
+            TokenKind::Keyword(Keyword::Or) => Some(Sign::OR),
+            _ => return None,
+        };
+        if let Some(sign) = word {
+            return Some(operators.binary(sign).map_or(InfixAtHand::MISSING, |operator| InfixAtHand {
+                sign,
+                precedence: operator.precedence,
+                written: Written::Word,
+            }));
         }
         let run = self.lexer.slice(self.token.span);
-        let operators = self.names.operators();
         match operators.longest_binary(run) {
             Some((sign, operator)) => {
                 let rest = &run[sign.n_characters()..];
                 let is_prefix = rest.is_empty()
                     || USUAL_PREFIXES.contains(&rest.as_bytes()[0])
                     || operators.longest_prefix(rest).is_some();
-                let exists = InfixAtHand { sign, precedence: operator.precedence, exists: true };
+                // The tree has one sign for one meaning.
+                let is_power = operator.meaning == BinaryMeaning::Arithmetic(Arithmetic::Power);
+                let exists = InfixAtHand {
+                    sign: if is_power { Sign::POWER } else { sign },
+                    precedence: operator.precedence,
+                    written: Written::Sign(sign),
+                };
                 Some(if is_prefix { exists } else { InfixAtHand::MISSING })
             }
             None if operators.longest_prefix(run).is_some() => None,
@@ -55,11 +84,28 @@ impl Parser<'_> {
 
     /// Takes the operator that [`Self::infix_at_hand`] returned, and reports it if it is missing.
     pub(super) fn take_infix(&mut self, operator: InfixAtHand) {
-        if operator.exists {
-            self.take_sign(operator.sign);
-        } else {
-            self.take_missing_infix();
+        match operator.written {
+            Written::Sign(sign) => {
+                self.take_sign(sign);
+            }
+            Written::Word => {
+                self.take();
+            }
+            Written::Missing if self.token.kind == TokenKind::Operators => self.take_missing_infix(),
+            Written::Missing => {
+                let span = self.take();
+                let message = format!("there is no binary operator `{}`", self.lexer.slice(span));
+                let diagnostic = Diagnostic::error(DiagnosticCode::UnknownBinaryOperator, span, message);
+                self.report_missing(diagnostic, None);
+            }
         }
+    }
+
+    /// Reports a `not` whose operator the program has removed.
+    #[cold]
+    pub(super) fn report_missing_not(&mut self, span: Span) {
+        let message = "`not` is not a prefix operator: there is no `!`";
+        self.report_missing(Diagnostic::error(DiagnosticCode::UnknownPrefixOperator, span, message), None);
     }
 
     /// Takes the run without the prefix operators at its end: the operator that was meant.
@@ -84,11 +130,17 @@ impl Parser<'_> {
     #[cold]
     pub(super) fn take_missing_prefix(&mut self) {
         let Span { start, end } = self.token.span;
-        let sign = &self.lexer.slice(self.token.span)[..1];
+        let run = self.lexer.slice(self.token.span);
+        let sign = &run[..1];
+        let hint = if run.starts_with("//") || run.starts_with("/*") {
+            Some("a comment begins with `#`")
+        } else {
+            prefix_hint(sign)
+        };
         let message = format!("`{sign}` is not a prefix operator");
         let span = Span::new(start, start + 1);
         let diagnostic = Diagnostic::error(DiagnosticCode::UnknownPrefixOperator, span, message);
-        self.report_missing(diagnostic, prefix_hint(sign));
+        self.report_missing(diagnostic, hint);
         self.take_characters(Span::new(start, end));
     }
 
@@ -131,7 +183,8 @@ fn binary_hint(sign: &str) -> Option<&'static str> {
         "===" => "the prelude (`--prelude`) has `==`",
         "!==" | "<>" | "~=" => "the prelude (`--prelude`) has `!=`",
         "**" => "the power is `^`",
-        "%" | "%%" => "the remainder is `fmod(a, b)`",
+        "%" => "the prelude (`--prelude`) has one; without it, the remainder is `fmod(a, b)`",
+        "%%" => "the remainder is `fmod(a, b)`",
         "//" => "a comment begins with `#`; `floor(a / b)` divides and rounds down",
         ":=" => "`=` assigns",
         "?" => "a choice is `if a then b else c`",
@@ -150,13 +203,56 @@ fn prefix_hint(sign: &str) -> Option<&'static str> {
     })
 }
 
-/// What to write instead of a word that is an operator in other languages.
+/// What to write instead of a word that has a meaning in other languages, or with the prelude, and
+/// that is no variable here.
 pub(crate) fn word_hint(name: &str) -> Option<&'static str> {
     Some(match name {
-        "and" => "for a logical and, the prelude (`--prelude`) has `&&`",
-        "or" => "for a logical or, the prelude (`--prelude`) has `||`",
-        "not" => "for a logical not, the prelude (`--prelude`) has `!`",
+        "and" => "the prelude (`--prelude`) has `and`, which is `&&`",
+        "or" => "the prelude (`--prelude`) has `or`, which is `||`",
+        "not" => "the prelude (`--prelude`) has `not`, which is `!`",
         "mod" | "rem" => "the remainder is `fmod(a, b)`",
+        "while" => "the prelude (`--prelude`) has `while … in …`",
+        "true" => "there are only numbers: true is 1",
+        "false" => "there are only numbers: false is 0",
+        "return" => "leave it out: a function's value is that of its expression",
+        "let" => "a variable is `var name = value in expression`",
+        "pi" | "tau" | "inf" | "nan" => "the prelude (`--prelude`) has this constant",
         _ => return None,
     })
 }
+
+/// What to write instead of a function that other languages have, and that is not defined here.
+pub(crate) fn function_hint(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "ln" => "the natural logarithm is `log`; the prelude (`--prelude`) has `ln`",
+        "abs" => "the absolute value is `fabs`; the prelude (`--prelude`) has `abs`",
+        "mod" => "the remainder is `fmod(a, b)`; the prelude (`--prelude`) has `mod`",
+        "min" | "max" | "avg" | "sum" | "sign" | "clamp" => OF_THE_PRELUDE,
+        "not" => "the prelude (`--prelude`) has `not`, which is `!`",
+        "return" => "leave it out: a function's value is that of its expression",
+        _ => return None,
+    })
+}
+
+/// What to write instead of a character that no program contains.
+pub(super) fn character_hint(character: char) -> Option<&'static str> {
+    Some(match character {
+        '"' | '\'' => "there are no strings: every value is a number",
+        '{' | '}' => "a body is one expression; `(` and `)` group",
+        _ => return None,
+    })
+}
+
+/// What to write instead of a malformed number that is a number before a name, such as `2x`.
+/// `None` if it may be meant as a number: `1e`, `0x1F`.
+pub(super) fn number_hint(written: &str) -> Option<String> {
+    let n_digits = written.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, name) = written.split_at(n_digits);
+    let is_exponent = name.starts_with(['e', 'E']);
+    let is_radix = number == "0" && name.starts_with(['x', 'X', 'b', 'B', 'o', 'O']);
+    let is_whole = number.matches('.').count() <= 1 && !name.contains('.') && name.len() <= MAX_IN_HINT;
+    (is_whole && !is_exponent && !is_radix).then(|| format!("to multiply, write `{number} * {name}`"))
+}
+
+/// The most characters of a name that a hint repeats.
+const MAX_IN_HINT: usize = 40;

@@ -2,9 +2,10 @@
 
 use crate::MAX_NESTING;
 use crate::names::Names;
+use crate::print;
 use crate::reader::Reader;
 use crate::syntax;
-use crate::test_kit::{check, on_small_stack};
+use crate::test_kit::{Session, check, on_small_stack};
 
 /// Compares the outlines of all items of the text with the expected lines.
 #[track_caller]
@@ -236,6 +237,53 @@ fn the_sign_of_a_missing_operator() {
     assert!(signs(&format!("{nested} 1 {run} 2")).starts_with("KLS2011 %%"));
 }
 
+/// The outlines of texts that are read with the conventions of the prelude.
+#[test]
+fn words_and_forms_of_the_prelude() {
+    let outline = |text: &str| {
+        let mut session = Session::new();
+        session.run("def unary!(v) v; def unary-(v) v; def binary== 9 (a b) a");
+        session.names.use_conventions(&[]);
+        let mut reader = Reader::new("test");
+        reader.push(text);
+        reader.finish();
+        let read = reader.read(&session.names).expect("there is an item");
+        assert!(read.diagnostics.is_empty(), "{text}: {:?}", read.diagnostics);
+        let (tree, item) = reader.syntax().expect("it is right in form");
+        let printed = print::item(item, tree);
+        let outline = syntax::outline(item, tree).trim_end().to_owned();
+        // What is printed reads as the same tree.
+        let mut reader = Reader::new("test");
+        reader.push(&printed);
+        reader.finish();
+        reader.read(&session.names);
+        let (tree, item) = reader.syntax().expect("it is right in form");
+        assert_eq!(syntax::outline(item, tree).trim_end(), outline, "{text}: {printed}");
+        outline
+    };
+    assert_eq!(outline("1 and 2 or 3"), "(|| (&& 1 2) 3)");
+    assert_eq!(outline("1 or 2 and 3"), "(|| 1 (&& 2 3))");
+    assert_eq!(outline("not 1 == 2 and 3"), "(&& (unary ! (== 1 2)) 3)");
+    assert_eq!(outline("1 + not 2 + 3 or 4"), "(|| (+ 1 (unary ! (+ 2 3))) 4)");
+    assert_eq!(outline("-not 1 ^ 2"), "(unary - (unary ! (^ 1 2)))");
+    assert_eq!(outline("2 ** 3 ** 4"), "(^ 2 (^ 3 4))");
+    assert_eq!(outline("-2 ** -2"), "(unary - (^ 2 (unary - 2)))");
+    assert_eq!(outline("1 + while 2 in 3 + 4"), "(+ 1 (while 2 (+ 3 4)))");
+    assert_eq!(outline("(while 2 in 3) + 4"), "(+ (while 2 3) 4)");
+}
+
+/// `and` means the operator `&&`, which a program can define and remove.
+#[test]
+fn words_mean_operators_that_exist() {
+    let mut session = Session::new();
+    session.names.use_conventions(&[]);
+    assert_eq!(session.run("1 and 0; 0 or 2; not 1"), "0 1 KLS1006");
+    assert_eq!(session.run("def binary&& 1 (a b) a*10+b; 1 and 2"), "12");
+    let and = session.names.current("binary&&").expect("it is defined");
+    session.names.remove(and);
+    assert_eq!(session.run("1 and 2; 7"), "KLS2011 7");
+}
+
 /// Two expressions on one line are two items, with a warning at the second.
 #[test]
 fn expressions_side_by_side() {
@@ -263,8 +311,8 @@ fn expressions_side_by_side() {
     assert_eq!(warnings("extern unary!(v); 1 !2"), "KLS2012 ! ");
     assert_eq!(
         warnings("def f(a b) a and"),
-        "KLS2012 and for a logical and, the prelude (`--prelude`) has `&&`; \
-         KLS2001 and for a logical and, the prelude (`--prelude`) has `&&`"
+        "KLS2012 and the prelude (`--prelude`) has `and`, which is `&&`; \
+         KLS2001 and the prelude (`--prelude`) has `and`, which is `&&`"
     );
     for text in
         ["1\n2", "1; 2", "1 # 2\n 3", "1\r\n2", "1 def f(x) x", "1 if 2 then 3 else 4", "extern f(x) 1"]

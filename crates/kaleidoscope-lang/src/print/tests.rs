@@ -16,10 +16,11 @@ const EXTERNS: &str = "extern unary-(v) extern unary--(v) extern unary!(v) exter
     extern binary. 100 (a b) extern binary: 1 (a b) extern binary _ 2 (a b) extern binary=- 2 (a b)";
 const PREFIXES: &[&str] = &["-", "--", "!", "_", "."];
 const BINARIES: &[&str] =
-    &["=", "<", "+", "-", "*", "/", "^", "^", "--", "@", "@@", "**", ".", ":", "_", "=-"];
+    &["=", "<", "+", "-", "*", "/", "^", "^", "--", "@", "@@", "**", ".", ":", "_", "=-", "&&", "||"];
 
 fn names() -> Names {
     let mut names = Names::new();
+    names.use_conventions(&[]);
     let mut reader = Reader::new("operators");
     reader.push(EXTERNS);
     reader.finish();
@@ -51,7 +52,7 @@ impl Generator<'_> {
 
     fn expression(&mut self, depth: usize) -> NodeId {
         let span = Span::new(0, 0);
-        let kind = if depth == 0 { self.dice.roll(2) } else { self.dice.roll(14) };
+        let kind = if depth == 0 { self.dice.roll(2) } else { self.dice.roll(15) };
         match kind {
             0 => {
                 let value = self.dice.pick(&[0.0, 2.0, 0.5, 1e300, 5e-324, 1e16, f64::INFINITY, 12.25]);
@@ -86,6 +87,10 @@ impl Generator<'_> {
                 let (start, step) = (self.perhaps(depth - 1), self.perhaps(depth - 1));
                 let [condition, body] = [0; 2].map(|_| self.expression(depth - 1));
                 self.tree.add_for(For { variable, start, condition, step, body }, span)
+            }
+            13 => {
+                let [condition, body] = [0; 2].map(|_| self.expression(depth - 1));
+                self.add(Node::While { condition, body })
             }
             _ => {
                 let n_bindings = 1 + self.dice.roll(3);
@@ -132,6 +137,9 @@ fn no_needless_parentheses() {
         "- -1;",
         "2 * (3 + 4);",
         "1 + if a then b else c;",
+        "1 + while a in b;",
+        "(while a in b) && c;",
+        "a || b && c;",
         "(if a then b else c) + 1;",
         "f(a = b = 1, (1 < 2) < 3, 1 < (2 < 3));",
         "a @@ b ^ c;",

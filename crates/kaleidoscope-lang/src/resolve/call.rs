@@ -1,12 +1,13 @@
 //! Calls, and names that mean nothing.
 
-use super::{Itself, Resolver};
+use super::{Itself, Resolver, Step};
+use crate::conventions::ManyArguments;
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::names::{Lookup, nearest};
-use crate::parser::word_hint;
+use crate::parser::{function_hint, word_hint};
 use crate::source::Span;
-use crate::syntax::Symbol;
-use kaleidoscope_ir::{FunctionId, Op};
+use crate::syntax::{NodeId, Symbol};
+use kaleidoscope_ir::{Arithmetic, FunctionId, Op};
 
 /// The most variables in scope, and the most host variables, to compare with an unknown name.
 const MAX_COMPARED: usize = 256;
@@ -35,6 +36,44 @@ impl Resolver<'_> {
         Op::Call { callee, n_args }
     }
 
+    /// The function and its meaning if it has two parameters and takes any number of arguments.
+    pub(super) fn many_arguments(
+        &self,
+        callee: Symbol,
+        n_args: usize,
+    ) -> Option<(FunctionId, ManyArguments)> {
+        if n_args == 0 || n_args == 2 || self.is_itself(callee) {
+            return None;
+        }
+        let function = self.names.current(self.tree.symbols.name(callee))?;
+        Some((function, self.names.many_arguments(function)?))
+    }
+
+    /// Pushes the steps of a call with any number of arguments: calls with two. Each argument is
+    /// evaluated once, from left to right.
+    pub(super) fn resolve_many(
+        &mut self,
+        function: FunctionId,
+        meaning: ManyArguments,
+        arguments: &[NodeId],
+        tail: bool,
+    ) {
+        let n_args = arguments.len();
+        let op = match meaning {
+            ManyArguments::Fold => Op::Call { callee: function, n_args: 2 },
+            ManyArguments::Mean => Op::Arithmetic(Arithmetic::Add),
+        };
+        if meaning == ManyArguments::Mean && n_args > 1 {
+            self.push(Step::Emit(Op::Arithmetic(Arithmetic::Divide)));
+            self.push(Step::Emit(Op::Number(n_args as f64)));
+        }
+        for &node in arguments[1..].iter().rev() {
+            self.push(Step::Emit(op));
+            self.push_value(node);
+        }
+        self.push(Step::Value { node: arguments[0], tail: tail && n_args == 1 });
+    }
+
     /// The operation of an operator that is a function, which may be the function being defined.
     pub(super) fn operator_call(&self, callee: FunctionId, n_args: u32, tail: bool) -> Op {
         match self.itself {
@@ -60,10 +99,10 @@ impl Resolver<'_> {
         let symbols = &self.tree.symbols;
         let in_scope = self.workspace.scope.names().take(MAX_COMPARED).map(|name| &**symbols.name(name));
         let near = nearest(text, in_scope.chain(self.names.variables().take(MAX_COMPARED)));
-        if let Some(near) = near {
-            diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
-        } else if let Some(hint) = word_hint(text) {
+        if let Some(hint) = word_hint(text) {
             diagnostic = diagnostic.with_hint(hint);
+        } else if let Some(near) = near {
+            diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
         } else if self.names.array(text).is_some() {
             diagnostic = diagnostic.with_hint(format!("`{text}` is an array: `{text}(…)` is an element"));
         } else if self.names.current(text).is_some() || self.is_itself(name) {
@@ -76,7 +115,9 @@ impl Resolver<'_> {
     #[cold]
     pub(super) fn wrong_count(&mut self, callee: Symbol, arity: u32, n_args: u32, span: Span) {
         let text = self.tree.symbols.name(callee);
-        let message = format!("`{text}` takes {}, not {n_args}", arguments(arity));
+        let takes_many = self.many_of_name(callee);
+        let takes = if takes_many { "at least 1 argument".to_owned() } else { arguments(arity) };
+        let message = format!("`{text}` takes {takes}, not {n_args}");
         self.report(Diagnostic::error(DiagnosticCode::WrongArgumentCount, span, message));
     }
 
@@ -102,11 +143,18 @@ impl Resolver<'_> {
         } else {
             Diagnostic::error(DiagnosticCode::UnknownFunction, span, format!("there is no function `{text}`"))
         };
-        if let Some(near) = self.names.nearest_function(text) {
+        if let Some(hint) = function_hint(text).filter(|_| !self.names.has_conventions()) {
+            diagnostic = diagnostic.with_hint(hint);
+        } else if let Some(near) = self.names.nearest_function(text) {
             diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
         }
         self.report(diagnostic);
         id
+    }
+
+    fn many_of_name(&self, callee: Symbol) -> bool {
+        let current = self.names.current(self.tree.symbols.name(callee));
+        !self.is_itself(callee) && current.is_some_and(|id| self.names.many_arguments(id).is_some())
     }
 
     fn is_itself(&self, name: Symbol) -> bool {

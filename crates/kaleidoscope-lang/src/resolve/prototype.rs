@@ -6,7 +6,7 @@ use super::Resolver;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::item::Operator;
 use crate::names::Lookup;
-use crate::operator::{BinaryMeaning, DEFAULT_PRECEDENCE, MAX_PRECEDENCE, Sign, binary_name, unary_name};
+use crate::operator::{DEFAULT_PRECEDENCE, MAX_PRECEDENCE, Sign, binary_name, unary_name};
 use crate::source::Span;
 use crate::syntax::{Prototype, Subject, Symbol};
 
@@ -62,16 +62,11 @@ impl Resolver<'_> {
 
     /// Whether the prototype has no effect: a built-in binary operator keeps its meaning.
     pub(super) fn is_without_effect(&self, prototype: &Prototype) -> bool {
-        matches!(prototype.subject, Subject::Binary { sign, .. } if self.is_built_in(sign))
-    }
-
-    fn is_built_in(&self, sign: Sign) -> bool {
-        let operator = self.names.binary_operator(sign);
-        operator.is_some_and(|operator| !matches!(operator.meaning, BinaryMeaning::Call(_)))
+        matches!(prototype.subject, Subject::Binary { sign, .. } if sign.is_built_in())
     }
 
     fn warn_of_built_in(&mut self, sign: Sign, span: Span) {
-        if !self.is_built_in(sign) {
+        if !sign.is_built_in() {
             return;
         }
         let message = format!("the binary operator `{sign}` is built in: this has no effect");

@@ -10,7 +10,8 @@ pub(super) struct VariableScope {
     visible: Vec<Option<Local>>,
     /// The variable that each variable in scope hides, that of the youngest last.
     hidden: Vec<(Symbol, Option<Local>)>,
-    locals: Vec<Symbol>,
+    /// The name of each variable; `None` if no text can name it.
+    locals: Vec<Option<Symbol>>,
 }
 
 impl VariableScope {
@@ -29,8 +30,15 @@ impl VariableScope {
     /// Brings a new variable into scope. It hides others of its name.
     pub(super) fn bind(&mut self, name: Symbol) -> Local {
         let local = Local::new(self.locals.len() as u32);
-        self.locals.push(name);
+        self.locals.push(Some(name));
         self.hidden.push((name, self.visible[name.index()].replace(local)));
+        local
+    }
+
+    /// A new variable without a name, for a value that is needed twice.
+    pub(super) fn add_hidden(&mut self) -> Local {
+        let local = Local::new(self.locals.len() as u32);
+        self.locals.push(None);
         local
     }
 
@@ -47,7 +55,7 @@ impl VariableScope {
     }
 
     /// The names of all variables, in scope or not.
-    pub(super) fn locals(&self) -> &[Symbol] {
+    pub(super) fn locals(&self) -> &[Option<Symbol>] {
         &self.locals
     }
 

@@ -4,7 +4,7 @@ use crate::item::Item;
 use crate::reader::Reader;
 use crate::test_kit::{Dice, Session, check, rendered};
 use kaleidoscope_ir::verify::verify;
-use kaleidoscope_ir::{Function, Op};
+use kaleidoscope_ir::{Arithmetic, Function, Op};
 
 /// The function of the only definition or expression in the text.
 #[track_caller]
@@ -58,14 +58,25 @@ fn an_older_version_of_an_operator_is_itself() {
 }
 
 #[test]
-fn a_literal_exponent_two_becomes_a_square() {
+fn small_literal_exponents_multiply() {
     let session = Session::new();
-    for text in ["3^2", "3^2.0", "3^(2)", "2^2"] {
-        assert!(function(&session, text).ops.contains(&Op::Square), "{text}");
+    let power = Op::Arithmetic(Arithmetic::Power);
+    for text in ["3^2", "3^2.0", "3^(2)", "2^2", "2^3", "(1+2)^3e0"] {
+        let function = function(&session, text);
+        assert!(function.ops.contains(&Op::Square) && !function.ops.contains(&power), "{text}");
     }
-    for text in ["3^2^1", "3^2.5", "2^3", "3^(1+1)"] {
-        assert!(!function(&session, text).ops.contains(&Op::Square), "{text}");
+    for text in ["3^0", "3^1", "(3^1)^0"] {
+        assert!(!function(&session, text).ops.contains(&power), "{text}");
     }
+    for text in ["3^2.5", "2^4", "3^(1+1)", "3^(0-2)", "def f(x n) x^n"] {
+        assert!(function(&session, text).ops.contains(&power), "{text}");
+    }
+    // Reading a variable again is cheaper than storing its value, but the host may change it.
+    assert_eq!(function(&session, "def f(x) x^3").locals.len(), 1);
+    assert_eq!(function(&session, "def f(x) (x+1)^3").locals.len(), 2);
+    let mut session = Session::new();
+    session.bind("speed", 2.0);
+    assert_eq!(function(&session, "speed^3").locals.len(), 1);
 }
 
 #[test]
@@ -123,6 +134,55 @@ fn hints() {
         "none is built in: define it with `def unary-(v) 0-v`, or use the prelude (`--prelude`)"
     );
     assert_eq!(hint("nothing(1)"), "");
+}
+
+/// What people from other languages type gets a hint.
+#[test]
+fn hints_for_words_of_other_languages() {
+    let hint = |text: &str| {
+        let rendered = rendered(text);
+        rendered.split_once("help: ").map(|(_, hint)| hint.lines().next().unwrap_or_default().to_owned())
+    };
+    for (text, expected) in [
+        ("ln(2)", "the natural logarithm is `log`; the prelude (`--prelude`) has `ln`"),
+        ("def f(x) ln(x)", "the natural logarithm is `log`; the prelude (`--prelude`) has `ln`"),
+        ("abs(2)", "the absolute value is `fabs`; the prelude (`--prelude`) has `abs`"),
+        ("mod(2, 3)", "the remainder is `fmod(a, b)`; the prelude (`--prelude`) has `mod`"),
+        ("min(2, 3)", "the prelude (`--prelude`) has one"),
+        ("2 * pi", "the prelude (`--prelude`) has this constant"),
+        ("1 == 2", "the prelude (`--prelude`) has one"),
+        ("1 === 2", "the prelude (`--prelude`) has `==`"),
+        ("3 > 2", "the prelude (`--prelude`) has one"),
+        ("!1", "the prelude (`--prelude`) has one"),
+        ("5 % 3", "the prelude (`--prelude`) has one; without it, the remainder is `fmod(a, b)`"),
+        ("5 ** 3", "the power is `^`"),
+        ("1 and 2", "the prelude (`--prelude`) has `and`, which is `&&`"),
+        ("not 2", "the prelude (`--prelude`) has `not`, which is `!`"),
+        ("not(2)", "the prelude (`--prelude`) has `not`, which is `!`"),
+        ("1 // 2", "a comment begins with `#`; `floor(a / b)` divides and rounds down"),
+        ("// 2", "a comment begins with `#`"),
+        ("/* 2 */", "a comment begins with `#`"),
+        ("printd(\"x\")", "there are no strings: every value is a number"),
+        ("printd('x')", "there are no strings: every value is a number"),
+        ("def f(x) return x", "leave it out: a function's value is that of its expression"),
+        ("def f(x) return(x)", "leave it out: a function's value is that of its expression"),
+        ("let x = 1", "a variable is `var name = value in expression`"),
+        ("true", "there are only numbers: true is 1"),
+        ("if false then 1 else 2", "there are only numbers: false is 0"),
+        ("def f(x) { x }", "a body is one expression; `(` and `)` group"),
+        ("2x", "to multiply, write `2 * x`"),
+        ("3.5rate_2 + 1", "to multiply, write `3.5 * rate_2`"),
+        ("2 ? 3 : 4", "a choice is `if a then b else c`"),
+        ("while 1 in 2", "the prelude (`--prelude`) has `while … in …`"),
+    ] {
+        assert_eq!(hint(text).as_deref(), Some(expected), "{text}");
+    }
+    // Nothing certain is known of these.
+    for text in ["2e", "0x1F", "1.2.3x", "2exp", "$"] {
+        assert_eq!(hint(text), None, "{text}");
+    }
+    // A word that is a variable is no mistake.
+    assert_eq!(hint("def f(let) let; def g(pi) pi"), None);
 }
 
 #[test]

@@ -77,6 +77,10 @@ impl Trees<'_> {
                 parts.extend([(left, l), (right, r)]);
                 (sign, precedence) == (s, p)
             }
+            (While { condition, body }, While { condition: c, body: b }) => {
+                parts.extend([(condition, c), (body, b)]);
+                true
+            }
             (If { condition, then, otherwise }, If { condition: c, then: t, otherwise: o }) => {
                 parts.extend([(condition, c), (then, t), (otherwise, o)]);
                 true

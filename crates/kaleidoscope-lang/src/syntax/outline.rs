@@ -121,6 +121,7 @@ fn head(node: Node, tree: &Tree) -> String {
         Node::Prefix { sign, .. } => format!("unary {sign}"),
         Node::Binary { sign, .. } => sign.to_string(),
         Node::If { .. } => "if".to_owned(),
+        Node::While { .. } => "while".to_owned(),
         Node::For(_) => "for".to_owned(),
         Node::Var { .. } => "var".to_owned(),
     }
@@ -135,6 +136,7 @@ fn parts(node: Node, tree: &Tree) -> Vec<Part> {
         Node::Prefix { operand, .. } => vec![Part::Node(operand)],
         Node::Binary { left, right, .. } => vec![Part::Node(left), Part::Node(right)],
         Node::If { condition, then, otherwise } => [condition, then, otherwise].map(Part::Node).into(),
+        Node::While { condition, body } => [condition, body].map(Part::Node).into(),
         Node::For(id) => {
             let parts = tree.for_loop(id);
             let mut all = vec![Part::Named(parts.variable, parts.start), Part::Node(parts.condition)];

@@ -13,12 +13,25 @@ pub(super) fn create(builder: Builder) -> Result<Engine, Error> {
     if is_host_stack_full() {
         return Err(Error::of_trap(Trap::StackOverflow { inside: Vec::new() }));
     }
-    let Builder { jit, settings, time_limit, provided, registrations, variables, arrays, definitions_of } =
-        builder;
+    let Builder {
+        jit,
+        settings,
+        time_limit,
+        provided,
+        registrations,
+        variables,
+        arrays,
+        definitions_of,
+        has_prelude,
+    } = builder;
     let engine = match definitions_of {
         Some(other) => with_definitions_of(&other, jit, settings, provided.as_deref())?,
         None => with_built_ins(jit, settings, provided.as_deref())?,
     };
+    if has_prelude {
+        // So that no name of the host is a word of the prelude.
+        engine.shared.program().names.use_conventions(&[]);
+    }
     for registration in registrations {
         engine.provide(registration)?;
     }
@@ -27,6 +40,10 @@ pub(super) fn create(builder: Builder) -> Result<Engine, Error> {
     }
     for (name, array) in &arrays {
         engine.bind_array(name, array)?;
+    }
+    // The prelude leaves the host's names as they are.
+    if has_prelude && let Some(error) = engine.prelude().diagnostics().find(|found| found.is_error()) {
+        return Err(Error::limit_too_small(&error.message));
     }
     Ok(Engine { limits: CallLimits { time: time_limit }, ..engine })
 }

@@ -137,6 +137,9 @@ impl Engine {
 
     fn provide_in(&self, program: &mut Program, registration: Registration) -> Result<Superseded, Error> {
         let Registration { name, arity, function } = registration;
+        if program.names.is_keyword(&name) {
+            return Err(Error::invalid_name(&name));
+        }
         let name: Arc<str> = name.into();
         let definition = Definition::Host(function);
         if program.names.array(&name).is_some() {
