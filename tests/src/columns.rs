@@ -1,4 +1,5 @@
-//! Columns: maps the last function of a random program over columns and compares it with calls.
+//! Columns: applies the last function of a random program to columns and compares it with calls:
+//! alone, twice together, and as a scan.
 //!
 //! Each row must give what the interpreter gives for a call with the row's arguments. A few
 //! different rows repeat, so that there are enough of them for the engine to lower the function for
@@ -69,7 +70,121 @@ pub fn check_columns(program: &Program) -> Result<(), String> {
     if waits_for_kernel(&ways) {
         check("lazy", &mapped)?;
     }
+    check_formulas(&reference.name(), &text, &columns)
+}
+
+/// Evaluates formulas that call the function.
+fn check_formulas(name: &str, text: &str, columns: &[&[f64]]) -> Result<(), String> {
+    if !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+        // An operator.
+        return Ok(());
+    }
+    let parameters: Vec<_> = (0..columns.len()).map(|nth| format!("p{nth}")).collect();
+    let parameters: Vec<_> = parameters.iter().map(String::as_str).collect();
+    let call = |args: &[&str]| format!("{name}({})", args.join(", "));
+    // Callers promise something about the first argument only.
+    let reversed: Vec<_> = parameters[..1].iter().chain(parameters[1..].iter().rev()).copied().collect();
+    let together = [call(&parameters), format!("{} * {}", call(&reversed), call(&parameters))];
+    let scanned = format!("fmod({}, 8)", call(&parameters));
+    let engine = |mode| engine_with(mode, text, Statistics::new());
+    let reference = engine(Mode::Off);
+    for mode in [Mode::Baseline, Mode::Lazy] {
+        let tested = engine(mode);
+        let difference = together_difference(&reference, &tested, &together, &parameters, columns)
+            .or_else(|| scan_difference(&reference, &tested, &scanned, &parameters, &columns[1..]));
+        if let Some(difference) = difference {
+            return Err(format!(
+                "formulas in mode {mode:?}, `{name}`: {difference}\n── the program ──\n{text}\n"
+            ));
+        }
+    }
     Ok(())
+}
+
+/// How formulas that are evaluated together differ from calls of each.
+fn together_difference(
+    reference: &Engine,
+    tested: &Engine,
+    texts: &[String; 2],
+    parameters: &[&str],
+    columns: &[&[f64]],
+) -> Option<String> {
+    let texts = texts.each_ref().map(String::as_str);
+    let reference = reference.formulas(&texts, parameters).expect("a call of a known function");
+    let tested = tested.formulas(&texts, parameters).expect("a call of a known function");
+    let expected: Result<Vec<[f64; 2]>, _> = (0..N_DIFFERENT)
+        .map(|row| {
+            let args: Vec<f64> = columns.iter().map(|column| column[row]).collect();
+            let mut results = [0.0; 2];
+            reference.call(&args, &mut results).map(|()| results).map_err(|error| error.code())
+        })
+        .collect();
+    // By calls and columns, then by the kernel.
+    for _ in 0..2 {
+        let (mut one, mut two) = (vec![0.0; N_ROWS], vec![0.0; N_ROWS]);
+        let options = MapOptions::new().on_this_thread();
+        let got = tested.map_with(options, columns, &mut [&mut one, &mut two]);
+        let got = got.map_err(|error| error.code());
+        let (Ok(expected), Ok(())) = (&expected, got) else {
+            let (expected, got) = (expected.as_ref().err().copied(), got.err());
+            return (expected != got)
+                .then(|| format!("together: expected the error {expected:?}, got {got:?}"));
+        };
+        let difference = (0..N_ROWS).find_map(|row| {
+            let shown = |results: [f64; 2]| results.map(number::format);
+            let (expected, got) = (shown(expected[row % N_DIFFERENT]), shown([one[row], two[row]]));
+            (expected != got).then(|| format!("together: row {row}: expected {expected:?}, got {got:?}"))
+        });
+        if difference.is_some() {
+            return difference;
+        }
+    }
+    None
+}
+
+/// How a scan differs from calls. The interpreter makes those of the first rows.
+fn scan_difference(
+    reference: &Engine,
+    tested: &Engine,
+    text: &str,
+    parameters: &[&str],
+    columns: &[&[f64]],
+) -> Option<String> {
+    let reference = reference.formula(text, parameters).expect("a call of a known function");
+    let tested = tested.formula(text, parameters).expect("a call of a known function");
+    let mut expected = Vec::new();
+    let mut failed = None;
+    let mut state = 1.0;
+    for row in 0..N_DIFFERENT {
+        let args: Vec<f64> = std::iter::once(state).chain(columns.iter().map(|column| column[row])).collect();
+        match reference.call(&args) {
+            Ok(value) => state = value,
+            Err(error) => {
+                failed = Some((row, error.code()));
+                break;
+            }
+        }
+        expected.push(number::format(state));
+    }
+    for _ in 0..2 {
+        let mut out = vec![0.0; N_ROWS];
+        let got = tested.scan(1.0, columns, &mut out);
+        let got = got.err().map(|error| (error.row().expect("the arguments fit"), error.code()));
+        let is_right = match (failed, got) {
+            (None, Some((row, _))) => row >= N_DIFFERENT,
+            (failed, got) => failed == got || failed.is_none(),
+        };
+        if !is_right {
+            return Some(format!("scan: expected the error {failed:?}, got {got:?}"));
+        }
+        let written = out.iter().map(|value| number::format(*value));
+        if let Some((row, (expected, got))) =
+            expected.iter().zip(written).enumerate().find(|(_, (expected, got))| *expected != got)
+        {
+            return Some(format!("scan: row {row}: expected {expected}, got {got}"));
+        }
+    }
+    None
 }
 
 /// What an observer saw of batches and kernels.
@@ -128,12 +243,18 @@ fn difference(
 
 /// Runs the program in this mode and returns its last function that has parameters.
 fn last_function(mode: Mode, text: &str, observer: impl Observer + 'static) -> Option<DynFunction> {
-    let engine = Engine::builder().mode(mode).output(OutputBuffer::default()).observer(observer).build();
-    let engine = engine.expect("the machine of a test has memory for an engine");
-    add_prelude(&engine, text);
-    engine.run(text);
+    let engine = engine_with(mode, text, observer);
     let is_from_program = |origin: &Origin| matches!(origin, Origin::Program { .. });
     let mut functions = engine.functions().into_iter();
     let last = functions.rfind(|function| function.arity > 0 && is_from_program(&function.origin))?;
     engine.dyn_function(&last.name).ok()
+}
+
+/// An engine that has run the program.
+fn engine_with(mode: Mode, text: &str, observer: impl Observer + 'static) -> Engine {
+    let engine = Engine::builder().mode(mode).output(OutputBuffer::default()).observer(observer).build();
+    let engine = engine.expect("the machine of a test has memory for an engine");
+    add_prelude(&engine, text);
+    engine.run(text);
+    engine
 }

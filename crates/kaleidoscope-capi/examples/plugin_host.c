@@ -115,6 +115,33 @@ static void use_formulas(const kls_engine *engine) {
     }
 }
 
+/* Several formulas together, and rows that depend on the row before. */
+static void use_columns(const kls_engine *engine) {
+    static const char *const both[] = {"x * gain", "x + gain"};
+    static const char *const parameters[] = {"x", "gain"};
+    static const char *const mean[] = {"n + 1", "m + (x - m) / (n + 1)"};
+    static const char *const states[] = {"n", "m", "x"};
+    const double xs[] = {1, 2, 6}, gains[] = {10, 20, 30};
+    const double *const columns[] = {xs, gains};
+    double products[3], sums[3], state[] = {0, 0}, averages[3];
+    double *const results[] = {products, sums};
+    kls_formulas *formulas;
+    kls_function *average;
+    kls_error *error;
+    expect_ok(kls_engine_formulas(engine, both, 2, parameters, 2, &formulas, &error), error);
+    expect_ok(kls_formulas_map(formulas, columns, 2, results, 2, 3, &error), error);
+    printf("together: %g %g %g, %g %g %g\n", products[0], products[1], products[2], sums[0], sums[1], sums[2]);
+    kls_formulas_free(formulas);
+    expect_ok(kls_engine_formulas(engine, mean, 2, states, 3, &formulas, &error), error);
+    expect_ok(kls_formulas_fold(formulas, state, 2, columns, 1, 3, &error), error);
+    printf("%g values with the mean %g\n", state[0], state[1]);
+    kls_formulas_free(formulas);
+    expect_ok(kls_engine_formula(engine, "m + 0.5 * (x - m)", states + 1, 2, &average, &error), error);
+    expect_ok(kls_function_scan(average, 1, columns, 1, averages, 3, &error), error);
+    printf("moving averages %g %g %g\n", averages[0], averages[1], averages[2]);
+    kls_function_free(average);
+}
+
 static kls_function *function(const kls_engine *engine, const char *name) {
     kls_function *found;
     kls_error *error;
@@ -225,6 +252,7 @@ int main(void) {
                 "-sensor(3) > 0;\n");
     run(engine, "smooth(1, 2) * volume;");
     use_formulas(engine);
+    use_columns(engine);
     share(engine);
     step = function(engine, "step");
     expect_ok(kls_engine_enter(engine, iterate, step, &error), error);

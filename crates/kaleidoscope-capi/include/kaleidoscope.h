@@ -115,6 +115,10 @@ typedef struct kls_engine kls_engine;
 // An error. Freed by kls_error_free.
 typedef struct kls_error kls_error;
 
+// Several formulas over the same parameters, evaluated together. Freed by kls_formulas_free. They
+// keep their engine alive.
+typedef struct kls_formulas kls_formulas;
+
 // A function of a program, of the host or of the maths library, or a formula. Freed by
 // kls_function_free.
 //
@@ -318,6 +322,10 @@ const char *kls_error_message(const struct kls_error *error);
 // empty if there is none. The text is valid as long as the error.
 const char *kls_error_code(const struct kls_error *error);
 
+// The row of a scan or fold that was not completed, from 0: all rows before it are done, and none
+// behind it. -1 for other errors and for `NULL`.
+int64_t kls_error_row(const struct kls_error *error);
+
 // The number of diagnostics of the error.
 size_t kls_error_n_diagnostics(const struct kls_error *error);
 
@@ -336,6 +344,74 @@ const char *kls_error_text(const struct kls_error *error);
 
 // Frees an error; does nothing for `NULL`.
 void kls_error_free(struct kls_error *error);
+
+// Defines formulas over the same parameters, each as for kls_engine_formula. Over columns, what
+// they have in common is computed once.
+//
+// KLS_PROGRAM if a formula has errors, or there is none; the error's diagnostics describe those of
+// the first wrong one. Freeing the formulas also frees their definitions and code.
+kls_status kls_engine_formulas(const struct kls_engine *engine,
+                               const char *const *texts,
+                               size_t n_texts,
+                               const char *const *parameters,
+                               size_t n_parameters,
+                               struct kls_formulas **formulas,
+                               struct kls_error **error);
+
+// Evaluates the formulas, and writes the result of each, in order. `n_results` is the number of
+// formulas.
+//
+// Errors as for kls_function_call, KLS_CALL also for a wrong number of results.
+kls_status kls_formulas_call(const struct kls_formulas *formulas,
+                             const double *args,
+                             size_t n_args,
+                             double *results,
+                             size_t n_results,
+                             struct kls_error **error);
+
+// Evaluates the formulas for each row of the columns. There is one column for each parameter. The
+// results of each formula are written to one of `results`, which are as many as the formulas. Each
+// column and each of `results` has `n_rows` values. None of `results` may overlap with a column or
+// with another one.
+//
+// After an error, some results may have been written. A time limit holds for the whole batch.
+kls_status kls_formulas_map(const struct kls_formulas *formulas,
+                            const double *const *columns,
+                            size_t n_columns,
+                            double *const *results,
+                            size_t n_results,
+                            size_t n_rows,
+                            struct kls_error **error);
+
+// Evaluates the formulas for each row, in order, with the results of the row before as first
+// arguments, one for each formula: `initial` in the first row. There is one column for each other
+// parameter. `n_results` is the number of formulas, of values in `initial`, and of `results`, to
+// which the results are written as by kls_formulas_map.
+//
+// After an error, kls_error_row says in which row, and the results of all rows before it have been
+// written.
+kls_status kls_formulas_scan(const struct kls_formulas *formulas,
+                             const double *initial,
+                             const double *const *columns,
+                             size_t n_columns,
+                             double *const *results,
+                             size_t n_results,
+                             size_t n_rows,
+                             struct kls_error **error);
+
+// As kls_formulas_scan, without its results: replaces the values in `states`, which are the
+// initial ones, by the results of the last row. They stay if there are no rows; without columns
+// there are none.
+kls_status kls_formulas_fold(const struct kls_formulas *formulas,
+                             double *states,
+                             size_t n_states,
+                             const double *const *columns,
+                             size_t n_columns,
+                             size_t n_rows,
+                             struct kls_error **error);
+
+// Frees formulas; does nothing for `NULL`.
+void kls_formulas_free(struct kls_formulas *formulas);
 
 // Finds the function of this name. It is compiled at its first call, or by kls_function_prepare.
 //
@@ -390,6 +466,30 @@ kls_status kls_function_map(const struct kls_function *function,
                             double *results,
                             size_t n_rows,
                             struct kls_error **error);
+
+// Applies the function to each row, in order, with the result of the row before as first argument:
+// `initial` in the first row. There is one column for each other parameter. Each column and
+// `results` have `n_rows` values. `results` must not overlap with a column.
+//
+// After an error, kls_error_row says in which row, and the results of all rows before it have been
+// written. A time limit holds for the whole scan.
+kls_status kls_function_scan(const struct kls_function *function,
+                             double initial,
+                             const double *const *columns,
+                             size_t n_columns,
+                             double *results,
+                             size_t n_rows,
+                             struct kls_error **error);
+
+// As kls_function_scan, without its results: writes that of the last row to `result`. It is
+// `initial` if there are no rows; without columns there are none.
+kls_status kls_function_fold(const struct kls_function *function,
+                             double initial,
+                             const double *const *columns,
+                             size_t n_columns,
+                             size_t n_rows,
+                             double *result,
+                             struct kls_error **error);
 
 // Compiles the function now, instead of at its first call. Its callees are still compiled at their
 // own first calls. In KLS_MODE_OFF, nothing is compiled.

@@ -14,11 +14,13 @@ pub struct kls_error {
     status: kls_status,
     pub(crate) message: CString,
     pub(crate) diagnostics: Diagnostics,
+    /// The row of a scan that was not completed.
+    row: Option<usize>,
 }
 
 impl kls_error {
     pub(crate) fn new(status: kls_status, message: impl Into<String>) -> Self {
-        Self { status, message: c_text(message), diagnostics: Diagnostics::default() }
+        Self { status, message: c_text(message), diagnostics: Diagnostics::default(), row: None }
     }
 
     /// The error for a text with these diagnostics.
@@ -26,11 +28,15 @@ impl kls_error {
         let first = diagnostics.iter().find(|diagnostic| diagnostic.is_error());
         let message = c_text(first.map_or("", |diagnostic| &diagnostic.message));
         let diagnostics = Diagnostics::new(diagnostics, source);
-        Self { status: kls_status::KLS_PROGRAM, message, diagnostics }
+        Self { status: kls_status::KLS_PROGRAM, message, diagnostics, row: None }
     }
 
     pub(crate) fn status(&self) -> kls_status {
         self.status
+    }
+
+    pub(crate) fn row(&self) -> Option<usize> {
+        self.row
     }
 }
 
@@ -55,6 +61,7 @@ impl From<CallError> for kls_error {
             _ => kls_status::KLS_CALL,
         };
         let diagnostic = Diagnostic::error(error.code(), None, error.to_string());
-        Self { status, ..Self::of_program(vec![diagnostic], Source::new("call", "")) }
+        let row = error.row();
+        Self { status, row, ..Self::of_program(vec![diagnostic], Source::new("call", "")) }
     }
 }

@@ -31,6 +31,15 @@ pub unsafe extern "C" fn kls_error_code(error: *const kls_error) -> *const c_cha
     error.ok().and_then(|error| error.diagnostics.first_error_code()).unwrap_or(c"").as_ptr()
 }
 
+/// The row of a scan or fold that was not completed, from 0: all rows before it are done, and none
+/// behind it. -1 for other errors and for `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kls_error_row(error: *const kls_error) -> i64 {
+    // SAFETY: the host's promise.
+    let error = unsafe { borrowed(error, "error") };
+    error.ok().and_then(kls_error::row).and_then(|row| i64::try_from(row).ok()).unwrap_or(-1)
+}
+
 /// The number of diagnostics of the error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_error_n_diagnostics(error: *const kls_error) -> usize {

@@ -8,6 +8,7 @@ use kaleidoscope::{DynFunction, Source};
 use crate::engine::kls_engine;
 use crate::entry::{OutPointer, borrowed, entry, free, slice, slice_mut, text};
 use crate::error::kls_error;
+use crate::formulas::all_columns;
 use crate::status::kls_status;
 
 /// A function of a program, of the host or of the maths library, or a formula. Freed by
@@ -173,13 +174,65 @@ pub unsafe extern "C" fn kls_function_map(
         // SAFETY: the host's promise.
         let function = unsafe { borrowed(function, "function") }?;
         // SAFETY: the host's promise.
-        let columns = unsafe { slice(columns, n_columns, "columns") }?;
-        // SAFETY: the host's promise.
-        let columns = columns.iter().map(|&column| unsafe { slice(column, n_rows, "columns") });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let columns = unsafe { all_columns(columns, n_columns, n_rows) }?;
         // SAFETY: the host's promise.
         let results = unsafe { slice_mut(results, n_rows, "results") }?;
         function.function.map(&columns, results)?;
+        Ok(())
+    };
+    // SAFETY: the host's promise.
+    unsafe { entry(error, body) }
+}
+
+/// Applies the function to each row, in order, with the result of the row before as first argument:
+/// `initial` in the first row. There is one column for each other parameter. Each column and
+/// `results` have `n_rows` values. `results` must not overlap with a column.
+///
+/// After an error, kls_error_row says in which row, and the results of all rows before it have been
+/// written. A time limit holds for the whole scan.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kls_function_scan(
+    function: *const kls_function,
+    initial: f64,
+    columns: *const *const f64,
+    n_columns: usize,
+    results: *mut f64,
+    n_rows: usize,
+    error: *mut *mut kls_error,
+) -> kls_status {
+    let body = || {
+        // SAFETY: the host's promise.
+        let function = unsafe { borrowed(function, "function") }?;
+        // SAFETY: the host's promise.
+        let columns = unsafe { all_columns(columns, n_columns, n_rows) }?;
+        // SAFETY: the host's promise.
+        let results = unsafe { slice_mut(results, n_rows, "results") }?;
+        Ok(function.function.scan(initial, &columns, results)?)
+    };
+    // SAFETY: the host's promise.
+    unsafe { entry(error, body) }
+}
+
+/// As kls_function_scan, without its results: writes that of the last row to `result`. It is
+/// `initial` if there are no rows; without columns there are none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kls_function_fold(
+    function: *const kls_function,
+    initial: f64,
+    columns: *const *const f64,
+    n_columns: usize,
+    n_rows: usize,
+    result: *mut f64,
+    error: *mut *mut kls_error,
+) -> kls_status {
+    let body = || {
+        // SAFETY: the host's promise.
+        let function = unsafe { borrowed(function, "function") }?;
+        // SAFETY: the host's promise.
+        let columns = unsafe { all_columns(columns, n_columns, n_rows) }?;
+        // SAFETY: the host's promise.
+        let place = unsafe { OutPointer::new(result, "result") }?;
+        place.write(function.function.fold(initial, &columns)?);
         Ok(())
     };
     // SAFETY: the host's promise.

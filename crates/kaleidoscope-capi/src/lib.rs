@@ -32,6 +32,7 @@ mod engine;
 mod entry;
 mod error;
 mod error_access;
+mod formulas;
 mod function;
 mod host_data;
 mod options;
@@ -49,12 +50,16 @@ pub use engine::{
 pub use error::kls_error;
 pub use error_access::{
     kls_error_code, kls_error_diagnostic, kls_error_free, kls_error_message, kls_error_n_diagnostics,
-    kls_error_status, kls_error_text,
+    kls_error_row, kls_error_status, kls_error_text,
+};
+pub use formulas::{
+    kls_engine_formulas, kls_formulas, kls_formulas_call, kls_formulas_fold, kls_formulas_free,
+    kls_formulas_map, kls_formulas_scan,
 };
 pub use function::{
     kls_address, kls_engine_formula, kls_engine_function, kls_function, kls_function_address,
-    kls_function_arity, kls_function_call, kls_function_call_within, kls_function_free, kls_function_map,
-    kls_function_prepare,
+    kls_function_arity, kls_function_call, kls_function_call_within, kls_function_fold, kls_function_free,
+    kls_function_map, kls_function_prepare, kls_function_scan,
 };
 pub use host_data::kls_destroy;
 pub use options::{kls_mode, kls_options, kls_options_init, kls_output};

@@ -25,6 +25,7 @@ use std::sync::Arc;
 pub struct FunctionBuilder {
     name: Arc<str>,
     n_params: u32,
+    n_results: u32,
     locals: Vec<Arc<str>>,
     ops: Vec<Op>,
 }
@@ -35,7 +36,27 @@ pub(crate) const UNKNOWN: OpIdx = OpIdx::new(u32::MAX);
 impl FunctionBuilder {
     /// A function of this name, without parameters and operations so far.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), n_params: 0, locals: Vec::new(), ops: Vec::new() }
+        Self { name: name.into(), n_params: 0, n_results: 1, locals: Vec::new(), ops: Vec::new() }
+    }
+
+    /// The function has this number of results, which its operations leave on the stack.
+    ///
+    /// ```
+    /// use kaleidoscope_ir::{Arithmetic, FunctionBuilder};
+    ///
+    /// // The sum and the product of two numbers.
+    /// let mut builder = FunctionBuilder::new("both");
+    /// let (a, b) = (builder.param("a"), builder.param("b"));
+    /// builder.get(a).get(b).arithmetic(Arithmetic::Add);
+    /// builder.get(a).get(b).arithmetic(Arithmetic::Multiply);
+    /// let both = builder.results(2).finish()?;
+    /// assert_eq!(both.n_results, 2);
+    /// # Ok::<(), kaleidoscope_ir::verify::VerifyError>(())
+    /// ```
+    #[must_use]
+    pub fn results(mut self, n_results: u32) -> Self {
+        self.n_results = n_results;
+        self
     }
 
     /// Adds a parameter.
@@ -127,9 +148,9 @@ impl FunctionBuilder {
     /// # Errors
     /// [`VerifyError`] if the operations break a promise of [`Function`].
     pub fn finish(self) -> Result<Function, VerifyError> {
-        let Self { name, n_params, locals, mut ops } = self;
+        let Self { name, n_params, n_results, locals, mut ops } = self;
         set_targets(&mut ops, |_| true);
-        let mut function = Function::new(name, n_params, locals, ops, 0);
+        let mut function = Function::new(name, n_params, locals, ops, 0).with_results(n_results);
         function.max_stack = verify::max_stack(&function)?;
         Ok(function)
     }

@@ -13,7 +13,7 @@
 //!    all rows is a *uniform*: it is computed once for many blocks.
 //! 2. `body.rs` drops what no result needs, and gives each value a *slot*: a buffer of one block.
 //!    Slots are reused after the last use of their value. Operands are read from the columns in
-//!    place, and the result is written to the output in place.
+//!    place, and the results are written to the outputs in place.
 //! 3. `run.rs` runs the steps, block by block. The loops over rows are in `block_loop.rs`.
 //!
 //! An `if` with little work in its branches computes both and selects for each row. Any other `if`
@@ -90,7 +90,7 @@ impl ColumnProgram {
     /// inlinees does not qualify.
     pub fn new(unit: &Unit) -> Option<Self> {
         let lowered = lower::lower(unit)?;
-        let body = Body::new(lowered.nodes, &[lowered.result]);
+        let body = Body::new(lowered.nodes, &lowered.results);
         let n_values = body.n_values();
         let rows = BLOCK_BYTES / (size_of::<f64>() * n_values.max(1));
         // Whole cache lines, so that all slots begin at one.

@@ -19,7 +19,8 @@ pub use code::{Code, CompileError, CompileTimes};
 pub use exit::{Exit, ExitFrame, Invalidation, MAX_EXITS, exit_argument, of_exit_argument};
 pub use inlining::{InliningBudget, InliningPlan, Instance};
 pub use unit::{
-    CallTarget, CodeKind, HostArrayMemory, HostVariableAddress, KernelKind, KernelTable, Unit, VectorMaths,
+    CallTarget, CodeKind, HostArrayMemory, HostVariableAddress, KernelForm, KernelKind, KernelTable, Unit,
+    VectorMaths,
 };
 
 use crate::FunctionId;
@@ -47,8 +48,8 @@ pub trait Backend: fmt::Debug + Send + Sync {
 ///      parameters, returning a double;
 ///    - [`CodeKind::Osr`]: a function of a pointer to as many doubles as the function has locals,
 ///      returning a double;
-///    - [`CodeKind::Kernel`]: a function of a pointer to a [`KernelTable`] with as many columns as
-///      the function has parameters, returning a double;
+///    - [`CodeKind::Kernel`]: a function of a pointer to a [`KernelTable`] with as many columns,
+///      results and states as the function has for its [`KernelForm`], returning a double;
 /// 2. compute what the IR says, call only the slots and addresses that it was given, not unwind,
 ///    and access no memory but its stack, the memory passed to it (columns only for reading) and
 ///    the host variables and arrays that it was given (atomically);

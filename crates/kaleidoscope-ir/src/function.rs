@@ -8,14 +8,14 @@
 pub mod facts;
 pub(crate) mod liveness;
 
-use crate::{FunctionId, Op, OpIdx};
+use crate::{FunctionId, Local, Op, OpIdx};
 use facts::Facts;
 use liveness::Liveness;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// A function: its name, its variables and its operations, which leave exactly one value, the
-/// result.
+/// A function: its name, its variables and its operations, which leave its results: exactly one
+/// value, unless the function is only applied by a host ([`n_results`](Self::n_results)).
 ///
 /// Functions are immutable once they are shared. Every reader relies on these promises, which a
 /// front end keeps and [`verify`](crate::verify) checks:
@@ -25,8 +25,8 @@ use std::sync::{Arc, OnceLock};
 ///    leave one value more than the stack had behind the condition, or end in a `TailCall`. A
 ///    `TailCall`, or an `If` with a `TailCall` at the end of both branches, is followed only by
 ///    `Else`, `End` or the end of the function. A `TailCall` is outside loops. A loop leaves the
-///    stack as it found it. At the end there is one value, and [`max_stack`] is the most values
-///    that the stack has.
+///    stack as it found it. At the end there are as many values as the function has results, at
+///    least one, and [`max_stack`] is the most values that the stack has.
 /// 3. **Variables** are below `locals.len()`, which is at least `n_params`. A variable that is no
 ///    parameter is set before it is read. Setting it counts up to the end of the innermost bracket,
 ///    or up to its `Else`. The variable of a `Next` is set before the `Loop`.
@@ -46,13 +46,17 @@ pub struct Function {
     pub ops: Box<[Op]>,
     /// The most values that are on the stack at once.
     pub max_stack: u32,
+    /// The number of results, the first one lowest on the stack. Functions that are called have
+    /// one. A function with several is applied to rows by a kernel, a column program or the
+    /// interpreter.
+    pub n_results: u32,
     /// What the operations say, once someone has asked.
     #[serde(skip)]
     facts: Derived<Facts>,
 }
 
 impl Function {
-    /// A function of these parts, which keep the promises above.
+    /// A function with one result, of these parts, which keep the promises above.
     pub fn new(
         name: impl Into<Arc<str>>,
         n_params: u32,
@@ -61,7 +65,32 @@ impl Function {
         max_stack: u32,
     ) -> Self {
         let (name, locals, ops) = (name.into(), locals.into(), ops.into());
-        Self { name, n_params, locals, ops, max_stack, facts: Derived::default() }
+        Self { name, n_params, locals, ops, max_stack, n_results: 1, facts: Derived::default() }
+    }
+
+    /// The function with this number of results, which its operations leave.
+    #[must_use]
+    pub fn with_results(self, n_results: u32) -> Self {
+        Self { n_results, ..self }
+    }
+
+    /// A function with the results of several functions, in order. It calls each with all of its
+    /// parameters, so they all have as many.
+    pub fn of_calls(
+        name: impl Into<Arc<str>>,
+        parameters: impl Into<Box<[Arc<str>]>>,
+        callees: &[FunctionId],
+    ) -> Self {
+        let parameters = parameters.into();
+        let n_params = u32::try_from(parameters.len()).expect("parameters are numbered in 32 bits");
+        let n_results = u32::try_from(callees.len()).expect("functions are numbered in 32 bits");
+        let call = |&callee: &FunctionId| {
+            let args = (0..n_params).map(|idx| Op::Get(Local::new(idx)));
+            args.chain([Op::Call { callee, n_args: n_params }])
+        };
+        let ops: Vec<_> = callees.iter().flat_map(call).collect();
+        let max_stack = n_results.saturating_sub(1) + n_params.max(1);
+        Self::new(name, n_params, parameters, ops, max_stack).with_results(n_results)
     }
 
     /// The facts about the operations, computed by the first call. They take time and memory, so

@@ -189,26 +189,46 @@ pub struct StackLimit {
     pub bytes: usize,
 }
 
-/// Calls a function and returns its result.
+/// Calls a function with one result and returns it.
 ///
 /// # Errors
 /// A trap of the environment, of the stack limit or of an interrupt.
 ///
 /// # Panics
 /// If `args` are not as many as the function has parameters, or the function breaks a promise of
-/// [`Function`].
+/// [`Function`] or has several results.
 pub fn interpret<E: Environment + ?Sized>(
     env: &E,
     function: &Arc<Function>,
     args: &[f64],
     limit: StackLimit,
 ) -> Result<f64, E::Trap> {
+    let mut results = [0.0];
+    interpret_results(env, function, args, &mut results, limit)?;
+    Ok(results[0])
+}
+
+/// Calls a function with any number of results, and writes them to `results`.
+///
+/// # Errors
+/// As [`interpret`]. No result is written then.
+///
+/// # Panics
+/// If `args` or `results` are not as many as the function has parameters or results, or the
+/// function breaks a promise of [`Function`].
+pub fn interpret_results<E: Environment + ?Sized>(
+    env: &E,
+    function: &Arc<Function>,
+    args: &[f64],
+    results: &mut [f64],
+    limit: StackLimit,
+) -> Result<(), E::Trap> {
     assert_eq!(args.len(), function.n_params as usize, "arguments of `{}`", function.name);
     let frame = Frame { function: Arc::clone(function), next: 0, base: 0 };
     let values = args.to_vec();
     let mut machine = Machine { env, limit, n_bytes: 0, callers: Vec::new(), frame, values, stop_at: None };
     machine.allocate_variables()?;
-    machine.run().map(End::value)
+    machine.run_to_results(results)
 }
 
 /// Completes functions that were suspended while each called the next, outermost first. Returns the
@@ -219,13 +239,31 @@ pub fn interpret<E: Environment + ?Sized>(
 ///
 /// # Panics
 /// If there are no frames, or they do not fit their functions, or a function breaks a promise of
-/// [`Function`].
+/// [`Function`], or the outermost one has several results.
 pub fn resume<E: Environment + ?Sized>(
     env: &E,
     frames: Vec<SuspendedFrame>,
     limit: StackLimit,
 ) -> Result<f64, E::Trap> {
-    Machine::suspended(env, frames, limit)?.run().map(End::value)
+    let mut results = [0.0];
+    resume_results(env, frames, &mut results, limit)?;
+    Ok(results[0])
+}
+
+/// As [`resume`], for an outermost function with any number of results.
+///
+/// # Errors
+/// As [`interpret`]. No result is written then.
+///
+/// # Panics
+/// As [`resume`], and if `results` are not as many as the outermost function has.
+pub fn resume_results<E: Environment + ?Sized>(
+    env: &E,
+    frames: Vec<SuspendedFrame>,
+    results: &mut [f64],
+    limit: StackLimit,
+) -> Result<(), E::Trap> {
+    Machine::suspended(env, frames, limit)?.run_to_results(results)
 }
 
 /// Continues functions that were suspended inside a loop of the outermost one, up to the loop's
@@ -253,17 +291,9 @@ pub fn resume_loop<E: Environment + ?Sized>(
 
 /// How a run ends.
 enum End {
-    Value(f64),
+    /// The results are all that is left of the values.
+    Returned,
     Loop(LoopOutcome),
-}
-
-impl End {
-    fn value(self) -> f64 {
-        match self {
-            Self::Value(value) => value,
-            Self::Loop(_) => unreachable!("only `resume_loop` stops at a loop"),
-        }
-    }
 }
 
 /// An active call. Its variables are in `Machine::values` from `base` on, its stack is above them.
@@ -307,17 +337,25 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
         Ok(Self { env, limit, n_bytes, callers, frame, values, stop_at: None })
     }
 
+    fn run_to_results(&mut self, results: &mut [f64]) -> Result<(), E::Trap> {
+        let End::Returned = self.run()? else { unreachable!("only `resume_loop` stops at a loop") };
+        assert_eq!(results.len(), self.values.len(), "results of `{}`", self.frame.function.name);
+        results.copy_from_slice(&self.values);
+        Ok(())
+    }
+
     fn run(&mut self) -> Result<End, E::Trap> {
         loop {
             let Some(&op) = self.frame.function.ops.get(self.frame.next) else {
-                let result = self.pop();
-                self.values.truncate(self.frame.base);
+                // A function that is called has one result.
+                let n_results =
+                    if self.callers.is_empty() { self.frame.function.n_results as usize } else { 1 };
+                let first = self.values.len() - n_results;
+                self.values.copy_within(first.., self.frame.base);
+                self.values.truncate(self.frame.base + n_results);
                 self.n_bytes -= frame_bytes(&self.frame.function);
-                let Some(caller) = self.callers.pop() else {
-                    return Ok(End::Value(result));
-                };
+                let Some(caller) = self.callers.pop() else { return Ok(End::Returned) };
                 self.frame = caller;
-                self.values.push(result);
                 continue;
             };
             self.frame.next += 1;
@@ -374,7 +412,11 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
                 self.check_interrupt()?;
                 let n_params = self.frame.function.n_params as usize;
                 let first = self.values.len() - n_params;
-                let replaced = self.env.replace_tail_call(self.callers.len(), &self.values[first..])?;
+                let replaced = match self.frame.function.n_results {
+                    1 => self.env.replace_tail_call(self.callers.len(), &self.values[first..])?,
+                    // An environment has no code that returns several values.
+                    _ => None,
+                };
                 self.values.copy_within(first.., self.frame.base);
                 self.values.truncate(self.frame.base + self.frame.function.locals.len());
                 self.frame.next = 0;

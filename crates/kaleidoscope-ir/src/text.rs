@@ -22,7 +22,8 @@
 //! A variable is written with its name and number, because two may share a name. For a callee, a
 //! host variable or an array of the host the number decides; the name is for the reader. A name
 //! with other characters than usual is in quotes: `"a b".0`. A NaN with other bits than usual has
-//! them behind it: `nan:7ff8000000000001`. Without `stack`, the parser computes the height.
+//! them behind it: `nan:7ff8000000000001`. Without `stack`, the parser computes the height. A
+//! function with another number of results than one has `, results 2` before `, stack`.
 
 mod parse;
 #[cfg(test)]
@@ -102,7 +103,7 @@ impl fmt::Display for WithNames<'_> {
 
 impl WithNames<'_> {
     fn write_header(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Function { name, n_params, locals, max_stack, .. } = self.function;
+        let Function { name, n_params, locals, max_stack, n_results, .. } = self.function;
         write!(f, "function {}(", Name(name))?;
         let n_params = (*n_params as usize).min(locals.len());
         for idx in 0..locals.len() {
@@ -115,6 +116,9 @@ impl WithNames<'_> {
         }
         if n_params == locals.len() {
             f.write_char(')')?;
+        }
+        if *n_results != 1 {
+            write!(f, ", results {n_results}")?;
         }
         writeln!(f, ", stack {max_stack}")
     }

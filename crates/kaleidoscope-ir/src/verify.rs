@@ -316,10 +316,12 @@ impl<'f> Walk<'f> {
         if let Some(bracket) = self.open.last() {
             return Err(format!("the bracket that begins at operation {} has no end", bracket.begun.index()));
         }
-        match self.height {
+        match (self.height, self.function.n_results) {
+            (_, 0) => Err("it has no result".to_owned()),
             _ if self.is_behind_tail_call => Ok(self.max_height),
-            1 => Ok(self.max_height),
-            n => Err(format!("it ends with {n} values on the stack, not one")),
+            (height, n_results) if height == n_results => Ok(self.max_height),
+            (height, 1) => Err(format!("it ends with {height} values on the stack, not one")),
+            (height, n_results) => Err(format!("it ends with {height} values on the stack, not {n_results}")),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Functions in text form with results: each parses, prints, verifies and runs in the interpreter.
 //!
-//! A comment `; run f(1, 2) = 3` in a file says what a call must give: a number or a trap.
+//! A comment `; run f(1, 2) = 3` in a file says what a call must give: its results or a trap.
 
 use kaleidoscope_ir::array::{BadIndex, element_at};
-use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
+use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret_results};
 use kaleidoscope_ir::verify::verify_calls;
 use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction, number, text};
 use std::cell::Cell;
@@ -94,15 +94,16 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// Runs a call such as `f(1, 2)`. Returns its value or its trap, as text.
+/// Runs a call such as `f(1, 2)`. Returns its results or its trap, as text.
 fn run(program: &Program, call: &str) -> String {
     let (name, args) = call.strip_suffix(')').and_then(|call| call.split_once('(')).expect("a call");
     let function = program.functions.iter().find(|function| &*function.name == name);
     let function = function.unwrap_or_else(|| panic!("there is no function {name}"));
     let args = args.split(", ").filter(|arg| !arg.is_empty());
     let args: Vec<f64> = args.map(|arg| arg.parse().expect("an argument is a number")).collect();
-    match interpret(program, function, &args, StackLimit { bytes: 1 << 16 }) {
-        Ok(value) => number::format(value),
+    let mut results = vec![0.0; function.n_results as usize];
+    match interpret_results(program, function, &args, &mut results, StackLimit { bytes: 1 << 16 }) {
+        Ok(()) => results.into_iter().map(number::format).collect::<Vec<_>>().join(", "),
         Err(Trap(reason)) => reason,
     }
 }

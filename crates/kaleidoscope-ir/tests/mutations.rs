@@ -5,7 +5,7 @@
 //! there. Most results break a promise, and the verifier must say so.
 
 use kaleidoscope_ir::array::BadIndex;
-use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
+use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret_results};
 use kaleidoscope_ir::verify::{verify, verify_calls};
 use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction, Op, text};
 use std::cell::Cell;
@@ -90,7 +90,8 @@ fn use_function(function: Function) {
     let args = vec![2.0; function.n_params as usize];
     let function = Arc::new(function);
     let env = Interrupting { function: Arc::clone(&function), n_questions: Cell::new(0) };
-    let _ = interpret(&env, &function, &args, StackLimit { bytes: 1 << 14 });
+    let mut results = vec![0.0; function.n_results as usize];
+    let _ = interpret_results(&env, &function, &args, &mut results, StackLimit { bytes: 1 << 14 });
 }
 
 #[test]

@@ -1,22 +1,31 @@
-//! Batches: a function applied to columns, many calls in one.
+//! Batches: functions applied to the rows of columns, many calls in one.
+//!
+//! A *map* writes the results of each row. In a *scan* or *fold*, each row also gets the results of
+//! the row before, so rows are computed in order.
 //!
 //! There are three ways to compute rows, and a batch uses the fastest that exists:
 //!
 //! 1. The function's kernel (`kernel.rs`), once it is compiled.
-//! 2. The column interpreter (`column_tier.rs`), if the function qualifies.
+//! 2. The column interpreter (`column_tier.rs`), if the function qualifies and this is a map.
 //! 3. Single calls in one guarded scope. In [`Mode::Off`] the interpreter makes them.
 //!
-//! The bits are the same in all ways, except with [`Precision::Fast`]. Large batches are spread
-//! over threads.
+//! The bits are the same in all ways, except with [`Precision::Fast`]. Large maps are spread over
+//! threads.
 
+mod methods;
+mod rows;
 #[cfg(feature = "rayon")]
 mod spread;
+
+pub use methods::RowTrap;
+pub(crate) use rows::Rows;
 
 use crate::code::{Callable, KernelCode};
 use crate::column_state::BatchProgram;
 use crate::column_tier::BatchEnvironment;
 use crate::core::{Core, CoreScope};
 use crate::event::{CodeName, Event, MappedRows};
+use crate::group::Group;
 #[cfg(feature = "rayon")]
 use crate::interrupt::is_in_evaluation;
 use crate::interrupt::{CallLimits, Watch};
@@ -25,7 +34,10 @@ use crate::mode::Mode;
 use crate::policy;
 use crate::precision::Precision;
 use crate::trap::Trap;
+use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::column::ColumnScratch;
+use kaleidoscope_ir::compile::KernelForm;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -76,35 +88,50 @@ impl From<Precision> for MapOptions {
     }
 }
 
+/// What a batch applies to rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Applied<'a> {
+    /// The function with all results.
+    pub(crate) function: FunctionId,
+    pub(crate) arity: u32,
+    /// For each result, the function that computes it alone.
+    pub(crate) members: &'a [Callable],
+}
+
+impl<'a> From<&'a Callable> for Applied<'a> {
+    fn from(function: &'a Callable) -> Self {
+        Self { function: function.function(), arity: function.arity(), members: slice::from_ref(function) }
+    }
+}
+
+impl<'a> From<&'a Group> for Applied<'a> {
+    fn from(group: &'a Group) -> Self {
+        Self { function: group.function, arity: group.arity, members: &group.members }
+    }
+}
+
 impl Core {
-    /// Applies the function to each row of the columns.
-    pub(crate) fn map(
+    /// Applies functions to rows, in this form. On a trap, the rows say how many are done, except
+    /// for a map.
+    pub(crate) fn apply_to_rows(
         &self,
-        function: Callable,
+        applied: Applied<'_>,
+        form: KernelForm,
         options: MapOptions,
-        columns: &[&[f64]],
-        out: &mut [f64],
+        rows: &mut Rows<'_>,
         limits: CallLimits,
     ) -> Result<(), Trap> {
-        if columns.len() != function.arity() as usize {
-            let (given, takes) = (columns.len(), function.arity());
-            return Err(Trap::ArgumentCount { function: function.function(), given, takes });
-        }
-        if let Some(column) = columns.iter().position(|column| column.len() != out.len()) {
-            let (given, takes) = (columns[column].len(), out.len());
-            return Err(Trap::ColumnLength { column, given, takes });
-        }
-        self.check_engine(function);
+        applied.members.iter().for_each(|&member| self.check_engine(member));
         self.admit()?;
         let watch = Watch::begin(&self.interrupter, limits);
-        let key = KernelKey { function: function.function(), precision: options.precision };
+        let key = KernelKey { function: applied.function, precision: options.precision, form };
         let start = (!self.settings.observers.is_empty()).then(Instant::now);
-        let rows = RowCounters::default();
-        let n_bytes = (columns.len() + 1).saturating_mul(size_of_val(out));
-        let exceeds_caches = n_bytes >= policy::MIN_BYTES_TO_PREFETCH;
-        let batch = Batch { core: self, function, key, exceeds_caches, watch: &watch, rows: &rows };
-        let prepared = watch.around(|| batch.prepare(out.len()));
-        let result = prepared.and_then(|()| batch.run(options.threads, columns, out));
+        let counters = RowCounters::default();
+        let exceeds_caches = rows.n_bytes() >= policy::MIN_BYTES_TO_PREFETCH;
+        let members = applied.members;
+        let batch = Batch { core: self, members, key, exceeds_caches, watch: &watch, counters: &counters };
+        let prepared = watch.around(|| batch.prepare(rows.n_left()));
+        let result = prepared.and_then(|()| batch.run(options.threads, rows));
         let emitted = self.emit(|| {
             let (name, version) = {
                 let table = self.table();
@@ -112,7 +139,7 @@ impl Core {
                 (entry.name(), entry.version())
             };
             let took = start.map(|start| start.elapsed()).unwrap_or_default();
-            Event::Mapped { code: CodeName { name, version }, rows: rows.totals(), took }
+            Event::Mapped { code: CodeName { name, version }, rows: counters.totals(), took }
         });
         result.and(emitted)
     }
@@ -122,6 +149,10 @@ impl Core {
         let table = self.table();
         if let Some(kernel) = table.kernels.get(&key).and_then(KernelState::kernel) {
             return Way::Kernel(kernel);
+        }
+        if key.form != KernelForm::Map {
+            // By columns, rows are computed at once, and here each needs the one before.
+            return Way::Calls;
         }
         let program = table.column_program(key.function).filter(|program| n_rows >= program.min_rows);
         program.map_or(Way::Calls, |program| Way::Columns {
@@ -161,32 +192,34 @@ impl RowCounters {
     }
 }
 
-/// One application of a function to columns.
+/// One application of functions to rows.
 #[derive(Clone, Copy)]
 struct Batch<'a> {
     core: &'a Core,
-    function: Callable,
+    members: &'a [Callable],
     key: KernelKey,
     exceeds_caches: bool,
     watch: &'a Watch<'a>,
-    rows: &'a RowCounters,
+    counters: &'a RowCounters,
 }
 
 impl Batch<'_> {
     /// Gets the function lowered or compiled, if this many more rows justify it.
     fn prepare(self, n_rows: usize) -> Result<(), Trap> {
-        self.core.prepare_columns(self.key.function, n_rows);
+        if self.key.form == KernelForm::Map {
+            self.core.prepare_columns(self.key.function, n_rows);
+        }
         self.core.prepare_kernel(self.key, n_rows, self.watch)
     }
 
-    fn run(self, threads: Threads, columns: &[&[f64]], out: &mut [f64]) -> Result<(), Trap> {
+    fn run(self, threads: Threads, rows: &mut Rows<'_>) -> Result<(), Trap> {
         if self.core.settings.mode == Mode::Off {
-            return self.run_rows(RowScope::Interpreter, columns, out);
+            return self.run_rows(RowScope::Interpreter, rows);
         }
         match threads {
             #[cfg(feature = "rayon")]
-            Threads::Pool if self.is_spreadable(out.len()) => spread::run(self, columns, out),
-            _ => self.enter(|scope| self.run_rows(RowScope::Code(scope), columns, out)),
+            Threads::Pool if self.is_spreadable(rows.n_left()) => spread::run(self, rows),
+            _ => self.enter(|scope| self.run_rows(RowScope::Code(scope), rows)),
         }
     }
 
@@ -196,9 +229,10 @@ impl Batch<'_> {
     #[cfg(feature = "rayon")]
     fn is_spreadable(self, n_rows: usize) -> bool {
         n_rows >= policy::MIN_ROWS_FOR_THREADS
+            && self.key.form == KernelForm::Map
             && !self.core.is_in_child()
             && !is_in_evaluation()
-            && !self.core.table().may_assign(self.function.function())
+            && !self.core.table().may_assign(self.key.function)
             && spread::has_threads()
     }
 
@@ -210,88 +244,72 @@ impl Batch<'_> {
 
     /// Computes all rows, each in the way that is the fastest then. That changes when a kernel is
     /// compiled, and when a redefinition has invalidated the kernel or the column program.
-    fn run_rows(self, scope: RowScope<'_>, columns: &[&[f64]], out: &mut [f64]) -> Result<(), Trap> {
-        let mut done = 0;
-        while done < out.len() {
-            let n_left = out.len() - done;
-            let way = self.core.fastest_way(self.key, n_left);
+    fn run_rows(self, scope: RowScope<'_>, rows: &mut Rows<'_>) -> Result<(), Trap> {
+        while rows.n_left() > 0 {
+            let way = self.core.fastest_way(self.key, rows.n_left());
             let is_changeable = !matches!(way, Way::Calls);
-            done += self.run_some_rows(scope, way, done, columns, out)?;
-            if is_changeable && done < out.len() {
-                self.prepare(out.len() - done)?;
+            self.run_some_rows(scope, way, rows)?;
+            if is_changeable && rows.n_left() > 0 {
+                self.prepare(rows.n_left())?;
             }
         }
         Ok(())
     }
 
-    /// Computes rows from the row `first` on. Returns how many are done: all of them, or those
-    /// before another way may be faster.
-    fn run_some_rows(
-        self,
-        scope: RowScope<'_>,
-        way: Way,
-        first: usize,
-        columns: &[&[f64]],
-        out: &mut [f64],
-    ) -> Result<usize, Trap> {
-        let rest = || columns.iter().map(|column| &column[first..]).collect::<Vec<_>>();
-        let (core, function) = (self.core, self.key.function);
+    /// Computes all rows that are left, or those before another way may be faster.
+    fn run_some_rows(self, scope: RowScope<'_>, way: Way, rows: &mut Rows<'_>) -> Result<(), Trap> {
+        let (core, function, n_before) = (self.core, self.key.function, rows.n_done());
         match (way, scope) {
             (Way::Kernel(kernel), RowScope::Code(scope)) => {
                 core.note_batch_call(function, kernel.version())?;
-                let n_done = scope.run_kernel(&kernel, &rest(), &mut out[first..])?;
-                self.rows.by_kernel.fetch_add(n_done, Ordering::Relaxed);
-                Ok(n_done)
+                scope.run_kernel(&kernel, rows)?;
+                self.counters.by_kernel.fetch_add(rows.n_done() - n_before, Ordering::Relaxed);
             }
             (Way::Columns { program, n_changes }, scope) => {
-                let n_rows = program.rows_per_check.min(out.len() - first);
+                let n_rows = program.rows_per_check.min(rows.n_left());
                 let Ok(mut scratch) = ColumnScratch::new(&program.program, n_rows) else {
                     // There is no memory. Single calls need less.
-                    return self.run_some_rows(scope, Way::Calls, first, columns, out);
+                    return self.run_some_rows(scope, Way::Calls, rows);
                 };
                 self.watch.around(|| core.note_batch_call(function, program.version))?;
-                self.run_columns(scope, (&program, n_changes), &mut scratch, &rest(), &mut out[first..])
+                self.run_columns(scope, (&program, n_changes), &mut scratch, rows)?;
             }
             (Way::Calls | Way::Kernel(_), scope) => {
-                let end = out.len().min(first + policy::ROWS_PER_KERNEL_CHECK);
-                by_calls(columns, first, &mut out[first..end], |args| match scope {
-                    RowScope::Code(scope) => scope.call(self.function, args),
-                    RowScope::Interpreter => self.interpret(args),
+                let n_rows = rows.n_left().min(policy::ROWS_PER_KERNEL_CHECK);
+                rows.by_calls(n_rows, self.members.len(), |nth, args| match scope {
+                    RowScope::Code(scope) => scope.call(self.members[nth], args),
+                    RowScope::Interpreter => self.interpret(self.members[nth], args),
                 })?;
-                self.rows.by_calls.fetch_add(end - first, Ordering::Relaxed);
-                Ok(end - first)
+                self.counters.by_calls.fetch_add(n_rows, Ordering::Relaxed);
             }
         }
+        Ok(())
     }
 
     /// Computes rows by the column interpreter, until the program has changed more often than
-    /// `n_changes`. Returns how many are done.
+    /// `n_changes`.
     fn run_columns(
         self,
         scope: RowScope<'_>,
         (program, n_changes): (&BatchProgram, u32),
         scratch: &mut ColumnScratch,
-        columns: &[&[f64]],
-        out: &mut [f64],
-    ) -> Result<usize, Trap> {
+        rows: &mut Rows<'_>,
+    ) -> Result<(), Trap> {
         let env = BatchEnvironment { program, exceeds_caches: self.exceeds_caches };
-        let mut n_done = 0;
-        let mut rest = columns.to_vec();
-        while n_done < out.len() && program.n_changes() == n_changes {
-            let out = &mut out[n_done..];
-            let n_rows = program.rows_per_check.min(out.len());
-            scope.run_unguarded(self.watch, || program.program.run(&env, &rest, out, n_rows, scratch))?;
-            rest.iter_mut().for_each(|column| *column = &column[n_rows..]);
-            n_done += n_rows;
-            self.rows.by_columns.fetch_add(n_rows, Ordering::Relaxed);
+        while rows.n_left() > 0 && program.n_changes() == n_changes {
+            let n_rows = program.rows_per_check.min(rows.n_left());
+            let (columns, outs) = (&rows.columns, &mut rows.outs);
+            scope.run_unguarded(self.watch, || program.program.run(&env, columns, outs, n_rows, scratch))?;
+            rows.advance(n_rows);
+            self.counters.by_columns.fetch_add(n_rows, Ordering::Relaxed);
         }
-        Ok(n_done)
+        Ok(())
     }
 
-    /// Computes a row in the interpreter.
-    fn interpret(self, args: &[f64]) -> Result<f64, Trap> {
+    /// Computes a result of a row in the interpreter.
+    fn interpret(self, member: Callable, args: &[f64]) -> Result<f64, Trap> {
         match self.watch.check_often() {
-            None => self.core.interpret(self.function.function(), args, self.watch),
+            None => self.core.interpret(member.function(), args, self.watch),
             Some(cause) => Err(cause.into_trap(Vec::new())),
         }
     }
@@ -320,21 +338,4 @@ impl RowScope<'_> {
             }
         }
     }
-}
-
-/// Computes rows one by one, from the row `first` on.
-fn by_calls(
-    columns: &[&[f64]],
-    first: usize,
-    out: &mut [f64],
-    mut call: impl FnMut(&[f64]) -> Result<f64, Trap>,
-) -> Result<(), Trap> {
-    let mut args = vec![0.0; columns.len()];
-    for (nth, out) in out.iter_mut().enumerate() {
-        for (arg, column) in args.iter_mut().zip(columns) {
-            *arg = column[first + nth];
-        }
-        *out = call(&args)?;
-    }
-    Ok(())
 }

@@ -24,17 +24,19 @@
 //!    live as long as the code that reads them.
 //! 8. A [`KernelCode`], [`OsrCode`] or [`FunctionCode`] is looked up inside the engine and used
 //!    before that scope is left, so its code is not freed. Kernels are code for
-//!    `fn(*const KernelTable) -> f64`, over as many columns as the function has parameters.
+//!    `fn(*mut KernelTable) -> f64`, over as many columns, results and states as the function has
+//!    in the kernel's form.
 //! 9. The address that a code generator gets for a host variable is that of the double of a
 //!    [`crate::Variable`], which the table keeps as long as the engine exists, and every access to
 //!    it is atomic.
 #![allow(unsafe_code)]
 
+use crate::batch::Rows;
 use crate::code_state::Versioned;
 use crate::event::{CodeName, Tier};
 use crate::validity::{Dependency, Validity};
-use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{Code, CodeKind, CompileTimes, KernelKind, KernelTable};
+use kaleidoscope_ir::compile::{Code, CodeKind, CompileTimes, KernelForm, KernelKind};
+use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_native::{CodeAddress, GuardedScope, Stub, StubId, Trap};
 use std::any::Any;
 use std::fmt;
@@ -55,6 +57,8 @@ pub(crate) fn function_id(stub: StubId) -> FunctionId {
 pub(crate) struct CompiledCode {
     address: CodeAddress,
     arity: u32,
+    /// What a kernel reads and writes. `None` for other code, which is nearly all.
+    shape: Option<Box<KernelShape>>,
     pub(crate) info: CodeInfo,
     /// The functions that the code has inside: inlined ones, maths functions that it calls
     /// directly, and a kernel's own. Redefining one of them invalidates the code.
@@ -102,16 +106,23 @@ impl CodeInfo {
 }
 
 impl CompiledCode {
-    /// Code of this arity from a code generator.
+    /// Code of this function from a code generator.
     pub(crate) fn new(
         info: CodeInfo,
-        arity: u32,
+        function: &Function,
         dependencies: Box<[Dependency]>,
         validity: Option<Arc<Validity>>,
         code: Code,
     ) -> Self {
         let address = CodeAddress::new(code.address);
-        Self { address, arity, info, dependencies, validity, _keep: code.keep }
+        let shape = match info.kind() {
+            CodeKind::Kernel(_, form) => Some(Box::new(KernelShape::new(form, function))),
+            CodeKind::Function | CodeKind::Osr(_) => {
+                assert_eq!(function.n_results, 1, "only kernels have several results");
+                None
+            }
+        };
+        Self { address, arity: function.n_params, shape, info, dependencies, validity, _keep: code.keep }
     }
 
     /// Code that exists as long as the engine: a host function, or a function of the maths library.
@@ -122,7 +133,8 @@ impl CompiledCode {
             origin: CodeOrigin::Provided,
             inlined: Arc::default(),
         };
-        Self { address, arity, info, dependencies: Box::default(), validity: None, _keep: Box::new(()) }
+        let (dependencies, keep) = (Box::default(), Box::new(()));
+        Self { address, arity, shape: None, info, dependencies, validity: None, _keep: keep }
     }
 
     /// Where the code begins.
@@ -163,9 +175,11 @@ impl CompiledCode {
 
     /// The code as a kernel (promise 8), with the number of rows between two checks for interrupts.
     pub(crate) fn kernel(&self, rows_per_call: usize) -> KernelCode {
-        let CodeKind::Kernel(kind) = self.kind() else { unreachable!("only kernels are kept as such") };
-        let (address, arity, version) = (self.address, self.arity, self.info.version());
-        KernelCode { address, arity, version, kind, rows_per_call, validity: self.validity.clone() }
+        let (CodeKind::Kernel(kind, _), Some(shape)) = (self.kind(), self.shape.as_deref()) else {
+            unreachable!("only kernels are kept as such")
+        };
+        let (address, version) = (self.address, self.info.version());
+        KernelCode { address, shape: *shape, version, kind, rows_per_call, validity: self.validity.clone() }
     }
 
     /// Whether the interpreter runs the function.
@@ -352,11 +366,32 @@ impl OsrCode {
     }
 }
 
-/// A kernel: its address, its number of columns, and how it is run.
+/// The number of columns, results and states that a kernel reads and writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KernelShape {
+    n_columns: usize,
+    n_outs: usize,
+    n_states: usize,
+}
+
+impl KernelShape {
+    /// The shape of a kernel of the function.
+    ///
+    /// # Panics
+    /// If the function has fewer parameters than states.
+    pub(crate) fn new(form: KernelForm, function: &Function) -> Self {
+        let n_states = form.n_states(function);
+        let n_columns = (function.n_params as usize).checked_sub(n_states);
+        let n_columns = n_columns.expect("states are parameters");
+        Self { n_columns, n_outs: form.n_outs(function), n_states }
+    }
+}
+
+/// A kernel: its address, its shape, and how it is run.
 #[derive(Clone, Debug)]
 pub(crate) struct KernelCode {
     address: CodeAddress,
-    arity: u32,
+    shape: KernelShape,
     version: u32,
     kind: KernelKind,
     rows_per_call: usize,
@@ -369,44 +404,40 @@ impl KernelCode {
         self.version
     }
 
-    /// Computes rows, from the first one on. Returns how many are done: fewer than all if the
-    /// kernel is invalid. After a trap, some results are written.
-    pub(crate) fn run(
-        &self,
-        scope: &GuardedScope<'_>,
-        columns: &[&[f64]],
-        out: &mut [f64],
-    ) -> Result<usize, Trap> {
-        assert!(columns.len() == self.arity as usize, "there is a column for each parameter");
-        assert!(columns.iter().all(|column| column.len() == out.len()), "columns are as long as the results");
-        // Nothing interrupts a plain kernel, so it gets few rows at a time.
-        let most = match self.kind {
-            KernelKind::Plain => self.rows_per_call,
-            KernelKind::Guarded => out.len().max(1),
-        };
-        let mut n_done = 0;
-        let mut starts: Vec<*const f64> = Vec::with_capacity(columns.len());
-        for out in out.chunks_mut(most) {
+    /// Computes rows, until none is left or the kernel is invalid. After a trap in a scan or fold,
+    /// the rows before it are done; in a map, some results are written.
+    pub(crate) fn run(&self, scope: &GuardedScope<'_>, rows: &mut Rows<'_>) -> Result<(), Trap> {
+        let Self { shape, .. } = *self;
+        assert_eq!(rows.columns.len(), shape.n_columns, "there is a column for each parameter");
+        assert_eq!(rows.outs.len(), shape.n_outs, "there is room for each result");
+        assert_eq!(rows.states.len(), shape.n_states, "there is room for each state");
+        let (mut columns, mut outs) = (Vec::with_capacity(shape.n_columns), Vec::with_capacity(shape.n_outs));
+        while rows.n_left() > 0 {
             if self.validity.as_ref().is_some_and(|validity| !validity.is_valid()) {
                 break;
             }
-            starts.clear();
-            starts.extend(columns.iter().map(|column| column[n_done..].as_ptr()));
-            let table = KernelTable { columns: starts.as_ptr(), out: out.as_mut_ptr(), n_rows: out.len() };
+            // Nothing interrupts a plain kernel, so it gets few rows at a time.
+            let n_rows = match self.kind {
+                KernelKind::Plain => rows.n_left().min(self.rows_per_call),
+                KernelKind::Guarded => rows.n_left(),
+            };
+            let mut table = rows.kernel_table(n_rows, &mut columns, &mut outs);
+            let place = &raw mut table;
             match self.kind {
                 KernelKind::Guarded => {
-                    // SAFETY: promise 8. The columns are checked above, there is a row, and the
-                    // results are borrowed for writing.
-                    let n_rows = unsafe { scope.call_with_pointer(self.address, &raw const table) }?;
-                    n_done += n_rows as usize;
+                    // SAFETY: promise 8. The counts are checked above, there is a row, and `Rows`
+                    // has as many of each column and result, which it borrows for writing.
+                    let done = unsafe { scope.call_with_pointer(self.address, place.cast_const()) };
+                    rows.advance(done.as_ref().map_or(table.n_done, |n_rows| *n_rows as usize));
+                    done?;
                 }
                 KernelKind::Plain => {
                     // SAFETY: as above; `KernelKind::Plain` promises what this call requires.
-                    unsafe { scope.call_unguarded(self.address, &raw const table) }?;
-                    n_done += out.len();
+                    unsafe { scope.call_unguarded(self.address, place.cast_const()) }?;
+                    rows.advance(n_rows);
                 }
             }
         }
-        Ok(n_done)
+        Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::policy;
 use crate::table::{Dependent, Table};
 use crate::validity::Dependency;
 use kaleidoscope_ir::column::{BlockLoop, ColumnEnvironment, ColumnProgram};
-use kaleidoscope_ir::compile::{CallTarget, CodeKind, KernelKind};
+use kaleidoscope_ir::compile::{CallTarget, CodeKind, KernelForm, KernelKind};
 use kaleidoscope_ir::{FunctionId, HostVariable, MathsFunction};
 use kaleidoscope_native::{VectorLoop, prefetch, run_vector_loop};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Core {
         let refused = |dependencies: Vec<Dependency>| Some(ColumnState::Refused(dependencies.into()));
         let itself = (function, version);
         // A call reports what is wrong with the IR.
-        if ir.is_some_and(|ir| self.verify(&ir).is_err() || ir.has_loops()) {
+        if ir.is_some_and(|ir| self.verify_rows(&ir).is_err() || ir.has_loops()) {
             return refused(vec![itself]);
         }
         let unit = {
@@ -63,8 +63,9 @@ impl Core {
             table.kernel_unit(function)
         };
         let Some(root) = unit.map(Arc::new) else { return refused(vec![itself]) };
-        let plain = CodeKind::Kernel(KernelKind::Plain);
-        let Planned { unit, dependencies, .. } = self.plan(&root, plain, policy::COLUMN_INLINING)?;
+        let plain = CodeKind::Kernel(KernelKind::Plain, KernelForm::Map);
+        let budget = policy::COLUMN_INLINING.for_results(root.function.n_results);
+        let Planned { unit, dependencies, .. } = self.plan(&root, plain, budget)?;
         let program = if policy::is_plain(&unit) { ColumnProgram::new(&unit) } else { None };
         let table = self.table();
         let Some(program) = program else {

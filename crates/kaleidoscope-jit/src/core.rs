@@ -7,6 +7,7 @@
 //! No lock is held while an observer, a host function, a compiler or generated code runs.
 
 use crate::baseline_tier::BaselineTier;
+use crate::batch::Rows;
 use crate::code::{
     Callable, CodeInfo, CodeOrigin, EngineId, FunctionCode, KernelCode, OsrCode, Slot, stub_id,
 };
@@ -561,14 +562,10 @@ impl CoreScope<'_> {
         self.scope.run_unguarded(body).map_err(|trap| self.core.trap(trap, None))
     }
 
-    /// Computes rows by a kernel, which was looked up inside this scope. Returns how many are done.
-    pub(crate) fn run_kernel(
-        &self,
-        kernel: &KernelCode,
-        columns: &[&[f64]],
-        out: &mut [f64],
-    ) -> Result<usize, Trap> {
-        kernel.run(self.scope, columns, out).map_err(|trap| self.core.trap(trap, None))
+    /// Computes rows by a kernel, which was looked up inside this scope, until none is left or the
+    /// kernel is invalid.
+    pub(crate) fn run_kernel(&self, kernel: &KernelCode, rows: &mut Rows<'_>) -> Result<(), Trap> {
+        kernel.run(self.scope, rows).map_err(|trap| self.core.trap(trap, None))
     }
 
     /// The handle by which another thread interrupts this scope alone.

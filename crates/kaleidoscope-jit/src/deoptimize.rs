@@ -35,7 +35,7 @@ use crate::validity::FunctionVersion;
 use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::compile::{CodeKind, ExitFrame, of_exit_argument};
 use kaleidoscope_ir::interpreter::{
-    Callee, Depth, Environment, LoopOutcome, StackLimit, SuspendedFrame, resume, resume_loop,
+    Callee, Depth, Environment, LoopOutcome, StackLimit, SuspendedFrame, resume, resume_loop, resume_results,
 };
 use kaleidoscope_ir::{FunctionId, HostArray, HostVariable, MathsFunction, OpIdx};
 use kaleidoscope_native as native;
@@ -79,6 +79,7 @@ impl Exited {
         let root = &self.root().ir;
         ExitLayout {
             n_variables: self.osr_loop().map_or(0, |_| root.locals.len()),
+            n_results: self.code.validity.n_results_of_exit,
             n_arguments: self.code.validity.continues_elsewhere.then_some(root.n_params as usize),
         }
     }
@@ -111,7 +112,16 @@ impl Exited {
         limit: StackLimit,
     ) -> Result<f64, Trap> {
         let frames = self.suspended(&buffer.values);
-        let Some(nth) = self.osr_loop() else { return resume(environment, frames, limit) };
+        let Some(nth) = self.osr_loop() else {
+            let n_results = self.code.validity.n_results_of_exit;
+            if n_results == 0 {
+                return resume(environment, frames, limit);
+            }
+            let mut results = vec![0.0; n_results];
+            resume_results(environment, frames, &mut results, limit)?;
+            buffer.set_results(&results);
+            return Ok(0.0);
+        };
         let root = &self.root().ir;
         let facts = root.facts();
         let mut variables = vec![0.0; root.locals.len()];

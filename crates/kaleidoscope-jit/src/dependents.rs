@@ -18,7 +18,7 @@ use crate::precision::Precision;
 use crate::profile::ProfiledCode;
 use crate::table::{Dependent, Entry, StoredDefinition, Table};
 use crate::trap::Trap;
-use kaleidoscope_ir::compile::CodeKind;
+use kaleidoscope_ir::compile::{CodeKind, KernelForm};
 use kaleidoscope_ir::{Function, FunctionId, MathsFunction};
 use kaleidoscope_native as native;
 use std::fmt;
@@ -186,7 +186,7 @@ impl Core {
         old.extend(table.take_kernels(function).into_iter().map(ProfiledCode::from));
         table.remove_column_program(function);
         let dependents = table.take_dependents(function, &old_name);
-        let optimized = dependents.iter().filter(|code| !matches!(code.code.kind(), CodeKind::Kernel(_)));
+        let optimized = dependents.iter().filter(|code| !matches!(code.code.kind(), CodeKind::Kernel(..)));
         superseded.invalidated.extend(optimized.map(|code| code.code.info.clone()));
         old.extend(dependents);
         self.retire(table, old, &old_name);
@@ -213,7 +213,9 @@ impl Core {
 impl Table {
     /// Takes the kernels of a function that is redefined.
     fn take_kernels(&mut self, function: FunctionId) -> Vec<CompiledCode> {
-        let keys = Precision::ALL.iter().map(|&precision| KernelKey { function, precision });
+        let of_form =
+            |form| Precision::ALL.iter().map(move |&precision| KernelKey { function, precision, form });
+        let keys = KernelForm::ALL.into_iter().flat_map(of_form);
         let kernels: Vec<_> = keys.filter_map(|key| self.kernels.remove(&key)).collect();
         kernels.into_iter().filter_map(KernelState::into_code).collect()
     }

@@ -22,6 +22,8 @@ pub(crate) struct ExitBuffer {
 pub(crate) struct ExitLayout {
     /// The number of variables of OSR code; 0 for other code.
     pub(crate) n_variables: usize,
+    /// The number of results of a row that the exit function leaves in the buffer.
+    pub(crate) n_results: usize,
     /// The number of arguments with which the code continues elsewhere, if it can.
     pub(crate) n_arguments: Option<usize>,
 }
@@ -54,6 +56,18 @@ impl ExitBuffer {
         assert!(variable.index() < self.layout.n_variables, "OSR code has this variable");
         // SAFETY: the index is below `n_variables`, so `read`'s caller has promised this double.
         unsafe { self.variables.wrapping_add(variable.index()).write(value) };
+    }
+
+    /// Leaves the results of a row in the buffer.
+    ///
+    /// # Panics
+    /// If the code that wrote the buffer expects another number of them.
+    pub(crate) fn set_results(&mut self, results: &[f64]) {
+        assert_eq!(self.layout.n_results, results.len(), "the row has all of its results");
+        let places = self.words.wrapping_add(1).cast::<f64>();
+        // SAFETY: buffers of kernels with several results have room for these, by the description
+        // of `Invalidation::exit`.
+        unsafe { places.copy_from_nonoverlapping(results.as_ptr(), results.len()) };
     }
 
     /// Whether the code can continue in other code.

@@ -84,8 +84,7 @@ impl Core {
             origin: CodeOrigin::Compiled { tier, kind: unit.kind, times: code.times, bytes: code.bytes },
             inlined,
         };
-        let n_params = unit.function.n_params;
-        Ok((CompiledCode::new(info, n_params, dependencies, validity, code), unit))
+        Ok((CompiledCode::new(info, &unit.function, dependencies, validity, code), unit))
     }
 
     /// Chooses the inlinees of a unit. Returns nothing if the root was redefined, except for OSR
@@ -118,7 +117,7 @@ impl Core {
         let inlinees = plan.inlinees();
         // Code that inlined its own function depends on it: its next recursive call runs the new
         // definition. So does each further row of a kernel.
-        let rows_call = root.id.filter(|id| matches!(kind, CodeKind::Kernel(_)) && !inlinees.contains(id));
+        let rows_call = root.id.filter(|id| matches!(kind, CodeKind::Kernel(..)) && !inlinees.contains(id));
         let versions = inlinees.iter().map(|&id| (id, bodies[&id].1));
         let versions = versions.chain(rows_call.map(|id| (id, root.version)));
         let dependencies = versions.chain(table.maths_dependencies(&callees)).collect();

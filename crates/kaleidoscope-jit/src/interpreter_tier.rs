@@ -17,6 +17,7 @@ use crate::table::StoredDefinition;
 use crate::trap::Trap;
 use crate::unslotted::UnslottedCode;
 use crate::validity::FunctionVersion;
+use crate::verify::{refused, several_results};
 use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::interpreter::{self, Callee, Environment, StackLimit};
 use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
@@ -192,7 +193,11 @@ impl Environment for Interpreter<'_> {
                     return Err(self.core.unavailable(id));
                 }
             };
+            let version = entry.version();
             drop(table);
+            if ir.n_results != 1 {
+                return Err(refused(&ir, version, several_results(&ir)));
+            }
             let Some(code) = first_call else { return Ok(Callee::Function(ir)) };
             let version = code.version;
             self.watch.around(|| self.core.emit(|| Event::FirstCalled { code }))?;

@@ -2,7 +2,6 @@
 
 mod host_memory;
 
-use crate::batch::MapOptions;
 use crate::code::Callable;
 use crate::compile_queue::CompileQueue;
 use crate::core::{Core, CoreScope, FunctionIds, SharedCore};
@@ -49,7 +48,7 @@ use std::sync::{Arc, Weak};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Jit {
-    core: SharedCore,
+    pub(crate) core: SharedCore,
     /// Dropped last: the end of the compile threads may drop the last job's core.
     _closer: Arc<OfProcess<QueueCloser>>,
 }
@@ -229,7 +228,8 @@ impl Jit {
     /// old definition itself finish as what they are.
     ///
     /// The IR is verified first, with the ids in it: functions that it calls must be declared,
-    /// host variables bound.
+    /// host variables bound. A function with several results cannot be called: it is for a
+    /// [`group`](Self::group).
     ///
     /// # Errors
     /// [`Trap::Compile`] if the IR breaks a promise of [`Function`]; the function is as before.
@@ -238,7 +238,7 @@ impl Jit {
     /// # Panics
     /// If the IR function has another arity than was declared, or the id is unknown.
     pub fn define(&self, function: FunctionId, ir: Arc<Function>) -> Result<(), Trap> {
-        self.core.verify_version(&ir, self.version(function) + 1)?;
+        self.core.verify_rows_version(&ir, self.version(function) + 1)?;
         self.redefine(function, Definition::Ir(ir))
     }
 
@@ -392,21 +392,55 @@ impl Jit {
             return Err(wrong_count(function, args.len()));
         }
         let watch = Watch::begin(&self.core.interrupter, limits);
+        self.call_watched(function, args, &watch)
+    }
+
+    #[inline]
+    fn call_watched(&self, function: Callable, args: &[f64], watch: &Watch<'_>) -> Result<f64, Trap> {
         match self.core.settings.mode {
             Mode::Off => {
                 self.core.check_engine(function);
-                self.core.interpret(function.function(), args, &watch)
+                self.core.interpret(function.function(), args, watch)
             }
             mode => {
                 if mode.has_interpreter_tier()
                     && self.core.is_lazy(function)
-                    && let Some(result) = self.core.interpret_first_call(function.function(), args, &watch)
+                    && let Some(result) = self.core.interpret_first_call(function.function(), args, watch)
                 {
                     return result;
                 }
-                self.core.call(function, args, &watch)
+                self.core.call(function, args, watch)
             }
         }
+    }
+
+    /// Calls functions with the same arguments, in order. The limits hold for all of them together.
+    pub(crate) fn call_all(
+        &self,
+        functions: &[Callable],
+        args: &[f64],
+        results: &mut [f64],
+        limits: CallLimits,
+    ) -> Result<(), Trap> {
+        if let Some(function) = functions.iter().find(|function| function.arity() as usize != args.len()) {
+            return Err(wrong_count(*function, args.len()));
+        }
+        let watch = Watch::begin(&self.core.interrupter, limits);
+        let mut calls = functions.iter().zip(results);
+        let mode = self.core.settings.mode;
+        if mode == Mode::Off || functions.iter().any(|&function| self.core.is_lazy(function)) {
+            return calls.try_for_each(|(&function, result)| {
+                *result = self.call_watched(function, args, &watch)?;
+                Ok(())
+            });
+        }
+        let call_all = |scope: &CoreScope<'_>| {
+            calls.try_for_each(|(&function, result)| {
+                *result = scope.call(function, args)?;
+                Ok(())
+            })
+        };
+        self.core.enter(&watch, call_all).flatten()
     }
 
     /// Runs a top-level expression, a function of the IR without parameters, once.
@@ -438,36 +472,6 @@ impl Jit {
         }
         self.core.keep_signals()?;
         self.core.enter(&watch, |scope| body(&CallScope(ScopeKind::Code(scope))))
-    }
-
-    /// Applies a function to each row of the columns, one column for each parameter, and writes the
-    /// results to `out`.
-    ///
-    /// A function that has no loop, assigns no host variable, and calls only maths functions runs
-    /// by columns ([`kaleidoscope_ir::column`]). Other functions, and few rows, run by single
-    /// calls.
-    ///
-    /// With an optimizing tier, many rows run in a kernel: a compiled loop with the function
-    /// inside, vectorized where the function has no loop and calls only maths functions. It is
-    /// compiled in the background: in [`Mode::Lazy`] and [`Mode::Eager`] after a thousand rows, in
-    /// [`Mode::Tiered`] when as many rows were requested as make a function hot by calls. In lazy
-    /// and eager mode, a function that does not run by columns waits for the kernel.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call), and [`Trap::ArgumentCount`] or [`Trap::ColumnLength`] for columns
-    /// that do not fit. After an error, the results of some rows are written.
-    ///
-    /// # Panics
-    /// As [`call`](Self::call).
-    pub fn map(
-        &self,
-        function: Callable,
-        options: MapOptions,
-        columns: &[&[f64]],
-        out: &mut [f64],
-        limits: CallLimits,
-    ) -> Result<(), Trap> {
-        in_engine_mode(|| self.core.map(function, options, columns, out, limits))
     }
 
     // --- listings ---

@@ -16,7 +16,7 @@ use crate::precision::Precision;
 use crate::table::{Dependent, StoredDefinition, Table};
 use crate::trap::Trap;
 use kaleidoscope_ir::compile::{
-    CallTarget, CodeGenerator, CodeKind, CompileError, KernelKind, Unit, VectorMaths,
+    CallTarget, CodeGenerator, CodeKind, CompileError, KernelForm, KernelKind, Unit, VectorMaths,
 };
 use kaleidoscope_ir::{Function, FunctionId, Local, MathsFunction, Op};
 use kaleidoscope_native::maths::VECTOR_LANES;
@@ -38,7 +38,7 @@ impl Core {
         let request = {
             let mut table = self.table();
             let version = table.version(key.function);
-            let has_columns = table.column_program(key.function).is_some();
+            let has_columns = key.form == KernelForm::Map && table.column_program(key.function).is_some();
             let state = table.kernels.entry(key).or_insert(KernelState::Counting { n_rows: 0 });
             state.note_rows(version, n_rows, |n_rows| {
                 policy::advise_kernel(mode, n_rows, thresholds, has_columns)
@@ -118,7 +118,7 @@ impl KernelJob {
             return Ok(None);
         }
         if let Some(ir) = ir {
-            core.verify_version(&ir, version)?;
+            core.verify_rows_version(&ir, version)?;
         }
         let unit = {
             let table = core.table();
@@ -128,11 +128,13 @@ impl KernelJob {
         };
         let Some(root) = unit.map(Arc::new) else { return Ok(None) };
         let generator = generator.map_err(|reason| Trap::Compile { code: CodeName::of(&root), reason })?;
-        let guarded = CodeKind::Kernel(KernelKind::Guarded);
-        let (budget, tier) = (policy::KERNEL_INLINING, Tier::Kernel);
+        let form = self.key.form;
+        let guarded = CodeKind::Kernel(KernelKind::Guarded, form);
+        let budget = policy::KERNEL_INLINING.for_results(root.function.n_results);
+        let tier = Tier::Kernel;
         let compiled = core.compile_optimized(&root, guarded, budget, tier, generator, |unit| {
             if policy::is_plain(unit) {
-                unit.kind = CodeKind::Kernel(KernelKind::Plain);
+                unit.kind = CodeKind::Kernel(KernelKind::Plain, form);
                 if self.key.precision == Precision::Fast {
                     unit.vector_maths = vector_maths(unit);
                 }
@@ -192,7 +194,9 @@ impl Table {
         let dependencies = code.dependencies.clone();
         let Some(state) = self.compiling_kernel(key, version) else { return Err(code) };
         *state = KernelState::Ready { code, rows_per_call };
-        if let Some(program) = self.column_program(key.function) {
+        if let Some(program) = self.column_program(key.function)
+            && key.form == KernelForm::Map
+        {
             program.note_change();
         }
         self.note_dependent(Dependent::Kernel(key), &dependencies);

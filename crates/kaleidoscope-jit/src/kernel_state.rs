@@ -13,12 +13,14 @@ use crate::code::{CompiledCode, KernelCode};
 use crate::policy::KernelAdvice;
 use crate::precision::Precision;
 use kaleidoscope_ir::FunctionId;
+use kaleidoscope_ir::compile::KernelForm;
 
 /// Identifies a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KernelKey {
     pub(crate) function: FunctionId,
     pub(crate) precision: Precision,
+    pub(crate) form: KernelForm,
 }
 
 /// The kernel of a function's current version.

@@ -418,7 +418,7 @@ impl FirstCompilation {
             },
             inlined: Arc::default(),
         };
-        let code = CompiledCode::new(info, unit.function.n_params, dependencies, validity, code);
+        let code = CompiledCode::new(info, &unit.function, dependencies, validity, code);
         Ok(ProfiledCode { code, profile })
     }
 }

@@ -213,9 +213,10 @@ pub(crate) const COLUMN_INLINING: InliningBudget =
     InliningBudget { copied_small_ops: 1_000, ..KERNEL_INLINING };
 
 /// Whether a kernel of the unit can be plain, and a column program can be made of it: it ends soon,
-/// and has no more operations than may be inlined.
+/// and has no more operations than may be inlined, for each of its results.
 pub(crate) fn is_plain(unit: &Unit) -> bool {
-    unit.function.ops.len() <= KERNEL_INLINING.copied_ops && unit.is_plain()
+    let most = KERNEL_INLINING.copied_ops.saturating_mul(unit.function.n_results as usize);
+    unit.function.ops.len() <= most && unit.is_plain()
 }
 
 /// The time that a plain kernel takes between two checks for interrupts and redefinitions.

@@ -255,7 +255,7 @@ impl Profile {
     fn tier_up(&self, kind: CodeKind) -> &TierUp {
         match kind {
             CodeKind::Osr(nth) => &self.loops[nth].tier_up,
-            CodeKind::Function | CodeKind::Kernel(_) => &self.tier_up,
+            CodeKind::Function | CodeKind::Kernel(..) => &self.tier_up,
         }
     }
 

@@ -134,7 +134,7 @@ fn reset(target: &TierUpTarget) {
     match target.kind {
         CodeKind::Function => target.profile.reset_function(),
         CodeKind::Osr(nth) => target.profile.reset_loop(nth),
-        CodeKind::Kernel(_) => {}
+        CodeKind::Kernel(..) => {}
     }
 }
 
@@ -225,7 +225,7 @@ impl Table {
                 installed.map_err(NotInstalled::Unwanted)?;
                 Dependent::Function(function)
             }
-            (CodeKind::Function, None) | (CodeKind::Kernel(_), _) => return Err(unwanted(code)),
+            (CodeKind::Function, None) | (CodeKind::Kernel(..), _) => return Err(unwanted(code)),
         };
         self.note_dependent(dependent, &dependencies);
         Ok(())

@@ -44,6 +44,23 @@ pub enum Trap {
         /// The number of results.
         takes: usize,
     },
+    /// The host made room for another number of results, or passed another number of initial
+    /// values, than a group has members.
+    ResultCount {
+        /// The number of results or values given.
+        given: usize,
+        /// The number of members.
+        takes: usize,
+    },
+    /// The host made room for more or fewer rows of one result than of the first one.
+    ResultLength {
+        /// The result's index.
+        result: usize,
+        /// The rows for which it has room.
+        given: usize,
+        /// Those for which the first one has room.
+        takes: usize,
+    },
     /// Calls nested deeper than the guest stack allows.
     StackOverflow {
         /// The names of the functions on the stack, innermost first, as far as they are known.
@@ -162,6 +179,12 @@ impl fmt::Display for Trap {
             Self::ColumnLength { column, given, takes } => {
                 write!(f, "column {column} has {given} values, and there is room for {takes} results")
             }
+            Self::ResultCount { given, takes } => {
+                write!(f, "there is room for {given} results, and each row has {takes}")
+            }
+            Self::ResultLength { result, given, takes } => {
+                write!(f, "result {result} has room for {given} rows, and the first one for {takes}")
+            }
             Self::StackOverflow { .. } => f.write_str("stack overflow"),
             Self::Interrupted { .. } => f.write_str("interrupted"),
             Self::DeadlinePassed { .. } => f.write_str("out of time"),
@@ -187,6 +210,8 @@ impl Error for Trap {
             Self::Host { error, .. } | Self::Unavailable { reason: error, .. } => Some(&**error),
             Self::ArgumentCount { .. }
             | Self::ColumnLength { .. }
+            | Self::ResultCount { .. }
+            | Self::ResultLength { .. }
             | Self::StackOverflow { .. }
             | Self::Interrupted { .. }
             | Self::DeadlinePassed { .. }

@@ -29,6 +29,8 @@ pub(crate) struct Validity {
     pub(crate) kind: CodeKind,
     /// Whether the code may continue in other code when it is left.
     pub(crate) continues_elsewhere: bool,
+    /// The number of results that the exit function leaves in the exit buffer.
+    pub(crate) n_results_of_exit: usize,
     exits: Vec<Exit>,
     /// The function of each instance.
     functions: Vec<FunctionVersion>,
@@ -61,6 +63,7 @@ impl NewFlag {
             code: CodeName::of(unit),
             kind: unit.kind,
             continues_elsewhere: unit.continues_elsewhere(),
+            n_results_of_exit: unit.n_results_of_exit(),
             exits,
             functions,
         })

@@ -13,9 +13,26 @@ use kaleidoscope_ir::compile::CompileError;
 use kaleidoscope_ir::{Function, Op, verify};
 use std::sync::Arc;
 
+/// An error about a function that cannot be called because it has several results.
+pub(crate) fn several_results(function: &Function) -> CompileError {
+    CompileError::Failed(format!("it has {} results, and a call has one", function.n_results))
+}
+
+/// The trap for IR that is refused.
+pub(crate) fn refused(function: &Function, version: u32, reason: CompileError) -> Trap {
+    Trap::Compile { code: CodeName { name: Arc::clone(&function.name), version }, reason }
+}
+
 impl Core {
-    /// Checks everything that generated code relies on.
+    /// Checks everything that generated code relies on which is called.
     pub(crate) fn verify(&self, function: &Function) -> Result<(), CompileError> {
+        self.verify_rows(function)?;
+        if function.n_results == 1 { Ok(()) } else { Err(several_results(function)) }
+    }
+
+    /// Checks everything that kernels and column programs rely on: of a function with any number of
+    /// results.
+    pub(crate) fn verify_rows(&self, function: &Function) -> Result<(), CompileError> {
         let broken = |what: String| CompileError::Failed(format!("its IR breaks a promise: {what}"));
         verify::verify(function).map_err(|error| broken(error.to_string()))?;
         self.check_ids(function).map_err(broken)
@@ -23,10 +40,12 @@ impl Core {
 
     /// As [`verify`](Self::verify), with the trap of a call that needs the code.
     pub(crate) fn verify_version(&self, function: &Function, version: u32) -> Result<(), Trap> {
-        self.verify(function).map_err(|reason| {
-            let code = CodeName { name: Arc::clone(&function.name), version };
-            Trap::Compile { code, reason }
-        })
+        self.verify(function).map_err(|reason| refused(function, version, reason))
+    }
+
+    /// As [`verify_rows`](Self::verify_rows), with the trap of a batch that needs the code.
+    pub(crate) fn verify_rows_version(&self, function: &Function, version: u32) -> Result<(), Trap> {
+        self.verify_rows(function).map_err(|reason| refused(function, version, reason))
     }
 
     /// Checks that functions, host variables and arrays exist, and the number of arguments of each

@@ -5,13 +5,14 @@ mod tests;
 
 use crate::MAX_PARAMETERS;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
-use crate::item::Read;
+use crate::item::{Item, Read};
 use crate::lexer::{Lexer, is_name_with};
-use crate::names::Names;
+use crate::names::{Names, Signature};
 use crate::parser::Parser;
 use crate::resolve::{ParsedFormula, resolve_formula};
 use crate::source::Span;
 use crate::syntax::Tree;
+use kaleidoscope_ir::{Function, FunctionId};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -57,6 +58,34 @@ pub fn read_formula(text: &str, name: Arc<str>, parameters: &[&str], names: &Nam
         }
     };
     Read { item, diagnostics, span }
+}
+
+/// The definition of a function with this name that has the results of formulas over the same
+/// parameters, in order. Nothing can call it. Changes no names.
+///
+/// ```
+/// use kaleidoscope_lang::{formula::combine_formulas, item::Item, names::Names};
+/// # use kaleidoscope_lang::formula::read_formula;
+///
+/// let mut names = Names::new();
+/// let read = read_formula("a + 1", "$formula1".into(), &["a"], &names);
+/// let Some(formula @ Item::Definition { id, .. }) = read.item else { panic!("a correct formula") };
+/// names.commit(&formula);
+/// let both = combine_formulas("$formula2".into(), &["a"], &[id, id], &names);
+/// assert!(matches!(both, Item::Definition { function, .. } if function.n_results == 2));
+/// ```
+pub fn combine_formulas(name: Arc<str>, parameters: &[&str], formulas: &[FunctionId], names: &Names) -> Item {
+    let parameters: Vec<Arc<str>> = parameters.iter().map(|&parameter| parameter.into()).collect();
+    let function = Function::of_calls(Arc::clone(&name), parameters, formulas);
+    let signature = Signature { name, arity: function.n_params };
+    let (id, new_functions) = match names.find(&signature.name, signature.arity) {
+        Some(id) => (id, Vec::new()),
+        None => {
+            let id = u32::try_from(names.n_functions()).expect("ids are 32 bits wide");
+            (FunctionId::new(id), vec![signature])
+        }
+    };
+    Item::Definition { id, function: Arc::new(function), operator: None, new_functions }
 }
 
 /// Errors about the parameters.

@@ -81,7 +81,7 @@ pub fn lower<'cx>(
     let mut lowering = Lowering::new(cx, &module, unit, &instances, symbol, references);
     lowering.begin();
     match unit.kind {
-        CodeKind::Function | CodeKind::Kernel(_) => {
+        CodeKind::Function | CodeKind::Kernel(..) => {
             let is_reachable = walk(&unit.function, &mut lowering);
             lowering.end(is_reachable);
         }

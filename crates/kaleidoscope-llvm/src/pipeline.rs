@@ -27,7 +27,7 @@ use llvm_orc::FunctionPass;
 /// their own.
 pub fn pipeline(unit: &Unit, optimization: Optimization) -> &'static [FunctionPass] {
     match (unit.kind, &unit.inlining) {
-        (CodeKind::Kernel(_), _) => KERNEL,
+        (CodeKind::Kernel(..), _) => KERNEL,
         (CodeKind::Osr(_), _) | (CodeKind::Function, Some(_)) => OPTIMIZED,
         (CodeKind::Function, None) => standalone(&unit.function, optimization),
     }

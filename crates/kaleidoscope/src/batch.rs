@@ -1,7 +1,7 @@
 //! Batches: functions and formulas applied to columns. [`kaleidoscope_jit::Jit::map`] runs them.
 
 #[cfg(feature = "arrow")]
-mod arrow;
+pub(crate) mod arrow;
 
 use crate::handle::Handle;
 use crate::{Arguments, CallError, DynFunction, Formula, Function, MapOptions};
@@ -132,7 +132,108 @@ macro_rules! batch_methods {
                 options: impl Into<MapOptions>,
                 columns: &[&arrow_array::Float64Array],
             ) -> Result<arrow_array::Float64Array, CallError> {
-                arrow::map(self.handle(), options.into(), columns)
+                let (handle, options) = (self.handle(), options.into());
+                let map = |columns: &[&[f64]], outs: &mut [&mut [f64]]| {
+                    map(handle, options, columns, outs[0])
+                };
+                Ok(arrow::apply(columns, 1, map)?.swap_remove(0))
+            }
+
+            /// Applies the function to each row, in order, with the result of the row before as
+            /// first argument: `init` in the first row. There is one column for each other
+            /// parameter. Writes the results to `out`.
+            ///
+            /// The optimizing compiler compiles a kernel for large columns, as for
+            /// [`map`](Self::map). Until there is one, and without that compiler, rows run by
+            /// single calls. All rows are computed on the calling thread.
+            ///
+            /// Each row is a call, so a redefinition during a scan holds for the rows that follow.
+            ///
+            /// ```
+            /// use kaleidoscope::Engine;
+            ///
+            /// let engine = Engine::new()?;
+            /// let average = engine.formula("s + 0.5 * (x - s)", &["s", "x"])?;
+            /// let mut averages = [0.0; 3];
+            /// average.scan(8.0, &[&[0.0, 4.0, 8.0]], &mut averages)?;
+            /// assert_eq!(averages, [4.0, 4.0, 6.0]);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Errors
+            /// As [`map`](Self::map). [`CallError::row`] says in which row, and `out` has the
+            /// results of all rows before it.
+            pub fn scan(&self, init: f64, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
+                scan(self.handle(), init, columns, out)
+            }
+
+            /// The result of the last row of a [`scan`](Self::scan). `init` if there are no rows;
+            /// without columns there are none.
+            ///
+            /// ```
+            /// use kaleidoscope::Engine;
+            ///
+            /// let engine = Engine::new()?;
+            /// let largest = engine.formula("fmax(most, x)", &["most", "x"])?;
+            /// assert_eq!(largest.fold(0.0, &[&[3.0, 7.0, 5.0]])?, 7.0);
+            /// assert_eq!(largest.fold(0.0, &[&[]])?, 0.0);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Errors
+            /// As [`scan`](Self::scan). [`WrongColumnLength`](crate::DiagnosticCode::WrongColumnLength)
+            /// if a column is not as long as the first.
+            pub fn fold(&self, init: f64, columns: &[&[f64]]) -> Result<f64, CallError> {
+                fold(self.handle(), init, columns)
+            }
+
+            /// As [`scan`](Self::scan), for columns of Apache Arrow. Where any column is null, the
+            /// result is null, the function is not called, and the next row gets what this one
+            /// would have got.
+            ///
+            /// ```
+            /// use arrow_array::Float64Array;
+            /// use kaleidoscope::Engine;
+            ///
+            /// let engine = Engine::new()?;
+            /// let sum = engine.formula("sum + x", &["sum", "x"])?;
+            /// let column = Float64Array::from(vec![Some(1.0), None, Some(3.0)]);
+            /// let sums = sum.scan_arrow(0.0, &[&column])?;
+            /// assert_eq!(sums, Float64Array::from(vec![Some(1.0), None, Some(4.0)]));
+            /// assert_eq!(sum.fold_arrow(0.0, &[&column])?, 4.0);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Errors
+            /// As [`scan`](Self::scan).
+            /// [`WrongColumnLength`](crate::DiagnosticCode::WrongColumnLength) if a column is not
+            /// as long as the first.
+            #[cfg(feature = "arrow")]
+            pub fn scan_arrow(
+                &self,
+                init: f64,
+                columns: &[&arrow_array::Float64Array],
+            ) -> Result<arrow_array::Float64Array, CallError> {
+                let handle = self.handle();
+                let scan = |columns: &[&[f64]], outs: &mut [&mut [f64]]| {
+                    scan(handle, init, columns, outs[0])
+                };
+                Ok(arrow::apply(columns, 1, scan)?.swap_remove(0))
+            }
+
+            /// The last result of a [`scan_arrow`](Self::scan_arrow) that is not null; `init` if
+            /// there is none.
+            ///
+            /// # Errors
+            /// As [`scan_arrow`](Self::scan_arrow).
+            #[cfg(feature = "arrow")]
+            pub fn fold_arrow(
+                &self,
+                init: f64,
+                columns: &[&arrow_array::Float64Array],
+            ) -> Result<f64, CallError> {
+                let rows = arrow::ValidRows::new(columns)?;
+                fold(self.handle(), init, &rows.columns()).map_err(|error| rows.place(error))
             }
         }
     )*};
@@ -141,10 +242,19 @@ macro_rules! batch_methods {
 batch_methods! { [A: Arguments] Function<A>, [] DynFunction, [] Formula }
 
 fn map(function: &Handle, options: MapOptions, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
-    let arity = function.callable.arity();
-    if columns.len() != arity as usize {
-        return Err(function.wrong_count(columns.len()));
-    }
+    function.check_count(columns.len())?;
     let engine = &function.engine;
     engine.jit.map(function.callable, options, columns, out, engine.limits).map_err(CallError::from)
+}
+
+fn scan(function: &Handle, init: f64, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
+    function.check_count(1 + columns.len())?;
+    let engine = &function.engine;
+    engine.jit.scan(function.callable, init, columns, out, engine.limits).map_err(CallError::from)
+}
+
+fn fold(function: &Handle, init: f64, columns: &[&[f64]]) -> Result<f64, CallError> {
+    function.check_count(1 + columns.len())?;
+    let engine = &function.engine;
+    engine.jit.fold(function.callable, init, columns, engine.limits).map_err(CallError::from)
 }

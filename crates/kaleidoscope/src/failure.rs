@@ -75,7 +75,10 @@ fn describe_trap(trap: &Trap) -> (DiagnosticCode, String) {
     match trap {
         Trap::Unavailable { reason, .. } => describe_unavailable(reason),
         Trap::ArgumentCount { .. } => (DiagnosticCode::WrongArgumentCount, trap.to_string()),
-        Trap::ColumnLength { .. } => (DiagnosticCode::WrongColumnLength, trap.to_string()),
+        Trap::ColumnLength { .. } | Trap::ResultLength { .. } => {
+            (DiagnosticCode::WrongColumnLength, trap.to_string())
+        }
+        Trap::ResultCount { .. } => (DiagnosticCode::WrongResultCount, trap.to_string()),
         Trap::StackOverflow { inside } => {
             (DiagnosticCode::StackOverflow, format!("stack overflow{}", place(inside)))
         }

@@ -61,10 +61,10 @@ impl Engine {
     /// The diagnostics of the text or of the parameters, or of a limit on functions or item length.
     pub fn formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, FormulaError> {
         in_engine_mode(|| self.make_formula(text, parameters))
-            .map_err(|diagnostics| FormulaError { diagnostics, source: Source::new("formula", text) })
+            .map_err(|diagnostics| FormulaError::new(diagnostics, Source::new("formula", text)))
     }
 
-    fn make_formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, Vec<Diagnostic>> {
+    pub(crate) fn make_formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, Vec<Diagnostic>> {
         let start = Instant::now();
         let shared = &self.shared;
         self.jit.admit().map_err(|trap| vec![Failure::from(trap).into_diagnostic(Span::new(0, 0))])?;
@@ -179,9 +179,18 @@ pub struct FormulaError {
 }
 
 impl FormulaError {
+    pub(crate) fn new(diagnostics: Vec<Diagnostic>, source: Source) -> Self {
+        Self { diagnostics, source }
+    }
+
     /// The diagnostics, with spans in the formula's text: at least one error, and perhaps warnings.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
+    }
+
+    /// The formula's text, in which the spans are.
+    pub fn text_source(&self) -> &Source {
+        &self.source
     }
 
     /// The diagnostics as text, each with its place marked in the formula.

@@ -137,7 +137,7 @@ impl Engine {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Scope<'scope> {
-    calls: &'scope CallScope<'scope>,
+    pub(crate) calls: &'scope CallScope<'scope>,
 }
 
 impl Scope<'_> {

@@ -63,9 +63,7 @@ impl Handle {
 
     /// Calls the function, as [`Engine::enter`] and [`Self::call_in`] do, but without a scope.
     pub(crate) fn call(&self, args: &[f64]) -> Result<f64, CallError> {
-        if args.len() != self.callable.arity() as usize {
-            return Err(self.wrong_count(args.len()));
-        }
+        self.check_count(args.len())?;
         self.engine.jit.call(self.callable, args, self.engine.limits).map_err(CallError::from)
     }
 
@@ -79,6 +77,11 @@ impl Handle {
             return Err(self.wrong_count(args.len()));
         }
         scope.call(self.callable, args).map_err(CallError::from)
+    }
+
+    /// An error unless the function takes this number of arguments, or columns.
+    pub(crate) fn check_count(&self, given: usize) -> Result<(), CallError> {
+        if given == self.callable.arity() as usize { Ok(()) } else { Err(self.wrong_count(given)) }
     }
 
     #[cold]

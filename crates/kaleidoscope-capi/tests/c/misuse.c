@@ -40,6 +40,45 @@ static void failed_with(kls_error *error, kls_status status, const char *message
     kls_error_free(error);
 }
 
+/* Several formulas, and the row of an error. */
+static void several(const kls_engine *engine) {
+    static const char *const texts[] = {"s + x", "x +"};
+    static const char *const parameters[] = {"s", "x"};
+    const double xs[] = {1, 2};
+    const double *const columns[] = {xs};
+    double results[] = {3, 4};
+    double *const places[] = {results};
+    double *const nowhere[] = {NULL};
+    kls_formulas *formulas;
+    kls_function *f;
+    kls_error *error;
+    CHECK(kls_engine_formulas(engine, texts, 2, parameters, 2, &formulas, &error) == KLS_PROGRAM);
+    CHECK(strstr(kls_error_text(error), "formula 2:1:4") != NULL && kls_error_row(error) == -1);
+    kls_error_free(error);
+    CHECK(kls_engine_formulas(engine, NULL, 0, parameters, 2, &formulas, &error) == KLS_PROGRAM);
+    failed_with(error, KLS_PROGRAM, "there is no formula");
+    CHECK(kls_engine_formulas(engine, texts, 1, NULL, 2, &formulas, NULL) == KLS_INVALID_ARGUMENT);
+    CHECK(kls_engine_formulas(engine, texts, 1, parameters, 2, &formulas, NULL) == KLS_OK);
+    CHECK(kls_formulas_call(formulas, xs, 2, results, 2, NULL) == KLS_CALL);
+    CHECK(kls_formulas_call(formulas, xs, 2, results, 1, NULL) == KLS_OK && results[0] == 3);
+    CHECK(kls_formulas_map(formulas, columns, 1, places, 1, 2, NULL) == KLS_CALL);
+    CHECK(kls_formulas_scan(formulas, NULL, columns, 1, places, 1, 2, NULL) == KLS_INVALID_ARGUMENT);
+    CHECK(kls_formulas_scan(formulas, xs, columns, 1, nowhere, 1, 2, NULL) == KLS_INVALID_ARGUMENT);
+    CHECK(kls_formulas_scan(formulas, xs, columns, 1, places, 1, 2, NULL) == KLS_OK);
+    CHECK(results[0] == 2 && results[1] == 4);
+    CHECK(kls_formulas_fold(formulas, results, 1, columns, 1, 0, NULL) == KLS_OK && results[0] == 2);
+    CHECK(kls_formulas_fold(NULL, results, 1, columns, 1, 2, NULL) == KLS_INVALID_ARGUMENT);
+    kls_formulas_free(formulas);
+    kls_formulas_free(NULL);
+    CHECK(kls_error_row(NULL) == -1);
+    CHECK(kls_engine_run(engine, NULL, "def late(s x) if x < 2 then s else missing(x);", NULL, NULL) == KLS_OK);
+    CHECK(kls_engine_function(engine, "late", &f, NULL) == KLS_OK);
+    CHECK(kls_function_scan(f, 8, columns, 1, results, 2, &error) == KLS_CALL);
+    CHECK(kls_error_row(error) == 1 && results[0] == 8 && results[1] == 4);
+    kls_error_free(error);
+    kls_function_free(f);
+}
+
 static void pointers(const kls_engine *engine) {
     kls_error *error;
     kls_function *f;
@@ -64,6 +103,11 @@ static void pointers(const kls_engine *engine) {
     kls_error_free(error);
     CHECK(result == 7);
     CHECK(kls_function_map(f, NULL, 1, &result, 1, NULL) == KLS_INVALID_ARGUMENT);
+    CHECK(kls_function_scan(f, 1, NULL, 0, NULL, 1, NULL) == KLS_INVALID_ARGUMENT);
+    CHECK(kls_function_fold(f, 1, NULL, 0, 0, NULL, NULL) == KLS_INVALID_ARGUMENT);
+    CHECK(kls_function_fold(f, 5, NULL, 0, 0, &result, NULL) == KLS_OK && result == 5);
+    result = 7;
+    several(engine);
     CHECK(kls_engine_enter(engine, NULL, NULL, NULL) == KLS_INVALID_ARGUMENT);
     kls_function_free(f);
     /* NULL may be freed. */

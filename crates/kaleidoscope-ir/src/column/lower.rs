@@ -17,7 +17,7 @@ use std::mem::take;
 pub(super) struct Lowered {
     pub(super) uniforms: Vec<Uniform>,
     pub(super) nodes: Vec<Node>,
-    pub(super) result: Value,
+    pub(super) results: Vec<Value>,
 }
 
 /// The most forks inside each other. Each gathers values again, so a third takes as long as single
@@ -37,12 +37,11 @@ pub(super) fn lower(unit: &Unit) -> Option<Lowered> {
     }
     let mut lowering = Lowering::new(unit, &instances);
     walk(&unit.function, &mut lowering);
-    let result = lowering.pop();
-    let Lowering { numbering, max_nested_ifs, .. } = lowering;
+    let Lowering { stack: results, numbering, max_nested_ifs, .. } = lowering;
     if numbering.depth > MAX_FORK_DEPTH || max_nested_ifs > MAX_NESTED_IFS {
         return None;
     }
-    Some(Lowered { uniforms: numbering.uniforms.all, nodes: numbering.nodes, result })
+    Some(Lowered { uniforms: numbering.uniforms.all, nodes: numbering.nodes, results })
 }
 
 /// A function that is being lowered.

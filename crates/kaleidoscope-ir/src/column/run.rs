@@ -46,22 +46,26 @@ impl ColumnScratch {
 
 impl ColumnProgram {
     /// Applies the function to the first `n_rows` rows of the columns, one for each parameter, and
-    /// writes the results to `out`. Host variables are read once. What is behind these rows is
-    /// expected to be computed next.
+    /// writes the results to `outs`, one for each result. Host variables are read once. What is
+    /// behind these rows is expected to be computed next.
     ///
     /// # Panics
-    /// If the number of columns is not that of the parameters, or a column is not as long as `out`,
-    /// or there are fewer rows, or the memory is that of another program.
+    /// If the number of columns is not that of the parameters, or that of `outs` is not that of the
+    /// results, or they are not all equally long, or there are fewer rows, or the memory is that of
+    /// another program.
     pub fn run(
         &self,
         env: &(impl ColumnEnvironment + ?Sized),
         columns: &[&[f64]],
-        out: &mut [f64],
+        outs: &mut [&mut [f64]],
         n_rows: usize,
         scratch: &mut ColumnScratch,
     ) {
         assert_eq!(columns.len(), self.n_params, "there is a column for each parameter");
-        assert!(columns.iter().all(|column| column.len() == out.len()), "columns are as long as the results");
+        assert_eq!(outs.len(), self.body.n_results, "there is room for each result");
+        let n_all = outs[0].len();
+        assert!(outs.iter().all(|out| out.len() == n_all), "results are equally long");
+        assert!(columns.iter().all(|column| column.len() == n_all), "columns are as long as the results");
         let uniforms = self.uniforms(env);
         let block_rows = scratch.n_rows;
         let run = Run { env, uniforms: &uniforms, block_rows };
@@ -70,19 +74,25 @@ impl ColumnProgram {
             let end = n_rows.min(first + block_rows);
             block_columns.clear();
             block_columns.extend(columns.iter().map(|column| &column[first..end]));
-            let (block_out, next_out) = out[first..].split_at_mut(end - first);
+            let mut block_outs = Vec::with_capacity(outs.len());
+            let mut next_outs = Vec::with_capacity(outs.len());
+            for out in outs.iter_mut() {
+                let (block_out, next_out) = out[first..].split_at_mut(end - first);
+                block_outs.push(block_out);
+                next_outs.push(&*next_out);
+            }
             let values = &mut scratch.values[scratch.first..];
             let mut memory = Memory { values, lists: &mut scratch.lists };
             // While a block is computed, the memory of the next one is fetched: a piece of each
             // column after each step. The processor itself would begin with each column again.
             let n_steps = self.body.steps.len();
-            let n_next = next_out.len().min(block_rows);
+            let n_next = (n_all - end).min(block_rows);
             let prefetch = |step: usize| {
                 let piece = n_next * step / n_steps..n_next * (step + 1) / n_steps;
                 columns.iter().for_each(|column| env.prefetch(&column[end..][piece.clone()]));
-                env.prefetch(&next_out[piece]);
+                next_outs.iter().for_each(|out| env.prefetch(&out[piece.clone()]));
             };
-            run.body(&self.body, &block_columns, &mut [block_out], &mut memory, prefetch);
+            run.body(&self.body, &block_columns, &mut block_outs, &mut memory, prefetch);
         }
     }
 

@@ -5,7 +5,7 @@ mod random;
 use super::{BlockLoop, ColumnEnvironment, ColumnProgram, ColumnScratch};
 use crate::array::BadIndex;
 use crate::compile::{CallTarget, InliningBudget, InliningPlan, Unit};
-use crate::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
+use crate::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret_results};
 use crate::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
 use random::{Random, random_functions};
 use std::cell::Cell;
@@ -76,10 +76,18 @@ impl Functions {
     }
 
     fn run(&self, program: &ColumnProgram, columns: &[&[f64]], n_rows: usize) -> Vec<f64> {
-        let mut out = vec![-1.0; n_rows];
+        let mut outs = self.run_all(program, columns, n_rows);
+        assert_eq!(outs.len(), 1);
+        outs.swap_remove(0)
+    }
+
+    /// The columns of all results.
+    fn run_all(&self, program: &ColumnProgram, columns: &[&[f64]], n_rows: usize) -> Vec<Vec<f64>> {
+        let mut outs = vec![vec![-1.0; n_rows]; self.last().n_results as usize];
         let mut scratch = ColumnScratch::new(program, n_rows).expect("there is memory");
-        program.run(self, columns, &mut out, n_rows, &mut scratch);
-        out
+        let mut places: Vec<_> = outs.iter_mut().map(Vec::as_mut_slice).collect();
+        program.run(self, columns, &mut places, n_rows, &mut scratch);
+        outs
     }
 }
 
@@ -149,14 +157,20 @@ fn check(functions: &Functions, columns: &[Vec<f64>], n_rows: usize) {
     let program = functions.program();
     let function = functions.last();
     let columns: Vec<&[f64]> = columns.iter().map(|column| &column[..n_rows]).collect();
-    let out = functions.run(&program, &columns, n_rows);
-    for (row, &value) in out.iter().enumerate() {
+    let outs = functions.run_all(&program, &columns, n_rows);
+    let mut expected = vec![0.0; outs.len()];
+    for row in 0..n_rows {
         let args: Vec<_> = columns.iter().map(|column| column[row]).collect();
-        let expected = interpret(functions, function, &args, StackLimit { bytes: 1 << 20 }).unwrap();
-        assert!(
-            is_same(value, expected),
-            "row {row} of {n_rows}: f{args:?} is {expected}, not {value}\n{function}\n{program}"
-        );
+        let limit = StackLimit { bytes: 1 << 20 };
+        interpret_results(functions, function, &args, &mut expected, limit).unwrap();
+        for (nth, (out, expected)) in outs.iter().zip(&expected).enumerate() {
+            let value = out[row];
+            assert!(
+                is_same(value, *expected),
+                "row {row} of {n_rows}: result {nth} of f{args:?} is {expected}, not {value}\n\
+                 {function}\n{program}"
+            );
+        }
     }
 }
 
@@ -228,7 +242,7 @@ fn memory_is_used_again_for_other_lengths() {
     for n_rows in [10, 3, 0, 100] {
         let (xs, ys) = (random.column(n_rows), random.column(n_rows));
         let mut out = vec![0.0; n_rows];
-        program.run(&functions, &[&xs, &ys], &mut out, n_rows, &mut scratch);
+        program.run(&functions, &[&xs, &ys], &mut [&mut out], n_rows, &mut scratch);
         let expected = functions.run(&program, &[&xs, &ys], n_rows);
         assert!(out.iter().zip(&expected).all(|(out, expected)| is_same(*out, *expected)));
     }
@@ -299,6 +313,43 @@ s3 = add s2 s1
 s0 = add s3 c2
 ",
     );
+}
+
+#[test]
+fn results_share_what_they_compute() {
+    let sum = "function sum(x.0 y.1)
+        get x.0
+        call sin#1000/1
+        get y.1
+        add";
+    let product = "function product(x.0 y.1)
+        get x.0
+        call sin#1000/1
+        get y.1
+        multiply";
+    let both = "function both(x.0 y.1), results 4
+        get x.0
+        get y.1
+        call sum#0/2
+        get x.0
+        get y.1
+        call product#1/2
+        get x.0
+        get x.0
+        get y.1
+        call sum#0/2";
+    check_steps(
+        &[sum, product, both],
+        "
+s4 = sin c0
+s0 = add s4 c1
+s1 = multiply s4 c1
+s2 = copy c0
+s3 = copy s0
+",
+    );
+    let mut random = Random(23);
+    check(&Functions::of_texts(&[sum, product, both]), &[random.column(50), random.column(50)], 50);
 }
 
 #[test]

@@ -22,12 +22,15 @@ pub struct Invalidation {
     /// The address of the exit function, with the C ABI of doubles: [`exit_argument`], then the
     /// address of an exit buffer as a double. Its result depends on [`CodeKind`]:
     /// - [`CodeKind::Function`] and [`CodeKind::Kernel`]: the value of the unit's function, for
-    ///   this call or row;
+    ///   this call or row; 0 if the results [are in the buffer](super::Unit::n_results_of_exit);
     /// - [`CodeKind::Osr`]: 1 if the loop has ended, or 0 if an iteration is about to begin. The
     ///   variables that the loop assigns are in the memory that the code was given.
     ///
     /// An exit buffer is an array of words: first the address that OSR code was given (0 for other
     /// code), then the [values](Exit::n_values) as doubles.
+    ///
+    /// The buffer of a kernel of a function with several results has room for these. When the exit
+    /// function has returned, the values behind the first word are the results of this row.
     ///
     /// If the [unit continues elsewhere](super::Unit::continues_elsewhere), its buffer has room for
     /// the arguments of its function. When the exit function has returned and the first word is not

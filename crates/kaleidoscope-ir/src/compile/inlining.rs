@@ -34,6 +34,19 @@ impl InliningBudget {
     pub const NOTHING: Self =
         Self { callee_ops: 0, copied_ops: 0, recursion: 0, small_ops: 0, copied_small_ops: 0 };
 
+    /// The budget for a root with several results: as much for each as for a root with one, with
+    /// the function that computes it.
+    #[must_use]
+    pub fn for_results(self, n_results: u32) -> Self {
+        if n_results == 1 {
+            return self;
+        }
+        let n_results = n_results as usize;
+        let more = |n_ops: usize| n_ops.saturating_mul(n_results);
+        let copied_ops = more(self.copied_ops.saturating_add(self.callee_ops));
+        Self { copied_ops, copied_small_ops: more(self.copied_small_ops), ..self }
+    }
+
     /// Three quarters of this budget, for a unit that is too large with all of it, or at last
     /// nothing. `None` if there is nothing to take away.
     pub fn less(self) -> Option<Self> {

@@ -86,6 +86,15 @@ impl Unit {
         self.host_arrays.get(&id).expect("the unit lists all arrays")
     }
 
+    /// The number of results that the exit function leaves in the exit buffer, as
+    /// [`Invalidation::exit`] says: all results of a kernel of a function with several.
+    pub fn n_results_of_exit(&self) -> usize {
+        match (self.kind, self.function.n_results) {
+            (CodeKind::Function | CodeKind::Osr(_), _) | (CodeKind::Kernel(..), 1) => 0,
+            (CodeKind::Kernel(..), n_results) => n_results as usize,
+        }
+    }
+
     /// Whether code of this unit that was left may continue in other code, as
     /// [`Invalidation::exit`] says: the function calls itself in tail position.
     pub fn continues_elsewhere(&self) -> bool {
@@ -184,7 +193,7 @@ pub enum CodeKind {
     /// A kernel: the function applied to each row of a [`KernelTable`]. Takes the table's address.
     /// Returns the number of rows that are done: all of them, or at least one if a guarded kernel
     /// was invalidated. Each result has the same bits as a call.
-    Kernel(KernelKind),
+    Kernel(KernelKind, KernelForm),
 }
 
 /// How a kernel computes the rows of its table.
@@ -192,7 +201,8 @@ pub enum CodeKind {
 pub enum KernelKind {
     /// Runs in a guarded call, in order. A trap in any row ends the kernel.
     Guarded,
-    /// Runs on the caller's stack, in any order, several rows at once where the processor can.
+    /// Runs on the caller's stack. In a map, in any order, several rows at once where the processor
+    /// can.
     ///
     /// The function is [plain](Unit::is_plain). It calls only C's maths functions, whose addresses
     /// are in [`Settings::host_maths`](crate::compile::Settings::host_maths). So a plain
@@ -200,16 +210,57 @@ pub enum KernelKind {
     Plain,
 }
 
-/// The columns that a kernel reads and writes. The layout is C's.
+/// What a kernel does with the results of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KernelForm {
+    /// Writes them. Rows are independent of each other, and may be computed in any order.
+    Map,
+    /// Writes them, and passes them to the next row: each result is the *state* that the parameter
+    /// with its number has there. The function has at least as many parameters as results.
+    Scan,
+    /// As `Scan`, but writes the states of the last row only.
+    Fold,
+}
+
+impl KernelForm {
+    /// All forms.
+    pub const ALL: [Self; 3] = [Self::Map, Self::Scan, Self::Fold];
+
+    /// The number of parameters whose values come from the row before.
+    pub fn n_states(self, function: &Function) -> usize {
+        match self {
+            Self::Map => 0,
+            Self::Scan | Self::Fold => function.n_results as usize,
+        }
+    }
+
+    /// The number of results that are written for each row.
+    pub fn n_outs(self, function: &Function) -> usize {
+        match self {
+            Self::Map | Self::Scan => function.n_results as usize,
+            Self::Fold => 0,
+        }
+    }
+}
+
+/// What a kernel reads and writes. The layout is C's.
 #[derive(Debug)]
 #[repr(C)]
 pub struct KernelTable {
-    /// One pointer for each parameter, each to `n_rows` doubles. Columns may overlap.
+    /// One pointer for each parameter that is no [state](KernelForm::Scan), each to `n_rows`
+    /// doubles. Columns may overlap.
     pub columns: *const *const f64,
-    /// `n_rows` doubles for the results. No column overlaps them.
-    pub out: *mut f64,
+    /// One pointer for each result, each to `n_rows` doubles. None of these overlaps a column or
+    /// another one. A [`KernelForm::Fold`] does not use them.
+    pub outs: *const *mut f64,
+    /// One double for each result, where nothing else is: the states before the first row, and
+    /// behind the last one when the kernel has returned. A [`KernelForm::Map`] does not use them.
+    pub states: *mut f64,
     /// The number of rows, at least 1.
     pub n_rows: usize,
+    /// Set to 0. Guarded kernels other than [`KernelForm::Map`] store the number of rows here that
+    /// are done, so it is known after a trap. Results are written before that.
+    pub n_done: usize,
 }
 
 /// A function of the vector maths library: one of C's maths functions applied to several values,
@@ -228,7 +279,7 @@ impl CodeKind {
     /// The operations of its function that code of this kind runs.
     pub fn ops(self, function: &Function) -> Range<usize> {
         match self {
-            Self::Function | Self::Kernel(_) => 0..function.ops.len(),
+            Self::Function | Self::Kernel(..) => 0..function.ops.len(),
             Self::Osr(nth) => {
                 let facts = &function.facts().loops[nth];
                 facts.header.index()..facts.next.index() + 1
@@ -239,8 +290,13 @@ impl CodeKind {
     /// The number of the loop that an OSR entry continues.
     pub fn osr_loop(self) -> Option<usize> {
         match self {
-            Self::Function | Self::Kernel(_) => None,
+            Self::Function | Self::Kernel(..) => None,
             Self::Osr(nth) => Some(nth),
         }
+    }
+
+    /// Whether this is a [plain](KernelKind::Plain) kernel.
+    pub fn is_plain_kernel(self) -> bool {
+        matches!(self, Self::Kernel(KernelKind::Plain, _))
     }
 }

@@ -82,6 +82,7 @@ struct FunctionParser {
     n_params: u32,
     locals: Vec<Arc<str>>,
     max_stack: Option<u32>,
+    n_results: u32,
     ops: Vec<Op>,
 }
 
@@ -90,8 +91,8 @@ impl FunctionParser {
     fn begin(line: &mut Line<'_>, number: usize) -> Result<Self, String> {
         line.skip_space();
         let name = line.name()?.into();
-        let mut parser =
-            Self { line: number, name, n_params: 0, locals: Vec::new(), max_stack: None, ops: Vec::new() };
+        let (locals, ops) = (Vec::new(), Vec::new());
+        let mut parser = Self { line: number, name, n_params: 0, locals, max_stack: None, n_results: 1, ops };
         line.expect('(')?;
         while !line.eat(')') {
             parser.parse_declaration(line)?;
@@ -106,8 +107,11 @@ impl FunctionParser {
             } else if line.eat_word("stack") {
                 line.skip_space();
                 parser.max_stack = Some(line.index()?);
+            } else if line.eat_word("results") {
+                line.skip_space();
+                parser.n_results = line.index()?;
             } else {
-                return Err("expected `locals` or `stack`".to_owned());
+                return Err("expected `locals`, `stack` or `results`".to_owned());
             }
         }
         Ok(parser)
@@ -187,7 +191,8 @@ impl FunctionParser {
             return Err(at_line("the brackets do not match".to_owned()));
         }
         let max_stack = self.max_stack.unwrap_or_default();
-        let mut function = Function::new(self.name, self.n_params, self.locals, self.ops, max_stack);
+        let function = Function::new(self.name, self.n_params, self.locals, self.ops, max_stack);
+        let mut function = function.with_results(self.n_results);
         if self.max_stack.is_none() {
             function.max_stack = verify::max_stack(&function).map_err(|error| at_line(error.to_string()))?;
         }

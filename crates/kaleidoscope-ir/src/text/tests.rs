@@ -136,8 +136,8 @@ fn check_round_trip(function: &Function) {
     let text = function.to_string();
     let again: Function = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
     assert_eq!(
-        (&again.name, again.n_params, &again.locals),
-        (&function.name, function.n_params, &function.locals)
+        (&again.name, again.n_params, &again.locals, again.n_results),
+        (&function.name, function.n_params, &function.locals, function.n_results)
     );
     assert_eq!((again.ops.len(), again.max_stack), (function.ops.len(), function.max_stack));
     for (one, other) in again.ops.iter().zip(&function.ops) {
@@ -214,7 +214,7 @@ fn mistakes_have_a_line_and_a_reason() {
         ("function f", "line 1: expected `(`"),
         ("function f(x)", "line 1: expected `.`"),
         ("function f(x.1)", "line 1: expected variable number 0, found 1"),
-        ("function f(), local x.0", "line 1: expected `locals` or `stack`"),
+        ("function f(), local x.0", "line 1: expected `locals`, `stack` or `results`"),
         ("function f() x", "line 1: expected the end of the line, found `x`"),
         ("function \"f()", "line 1: a name has no closing quote"),
         ("function \"\\n\"()", "line 1: expected `\\\"`, `\\\\` or `\\u{…}` in a name"),

@@ -140,6 +140,33 @@ fn there_are_variables_for_the_parameters() {
 }
 
 #[test]
+fn the_end_leaves_the_results() {
+    let verify_text = |text: &str| verify(&text.parse().unwrap()).map_err(|error| error.to_string());
+    assert_eq!(verify_text("function f(x.0), results 2, stack 2\nget x.0\nnumber 1"), Ok(()));
+    let refused = |message: &str| Err(message.to_owned());
+    assert_eq!(
+        verify_text("function f(x.0), results 2, stack 1\nget x.0"),
+        refused("it ends with 1 values on the stack, not 2")
+    );
+    assert_eq!(verify_text("function f(x.0), results 0, stack 0"), refused("it has no result"));
+    assert_eq!(
+        verify_text("function f(x.0), stack 2\nget x.0\nget x.0"),
+        refused("it ends with 2 values on the stack, not one")
+    );
+}
+
+#[test]
+fn a_function_of_calls_keeps_the_promises() {
+    for (n_params, n_callees) in [(0, 1), (0, 3), (1, 2), (3, 1), (3, 4)] {
+        let parameters = vec!["x".into(); n_params];
+        let callees: Vec<_> = (0..n_callees).map(FunctionId::new).collect();
+        let function = Function::of_calls("all", parameters, &callees);
+        assert_eq!(verify(&function), Ok(()), "{function}");
+        assert_eq!(function.n_results, n_callees);
+    }
+}
+
+#[test]
 fn calls_have_as_many_arguments_as_parameters() {
     let function: Function = "function f()\nnumber 1\ncall #3/1\ncall #4/1".parse().unwrap();
     let arity_of = |id: FunctionId| if id == FunctionId::new(4) { Some(2) } else { None };

@@ -34,7 +34,7 @@ pub(super) struct Host {
 /// What a run does, in bits.
 #[derive(Debug, PartialEq)]
 pub(super) struct Outcome {
-    value: u64,
+    results: Vec<u64>,
     variables: [u64; 2],
     elements: [u64; 3],
     calls: Vec<Vec<u64>>,
@@ -66,11 +66,16 @@ impl Host {
         element_at(index, len).ok_or_else(|| BadIndex { array: "u".into(), index, len })
     }
 
-    /// What the run did that returned this value.
-    pub(super) fn outcome(&self, value: f64) -> Outcome {
+    /// What the run did that returned these results.
+    pub(super) fn outcome(&self, results: Vec<f64>) -> Outcome {
         let variables = self.variables.each_ref().map(|variable| variable.get().to_bits());
         let elements = self.elements.each_ref().map(|element| element.get().to_bits());
-        Outcome { value: value.to_bits(), variables, elements, calls: self.calls.borrow().clone() }
+        Outcome {
+            results: results.into_iter().map(f64::to_bits).collect(),
+            variables,
+            elements,
+            calls: self.calls.borrow().clone(),
+        }
     }
 }
 

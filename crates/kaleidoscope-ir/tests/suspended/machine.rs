@@ -72,10 +72,10 @@ impl<'a> Machine<'a> {
         let operands = &mut frame.operands;
         let mut pop = || operands.pop().expect("operations find their operands");
         let Some(&op) = frame.function.ops.get(frame.next.index()) else {
-            let value = pop();
+            let results = std::mem::take(operands);
             self.active.pop();
             return self.active.last_mut().map_or(Step::Ends, |caller| {
-                caller.frame.operands.push(value);
+                caller.frame.operands.extend(results);
                 Step::IsAtPoint
             });
         };

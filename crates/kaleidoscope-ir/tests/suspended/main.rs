@@ -12,8 +12,10 @@ mod random;
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Host, Outcome, SlotCalls};
-use kaleidoscope_ir::interpreter::{LoopOutcome, SuspendedFrame, interpret, resume, resume_loop};
+use host::{Host, Outcome, SlotCalls, Trap};
+use kaleidoscope_ir::interpreter::{
+    Environment, LoopOutcome, SuspendedFrame, interpret_results, resume_loop, resume_results,
+};
 use kaleidoscope_ir::verify::verify_calls;
 use kaleidoscope_ir::{Function, FunctionId, Local, OpIdx, text};
 use machine::Machine;
@@ -37,6 +39,18 @@ struct Counts {
 struct Program {
     functions: Vec<Arc<Function>>,
     calls: Vec<(usize, Vec<f64>)>,
+}
+
+/// The results of a call.
+fn call(host: &Host, function: &Arc<Function>, args: &[f64]) -> Result<Vec<f64>, Trap> {
+    let mut results = vec![POISON; function.n_results as usize];
+    interpret_results(host, function, args, &mut results, host::LIMIT).map(|()| results)
+}
+
+/// The results of a suspended call.
+fn complete<E: Environment>(env: &E, frames: Vec<SuspendedFrame>) -> Result<Vec<f64>, E::Trap> {
+    let mut results = vec![POISON; frames[0].function.n_results as usize];
+    resume_results(env, frames, &mut results, host::LIMIT).map(|()| results)
 }
 
 /// The live variables of the frame, and poison instead of all others.
@@ -83,7 +97,7 @@ impl Suspension<'_> {
         counts.n_suspended += 1;
         counts.n_inner += usize::from(frames.len() > 1);
         let kept: Vec<_> = frames.iter().cloned().map(keep_live).collect();
-        let value = resume(&host, kept.clone(), host::LIMIT).map(|value| host.outcome(value));
+        let value = complete(&host, kept.clone()).map(|value| host.outcome(value));
         assert_eq!(value.as_ref(), Ok(expected), "point {}: {kept:?}", self.point);
         for (header, n_operands) in open_loops {
             let Suspended { host, frames, .. } = self.run();
@@ -104,7 +118,7 @@ impl Suspension<'_> {
     /// Whether the call has another outcome if it continues with these frames.
     fn differs(&self, frames: Vec<SuspendedFrame>, expected: &Outcome) -> bool {
         let Suspended { host, .. } = self.run();
-        resume(&host, frames, host::LIMIT).map(|value| host.outcome(value)).as_ref() != Ok(expected)
+        complete(&host, frames).map(|value| host.outcome(value)).as_ref() != Ok(expected)
     }
 }
 
@@ -113,7 +127,7 @@ fn check(program: &Program, counts: &mut Counts) {
     for (nth, args) in &program.calls {
         let function = &program.functions[*nth];
         let host = Host::new(&program.functions);
-        let Ok(value) = interpret(&host, function, args, host::LIMIT) else { continue };
+        let Ok(value) = call(&host, function, args) else { continue };
         let expected = host.outcome(value);
         let n_points = Machine::new(&Host::new(&program.functions), function, args).n_points();
         let every = (n_points / 10).max(1);
@@ -125,7 +139,7 @@ fn check(program: &Program, counts: &mut Counts) {
 
 /// Runs a loop of the outermost frame to its next back edge, as code does that is left in the
 /// middle of a loop which it continued (OSR). Then completes the function behind the back edge.
-fn leave_loop(host: &Host, frames: &[SuspendedFrame], header: OpIdx, n_operands: usize) -> f64 {
+fn leave_loop(host: &Host, frames: &[SuspendedFrame], header: OpIdx, n_operands: usize) -> Vec<f64> {
     let function = &frames[0].function;
     let mut variables = vec![POISON; function.locals.len()];
     let kept = frames.iter().cloned().map(keep_live).collect();
@@ -142,7 +156,7 @@ fn leave_loop(host: &Host, frames: &[SuspendedFrame], header: OpIdx, n_operands:
         LoopOutcome::AtHeader => keep_live(SuspendedFrame { next: behind(header), ..frame }),
         LoopOutcome::Ended => SuspendedFrame { next: behind(found.next), ..frame },
     };
-    resume(host, vec![frame], host::LIMIT).expect("as without")
+    complete(host, vec![frame]).expect("as without")
 }
 
 fn behind(op: OpIdx) -> OpIdx {
@@ -208,7 +222,7 @@ fn the_environment_replaces_loops_and_tail_calls_of_suspended_functions() {
         for (nth, args) in &program.calls {
             let function = &program.functions[*nth];
             let host = Host::new(&program.functions);
-            let Ok(value) = interpret(&host, function, args, host::LIMIT) else { continue };
+            let Ok(value) = call(&host, function, args) else { continue };
             let expected = host.outcome(value);
             for every in 1..4 {
                 let host = Host::new(&program.functions);
@@ -217,7 +231,7 @@ fn the_environment_replaces_loops_and_tail_calls_of_suspended_functions() {
                 locals[..args.len()].copy_from_slice(args);
                 let function = Arc::clone(function);
                 let frame = SuspendedFrame { function, next: OpIdx::new(0), locals, operands: Vec::new() };
-                let value = resume(&calls, vec![frame], host::LIMIT).expect("as without");
+                let value = complete(&calls, vec![frame]).expect("as without");
                 assert_eq!(host.outcome(value), expected, "every {every}");
                 n_loops += calls.n_loops.get();
                 n_tail_calls += calls.n_tail_calls.get();

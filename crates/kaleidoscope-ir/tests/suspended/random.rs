@@ -38,10 +38,19 @@ pub(super) fn functions(seed: u64) -> Vec<Function> {
             n_left: 60,
         };
         writer.body(n_params);
+        // The last function, which no other calls, has several results.
+        let n_results = if number == N_FUNCTIONS - 1 { 3 } else { 1 };
+        for _ in 1..n_results {
+            writer.value();
+        }
         let names = |numbers: Range<usize>| numbers.map(|nth| format!("x.{nth} ")).collect::<String>();
         let (params, locals) = (names(0..n_params), names(n_params..writer.n_locals));
-        let text =
-            format!("function f{number}({}), locals {}\n{}", params.trim(), locals.trim(), writer.text);
+        let text = format!(
+            "function f{number}({}), locals {}, results {n_results}\n{}",
+            params.trim(),
+            locals.trim(),
+            writer.text
+        );
         functions.push(text.parse().unwrap_or_else(|error| panic!("{error}: {text}")));
         state = writer.state;
     }
@@ -102,6 +111,7 @@ impl Writer {
         self.set.truncate(n_set);
         self.line("tail_call\nelse");
         self.last_value();
+        self.set.truncate(n_set);
         self.line("end");
     }
 

@@ -3,13 +3,12 @@
 //! Each task takes some thousand rows. The first task that traps ends the batch: running tasks are
 //! interrupted, and no other starts.
 
-use super::{Batch, RowScope};
+use super::{Batch, RowScope, Rows};
 use crate::policy::ROWS_PER_TASK;
 use crate::trap::Trap;
 use kaleidoscope_native::InterruptHandle;
 use rayon::ThreadPoolBuilder;
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-use rayon::slice::ParallelSliceMut;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::error::Error as _;
 use std::panic::catch_unwind;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -46,13 +45,10 @@ struct Progress {
 struct TaskFailed;
 
 /// Computes the rows on all threads of the pool.
-pub(super) fn run(batch: Batch<'_>, columns: &[&[f64]], out: &mut [f64]) -> Result<(), Trap> {
+pub(super) fn run(batch: Batch<'_>, rows: &mut Rows<'_>) -> Result<(), Trap> {
     let tasks = Tasks::default();
-    let done = out.par_chunks_mut(ROWS_PER_TASK).enumerate().try_for_each(|(nth, out)| {
-        let rows = nth * ROWS_PER_TASK..nth * ROWS_PER_TASK + out.len();
-        let columns: Vec<&[f64]> = columns.iter().map(|column| &column[rows.clone()]).collect();
-        tasks.run(batch, &columns, out)
-    });
+    let pieces = rows.take_pieces(ROWS_PER_TASK);
+    let done = pieces.into_par_iter().try_for_each(|mut rows| tasks.run(batch, &mut rows));
     match (done, tasks.progress().trap.take()) {
         (Err(TaskFailed), Some(trap)) => Err(trap),
         _ => Ok(()),
@@ -60,13 +56,13 @@ pub(super) fn run(batch: Batch<'_>, columns: &[&[f64]], out: &mut [f64]) -> Resu
 }
 
 impl Tasks {
-    fn run(&self, batch: Batch<'_>, columns: &[&[f64]], out: &mut [f64]) -> Result<(), TaskFailed> {
+    fn run(&self, batch: Batch<'_>, rows: &mut Rows<'_>) -> Result<(), TaskFailed> {
         let result = batch.enter(|scope| {
             let handle = scope.interrupt_handle();
             if !self.begin(handle) {
                 return Ok(());
             }
-            let result = batch.run_rows(RowScope::Code(scope), columns, out);
+            let result = batch.run_rows(RowScope::Code(scope), rows);
             self.end(handle);
             result
         });

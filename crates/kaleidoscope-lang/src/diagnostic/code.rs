@@ -103,6 +103,8 @@ codes! {
     OutOfResources = "3013",
     /// An index means no element of its array.
     IndexOutOfRange = "3014",
+    /// There is room for another number of results than formulas have.
+    WrongResultCount = "3015",
 
     /// An expression is nested too deep.
     NestingTooDeep = "4001",

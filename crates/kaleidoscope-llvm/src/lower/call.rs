@@ -1,7 +1,7 @@
 //! Calls, and the attributes of the functions at both ends.
 
 use super::References;
-use super::{CodeKind, Lowering, OpIdx, Operand, built};
+use super::{Lowering, OpIdx, Operand, built};
 use crate::symbols;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
@@ -9,7 +9,7 @@ use inkwell::module::Linkage;
 use inkwell::types::{BasicType, FunctionType};
 use inkwell::values::{BasicMetadataValueEnum, BasicValue, FloatValue, FunctionValue, PointerValue};
 use inkwell::{AddressSpace, AtomicOrdering};
-use kaleidoscope_ir::compile::{CallTarget, KernelKind};
+use kaleidoscope_ir::compile::CallTarget;
 use kaleidoscope_ir::{FunctionId, MathsFunction};
 
 impl<'cx> Lowering<'cx, '_> {
@@ -79,7 +79,7 @@ impl<'cx> Lowering<'cx, '_> {
         {
             return self.remainder(args[0], divisor);
         }
-        if self.unit.kind == CodeKind::Kernel(KernelKind::Plain) {
+        if self.unit.kind.is_plain_kernel() {
             return self.call_host_maths(function, args);
         }
         let declared = self.maths_function(&symbols::maths(function), args.len());

@@ -26,7 +26,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let root = instances[0].function;
         let signature = match unit.kind {
             CodeKind::Function => signature(cx, root.n_params as usize),
-            CodeKind::Osr(_) | CodeKind::Kernel(_) => {
+            CodeKind::Osr(_) | CodeKind::Kernel(..) => {
                 cx.f64_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false)
             }
         };
@@ -77,7 +77,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         match self.unit.kind {
             CodeKind::Function => self.begin_function(),
             CodeKind::Osr(loop_number) => self.begin_osr(loop_number),
-            CodeKind::Kernel(_) => self.begin_kernel(),
+            CodeKind::Kernel(kind, form) => self.begin_kernel(kind, form),
         }
     }
 
@@ -109,16 +109,14 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         }
     }
 
-    /// Ends the function or kernel. Its result is on the operand stack if the end is reachable.
+    /// Ends the function or kernel. Its results are on the operand stack if the end is reachable.
     pub(super) fn end(&mut self, is_reachable: bool) {
-        let value = is_reachable.then(|| self.pop_number());
-        match self.rows {
-            None => self.return_value(value),
-            Some(rows) => {
-                if let Some(value) = value {
-                    self.end_kernel(rows, value);
-                }
-            }
+        if self.rows.is_none() {
+            let value = is_reachable.then(|| self.pop_number());
+            self.return_value(value);
+        } else if is_reachable {
+            let values = self.pop_numbers(self.unit.function.n_results as usize);
+            self.end_kernel(&values);
         }
     }
 

@@ -28,13 +28,13 @@ use inkwell::values::{
     BasicMetadataValueEnum, BasicValue, LLVMTailCallKind, MetadataValue, PhiValue, PointerValue,
 };
 use inkwell::{AddressSpace, IntPredicate};
-use kaleidoscope_ir::compile::{AccessSite, Exit, ExitFrame, Invalidation, KernelKind, Unit, exit_argument};
+use kaleidoscope_ir::compile::{AccessSite, Exit, ExitFrame, Invalidation, Unit, exit_argument};
 use std::ops::Range;
 
 /// How code of a unit is left when it is invalidated. `None` if it never is: rows of a plain kernel
 /// are done soon.
 pub(crate) fn invalidation(unit: &Unit) -> Option<Invalidation> {
-    unit.invalidation.filter(|_| unit.kind != CodeKind::Kernel(KernelKind::Plain))
+    unit.invalidation.filter(|_| !unit.kind.is_plain_kernel())
 }
 
 /// The exits so far.
@@ -299,7 +299,8 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let Some(buffer) = self.exits.as_ref().and_then(|exits| exits.buffer) else { return };
         let n_arguments =
             if self.unit.continues_elsewhere() { self.unit.function.n_params as usize } else { 0 };
-        let most = self.exits().list.iter().map(Exit::n_values).fold(n_arguments, usize::max);
+        let least = n_arguments.max(self.unit.n_results_of_exit());
+        let most = self.exits().list.iter().map(Exit::n_values).fold(least, usize::max);
         let sized = self.allocate_in_frame(most);
         buffer.replace_all_uses_with(sized);
         buffer.as_instruction_value().expect("an allocation is an instruction").erase_from_basic_block();
@@ -333,7 +334,10 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         }
         let end = ExitEnd { step, value, block: self.block };
         match self.unit.kind {
-            CodeKind::Kernel(_) => self.leave_kernel(value),
+            CodeKind::Kernel(..) => {
+                let values = self.results_of_exit(value);
+                self.leave_kernel(&values);
+            }
             CodeKind::Osr(_) => {
                 built(self.builder.build_return(Some(&value)));
             }
@@ -343,6 +347,21 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         self.exits_mut().end = Some(end);
         self.enter(from);
         step
+    }
+
+    /// The results of the row in which a kernel was left, behind the exit function, which returned
+    /// this value.
+    fn results_of_exit(&mut self, value: FloatValue<'cx>) -> Vec<FloatValue<'cx>> {
+        match self.unit.n_results_of_exit() {
+            0 => vec![value],
+            n_results => {
+                let load = |nth| {
+                    let place = self.exit_place(nth);
+                    built(self.builder.build_load(self.cx.f64_type(), place, "")).into_float_value()
+                };
+                (0..n_results).map(load).collect()
+            }
+        }
     }
 
     /// Ends in a tail call of the code that the exit function named, if it did.
@@ -378,7 +397,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
                 let locals = self.compiled.get_first_param().expect("an OSR entry has a parameter");
                 built(self.builder.build_ptr_to_int(locals.into_pointer_value(), whole, ""))
             }
-            CodeKind::Function | CodeKind::Kernel(_) => whole.const_zero(),
+            CodeKind::Function | CodeKind::Kernel(..) => whole.const_zero(),
         }
     }
 

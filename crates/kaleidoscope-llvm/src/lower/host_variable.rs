@@ -5,19 +5,18 @@
 //! another thread sees its stores. A plain kernel cannot wait: lowering moves its loads out of the
 //! loop over the rows.
 
-use super::{CodeKind, Lowering, References, built};
+use super::{Lowering, References, built};
 use crate::symbols;
 use inkwell::AtomicOrdering;
 use inkwell::values::{BasicValue, FloatValue, InstructionValue, PointerValue};
 use kaleidoscope_ir::HostVariable;
-use kaleidoscope_ir::compile::KernelKind;
 
 impl<'cx> Lowering<'cx, '_> {
     /// Reads the host variables of a plain kernel once for all rows, if it assigns none. Stores of
     /// other threads need not be seen in between, since no row waits for them. An atomic load in
     /// each row would prevent vectorization.
     pub(super) fn read_ahead(&mut self) {
-        let is_plain = self.unit.kind == CodeKind::Kernel(KernelKind::Plain);
+        let is_plain = self.unit.kind.is_plain_kernel();
         let facts = || self.instances.iter().map(|instance| instance.function.facts());
         if !is_plain || facts().any(|facts| !facts.host_variables_assigned.is_empty()) {
             return;

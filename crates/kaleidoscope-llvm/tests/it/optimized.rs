@@ -8,11 +8,12 @@ use inkwell::context::Context;
 use kaleidoscope_ir::Function;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
-    CodeKind, InliningBudget, Invalidation, KernelKind, Optimization, Unit, VectorMaths,
+    CodeKind, InliningBudget, Invalidation, KernelForm, KernelKind, Optimization, Unit, VectorMaths,
 };
 use kaleidoscope_llvm::{Effort, effort, pipeline, symbols};
 use kaleidoscope_testkit::Program;
 use llvm_orc::FunctionPass;
+use std::sync::Arc;
 
 const LIMITS: InliningBudget = InliningBudget {
     callee_ops: 100,
@@ -54,7 +55,10 @@ fn passes(kind: CodeKind) -> &'static [FunctionPass] {
 /// What a unit can be entered by.
 fn entries(function: &Function) -> Vec<CodeKind> {
     let n_loops = function.n_loops();
-    let rows = [KernelKind::Guarded, KernelKind::Plain].map(CodeKind::Kernel);
+    let forms = KernelForm::ALL.into_iter();
+    let forms = forms.filter(|form| form.n_states(function) <= function.n_params as usize);
+    let rows = forms
+        .flat_map(|form| [KernelKind::Guarded, KernelKind::Plain].map(|kind| CodeKind::Kernel(kind, form)));
     [CodeKind::Function].into_iter().chain((0..n_loops).map(CodeKind::Osr)).chain(rows).collect()
 }
 
@@ -68,17 +72,17 @@ fn ir_is_as_expected() {
             let extension = match entry {
                 CodeKind::Function => "ll".to_owned(),
                 CodeKind::Osr(nth) => format!("loop{nth}.ll"),
-                CodeKind::Kernel(_) => "kernel.ll".to_owned(),
+                CodeKind::Kernel(..) => "kernel.ll".to_owned(),
             };
             (extension, lower_optimized(&cx, &program, function, entry, LIMITS).to_string())
         };
         // Rows differ in the names of maths functions only, and only those without loops and calls
         // may be plain.
-        entries(function)
-            .into_iter()
-            .filter(|part| *part != CodeKind::Kernel(KernelKind::Plain))
-            .map(ir)
-            .collect()
+        let is_shown = |entry: &CodeKind| match entry {
+            CodeKind::Function | CodeKind::Osr(_) => true,
+            CodeKind::Kernel(kind, form) => (*kind, *form) == (KernelKind::Guarded, KernelForm::Map),
+        };
+        entries(function).into_iter().filter(is_shown).map(ir).collect()
     });
 }
 
@@ -155,15 +159,69 @@ fn what_only_chooses_does_not_branch() {
 
 /// The optimized IR of a kernel, on a machine whose vectors have two doubles.
 fn rows(text: &str, kind: KernelKind, vector_maths: &[VectorMaths]) -> String {
-    let cx = Context::create();
     let program = Program::read(text);
-    let function = program.functions.last().unwrap();
-    let kind = CodeKind::Kernel(kind);
-    let unit = program.optimized_unit(function, kind, LIMITS);
-    let unit = Unit { vector_maths: vector_maths.to_vec(), ..unit };
-    let module = lower_unit(&cx, &program, &unit);
-    optimize(&module, passes(kind), &oldest_machine());
+    let kind = CodeKind::Kernel(kind, KernelForm::Map);
+    let unit = program.optimized_unit(program.last(), kind, LIMITS);
+    optimized_text(&program, &Unit { vector_maths: vector_maths.to_vec(), ..unit })
+}
+
+fn optimized_text(program: &Program, unit: &Unit) -> String {
+    let cx = Context::create();
+    let module = lower_unit(&cx, program, unit);
+    optimize(&module, passes(unit.kind), &oldest_machine());
     module.to_string()
+}
+
+/// A function with the results of all functions of the text, and its unit.
+fn together(text: &str, kind: CodeKind) -> (Program, Unit) {
+    let program = Program::read(text);
+    let ids: Vec<_> =
+        program.functions.iter().map(|function| program.names.current(&function.name).unwrap()).collect();
+    let parameters = program.last().locals[..program.last().n_params as usize].to_vec();
+    let function = Arc::new(Function::of_calls("$together", parameters, &ids));
+    let unit = program.optimized_unit(&function, kind, LIMITS);
+    (program, unit)
+}
+
+#[test]
+fn several_results_share_what_they_compute() {
+    let text = "def f(x y) x * y + 1; def g(x y) x * y - 2; def h(x y) x * y - x";
+    let (program, unit) = together(text, CodeKind::Kernel(KernelKind::Plain, KernelForm::Map));
+    let ir = optimized_text(&program, &unit);
+    // The loop over vectors and that over the rows that are left.
+    assert_eq!((ir.matches("fmul <2 x double>").count(), ir.matches("fmul double").count()), (1, 1), "{ir}");
+    assert!(ir.matches("store <2 x double>").count() == 3 && !ir.contains("memcheck"), "{ir}");
+}
+
+#[test]
+fn scans_keep_their_states_in_registers() {
+    let text = "def f(s t x) s + x * t; def g(s t x) t + 1";
+    for (form, n_stores) in [(KernelForm::Scan, 2), (KernelForm::Fold, 0)] {
+        let (program, unit) = together(text, CodeKind::Kernel(KernelKind::Plain, form));
+        let ir = optimized_text(&program, &unit);
+        let rows =
+            ir.split_once("\nrow:").and_then(|(_, rows)| rows.split_once("\ndone:")).expect("a loop").0;
+        // A column.
+        assert_eq!(rows.matches("= load ").count(), 1, "{ir}");
+        assert_eq!(rows.matches(" store ").count(), n_stores, "{ir}");
+        assert!(!ir.contains("volatile"), "{ir}");
+        let (program, unit) = together(text, CodeKind::Kernel(KernelKind::Guarded, form));
+        let ir = optimized_text(&program, &unit);
+        assert_eq!(ir.matches("store volatile i64").count(), 1, "the rows that are done: {ir}");
+    }
+}
+
+/// The exit function leaves the results of the row in the exit buffer.
+#[test]
+fn kernels_of_several_results_read_them_from_the_exit_buffer() {
+    let text = "def f(x) k(x) + x; def g(x) k(x)";
+    let text = &format!("{text}; def h(x) x + 1");
+    let (program, unit) = together(text, CodeKind::Kernel(KernelKind::Guarded, KernelForm::Map));
+    let unit = Unit { invalidation: Some(INVALIDATION), ..unit };
+    let ir = optimized_text(&program, &unit);
+    let call = format!("call double @\"{}\"(", symbols::EXIT);
+    let (_, behind) = ir.rsplit_once(&call).expect("it has exits");
+    assert_eq!(behind.matches("= load double").count(), 3, "{ir}");
 }
 
 #[test]

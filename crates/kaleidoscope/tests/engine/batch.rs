@@ -1,6 +1,8 @@
 //! Batches: results equal those of single calls; errors, redefinitions, limits and kernels.
 
 mod columns;
+mod scans;
+mod together;
 
 use crate::engine;
 #[cfg(feature = "llvm")]

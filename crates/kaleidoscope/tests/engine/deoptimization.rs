@@ -218,6 +218,10 @@ impl CodeLog {
         self.0.lock().unwrap().kernels.contains(name)
     }
 
+    fn has_kernels(&self) -> bool {
+        !self.0.lock().unwrap().kernels.is_empty()
+    }
+
     fn has_optimized(&self, names: &[&str]) -> bool {
         let seen = self.0.lock().unwrap();
         names.iter().all(|&name| seen.optimized.contains(name))

@@ -134,6 +134,10 @@ fn defining_and_dropping_formulas_uses_constant_memory() {
             let f = formula(&engine, &format!("sin(x) * {n} + y"), &["x", "y"]);
             assert_eq!(f.call(&[0.0, 1.0]).unwrap(), 1.0);
             assert_eq!(f.call(&[0.0, 2.0]).unwrap(), 2.0);
+            let both = engine.formulas(&["x * 2", "y + 1"], &["x", "y"]).unwrap();
+            let mut results = [0.0; 2];
+            both.call(&[1.0, 2.0], &mut results).unwrap();
+            assert_eq!(results, [2.0, 3.0]);
         });
     });
 }

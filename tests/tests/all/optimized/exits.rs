@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kaleidoscope_ir::compile::KernelForm;
 use kaleidoscope_ir::{Function, FunctionId, MathsFunction};
 use kaleidoscope_lang::item::Item;
 use kaleidoscope_lang::number;
@@ -25,6 +26,9 @@ struct Tally {
     n_calls: usize,
     n_loops: usize,
     n_kernels: usize,
+    /// Kernels of two results.
+    n_together: usize,
+    n_scans: usize,
 }
 
 fn check(text: &str, tally: &mut Tally) {
@@ -109,19 +113,68 @@ fn check_root(
             })?;
         }
     }
-    if !args.is_empty() {
-        let code = native.compile_kernel(oracle, id, function);
-        let columns: Vec<_> = args.iter().map(|arg| vec![*arg; 3]).collect();
-        let written = written.repeat(3);
-        let expected = number::format(expected);
-        tally.n_kernels += at_checks(completing, |place| {
-            let (values, now) = (code.run(&columns), take_output());
-            if values.iter().all(|value| number::format(*value) == expected) && now == written {
-                return Ok(());
-            }
-            Err(format!("{values:?} instead of {expected} {place}, written {now:?}"))
-        })?;
+    if args.is_empty() {
+        return Ok(());
     }
+    let code = native.compile_kernel(oracle, id, function, KernelForm::Map);
+    let columns: Vec<_> = args.iter().map(|arg| vec![*arg; 3]).collect();
+    let repeated = written.repeat(3);
+    let expected = number::format(expected);
+    let all_expected = |results: &[Vec<f64>], written: &str, place: &str| {
+        let now = take_output();
+        if results.iter().flatten().all(|value| number::format(*value) == expected) && now == written {
+            return Ok(());
+        }
+        Err(format!("{results:?} instead of {expected} {place}, written {now:?}"))
+    };
+    tally.n_kernels +=
+        at_checks(completing, |place| all_expected(&code.run(&columns, &mut [], 3), &repeated, place))?;
+
+    if let Some(id) = id {
+        let parameters = function.locals[..args.len()].to_vec();
+        let twice = Arc::new(Function::of_calls("$twice", parameters, &[id, id]));
+        native.link(oracle, &twice);
+        let code = native.compile_kernel(oracle, None, &twice, KernelForm::Map);
+        let columns: Vec<_> = args.iter().map(|arg| vec![*arg; 2]).collect();
+        let repeated = written.repeat(4);
+        tally.n_together +=
+            at_checks(completing, |place| all_expected(&code.run(&columns, &mut [], 2), &repeated, place))?;
+    }
+    check_scan((oracle, completing), native, id, function, tally)
+}
+
+/// Passes the result of a row to the next row, in one of the two forms.
+fn check_scan(
+    (oracle, completing): (&Oracle, &Oracle),
+    native: &mut Native,
+    id: Option<FunctionId>,
+    function: &Arc<Function>,
+    tally: &mut Tally,
+) -> Result<(), String> {
+    let mut args = ARGUMENTS[..function.n_params as usize].to_vec();
+    let columns: Vec<_> = args[1..].iter().map(|arg| vec![*arg; 2]).collect();
+    let mut expected = Vec::new();
+    for _ in 0..2 {
+        // A row may take longer than is tested.
+        let Ok(value) = oracle.interpret(function, &args) else {
+            take_output();
+            return Ok(());
+        };
+        expected.push(number::format(value));
+        args[0] = value;
+    }
+    let written = take_output();
+    let form = if tally.n_scans.is_multiple_of(2) { KernelForm::Scan } else { KernelForm::Fold };
+    let code = native.compile_kernel(oracle, id, function, form);
+    tally.n_scans += at_checks(completing, |place| {
+        let mut states = [ARGUMENTS[0]];
+        let results = code.run(&columns, &mut states, 2);
+        let results: Vec<_> = results.iter().flatten().map(|value| number::format(*value)).collect();
+        let is_right = number::format(states[0]) == expected[1]
+            && (results == expected || form == KernelForm::Fold)
+            && take_output() == written;
+        if is_right { Ok(()) } else { Err(format!("{results:?} instead of {expected:?} {place}")) }
+    })?;
     Ok(())
 }
 
@@ -167,4 +220,5 @@ fn every_kind_of_exit_is_completed() {
     );
     eprintln!("{tally:?}");
     assert!(tally.n_calls > 300 && tally.n_loops > 300 && tally.n_kernels > 200, "{tally:?}");
+    assert!(tally.n_together > 100 && tally.n_scans > 200, "{tally:?}");
 }

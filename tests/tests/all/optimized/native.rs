@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::{CodeKind, InliningPlan, KernelKind, KernelTable, Optimization, Unit};
+use kaleidoscope_ir::compile::{
+    CodeKind, InliningPlan, KernelForm, KernelKind, KernelTable, Optimization, Unit,
+};
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::names::NameState;
 use kaleidoscope_llvm::{Effort, References, effort, lower, pipeline, symbols};
@@ -55,6 +57,7 @@ pub(super) struct OsrEntry {
 pub(super) struct Kernel {
     tracker: Tracker,
     symbol: String,
+    n_outs: usize,
 }
 
 extern "C" fn printd(x: f64) -> f64 {
@@ -184,9 +187,10 @@ impl Native {
         oracle: &Oracle,
         id: Option<FunctionId>,
         root: &Arc<Function>,
+        form: KernelForm,
     ) -> Kernel {
-        let (tracker, symbol) = self.compile(oracle, id, root, CodeKind::Kernel(KernelKind::Guarded));
-        Kernel { tracker, symbol }
+        let (tracker, symbol) = self.compile(oracle, id, root, CodeKind::Kernel(KernelKind::Guarded, form));
+        Kernel { tracker, symbol, n_outs: form.n_outs(root) }
     }
 
     fn has_code(&self, id: FunctionId) -> bool {
@@ -252,20 +256,25 @@ impl OsrEntry {
 }
 
 impl Kernel {
-    /// The results of all rows. The functions that it may call are linked already.
-    pub(super) fn run(&self, columns: &[Vec<f64>]) -> Vec<f64> {
-        let n_rows = columns[0].len();
-        let mut results = vec![0.0; n_rows];
+    /// The results of all rows. The functions that it may call are linked already. The states are
+    /// those before the first row, and become those behind the last one.
+    pub(super) fn run(&self, columns: &[Vec<f64>], states: &mut [f64], n_rows: usize) -> Vec<Vec<f64>> {
+        let mut results = vec![vec![0.0; n_rows]; self.n_outs];
         // SAFETY: a kernel is a function of a pointer to a table, and returns a double.
-        let code =
-            unsafe { self.tracker.lookup_fn::<extern "C" fn(*const KernelTable) -> f64>(&self.symbol) };
+        let code = unsafe { self.tracker.lookup_fn::<extern "C" fn(*mut KernelTable) -> f64>(&self.symbol) };
         let code = code.expect("the object defines it");
         let mut n_done = 0;
         while n_done < n_rows {
             let columns: Vec<_> = columns.iter().map(|column| column[n_done..].as_ptr()).collect();
-            let out = results[n_done..].as_mut_ptr();
-            let table = KernelTable { columns: columns.as_ptr(), out, n_rows: n_rows - n_done };
-            n_done += code.call((&raw const table,)) as usize;
+            let outs: Vec<_> = results.iter_mut().map(|out| out[n_done..].as_mut_ptr()).collect();
+            let mut table = KernelTable {
+                columns: columns.as_ptr(),
+                outs: outs.as_ptr(),
+                states: states.as_mut_ptr(),
+                n_rows: n_rows - n_done,
+                n_done: 0,
+            };
+            n_done += code.call((&raw mut table,)) as usize;
         }
         results
     }

@@ -151,15 +151,19 @@ impl Generator<'_> {
     }
 }
 
-/// A function with two inlinees.
+/// A function with up to three results and two inlinees.
 pub(super) fn random_functions(random: &mut Random) -> Functions {
     let mut functions = Functions::default();
     for size in [4, 6, 14] {
         let mut builder = FunctionBuilder::new("f");
         let variables = (0..random.below(4)).map(|_| builder.param("x")).collect();
         let mut generator = Generator { random, builder, variables, callees: &functions.functions };
-        generator.value(size);
-        let function = generator.builder.finish().expect("the generator keeps the promises");
+        let n_results = if size == 14 { 1 + generator.random.below(3) } else { 1 };
+        for _ in 0..n_results {
+            generator.value(size);
+        }
+        let function =
+            generator.builder.results(n_results as u32).finish().expect("the generator keeps the promises");
         functions.functions.push(Arc::new(function));
     }
     functions

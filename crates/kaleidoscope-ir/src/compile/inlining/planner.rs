@@ -9,6 +9,10 @@
 //! down by one call after another, and not at once. Recursion is the exception: all calls of a
 //! level are inlined, or none.
 //!
+//! A root with several results mostly calls the functions that compute them (`Function::of_calls`).
+//! Each of these gets an instance of its own, whatever its size, so that what it calls is inlined
+//! as if it were a root.
+//!
 //! The calls of one callee in one loop of an instance are a group. They share an instance of the
 //! callee, so the plan of a recursive function has as many instances as levels, and not as copies.
 
@@ -140,9 +144,10 @@ impl<F: FnMut(FunctionId) -> Option<Arc<Function>>> Planner<F> {
         let depth = instance.depth;
         self.instances.push(instance);
         let depths = loop_depths(function.facts());
+        let is_combined = caller == 0 && function.n_results > 1;
         for ((callee, innermost), calls) in calls_by_loop(&function, ops) {
             let depth = depth + innermost.map_or(0, |nth| depths[nth]);
-            if let Some(small) = self.small.find(callee) {
+            if !is_combined && let Some(small) = self.small.find(callee) {
                 let n_ops = small.n_ops;
                 let group = CallGroup { caller, callee, function: None, n_ops, depth, recursion: 0, calls };
                 self.groups.push(group);

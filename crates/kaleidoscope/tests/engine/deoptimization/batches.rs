@@ -101,16 +101,123 @@ fn rows_with_loops_are_changed() {
     });
 }
 
+/// How rows are computed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    Map,
+    Scan,
+}
+
+/// Evaluates formulas of `x` (and of their own results in a scan) over the numbers from 0 on, in
+/// all modes, with changes at the row 500 and at the row 700. Compares each row with `expected`,
+/// which gets the row and the results of the row before.
+#[track_caller]
+fn check_formulas(
+    form: Form,
+    definitions: &str,
+    texts: &[&str],
+    [first, second]: [&'static str; 2],
+    expected: fn(usize, &[f64]) -> Vec<f64>,
+) {
+    let mut changes = vec![Nothing; 500];
+    changes.push(Run(first));
+    changes.extend([Nothing; 199]);
+    changes.push(Run(second));
+    for &mode in Mode::ALL {
+        let host = Host::new(mode, |builder| builder);
+        host.define(definitions);
+        let states = ["a", "b", "c"];
+        let n_states = if form == Form::Scan { texts.len() } else { 0 };
+        let parameters: Vec<_> = states[..n_states].iter().copied().chain(["x"]).collect();
+        let formulas = host.engine.formulas(texts, &parameters).unwrap();
+        let xs: Vec<f64> = (0..N_ROWS).map(|row| row as f64).collect();
+        let run = || {
+            let mut outs = vec![vec![f64::NAN; N_ROWS]; texts.len()];
+            let mut places: Vec<_> = outs.iter_mut().map(Vec::as_mut_slice).collect();
+            match form {
+                Form::Map => {
+                    let options = MapOptions::new().on_this_thread();
+                    formulas.map_with(options, &[&xs], &mut places).unwrap();
+                }
+                Form::Scan => formulas.scan(&vec![0.0; n_states], &[&xs], &mut places).unwrap(),
+            }
+            outs
+        };
+        run();
+        if mode == Mode::Tiered && cfg!(feature = "llvm") {
+            until(|| host.log.has_kernels(), || drop(run()));
+        }
+        *host.changes.lock().unwrap() = changes.clone();
+        let n_before = host.log.n_left();
+        let outs = run();
+        let mut results = vec![0.0; texts.len()];
+        for row in 0..N_ROWS {
+            results = expected(row, &results);
+            let got: Vec<_> = outs.iter().map(|out| out[row]).collect();
+            assert_eq!(got, results, "{mode:?}: {form:?} of {texts:?}: row {row}");
+        }
+        let has_kernels = matches!(mode, Mode::Lazy | Mode::Eager | Mode::Tiered) && cfg!(feature = "llvm");
+        assert!(!has_kernels || host.log.n_left() > n_before, "{mode:?}: {texts:?}: no kernel was left");
+    }
+}
+
+/// What `v` is in this row, for calls behind the change.
+fn v_of(row: usize) -> f64 {
+    match row {
+        0..500 => row as f64,
+        500..700 => 1.0,
+        _ => 2.0,
+    }
+}
+
+/// The change is in the second of three formulas: in its row, the first has called the old
+/// definition, and the third calls the new one.
+#[test]
+fn formulas_behind_the_change_call_the_new_definition() {
+    let definitions = "def v(x) x; def w(x) v(x) * 2;";
+    let texts = ["w(x)", "change() + x", "w(x) + v(x)"];
+    check_formulas(Form::Map, definitions, &texts, ["def v(x) 1;", "def v(x) 2;"], |row, _| {
+        let before = match row {
+            0..=500 => row as f64,
+            501..=700 => 1.0,
+            _ => 2.0,
+        };
+        vec![before * 2.0, row as f64, v_of(row) * 3.0]
+    });
+}
+
+/// A row of a scan that is left in the middle passes all of its results on.
+#[test]
+fn states_survive_a_change() {
+    let definitions = "def v(x) x; def w(x) v(x) * 2;";
+    let texts = ["a + w(x) - w(x) + 1", "change() + b + v(x)", "c + w(x) + a"];
+    check_formulas(Form::Scan, definitions, &texts, ["def v(x) 1;", "def v(x) 2;"], |row, before| {
+        let v = v_of(row);
+        vec![before[0] + 1.0, before[1] + v, before[2] + v * 2.0 + before[0]]
+    });
+    // One state, in a loop.
+    let texts = ["change() + a + (for i = 0, i < 3 in v(x)) + v(x)"];
+    check_formulas(Form::Scan, definitions, &texts, ["def v(x) 1;", "def v(x) 2;"], |row, before| {
+        vec![before[0] + v_of(row)]
+    });
+}
+
 /// Another thread redefines something while rows are computed: rows of the old definition, then
 /// rows of the new one.
 #[track_caller]
 fn check_other_thread(definitions: &str, redefined: fn(u64) -> String) {
+    check_other_thread_in(Form::Map, definitions, redefined);
+}
+
+#[track_caller]
+fn check_other_thread_in(form: Form, definitions: &str, redefined: fn(u64) -> String) {
     for mode in [Mode::Lazy, Mode::Tiered, Mode::Baseline, Mode::Off] {
         let host = Host::new(mode, |builder| builder);
         host.define(definitions);
-        let f = host.engine.function::<(f64,)>("f").unwrap();
+        let f = host.engine.dyn_function("f").unwrap();
         // Enough for several pieces between which a batch notices the change.
-        let n_rows = if mode == Mode::Off && definitions.contains("for") { 2_000 } else { 300_000 };
+        let is_by_columns = form == Form::Map && !definitions.contains("for");
+        let n_rows = if mode == Mode::Off && !is_by_columns { 2_000 } else { 300_000 };
         let xs = vec![0.0; n_rows];
         let (version, is_done) = (AtomicU64::new(0), AtomicBool::new(false));
         thread::scope(|scope| {
@@ -128,7 +235,10 @@ fn check_other_thread(definitions: &str, redefined: fn(u64) -> String) {
             let mut n_mixed = 0;
             let mut map = || {
                 let oldest = version.load(Ordering::SeqCst) as f64;
-                f.map_with(MapOptions::new().on_this_thread(), &[&xs], &mut out).unwrap();
+                match form {
+                    Form::Map => f.map_with(MapOptions::new().on_this_thread(), &[&xs], &mut out).unwrap(),
+                    Form::Scan => f.scan(0.0, &[&xs], &mut out).unwrap(),
+                }
                 let newest = version.load(Ordering::SeqCst) as f64 + 1.0;
                 assert!(out.is_sorted(), "{mode:?}: rows go back to an old definition");
                 assert!(oldest <= out[0] && out[n_rows - 1] <= newest, "{mode:?}: {oldest} to {newest}");
@@ -158,6 +268,13 @@ fn another_thread_changes_the_function_of_the_rows() {
     check_other_thread("def f(x) (for i = 0, i < 2 in i);", |version| {
         format!("def f(x) (for i = 0, i < 2 in i) + {version};")
     });
+}
+
+#[test]
+fn another_thread_changes_what_a_scan_calls() {
+    let redefined = |version| format!("def v() {version};");
+    check_other_thread_in(Form::Scan, "def v() 0; def f(s x) s * 0 + x + v();", redefined);
+    check_other_thread_in(Form::Scan, "def v() 0; def f(s x) (for i = 0, i < 2 in s) + v();", redefined);
 }
 
 /// On all threads, and as columns of Arrow: a batch that begins after a redefinition has no row of

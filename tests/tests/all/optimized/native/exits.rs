@@ -15,7 +15,7 @@ use inkwell::module::Module;
 use inkwell::values::{BasicValue, FunctionValue, InstructionOpcode};
 use kaleidoscope_ir::Function;
 use kaleidoscope_ir::compile::{CodeKind, Exit, Invalidation, Unit, of_exit_argument};
-use kaleidoscope_ir::interpreter::{LoopOutcome, StackLimit, SuspendedFrame, resume, resume_loop};
+use kaleidoscope_ir::interpreter::{LoopOutcome, StackLimit, SuspendedFrame, resume_loop, resume_results};
 use kaleidoscope_testkit::Oracle;
 
 /// A variable that no exit wrote.
@@ -26,6 +26,8 @@ struct ExitTable {
     kind: CodeKind,
     functions: Vec<Arc<Function>>,
     exits: Vec<Exit>,
+    /// The number of results that are left in the buffer.
+    n_results: usize,
 }
 
 thread_local! {
@@ -68,7 +70,7 @@ pub(super) fn invalidation(code_number: u32) -> Invalidation {
 pub(super) fn record(unit: &Unit, exits: Vec<Exit>) {
     let Some(Invalidation { code_number, .. }) = unit.invalidation else { return };
     let functions = unit.instances().iter().map(|instance| Arc::new(instance.function.clone())).collect();
-    let table = ExitTable { kind: unit.kind, functions, exits };
+    let table = ExitTable { kind: unit.kind, functions, exits, n_results: unit.n_results_of_exit() };
     TABLES.with_borrow_mut(|tables| tables.insert(code_number, table));
 }
 
@@ -99,17 +101,13 @@ extern "C" fn exit(argument: f64, buffer: f64) -> f64 {
     TABLES.with_borrow(|tables| {
         let table = &tables[&code_number];
         let exit = &table.exits[number];
-        // SAFETY: an exit writes a word and the values that its description lists.
-        let buffer =
-            unsafe { std::slice::from_raw_parts(buffer as usize as *const u64, 1 + exit.n_values()) };
+        let n_values = exit.n_values().max(table.n_results);
+        // SAFETY: an exit writes a word and the values that its description lists, and the buffer
+        // has room for the results.
+        let buffer = unsafe { std::slice::from_raw_parts_mut(buffer as usize as *mut u64, 1 + n_values) };
         let frames = suspended(table, exit, &buffer[1..]);
         ORACLE.with_borrow(|oracle| {
-            complete(
-                oracle.as_ref().expect("a run has an oracle"),
-                table,
-                frames,
-                buffer[0] as usize as *mut f64,
-            )
+            complete(oracle.as_ref().expect("a run has an oracle"), table, frames, buffer)
         })
     })
 }
@@ -128,10 +126,20 @@ fn suspended(table: &ExitTable, exit: &Exit, values: &[u64]) -> Vec<SuspendedFra
     frames.collect()
 }
 
-fn complete(oracle: &Oracle, table: &ExitTable, frames: Vec<SuspendedFrame>, locals: *mut f64) -> f64 {
+fn complete(oracle: &Oracle, table: &ExitTable, frames: Vec<SuspendedFrame>, buffer: &mut [u64]) -> f64 {
     let limit = StackLimit { bytes: 1 << 20 };
+    let locals = buffer[0] as usize as *mut f64;
     let CodeKind::Osr(nth) = table.kind else {
-        return resume(oracle, frames, limit).expect("the interpreter ended before");
+        let mut results = vec![0.0; table.n_results.max(1)];
+        let resumed = resume_results(oracle, frames, &mut results, limit);
+        resumed.expect("the interpreter ended before");
+        if table.n_results == 0 {
+            return results[0];
+        }
+        for (place, result) in buffer[1..].iter_mut().zip(results) {
+            *place = result.to_bits();
+        }
+        return 0.0;
     };
     let function = &table.functions[0];
     // SAFETY: OSR code passes the memory that it was given, which has a double for each local.
