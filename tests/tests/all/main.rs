@@ -11,6 +11,7 @@ mod deep;
 mod examples;
 mod formulas;
 mod ir_text;
+mod language;
 mod laziness;
 mod optimized;
 mod random;
