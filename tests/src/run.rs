@@ -103,7 +103,8 @@ pub fn add_prelude(engine: &Engine, text: &str) {
     }
 }
 
-/// Runs a text, which may use [`HOST_VARIABLES`] and [`HOST_ARRAYS`].
+/// Runs a text, which may use [`HOST_VARIABLES`] and [`HOST_ARRAYS`], and arrays that a comment
+/// names.
 ///
 /// # Panics
 ///
@@ -125,7 +126,9 @@ pub fn run_counted(text: &str, setting: Setting, statistics: Statistics) -> Run 
         .fold(setting.builder(), |builder, &(name, value)| builder.bind(name, &Variable::new(value)));
     let engine = HOST_ARRAYS
         .iter()
-        .fold(builder, |builder, &(name, len)| builder.bind_array(name, &Array::from_slice(&vec![1.0; len])))
+        .fold(builder, |builder, &(name, len)| builder.bind_array(name, &Array::from_slice(&vec![1.0; len])));
+    let engine = arrays_of(text)
+        .fold(engine, |builder, (name, len)| builder.bind_array(name, &Array::new(len)))
         .output(output.clone())
         .observer(compilations.clone())
         .observer(statistics)
@@ -158,6 +161,17 @@ pub fn run_counted(text: &str, setting: Setting, statistics: Statistics) -> Run 
         run.compiled.push(compilations.take());
     }
     run
+}
+
+/// The arrays that comments of a text name, as the command does: `--array NAME=LENGTH`. All
+/// elements are 0 at first.
+pub fn arrays_of(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    let comments = text.lines().filter_map(|line| line.strip_prefix('#'));
+    let options = comments.flat_map(|comment| comment.split("--array ").skip(1));
+    options.filter_map(|option| {
+        let (name, length) = option.split_ascii_whitespace().next()?.split_once('=')?;
+        Some((name, length.parse().ok()?))
+    })
 }
 
 impl Run {

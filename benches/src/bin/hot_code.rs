@@ -35,7 +35,11 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("logic", &["18000"]),
     ("pendulum", &["1", "0", "4e7", "1"]),
     ("nbody", &["2e7", "0.01"]),
+    ("spectral_norm", &["4000"]),
 ];
+
+/// The arrays that programs use, as arguments of our command.
+const ARRAYS: &[(&str, &[&str])] = &[("spectral_norm", &["u=4000", "v=4000", "t=4000"])];
 
 /// Programs that other benchmarks run with less work, and their last expression here.
 const EXPRESSIONS: &[(&str, &str)] =
@@ -54,18 +58,22 @@ fn main() {
     println!(
         "processor time of the whole process in ms, the shortest of {n_rounds}; C is the faster of the two"
     );
-    let in_mode = |command: &Path, program: &Path| {
+    let in_mode = |command: &Path, name: &str, program: &Path| {
         let mut run = Command::new(command);
         run.args(["run", "--jit", &mode]).arg(program);
+        let arrays = ARRAYS.iter().filter(|(other, _)| *other == name);
+        for array in arrays.flat_map(|(_, arrays)| *arrays) {
+            run.args(["--array", array]);
+        }
         run
     };
     let mut lines = Vec::new();
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     for (name, input) in PROGRAMS.iter().filter(|(name, _)| wanted(name)) {
         let program = program(name);
-        let mut all = vec![("ours", in_mode(&ours, &program))];
+        let mut all = vec![("ours", in_mode(&ours, name, &program))];
         if let Some(before) = &before {
-            all.push(("before", in_mode(Path::new(before), &program)));
+            all.push(("before", in_mode(Path::new(before), name, &program)));
             let best = best_times(n_rounds, &mut all, &program);
             let ratio = best[0].as_secs_f64() / best[1].as_secs_f64();
             let [ours, before] = [best[0], best[1]].map(millis);

@@ -160,6 +160,29 @@ static void share(const kls_engine *engine) {
     kls_variable_free(volume);
 }
 
+/* An array of the host: a look-up table with linear interpolation. */
+static void look_up(const kls_engine *engine) {
+    kls_array *table;
+    kls_function *height;
+    kls_error *error;
+    double *elements, x = 2.5;
+    size_t i;
+    expect_ok(kls_array_new(5, &table, &error), error);
+    elements = kls_array_place(table);
+    for (i = 0; i < kls_array_n_elements(table); i++)
+        elements[i] = (double)(i * i);
+    expect_ok(kls_engine_bind_array(engine, "table", table, &error), error);
+    run(engine, "def height(x) var i = floor(x) in table(i) + (x - i) * (table(i + 1) - table(i));");
+    height = function(engine, "height");
+    expect_ok(kls_function_call(height, &x, 1, &x, &error), error);
+    printf("the height at 2.5 is %g\n", x);
+    if (kls_function_call(height, &x, 1, &x, &error) == KLS_CALL)
+        printf("%s: %s\n", kls_error_code(error), kls_error_message(error));
+    kls_error_free(error);
+    kls_function_free(height);
+    kls_array_free(table);
+}
+
 /* Many calls in one scope. */
 static void iterate(const kls_scope *scope, void *data) {
     const kls_function *step = (const kls_function *)data;
@@ -254,6 +277,7 @@ int main(void) {
     use_formulas(engine);
     use_columns(engine);
     share(engine);
+    look_up(engine);
     step = function(engine, "step");
     expect_ok(kls_engine_enter(engine, iterate, step, &error), error);
     kls_function_free(step);

@@ -50,6 +50,8 @@ enum kls_status
   KLS_TIMED_OUT = 9,
   // An internal error of this library, which was caught.
   KLS_PANIC = 10,
+  // A function or an array has the name already.
+  KLS_NAME_IN_USE = 11,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -103,6 +105,11 @@ typedef enum kls_mode kls_mode;
 typedef int32_t kls_mode;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+// `double`s that programs read and assign by index under a name. The number of elements is fixed,
+// and the first one is aligned to 64 bytes. Freed by kls_array_free. Engines that it was bound in
+// keep using it.
+typedef struct kls_array kls_array;
 
 // A running call of a host function.
 typedef struct kls_call kls_call;
@@ -227,6 +234,38 @@ typedef void (*kls_scope_body)(const struct kls_scope *scope, void *data);
 extern "C" {
 #endif // __cplusplus
 
+// Creates an array of this many elements, which are 0.
+//
+// KLS_MEMORY if there is no memory for it.
+kls_status kls_array_new(size_t n_elements, struct kls_array **array, struct kls_error **error);
+
+// Binds an array to a name: in programs, `u(i)` is an element, and `u(i) = v` assigns one. The
+// index is truncated toward zero. An index that is NaN or out of range is an error of the call
+// (KLS3014).
+//
+// Bind an array before a text that uses it is run. An array may be bound in several engines, and
+// under several names. A name keeps its array.
+//
+// KLS_INVALID_NAME if the name is not an identifier of the language. KLS_NAME_IN_USE if a function
+// has the name, or another array.
+kls_status kls_engine_bind_array(const struct kls_engine *engine,
+                                 const char *name,
+                                 const struct kls_array *array,
+                                 struct kls_error **error);
+
+// The number of elements; 0 for `NULL`.
+size_t kls_array_n_elements(const struct kls_array *array);
+
+// The address of the first element; `NULL` for `NULL`. It is valid as long as the array, or an
+// engine that the array was bound in.
+//
+// If another thread may run a program that uses the array, the host must access each element
+// atomically.
+double *kls_array_place(const struct kls_array *array);
+
+// Frees an array; does nothing for `NULL`.
+void kls_array_free(struct kls_array *array);
+
 // Registers a host function under a name, as a definition by the host: programs can call it.
 //
 // It replaces a function of this name in every call that begins afterwards. A `def` of a program
@@ -273,7 +312,7 @@ kls_status kls_engine_within(const struct kls_engine *engine,
                              struct kls_error **error);
 
 // Creates another engine with the definitions of this one. Later definitions affect one engine
-// only. The engines share host functions and variables.
+// only. The engines share host functions, variables and arrays.
 kls_status kls_engine_fork(const struct kls_engine *engine,
                            struct kls_engine **other,
                            struct kls_error **error);

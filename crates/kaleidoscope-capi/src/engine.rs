@@ -87,7 +87,7 @@ pub unsafe extern "C" fn kls_engine_within(
 }
 
 /// Creates another engine with the definitions of this one. Later definitions affect one engine
-/// only. The engines share host functions and variables.
+/// only. The engines share host functions, variables and arrays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_fork(
     engine: *const kls_engine,

@@ -46,6 +46,7 @@ impl From<Error> for kls_error {
             ErrorKind::Memory => kls_status::KLS_MEMORY,
             ErrorKind::UnknownFunction => kls_status::KLS_UNKNOWN_FUNCTION,
             ErrorKind::InvalidName => kls_status::KLS_INVALID_NAME,
+            ErrorKind::NameInUse => kls_status::KLS_NAME_IN_USE,
             _ => kls_status::KLS_INVALID_ARGUMENT,
         };
         Self::new(status, error.to_string())

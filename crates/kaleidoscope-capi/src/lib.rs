@@ -25,6 +25,7 @@
     reason = "the host's promises are the same for all functions, and documented above"
 )]
 
+mod array;
 mod c_text;
 mod callback;
 mod diagnostics;
@@ -41,6 +42,9 @@ mod scope;
 mod status;
 mod variable;
 
+pub use array::{
+    kls_array, kls_array_free, kls_array_n_elements, kls_array_new, kls_array_place, kls_engine_bind_array,
+};
 pub use callback::{kls_call, kls_call_fail, kls_callback, kls_engine_register};
 pub use diagnostics::{kls_diagnostic, kls_severity};
 pub use engine::{

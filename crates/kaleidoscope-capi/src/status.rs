@@ -26,4 +26,6 @@ pub enum kls_status {
     KLS_TIMED_OUT = 9,
     /// An internal error of this library, which was caught.
     KLS_PANIC = 10,
+    /// A function or an array has the name already.
+    KLS_NAME_IN_USE = 11,
 }

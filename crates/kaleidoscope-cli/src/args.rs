@@ -1,5 +1,6 @@
 //! The command line, as scripts may rely on it.
 
+use crate::arrays::ArrayArgument;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kaleidoscope::{Builder, Engine, Error, Mode, Optimization, PutchardUnit};
 use std::ffi::OsString;
@@ -97,6 +98,9 @@ pub(crate) struct RunOptions {
     pub(crate) putchard: PutchardArg,
 
     #[command(flatten)]
+    pub(crate) arrays: ArrayOption,
+
+    #[command(flatten)]
     pub(crate) prelude: PreludeOption,
 
     #[command(flatten)]
@@ -122,6 +126,9 @@ pub(crate) struct EmitOptions {
     pub(crate) optimization: OptimizationOption,
 
     #[command(flatten)]
+    pub(crate) arrays: ArrayOption,
+
+    #[command(flatten)]
     pub(crate) prelude: PreludeOption,
 
     #[command(flatten)]
@@ -134,6 +141,9 @@ pub(crate) struct CheckOptions {
     /// The files, as if run in order in one session; `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) arrays: ArrayOption,
 
     #[command(flatten)]
     pub(crate) prelude: PreludeOption,
@@ -167,6 +177,15 @@ impl OptimizationOption {
             _ => Optimization::Aggressive,
         })
     }
+}
+
+/// The arrays that programs use.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ArrayOption {
+    /// Give the program an array: of this many zeros, or of the numbers in a file, which are on
+    /// lines or between commas (may be given several times)
+    #[arg(long = "array", value_name = "NAME=LENGTH|FILE")]
+    pub(crate) arrays: Vec<ArrayArgument>,
 }
 
 /// Whether the prelude is defined before the program.

@@ -2,6 +2,7 @@
 
 use crate::Exit;
 use crate::args::{EmitKind, EmitOptions};
+use crate::arrays;
 use crate::backend;
 use crate::console::Console;
 use crate::input::Input;
@@ -31,6 +32,9 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
             return Exit::Program;
         }
     };
+    if let Err(refusal) = arrays::bind(&options.arrays.arrays, &engine) {
+        return reporter.refuse(&refusal);
+    }
     let mut script = engine.script(&input.name());
     if options.kind == EmitKind::Tokens {
         script.reader().keep_tokens();

@@ -4,6 +4,7 @@
 //! language and its engine. This crate has input, output and options.
 
 mod args;
+mod arrays;
 mod backend;
 mod closed_output;
 mod console;

@@ -2,6 +2,7 @@
 
 use crate::Exit;
 use crate::args::{CheckOptions, RunOptions};
+use crate::arrays;
 use crate::backend;
 use crate::console::Console;
 use crate::input::Input;
@@ -57,6 +58,10 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         }
     };
 
+    if let Err(refusal) = arrays::bind(&options.arrays.arrays, &engine) {
+        return reporter.refuse(&refusal);
+    }
+
     let stop = Stop::install(console.clone(), engine.interrupter(), is_interactive);
     out_of_memory::end_by(&stop);
     let mut session =
@@ -86,6 +91,9 @@ pub(crate) fn check(options: &CheckOptions) -> Exit {
             return Exit::Program;
         }
     };
+    if let Err(refusal) = arrays::bind(&options.arrays.arrays, &engine) {
+        return reporter.refuse(&refusal);
+    }
     let mut exit = Exit::Success;
     for input in options.files.iter().map(|path| Input::of_path(path)) {
         let mut script = engine.script(&input.name());

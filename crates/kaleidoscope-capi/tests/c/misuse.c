@@ -167,6 +167,39 @@ static void diagnostics(const kls_engine *engine) {
     kls_error_free(error);
 }
 
+/* Engines keep an array whose handle was freed. */
+static void arrays(const kls_engine *engine) {
+    kls_array *array, *other;
+    kls_function *f;
+    kls_error *error;
+    double result = 1;
+    CHECK(kls_array_new(2, NULL, NULL) == KLS_INVALID_ARGUMENT);
+    CHECK(kls_array_new((size_t)-1 / 16, &array, &error) == KLS_MEMORY);
+    failed_with(error, KLS_MEMORY, "there is no memory");
+    CHECK(kls_array_new(2, &array, NULL) == KLS_OK && kls_array_new(2, &other, NULL) == KLS_OK);
+    CHECK(kls_array_n_elements(array) == 2 && kls_array_n_elements(NULL) == 0);
+    CHECK(kls_array_place(NULL) == NULL && (size_t)kls_array_place(array) % 64 == 0);
+    CHECK(kls_engine_bind_array(engine, "1", array, &error) == KLS_INVALID_NAME);
+    failed_with(error, KLS_INVALID_NAME, "`1`");
+    CHECK(kls_engine_bind_array(engine, "sin", array, &error) == KLS_NAME_IN_USE);
+    failed_with(error, KLS_NAME_IN_USE, "`sin` is a function");
+    CHECK(kls_engine_bind_array(engine, "cells", NULL, NULL) == KLS_INVALID_ARGUMENT);
+    CHECK(kls_engine_bind_array(engine, "cells", array, NULL) == KLS_OK);
+    CHECK(kls_engine_bind_array(engine, "cells", array, NULL) == KLS_OK);
+    CHECK(kls_engine_bind_array(engine, "cells", other, NULL) == KLS_NAME_IN_USE);
+    kls_array_place(array)[1] = 5;
+    kls_array_free(array);
+    kls_array_free(other);
+    kls_array_free(NULL);
+    CHECK(kls_engine_run(engine, NULL, "def cell(i) cells(i) = cells(i) + 1;", NULL, NULL) == KLS_OK);
+    CHECK(kls_engine_function(engine, "cell", &f, NULL) == KLS_OK);
+    CHECK(kls_function_call(f, &result, 1, &result, NULL) == KLS_OK && result == 6);
+    CHECK(kls_function_call(f, &result, 1, &result, &error) == KLS_CALL);
+    CHECK(strcmp(kls_error_code(error), "KLS3014") == 0);
+    kls_error_free(error);
+    kls_function_free(f);
+}
+
 /* Engines keep a variable whose handle was freed. */
 static void variables(const kls_engine *engine) {
     kls_variable *variable;
@@ -281,6 +314,7 @@ int main(void) {
     diagnostics(engine);
     engines(engine);
     variables(engine);
+    arrays(engine);
     kls_engine_free(engine);
     options();
     return 0;
