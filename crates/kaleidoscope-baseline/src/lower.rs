@@ -461,6 +461,15 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
 
     fn arithmetic(&mut self, arithmetic: Arithmetic) {
         self.settle();
+        // The processor's arithmetic is exact to the bit, so it does not matter when it is done.
+        if arithmetic != Arithmetic::Power
+            && let Some(constants) = self.constants(2)
+            && let &[left, right] = constants.as_slice()
+        {
+            let result = arithmetic.apply(left, right, |_, _| unreachable!("no power"));
+            self.replace_constants(constants, result);
+            return;
+        }
         match arithmetic {
             Arithmetic::Add => self.operate(Operator::Add),
             Arithmetic::Subtract => self.operate(Operator::Subtract),
@@ -473,6 +482,12 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
 
     fn square(&mut self) {
         self.settle();
+        if let Some(constants) = self.constants(1)
+            && let &[x] = constants.as_slice()
+        {
+            self.replace_constants(constants, x * x);
+            return;
+        }
         let value = self.pop();
         let right = match value.source {
             Source::Register(_) => value,

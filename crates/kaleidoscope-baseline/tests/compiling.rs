@@ -3,10 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use kaleidoscope_baseline::{Compiler, Counters, MachineCode, counter_table_len};
-use kaleidoscope_ir::compile::{CompileError, Invalidation, Unit};
+use kaleidoscope_ir::compile::{CompileError, Invalidation, KnownMaths, Unit};
 use kaleidoscope_ir::{Function, Local, MathsFunction, Op};
 use kaleidoscope_testkit::{BAD_INDEX, HOST_ARRAY_ADDRESS, HOST_VARIABLE, Program, slot};
 
@@ -127,6 +128,44 @@ fn maths_functions_that_can_be_replaced_are_called_through_their_slots() {
     assert_eq!(found(&fixed), [1, 0, 0, 0, 0]);
     let checked = compiler().compile(&checked_unit(text), None, Some(SLOT_THUNK)).unwrap();
     assert_eq!(found(&checked), [0, 1, 0, 1, 1]);
+}
+
+/// Calls with constant arguments are numbers in the code: at once up to the first call, behind a
+/// check where the function may have been replaced.
+#[test]
+fn known_results_of_maths_functions_need_no_call() {
+    let sin = MathsFunction::Sin;
+    let result = |args: &[f64]| args.iter().sum::<f64>() + 1234.5;
+    for (text, is_called, n_flags, n_results) in [
+        ("def f(x) sin(1 / 4) * x", false, 0, 1),
+        ("def f(x) 2 ^ 0.5 + x", false, 0, 1),
+        ("def f(x) atan2(1, 2 * 3) + x", false, 0, 1),
+        ("def f(x) sin(3^2) + x", false, 0, 1),
+        ("def g(x) x; def f(x) g(x) + sin(1)", false, 1, 1),
+        ("def f(x) for i = 0, i < x in sin(1)", false, 1, 1),
+        ("def g(x) x; def f(x) g(x) + atan2(1, 2)", true, 0, 0),
+        ("def f(x) sin(x)", true, 0, 0),
+        ("def f(x) sin(x + 1)", true, 0, 0),
+    ] {
+        let mut unit = checked_unit(text);
+        let results = RefCell::new(Vec::new());
+        unit.known_maths = KnownMaths::of(&unit, |_, args| {
+            results.borrow_mut().push(result(args));
+            result(args)
+        });
+        let names = Program::read(text).names;
+        let mut compiler = compiler();
+        let thunk = compiler.wants_slot_thunk(&unit).then_some(SLOT_THUNK);
+        let code = compiler.compile(&unit, None, thunk).unwrap();
+        let flags = n_times(&code, INVALIDATION.flag);
+        let found =
+            results.borrow().iter().filter(|result| n_times(&code, result.to_bits() as usize) > 0).count();
+        assert_eq!((flags, found), (n_flags, n_results), "{text}");
+        let function = if text.contains("atan2") { MathsFunction::Atan2 } else { sin };
+        let slot = slot(names.current(function.name()).unwrap());
+        assert_eq!(n_times(&code, slot) > n_flags, is_called, "{text}");
+        assert_eq!(n_times(&code, library(MathsFunction::Pow)), 0, "{text}");
+    }
 }
 
 #[test]

@@ -10,14 +10,17 @@
 
 mod access_site;
 mod code;
+mod constants;
 mod exit;
 mod inlining;
+mod known_maths;
 mod unit;
 
 pub use access_site::AccessSite;
 pub use code::{Code, CompileError, CompileTimes};
 pub use exit::{Exit, ExitFrame, Invalidation, MAX_EXITS, exit_argument, of_exit_argument};
 pub use inlining::{InliningBudget, InliningPlan, Instance};
+pub use known_maths::KnownMaths;
 pub use unit::{
     CallTarget, CodeKind, HostArrayMemory, HostVariableAddress, KernelForm, KernelKind, KernelTable, Unit,
     VectorMaths,

@@ -6,6 +6,7 @@
 use crate::code::{CodeInfo, CodeOrigin, CompiledCode};
 use crate::core::Core;
 use crate::event::{CodeName, Tier};
+use crate::maths::known_maths;
 use crate::policy;
 use crate::table::Table;
 use crate::trap::Trap;
@@ -47,6 +48,7 @@ impl Core {
         loop {
             let Some(mut planned) = self.plan(root, kind, budget) else { return Ok(None) };
             finish_plan(&mut planned.unit);
+            planned.unit.known_maths = known_maths(&planned.unit);
             let flag = self.add_validity_flag(&mut planned.unit, &planned.dependencies)?;
             let code = match generator.generate(&planned.unit) {
                 Err(CompileError::TooLarge)

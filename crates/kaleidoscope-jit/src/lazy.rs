@@ -14,7 +14,7 @@ use crate::compile_queue::Waited;
 use crate::core::{Core, SharedCore};
 use crate::event::{CodeName, Event, Tier};
 use crate::interrupt::{STOP_CHECK_INTERVAL, Watch};
-use crate::maths::{load_maths, maths_entry};
+use crate::maths::{known_maths, load_maths, maths_entry};
 use crate::mode::Mode;
 use crate::policy;
 use crate::profile::{Profile, ProfiledCode};
@@ -257,6 +257,7 @@ impl Core {
     ) -> Result<FirstCompilation, Trap> {
         self.code_budget.check()?;
         let UnitToCompile { mut unit, dependencies } = unit;
+        unit.known_maths = known_maths(&unit);
         let flag = self.add_validity_flag(&mut unit, &dependencies)?;
         let unit = Arc::new(unit);
         let has_backend = self.compile_queue.is_some();

@@ -5,6 +5,7 @@ mod tests;
 
 use crate::trap::Trap;
 use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::{KnownMaths, Unit};
 use kaleidoscope_native::maths::{self, MathsEntry};
 use std::sync::LazyLock;
 
@@ -24,4 +25,9 @@ pub(crate) fn maths_entry(function: MathsFunction) -> &'static MathsEntry {
         entries.map(|entry| entry.expect("the machine layer has every function of the IR's table")).collect()
     });
     ENTRIES[function as usize]
+}
+
+/// Makes the calls of the unit whose arguments are constants, for code that needs no call there.
+pub(crate) fn known_maths(unit: &Unit) -> KnownMaths {
+    KnownMaths::of(unit, |function, args| maths_entry(function).call(args))
 }

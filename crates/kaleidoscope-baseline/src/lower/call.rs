@@ -6,9 +6,9 @@
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{CallTarget, Invalidation, Unit};
 
-use super::Lowering;
 use super::cold::Cold;
 use super::moves::move_all;
+use super::{Lowering, Operand};
 use crate::assembler::{Condition, MacroAssembler, Register, Source, UnaryOperator};
 
 /// How maths functions are called.
@@ -24,7 +24,8 @@ impl Maths {
         Self { address_of, has }
     }
 
-    /// The number of the unit's maths instructions that check whether the function was replaced.
+    /// The most results of maths functions, by instructions or known, that the unit's code uses
+    /// only after a check whether the function was replaced.
     pub(crate) fn n_checks(&self, unit: &Unit) -> usize {
         if unit.invalidation.is_none() {
             return 0;
@@ -34,7 +35,7 @@ impl Maths {
             CallTarget::Slot { .. } => false,
         };
         let callees = unit.function.facts().callees().filter(|(callee, _)| is_instruction(*callee));
-        callees.map(|(_, n_calls)| n_calls).sum()
+        callees.map(|(_, n_calls)| n_calls).sum::<usize>() + unit.known_maths.len()
     }
 
     /// The instruction that computes the function: its result is exact by definition.
@@ -52,6 +53,19 @@ impl Maths {
     }
 }
 
+/// One or two numbers on top of the operand stack.
+#[derive(Clone, Copy)]
+pub(super) struct Constants {
+    n: usize,
+    values: [f64; 2],
+}
+
+impl Constants {
+    pub(super) fn as_slice(&self) -> &[f64] {
+        &self.values[..self.n]
+    }
+}
+
 impl<A: MacroAssembler> Lowering<'_, A> {
     /// A call. A function calls itself through its slot as well, so a redefinition while it runs
     /// holds for its inner activations. A maths function is an instruction where there is one,
@@ -61,6 +75,12 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         match target {
             CallTarget::Slot { address } => self.call_slot(address, n_args),
             CallTarget::Maths { function, slot } => {
+                if let Some(constants) = self.constants(n_args)
+                    && let Some(result) = self.unit.known_maths.result(function, constants.as_slice())
+                    && self.push_known_result(constants, result, slot)
+                {
+                    return;
+                }
                 match (self.maths.instruction(function), self.unit.invalidation) {
                     (Some(operator), Some(Invalidation { flag, .. })) if self.may_be_invalid => {
                         self.unary(operator, Some((flag, slot)));
@@ -80,8 +100,55 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         self.push_register(Register(0));
     }
 
-    /// C's function.
+    /// The values on top of the stack, if all are numbers.
+    pub(super) fn constants(&self, n: usize) -> Option<Constants> {
+        let first = self.buffers.stack.len().checked_sub(n)?;
+        let mut values = [0.0; 2];
+        for (value, operand) in values.get_mut(..n)?.iter_mut().zip(&self.buffers.stack[first..]) {
+            let Operand::Number(number) = *operand else { return None };
+            *value = number;
+        }
+        Some(Constants { n, values })
+    }
+
+    /// Replaces numbers on top of the stack by a number.
+    pub(super) fn replace_constants(&mut self, constants: Constants, result: f64) {
+        self.buffers.stack.truncate(self.buffers.stack.len() - constants.n);
+        self.buffers.stack.push(Operand::Number(result));
+    }
+
+    /// Replaces arguments by the result of the call. Where the code may have become invalid, the
+    /// result is used only as long as the function was not replaced. Returns `false` if that cannot
+    /// be checked.
+    fn push_known_result(&mut self, constants: Constants, result: f64, slot: usize) -> bool {
+        match (self.unit.invalidation, constants.as_slice()) {
+            (Some(Invalidation { flag, .. }), &[argument]) if self.may_be_invalid => {
+                self.pop();
+                let to = self.allocate();
+                self.assembler.test_byte(flag);
+                let jump = self.assembler.jump_if(Condition::NotZero);
+                self.assembler.number(to, result);
+                let back = self.assembler.here();
+                self.buffers.cold.push(Cold::ReplacedConstant { jump, back, to, argument, slot });
+                self.push_register(to);
+                true
+            }
+            (Some(_), _) if self.may_be_invalid => false,
+            _ => {
+                self.replace_constants(constants, result);
+                true
+            }
+        }
+    }
+
+    /// C's function, for as long as the code exists.
     pub(super) fn call_library(&mut self, function: MathsFunction) {
+        if let Some(constants) = self.constants(function.arity() as usize)
+            && let Some(result) = self.unit.known_maths.result(function, constants.as_slice())
+        {
+            self.replace_constants(constants, result);
+            return;
+        }
         self.pass_arguments(function.arity() as usize);
         self.assembler.call((self.maths.address_of)(function));
         self.push_register(Register(0));

@@ -29,6 +29,8 @@ pub(super) enum Cold {
     BadIndex { jump: Jump, index: Register, array: HostArray },
     /// A maths instruction is no longer what the function's name means.
     Replaced { jump: Jump, back: Label, to: Register, from: Register, slot: usize },
+    /// A maths function whose result for a constant is known is no longer what its name means.
+    ReplacedConstant { jump: Jump, back: Label, to: Register, argument: f64, slot: usize },
 }
 
 impl<A: MacroAssembler> Lowering<'_, A> {
@@ -66,14 +68,25 @@ impl<A: MacroAssembler> Lowering<'_, A> {
             }
             Cold::Replaced { jump, back, to, from, slot } => {
                 self.begin_cold(jump);
-                let word = *self.thunk_word.get_or_insert_with(|| self.frame.allocate());
-                let thunk = self.slot_thunk.expect("a unit that checks instructions has a slot thunk");
-                self.assembler.store(word, from);
-                self.assembler.call_slot_thunk(thunk, slot, word);
-                self.assembler.load(to, word);
+                self.call_replacement(to, from, slot);
+                self.jump_back(back);
+            }
+            Cold::ReplacedConstant { jump, back, to, argument, slot } => {
+                self.begin_cold(jump);
+                self.assembler.number(to, argument);
+                self.call_replacement(to, to, slot);
                 self.jump_back(back);
             }
         }
+    }
+
+    /// Calls what replaced a maths function, and changes no other register.
+    fn call_replacement(&mut self, to: Register, from: Register, slot: usize) {
+        let word = *self.thunk_word.get_or_insert_with(|| self.frame.allocate());
+        let thunk = self.slot_thunk.expect("a unit that checks instructions has a slot thunk");
+        self.assembler.store(word, from);
+        self.assembler.call_slot_thunk(thunk, slot, word);
+        self.assembler.load(to, word);
     }
 
     fn begin_cold(&mut self, jump: Jump) {

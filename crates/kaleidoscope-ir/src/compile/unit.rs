@@ -1,6 +1,6 @@
 //! A unit: what a code generator compiles at once.
 
-use super::{InliningPlan, Instance, Invalidation};
+use super::{InliningPlan, Instance, Invalidation, KnownMaths};
 use crate::maths::MathsFunction;
 use crate::{Function, FunctionId, HostArray, HostVariable};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub struct Unit {
     pub vector_maths: Vec<VectorMaths>,
     /// How the code is left when it is invalidated. `None` if it runs to its end as it is.
     pub invalidation: Option<Invalidation>,
+    /// The results of calls of maths functions whose arguments are constants.
+    pub known_maths: KnownMaths,
 }
 
 impl Unit {
@@ -59,6 +61,7 @@ impl Unit {
             inlining: None,
             vector_maths: Vec::new(),
             invalidation: None,
+            known_maths: KnownMaths::default(),
         }
     }
 

@@ -69,8 +69,14 @@ impl<'cx> Lowering<'cx, '_> {
         global.as_pointer_value()
     }
 
-    /// A call of a maths function: an intrinsic where its result is exact by definition.
+    /// A call of a maths function: its result where the engine has made the call, or an intrinsic
+    /// where its result is exact by definition.
     pub(super) fn call_maths(&self, function: MathsFunction, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
+        if let Some(constants) = constants(args)
+            && let Some(result) = self.unit.known_maths.result(function, &constants)
+        {
+            return self.cx.f64_type().const_float(result);
+        }
         if let Some(intrinsic) = instruction(function) {
             return self.call_intrinsic(intrinsic, args);
         }
@@ -126,6 +132,11 @@ impl<'cx> Lowering<'cx, '_> {
         let call = built(self.builder.build_direct_call(function, &as_arguments(args), ""));
         call.try_as_basic_value().unwrap_basic().into_float_value()
     }
+}
+
+/// The values of arguments that are all constants.
+fn constants(args: &[FloatValue<'_>]) -> Option<Vec<f64>> {
+    args.iter().map(|arg| arg.get_constant().map(|(value, _)| value)).collect()
 }
 
 /// The absolute value of a divisor that is a constant power of two and at least 1.

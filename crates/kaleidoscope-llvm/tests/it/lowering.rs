@@ -6,7 +6,7 @@ use crate::program::{CONSTRUCTS, LEVELS, compare_ir, last_module, lower_unit, ol
 use inkwell::context::Context;
 use inkwell::targets::FileType;
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::{CodeKind, InliningBudget, Optimization};
+use kaleidoscope_ir::compile::{CodeKind, InliningBudget, KnownMaths, Optimization, Unit};
 use kaleidoscope_llvm::{Effort, References, effort, lower, pipeline, symbols};
 use kaleidoscope_testkit::{BAD_INDEX, HOST_ARRAY_ADDRESS, HOST_ARRAY_LEN, HOST_VARIABLE, Program, slot};
 use object::{Object, ObjectSymbol};
@@ -42,6 +42,28 @@ fn linked(text: &str) -> (Vec<String>, Vec<String>) {
         names.dedup();
     }
     (needed, brought)
+}
+
+/// Calls with constant arguments that the engine has made are numbers, also in inlinees.
+#[test]
+fn known_results_of_maths_functions_need_no_call() {
+    let program = Program::read("def f(x) sin(x); def g(x) f(1 / 4) * x + 2 ^ 0.5 + atan2(1, x)");
+    let budget = InliningBudget { callee_ops: 100, copied_ops: 100, ..InliningBudget::NOTHING };
+    let mut unit = program.optimized_unit(program.last(), CodeKind::Function, budget);
+    let lowered = |unit: &Unit| {
+        let cx = Context::create();
+        lower_unit(&cx, &program, unit).to_string()
+    };
+    let calls = |ir: &str| {
+        [MathsFunction::Sin, MathsFunction::Pow, MathsFunction::Atan2].map(|function| {
+            let symbol = symbols::maths(function);
+            ir.lines().filter(|line| line.contains(" call ") && line.contains(&symbol)).count()
+        })
+    };
+    assert_eq!(calls(&lowered(&unit)), [1, 1, 1]);
+    unit.known_maths = KnownMaths::of(&unit, |_, args| args[0] + 1234.5);
+    assert_eq!(unit.known_maths.len(), 2);
+    assert_eq!(calls(&lowered(&unit)), [0, 0, 1]);
 }
 
 #[test]

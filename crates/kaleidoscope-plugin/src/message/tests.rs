@@ -4,8 +4,8 @@ use super::{Answer, Request, read, write};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
     CallTarget, CodeKind, CompileError, CompileTimes, Exit, ExitFrame, HostArrayMemory, HostVariableAddress,
-    InliningBudget, InliningPlan, Invalidation, KernelForm, KernelKind, Listing, Optimization, Settings,
-    Unit, VectorMaths,
+    InliningBudget, InliningPlan, Invalidation, KernelForm, KernelKind, KnownMaths, Listing, Optimization,
+    Settings, Unit, VectorMaths,
 };
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, Op, OpIdx};
 use std::borrow::Cow;
@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const GENERATE: &str = "0001660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c030101020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc80101750801060176c0ac8180f0ff1fe80709000000";
-const GENERATE_OPTIMIZED: &str = "0001660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c03010102050101020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc80101750801060176c0ac8180f0ff1fe80709010301660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c0301010b0101660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c0301010b0201660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c03010001000824012526ac02";
-const LIST: &str = "0101660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c030101020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc80101750801060176c0ac8180f0ff1fe807090000000101070167";
+const GENERATE: &str = "0001660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c030101020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc80101750801060176c0ac8180f0ff1fe8070900000000";
+const GENERATE_OPTIMIZED: &str = "0001660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c03010102050101020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc80101750801060176c0ac8180f0ff1fe80709010301660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c0301010b0101660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c0301010b0201660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c03010001000824012526ac02010e0280808080808080804080808080808080f03f80808080808080fc3f";
+const LIST: &str = "0101660102017801691200000000000000008001010200030304c801050606c9010708000805090aac02020b0c090d0a0e0f10010c030101020500020700b4a48080f0ff1fac0201230102030174a1868180f0ff1fc80101750801060176c0ac8180f0ff1fe80709000000000101070167";
 
 /// Every operation once. What they mean together is nothing.
 fn function() -> Function {
@@ -62,6 +62,15 @@ fn unit() -> Unit {
     Unit { host_arrays: [(HostArray::new(6), array)].into(), ..unit }
 }
 
+/// That 2^0.5 is 1.5.
+fn known_maths() -> KnownMaths {
+    let power = Op::Arithmetic(Arithmetic::Power);
+    let ops = vec![Op::Number(2.0), Op::Number(0.5), power];
+    let function = Function::new("power", 0, Vec::new(), ops, 2);
+    let unit = Unit::new(Arc::new(function), None, 1, BTreeMap::new(), BTreeMap::new());
+    KnownMaths::of(&unit, |_, _| 1.5)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -77,6 +86,7 @@ fn requests_are_written_as_ever_and_read_back() {
         inlining: Some(plan),
         vector_maths: vec![VectorMaths { function: MathsFunction::Sin, lanes: 8, address: 0x24 }],
         invalidation: Some(Invalidation { flag: 0x25, exit: 0x26, code_number: 300 }),
+        known_maths: known_maths(),
         ..unit.clone()
     };
     let names = BTreeMap::from([(FunctionId::new(7), "g".to_owned())]);

@@ -10,6 +10,7 @@ mod backend;
 mod batch;
 mod callbacks;
 mod compile_limits;
+mod constants;
 mod deoptimization;
 mod events;
 mod float_modes;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kaleidoscope_baseline::{Compiler, Counters, counter_table_len};
 use kaleidoscope_ir::MathsFunction;
-use kaleidoscope_ir::compile::{Invalidation, Unit};
+use kaleidoscope_ir::compile::{Invalidation, KnownMaths, Unit};
 use kaleidoscope_ir::interpreter::LoopOutcome;
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::item::Item;
@@ -112,10 +112,11 @@ const FAIL: usize = 3;
 
 /// An oracle without items, in which no run ends by itself.
 pub(crate) fn new_oracle() -> Oracle {
-    let maths = |function: MathsFunction, args: &[f64]| {
-        maths::find(function.name()).expect("both lists are the same").call(args)
-    };
-    Oracle::new(maths, 64 << 20, usize::MAX)
+    Oracle::new(call_maths, 64 << 20, usize::MAX)
+}
+
+fn call_maths(function: MathsFunction, args: &[f64]) -> f64 {
+    maths::find(function.name()).expect("both lists are the same").call(args)
 }
 
 /// The last function of the text, with what it calls defined in a machine.
@@ -282,6 +283,7 @@ impl Machine {
         let slot = |id: FunctionId| slots[id.index()].slot_address();
         let targets = calls.chain(id).map(|id| (id, call_target(names, id, slot))).collect();
         let mut unit = Unit::new(Arc::clone(function), id, 1, targets, BTreeMap::new());
+        unit.known_maths = KnownMaths::of(&unit, call_maths);
         if self.way.checks() {
             let flag = self.flags.allocate().expect("there is memory");
             unit.invalidation = Some(Invalidation { flag: flag.address(), exit: 0, code_number: 0 });

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
-    CodeKind, InliningPlan, KernelForm, KernelKind, KernelTable, Optimization, Unit,
+    CodeKind, InliningPlan, KernelForm, KernelKind, KernelTable, KnownMaths, Optimization, Unit,
 };
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_lang::names::NameState;
@@ -88,6 +88,10 @@ unsafe impl Runtime for NoStubs {
     fn host_call(&self, _: HostId, _: &[f64]) -> Result<f64, Trap> {
         Err(Trap::error("there are no host stubs"))
     }
+}
+
+fn call_maths(function: MathsFunction, args: &[f64]) -> f64 {
+    maths::find(function.name()).expect("the table has every function").call(args)
 }
 
 impl Native {
@@ -218,7 +222,8 @@ impl Native {
         });
         let unit = Unit::new(Arc::clone(root), id, 1, targets.collect(), BTreeMap::new());
         let invalidation = self.has_exits.then(|| exits::invalidation(self.n_codes));
-        let unit = Unit { kind, inlining: Some(plan.clone()), invalidation, ..unit };
+        let mut unit = Unit { kind, inlining: Some(plan.clone()), invalidation, ..unit };
+        unit.known_maths = KnownMaths::of(&unit, call_maths);
         assert_eq!(effort(&unit), Effort::Full);
         let passes = Passes::functions(pipeline(&unit, Optimization::Aggressive));
         let object = self.compiler.compile_with(&passes, |cx| {
