@@ -44,16 +44,27 @@ struct Reading {
 /// Describes the property that does not hold.
 pub fn check(text: &str) -> Result<(), String> {
     parse_as_ir(text);
-    for longest_item in [usize::MAX, LONGEST_ITEM] {
-        let whole = read_whole(text, longest_item)?;
-        compare(&whole, &read_pieces(&random_pieces(text), longest_item)?, "in pieces")?;
+    let ways = [(usize::MAX, false), (usize::MAX, true), (LONGEST_ITEM, false)];
+    for (longest_item, has_conventions) in ways {
+        let way = Way { longest_item, has_conventions };
+        let whole = read_whole(text, way)?;
+        compare(&whole, &read_pieces(&random_pieces(text), way)?, "in pieces")?;
         if text.len() <= SHORT {
             let characters: Vec<&str> = text.split("").filter(|piece| !piece.is_empty()).collect();
-            compare(&whole, &read_pieces(&characters, longest_item)?, "character by character")?;
+            compare(&whole, &read_pieces(&characters, way)?, "character by character")?;
         }
-        read_lines(text, longest_item)?;
+        read_lines(text, way)?;
     }
     Ok(())
+}
+
+/// How a text is read.
+#[derive(Clone, Copy)]
+struct Way {
+    /// The most bytes of an item.
+    longest_item: usize,
+    /// Whether the program has the conventions of the prelude.
+    has_conventions: bool,
 }
 
 /// One pass over a text: a reader, the names that its items define, and the results so far.
@@ -64,12 +75,15 @@ struct Pass {
 }
 
 impl Pass {
-    fn new(longest_item: usize) -> Self {
+    fn new(way: Way) -> Self {
         let mut names = Names::new();
         names.declare_host("putchard", 1);
         names.declare_host("printd", 1);
         let mut reader = Reader::new("text");
-        reader.limit_items(longest_item);
+        reader.limit_items(way.longest_item);
+        if way.has_conventions {
+            names.use_conventions(&[]);
+        }
         Self { reader, names, readings: Vec::new() }
     }
 
@@ -126,8 +140,8 @@ fn check_function(item: &Item) -> Result<(), String> {
     if again == **function { Ok(()) } else { Err(format!("{text}\nparses as\n{again}")) }
 }
 
-fn read_pieces(pieces: &[&str], longest_item: usize) -> Result<Vec<Reading>, String> {
-    let mut pass = Pass::new(longest_item);
+fn read_pieces(pieces: &[&str], way: Way) -> Result<Vec<Reading>, String> {
+    let mut pass = Pass::new(way);
     for piece in pieces {
         pass.reader.push(piece);
         pass.read()?;
@@ -137,8 +151,8 @@ fn read_pieces(pieces: &[&str], longest_item: usize) -> Result<Vec<Reading>, Str
 
 /// Reads line by line, as a person types: a complete item ends at the end of its line, and the
 /// last item may stay unfinished.
-fn read_lines(text: &str, longest_item: usize) -> Result<(), String> {
-    let mut pass = Pass::new(longest_item);
+fn read_lines(text: &str, way: Way) -> Result<(), String> {
+    let mut pass = Pass::new(way);
     for line in text.split_inclusive('\n') {
         pass.reader.push(line);
         while let Some(read) = pass.reader.read_line(&pass.names) {
@@ -150,8 +164,8 @@ fn read_lines(text: &str, longest_item: usize) -> Result<(), String> {
 }
 
 /// Reads the text in one piece and checks each item.
-fn read_whole(text: &str, longest_item: usize) -> Result<Vec<Reading>, String> {
-    let mut pass = Pass::new(longest_item);
+fn read_whole(text: &str, way: Way) -> Result<Vec<Reading>, String> {
+    let mut pass = Pass::new(way);
     pass.reader.keep_tokens();
     pass.reader.push(text);
     pass.reader.finish();
