@@ -87,6 +87,24 @@ static void *work(void *data) {
     return NULL;
 }
 
+/* The prelude's names are for formulas, too. */
+static void prelude(void) {
+    static const char *const parameters[] = {"a", "b"};
+    static const char text[] = "max(a, b, 3) + cos(2 * pi) and not a == b";
+    double args[2] = {5, 2}, result;
+    kls_engine *engine;
+    kls_function *formula;
+    CHECK(kls_engine_new(NULL, &engine, NULL) == KLS_OK);
+    CHECK(kls_engine_formula(engine, text, parameters, 2, &formula, NULL) == KLS_PROGRAM);
+    CHECK(kls_engine_prelude(engine, NULL) == KLS_OK);
+    CHECK(kls_engine_formula(engine, text, parameters, 2, &formula, NULL) == KLS_OK);
+    CHECK(kls_function_call(formula, args, 2, &result, NULL) == KLS_OK && result == 1);
+    args[1] = 5;
+    CHECK(kls_function_call(formula, args, 2, &result, NULL) == KLS_OK && result == 0);
+    kls_function_free(formula);
+    kls_engine_free(engine);
+}
+
 int main(int argc, char **argv) {
     /* With an argument, this many engines (Valgrind checks the memory); otherwise rounds of engines. */
     const int n_engines = argc > 1 ? atoi(argv[1]) : 0;
@@ -97,6 +115,7 @@ int main(int argc, char **argv) {
         one_engine(i % 10);
     if (n_engines == 0)
         memory_stays_level(500);
+    prelude();
     CHECK(n_destroyed >= (n_engines == 0 ? 1000 : n_engines));
     for (i = 0; i < 2; i++)
         CHECK(pthread_create(&threads[i], NULL, work, &own[i]) == 0);
