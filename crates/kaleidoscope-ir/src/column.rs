@@ -21,7 +21,9 @@
 //! shorter block (`join.rs`). So no maths function is called for a row that does not need it.
 //!
 //! Only functions that end soon and have no effects qualify: no loops, no tail calls, no
-//! assignments of host variables, and no calls except of inlinees and of C's maths functions.
+//! assignments of host variables or elements of arrays, and no calls except of inlinees and of C's
+//! maths functions. Elements of arrays are gathered. Where an index is wrong, the embedder computes
+//! the rows in another way, which finds the first one.
 //!
 //! This module uses no instructions of a certain processor. The embedder may compile the loops for
 //! several instruction sets ([`ColumnEnvironment::run_loop`]).
@@ -42,8 +44,9 @@ pub use block_loop::BlockLoop;
 pub use run::ColumnScratch;
 
 use crate::compile::Unit;
-use crate::{HostVariable, MathsFunction};
+use crate::{HostArray, HostVariable, MathsFunction};
 use body::Body;
+use node::n_gathers;
 use operation::Uniform;
 
 /// A function in the form that the column interpreter runs.
@@ -65,6 +68,10 @@ pub trait ColumnEnvironment {
 
     /// Reads a host variable.
     fn variable(&self, variable: HostVariable) -> f64;
+
+    /// Reads the elements of an array of the host that the indices mean. The slices have the same
+    /// length. Returns whether each index means an element; otherwise the results are of no use.
+    fn gather(&self, array: HostArray, indices: &[f64], out: &mut [f64]) -> bool;
 
     /// These rows will be read or written soon.
     fn prefetch(&self, _rows: &[f64]) {}
@@ -90,7 +97,12 @@ impl ColumnProgram {
     /// inlinees does not qualify.
     pub fn new(unit: &Unit) -> Option<Self> {
         let lowered = lower::lower(unit)?;
+        let n_gathers = n_gathers(&lowered.nodes);
         let body = Body::new(lowered.nodes, &lowered.results);
+        if body.n_gathers() < n_gathers {
+            // No result needs some element, but its index may be wrong.
+            return None;
+        }
         let n_values = body.n_values();
         let rows = BLOCK_BYTES / (size_of::<f64>() * n_values.max(1));
         // Whole cache lines, so that all slots begin at one.

@@ -162,6 +162,18 @@ impl Array {
         Ok(())
     }
 
+    /// Reads the elements that a program means by these indices. Returns whether each means one.
+    pub(crate) fn gather(&self, indices: &[f64], out: &mut [f64]) -> bool {
+        let mut are_elements = true;
+        for (out, &index) in out.iter_mut().zip(indices) {
+            match element_at(index, self.len).and_then(|at| self.get(at)) {
+                Some(value) => *out = value,
+                None => are_elements = false,
+            }
+        }
+        are_elements
+    }
+
     #[cold]
     pub(crate) fn bad_index(&self, name: &Arc<str>, index: f64) -> BadIndex {
         BadIndex { array: Arc::clone(name), index, len: self.len }

@@ -276,13 +276,19 @@ impl Batch<'_> {
             }
             (Way::Calls | Way::Kernel(_), scope) => {
                 let n_rows = rows.n_left().min(policy::ROWS_PER_KERNEL_CHECK);
-                rows.by_calls(n_rows, self.members.len(), |nth, args| match scope {
-                    RowScope::Code(scope) => scope.call(self.members[nth], args),
-                    RowScope::Interpreter => self.interpret(self.members[nth], args),
-                })?;
-                self.counters.by_calls.fetch_add(n_rows, Ordering::Relaxed);
+                self.call_rows(scope, n_rows, rows)?;
             }
         }
+        Ok(())
+    }
+
+    /// Computes the next rows by single calls.
+    fn call_rows(self, scope: RowScope<'_>, n_rows: usize, rows: &mut Rows<'_>) -> Result<(), Trap> {
+        rows.by_calls(n_rows, self.members.len(), |nth, args| match scope {
+            RowScope::Code(scope) => scope.call(self.members[nth], args),
+            RowScope::Interpreter => self.interpret(self.members[nth], args),
+        })?;
+        self.counters.by_calls.fetch_add(n_rows, Ordering::Relaxed);
         Ok(())
     }
 
@@ -299,7 +305,12 @@ impl Batch<'_> {
         while rows.n_left() > 0 && program.n_changes() == n_changes {
             let n_rows = program.rows_per_check.min(rows.n_left());
             let (columns, outs) = (&rows.columns, &mut rows.outs);
-            scope.run_unguarded(self.watch, || program.program.run(&env, columns, outs, n_rows, scratch))?;
+            let run = || program.program.run(&env, columns, outs, n_rows, scratch);
+            if !scope.run_unguarded(self.watch, run)? {
+                // An index of an array is wrong. Single calls find the first one.
+                self.call_rows(scope, n_rows, rows)?;
+                continue;
+            }
             rows.advance(n_rows);
             self.counters.by_columns.fetch_add(n_rows, Ordering::Relaxed);
         }
@@ -326,15 +337,14 @@ enum RowScope<'a> {
 
 impl RowScope<'_> {
     /// Runs what needs no generated code, unless the evaluation is to stop.
-    fn run_unguarded(self, watch: &Watch<'_>, body: impl FnOnce()) -> Result<(), Trap> {
+    fn run_unguarded<R>(self, watch: &Watch<'_>, body: impl FnOnce() -> R) -> Result<R, Trap> {
         match self {
             Self::Code(scope) => scope.run_unguarded(body),
             Self::Interpreter => {
                 if let Some(cause) = watch.check() {
                     return Err(cause.into_trap(Vec::new()));
                 }
-                body();
-                Ok(())
+                Ok(body())
             }
         }
     }

@@ -10,11 +10,12 @@
 //! A program contains the function's callees, so a redefinition of any of them removes it. Batches
 //! that run it notice that between two pieces of the columns ([`BatchProgram::n_changes`]).
 
+use crate::array::Array;
 use crate::policy;
 use crate::validity::Dependency;
 use crate::variable::Variable;
 use kaleidoscope_ir::column::ColumnProgram;
-use kaleidoscope_ir::{FunctionId, HostVariable};
+use kaleidoscope_ir::{FunctionId, HostArray, HostVariable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -43,9 +44,15 @@ pub(crate) struct BatchProgram {
     pub(crate) rows_per_check: usize,
     /// The functions that the program contains, and the function itself.
     pub(crate) dependencies: Box<[Dependency]>,
-    /// The host variables that it reads.
-    pub(crate) variables: BTreeMap<HostVariable, Variable>,
+    pub(crate) memory: HostMemory,
     n_changes: AtomicU32,
+}
+
+/// The memory of the host that a column program reads.
+#[derive(Debug)]
+pub(crate) struct HostMemory {
+    pub(crate) variables: BTreeMap<HostVariable, Variable>,
+    pub(crate) arrays: BTreeMap<HostArray, Array>,
 }
 
 impl BatchProgram {
@@ -54,11 +61,11 @@ impl BatchProgram {
         version: u32,
         rows_per_check: usize,
         dependencies: Box<[Dependency]>,
-        variables: BTreeMap<HostVariable, Variable>,
+        memory: HostMemory,
     ) -> Self {
         let n_changes = AtomicU32::new(0);
         let min_rows = policy::min_rows_for_columns(program.n_steps());
-        Self { program, version, min_rows, rows_per_check, dependencies, variables, n_changes }
+        Self { program, version, min_rows, rows_per_check, dependencies, memory, n_changes }
     }
 
     /// Increases when a running batch has reason to look in the table again: the program was

@@ -8,7 +8,7 @@
 //! The column interpreter is safe code that nothing interrupts. It gets so few rows at a time that
 //! interrupts, deadlines and redefinitions take effect soon.
 
-use crate::column_state::{BatchProgram, ColumnState};
+use crate::column_state::{BatchProgram, ColumnState, HostMemory};
 use crate::core::Core;
 use crate::inlining::Planned;
 use crate::maths::{load_maths, maths_entry};
@@ -18,7 +18,7 @@ use crate::table::{Dependent, Table};
 use crate::validity::Dependency;
 use kaleidoscope_ir::column::{BlockLoop, ColumnEnvironment, ColumnProgram};
 use kaleidoscope_ir::compile::{CallTarget, CodeKind, KernelForm, KernelKind};
-use kaleidoscope_ir::{FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_ir::{FunctionId, HostArray, HostVariable, MathsFunction};
 use kaleidoscope_native::{VectorLoop, prefetch, run_vector_loop};
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ impl Core {
         let plain = CodeKind::Kernel(KernelKind::Plain, KernelForm::Map);
         let budget = policy::COLUMN_INLINING.for_results(root.function.n_results);
         let Planned { unit, dependencies, .. } = self.plan(&root, plain, budget)?;
-        let program = if policy::is_plain(&unit) { ColumnProgram::new(&unit) } else { None };
+        let program = if policy::fits_columns(&unit) { ColumnProgram::new(&unit) } else { None };
         let table = self.table();
         let Some(program) = program else {
             // Other definitions of what it calls might qualify.
@@ -77,7 +77,9 @@ impl Core {
         };
         let variables = unit.host_variables.keys().map(|&id| (id, table.variable(id).clone())).collect();
         let rows_per_check = policy::rows_per_kernel_call(&unit);
-        let program = BatchProgram::new(program, version, rows_per_check, dependencies, variables);
+        let arrays = unit.host_arrays.keys().map(|&id| (id, table.array(id).1.clone())).collect();
+        let memory = HostMemory { variables, arrays };
+        let program = BatchProgram::new(program, version, rows_per_check, dependencies, memory);
         Some(ColumnState::Ready(Arc::new(program)))
     }
 }
@@ -145,7 +147,11 @@ impl ColumnEnvironment for BatchEnvironment<'_> {
     }
 
     fn variable(&self, variable: HostVariable) -> f64 {
-        self.program.variables[&variable].get()
+        self.program.memory.variables[&variable].get()
+    }
+
+    fn gather(&self, array: HostArray, indices: &[f64], out: &mut [f64]) -> bool {
+        self.program.memory.arrays[&array].gather(indices, out)
     }
 
     fn prefetch(&self, rows: &[f64]) {

@@ -212,11 +212,17 @@ pub(crate) const KERNEL_INLINING: InliningBudget = InliningBudget { callee_ops: 
 pub(crate) const COLUMN_INLINING: InliningBudget =
     InliningBudget { copied_small_ops: 1_000, ..KERNEL_INLINING };
 
-/// Whether a kernel of the unit can be plain, and a column program can be made of it: it ends soon,
-/// and has no more operations than may be inlined, for each of its results.
+/// Whether a kernel of the unit can be plain: a column program can be made of it, and it uses no
+/// array.
 pub(crate) fn is_plain(unit: &Unit) -> bool {
+    fits_columns(unit) && unit.is_plain()
+}
+
+/// Whether a column program can be made of the unit: it ends soon, and has no more operations than
+/// may be inlined, for each of its results.
+pub(crate) fn fits_columns(unit: &Unit) -> bool {
     let most = KERNEL_INLINING.copied_ops.saturating_mul(unit.function.n_results as usize);
-    unit.function.ops.len() <= most && unit.is_plain()
+    unit.function.ops.len() <= most && unit.ends_soon()
 }
 
 /// The time that a plain kernel takes between two checks for interrupts and redefinitions.

@@ -125,6 +125,15 @@ impl Body {
         self.steps.iter().map(in_step).sum()
     }
 
+    /// The number of steps that gather elements of arrays, those of forks included.
+    pub(super) fn n_gathers(&self) -> usize {
+        let in_step = |step: &Step| match step {
+            Step::Operation { operation, .. } => usize::from(operation.is_gather()),
+            Step::Fork(fork) => fork.leaves.iter().map(|leaf| leaf.body.n_gathers()).sum(),
+        };
+        self.steps.iter().map(in_step).sum()
+    }
+
     /// The number of lists of rows that forks need at once.
     pub(super) fn n_lists(&self) -> usize {
         let forks = self.steps.iter().filter_map(|step| match step {

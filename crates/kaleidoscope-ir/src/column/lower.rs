@@ -31,8 +31,8 @@ const MAX_NESTED_IFS: usize = 32;
 /// Lowers the unit. Returns `None` if it does not qualify.
 pub(super) fn lower(unit: &Unit) -> Option<Lowered> {
     let instances = unit.instances();
-    let assigns = |instance: &Instance<'_>| !instance.function.facts().host_variables_assigned.is_empty();
-    if !unit.is_plain() || instances.iter().any(assigns) {
+    let assigns = |instance: &Instance<'_>| instance.function.facts().assigns_host_memory();
+    if !unit.ends_soon() || instances.iter().any(assigns) {
         return None;
     }
     let mut lowering = Lowering::new(unit, &instances);
@@ -157,12 +157,14 @@ impl<'a> Emitter<'a> for Lowering<'a> {
         unreachable!("the functions assign no host variable")
     }
 
-    fn get_element(&mut self, _: OpIdx, _: HostArray) {
-        unreachable!("the functions use no array")
+    fn get_element(&mut self, _: OpIdx, array: HostArray) {
+        let index = self.pop();
+        let value = self.numbering.gather(array, index);
+        self.stack.push(value);
     }
 
     fn set_element(&mut self, _: OpIdx, _: HostArray) {
-        unreachable!("the functions use no array")
+        unreachable!("the functions assign no element")
     }
 
     fn drop_value(&mut self) {

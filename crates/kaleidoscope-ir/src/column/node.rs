@@ -43,5 +43,14 @@ pub(super) struct Branch {
     pub(super) depth: usize,
 }
 
+/// How many of the nodes gather elements of arrays, those in leaves included.
+pub(super) fn n_gathers(nodes: &[Node]) -> usize {
+    let in_node = |node: &Node| match node {
+        Node::Operation { operation, .. } => usize::from(operation.is_gather()),
+        Node::Fork(fork) => fork.leaves.iter().map(|leaf| n_gathers(&leaf.nodes)).sum(),
+    };
+    nodes.iter().map(in_node).sum()
+}
+
 /// The most leaves of a fork.
 pub(super) const MAX_LEAVES: usize = 15;

@@ -6,7 +6,7 @@
 use super::node::{Branch, Node, Value};
 use super::operation::{Exact, Operation, Uniform};
 use super::quick_hash::QuickMap;
-use crate::{Arithmetic, MathsFunction};
+use crate::{Arithmetic, HostArray, MathsFunction};
 
 /// The nodes so far.
 #[derive(Default)]
@@ -129,7 +129,8 @@ impl Numbering {
             | Operation::Exact(..)
             | Operation::Arithmetic(..)
             | Operation::Maths1(..)
-            | Operation::Maths2(..) => ResultFacts { is_known: true, is_boolean: false, compared: None },
+            | Operation::Maths2(..)
+            | Operation::Gather(..) => ResultFacts { is_known: true, is_boolean: false, compared: None },
         };
         let result = self.new_result(facts);
         self.known.insert(operation, result);
@@ -154,6 +155,15 @@ impl Numbering {
             _ => Operation::Maths2(function, arg(0), arg(1)),
         };
         self.value(operation)
+    }
+
+    /// The elements of an array, in a loop over rows.
+    pub(super) fn gather(&mut self, array: HostArray, index: Value) -> Value {
+        let index = match index {
+            Value::Uniform(_) => self.rows_value(Operation::Copy(index)),
+            Value::Param(_) | Value::Result(_) => index,
+        };
+        self.rows_value(Operation::Gather(array, index))
     }
 
     pub(super) fn is_boolean(&self, value: Value) -> bool {

@@ -1,11 +1,11 @@
 //! Operations of the column interpreter, over operands of any kind: values while a function is
 //! lowered, slots when it runs, uniforms.
 //!
-//! Each operation has one result for each row, has no effect, and never fails.
+//! Each operation has one result for each row and has no effect. Only gathering elements may fail.
 
 use super::ColumnEnvironment;
 use crate::op::holds;
-use crate::{Arithmetic, HostVariable, MathsFunction};
+use crate::{Arithmetic, HostArray, HostVariable, MathsFunction};
 
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +31,9 @@ pub(super) enum Operation<V> {
     Maths1(MathsFunction, V),
     /// The same with two parameters.
     Maths2(MathsFunction, V, V),
+    /// The elements of an array of the host that the indices mean. It fails where an index means
+    /// none: then all results are of no use.
+    Gather(HostArray, V),
 }
 
 /// Operations of one operand whose result is exact by definition, so that an instruction gives the
@@ -107,12 +110,15 @@ impl<V: Copy> Operation<V> {
             },
             Self::Maths1(function, x) => Operation::Maths1(function, operand(x)),
             Self::Maths2(function, x, y) => Operation::Maths2(function, operand(x), operand(y)),
+            Self::Gather(array, x) => Operation::Gather(array, operand(x)),
         }
     }
 
     pub(super) fn operands(self) -> impl Iterator<Item = V> {
         let operands = match self {
-            Self::Copy(x) | Self::Exact(_, x) | Self::Maths1(_, x) => [Some(x), None, None, None],
+            Self::Copy(x) | Self::Exact(_, x) | Self::Maths1(_, x) | Self::Gather(_, x) => {
+                [Some(x), None, None, None]
+            }
             Self::Arithmetic(_, x, y) | Self::Maths2(_, x, y) => [Some(x), Some(y), None, None],
             Self::Select { condition, then, otherwise } => {
                 [Some(condition), Some(then), Some(otherwise), None]
@@ -122,6 +128,10 @@ impl<V: Copy> Operation<V> {
             }
         };
         operands.into_iter().flatten()
+    }
+
+    pub(super) fn is_gather(self) -> bool {
+        matches!(self, Self::Gather(..))
     }
 
     /// The time for a row, as a multiple of an addition's.
@@ -141,6 +151,8 @@ impl<V: Copy> Operation<V> {
                 Arithmetic::Power => MATHS_COST,
             },
             Self::Maths1(..) | Self::Maths2(..) => MATHS_COST,
+            // As much, so that no row gathers that does not take the branch.
+            Self::Gather(..) => MATHS_COST,
         }
     }
 }
@@ -185,6 +197,7 @@ impl Operation<f64> {
             }
             Self::Maths1(function, x) => maths(function, &[&[x]]),
             Self::Maths2(function, x, y) => maths(function, &[&[x], &[y]]),
+            Self::Gather(..) => unreachable!("elements are gathered for each row"),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::operation::{Operation, Uniform};
 use super::row_lists::{list_rows, whole_number};
 use super::{ColumnEnvironment, ColumnProgram};
 use crate::op::holds;
+use std::cell::Cell;
 use std::collections::TryReserveError;
 use std::mem::take;
 
@@ -49,6 +50,9 @@ impl ColumnProgram {
     /// writes the results to `outs`, one for each result. Host variables are read once. What is
     /// behind these rows is expected to be computed next.
     ///
+    /// Returns whether each index of an array means an element. Otherwise the results are of no
+    /// use.
+    ///
     /// # Panics
     /// If the number of columns is not that of the parameters, or that of `outs` is not that of the
     /// results, or they are not all equally long, or there are fewer rows, or the memory is that of
@@ -60,7 +64,7 @@ impl ColumnProgram {
         outs: &mut [&mut [f64]],
         n_rows: usize,
         scratch: &mut ColumnScratch,
-    ) {
+    ) -> bool {
         assert_eq!(columns.len(), self.n_params, "there is a column for each parameter");
         assert_eq!(outs.len(), self.body.n_results, "there is room for each result");
         let n_all = outs[0].len();
@@ -68,7 +72,7 @@ impl ColumnProgram {
         assert!(columns.iter().all(|column| column.len() == n_all), "columns are as long as the results");
         let uniforms = self.uniforms(env);
         let block_rows = scratch.n_rows;
-        let run = Run { env, uniforms: &uniforms, block_rows };
+        let run = Run { env, uniforms: &uniforms, block_rows, has_bad_index: Cell::new(false) };
         let mut block_columns = Vec::with_capacity(columns.len());
         for first in (0..n_rows).step_by(block_rows) {
             let end = n_rows.min(first + block_rows);
@@ -93,7 +97,11 @@ impl ColumnProgram {
                 next_outs.iter().for_each(|out| env.prefetch(&out[piece.clone()]));
             };
             run.body(&self.body, &block_columns, &mut block_outs, &mut memory, prefetch);
+            if run.has_bad_index.get() {
+                return false;
+            }
         }
+        true
     }
 
     /// The values of the uniforms now.
@@ -122,6 +130,8 @@ struct Run<'a, E: ?Sized> {
     uniforms: &'a [f64],
     /// The length of a slot. Blocks may be shorter.
     block_rows: usize,
+    /// Whether an index meant no element.
+    has_bad_index: Cell<bool>,
 }
 
 /// What the steps of a body read and write.
@@ -195,6 +205,12 @@ impl<E: ColumnEnvironment + ?Sized> Run<'_, E> {
             }
             Operation::Maths2(function, x, y) => {
                 return self.env.maths(function, &[values.rows(x), values.rows(y)], out);
+            }
+            Operation::Gather(array, x) => {
+                if !self.env.gather(array, values.rows(x), out) {
+                    self.has_bad_index.set(true);
+                }
+                return;
             }
             Operation::Exact(exact, x) => LoopKind::Exact { exact, x: values.rows(x), out },
             Operation::Arithmetic(arithmetic, x, y) => {

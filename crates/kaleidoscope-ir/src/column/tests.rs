@@ -3,7 +3,7 @@
 mod random;
 
 use super::{BlockLoop, ColumnEnvironment, ColumnProgram, ColumnScratch};
-use crate::array::BadIndex;
+use crate::array::{BadIndex, element_at};
 use crate::compile::{CallTarget, InliningBudget, InliningPlan, Unit};
 use crate::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret_results};
 use crate::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
@@ -86,7 +86,7 @@ impl Functions {
         let mut outs = vec![vec![-1.0; n_rows]; self.last().n_results as usize];
         let mut scratch = ColumnScratch::new(program, n_rows).expect("there is memory");
         let mut places: Vec<_> = outs.iter_mut().map(Vec::as_mut_slice).collect();
-        program.run(self, columns, &mut places, n_rows, &mut scratch);
+        assert!(program.run(self, columns, &mut places, n_rows, &mut scratch), "each index means an element");
         outs
     }
 }
@@ -102,6 +102,18 @@ impl ColumnEnvironment for Functions {
 
     fn variable(&self, variable: HostVariable) -> f64 {
         variable.index() as f64 - 0.5
+    }
+
+    fn gather(&self, array: HostArray, indices: &[f64], out: &mut [f64]) -> bool {
+        assert_eq!(indices.len(), out.len());
+        let mut are_elements = true;
+        for (out, &index) in out.iter_mut().zip(indices) {
+            match self.element(array, index) {
+                Ok(element) => *out = element,
+                Err(_) => are_elements = false,
+            }
+        }
+        are_elements
     }
 
     fn run_loop(&self, block_loop: BlockLoop<'_>) {
@@ -135,12 +147,14 @@ impl Environment for Functions {
         unreachable!("the functions assign no host variable")
     }
 
-    fn element(&self, _: HostArray, _: f64) -> Result<f64, BadIndex> {
-        unreachable!("the functions use no array")
+    /// Each array has eight elements.
+    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
+        let element = element_at(index, 8).map(|at| (at + 10 * array.index()) as f64 - 1.5);
+        element.ok_or_else(|| BadIndex { array: "u".into(), index, len: 8 })
     }
 
     fn set_element(&self, _: HostArray, _: f64, _: f64) -> Result<(), BadIndex> {
-        unreachable!("the functions use no array")
+        unreachable!("the functions assign no element")
     }
 
     fn is_interrupted(&self) -> bool {
@@ -178,10 +192,10 @@ fn check(functions: &Functions, columns: &[Vec<f64>], n_rows: usize) {
 fn random_functions_give_what_the_interpreter_gives() {
     let mut random = Random(17);
     let (mut n_checked, mut n_forks) = (0, 0);
-    for _ in 0..600 {
+    for _ in 0..900 {
         let functions = random_functions(&mut random);
         if ColumnProgram::new(&functions.unit()).is_none() {
-            // Forks nest too deeply.
+            // Forks nest too deeply, or no result needs an element.
             continue;
         }
         n_checked += 1;
@@ -242,7 +256,7 @@ fn memory_is_used_again_for_other_lengths() {
     for n_rows in [10, 3, 0, 100] {
         let (xs, ys) = (random.column(n_rows), random.column(n_rows));
         let mut out = vec![0.0; n_rows];
-        program.run(&functions, &[&xs, &ys], &mut [&mut out], n_rows, &mut scratch);
+        assert!(program.run(&functions, &[&xs, &ys], &mut [&mut out], n_rows, &mut scratch));
         let expected = functions.run(&program, &[&xs, &ys], n_rows);
         assert!(out.iter().zip(&expected).all(|(out, expected)| is_same(*out, *expected)));
     }
@@ -527,9 +541,46 @@ fn functions_with_loops_or_effects_do_not_qualify() {
         "function f(x.0)\nget x.0\ntail_call",
         "function f(x.0)\nloop\nnumber 1\nget x.0\nnext x.0\nget x.0",
         "function f(x.0)\nget x.0\nset_host v#0",
-        "function f(x.0)\nget x.0\nget_element u#0",
+        "function f(x.0)\nget x.0\nget x.0\nset_element u#0",
+        "function f(x.0)\nget x.0\nget_element u#0\ndrop\nget x.0",
         "function f(x.0)\nget x.0\ncall f#0/1",
     ] {
         assert!(ColumnProgram::new(&Functions::of_texts(&[text]).unit()).is_none(), "{text}");
+    }
+}
+
+/// A wrong index is noticed, but not in a branch that the row does not take.
+#[test]
+fn elements_are_gathered_where_a_row_needs_them() {
+    let text = "function f(x.0)
+        get x.0
+        number 8
+        less
+        if
+          get x.0
+          get_element u#1
+        else
+          number -1
+        end";
+    let functions = Functions::of_texts(&[text]);
+    let xs: Vec<_> = (0..300).map(|row| f64::from(row % 10)).collect();
+    check(&functions, std::slice::from_ref(&xs), 300);
+    let program = functions.program();
+    let expected = "
+u0 = 8
+u1 = -1
+u2 = 1
+u3 = 0
+s1 = less c0 u0
+fork s1 to s0, rest u1
+  1: c0
+    s0 = gather 1 c0
+";
+    check_steps(&[text], expected);
+    for wrong in [-1.0, f64::NAN] {
+        let mut xs = xs.clone();
+        xs[77] = wrong;
+        let (mut out, mut scratch) = (vec![0.0; 300], ColumnScratch::new(&program, 300).unwrap());
+        assert!(!program.run(&functions, &[&xs], &mut [&mut out], 300, &mut scratch), "{wrong}");
     }
 }

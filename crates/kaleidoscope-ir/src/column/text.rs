@@ -69,6 +69,7 @@ impl fmt::Display for Operation<Operand> {
             Self::Select { .. } => "select".to_owned(),
             Self::SelectLess { .. } => "select_less".to_owned(),
             Self::Maths1(function, _) | Self::Maths2(function, ..) => function.name().to_owned(),
+            Self::Gather(array, _) => format!("gather {}", array.index()),
         };
         f.write_str(&name)?;
         self.operands().try_for_each(|operand| write!(f, " {operand}"))

@@ -115,14 +115,19 @@ impl Unit {
         calls.filter(|(_, _, inlinee)| inlinee.is_none()).map(|(_, callee, _)| callee).collect()
     }
 
-    /// Whether the function, with all inlinees, ends soon and only by returning: it has no loop,
-    /// calls only maths functions, and uses no array, whose indices may be out of range.
+    /// Whether the function, with all inlinees, ends soon and only by returning: it
+    /// [ends soon](Self::ends_soon), and uses no array, whose indices may be out of range.
     pub fn is_plain(&self) -> bool {
+        let uses_array = |instance: &Instance<'_>| instance.function.facts().counts.element_accesses > 0;
+        self.ends_soon() && !self.instances().iter().any(uses_array)
+    }
+
+    /// Whether the function, with all inlinees, ends soon: it has no loop, and calls only maths
+    /// functions.
+    pub fn ends_soon(&self) -> bool {
         let is_maths = |callee| matches!(self.call_target(callee), CallTarget::Maths { .. });
-        let stays = |instance: &Instance<'_>| {
-            !instance.function.has_loops() && instance.function.facts().counts.element_accesses == 0
-        };
-        self.instances().iter().all(stays) && self.calls_left().into_iter().all(is_maths)
+        !self.instances().iter().any(|instance| instance.function.has_loops())
+            && self.calls_left().into_iter().all(is_maths)
     }
 
     /// The instances that the code consists of, the unit's own function first.

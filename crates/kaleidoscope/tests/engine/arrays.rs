@@ -1,5 +1,7 @@
 //! Arrays of the host: programs read and assign their elements, in every mode.
 
+mod batches;
+
 use crate::{check, engine, until};
 use kaleidoscope::{Array, DiagnosticCode, Engine, ErrorKind, Mode, Scope};
 use std::thread;
@@ -238,66 +240,6 @@ fn formulas_use_arrays() {
         let store = engine.formula("u(i) = x", &["i", "x"]).unwrap();
         assert_eq!(store.call(&[1.0, 6.0]), Ok(6.0));
         assert_eq!(u.to_vec(), [3.0, 6.0, 3.0, 3.0]);
-    }
-}
-
-/// Columns are gathered. A row whose index is wrong gives the error of a single call.
-#[test]
-fn batches_use_arrays() {
-    const N: usize = 4_000;
-    for &mode in Mode::ALL {
-        let table: Vec<_> = (0..100).map(|nth| f64::from(nth * nth)).collect();
-        let (engine, u) = with_u(mode, &table);
-        let formula = engine.formula("u(i) * x + u(i / 2)", &["i", "x"]).unwrap();
-        let mut indices: Vec<_> = (0..N).map(|row| (row * 7 % 100) as f64 + 0.5).collect();
-        let xs: Vec<_> = (0..N).map(|row| row as f64).collect();
-        let mut out = vec![0.0; N];
-        for round in 0..4 {
-            formula.map(&[&indices, &xs], &mut out).unwrap();
-            for row in 0..N {
-                let at = indices[row];
-                let expected = table[at as usize] * xs[row] + table[(at / 2.0) as usize];
-                assert_eq!(out[row], expected, "{mode:?}, {round}: row {row}");
-            }
-        }
-        for (row, index) in [(N - 1, 100.0), (0, f64::NAN), (N / 2, -1.0)] {
-            let before = std::mem::replace(&mut indices[row], index);
-            let error = formula.map(&[&indices, &xs], &mut out).unwrap_err();
-            let single = formula.call(&[index, 1.0]).unwrap_err();
-            assert_eq!(error, single, "{mode:?}");
-            indices[row] = before;
-        }
-        // Rows that write arrays run in order.
-        let running = engine.formula("u(0) = u(0) + x", &["x"]).unwrap();
-        for _ in 0..4 {
-            u.set(0, 0.0);
-            running.map(&[&xs], &mut out).unwrap();
-            let mut sum = 0.0;
-            for (x, out) in xs.iter().zip(&out) {
-                sum += x;
-                assert_eq!(*out, sum, "{mode:?}");
-            }
-        }
-    }
-}
-
-/// All rows, on all threads, and the error of one of them.
-#[test]
-fn large_batches_read_arrays() {
-    const N: usize = 300_000;
-    for &mode in &[Mode::Baseline, Mode::Tiered] {
-        let (engine, u) = with_u(mode, &(0..1000).map(f64::from).collect::<Vec<_>>());
-        let formula = engine.formula("u(i) + 1", &["i"]).unwrap();
-        let mut indices: Vec<_> = (0..N).map(|row| (row % 1000) as f64).collect();
-        let mut out = vec![0.0; N];
-        for _ in 0..3 {
-            formula.map(&[&indices], &mut out).unwrap();
-            assert!(out.iter().zip(&indices).all(|(out, index)| *out == index + 1.0), "{mode:?}");
-        }
-        indices[N - 5] = 1000.0;
-        let error = formula.map(&[&indices], &mut out).unwrap_err();
-        assert_eq!(error.code(), DiagnosticCode::IndexOutOfRange);
-        drop(u);
     }
 }
 

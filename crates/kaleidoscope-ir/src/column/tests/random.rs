@@ -1,7 +1,9 @@
 //! Random numbers, and random functions that qualify for the column interpreter.
 
 use super::{Functions, maths_id};
-use crate::{Arithmetic, Function, FunctionBuilder, FunctionId, HostVariable, Local, MathsFunction, Op};
+use crate::{
+    Arithmetic, Function, FunctionBuilder, FunctionId, HostArray, HostVariable, Local, MathsFunction, Op,
+};
 use std::sync::Arc;
 
 /// Numbers that are special cases of arithmetic, mixed with others. xorshift (Marsaglia 2003)
@@ -70,7 +72,7 @@ impl Generator<'_> {
         }
         let part = self.random.below(size);
         let rest = size - 1 - part;
-        match self.random.below(12) {
+        match self.random.below(13) {
             0..=3 => {
                 let operators = [
                     Arithmetic::Add,
@@ -111,6 +113,13 @@ impl Generator<'_> {
                 let variable = self.variables[self.random.below(self.variables.len())];
                 self.builder.set(variable).drop_top();
                 self.value(rest);
+            }
+            11 => {
+                // A comparison is an index.
+                self.value(part);
+                self.value(rest);
+                let array = HostArray::new(self.random.below(3) as u32);
+                self.builder.arithmetic(Arithmetic::Less).op(Op::GetElement(array));
             }
             10 if !self.callees.is_empty() => {
                 let nth = self.random.below(self.callees.len());
