@@ -61,6 +61,77 @@ typedef int32_t kls_status;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What happened, mostly to a function, formula or top-level expression. Later versions of this
+// library may have more kinds.
+enum kls_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // An item of a text was parsed and lowered, or rejected.
+  KLS_EVENT_READ = 0,
+  // A function was defined. No code exists. `n_bytes` is the size of its IR.
+  KLS_EVENT_DEFINED = 1,
+  // A call reached a function without code, for the first time since it was defined.
+  KLS_EVENT_FIRST_CALLED = 2,
+  // The optimizing compiler was started.
+  KLS_EVENT_GENERATOR_STARTED = 3,
+  // The optimizing compiler generated its own IR.
+  KLS_EVENT_IR_GENERATED = 4,
+  // Machine code was generated, linked and installed. `names` are the inlined functions.
+  KLS_EVENT_COMPILED = 5,
+  // A counter tripped: the function will be optimized in the background.
+  KLS_EVENT_HOT = 6,
+  // Code was invalidated, because a function that it contains was redefined.
+  KLS_EVENT_INVALIDATED = 7,
+  // A thread left invalidated code while it was running. `names` are the functions that were
+  // active in it, outermost first; `text` is the name of the redefined function.
+  KLS_EVENT_DEOPTIMIZED = 8,
+  // Machine code was freed.
+  KLS_EVENT_RECLAIMED = 9,
+  // A compilation failed; `text` says why.
+  KLS_EVENT_COMPILE_FAILED = 10,
+  // A top-level expression ran to its end, or to an error.
+  KLS_EVENT_EVALUATED = 11,
+  // A batch ran to its end, or to an error.
+  KLS_EVENT_MAPPED = 12,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum kls_event_kind kls_event_kind;
+#else
+typedef int32_t kls_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The compiler and compile reason that code comes from. Later versions of this library may have
+// more tiers.
+enum kls_tier
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // The event has no tier.
+  KLS_TIER_NONE = 0,
+  // Baseline compiler, at the first call or for an expression that runs at once.
+  KLS_TIER_BASELINE = 1,
+  // Optimizing compiler, in the background, after a counter tripped.
+  KLS_TIER_OPTIMIZED = 2,
+  // Optimizing compiler, at the first call.
+  KLS_TIER_LAZY = 3,
+  // Optimizing compiler, before the first call.
+  KLS_TIER_EAGER = 4,
+  // Optimizing compiler, for a loop over the rows of a batch.
+  KLS_TIER_KERNEL = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum kls_tier kls_tier;
+#else
+typedef int32_t kls_tier;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // The severity of a diagnostic.
 enum kls_severity
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -103,6 +174,28 @@ enum kls_mode
 typedef enum kls_mode kls_mode;
 #else
 typedef int32_t kls_mode;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How exact the results of a batch are.
+enum kls_precision
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Bit for bit the results of single calls.
+  KLS_PRECISION_STRICT = 0,
+  // Maths functions of the C library may be replaced by those of its vector maths library. They
+  // compute several rows at once, and differ from the exact result by less than 4 units in the
+  // last place. Nothing else changes. It makes no difference for functions with loops or
+  // recursion, or that call host functions; nor without LLVM.
+  KLS_PRECISION_FAST = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum kls_precision kls_precision;
+#else
+typedef int32_t kls_precision;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -161,6 +254,49 @@ typedef void (*kls_destroy)(void *data);
 // not leave by a C++ exception, longjmp or pthread_exit.
 typedef int32_t (*kls_output)(void *data, const char *text, size_t length);
 
+// An event. It and its texts are valid until the observer returns.
+typedef struct kls_event {
+  // The size of this struct in bytes: later versions of this library may have more fields.
+  size_t struct_size;
+  // What happened.
+  kls_event_kind kind;
+  // The compiler of the code; KLS_TIER_NONE if the event has none.
+  kls_tier tier;
+  // The function's name; that of a formula or top-level expression begins with `$`. Empty if the
+  // event concerns no function.
+  const char *name;
+  // The version of the function's definition; 0 if the event concerns no function.
+  uint32_t version;
+  // For OSR code, which continues a running loop: the number of the loop, from 0; otherwise -1.
+  int32_t osr_loop;
+  // Bytes of machine code, or of IR in KLS_EVENT_DEFINED; 0 if the event has none.
+  size_t n_bytes;
+  // How long it took; 0 if the event has no time.
+  uint64_t nanoseconds;
+  // A text that the kind describes; empty for other kinds.
+  const char *text;
+  // Names that the kind describes.
+  const char *const *names;
+  // The number of names.
+  size_t n_names;
+  // The rows of a batch that were computed by a compiled loop.
+  size_t n_rows_by_kernel;
+  // The rows of a batch that were computed without machine code, one operation after the other.
+  size_t n_rows_by_columns;
+  // The rows of a batch that were computed by single calls.
+  size_t n_rows_by_calls;
+} kls_event;
+
+// Receives the events of an engine: one for each change in the life of a function.
+//
+// The engine calls it with `data` on the thread where the event happens, also on compile threads,
+// and several threads may call it at once. It may use the engine, with care: each use may emit
+// events, of which it is the observer, too. Interrupts and time limits wait until it returns.
+//
+// It must not free the last handle of the engine, nor keep the event. It must not leave by a C++
+// exception, longjmp or pthread_exit, which ends the process.
+typedef void (*kls_observer)(void *data, const struct kls_event *event);
+
 // Options of a new engine. kls_options_init sets the defaults: 0 and `NULL`.
 typedef struct kls_options {
   // `sizeof (kls_options)`, set by kls_options_init: later versions of this library may have
@@ -198,6 +334,12 @@ typedef struct kls_options {
   // interprets everything, as in KLS_MODE_OFF. Otherwise kls_engine_new fails there, or calls
   // do.
   uint64_t fall_back_to_interpreter;
+  // Receives the engine's events; none by default.
+  kls_observer observer;
+  // The first argument of `observer`.
+  void *observer_data;
+  // Called once with `observer_data`: when kls_engine_new failed, or the engine was freed.
+  kls_destroy observer_destroy;
 } kls_options;
 
 // A mistake in a program. The texts belong to the object that returned the diagnostic.
@@ -222,6 +364,18 @@ typedef struct kls_diagnostic {
   // The offset after the last byte.
   uint32_t end;
 } kls_diagnostic;
+
+// Options of a batch. kls_map_options_init sets the defaults: 0.
+typedef struct kls_map_options {
+  // `sizeof (kls_map_options)`, set by kls_map_options_init: later versions of this library may
+  // have more fields.
+  size_t struct_size;
+  // How exact the results are: a kls_precision.
+  int32_t precision;
+  // If not 0, the calling thread computes all rows, in order. Otherwise, large batches are
+  // spread over threads.
+  uint32_t on_this_thread;
+} kls_map_options;
 
 // The address of a C function that takes as many `double`s as the function has parameters, and
 // returns a `double`. Cast it before you call it.
@@ -292,13 +446,23 @@ kls_status kls_engine_register(const struct kls_engine *engine,
 // Call it on the thread that runs the host function.
 void kls_call_fail(struct kls_call *call, const char *message);
 
+// As kls_call_fail, with data of the host, for example an exception. The host gets it by
+// kls_error_data from the error of the call, batch or program that called the host function.
+//
+// The library owns `data` from here on. It calls `destroy`, if not `NULL`, with `data` once, on
+// any thread: when the error is freed, or earlier if no error has the data.
+void kls_call_fail_with(struct kls_call *call,
+                        const char *message,
+                        void *data,
+                        kls_destroy destroy);
+
 // The version of this library, for example "0.1.0". The text is valid forever.
 const char *kls_version(void);
 
 // Creates an engine with these options; with default options if `options` is `NULL`.
 //
-// The engine owns `options->output_data` from here on, also if this function fails. It copies the
-// other options.
+// The engine owns `options->output_data` and `options->observer_data` from here on, also if this
+// function fails. It copies the other options.
 kls_status kls_engine_new(const struct kls_options *options,
                           struct kls_engine **engine,
                           struct kls_error **error);
@@ -365,6 +529,10 @@ const char *kls_error_code(const struct kls_error *error);
 // behind it. -1 for other errors and for `NULL`.
 int64_t kls_error_row(const struct kls_error *error);
 
+// The data of the host function that failed, if it was passed to kls_call_fail_with together with
+// this `destroy`, which tells whose data it is; otherwise `NULL`. The error owns the data.
+void *kls_error_data(const struct kls_error *error, kls_destroy destroy);
+
 // The number of diagnostics of the error.
 size_t kls_error_n_diagnostics(const struct kls_error *error);
 
@@ -421,6 +589,16 @@ kls_status kls_formulas_map(const struct kls_formulas *formulas,
                             size_t n_results,
                             size_t n_rows,
                             struct kls_error **error);
+
+// As kls_formulas_map, with options; with the default ones if `options` is `NULL`.
+kls_status kls_formulas_map_with(const struct kls_formulas *formulas,
+                                 const struct kls_map_options *options,
+                                 const double *const *columns,
+                                 size_t n_columns,
+                                 double *const *results,
+                                 size_t n_results,
+                                 size_t n_rows,
+                                 struct kls_error **error);
 
 // Evaluates the formulas for each row, in order, with the results of the row before as first
 // arguments, one for each formula: `initial` in the first row. There is one column for each other
@@ -506,6 +684,15 @@ kls_status kls_function_map(const struct kls_function *function,
                             size_t n_rows,
                             struct kls_error **error);
 
+// As kls_function_map, with options; with the default ones if `options` is `NULL`.
+kls_status kls_function_map_with(const struct kls_function *function,
+                                 const struct kls_map_options *options,
+                                 const double *const *columns,
+                                 size_t n_columns,
+                                 double *results,
+                                 size_t n_rows,
+                                 struct kls_error **error);
+
 // Applies the function to each row, in order, with the result of the row before as first argument:
 // `initial` in the first row. There is one column for each other parameter. Each column and
 // `results` have `n_rows` values. `results` must not overlap with a column.
@@ -545,6 +732,14 @@ kls_address kls_function_address(const struct kls_function *function);
 
 // Frees a function; does nothing for `NULL`.
 void kls_function_free(struct kls_function *function);
+
+// Sets the default options of a batch.
+//
+// ```c
+// kls_map_options options;
+// kls_map_options_init(&options, sizeof options);
+// ```
+void kls_map_options_init(struct kls_map_options *options, size_t struct_size);
 
 // Sets the default options.
 //

@@ -2,17 +2,19 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
+use std::sync::Arc;
 
 use crate::engine::kls_engine;
 use crate::entry::{borrowed, entry, text};
 use crate::error::kls_error;
 use crate::host_data::{HostData, kls_destroy};
+use crate::host_failure::{self, HostFailure};
 use crate::status::kls_status;
 
 /// A running call of a host function.
 #[derive(Debug)]
 pub struct kls_call {
-    failure: RefCell<Option<String>>,
+    failure: RefCell<Option<HostFailure>>,
 }
 
 /// A host function: returns a value for `n_args` values.
@@ -58,7 +60,9 @@ pub unsafe extern "C" fn kls_engine_register(
             // SAFETY: the host's function with the host's data; the values and the call live until
             // it returns.
             let value = unsafe { callback(data.pointer(), args.as_ptr(), args.len(), &raw mut call) };
-            call.failure.into_inner().map_or(Ok(value), Err)
+            let result = call.failure.into_inner().map_or(Ok(value), Err);
+            host_failure::note(&result);
+            result
         })?;
         Ok(())
     };
@@ -74,11 +78,35 @@ pub unsafe extern "C" fn kls_engine_register(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_call_fail(call: *mut kls_call, message: *const c_char) {
     // SAFETY: the host's promise.
+    unsafe { fail(call, message, None) };
+}
+
+/// As kls_call_fail, with data of the host, for example an exception. The host gets it by
+/// kls_error_data from the error of the call, batch or program that called the host function.
+///
+/// The library owns `data` from here on. It calls `destroy`, if not `NULL`, with `data` once, on
+/// any thread: when the error is freed, or earlier if no error has the data.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kls_call_fail_with(
+    call: *mut kls_call,
+    message: *const c_char,
+    data: *mut c_void,
+    destroy: kls_destroy,
+) {
+    let data = Arc::new(HostData::new(data, destroy));
+    // SAFETY: the host's promise.
+    unsafe { fail(call, message, Some(data)) };
+}
+
+/// # Safety
+/// As for [`borrowed`] and [`CStr::from_ptr`], except that `message` may be null.
+unsafe fn fail(call: *mut kls_call, message: *const c_char, data: Option<Arc<HostData>>) {
+    // SAFETY: the caller's promise.
     let Ok(call) = (unsafe { borrowed(call, "call") }) else { return };
     let message = match message.is_null() {
-        true => "no reason given".to_owned(),
-        // SAFETY: not null, so the host's promise.
-        false => unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned(),
+        true => "no reason given".into(),
+        // SAFETY: not null, so the caller's promise.
+        false => unsafe { CStr::from_ptr(message) }.to_string_lossy().into(),
     };
-    call.failure.replace(Some(message));
+    drop(call.failure.replace(Some(HostFailure { message, data })));
 }

@@ -1,15 +1,17 @@
 //! The C functions of engines.
 
 use std::ffi::c_char;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kaleidoscope::{Diagnostic, Engine};
+use kaleidoscope::{Diagnostic, DiagnosticCode, Engine, Script, Source};
 
 use crate::diagnostics::Diagnostics;
 use crate::entry::{OutPointer, ask, borrowed, entry, free, text};
 use crate::error::kls_error;
 use crate::host_data::HostData;
+use crate::host_failure::Failures;
 use crate::options::kls_options;
 use crate::outcome::kls_outcome;
 use crate::status::kls_status;
@@ -39,8 +41,8 @@ pub extern "C" fn kls_version() -> *const c_char {
 
 /// Creates an engine with these options; with default options if `options` is `NULL`.
 ///
-/// The engine owns `options->output_data` from here on, also if this function fails. It copies the
-/// other options.
+/// The engine owns `options->output_data` and `options->observer_data` from here on, also if this
+/// function fails. It copies the other options.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_engine_new(
     options: *const kls_options,
@@ -51,11 +53,12 @@ pub unsafe extern "C" fn kls_engine_new(
         // SAFETY: the host's promise.
         let (options, verdict) = unsafe { kls_options::read(options) }?;
         let output_data = HostData::new(options.output_data, options.output_destroy);
+        let observer_data = HostData::new(options.observer_data, options.observer_destroy);
         verdict?;
         // SAFETY: the host's promise.
         let place = unsafe { OutPointer::new(engine, "engine") }?;
         // SAFETY: the host's promise.
-        let builder = unsafe { options.builder(output_data) }?;
+        let builder = unsafe { options.builder(output_data, observer_data) }?;
         place.give(kls_engine::new(builder.build()?));
         Ok(())
     };
@@ -137,25 +140,59 @@ pub unsafe extern "C" fn kls_engine_run(
         let mut script = engine.engine.script(name);
         script.push(program);
         script.finish();
-        let (mut values, mut diagnostics) = (Vec::new(), Vec::new());
-        while let Some(item) = script.run_next() {
-            values.extend(item.value);
-            diagnostics.extend(item.diagnostics);
-        }
-        let failed = diagnostics.iter().any(Diagnostic::is_error);
-        let result = match failed {
-            true if error.is_null() => Err(kls_error::new(kls_status::KLS_PROGRAM, "")),
-            true => Err(kls_error::of_program(diagnostics.clone(), script.source())),
-            false => Ok(()),
-        };
+        let ran = Ran::of(&mut script);
         // SAFETY: the host's promise.
-        if let Ok(place) = unsafe { OutPointer::new(outcome, "outcome") } {
-            place.give(kls_outcome { values, diagnostics: Diagnostics::new(diagnostics, script.source()) });
-        }
-        result
+        let place = unsafe { OutPointer::new(outcome, "outcome") };
+        ran.hand_over(script.source(), place.ok(), error.is_null())
     };
     // SAFETY: the host's promise.
     unsafe { entry(error, body) }
+}
+
+/// What the items of a text gave. Running them is a function of its own, and so is what comes after
+/// it: less of a small stack is in use while they run.
+struct Ran {
+    values: Vec<f64>,
+    diagnostics: Vec<Diagnostic>,
+    /// The data of the host function that failed, if an item failed, and that of the first.
+    data: Option<Option<Arc<HostData>>>,
+}
+
+impl Ran {
+    #[inline(never)]
+    fn of(script: &mut Script) -> Self {
+        let mut ran = Self { values: Vec::new(), diagnostics: Vec::new(), data: None };
+        let failures = Failures::watch();
+        while let Some(item) = script.run_next() {
+            let data = failures.take();
+            if ran.data.is_none() && item.is_error() {
+                let host_failed = |diagnostic: &Diagnostic| diagnostic.code == DiagnosticCode::HostError;
+                ran.data = Some(data.filter(|_| item.diagnostics.iter().any(host_failed)));
+            }
+            ran.values.extend(item.value);
+            ran.diagnostics.extend(item.diagnostics);
+        }
+        ran
+    }
+
+    #[inline(never)]
+    fn hand_over(
+        self,
+        source: Source,
+        outcome: Option<OutPointer<*mut kls_outcome>>,
+        ignores_error: bool,
+    ) -> Result<(), kls_error> {
+        let Self { values, diagnostics, data } = self;
+        let result = match data {
+            Some(_) if ignores_error => Err(kls_error::new(kls_status::KLS_PROGRAM, "")),
+            Some(data) => Err(kls_error::of_program(diagnostics.clone(), source.clone()).with_data(data)),
+            None => Ok(()),
+        };
+        if let Some(outcome) = outcome {
+            outcome.give(kls_outcome { values, diagnostics: Diagnostics::new(diagnostics, source) });
+        }
+        result
+    }
 }
 
 /// Adds the usual operators and names, which the language lacks, for programs and formulas:

@@ -1,11 +1,15 @@
 //! Errors: a status, a message, and the diagnostics of a program or call.
 
+use std::error::Error as _;
 use std::ffi::CString;
+use std::sync::Arc;
 
 use kaleidoscope::{CallError, Diagnostic, DiagnosticCode, Error, ErrorKind, Source};
 
 use crate::c_text::c_text;
 use crate::diagnostics::Diagnostics;
+use crate::host_data::HostData;
+use crate::host_failure::HostFailure;
 use crate::status::kls_status;
 
 /// An error. Freed by kls_error_free.
@@ -16,11 +20,13 @@ pub struct kls_error {
     pub(crate) diagnostics: Diagnostics,
     /// The row of a scan that was not completed.
     row: Option<usize>,
+    /// The data of the host function that failed.
+    data: Option<Arc<HostData>>,
 }
 
 impl kls_error {
     pub(crate) fn new(status: kls_status, message: impl Into<String>) -> Self {
-        Self { status, message: c_text(message), diagnostics: Diagnostics::default(), row: None }
+        Self { status, message: c_text(message), diagnostics: Diagnostics::default(), row: None, data: None }
     }
 
     /// The error for a text with these diagnostics.
@@ -28,11 +34,21 @@ impl kls_error {
         let first = diagnostics.iter().find(|diagnostic| diagnostic.is_error());
         let message = c_text(first.map_or("", |diagnostic| &diagnostic.message));
         let diagnostics = Diagnostics::new(diagnostics, source);
-        Self { status: kls_status::KLS_PROGRAM, message, diagnostics, row: None }
+        Self { status: kls_status::KLS_PROGRAM, message, diagnostics, row: None, data: None }
     }
 
     pub(crate) fn status(&self) -> kls_status {
         self.status
+    }
+
+    /// The error with the data of the host function that failed.
+    pub(crate) fn with_data(mut self, data: Option<Arc<HostData>>) -> Self {
+        self.data = data;
+        self
+    }
+
+    pub(crate) fn data(&self) -> Option<&HostData> {
+        self.data.as_deref()
     }
 
     pub(crate) fn row(&self) -> Option<usize> {
@@ -63,6 +79,8 @@ impl From<CallError> for kls_error {
         };
         let diagnostic = Diagnostic::error(error.code(), None, error.to_string());
         let row = error.row();
-        Self { status, row, ..Self::of_program(vec![diagnostic], Source::new("call", "")) }
+        let failure = error.source().and_then(|source| source.downcast_ref::<HostFailure>());
+        let data = failure.and_then(|failure| failure.data.clone());
+        Self { status, row, data, ..Self::of_program(vec![diagnostic], Source::new("call", "")) }
     }
 }

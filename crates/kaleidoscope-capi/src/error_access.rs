@@ -1,10 +1,12 @@
 //! The C functions of errors.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr;
 
 use crate::diagnostics::kls_diagnostic;
 use crate::entry::{ask, borrowed, free};
 use crate::error::kls_error;
+use crate::host_data::kls_destroy;
 use crate::status::kls_status;
 
 /// The status of the error; KLS_OK for `NULL`.
@@ -38,6 +40,15 @@ pub unsafe extern "C" fn kls_error_row(error: *const kls_error) -> i64 {
     // SAFETY: the host's promise.
     let error = unsafe { borrowed(error, "error") };
     error.ok().and_then(kls_error::row).and_then(|row| i64::try_from(row).ok()).unwrap_or(-1)
+}
+
+/// The data of the host function that failed, if it was passed to kls_call_fail_with together with
+/// this `destroy`, which tells whose data it is; otherwise `NULL`. The error owns the data.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kls_error_data(error: *const kls_error, destroy: kls_destroy) -> *mut c_void {
+    // SAFETY: the host's promise.
+    let error = unsafe { borrowed(error, "error") };
+    error.ok().and_then(kls_error::data).and_then(|data| data.pointer_of(destroy)).unwrap_or(ptr::null_mut())
 }
 
 /// The number of diagnostics of the error.

@@ -7,6 +7,7 @@ use kaleidoscope::Formulas;
 use crate::engine::kls_engine;
 use crate::entry::{OutPointer, borrowed, entry, free, slice, slice_mut, text};
 use crate::error::kls_error;
+use crate::map_options::kls_map_options;
 use crate::status::kls_status;
 
 /// Several formulas over the same parameters, evaluated together. Freed by kls_formulas_free. They
@@ -101,6 +102,33 @@ pub unsafe extern "C" fn kls_formulas_map(
         // SAFETY: the host's promise.
         let mut results = unsafe { all_results(results, n_results, n_rows) }?;
         Ok(formulas.formulas.map(&columns, &mut results)?)
+    };
+    // SAFETY: the host's promise.
+    unsafe { entry(error, body) }
+}
+
+/// As kls_formulas_map, with options; with the default ones if `options` is `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kls_formulas_map_with(
+    formulas: *const kls_formulas,
+    options: *const kls_map_options,
+    columns: *const *const f64,
+    n_columns: usize,
+    results: *const *mut f64,
+    n_results: usize,
+    n_rows: usize,
+    error: *mut *mut kls_error,
+) -> kls_status {
+    let body = || {
+        // SAFETY: the host's promise.
+        let formulas = unsafe { borrowed(formulas, "formulas") }?;
+        // SAFETY: the host's promise.
+        let options = unsafe { kls_map_options::read(options) }?;
+        // SAFETY: the host's promise.
+        let columns = unsafe { all_columns(columns, n_columns, n_rows) }?;
+        // SAFETY: the host's promise.
+        let mut results = unsafe { all_results(results, n_results, n_rows) }?;
+        Ok(formulas.formulas.map_with(options, &columns, &mut results)?)
     };
     // SAFETY: the host's promise.
     unsafe { entry(error, body) }

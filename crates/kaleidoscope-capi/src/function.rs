@@ -9,6 +9,7 @@ use crate::engine::kls_engine;
 use crate::entry::{OutPointer, borrowed, entry, free, slice, slice_mut, text};
 use crate::error::kls_error;
 use crate::formulas::all_columns;
+use crate::map_options::kls_map_options;
 use crate::status::kls_status;
 
 /// A function of a program, of the host or of the maths library, or a formula. Freed by
@@ -179,6 +180,32 @@ pub unsafe extern "C" fn kls_function_map(
         let results = unsafe { slice_mut(results, n_rows, "results") }?;
         function.function.map(&columns, results)?;
         Ok(())
+    };
+    // SAFETY: the host's promise.
+    unsafe { entry(error, body) }
+}
+
+/// As kls_function_map, with options; with the default ones if `options` is `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kls_function_map_with(
+    function: *const kls_function,
+    options: *const kls_map_options,
+    columns: *const *const f64,
+    n_columns: usize,
+    results: *mut f64,
+    n_rows: usize,
+    error: *mut *mut kls_error,
+) -> kls_status {
+    let body = || {
+        // SAFETY: the host's promise.
+        let function = unsafe { borrowed(function, "function") }?;
+        // SAFETY: the host's promise.
+        let options = unsafe { kls_map_options::read(options) }?;
+        // SAFETY: the host's promise.
+        let columns = unsafe { all_columns(columns, n_columns, n_rows) }?;
+        // SAFETY: the host's promise.
+        let results = unsafe { slice_mut(results, n_rows, "results") }?;
+        Ok(function.function.map_with(options, &columns, results)?)
     };
     // SAFETY: the host's promise.
     unsafe { entry(error, body) }

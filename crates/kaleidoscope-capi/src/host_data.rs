@@ -26,6 +26,12 @@ impl HostData {
     pub(crate) fn pointer(&self) -> *mut c_void {
         self.data
     }
+
+    /// The pointer, if it was handed over with this function.
+    pub(crate) fn pointer_of(&self, destroy: kls_destroy) -> Option<*mut c_void> {
+        let address = |destroy: kls_destroy| destroy.map(|destroy| destroy as usize);
+        (address(self.destroy) == address(destroy)).then_some(self.data)
+    }
 }
 
 impl Drop for HostData {

@@ -36,16 +36,20 @@ mod error_access;
 mod formulas;
 mod function;
 mod host_data;
+mod host_failure;
+mod map_options;
+mod observer;
 mod options;
 mod outcome;
 mod scope;
 mod status;
 mod variable;
+mod versioned;
 
 pub use array::{
     kls_array, kls_array_free, kls_array_n_elements, kls_array_new, kls_array_place, kls_engine_bind_array,
 };
-pub use callback::{kls_call, kls_call_fail, kls_callback, kls_engine_register};
+pub use callback::{kls_call, kls_call_fail, kls_call_fail_with, kls_callback, kls_engine_register};
 pub use diagnostics::{kls_diagnostic, kls_severity};
 pub use engine::{
     kls_engine, kls_engine_fork, kls_engine_free, kls_engine_interrupt, kls_engine_new, kls_engine_prelude,
@@ -53,19 +57,21 @@ pub use engine::{
 };
 pub use error::kls_error;
 pub use error_access::{
-    kls_error_code, kls_error_diagnostic, kls_error_free, kls_error_message, kls_error_n_diagnostics,
-    kls_error_row, kls_error_status, kls_error_text,
+    kls_error_code, kls_error_data, kls_error_diagnostic, kls_error_free, kls_error_message,
+    kls_error_n_diagnostics, kls_error_row, kls_error_status, kls_error_text,
 };
 pub use formulas::{
     kls_engine_formulas, kls_formulas, kls_formulas_call, kls_formulas_fold, kls_formulas_free,
-    kls_formulas_map, kls_formulas_scan,
+    kls_formulas_map, kls_formulas_map_with, kls_formulas_scan,
 };
 pub use function::{
     kls_address, kls_engine_formula, kls_engine_function, kls_function, kls_function_address,
     kls_function_arity, kls_function_call, kls_function_call_within, kls_function_fold, kls_function_free,
-    kls_function_map, kls_function_prepare, kls_function_scan,
+    kls_function_map, kls_function_map_with, kls_function_prepare, kls_function_scan,
 };
 pub use host_data::kls_destroy;
+pub use map_options::{kls_map_options, kls_map_options_init, kls_precision};
+pub use observer::{kls_event, kls_event_kind, kls_observer, kls_tier};
 pub use options::{kls_mode, kls_options, kls_options_init, kls_output};
 pub use outcome::{
     kls_outcome, kls_outcome_diagnostic, kls_outcome_free, kls_outcome_n_diagnostics, kls_outcome_n_values,

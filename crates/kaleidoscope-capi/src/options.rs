@@ -11,7 +11,9 @@ use kaleidoscope::{Builder, Engine, Mode, Output};
 use crate::entry::{slice, text};
 use crate::error::kls_error;
 use crate::host_data::{HostData, kls_destroy};
+use crate::observer::{HostObserver, kls_observer};
 use crate::status::kls_status;
+use crate::versioned;
 
 /// When functions are compiled, and by which compiler.
 #[repr(i32)]
@@ -78,6 +80,12 @@ pub struct kls_options {
     /// interprets everything, as in KLS_MODE_OFF. Otherwise kls_engine_new fails there, or calls
     /// do.
     pub fall_back_to_interpreter: u64,
+    /// Receives the engine's events; none by default.
+    pub observer: kls_observer,
+    /// The first argument of `observer`.
+    pub observer_data: *mut c_void,
+    /// Called once with `observer_data`: when kls_engine_new failed, or the engine was freed.
+    pub observer_destroy: kls_destroy,
 }
 
 impl kls_options {
@@ -97,6 +105,9 @@ impl kls_options {
         provided: ptr::null(),
         n_provided: 0,
         fall_back_to_interpreter: 0,
+        observer: None,
+        observer_data: ptr::null_mut(),
+        observer_destroy: None,
     };
 
     /// The host's options, in the fields that both versions know.
@@ -105,36 +116,20 @@ impl kls_options {
     /// `options` is null, or points to an earlier version of this struct, this one, or a later one,
     /// of the size that its first field says.
     pub(crate) unsafe fn read(options: *const Self) -> Result<(Self, Result<(), kls_error>), kls_error> {
-        let mut read = Self::DEFAULT;
-        if options.is_null() {
-            return Ok((read, Ok(())));
-        }
-        // SAFETY: not null; every version begins with its size.
-        let struct_size = unsafe { options.cast::<usize>().read() };
-        let bytes = options.cast::<u8>();
-        if struct_size < offset_of!(Self, compile_threads) {
-            let message = "`options` was not filled in by kls_options_init";
-            return Err(kls_error::new(kls_status::KLS_INVALID_ARGUMENT, message));
-        }
-        let known = struct_size.min(size_of::<Self>());
-        // SAFETY: both sides have this many bytes. In every version, they are fields of this
-        // struct, or the beginning of a field that the other version lacks, which is 0.
-        unsafe { ptr::copy_nonoverlapping(bytes, (&raw mut read).cast(), known) };
-        // SAFETY: the host promised this size.
-        let bytes = unsafe { slice(bytes, struct_size, "options") }?;
-        let unknown = &bytes[known..];
-        if unknown.iter().any(|&byte| byte != 0) {
-            let message = "`options` has a field that this version of the library does not know";
-            return Ok((read, Err(kls_error::new(kls_status::KLS_INVALID_ARGUMENT, message))));
-        }
-        Ok((read, Ok(())))
+        let least = offset_of!(Self, compile_threads);
+        // SAFETY: the caller's promise; the fields are numbers and pointers.
+        unsafe { versioned::read(options, least, Self::DEFAULT, "kls_options_init") }
     }
 
     /// The settings for the engine.
     ///
     /// # Safety
     /// `provided` is null or points to `n_provided` texts.
-    pub(crate) unsafe fn builder(&self, output_data: HostData) -> Result<Builder, kls_error> {
+    pub(crate) unsafe fn builder(
+        &self,
+        output_data: HostData,
+        observer_data: HostData,
+    ) -> Result<Builder, kls_error> {
         let limit = |n: usize| if n == 0 { usize::MAX } else { n };
         let mut builder = Engine::builder()
             .mode(self.mode()?)
@@ -155,6 +150,9 @@ impl kls_options {
         }
         if let Some(write) = self.output {
             builder = builder.output(HostOutput { write, data: output_data });
+        }
+        if let Some(observe) = self.observer {
+            builder = builder.observer(HostObserver { observe, data: observer_data });
         }
         if !self.provided.is_null() {
             // SAFETY: the caller's promise.
@@ -189,13 +187,8 @@ impl kls_options {
 /// ```
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_options_init(options: *mut kls_options, struct_size: usize) {
-    if options.is_null() || struct_size < size_of::<usize>() {
-        return;
-    }
-    // SAFETY: the host promised this many bytes; 0 is a valid value of every field.
-    unsafe { ptr::write_bytes(options.cast::<u8>(), 0, struct_size) };
-    // SAFETY: every version begins with its size.
-    unsafe { options.cast::<usize>().write(struct_size) };
+    // SAFETY: the host's promise.
+    unsafe { versioned::init(options, struct_size) };
 }
 
 /// An output of the host.

@@ -56,6 +56,12 @@ fn misuse_is_an_error() {
 }
 
 #[test]
+fn observers_options_of_batches_and_data_of_failures() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&mut Command::new(compile(C99, "tests/c/observer.c", Form::Shared, folder.path())));
+}
+
+#[test]
 fn threads_with_small_stacks_run_programs() {
     let folder = tempfile::tempdir().unwrap();
     run(&mut Command::new(compile(C99, "tests/c/small_stacks.c", Form::Shared, folder.path())));
@@ -144,4 +150,9 @@ fn valgrind_finds_no_error_in_misuse() {
 #[test]
 fn valgrind_finds_no_error_in_engines() {
     valgrind_finds_no_error("valgrind_finds_no_error_in_engines", "tests/c/engines.c", &["5"]);
+}
+
+#[test]
+fn valgrind_finds_no_error_in_observers() {
+    valgrind_finds_no_error("valgrind_finds_no_error_in_observers", "tests/c/observer.c", &[]);
 }
