@@ -12,6 +12,7 @@ use crate::host::HostFunction;
 use crate::interrupt::{CallLimits, Interrupter, Watch};
 use crate::kernel::caller_of;
 use crate::lazy::CompileReason;
+use crate::maths::{known_maths, load_maths};
 use crate::mode::Mode;
 use crate::settings::Builder;
 use crate::table::StoredDefinition;
@@ -529,7 +530,11 @@ impl Jit {
             let reason = "there is no optimizing compiler here to list code of";
             return Err(CompileError::Failed(reason.to_owned()));
         };
-        let unit = self.core.table().unit(ir, id, version);
+        let mut unit = self.core.table().unit(ir, id, version);
+        // Without the library nothing is compiled, but a listing is possible.
+        if load_maths().is_ok() {
+            unit.known_maths = known_maths(&unit);
+        }
         let names: BTreeMap<_, _> = unit.call_targets.keys().map(|&id| (id, name_of(id))).collect();
         queue.run(move |generator| generator.list(&unit, listing, &names))
     }

@@ -118,3 +118,16 @@ fn an_engine_without_the_prelude_does_it_too() {
         check(&engine, "def f(x) x * cos(0 / 1) + 4 ^ 0.5; f(3); f(3); f(3);", &[5.0, 5.0, 5.0], &[]);
     }
 }
+
+/// A listing shows the code that is compiled.
+#[cfg(feature = "llvm")]
+#[test]
+fn a_listing_has_no_call() {
+    let engine = Engine::new().unwrap();
+    let mut script = engine.script("listed");
+    script.push("def f(x) sin(1 / 4) * x + cos(x)");
+    script.finish();
+    let read = script.read_next().unwrap();
+    let listed = engine.list(&read.item.unwrap(), kaleidoscope::Listing::Llvm).unwrap().unwrap();
+    assert!(listed.contains("cos") && !listed.contains("sin"), "{listed}");
+}
