@@ -726,8 +726,8 @@ kls_status kls_function_prepare(const struct kls_function *function, struct kls_
 //
 // A call of the address is fast and has no guard: it runs on the caller's stack and cannot be
 // stopped. All functions that it reaches must have been prepared, must not be host functions, and
-// must not be redefined during the call. Otherwise the process ends with a message, or the
-// behavior is undefined.
+// must not be redefined during the call; each index must mean an element of its array. Otherwise
+// the process ends with a message, or the behavior is undefined.
 kls_address kls_function_address(const struct kls_function *function);
 
 // Frees a function; does nothing for `NULL`.

@@ -287,8 +287,8 @@ pub unsafe extern "C" fn kls_function_prepare(
 ///
 /// A call of the address is fast and has no guard: it runs on the caller's stack and cannot be
 /// stopped. All functions that it reaches must have been prepared, must not be host functions, and
-/// must not be redefined during the call. Otherwise the process ends with a message, or the
-/// behavior is undefined.
+/// must not be redefined during the call; each index must mean an element of its array. Otherwise
+/// the process ends with a message, or the behavior is undefined.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_function_address(function: *const kls_function) -> kls_address {
     // SAFETY: the host's promise.

@@ -12,10 +12,11 @@ use std::mem::transmute;
 impl<A: Arguments> Function<A> {
     /// Calls the function as C code would, without a guard.
     ///
-    /// If the call reaches a function without code or a host function, the process ends with a
-    /// message. So call [`Function::prepare`] on every function that it may reach. An endless loop
-    /// does not end. The code runs in the floating-point mode of the calling thread: only in the
-    /// usual one does it give the same bits as other calls.
+    /// If the call reaches a function without code or a host function, or an index means no element
+    /// of an array, the process ends with a message. So call [`Function::prepare`] on every
+    /// function that it may reach. An endless loop does not end. The code runs in the
+    /// floating-point mode of the calling thread: only in the usual one does it give the same bits
+    /// as other calls.
     ///
     /// # Safety
     /// While the call runs, in every thread:

@@ -1,6 +1,7 @@
 //! Arrays of the host: programs read and assign their elements, in every mode.
 
 mod batches;
+mod raw_calls;
 
 use crate::{check, engine, until};
 use kaleidoscope::{Array, DiagnosticCode, Engine, ErrorKind, Mode, Scope};
