@@ -25,7 +25,7 @@ use lexer::Parts;
 const PASSED_OVER: &[&str] = &["target", "corpus", "found", "artifacts"];
 
 /// Extensions of the files that rules read.
-const ENDINGS: &[&str] = &["rs", "md", "toml", "sh", "h", "c", "cpp", "kal"];
+const ENDINGS: &[&str] = &["rs", "md", "toml", "sh", "h", "c", "cpp", "hpp", "kal"];
 
 /// A file of the project.
 #[derive(Debug)]

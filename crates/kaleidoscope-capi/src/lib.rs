@@ -1,7 +1,8 @@
 //! Kaleidoscope's engine for C and C++: the crate `kaleidoscope` with a C ABI.
 //!
 //! `cargo xtask header` generates `include/kaleidoscope.h` from this documentation, for hosts.
-//! `examples/plugin_host.c` is a host.
+//! `include/kaleidoscope.hpp` has classes for C++ over it. `examples/plugin_host.c` and
+//! `examples/formulas.cpp` are hosts.
 //!
 //! Rules for every function:
 //!

@@ -9,14 +9,18 @@ use crate::library::{Form, compile, run};
 const C99: &[&str] = &["cc", "-std=c99"];
 const CPP: &[&str] = &["c++", "-x", "c++", "-std=c++11"];
 
+const CPP17: &[&str] = &["c++", "-std=c++17"];
+const CPP20: &[&str] = &["c++", "-std=c++20"];
+
 const HOST: &str = "examples/plugin_host.c";
+const CLASSES: &str = "tests/c/classes.cpp";
 
 /// Compiles and runs the example, and compares its output. `BLESS=1` writes the expected output.
-fn expect_output(compiler: &[&str], form: Form) {
+fn expect_output(compiler: &[&str], example: &str, form: Form) {
     let folder = tempfile::tempdir().unwrap();
-    let output = run(&mut Command::new(compile(compiler, HOST, form, folder.path())));
+    let output = run(&mut Command::new(compile(compiler, example, form, folder.path())));
     let said = String::from_utf8(output.stdout).unwrap();
-    let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/plugin_host.out");
+    let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join(example).with_extension("out");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&expected, &said).unwrap();
     }
@@ -25,22 +29,44 @@ fn expect_output(compiler: &[&str], form: Form) {
 
 #[test]
 fn the_host_in_c_with_the_shared_library() {
-    expect_output(C99, Form::Shared);
+    expect_output(C99, HOST, Form::Shared);
 }
 
 #[test]
 fn the_host_in_c_with_the_static_library() {
-    expect_output(C99, Form::Static);
+    expect_output(C99, HOST, Form::Static);
 }
 
 #[test]
 fn the_host_in_cpp_with_the_shared_library() {
-    expect_output(CPP, Form::Shared);
+    expect_output(CPP, HOST, Form::Shared);
 }
 
 #[test]
 fn the_host_in_cpp_with_the_static_library() {
-    expect_output(CPP, Form::Static);
+    expect_output(CPP, HOST, Form::Static);
+}
+
+#[test]
+fn the_classes_with_the_shared_library() {
+    expect_output(CPP17, "examples/formulas.cpp", Form::Shared);
+}
+
+#[test]
+fn the_classes_with_the_static_library() {
+    expect_output(CPP20, "examples/formulas.cpp", Form::Static);
+}
+
+#[test]
+fn classes_in_cpp17() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&mut Command::new(compile(CPP17, CLASSES, Form::Shared, folder.path())));
+}
+
+#[test]
+fn classes_in_cpp20() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&mut Command::new(compile(CPP20, CLASSES, Form::Shared, folder.path())));
 }
 
 #[test]
@@ -122,7 +148,7 @@ fn a_host_function_that_ends_its_thread_ends_the_process() {
 }
 
 /// Runs a program under Valgrind: no invalid access and no leak.
-fn valgrind_finds_no_error(name: &str, source: &str, arguments: &[&str]) {
+fn valgrind_finds_no_error(name: &str, compiler: &[&str], source: &str, arguments: &[&str]) {
     if Command::new("valgrind").arg("--version").output().is_err() {
         // The tests do not need Valgrind; `./check c` installs it. Written past the test harness.
         let sentence = format!("programs::{name} is skipped: there is no valgrind\n");
@@ -134,25 +160,30 @@ fn valgrind_finds_no_error(name: &str, source: &str, arguments: &[&str]) {
     // The thread for deadlines lives as long as the process, and its stack is "possibly lost".
     valgrind.args(["--quiet", "--error-exitcode=1", "--leak-check=full"]);
     valgrind.args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"]);
-    run(valgrind.arg(compile(C99, source, Form::Shared, folder.path())).args(arguments));
+    run(valgrind.arg(compile(compiler, source, Form::Shared, folder.path())).args(arguments));
 }
 
 #[test]
 fn valgrind_finds_no_error_in_the_host() {
-    valgrind_finds_no_error("valgrind_finds_no_error_in_the_host", HOST, &[]);
+    valgrind_finds_no_error("valgrind_finds_no_error_in_the_host", C99, HOST, &[]);
 }
 
 #[test]
 fn valgrind_finds_no_error_in_misuse() {
-    valgrind_finds_no_error("valgrind_finds_no_error_in_misuse", "tests/c/misuse.c", &[]);
+    valgrind_finds_no_error("valgrind_finds_no_error_in_misuse", C99, "tests/c/misuse.c", &[]);
 }
 
 #[test]
 fn valgrind_finds_no_error_in_engines() {
-    valgrind_finds_no_error("valgrind_finds_no_error_in_engines", "tests/c/engines.c", &["5"]);
+    valgrind_finds_no_error("valgrind_finds_no_error_in_engines", C99, "tests/c/engines.c", &["5"]);
 }
 
 #[test]
 fn valgrind_finds_no_error_in_observers() {
-    valgrind_finds_no_error("valgrind_finds_no_error_in_observers", "tests/c/observer.c", &[]);
+    valgrind_finds_no_error("valgrind_finds_no_error_in_observers", C99, "tests/c/observer.c", &[]);
+}
+
+#[test]
+fn valgrind_finds_no_error_in_classes() {
+    valgrind_finds_no_error("valgrind_finds_no_error_in_classes", CPP17, CLASSES, &[]);
 }
