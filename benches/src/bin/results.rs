@@ -5,8 +5,8 @@
 //! all results, [`Formulas::scan`] and [`Formulas::fold`] with Rust loops that keep their state in
 //! variables (`benches/batch/results.rs`, `-C opt-level=3 -C target-cpu=native`). `apart` computes
 //! the formulas of a map by a batch each, `calls` runs scans without an optimizing tier. The
-//! contestants alternate in each round. The shortest time of all rounds counts; code is compiled and
-//! columns are filled before. All columns are in large pages.
+//! contestants alternate in each round. The shortest time of all rounds counts; code is compiled
+//! and columns are filled before. All columns are in large pages.
 //!
 //! Rust's compiler merges `sin` and `cos` of one argument, in `polar`, into C's `sincos`. We call
 //! both, because nothing promises that it has their bits.

@@ -8,6 +8,7 @@
 //! The seed is printed to standard error. `KALEIDOSCOPE_STRESS` sets it.
 
 use crate::core::Core;
+use crate::kernel_state::KernelState;
 use crate::profile::ProfiledCode;
 use crate::table::Table;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ impl Table {
 
     fn take_random_kernel(&mut self) -> Vec<ProfiledCode> {
         let ready = self.kernels.iter().find(|(_, state)| state.code().is_some()).map(|(key, _)| *key);
-        let kernel = ready.and_then(|key| self.kernels.remove(&key)).and_then(|state| state.into_code());
+        let kernel = ready.and_then(|key| self.kernels.remove(&key)).and_then(KernelState::into_code);
         kernel.map(ProfiledCode::from).into_iter().collect()
     }
 }
