@@ -9,6 +9,7 @@ mod check;
 mod compare;
 mod fuzz;
 mod header;
+mod install;
 mod nightly;
 mod sanitize;
 mod soak;
@@ -29,6 +30,8 @@ usage: cargo xtask CHORE
                                   blocks, the C header
   bless                           rewrite the expectations of case files and examples with their results
   header                          generate the C header of kaleidoscope-capi from its source
+  install --prefix FOLDER [--llvm] [--profile PROFILE]
+                                  build the C library, and install it with headers, pkg-config and CMake files
   random [--programs N] [--seed S]
                                   run N random programs (1000) in every mode and during tier-up, and compare
   compare [--rounds N] [--only WORK] [--record]
@@ -65,6 +68,10 @@ fn main() -> ExitCode {
         },
         ["bless"] => steps::bless(),
         ["header"] => header::write(&steps::root()),
+        ["install", ref options @ ..] => match install::Options::parse(options) {
+            Ok(options) => install::run(&options),
+            Err(message) => return refuse(&message),
+        },
         ["random", ref options @ ..] => match steps::RandomOptions::parse(options) {
             Ok(options) => steps::random(&options),
             Err(message) => return refuse(&message),

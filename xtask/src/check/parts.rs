@@ -106,11 +106,14 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "c",
-        about: "the C library, shared and static, with programs in C and C++, also under Valgrind",
+        about: "the C library, shared, static and installed, with programs in C and C++, also under Valgrind",
         needs: &[
             debian("gcc", &["cc", "--version"]),
             debian("g++", &["c++", "--version"]),
             debian("valgrind", &["valgrind", "--version"]),
+            debian("pkg-config", &["pkg-config", "--version"]),
+            debian("cmake", &["cmake", "--version"]),
+            debian("make", &["make", "--version"]),
         ],
         limit: LIMIT,
         steps: &[Step {

@@ -10,6 +10,10 @@ use test_process::Process;
 /// Time limit for building the library, including the wait for another cargo.
 const BUILD_LIMIT: Duration = Duration::from_secs(600);
 
+/// The SONAME of a version before 1.0.
+pub(crate) const SONAME: &str =
+    concat!("libkaleidoscope.so.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+
 /// The forms of the library.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
@@ -18,7 +22,7 @@ pub(crate) enum Form {
 }
 
 /// The profile of these tests, from the folder of their executable: `target/PROFILE/deps`.
-fn profile() -> String {
+pub(crate) fn profile() -> String {
     let itself = std::env::current_exe().unwrap();
     let folder = itself.ancestors().nth(2).unwrap().file_name().unwrap().to_str().unwrap();
     if folder == "debug" { "dev".to_owned() } else { folder.to_owned() }
@@ -57,7 +61,8 @@ pub(crate) fn compile(compiler: &[&str], source: &str, form: Form, folder: &Path
     match form {
         Form::Shared => {
             let library = file("so");
-            let folder = library.parent().unwrap();
+            // The loader looks for the SONAME.
+            std::os::unix::fs::symlink(library, folder.join(SONAME)).unwrap();
             command.args(["-x", "none"]).arg(library).arg(format!("-Wl,-rpath,{}", folder.display()));
         }
         Form::Static => {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // the tests' own helpers are tests, too
 
+mod installed;
 mod library;
 mod programs;
 mod readme;

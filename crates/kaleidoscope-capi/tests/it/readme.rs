@@ -1,5 +1,7 @@
 //! The tables of the README and the classes for C++ have every function of the header.
 
+use crate::library::SONAME;
+
 /// The functions of the header.
 fn functions() -> Vec<&'static str> {
     let header = include_str!("../../include/kaleidoscope.h");
@@ -28,5 +30,13 @@ fn the_classes_use_every_function() {
     for function in functions() {
         let is_used = words.contains(&function);
         assert_eq!(is_used, !NOT_IN_CLASSES.contains(&function), "{function} in kaleidoscope.hpp");
+    }
+}
+
+#[test]
+fn the_readme_names_the_installed_files_of_this_version() {
+    let readme = include_str!("../../README.md");
+    for name in [SONAME, concat!("libkaleidoscope.so.", env!("CARGO_PKG_VERSION"))] {
+        assert!(readme.contains(&format!("`lib/{name}`")), "README.md does not speak of {name}");
     }
 }
