@@ -50,7 +50,7 @@ enum CallStyle {
 impl Kaleidoscope {
     fn new(name: &'static str, mode: Mode, style: CallStyle) -> Self {
         let engine = Engine::builder().mode(mode).build().expect("an engine");
-        engine.prelude();
+        engine.prelude().expect("the engine has no limits");
         Self { name, engine, style }
     }
 }
@@ -82,7 +82,7 @@ impl CompiledFormula for (&Engine, Function<Three>) {
         let call =
             |scope: &Scope<'_>, [x, y, z]: [f64; 3]| scope.call(function, (x, y, z)).expect("the formula has a value");
         engine
-            .enter(|scope| points.rows.iter().map(|&row| call(scope, row)).sum())
+            .enter(|scope| Ok(points.rows.iter().map(|&row| call(scope, row)).sum()))
             .expect("a scope can be entered")
     }
 }

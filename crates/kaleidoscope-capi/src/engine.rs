@@ -206,12 +206,10 @@ pub unsafe extern "C" fn kls_engine_prelude(
     let body = || {
         // SAFETY: the host's promise.
         let engine = unsafe { borrowed(engine, "engine") }?;
-        let outcome = engine.engine.prelude();
-        if outcome.diagnostics().any(Diagnostic::is_error) {
-            let diagnostics = outcome.diagnostics().cloned().collect();
-            return Err(kls_error::of_program(diagnostics, outcome.source));
-        }
-        Ok(())
+        engine.engine.prelude().map_err(|error| {
+            let outcome = error.outcome();
+            kls_error::of_program(outcome.diagnostics().cloned().collect(), outcome.source.clone())
+        })
     };
     // SAFETY: the host's promise.
     unsafe { entry(error, body) }

@@ -43,6 +43,7 @@ pub unsafe extern "C" fn kls_engine_enter(
             // SAFETY: the host's function with the host's data, and a scope that lives until it
             // returns.
             unsafe { body(&raw const scope, data) };
+            Ok(())
         })?;
         Ok(())
     };

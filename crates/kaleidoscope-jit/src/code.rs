@@ -265,10 +265,16 @@ impl Callable {
         unsafe { Stub::is_lazy(self.address, self.slot) }
     }
 
+    /// Whether the function belongs to the engine with this id.
+    #[inline]
+    pub(crate) fn belongs_to(self, engine: EngineId) -> bool {
+        self.engine == engine
+    }
+
     /// Panics if the function belongs to another engine.
     #[inline]
     pub(crate) fn check_engine(self, engine: EngineId) {
-        assert!(self.engine == engine, "a function is called in its own engine");
+        assert!(self.belongs_to(engine), "a function is called in its own engine");
     }
 
     /// Calls the function, guarded, inside the engine with this id.

@@ -338,6 +338,12 @@ impl Core {
         entry.slot.callable(self.id, entry.arity())
     }
 
+    /// Whether the function belongs to this engine.
+    #[inline]
+    pub(crate) fn owns(&self, function: Callable) -> bool {
+        function.belongs_to(self.id)
+    }
+
     /// Panics if the function belongs to another engine.
     pub(crate) fn check_engine(&self, function: Callable) {
         function.check_engine(self.id);
@@ -536,6 +542,10 @@ pub(crate) struct CoreScope<'a> {
 }
 
 impl CoreScope<'_> {
+    pub(crate) fn core(&self) -> &Core {
+        self.core
+    }
+
     /// Calls a function of this engine.
     #[inline]
     pub(crate) fn call(&self, function: Callable, args: &[f64]) -> Result<f64, Trap> {

@@ -549,6 +549,16 @@ enum ScopeKind<'scope> {
 }
 
 impl CallScope<'_> {
+    /// Whether the function belongs to the engine that made the scope. Calls of other functions
+    /// panic.
+    #[inline]
+    pub fn can_call(&self, function: Callable) -> bool {
+        match &self.0 {
+            ScopeKind::Code(scope) => scope.core().owns(function),
+            ScopeKind::Interpreter(core, _) => core.owns(function),
+        }
+    }
+
     /// Calls a function of the engine that made the scope.
     ///
     /// # Errors

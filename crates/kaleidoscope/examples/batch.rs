@@ -10,8 +10,8 @@ const N_ROWS: usize = 1_000_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new()?;
-    engine.prelude();
-    engine.run("def damped(t f) exp(-t) * cos(6.283185307179586 * f * t);");
+    engine.prelude()?;
+    engine.run("def damped(t f) exp(-t) * cos(6.283185307179586 * f * t);").ok()?;
     let damped = engine.function::<(f64, f64)>("damped")?;
 
     let times: Vec<f64> = (0..N_ROWS).map(|n| n as f64 / N_ROWS as f64).collect();

@@ -16,11 +16,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .max_code_bytes(8 << 20)
         .max_item_bytes(64 << 10)
         .build()?;
-    engine.run(
-        "def forever(x) for i = 0, 1 in sin(i);
+    engine
+        .run(
+            "def forever(x) for i = 0, 1 in sin(i);
          def deep(x) 1 + deep(x + 1);
          def fine(x) sqrt(x);",
-    );
+        )
+        .ok()?;
     let [forever, deep, fine] = ["forever", "deep", "fine"].map(|name| engine.function::<(f64,)>(name));
     let (forever, deep, fine) = (forever?, deep?, fine?);
 

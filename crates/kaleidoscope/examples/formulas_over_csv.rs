@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => [data.join("formulas.txt"), data.join("orders.csv")],
     };
     let engine = Engine::new()?;
-    engine.prelude();
+    engine.prelude()?;
     let mut table = Table::read(&table)?;
     for line in fs::read_to_string(formulas)?.lines().filter(|line| !line.starts_with('#')) {
         let (name, formula) = line.split_once('=').ok_or("a line is `name = formula`")?;

@@ -6,7 +6,7 @@ use kaleidoscope::{Color, Engine, render};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new()?;
-    engine.prelude();
+    engine.prelude()?;
 
     let outcome = engine.run(
         "def fib(n) if n < 3 then 1 else fib(n - 1) + fib(n - 2);

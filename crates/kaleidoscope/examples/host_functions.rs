@@ -22,7 +22,7 @@ impl Error for UnknownSensor {}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::new()?;
-    engine.prelude();
+    engine.prelude()?;
 
     // A closure may have state, and may fail with an error of its own type.
     let sensors = Arc::new(Mutex::new(HashMap::from([(1, 20.5), (2, 23.0)])));
@@ -36,16 +36,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let target = Variable::new(22.0);
     engine.bind("target", &target)?;
 
-    let outcome =
-        engine.run("def warming(number) if sensor(number) < target then target - sensor(number) else 0;");
-    assert_eq!(outcome.diagnostics().count(), 0);
+    engine.run("def warming(number) if sensor(number) < target then target - sensor(number) else 0;").ok()?;
     let warming = engine.function::<(f64,)>("warming")?;
     assert_eq!((warming.call((1.0,))?, warming.call((2.0,))?), (1.5, 0.0));
 
     target.set(25.0);
     sensors.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(2, 24.75);
     assert_eq!((warming.call((1.0,))?, warming.call((2.0,))?), (4.5, 0.25));
-    engine.run("target = target - 1;");
+    engine.run("target = target - 1;").ok()?;
     assert_eq!(target.get(), 24.0);
 
     // The error of the closure reaches the caller.

@@ -26,14 +26,16 @@ struct Stage {
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let engine = Engine::new()?;
-    engine.prelude();
+    engine.prelude()?;
     let (x, v) = (Variable::new(0.0), Variable::new(0.0));
     engine.bind("x", &x)?;
     engine.bind("v", &v)?;
-    engine.run(
-        "def force(x v) 0;
+    engine
+        .run(
+            "def force(x v) 0;
          def step(dt) v = v + force(x, v) * dt : x = x + v * dt;",
-    );
+        )
+        .ok()?;
 
     let stage = Stage::default();
     thread::scope(|scope| {

@@ -31,14 +31,14 @@ impl Engine {
     /// let engine = Engine::new()?;
     /// let u = Array::from_slice(&[1.0, 10.0, 100.0]);
     /// engine.bind_array("u", &u)?;
-    /// engine.run("def sum(n) var s in (for i = 0, i < n - 1 in s = s + u(i)) + s;");
+    /// engine.run("def sum(n) var s in (for i = 0, i < n - 1 in s = s + u(i)) + s;").ok()?;
     /// let outcome = engine.run("sum(3); u(1) = 5; sum(3);");
     /// assert_eq!(outcome.values().collect::<Vec<_>>(), [111.0, 5.0, 106.0]);
     /// assert_eq!(u.to_vec(), [1.0, 5.0, 100.0]);
     ///
     /// let error = engine.function::<(f64,)>("sum")?.call((4.0,)).unwrap_err();
     /// assert_eq!(error.to_string(), "index out of range in `sum`: `u` has 3 elements, the index is 3");
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn bind_array(&self, name: &str, array: &Array) -> Result<(), Error> {
         if !is_name(name) {
@@ -71,10 +71,10 @@ impl Engine {
     /// use kaleidoscope::{Array, Engine};
     ///
     /// let engine = Engine::builder().bind_array("u", &Array::new(2)).build()?;
-    /// engine.run("u(1) = 7;");
+    /// engine.run("u(1) = 7;").ok()?;
     /// assert_eq!(engine.array("u").map(|u| u.to_vec()), Some(vec![0.0, 7.0]));
     /// assert!(engine.array("v").is_none());
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn array(&self, name: &str) -> Option<Array> {
         let id = self.shared.program().names.array(name)?;

@@ -44,7 +44,7 @@ macro_rules! batch_methods {
             /// use kaleidoscope::Engine;
             ///
             /// let engine = Engine::new()?;
-            /// engine.run("def area(w h) w * h;");
+            /// engine.run("def area(w h) w * h;").ok()?;
             /// let area = engine.function::<(f64, f64)>("area")?;
             /// let mut areas = [0.0; 3];
             /// area.map(&[&[1.0, 2.0, 3.0], &[5.0, 5.0, 5.0]], &mut areas)?;
@@ -100,7 +100,7 @@ macro_rules! batch_methods {
             /// use kaleidoscope::Engine;
             ///
             /// let engine = Engine::new()?;
-            /// engine.run("def area(w h) w * h;");
+            /// engine.run("def area(w h) w * h;").ok()?;
             /// let area = engine.function::<(f64, f64)>("area")?;
             /// let widths = Float64Array::from(vec![Some(1.0), None, Some(3.0)]);
             /// let heights = Float64Array::from(vec![5.0, 5.0, 5.0]);

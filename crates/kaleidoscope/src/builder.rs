@@ -230,10 +230,10 @@ impl Builder {
     /// use kaleidoscope::{Engine, Mode};
     ///
     /// let engine = Engine::new()?;
-    /// engine.run("def f(x) x + 1;");
+    /// engine.run("def f(x) x + 1;").ok()?;
     /// let oracle = Engine::builder().mode(Mode::Off).definitions_of(&engine).build()?;
     /// assert_eq!(oracle.run("f(1);").values().next(), Some(2.0));
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn definitions_of(mut self, engine: &Engine) -> Self {
@@ -294,9 +294,9 @@ impl Builder {
     ///
     /// let output = OutputBuffer::default();
     /// let engine = Engine::builder().putchard(PutchardUnit::Byte).output(output.clone()).build()?;
-    /// engine.run("putchard(226) + putchard(150) + putchard(145);");
+    /// engine.run("putchard(226) + putchard(150) + putchard(145);").ok()?;
     /// assert_eq!(output.take(), "░");
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn putchard(mut self, unit: PutchardUnit) -> Self {
@@ -326,9 +326,9 @@ impl Builder {
     ///
     /// let compilations = Arc::new(Compilations::default());
     /// let engine = Engine::builder().mode(Mode::Baseline).observer(Arc::clone(&compilations)).build()?;
-    /// engine.run("def called(x) x; def not_called(x) x; called(1) + called(2);");
+    /// engine.run("def called(x) x; def not_called(x) x; called(1) + called(2);").ok()?;
     /// assert_eq!(compilations.0.load(Ordering::Relaxed), 1);
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// [`Statistics`](crate::Statistics) is an observer that counts for you:
@@ -338,10 +338,10 @@ impl Builder {
     ///
     /// let statistics = Statistics::new();
     /// let engine = Engine::builder().observer(statistics.clone()).build()?;
-    /// engine.run("def f(x) x; def g(x) x; f(1);");
+    /// engine.run("def f(x) x; def g(x) x; f(1);").ok()?;
     /// let totals = statistics.totals();
     /// assert_eq!((totals.defined.len(), totals.called.len(), totals.n_expressions), (2, 1, 1));
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
@@ -392,12 +392,12 @@ impl Engine {
     /// use kaleidoscope::Engine;
     ///
     /// let engine = Engine::new()?;
-    /// engine.run("def rate() 0.05; def interest(sum) sum * rate();");
+    /// engine.run("def rate() 0.05; def interest(sum) sum * rate();").ok()?;
     /// let what_if = engine.fork()?;
     /// what_if.run("def rate() 0.25;");
     /// assert_eq!(what_if.run("interest(100);").values().next(), Some(25.0));
     /// assert_eq!(engine.run("interest(100);").values().next(), Some(5.0));
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors

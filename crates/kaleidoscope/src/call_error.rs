@@ -16,11 +16,11 @@ use std::sync::Arc;
 /// use kaleidoscope::{DiagnosticCode, Engine};
 ///
 /// let engine = Engine::new()?;
-/// engine.run("def f(x) missing(x);");
+/// engine.run("def f(x) missing(x);").ok()?;
 /// let error = engine.function::<(f64,)>("f")?.call((1.0,)).unwrap_err();
 /// assert_eq!(error.code(), DiagnosticCode::UndefinedCalled);
 /// assert_eq!(error.to_string(), "`missing` was called, and is still undefined");
-/// # Ok::<(), kaleidoscope::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallError(Box<Inner>);
@@ -55,14 +55,14 @@ impl CallError {
     /// use kaleidoscope::Engine;
     ///
     /// let engine = Engine::new()?;
-    /// engine.run("def f(s x) if x then s + x else missing(s);");
+    /// engine.run("def f(s x) if x then s + x else missing(s);").ok()?;
     /// let f = engine.function::<(f64, f64)>("f")?;
     /// let mut out = [0.0; 4];
     /// let error = f.scan(1.0, &[&[5.0, 6.0, 0.0, 7.0]], &mut out).unwrap_err();
     /// assert_eq!(error.row(), Some(2));
     /// assert_eq!(error.to_string(), "row 2: `missing` was called, and is still undefined");
     /// assert_eq!(out, [6.0, 12.0, 0.0, 0.0]);
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn row(&self) -> Option<usize> {
         self.0.row

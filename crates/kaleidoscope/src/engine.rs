@@ -21,10 +21,10 @@ use std::time::Duration;
 /// use kaleidoscope::Engine;
 ///
 /// let engine = Engine::new()?;
-/// engine.run("def square(x) x * x;");
+/// engine.run("def square(x) x * x;").ok()?;
 /// let outcome = engine.run("square(7);");
 /// assert_eq!(outcome.values().collect::<Vec<_>>(), [49.0]);
-/// # Ok::<(), kaleidoscope::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -181,6 +181,18 @@ impl Engine {
             // The name has another arity now: the old function becomes unavailable.
             Some(old) => self.jit.apply([change, Change::new(old, Definition::Unavailable).version(version)]),
             None => self.jit.apply([change]),
+        }
+    }
+
+    /// Compiles a new definition in [`Mode::Eager`]. What keeps it from being compiled is no error
+    /// here: the first call fails again, and reports it.
+    pub(crate) fn compile_if_eager(&self, id: FunctionId) -> Result<(), Trap> {
+        if self.mode() != Mode::Eager {
+            return Ok(());
+        }
+        match self.jit.compile_eagerly(id, self.limits) {
+            Ok(()) | Err(Trap::Compile { .. } | Trap::CodeMemoryFull { .. }) => Ok(()),
+            Err(trap) => Err(trap),
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Trap(Trap),
     /// A call from Rust with another number of arguments than the function takes.
     ArgumentCount { name: Arc<str>, given: usize, takes: u32 },
+    /// A scope of another engine calls this function.
+    OtherEngine { name: Arc<str> },
     /// The program names more functions than it may.
     TooManyFunctions,
     /// The operating system refused memory for stubs.
@@ -53,6 +55,10 @@ impl Failure {
             Self::ArgumentCount { name, given, takes } => (
                 DiagnosticCode::WrongArgumentCount,
                 format!("{} takes {}, not {given}", quoted(name), arguments(*takes)),
+            ),
+            Self::OtherEngine { name } => (
+                DiagnosticCode::OtherEngine,
+                format!("{} belongs to another engine than the scope", quoted(name)),
             ),
             Self::TooManyFunctions => (
                 DiagnosticCode::TooManyFunctions,

@@ -64,16 +64,21 @@ impl Engine {
             .map_err(|diagnostics| FormulaError::new(diagnostics, Source::new("formula", text)))
     }
 
-    pub(crate) fn make_formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, Vec<Diagnostic>> {
-        let start = Instant::now();
-        let shared = &self.shared;
+    /// An error if this text cannot be read here.
+    pub(crate) fn admit_formula(&self, text: &str) -> Result<(), Vec<Diagnostic>> {
         self.jit.admit().map_err(|trap| vec![Failure::from(trap).into_diagnostic(Span::new(0, 0))])?;
-        if text.len() > shared.settings.max_item_bytes {
-            let message =
-                format!("the formula is too long: more than {} bytes", shared.settings.max_item_bytes);
+        let most = self.shared.settings.max_item_bytes;
+        if text.len() > most {
+            let message = format!("the formula is too long: more than {most} bytes");
             return Err(vec![Diagnostic::error(DiagnosticCode::ItemTooLong, None, message)]);
         }
-        let mut program = shared.program();
+        Ok(())
+    }
+
+    pub(crate) fn make_formula(&self, text: &str, parameters: &[&str]) -> Result<Formula, Vec<Diagnostic>> {
+        let start = Instant::now();
+        self.admit_formula(text)?;
+        let mut program = self.shared.program();
         let name = program.name_of_formula(parameters.len() as u32);
         let Read { item, diagnostics, span } = read_formula(text, name, parameters, &program.names);
         let Some(item) = item else { return Err(diagnostics) };

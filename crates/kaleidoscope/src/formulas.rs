@@ -280,10 +280,8 @@ impl Scope<'_> {
     /// Evaluates the formulas, and writes the result of each.
     ///
     /// # Errors
-    /// As [`Formulas::call`].
-    ///
-    /// # Panics
-    /// If the formulas belong to another engine.
+    /// As [`Formulas::call`], and [`DiagnosticCode::OtherEngine`](crate::DiagnosticCode::OtherEngine)
+    /// if the formulas belong to another engine.
     pub fn call_formulas(
         &self,
         formulas: &Formulas,
@@ -291,6 +289,9 @@ impl Scope<'_> {
         results: &mut [f64],
     ) -> Result<(), CallError> {
         formulas.all.check_count(args.len())?;
+        if !self.calls.can_call(formulas.all.callable) {
+            return Err(formulas.all.foreign());
+        }
         self.calls.call_group(&formulas.group, args, results).map_err(CallError::from)
     }
 }

@@ -19,10 +19,10 @@ use std::time::Duration;
 /// use kaleidoscope::Engine;
 ///
 /// let engine = Engine::new()?;
-/// engine.run("def area(w h) w * h;");
+/// engine.run("def area(w h) w * h;").ok()?;
 /// let area = engine.function::<(f64, f64)>("area")?;
 /// assert_eq!(area.call((2.0, 3.0))?, 6.0);
-/// engine.run("def area(w h) w * h / 2;");
+/// engine.run("def area(w h) w * h / 2;").ok()?;
 /// assert_eq!(area.call((2.0, 3.0))?, 3.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -40,7 +40,7 @@ pub struct Function<A> {
 /// use kaleidoscope::Engine;
 ///
 /// let engine = Engine::new()?;
-/// engine.run("def mean(a b c) (a + b + c) / 3;");
+/// engine.run("def mean(a b c) (a + b + c) / 3;").ok()?;
 /// let mean = engine.dyn_function("mean")?;
 /// assert_eq!(mean.arity(), 3);
 /// assert_eq!(mean.call(&[1.0, 2.0, 6.0])?, 3.0);
@@ -98,7 +98,8 @@ impl Engine {
     }
 
     /// Enters the engine once for many calls, so that each call costs a fraction of a single call.
-    /// The body makes the calls by the [`Scope`].
+    /// The body makes the calls by the [`Scope`]. Its result is the result of `enter`, so `?` ends
+    /// the body at a failed call, and one more passes the error on.
     ///
     /// A failed call does not affect the next one. The time limit holds for the whole scope, and an
     /// interrupt stops all its remaining calls. Code that is retired meanwhile is freed after the
@@ -108,19 +109,20 @@ impl Engine {
     /// use kaleidoscope::Engine;
     ///
     /// let engine = Engine::new()?;
-    /// engine.run("def next(x) x * 3.9 * (1 - x);");
+    /// engine.run("def next(x) x * 3.9 * (1 - x);").ok()?;
     /// let next = engine.function::<(f64,)>("next")?;
-    /// let x = engine.enter(|scope| (0..1_000).try_fold(0.5, |x, _| scope.call(&next, (x,))))??;
+    /// let x = engine.enter(|scope| (0..1_000).try_fold(0.5, |x, _| scope.call(&next, (x,))))?;
     /// assert!(x > 0.0 && x < 1.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// If there is no memory for a guest stack, or nested evaluations have filled the guest stack.
+    /// The body's error. Before the body runs: if there is no memory for a guest stack, or nested
+    /// evaluations have filled the guest stack.
     #[inline]
-    pub fn enter<R>(&self, body: impl FnOnce(&Scope<'_>) -> R) -> Result<R, CallError> {
+    pub fn enter<R>(&self, body: impl FnOnce(&Scope<'_>) -> Result<R, CallError>) -> Result<R, CallError> {
         let enter = |scope: &CallScope<'_>| body(&Scope { calls: scope });
-        self.jit.enter(self.limits, enter).map_err(CallError::from)
+        self.jit.enter(self.limits, enter)?
     }
 }
 
@@ -130,9 +132,9 @@ impl Engine {
 /// use kaleidoscope::Engine;
 ///
 /// let engine = Engine::new()?;
-/// engine.run("def f(x) x * x; def g(x y) x - y;");
+/// engine.run("def f(x) x * x; def g(x y) x - y;").ok()?;
 /// let (f, g) = (engine.function::<(f64,)>("f")?, engine.dyn_function("g")?);
-/// let value = engine.enter(|scope| scope.call_dyn(&g, &[scope.call(&f, (3.0,))?, 1.0]))??;
+/// let value = engine.enter(|scope| scope.call_dyn(&g, &[scope.call(&f, (3.0,))?, 1.0]))?;
 /// assert_eq!(value, 8.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -144,10 +146,8 @@ impl Scope<'_> {
     /// Calls the function.
     ///
     /// # Errors
-    /// As [`Function::call`].
-    ///
-    /// # Panics
-    /// If the function belongs to another engine.
+    /// As [`Function::call`], and [`DiagnosticCode::OtherEngine`](crate::DiagnosticCode::OtherEngine)
+    /// if the function belongs to another engine.
     #[inline]
     pub fn call<A: Arguments>(&self, function: &Function<A>, args: A) -> Result<f64, CallError> {
         function.handle.call_in(self.calls, args.into_array().as_ref())
@@ -156,10 +156,9 @@ impl Scope<'_> {
     /// Calls the function with the arguments in a slice.
     ///
     /// # Errors
-    /// As [`DynFunction::call`].
-    ///
-    /// # Panics
-    /// If the function belongs to another engine.
+    /// As [`DynFunction::call`], and
+    /// [`DiagnosticCode::OtherEngine`](crate::DiagnosticCode::OtherEngine) if the function belongs
+    /// to another engine.
     #[inline]
     pub fn call_dyn(&self, function: &DynFunction, args: &[f64]) -> Result<f64, CallError> {
         function.handle.call_in(self.calls, args)
@@ -188,7 +187,7 @@ impl<A: Arguments> Function<A> {
     /// use std::time::Duration;
     ///
     /// let engine = Engine::new()?;
-    /// engine.run("def forever(x) forever(x);");
+    /// engine.run("def forever(x) forever(x);").ok()?;
     /// let forever = engine.function::<(f64,)>("forever")?.within(Duration::from_millis(20));
     /// assert_eq!(forever.call((0.0,)).unwrap_err().code(), DiagnosticCode::TimedOut);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -206,7 +205,7 @@ impl<A: Arguments> Function<A> {
     ///
     /// let statistics = Statistics::new();
     /// let engine = Engine::builder().mode(Mode::Baseline).observer(statistics.clone()).build()?;
-    /// engine.run("def f(x) x;");
+    /// engine.run("def f(x) x;").ok()?;
     /// assert!(statistics.totals().compiled.is_empty());
     /// engine.function::<(f64,)>("f")?.prepare()?;
     /// assert_eq!(statistics.totals().compiled.len(), 1);

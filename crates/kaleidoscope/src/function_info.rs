@@ -47,12 +47,12 @@ impl Engine {
     /// use kaleidoscope::{Engine, Origin};
     ///
     /// let engine = Engine::new()?;
-    /// engine.run("def area(w h) w * h;");
+    /// engine.run("def area(w h) w * h;").ok()?;
     /// let area = engine.functions().into_iter().find(|function| &*function.name == "area").expect("it is defined");
     /// let Origin::Program { parameters, source, .. } = area.origin else { panic!("it is the program's") };
     /// assert_eq!(parameters.join(", "), "w, h");
     /// assert_eq!(&*source, "def area(w h) w * h");
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn functions(&self) -> Vec<FunctionInfo> {
         let program = self.shared.program();
@@ -85,11 +85,11 @@ impl Engine {
     /// use kaleidoscope::{DiagnosticCode, Engine};
     ///
     /// let engine = Engine::new()?;
-    /// engine.run("def twice(f) f * 2; def four(x) twice(twice(x));");
+    /// engine.run("def twice(f) f * 2; def four(x) twice(twice(x));").ok()?;
     /// let four = engine.function::<(f64,)>("four")?;
     /// engine.remove("twice")?;
     /// assert_eq!(four.call((1.0,)).unwrap_err().code(), DiagnosticCode::UndefinedCalled);
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors

@@ -67,14 +67,14 @@ impl Handle {
         self.engine.jit.call(self.callable, args, self.engine.limits).map_err(CallError::from)
     }
 
-    /// Calls the function in a scope of its engine.
-    ///
-    /// # Panics
-    /// If the scope belongs to another engine.
+    /// Calls the function in a scope.
     #[inline]
     pub(crate) fn call_in(&self, scope: &CallScope<'_>, args: &[f64]) -> Result<f64, CallError> {
         if args.len() != self.callable.arity() as usize {
             return Err(self.wrong_count(args.len()));
+        }
+        if !scope.can_call(self.callable) {
+            return Err(self.foreign());
         }
         scope.call(self.callable, args).map_err(CallError::from)
     }
@@ -88,6 +88,11 @@ impl Handle {
     pub(crate) fn wrong_count(&self, given: usize) -> CallError {
         let Signature { name, arity } = self.signature();
         CallError::from(Failure::ArgumentCount { name, given, takes: arity })
+    }
+
+    #[cold]
+    pub(crate) fn foreign(&self) -> CallError {
+        CallError::from(Failure::OtherEngine { name: self.signature().name })
     }
 
     /// Compiles the function now, instead of at its first call.

@@ -88,9 +88,9 @@ impl Output for StandardOutput {
 ///
 /// let output = OutputBuffer::default();
 /// let engine = Engine::builder().output(output.clone()).build()?;
-/// engine.run("printd(6 * 7);");
+/// engine.run("printd(6 * 7);").ok()?;
 /// assert_eq!(output.take(), "42\n");
-/// # Ok::<(), kaleidoscope::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct OutputBuffer {
@@ -114,9 +114,9 @@ impl OutputBuffer {
     ///
     /// let output = OutputBuffer::default();
     /// let engine = Engine::builder().output(output.clone()).build()?;
-    /// engine.run("putbyte(226) + putbyte(150) + putbyte(145);");
+    /// engine.run("putbyte(226) + putbyte(150) + putbyte(145);").ok()?;
     /// assert_eq!(output.take_bytes(), "░".as_bytes());
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn take_bytes(&self) -> Vec<u8> {
         std::mem::take(&mut self.bytes.lock().unwrap_or_else(PoisonError::into_inner))

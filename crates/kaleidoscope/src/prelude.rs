@@ -1,6 +1,6 @@
 //! The prelude: the usual operators and names, which the language itself lacks.
 
-use crate::{Engine, Outcome};
+use crate::{Engine, ProgramError};
 
 /// The functions and operators of the prelude, as a program. [`Engine::prelude`] runs this text and
 /// adds what no text can define.
@@ -45,24 +45,25 @@ impl Engine {
     /// Functions of the prelude that need a C function that the engine does not
     /// [provide](crate::Builder::provide_only) are left out.
     ///
-    /// The outcome has errors only if the engine's limits are too small for the prelude.
-    ///
     /// ```
     /// use kaleidoscope::Engine;
     ///
     /// let engine = Engine::new()?;
-    /// engine.prelude();
+    /// engine.prelude()?;
     /// let outcome = engine.run("-2^2; 2**3**2; 7 % 4; 3 > 2 && !(1 == 2); max(3, 1, 4, 1); cos(pi);");
     /// assert_eq!(outcome.values().collect::<Vec<_>>(), [-4.0, 512.0, 3.0, 1.0, 4.0, -1.0]);
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn prelude(&self) -> Outcome {
+    ///
+    /// # Errors
+    /// If the engine's limits are too small for the prelude.
+    pub fn prelude(&self) -> Result<(), ProgramError> {
         let mut script = self.script("prelude");
         script.push(PRELUDE);
         let (outcome, defined) = script.run_prelude();
         if self.jit.admit().is_ok() {
             self.shared.program().names.use_conventions(&defined);
         }
-        outcome
+        outcome.without_errors().map(drop)
     }
 }

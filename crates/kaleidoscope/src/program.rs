@@ -20,6 +20,8 @@ pub(crate) struct Program {
     sources: Vec<Option<Arc<str>>>,
     /// Definitions of each name so far, whatever their arity.
     versions: HashMap<Arc<str>, u32>,
+    /// The functions that each replaced text has defined, with their versions.
+    files: HashMap<Arc<str>, Vec<(FunctionId, u32)>>,
     /// The ids of bound host variables, by name and address.
     bound: HashMap<(Arc<str>, usize), HostVariable>,
     /// The number of functions created for formulas.
@@ -46,6 +48,7 @@ impl Program {
             names,
             sources: Vec::new(),
             versions: HashMap::new(),
+            files: HashMap::new(),
             bound: HashMap::new(),
             n_formulas: 0,
             free_formulas: HashMap::new(),
@@ -151,6 +154,17 @@ impl Program {
         self.sources[id.index()] = Some(source.into());
         let name = Arc::clone(&self.names.signature(id).name);
         self.next_version(&name)
+    }
+
+    /// The functions that the text of this name has defined, with their versions. It is about to be
+    /// replaced.
+    pub(crate) fn take_file(&mut self, name: &str) -> Vec<(FunctionId, u32)> {
+        self.files.remove(name).unwrap_or_default()
+    }
+
+    /// Notes what the text of this name has defined.
+    pub(crate) fn add_file(&mut self, name: &str, defined: Vec<(FunctionId, u32)>) {
+        self.files.insert(name.into(), defined);
     }
 
     /// The text of the function's `def`.

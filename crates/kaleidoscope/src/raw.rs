@@ -32,7 +32,7 @@ impl<A: Arguments> Function<A> {
     /// use kaleidoscope::Engine;
     ///
     /// let engine = Engine::new()?;
-    /// engine.run("def half(x) x / 2;");
+    /// engine.run("def half(x) x / 2;").ok()?;
     /// let half = engine.function::<(f64,)>("half")?;
     /// half.prepare()?;
     /// // SAFETY: nothing is redefined during the call, and `half` calls nothing.

@@ -2,8 +2,9 @@
 
 use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::outcome::{ItemOutcome, Outcome};
 use crate::program::Program;
-use crate::{Diagnostic, DiagnosticCode, Event, Mode, Severity, Source, Span};
+use crate::{DiagnosticCode, Event, Source, Span};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_jit::{Superseded, Trap, in_engine_mode};
 use kaleidoscope_lang::item::{Item, Read};
@@ -22,69 +23,6 @@ pub struct Script {
     prelude: Option<Vec<FunctionId>>,
 }
 
-/// The outcome of one item.
-///
-/// ```
-/// use kaleidoscope::Engine;
-///
-/// let engine = Engine::new()?;
-/// let outcome = engine.run("def f(x) x; f(1); g(1);");
-/// let is_error: Vec<bool> = outcome.items.iter().map(|item| item.is_error()).collect();
-/// assert_eq!(is_error, [false, false, true]);
-/// assert_eq!(outcome.items[1].value, Some(1.0));
-/// assert_eq!(outcome.source.slice(outcome.items[2].span), "g(1)");
-/// # Ok::<(), kaleidoscope::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ItemOutcome {
-    /// The value, if the item is a top-level expression that ran to its end.
-    pub value: Option<f64>,
-    /// Errors, which made the item fail, and warnings.
-    pub diagnostics: Vec<Diagnostic>,
-    /// The item's place in the text.
-    pub span: Span,
-}
-
-impl ItemOutcome {
-    /// Whether the item failed.
-    pub fn is_error(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-}
-
-/// The outcome of a whole text.
-///
-/// ```
-/// use kaleidoscope::{Color, Engine, render};
-///
-/// let outcome = Engine::new()?.run("1; x; 3;");
-/// assert_eq!(outcome.values().collect::<Vec<_>>(), [1.0, 3.0]);
-/// let text: String = outcome.diagnostics().map(|diagnostic| render(diagnostic, &outcome.source, Color::Never)).collect();
-/// assert!(text.contains("there is no variable `x` here"));
-/// # Ok::<(), kaleidoscope::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Outcome {
-    /// The items, in order.
-    pub items: Vec<ItemOutcome>,
-    /// The text, for rendering diagnostics.
-    pub source: Source,
-}
-
-impl Outcome {
-    /// The values of the top-level expressions that ran to their end, in order.
-    pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
-        self.items.iter().filter_map(|item| item.value)
-    }
-
-    /// The diagnostics of all items, in order.
-    pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> + '_ {
-        self.items.iter().flat_map(|item| &item.diagnostics)
-    }
-}
-
 impl Engine {
     /// Runs all items of the text, also after errors.
     ///
@@ -98,7 +36,20 @@ impl Engine {
     /// # Ok::<(), kaleidoscope::Error>(())
     /// ```
     pub fn run(&self, text: &str) -> Outcome {
-        let mut script = self.script("text");
+        self.run_named("text", text)
+    }
+
+    /// As [`Self::run`], with a name for the text, which diagnostics show: for example a file's.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let error = Engine::new()?.run_named("rates.kal", "rate(1);").ok().unwrap_err();
+    /// assert_eq!(error.to_string(), "rates.kal:1:1: there is no function `rate`");
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    pub fn run_named(&self, name: &str, text: &str) -> Outcome {
+        let mut script = self.script(name);
         script.push(text);
         script.run_to_end()
     }
@@ -263,13 +214,7 @@ impl Script {
         match item {
             Some(Item::Expression { function, .. }) => Ok(Some(jit.run_once(&function, self.engine.limits)?)),
             Some(Item::Definition { id, .. }) => {
-                if jit.mode() == Mode::Eager {
-                    match jit.compile_eagerly(id, self.engine.limits) {
-                        // The first call fails again, and reports it.
-                        Ok(()) | Err(Trap::Compile { .. } | Trap::CodeMemoryFull { .. }) => {}
-                        Err(trap) => note(Err(trap)),
-                    }
-                }
+                note(self.engine.compile_if_eager(id));
                 Ok(None)
             }
             _ => Ok(None),

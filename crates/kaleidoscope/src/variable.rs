@@ -23,9 +23,9 @@ impl Engine {
     /// let engine = Engine::new()?;
     /// let count = Variable::new(0.0);
     /// engine.bind("count", &count)?;
-    /// engine.run("for i = 0, i < 9 in count = count + i;");
+    /// engine.run("for i = 0, i < 9 in count = count + i;").ok()?;
     /// assert_eq!(count.get(), 45.0);
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// Programs see a new value at once, also inside a running loop:
@@ -64,10 +64,10 @@ impl Engine {
     /// use kaleidoscope::{Engine, Variable};
     ///
     /// let engine = Engine::builder().bind("t", &Variable::new(1.0)).build()?;
-    /// engine.run("t = 5;");
+    /// engine.run("t = 5;").ok()?;
     /// assert_eq!(engine.variable("t").map(|t| t.get()), Some(5.0));
     /// assert!(engine.variable("x").is_none());
-    /// # Ok::<(), kaleidoscope::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn variable(&self, name: &str) -> Option<Variable> {
         let id = self.shared.program().names.variable(name)?;

@@ -40,7 +40,7 @@ impl Instance {
         let entered = self.engine.enter(|scope| {
             let calls = || handles.iter().map(|handle| self.sink.run_call(|| handle.call_in(scope)));
             let before: Vec<ItemRun> = calls().collect();
-            before.into_iter().chain(self.run(text)).chain(calls()).collect()
+            Ok(before.into_iter().chain(self.run(text)).chain(calls()).collect())
         });
         entered.unwrap_or_else(|error| vec![self.sink.run_call(|| Err(error))])
     }

@@ -74,6 +74,8 @@ codes! {
     SideBySide = "2012",
     /// A function cannot have the name of an array of the host.
     NameOfArray = "2013",
+    /// A text that is replaced has definitions only.
+    NotADefinition = "2014",
 
     /// A call reached a function that is still undefined.
     UndefinedCalled = "3001",
@@ -105,6 +107,8 @@ codes! {
     IndexOutOfRange = "3014",
     /// There is room for another number of results than formulas have.
     WrongResultCount = "3015",
+    /// A scope of one engine calls a function of another.
+    OtherEngine = "3016",
 
     /// An expression is nested too deep.
     NestingTooDeep = "4001",

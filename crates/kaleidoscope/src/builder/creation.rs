@@ -42,8 +42,8 @@ pub(super) fn create(builder: Builder) -> Result<Engine, Error> {
         engine.bind_array(name, array)?;
     }
     // The prelude leaves the host's names as they are.
-    if has_prelude && let Some(error) = engine.prelude().diagnostics().find(|found| found.is_error()) {
-        return Err(Error::limit_too_small(&error.message));
+    if has_prelude {
+        engine.prelude().map_err(|error| Error::limit_too_small(&error.to_string()))?;
     }
     Ok(Engine { limits: CallLimits { time: time_limit }, ..engine })
 }

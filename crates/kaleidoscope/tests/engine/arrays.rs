@@ -122,7 +122,7 @@ fn bad_indices_are_errors_of_the_call() {
                 }
                 let error = around.call((index,)).unwrap_err();
                 assert_eq!(error.to_string(), expected("read`, called by `around"), "{mode:?}");
-                let both = |scope: &Scope<'_>| (scope.call(&read, (index,)), scope.call(&read, (1.0,)));
+                let both = |scope: &Scope<'_>| Ok((scope.call(&read, (index,)), scope.call(&read, (1.0,))));
                 let (bad, good) = engine.enter(both).unwrap();
                 assert!(bad.is_err());
                 assert_eq!(good, Ok(2.0));

@@ -13,7 +13,7 @@ fn column(n: usize, null: usize) -> Float64Array {
 fn a_null_in_any_column_makes_the_result_null() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
-        engine.run("def f(x y) x * 2 + y;");
+        engine.run("def f(x y) x * 2 + y;").ok().unwrap();
         let f = engine.function::<(f64, f64)>("f").unwrap();
         for n in [0, 1, 5, 3_000] {
             let out = f.map_arrow(&[&column(n, 0), &column(n, 1)]).unwrap();
@@ -32,7 +32,7 @@ fn a_null_in_any_column_makes_the_result_null() {
 fn functions_are_not_called_for_nulls() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
-        engine.run("extern missing(x); def f(x) if x < 1 then missing(x) else x;");
+        engine.run("extern missing(x); def f(x) if x < 1 then missing(x) else x;").ok().unwrap();
         let f = engine.dyn_function("f").unwrap();
         // The value of a null row is 0.
         let out = f.map_arrow(&[&Float64Array::from(vec![None, Some(1.0), None])]).unwrap();
@@ -112,7 +112,7 @@ fn a_null_row_leaves_the_state() {
 #[test]
 fn errors_of_scans_name_the_row_of_the_column() {
     let engine = engine(Mode::Lazy);
-    engine.run("extern missing(x); def f(s x) if x then s + x else missing(x);");
+    engine.run("extern missing(x); def f(s x) if x then s + x else missing(x);").ok().unwrap();
     let f = engine.dyn_function("f").unwrap();
     let column = Float64Array::from(vec![None, Some(1.0), None, Some(0.0), Some(1.0)]);
     assert_eq!(f.scan_arrow(0.0, &[&column]).unwrap_err().row(), Some(3));

@@ -78,7 +78,7 @@ fn a_call_does_not_wait_for_a_compiler_beyond_its_time() {
 fn an_interrupt_ends_the_wait_for_a_compiler() {
     for mode in [Mode::Lazy, Mode::Eager] {
         let (engine, gate) = gated(mode);
-        engine.within(SHORT).run("def f(x) x + 1;");
+        drop(engine.within(SHORT).run("def f(x) x + 1;"));
         let f = engine.function::<(f64,)>("f").unwrap();
         let interrupter = engine.interrupter();
         thread::scope(|scope| {
@@ -107,7 +107,7 @@ fn an_interrupt_ends_the_wait_for_a_compiler() {
 fn limits_around_a_call_end_its_wait_for_a_compiler() {
     for outer_mode in [Mode::Off, Mode::Baseline] {
         let (engine, gate) = gated(Mode::Lazy);
-        engine.run("def f(x) x + 1;");
+        engine.run("def f(x) x + 1;").ok().unwrap();
         let f = engine.function::<(f64,)>("f").unwrap();
         let outer = Engine::builder().mode(outer_mode).build().unwrap();
         outer
@@ -127,7 +127,7 @@ fn limits_around_a_call_end_its_wait_for_a_compiler() {
 fn a_batch_does_not_wait_for_its_kernel_beyond_its_time() {
     let (engine, gate) = gated(Mode::Lazy);
     // With a loop it does not run by columns.
-    engine.run("def f(x) (for i = 0, i < 0 in 0) + x + 1;");
+    engine.run("def f(x) (for i = 0, i < 0 in 0) + x + 1;").ok().unwrap();
     let f = engine.function::<(f64,)>("f").unwrap();
     let column = vec![1.0; 10_000];
     let mut out = vec![0.0; 10_000];
@@ -141,7 +141,7 @@ fn a_batch_does_not_wait_for_its_kernel_beyond_its_time() {
 #[test]
 fn an_abandoned_compilation_installs_its_code() {
     let (engine, gate) = gated(Mode::Lazy);
-    engine.run("def f(x) x + 1;");
+    engine.run("def f(x) x + 1;").ok().unwrap();
     abandon(&engine, &gate, "f");
     gate.open();
     let f = engine.function::<(f64,)>("f").unwrap();
@@ -155,7 +155,7 @@ fn a_first_batch_does_not_wait_for_the_optimizing_compiler() {
         let statistics = Statistics::new();
         let (engine, gate) = gated_with(Engine::builder().mode(mode).observer(statistics.clone()));
         // In eager mode a definition waits.
-        engine.within(SHORT).run("def f(x) x + 1;");
+        drop(engine.within(SHORT).run("def f(x) x + 1;"));
         let f = engine.function::<(f64,)>("f").unwrap();
         let column = vec![1.0; 200_000];
         let mut out = vec![0.0; column.len()];
@@ -171,9 +171,9 @@ fn a_first_batch_does_not_wait_for_the_optimizing_compiler() {
 #[test]
 fn an_abandoned_compilation_of_an_old_version_is_dropped() {
     let (engine, gate) = gated_one_thread();
-    engine.run("def f(x) x + 1; def g(x) x + 1;");
+    engine.run("def f(x) x + 1; def g(x) x + 1;").ok().unwrap();
     abandon(&engine, &gate, "f");
-    engine.run("def f(x) 1 + x;");
+    engine.run("def f(x) 1 + x;").ok().unwrap();
     gate.open();
     // The only compile thread has ended the abandoned compilation before it compiles `g`.
     for name in ["g", "f"] {
@@ -187,7 +187,7 @@ fn an_abandoned_compilation_of_an_old_version_is_dropped() {
 #[test]
 fn an_abandoned_compilation_that_has_not_begun_is_dropped() {
     let (engine, gate) = gated_one_thread();
-    engine.run("def f(x) x + 1; def g(x) x + 1; def h(x) x + 1;");
+    engine.run("def f(x) x + 1; def g(x) x + 1; def h(x) x + 1;").ok().unwrap();
     let function = |name| engine.function::<(f64,)>(name).unwrap();
     let late = |name| expect(function(name).within(SHORT).call((1.0,)), DiagnosticCode::TimedOut);
     // The only compile thread waits at the gate.
@@ -207,7 +207,7 @@ fn an_abandoned_compilation_that_has_not_begun_is_dropped() {
 #[test]
 fn an_engine_ends_with_abandoned_compilations() {
     let (engine, gate) = gated(Mode::Lazy);
-    engine.run("def f(x) x + 1;");
+    engine.run("def f(x) x + 1;").ok().unwrap();
     abandon(&engine, &gate, "f");
     gate.open();
     drop(engine);

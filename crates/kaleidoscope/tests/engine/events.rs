@@ -27,7 +27,7 @@ impl Observer for Log {
 fn check(mode: Mode, text: &str, expected: &[&str]) {
     let log = Log::default();
     let engine = Engine::builder().mode(mode).observer(log.clone()).build().unwrap();
-    engine.run(text);
+    drop(engine.run(text));
     // The baseline compiler, which replaces LLVM where it is missing, generates no IR.
     let is_expected = |event: &&&str| cfg!(feature = "llvm") || !event.starts_with("ir ");
     let expected: Vec<_> = expected.iter().filter(is_expected).copied().collect();
@@ -86,7 +86,7 @@ fn a_failed_call_frees_the_code_of_the_expression() {
 fn statistics_count_events() {
     let statistics = Statistics::new();
     let engine = Engine::builder().mode(Mode::Lazy).observer(statistics.clone()).build().unwrap();
-    engine.run("def f(x) x; def g(x) f(x); def h(x) x; g(1); 2; def f(x) x + 1; g(1);");
+    engine.run("def f(x) x; def g(x) f(x); def h(x) x; g(1); 2; def f(x) x + 1; g(1);").ok().unwrap();
     let totals = statistics.totals();
     let names =
         |set: &std::collections::BTreeSet<Arc<str>>| set.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -47,7 +47,7 @@ fn engine(mode: Mode) -> Engine {
         .output(OutputBuffer::default())
         .build()
         .unwrap();
-    engine.run(PROGRAM);
+    engine.run(PROGRAM).ok().unwrap();
     engine
 }
 
@@ -92,6 +92,7 @@ fn bits(engine: &Engine, switch: impl Fn(bool)) -> Vec<(String, u64)> {
                     found.push((format!("{name}({argument:e}) in a scope"), value.to_bits()));
                     switch(false);
                 }
+                Ok(())
             })
             .unwrap();
         switch(true);
@@ -134,10 +135,10 @@ fn the_host_has_its_mode_back_after_values_and_errors() {
             }
             for function in &functions {
                 in_mode(other, || drop(function.call(&[1.0])));
-                engine.enter(|scope| in_mode(other, || drop(scope.call_dyn(function, &[1.0])))).unwrap();
+                engine.enter(|scope| Ok(in_mode(other, || drop(scope.call_dyn(function, &[1.0]))))).unwrap();
             }
             in_mode(other, || drop(fail.call(&[])));
-            engine.enter(|scope| in_mode(other, || drop(scope.call_dyn(&fail, &[])))).unwrap();
+            drop(engine.enter(|scope| in_mode(other, || scope.call_dyn(&fail, &[]))));
         }
     }
 }
@@ -188,7 +189,7 @@ fn the_hosts_code_runs_in_the_hosts_mode() {
                 0.0
             })
             .unwrap();
-        engine.run("def looks(x) look() + printd(0.1) + printd(0/0) + x / 3;");
+        engine.run("def looks(x) look() + printd(0.1) + printd(0/0) + x / 3;").ok().unwrap();
         let looks = engine.function::<(f64,)>("looks").unwrap();
         for other in OTHER_MODES {
             let expect = |what: &str| {
@@ -197,12 +198,12 @@ fn the_hosts_code_runs_in_the_hosts_mode() {
                 }
             };
             drop((closure.take(), output.take(), observer.take()));
-            in_mode(other, || engine.run("looks(1); for i = 0, i < 3 in looks(i);"));
+            in_mode(other, || engine.run("looks(1); for i = 0, i < 3 in looks(i);").ok().unwrap());
             expect("run");
             assert_eq!(observer.take(), [other.1]);
             in_mode(other, || looks.call((1.0,))).unwrap();
             expect("called");
-            engine.enter(|scope| in_mode(other, || scope.call(&looks, (1.0,)).unwrap())).unwrap();
+            engine.enter(|scope| in_mode(other, || scope.call(&looks, (1.0,)))).unwrap();
             expect("called in a scope");
             let mut out = [0.0; 3];
             in_mode(other, || looks.map(&[&[1.0; 3]], &mut out)).unwrap();
@@ -223,7 +224,7 @@ fn a_mode_that_a_host_function_sets_changes_no_bits() {
                 0.0
             })
             .unwrap();
-        engine.run("def changes(x) change() + x / 3; def binary : 1 (a b) b;");
+        engine.run("def changes(x) change() + x / 3; def binary : 1 (a b) b;").ok().unwrap();
         let changes = engine.function::<(f64,)>("changes").unwrap();
         let all = || {
             let mut found: Vec<f64> =

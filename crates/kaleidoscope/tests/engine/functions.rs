@@ -73,6 +73,7 @@ fn a_failed_call_does_not_end_its_scope() {
                     assert!(error.to_string().contains("`system`"), "{error}");
                     assert_eq!(scope.call(&good, (5.0,)).unwrap(), 10.0);
                 }
+                Ok(())
             })
             .unwrap();
         assert_eq!(good.call((1.0,)).unwrap(), 2.0);
@@ -88,7 +89,7 @@ fn deadlines_and_interrupts_stop_calls() {
         let endless = limited.function::<(f64,)>("endless").unwrap();
         assert_eq!(endless.call((0.0,)).unwrap_err().code(), DiagnosticCode::TimedOut);
         let (first, second) =
-            limited.enter(|scope| (scope.call(&endless, (0.0,)), scope.call(&endless, (0.0,)))).unwrap();
+            limited.enter(|scope| Ok((scope.call(&endless, (0.0,)), scope.call(&endless, (0.0,))))).unwrap();
         // The limit holds for the whole scope.
         assert_eq!([first, second].map(|result| result.unwrap_err().code()), [DiagnosticCode::TimedOut; 2]);
 
@@ -113,10 +114,10 @@ fn scopes_nest_and_redefine() {
         let g = engine.function::<(f64,)>("g").unwrap();
         let values = engine
             .enter(|scope| {
-                let before = scope.call(&g, (1.0,)).unwrap();
+                let before = scope.call(&g, (1.0,))?;
                 check(&engine, "def f(x) 100 * x; g(2);", &[201.0], &[]);
-                let within = engine.enter(|inner| inner.call(&g, (3.0,)).unwrap()).unwrap();
-                [before, within, scope.call(&g, (4.0,)).unwrap()]
+                let within = engine.enter(|inner| inner.call(&g, (3.0,)))?;
+                Ok([before, within, scope.call(&g, (4.0,))?])
             })
             .unwrap();
         assert_eq!(values, [2.0, 301.0, 401.0]);
@@ -128,8 +129,13 @@ fn a_scope_refuses_functions_of_another_engine() {
     let [one, other] = [engine(Mode::Lazy), engine(Mode::Lazy)];
     check(&other, "def f(x) x;", &[], &[]);
     let f = other.function::<(f64,)>("f").unwrap();
-    let result = std::panic::catch_unwind(|| one.enter(|scope| scope.call(&f, (1.0,))));
-    assert!(result.is_err());
+    let error = one.enter(|scope| scope.call(&f, (1.0,))).unwrap_err();
+    assert_eq!(error.code(), DiagnosticCode::OtherEngine);
+    assert_eq!(error.to_string(), "`f` belongs to another engine than the scope");
+    assert!(one.enter(|scope| scope.call_dyn(&f.to_dyn(), &[1.0])).is_err());
+    let formulas = other.formulas(&["x + 1", "x + 2"], &["x"]).unwrap();
+    let error = one.enter(|scope| scope.call_formulas(&formulas, &[1.0], &mut [0.0; 2])).unwrap_err();
+    assert_eq!(error.code(), DiagnosticCode::OtherEngine);
     assert_eq!(f.call((1.0,)).unwrap(), 1.0);
 }
 
@@ -159,6 +165,7 @@ fn raw_calls_run_prepared_functions() {
                 assert_eq!(half.pointer() as usize, pointer as usize);
                 // SAFETY: as above, inside a scope.
                 assert_eq!(unsafe { pointer(3.0) }, 0.75);
+                Ok(())
             })
             .unwrap();
     }
@@ -195,8 +202,8 @@ fn a_limit_holds_for_one_handle() {
         let endless = engine.function::<(f64,)>("endless").unwrap();
         let error = endless.within(Duration::from_millis(20)).call((1.0,)).unwrap_err();
         assert_eq!(error.code(), DiagnosticCode::TimedOut, "{mode:?}");
-        let inside = limited.enter(|scope| scope.call(&endless, (1.0,)).unwrap_err().code());
-        assert_eq!(inside.unwrap(), DiagnosticCode::TimedOut, "{mode:?}");
+        let inside = limited.enter(|scope| scope.call(&endless, (1.0,)));
+        assert_eq!(inside.unwrap_err().code(), DiagnosticCode::TimedOut, "{mode:?}");
         assert_eq!(endless.call((0.0,)).unwrap(), 0.0);
     }
 }

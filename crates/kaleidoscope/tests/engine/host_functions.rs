@@ -327,7 +327,7 @@ fn a_closure_may_call_the_engine() {
         let inner = Arc::clone(&handle);
         let eval = move |n: f64| -> Result<f64, CallError> {
             let engine = inner.get().unwrap();
-            engine.run(&format!("def step(x) x + {n};"));
+            engine.run(&format!("def step(x) x + {n};")).ok().unwrap();
             engine.register("offset", move || n * 100.0).unwrap();
             let step = engine.function::<(f64,)>("step").unwrap();
             let run: f64 = engine.run("step(1000) + offset();").values().sum();

@@ -12,7 +12,7 @@ fn functions_are_listed_with_their_text() {
     let engine = engine(Mode::default());
     let n_provided = engine.functions().len();
     let text = "# above\n def f( a , b ) # inside\n  a + b ; def unary!(v) v; def f(x) x; extern later(x); def g() missing(1) f(1)";
-    engine.run(text);
+    engine.run(text).ok().unwrap();
     let _formula = engine.formula("x", &["x"]).unwrap();
     let functions = engine.functions();
     assert_eq!(names(&functions[n_provided..]), ["unary!", "f", "later", "g"]);

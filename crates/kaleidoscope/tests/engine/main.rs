@@ -29,6 +29,7 @@ mod nested_limits;
 mod prelude;
 mod process_fork;
 mod redefinition;
+mod replacing;
 mod signal_settings;
 mod small_stacks;
 mod stale_code;

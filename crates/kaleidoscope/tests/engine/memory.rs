@@ -47,8 +47,8 @@ fn creating_and_dropping_engines_uses_constant_memory() {
 /// Creates an engine and uses each of its features once.
 fn use_engine(x: f64) {
     let engine = Engine::builder().register("half", |x: f64| x / 2.0).build().unwrap();
-    engine.prelude();
-    engine.run("def f(x) -half(x) + 1;");
+    engine.prelude().unwrap();
+    engine.run("def f(x) -half(x) + 1;").ok().unwrap();
     let [f, _] = functions(&engine);
     let formula = engine.formula("f(x) * 2", &["x"]).unwrap();
     assert_eq!((f.call((x,)).unwrap(), formula.call(&[x]).unwrap()), (x, 2.0 * x));
@@ -90,7 +90,7 @@ fn redefine(builder: Builder) {
     let engine = builder.optimization(Optimization::None).build().unwrap();
     let [f, caller] = functions(&engine);
     expect_constant_memory(N_DEFINITIONS, |n| {
-        engine.run(&format!("def f(x) x * x + {n}.25;"));
+        engine.run(&format!("def f(x) x * x + {n}.25;")).ok().unwrap();
         let expected = 9.25 + n as f64;
         assert_eq!(f.call((3.0,)).unwrap(), expected);
         assert_eq!(caller.call((3.0,)).unwrap(), 2.0 * expected);
@@ -99,6 +99,6 @@ fn redefine(builder: Builder) {
 
 /// `f`, and `caller`, which calls it and is compiled.
 pub(crate) fn functions(engine: &Engine) -> [Function<(f64,)>; 2] {
-    engine.run("def f(x) x; def caller(x) f(x) * 2; caller(1);");
+    engine.run("def f(x) x; def caller(x) f(x) * 2; caller(1);").ok().unwrap();
     ["f", "caller"].map(|name| engine.function(name).unwrap())
 }

@@ -32,7 +32,7 @@ impl Inner {
         match self {
             Self::Function => spin().call((1.0,)).unwrap_err().code(),
             Self::Text => engine.run("spin(1);").diagnostics().next().unwrap().code,
-            Self::Scope => engine.enter(|scope| scope.call(&spin(), (1.0,))).flatten().unwrap_err().code(),
+            Self::Scope => engine.enter(|scope| scope.call(&spin(), (1.0,))).unwrap_err().code(),
             Self::Map => spin().map(&[&[1.0; 3]], &mut [0.0; 3]).unwrap_err().code(),
         }
     }
@@ -42,7 +42,7 @@ impl Inner {
 /// `inner`, without a limit or with a longer one. The loop must end with this code.
 fn outer_engine(mode: Mode, inner: &Engine, kind: Inner, expected: DiagnosticCode) -> Engine {
     let outer = engine(mode);
-    outer.run(PROGRAM);
+    outer.run(PROGRAM).ok().unwrap();
     let inner = inner.clone();
     let again = move |_: f64| {
         assert_eq!(kind.spin(&inner), expected);
@@ -64,7 +64,7 @@ fn time_limits_hold_inside_host_functions() {
     for &mode in Mode::ALL {
         for &inner_mode in Mode::ALL {
             let inner = engine(inner_mode);
-            inner.run(PROGRAM);
+            inner.run(PROGRAM).ok().unwrap();
             for kind in Inner::ALL {
                 let outer = outer_engine(mode, &inner, kind, DiagnosticCode::TimedOut);
                 for text in OUTER {
@@ -86,7 +86,7 @@ fn interrupts_hold_inside_host_functions() {
     for &mode in Mode::ALL {
         for &inner_mode in Mode::ALL {
             let inner = engine(inner_mode);
-            inner.run(PROGRAM);
+            inner.run(PROGRAM).ok().unwrap();
             for text in OUTER {
                 let outer = outer_engine(mode, &inner, Inner::Function, DiagnosticCode::Interrupted);
                 let interrupter = outer.interrupter();
@@ -112,7 +112,7 @@ fn interrupts_hold_inside_host_functions() {
 fn a_clone_without_a_limit_stops_with_the_evaluation_around_it() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
-        engine.run("def spin(x) for i = 0, 1 in x; def g(x) again(x) + 1;");
+        engine.run("def spin(x) for i = 0, 1 in x; def g(x) again(x) + 1;").ok().unwrap();
         let inner = engine.clone();
         engine
             .register("again", move |x: f64| {
@@ -130,7 +130,7 @@ fn a_clone_without_a_limit_stops_with_the_evaluation_around_it() {
 fn the_earliest_of_nested_limits_counts() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
-        engine.run("def spin(x) for i = 0, 1 in x;");
+        engine.run("def spin(x) for i = 0, 1 in x;").ok().unwrap();
         let inner = engine.clone();
         engine
             .register("again", move |_: f64| {
@@ -150,12 +150,12 @@ fn the_earliest_of_nested_limits_counts() {
 fn the_limits_of_a_scope_hold_for_its_whole_body() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
-        engine.run("def spin(x) for i = 0, 1 in x;");
+        engine.run("def spin(x) for i = 0, 1 in x;").ok().unwrap();
         for &inner_mode in Mode::ALL {
             let inner = crate::engine(inner_mode);
-            inner.run(PROGRAM);
+            inner.run(PROGRAM).ok().unwrap();
             let code =
-                engine.within(Duration::from_millis(10)).enter(|_| Inner::Function.spin(&inner)).unwrap();
+                engine.within(Duration::from_millis(10)).enter(|_| Ok(Inner::Function.spin(&inner))).unwrap();
             assert_eq!(code, DiagnosticCode::TimedOut, "{mode:?} {inner_mode:?}");
         }
     }
@@ -183,7 +183,7 @@ impl Observer for Spinning {
 fn limits_hold_inside_observers() {
     for &mode in Mode::ALL {
         let inner = engine(Mode::Baseline);
-        inner.run(PROGRAM);
+        inner.run(PROGRAM).ok().unwrap();
         let is_stopped = Arc::new(AtomicBool::new(false));
         let thread = thread::current().id();
         let observer = Spinning { thread, engine: inner, is_stopped: Arc::clone(&is_stopped) };
@@ -206,7 +206,7 @@ fn limits_hold_inside_observers() {
 fn limits_do_not_outlive_their_evaluation() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
-        engine.run("def f(x) x + 1;");
+        engine.run("def f(x) x + 1;").ok().unwrap();
         let inner = engine.clone();
         engine.register("again", move |x: f64| inner.run("f(1);").values().sum::<f64>() + x).unwrap();
         let late = engine.within(Duration::ZERO).run("again(1);");
@@ -229,7 +229,7 @@ fn a_host_function_that_is_to_stop_may_fail() {
                     Err(HostStopped)
                 })
                 .unwrap();
-            inner.run("extern wait(x); def g(x) wait(x) + 1;");
+            inner.run("extern wait(x); def g(x) wait(x) + 1;").ok().unwrap();
             let outer = engine(mode);
             outer
                 .register("again", move |x: f64| {
@@ -238,7 +238,7 @@ fn a_host_function_that_is_to_stop_may_fail() {
                     0.0
                 })
                 .unwrap();
-            outer.run("extern again(x);");
+            outer.run("extern again(x);").ok().unwrap();
             for _ in 0..5 {
                 let outcome = outer.within(Duration::from_millis(3)).run("again(1);");
                 expect(&outcome, DiagnosticCode::TimedOut, &format!("{mode:?} {inner_mode:?}"));

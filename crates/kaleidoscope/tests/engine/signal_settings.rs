@@ -46,7 +46,7 @@ fn overflows_and_time_limits_are_errors_whatever_the_host_has_changed() {
             change_settings();
             check(&engine, "(for i = 0, i < 3 in i) + f(1);", &[], &["KLS3004"]);
             change_settings();
-            let scope = engine.enter(|scope| scope.call(&f, (1.0,))).unwrap();
+            let scope = engine.enter(|scope| scope.call(&f, (1.0,)));
             assert_eq!(scope.unwrap_err().code(), DiagnosticCode::StackOverflow);
             change_settings();
             let mapped = f.map_with(MapOptions::new().on_this_thread(), &[&column], &mut out);

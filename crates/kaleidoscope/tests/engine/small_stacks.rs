@@ -58,7 +58,7 @@ fn use_everything(engine: &Engine, name: &str) -> Vec<DiagnosticCode> {
         note(function.prepare().err().map(|error| error.code()));
         note(function.call((1.0,)).err().map(|error| error.code()));
         let entered = engine.enter(|scope| scope.call(&function, (2.0,)));
-        note(entered.and_then(|result| result).err().map(|error| error.code()));
+        note(entered.err().map(|error| error.code()));
         let mut out = [0.0; 3];
         let mapped = function.map(&[&[1.0, 2.0, 3.0]], &mut out);
         note(mapped.err().map(|error| error.code()));

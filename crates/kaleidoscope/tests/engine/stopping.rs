@@ -17,7 +17,7 @@ fn overflows_end_the_evaluation_only() {
         let engine = small(*mode);
         engine.run(
             "def f(x) f(x + 1) + 1; def g(x) h(x) + sin(x); def h(x) g(x) * 2; def p(x) p(x) + printd(x);",
-        );
+        ).ok().unwrap();
         for _ in 0..20 {
             check(&engine, "f(1); g(1); p(1); 9;", &[9.0], &["KLS3004", "KLS3004", "KLS3004"]);
         }
@@ -33,7 +33,7 @@ fn overflows_end_the_evaluation_only() {
 #[test]
 fn overflows_on_many_threads() {
     let engine = small(Mode::Lazy);
-    engine.run("def f(x) f(x + 1) + 1;");
+    engine.run("def f(x) f(x + 1) + 1;").ok().unwrap();
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| check(&engine, "f(1); 2; f(1);", &[2.0], &["KLS3004", "KLS3004"]));
@@ -48,9 +48,9 @@ fn the_compiler_does_not_run_on_the_guest_stack() {
     let functions: String = (0..400).map(|n| format!("def f{n}(x) f{}(x) + 1;", n + 1)).collect();
     // Each level of `deep` is the first call of another function.
     let chain: String = (0..400).map(|n| format!("if x < {n} then f{n}(x) else ")).collect();
-    engine.run(&functions);
-    engine.run("def f400(x) 0;");
-    engine.run(&format!("def deep(x) deep(x + 1) + (0 * x) + ({chain} 0);"));
+    engine.run(&functions).ok().unwrap();
+    engine.run("def f400(x) 0;").ok().unwrap();
+    engine.run(&format!("def deep(x) deep(x + 1) + (0 * x) + ({chain} 0);")).ok().unwrap();
     check(&engine, "deep(0); 1;", &[1.0], &["KLS3004"]);
 }
 

@@ -16,7 +16,7 @@ fn rows_of_functions_without_loops_run_by_columns() {
     let (xs, ys) = (spread(1_237, 1), spread(1_237, 2));
     for &mode in WITHOUT_KERNELS {
         let (engine, statistics) = observed(Engine::builder().mode(mode));
-        engine.run(FUNCTIONS);
+        engine.run(FUNCTIONS).ok().unwrap();
         for name in NAMES {
             let before = statistics.totals().rows;
             check_strict(&engine, name, &xs, &ys);
@@ -33,7 +33,7 @@ fn rows_of_functions_without_loops_run_by_columns() {
 #[test]
 fn few_rows_run_by_single_calls() {
     let (engine, statistics) = observed(Engine::builder().mode(Mode::Baseline));
-    engine.run(FUNCTIONS);
+    engine.run(FUNCTIONS).ok().unwrap();
     let (xs, ys) = (spread(1_000, 3), spread(1_000, 4));
     check_strict(&engine, "poly", &xs, &ys);
     assert_eq!(statistics.totals().rows.by_columns, 1_000);
@@ -46,7 +46,7 @@ fn few_rows_run_by_single_calls() {
 #[test]
 fn columns_of_any_length_have_the_bits_of_single_calls() {
     let engine = Engine::builder().mode(Mode::Baseline).build().unwrap();
-    engine.run(FUNCTIONS);
+    engine.run(FUNCTIONS).ok().unwrap();
     let (xs, ys) = (spread(8_200, 5), spread(8_200, 6));
     for n_rows in [0, 1, 2, 100, 1_023, 1_024, 1_025, 8_191, 8_192, 8_193] {
         for name in ["poly", "sometimes", "branches"] {
@@ -60,7 +60,7 @@ fn precision_makes_no_difference() {
     let (xs, ys) = (spread(2_003, 7), spread(2_003, 8));
     for &mode in WITHOUT_KERNELS {
         let (engine, statistics) = observed(Engine::builder().mode(mode));
-        engine.run(FUNCTIONS);
+        engine.run(FUNCTIONS).ok().unwrap();
         let f = engine.function::<(f64, f64)>("maths").unwrap();
         let [mut strict, mut fast] = [vec![0.0; xs.len()], vec![0.0; xs.len()]];
         f.map(&[&xs, &ys], &mut strict).unwrap();
@@ -75,7 +75,7 @@ fn precision_makes_no_difference() {
 fn large_batches_run_by_columns() {
     let (xs, ys) = (spread(100_003, 9), spread(100_003, 10));
     let (engine, statistics) = observed(Engine::builder().mode(Mode::Baseline));
-    engine.run(FUNCTIONS);
+    engine.run(FUNCTIONS).ok().unwrap();
     let f = engine.function::<(f64, f64)>("branches").unwrap();
     let [mut one, mut many] = [vec![0.0; xs.len()], vec![0.0; xs.len()]];
     f.map_with(MapOptions::new().on_this_thread(), &[&xs, &ys], &mut one).unwrap();
@@ -91,7 +91,7 @@ fn redefinitions_change_whether_a_function_qualifies() {
     let xs: Vec<f64> = (0..2_000).map(f64::from).collect();
     for &mode in WITHOUT_KERNELS {
         let (engine, statistics) = observed(Engine::builder().mode(mode));
-        engine.run("def g(x) x + 1; def f(x) g(x) * 2;");
+        engine.run("def g(x) x + 1; def f(x) g(x) * 2;").ok().unwrap();
         let f = engine.function::<(f64,)>("f").unwrap();
         let is_by_columns = || {
             let before = statistics.totals().rows;
@@ -102,18 +102,18 @@ fn redefinitions_change_whether_a_function_qualifies() {
             by_calls == 0
         };
         assert!(is_by_columns(), "{mode:?}");
-        engine.run("def g(x) (for i = 0, i < 2 in 0) + x;");
+        engine.run("def g(x) (for i = 0, i < 2 in 0) + x;").ok().unwrap();
         assert!(!is_by_columns(), "{mode:?}: g has a loop");
         assert!(!is_by_columns(), "{mode:?}: g has a loop");
-        engine.run("def g(x) x - 1;");
+        engine.run("def g(x) x - 1;").ok().unwrap();
         assert!(is_by_columns(), "{mode:?}: g has none");
-        engine.run("def f(x) g(x) + putchard(46);");
+        engine.run("def f(x) g(x) + putchard(46);").ok().unwrap();
         assert!(!is_by_columns(), "{mode:?}: f calls the host");
-        engine.run("def putchard(x) x;");
+        engine.run("def putchard(x) x;").ok().unwrap();
         assert!(is_by_columns(), "{mode:?}: it is a function of the program now");
-        engine.run("def f(x) sqrt(x);");
+        engine.run("def f(x) sqrt(x);").ok().unwrap();
         assert!(is_by_columns(), "{mode:?}: a maths function");
-        engine.run("def sqrt(x) if x < 1 then x else sqrt(x / 2);");
+        engine.run("def sqrt(x) if x < 1 then x else sqrt(x / 2);").ok().unwrap();
         assert!(!is_by_columns(), "{mode:?}: it calls itself");
     }
 }
@@ -151,7 +151,7 @@ impl Observer for MappedLog {
 fn each_batch_emits_how_its_rows_were_computed() {
     let log = Arc::new(MappedLog::default());
     let engine = Engine::builder().mode(Mode::Baseline).observer(Arc::clone(&log)).build().unwrap();
-    engine.run("extern missing(x); def f(x) x; def f(x) if x < 3 then x else missing(x);");
+    engine.run("extern missing(x); def f(x) x; def f(x) if x < 3 then x else missing(x);").ok().unwrap();
     let f = engine.function::<(f64,)>("f").unwrap();
     f.map(&[&[1.0, 2.0]], &mut [0.0; 2]).unwrap();
     f.map(&[&[4.0; 1_000]], &mut [0.0; 1_000]).unwrap_err();

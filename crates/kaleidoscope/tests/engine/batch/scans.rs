@@ -38,7 +38,7 @@ fn finite(n: usize) -> Vec<f64> {
 fn rows_have_the_bits_of_single_calls() {
     let ys = spread(1_237, 31);
     for engine in engines() {
-        engine.run(FUNCTIONS);
+        engine.run(FUNCTIONS).ok().unwrap();
         for name in NAMES {
             for n_rows in [0, 1, 2, 1_237] {
                 check_scan(&engine, name, 0.25, &ys[..n_rows]);
@@ -56,7 +56,7 @@ fn kernels_give_the_bits_of_single_calls() {
     let thresholds = kaleidoscope::Thresholds { calls: 1, back_edges: 1, delay: Duration::ZERO };
     for mode in [Mode::Lazy, Mode::Tiered] {
         let (engine, statistics) = observed(Engine::builder().mode(mode).thresholds(thresholds));
-        engine.run(FUNCTIONS);
+        engine.run(FUNCTIONS).ok().unwrap();
         for name in NAMES {
             let n_before = statistics.totals().rows.by_kernel;
             // At least one of the two kernels was used.
@@ -111,7 +111,7 @@ fn there_may_be_no_columns() {
 fn wrong_columns_are_errors() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
-        engine.run("def f(s x) s + x; def none() 1;");
+        engine.run("def f(s x) s + x; def none() 1;").ok().unwrap();
         let f = engine.function::<(f64, f64)>("f").unwrap();
         let error = f.scan(0.0, &[&[1.0], &[1.0]], &mut [0.0]).unwrap_err();
         assert_eq!(error.to_string(), "`f` takes 2 arguments, not 3");
@@ -137,15 +137,18 @@ fn errors_name_their_row() {
     for &mode in Mode::ALL {
         let engine = Engine::builder().mode(mode).stack_bytes(1 << 20).build().unwrap();
         engine.bind_array("cells", &Array::new(3)).unwrap();
-        engine.run(
-            "extern missing(x); def deep(x) deep(x) + 1;
+        engine
+            .run(
+                "extern missing(x); def deep(x) deep(x) + 1;
              def loops(s x) if s < 600 then s + x else (for i = 0, 1 in 0);
              def calls(s x) if s < 600 then s + x else forever(x);
              def fails(s x) if s < 600 then s + x else missing(x);
              def overflows(s x) if s < 600 then s + x else deep(x);
              def indexes(s x) if s < 600 then s + x + cells(x) else cells(s);
              def forever(x) forever(x);",
-        );
+            )
+            .ok()
+            .unwrap();
         let xs = vec![1.0; 1_300];
         for (name, code) in [
             ("loops", DiagnosticCode::TimedOut),

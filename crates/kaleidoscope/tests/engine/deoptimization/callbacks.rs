@@ -136,8 +136,7 @@ fn typed_functions_scopes_and_formulas_are_changed() {
         host.define("def v(x) x; def f(x) v(x) + change() + 10 * v(x);");
         let f = host.engine.function::<(f64,)>("f").unwrap();
         let formula = host.engine.formula("v(x) + change() + 10 * v(x)", &["x"]).unwrap();
-        let in_scope =
-            |x| host.engine.enter(|scope| scope.call(&f, (x,)).unwrap() + scope.call(&f, (x,)).unwrap());
+        let in_scope = |x| host.engine.enter(|scope| Ok(scope.call(&f, (x,))? + scope.call(&f, (x,))?));
         let is_tiered = mode == Mode::Tiered && cfg!(feature = "llvm");
         let tier_up = |call: &dyn Fn()| {
             host.define("def v(x) x;");

@@ -38,7 +38,7 @@ fn raw_calls_inside_a_scope_are_changed() {
             is_inside.store(true, Ordering::Relaxed);
             // SAFETY: the call is inside a scope of the engine, and all that it calls has code or
             // runs in the interpreter.
-            unsafe { f.call_raw((2.0,)) }
+            Ok(unsafe { f.call_raw((2.0,)) })
         };
         host.engine.enter(raw).unwrap()
     });
