@@ -29,7 +29,7 @@ impl Engine {
     /// assert_eq!(price.call((10.0,))?, 20.0);
     ///
     /// let error = engine.replace("rates.kal", "def rate(x) 3; def price(x) y;").unwrap_err();
-    /// assert_eq!(error.to_string(), "rates.kal:1:30: there is no variable `y` here");
+    /// assert_eq!(error.to_string(), "rates.kal:1:29: there is no variable `y` here");
     /// assert_eq!(price.call((10.0,))?, 20.0);
     ///
     /// engine.replace("rates.kal", "def rate(x) 3; def price(x) x * rate(x) + 1;")?;
