@@ -255,6 +255,7 @@ fn engine_with(mode: Mode, text: &str, observer: impl Observer + 'static) -> Eng
     let engine = Engine::builder().mode(mode).output(OutputBuffer::default()).observer(observer).build();
     let engine = engine.expect("the machine of a test has memory for an engine");
     add_prelude(&engine, text);
-    engine.run(text).ok().unwrap();
+    // Items of random programs may fail.
+    drop(engine.run(text));
     engine
 }

@@ -22,7 +22,7 @@ fn main() {
          def hot(n) var x = 0 in (for i = 0, i < n in x = x * 0.999 + i) : x; hot(1);",
         )
         .ok()
-        .unwrap();
+        .expect("the text is correct");
     let small: Function<(f64, f64)> = engine.function("small").expect("it is defined");
     let hot: Function<(f64,)> = engine.function("hot").expect("it is defined");
 
@@ -34,7 +34,10 @@ fn main() {
     let alone = per_call(&mut || repeat(|x| small.call((x, 1.0)).expect("it has a value"))) - pointer;
     let in_scope = per_call(&mut || {
         engine
-            .enter(|scope| Ok(repeat(|x| scope.call(&small, (x, 1.0)).expect("it has a value"))))
+            .enter(|scope| {
+                repeat(|x| scope.call(&small, (x, 1.0)).expect("it has a value"));
+                Ok(())
+            })
             .expect("a scope can be entered");
     }) - pointer;
     let raw = per_call(&mut || repeat(|x| call_raw(&small, (x, 1.0)))) - pointer;

@@ -14,7 +14,10 @@ fn main() {
     let statistics = Statistics::new();
     let engine = Engine::builder().observer(statistics.clone()).build().expect("an engine can be made");
     // The one-time setup of the first definitions does not count.
-    engine.run(&(0..1_000).map(|n| definition("warm", n)).collect::<String>()).ok().unwrap();
+    engine
+        .run(&(0..1_000).map(|n| definition("warm", n)).collect::<String>())
+        .ok()
+        .expect("the text is correct");
     let text: String = (0..N_DEFINITIONS).map(|n| definition("f", n)).collect();
 
     let before = resident_bytes();

@@ -99,8 +99,8 @@ fn measure(name: &str, definitions: &str, expression: &str, n_rounds: usize) -> 
     let (sender, steps) = channel();
     let engine = Engine::builder().mode(Mode::Tiered).observer(Arc::new(Steps(Mutex::new(sender)))).build();
     let engine = engine.expect("an engine can be made");
-    engine.run("def v(x) x * 0.5;").ok().unwrap();
-    engine.run(definitions).ok().unwrap();
+    engine.run("def v(x) x * 0.5;").ok().expect("the text is correct");
+    engine.run(definitions).ok().expect("the text is correct");
     let (mut reached, mut back) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         let runner = engine.clone();
@@ -113,7 +113,7 @@ fn measure(name: &str, definitions: &str, expression: &str, n_rounds: usize) -> 
             // Meanwhile the program enters the new code, at its next back edge or call.
             while steps.recv_timeout(Duration::from_millis(2)).is_ok() {}
             round += 1;
-            engine.run(&format!("def v(x) x * 0.5 + {round};")).ok().unwrap();
+            engine.run(&format!("def v(x) x * 0.5 + {round};")).ok().expect("the text is correct");
             let redefined = Instant::now();
             // Otherwise new code was ready before any call.
             if let Step::Reached(when) = next(&steps) {

@@ -16,7 +16,7 @@ fn main() {
     let mut lines = Vec::new();
     for mode in [Mode::Tiered, Mode::Lazy] {
         let engine = Engine::builder().mode(mode).build().expect("an engine can be made");
-        engine.run("def f(x) x * x + 1; f(1);").ok().unwrap();
+        engine.run("def f(x) x * x + 1; f(1);").ok().expect("the text is correct");
         let number = |n: usize| n as f64;
         measure(&mut lines, &engine, "call", |n| {
             (format!("f({n}.25) - {n};"), (number(n) + 0.25).powi(2) + 1.0 - number(n))

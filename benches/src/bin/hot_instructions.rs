@@ -79,8 +79,8 @@ fn run(program: &str, expression: &str) {
     let builder = Engine::builder().mode(Mode::Tiered).observer(Arc::clone(&tier_ups));
     let thresholds = Thresholds { calls: 0, back_edges: 0, delay: Duration::ZERO };
     let engine = builder.thresholds(thresholds).build().expect("an engine can be made");
-    engine.run(definitions).ok().unwrap();
-    engine.run(&format!("def counted() {expression}")).ok().unwrap();
+    engine.run(definitions).ok().expect("the text is correct");
+    engine.run(&format!("def counted() {expression}")).ok().expect("the text is correct");
     let counted = engine.function::<()>("counted").expect("the program is right");
     let began = Instant::now();
     let mut n_settled = 0;

@@ -36,7 +36,7 @@ fn redefine(mode: Mode) -> String {
     let events = Arc::new(CallerEvents::default());
     let engine = Engine::builder().mode(mode).observer(Arc::clone(&events)).build();
     let engine = engine.expect("an engine can be made");
-    engine.run(BEGIN).ok().unwrap();
+    engine.run(BEGIN).ok().expect("the text is correct");
     let (grown, micros) = level(mode.name(), N_DEFINITIONS, |n| {
         let outcome = engine.run(&format!("def f(x) x * x + {n}.25; f(3) + caller(3);"));
         assert_eq!(outcome.values().collect::<Vec<_>>(), [3.0 * (9.25 + n as f64)]);
@@ -53,16 +53,16 @@ fn tier_up() -> String {
         delay: Duration::ZERO,
     });
     let engine = builder.observer(Arc::clone(&events)).build().expect("an engine can be made");
-    engine.run(BEGIN).ok().unwrap();
+    engine.run(BEGIN).ok().expect("the text is correct");
     let caller = engine.function::<(f64,)>("caller").expect("the caller is defined");
     let (grown, micros) = level("tier-up", N_TIER_UPS, |n| {
-        engine.run(&format!("def f(x) x * x + {n}.25;")).ok().unwrap();
+        engine.run(&format!("def f(x) x * x + {n}.25;")).ok().expect("the text is correct");
         while count(&events.optimized) <= n {
             assert_eq!(caller.call((3.0,)), Ok(2.0 * (9.25 + n as f64)));
         }
     });
     // No definition has invalidated the last tier-up yet.
-    engine.run("def f(x) x;").ok().unwrap();
+    engine.run("def f(x) x;").ok().expect("the text is correct");
     let [hot, optimized, invalidated] = [&events.hot, &events.optimized, &events.invalidated].map(count);
     println!("the caller: {hot} times hot, {optimized} times optimized, {invalidated} times invalidated");
     assert!([hot, optimized, invalidated].into_iter().all(|n| n >= N_TIER_UPS));

@@ -102,7 +102,7 @@ fn by_the_clock() -> Vec<Duration> {
 fn engine(builder: Builder, definition: &str) -> (Receiver<()>, Engine) {
     let (sender, begun) = sync_channel(1);
     let engine = builder.output(BeginSignal(sender)).build().expect("an engine can be made");
-    engine.run(definition).ok().unwrap();
+    engine.run(definition).ok().expect("the text is correct");
     (begun, engine)
 }
 

@@ -1,6 +1,6 @@
 //! Free variables: the names that a formula needs from whoever evaluates it.
 
-use crate::{DiagnosticCode, Engine, FormulaError, Source, Span};
+use crate::{Diagnostic, DiagnosticCode, Engine, FormulaError, Source, Span};
 use kaleidoscope_jit::in_engine_mode;
 use kaleidoscope_lang::formula::read_formula;
 
@@ -39,7 +39,7 @@ impl Engine {
                 _ => errors.push(diagnostic),
             }
         }
-        match errors.iter().any(|diagnostic| diagnostic.is_error()) {
+        match errors.iter().any(Diagnostic::is_error) {
             true => Err(refuse(errors)),
             false => {
                 free.sort_unstable_by_key(|span| span.start);
