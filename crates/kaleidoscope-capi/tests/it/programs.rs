@@ -93,6 +93,12 @@ fn threads_with_small_stacks_run_programs() {
     run(&mut Command::new(compile(C99, "tests/c/small_stacks.c", Form::Shared, folder.path())));
 }
 
+#[test]
+fn the_signal_handlers_are_those_of_the_readme() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&mut Command::new(compile(C99, "tests/c/signals.c", Form::Shared, folder.path())));
+}
+
 /// Where the system forbids machine code, the mode `off` works, and other modes say what is
 /// forbidden and what to do.
 #[test]
