@@ -132,21 +132,33 @@ pub unsafe extern "C" fn kls_engine_run(
 ) -> kls_status {
     let body = || {
         // SAFETY: the host's promise.
-        let engine = unsafe { borrowed(engine, "engine") }?;
-        // SAFETY: the host's promise.
-        let name = if name.is_null() { "text" } else { unsafe { text(name, "name") }? };
-        // SAFETY: the host's promise.
-        let program = unsafe { text(program, "program") }?;
-        let mut script = engine.engine.script(name);
-        script.push(program);
-        script.finish();
-        let ran = Ran::of(&mut script);
+        let (engine, name, program) = unsafe { run_arguments(engine, name, program) }?;
+        let (ran, source) = Ran::of(engine, name, program);
         // SAFETY: the host's promise.
         let place = unsafe { OutPointer::new(outcome, "outcome") };
-        ran.hand_over(script.source(), place.ok(), error.is_null())
+        ran.hand_over(source, place.ok(), error.is_null())
     };
     // SAFETY: the host's promise.
     unsafe { entry(error, body) }
+}
+
+/// The arguments of kls_engine_run.
+///
+/// # Safety
+/// As for [`borrowed`] and [`text()`].
+#[inline(never)]
+unsafe fn run_arguments<'a>(
+    engine: *const kls_engine,
+    name: *const c_char,
+    program: *const c_char,
+) -> Result<(&'a Engine, &'a str, &'a str), kls_error> {
+    // SAFETY: the caller's promise.
+    let engine = unsafe { borrowed(engine, "engine") }?;
+    // SAFETY: the caller's promise.
+    let name = if name.is_null() { "text" } else { unsafe { text(name, "name") }? };
+    // SAFETY: the caller's promise.
+    let program = unsafe { text(program, "program") }?;
+    Ok((&engine.engine, name, program))
 }
 
 /// What the items of a text gave. Running them is a function of its own, and so is what comes after
@@ -160,7 +172,15 @@ struct Ran {
 
 impl Ran {
     #[inline(never)]
-    fn of(script: &mut Script) -> Self {
+    fn of(engine: &Engine, name: &str, program: &str) -> (Self, Source) {
+        let mut script = engine.script(name);
+        script.push(program);
+        script.finish();
+        let ran = Self::of_script(&mut script);
+        (ran, script.source())
+    }
+
+    fn of_script(script: &mut Script) -> Self {
         let mut ran = Self { values: Vec::new(), diagnostics: Vec::new(), data: None };
         let failures = Failures::watch();
         while let Some(item) = script.run_next() {

@@ -77,7 +77,20 @@ impl Failure {
     }
 }
 
+/// A stack overflow needs less of the stack than other traps: little of it is left.
 fn describe_trap(trap: &Trap) -> (DiagnosticCode, String) {
+    match trap {
+        Trap::StackOverflow { inside } => describe_stack_overflow(inside),
+        trap => describe_other_trap(trap),
+    }
+}
+
+fn describe_stack_overflow(inside: &[Arc<str>]) -> (DiagnosticCode, String) {
+    (DiagnosticCode::StackOverflow, "stack overflow".to_owned() + &place(inside))
+}
+
+#[inline(never)]
+fn describe_other_trap(trap: &Trap) -> (DiagnosticCode, String) {
     match trap {
         Trap::Unavailable { reason, .. } => describe_unavailable(reason),
         Trap::ArgumentCount { .. } => (DiagnosticCode::WrongArgumentCount, trap.to_string()),
@@ -85,9 +98,7 @@ fn describe_trap(trap: &Trap) -> (DiagnosticCode, String) {
             (DiagnosticCode::WrongColumnLength, trap.to_string())
         }
         Trap::ResultCount { .. } => (DiagnosticCode::WrongResultCount, trap.to_string()),
-        Trap::StackOverflow { inside } => {
-            (DiagnosticCode::StackOverflow, format!("stack overflow{}", place(inside)))
-        }
+        Trap::StackOverflow { inside } => describe_stack_overflow(inside),
         Trap::Interrupted { inside } => {
             (DiagnosticCode::Interrupted, format!("interrupted{}", place(inside)))
         }
