@@ -117,14 +117,14 @@ fn option(name: &str) -> Option<u64> {
 #[test]
 fn fixed_seeds_agree() {
     if option("RANDOM_PROGRAMS").is_none() {
-        check(0, 1000, None);
+        check(0, 300, None);
     }
 }
 
 #[test]
 fn fresh_seeds_agree() {
     let seconds = option("RANDOM_SECONDS").map(Duration::from_secs);
-    let n_programs = option("RANDOM_PROGRAMS").unwrap_or(if seconds.is_some() { u64::MAX } else { 200 });
+    let n_programs = option("RANDOM_PROGRAMS").unwrap_or(if seconds.is_some() { u64::MAX } else { 100 });
     check(option("RANDOM_SEED").unwrap_or_else(fresh_seed), n_programs, seconds);
 }
 
