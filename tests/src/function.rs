@@ -46,7 +46,7 @@ const HOST_VALUES: [f64; 2] = [0.75, -2.0];
 const ELEMENTS: [f64; 4] = [0.25, -1.0, 8.0, 1e300];
 
 /// A function with these callees, each with its number of parameters, that uses this many host
-/// variables, and if there are any, an array of as many elements as [`ELEMENTS`].
+/// variables, and if there are any, an array of as many elements as `ELEMENTS`.
 pub fn generate(
     random: &mut Random,
     name: &str,
