@@ -162,8 +162,8 @@ impl From<InterpreterTrap> for Trap {
     fn from(trap: InterpreterTrap) -> Self {
         match trap {
             InterpreterTrap::StackOverflow { function } => Self::StackOverflow { inside: vec![function] },
-            // Whoever set a deadline turns this into `DeadlinePassed`.
             InterpreterTrap::BadIndex { index, inside } => Self::BadIndex { index, inside },
+            // Whoever set a deadline turns this into `DeadlinePassed`.
             InterpreterTrap::Interrupted => Self::Interrupted { inside: Vec::new() },
         }
     }

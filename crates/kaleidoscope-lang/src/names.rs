@@ -138,9 +138,8 @@ impl Names {
         id
     }
 
-    /// Turns the [conventions](crate::conventions) on. `prelude` has the functions that the prelude
-    /// defined. Those among them that take any number of arguments do so until their name gets
-    /// another meaning.
+    /// Turns the [conventions] on. `prelude` has the functions that the prelude defined. Those
+    /// among them that take any number of arguments do so until their name gets another meaning.
     pub fn use_conventions(&mut self, prelude: &[FunctionId]) {
         self.has_conventions = true;
         for &(sign, operator) in conventions::OPERATORS {

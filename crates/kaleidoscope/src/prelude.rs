@@ -41,7 +41,8 @@ impl Engine {
     /// `||` and `**` can be defined, too; expressions read before keep their meaning. The words
     /// `and`, `or`, `not` and `while` cannot be names any more.
     ///
-    /// Functions that the program or the host has defined under these names stay as they are.
+    /// Functions and operators that the program or the host has defined under these names stay as
+    /// they are.
     /// Functions of the prelude that need a C function that the engine does not
     /// [provide](crate::Builder::provide_only) are left out.
     ///
@@ -56,14 +57,14 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// If the engine's limits are too small for the prelude.
+    /// If the engine's limits are too small for the prelude. Some of its functions may be defined
+    /// then.
     pub fn prelude(&self) -> Result<(), ProgramError> {
         let mut script = self.script("prelude");
         script.push(PRELUDE);
         let (outcome, defined) = script.run_prelude();
-        if self.jit.admit().is_ok() {
-            self.shared.program().names.use_conventions(&defined);
-        }
-        outcome.without_errors().map(drop)
+        outcome.ok()?;
+        self.shared.program().names.use_conventions(&defined);
+        Ok(())
     }
 }

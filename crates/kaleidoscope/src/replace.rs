@@ -18,7 +18,9 @@ impl Engine {
     /// defined before: in one step, so that no call sees some of them. Functions that the new text
     /// defines no more are removed. If any item is wrong, nothing changes. Returns the warnings.
     ///
-    /// The text has `def` and `extern` only. It is read as if the old one had never been there.
+    /// The text has `def` and `extern` only. It is read without the names that the old one has
+    /// defined. Where the old one had redefined a function (of C's maths library, of the host, of
+    /// another text), that function does not come back.
     ///
     /// ```
     /// use kaleidoscope::{DiagnosticCode, Engine};
@@ -59,12 +61,13 @@ impl Engine {
         let mut program = self.shared.program();
         let mut changed = program.clone();
         let mut changes: BTreeMap<FunctionId, (Definition, u32)> = BTreeMap::new();
+        let mut removed = Vec::new();
         for (id, version) in changed.take_file(name) {
             let is_current = changed.names.current(&changed.names.signature(id).name) == Some(id);
             // Otherwise another text has defined the function since.
             if is_current && self.jit.version(id) == version {
-                let version = changed.remove(id);
-                changes.insert(id, (Definition::Unavailable, version));
+                changed.names.remove(id);
+                removed.push(id);
             }
         }
         while let Some(Read { item, mut diagnostics, span }) = reader.read(&changed.names) {
@@ -87,7 +90,17 @@ impl Engine {
             }
             outcome.items.push(ItemOutcome { value: None, diagnostics, span });
         }
-        let outcome = outcome.without_errors()?;
+        let mut outcome = outcome.without_errors()?;
+        for id in removed {
+            changes.entry(id).or_insert_with(|| (Definition::Unavailable, changed.remove(id)));
+        }
+        // All functions of the text are defined in the same moment.
+        let is_undefined = |diagnostic: &Diagnostic| {
+            let callee = diagnostic.span.map(|span| reader.slice(span));
+            diagnostic.code != DiagnosticCode::NotYetDefined
+                || callee.is_none_or(|callee| changed.names.current(callee).is_none())
+        };
+        outcome.items.iter_mut().for_each(|item| item.diagnostics.retain(is_undefined));
         let n_functions = changed.names.n_functions();
         let arities = changed.declarations(program.names.n_functions()).map(|(arity, _)| arity);
         let declared = self.shared.check_functions(n_functions - changed.n_provided()).and_then(|()| {

@@ -228,8 +228,8 @@ type ReadItem = fn(&mut Reader, &Names) -> Option<Read>;
 /// Whether the prelude is to define this function: programs and hosts keep their functions, a name
 /// of an array is an error, and a warning says that the engine does not provide a callee.
 fn belongs_to_prelude(program: &Program, read: &Read) -> bool {
-    let Some(Item::Definition { function, operator, .. }) = &read.item else { return false };
+    let Some(Item::Definition { function, .. }) = &read.item else { return false };
     let before = program.names.current(&function.name).map(|id| program.names.state(id));
-    let is_free = operator.is_some() || matches!(before, None | Some(NameState::Declared));
+    let is_free = matches!(before, None | Some(NameState::Declared));
     is_free && read.diagnostics.is_empty()
 }

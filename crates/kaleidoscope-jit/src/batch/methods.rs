@@ -289,7 +289,8 @@ impl Jit {
         let apply = || self.core.apply_to_rows(applied, form, MapOptions::new(), &mut rows, limits);
         match in_engine_mode(apply) {
             Ok(()) => Ok(rows.states),
-            Err(trap) => Err(RowTrap { row: Some(rows.n_done()), trap }),
+            // An observer may panic behind the last row.
+            Err(trap) => Err(RowTrap { row: (rows.n_left() > 0).then(|| rows.n_done()), trap }),
         }
     }
 }

@@ -57,6 +57,8 @@ fn programs_can_redefine_the_prelude() {
 
     let small = Engine::builder().max_functions(3).build().unwrap();
     assert!(small.prelude().is_err());
+    // Its words are still names.
+    check(&small, "var and = 3, pi = 1 in and + pi;", &[4.0], &[]);
 }
 
 /// The same values by programs and formulas, in every mode.
@@ -151,4 +153,12 @@ fn limits_of_the_engine_hold() {
         check(&engine, text, &[], &["KLS2002"]);
     }
     check(&engine, "5 % 3;", &[], &["KLS2011"]);
+}
+
+#[test]
+fn operators_of_the_program_stay() {
+    let engine = Engine::new().unwrap();
+    check(&engine, "def binary % 3 (a b) 77; def f(x) x % 3;", &[], &[]);
+    engine.prelude().unwrap();
+    check(&engine, "f(5); 5 % 3; 3 > 2;", &[77.0, 77.0, 1.0], &[]);
 }

@@ -1,7 +1,7 @@
 //! Replacing a text: all of its definitions or none, in one change.
 
 use crate::{check, engine};
-use kaleidoscope::{DiagnosticCode, Engine, Mode};
+use kaleidoscope::{DiagnosticCode, Engine, Mode, Origin};
 use std::thread;
 
 fn codes(engine: &Engine, name: &str, text: &str) -> Vec<DiagnosticCode> {
@@ -13,8 +13,10 @@ fn codes(engine: &Engine, name: &str, text: &str) -> Vec<DiagnosticCode> {
 fn functions_that_are_gone_are_removed_and_the_others_replaced() {
     for &mode in Mode::ALL {
         let engine = engine(mode);
-        let warnings = engine.replace("a", "def f(x) g(x) + 1; def g(x) x * 2; def h(x) x;").unwrap();
-        assert_eq!(warnings.len(), 1, "`g` was not defined yet");
+        let text = "def f(x) g(x) + 1; def g(x) x * 2; def h(x) if x then x else missing(x);";
+        let warnings = engine.replace("a", text).unwrap();
+        let messages: Vec<_> = warnings.iter().map(|warning| &*warning.message).collect();
+        assert_eq!(messages, ["the function `missing` is not defined yet"]);
         check(&engine, "f(1) + h(1);", &[4.0], &[]);
         engine.replace("a", "def g(x) x * 3; def f(x) g(x) + 1;").unwrap();
         check(&engine, "f(1); h(1);", &[4.0], &["KLS2002"]);
@@ -102,4 +104,15 @@ fn free_variables_are_what_a_formula_lacks() {
     let error = engine.free_variables("a + unknown(b)").unwrap_err();
     assert_eq!(error.diagnostics()[0].code, DiagnosticCode::UnknownFunction);
     assert!(engine.free_variables("a +").is_err());
+}
+
+#[test]
+fn each_replacement_begins_one_version() {
+    let engine = engine(Mode::default());
+    for expected in 1..=3 {
+        engine.replace("a", "def f(x) x;").unwrap();
+        let info = engine.functions().into_iter().find(|info| &*info.name == "f").unwrap();
+        let Origin::Program { version, .. } = info.origin else { panic!("{info:?}") };
+        assert_eq!(version, expected);
+    }
 }
