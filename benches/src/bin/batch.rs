@@ -15,10 +15,10 @@
 
 use kaleidoscope::{Engine, Formula, MapOptions, Mode, Precision, Statistics};
 use kaleidoscope_benches::arguments::number;
+use kaleidoscope_benches::memory::use_large_pages;
 use kaleidoscope_benches::peer::{python_program, root, rust_program};
 use kaleidoscope_benches::record;
 use kaleidoscope_benches::timing::{millis, time};
-use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -93,17 +93,6 @@ fn main() {
         }
     }
     record::add("batch", "formula,who,ms,ratio_to_rust", &lines);
-}
-
-/// Starts this program again if its memory is in small pages. NumPy requests large ones for its
-/// arrays; contestants in Rust get them by glibc's setting.
-fn use_large_pages() {
-    const SETTING: &str = "GLIBC_TUNABLES";
-    if std::env::var_os(SETTING).is_none() {
-        let mut again = Command::new(std::env::current_exe().expect("the program has a path"));
-        let error = again.args(std::env::args_os().skip(1)).env(SETTING, "glibc.malloc.hugetlb=1").exec();
-        eprintln!("small pages are used: {error}");
-    }
 }
 
 /// The shortest time of a contestant, and its result.

@@ -18,10 +18,10 @@
 
 use kaleidoscope::{Engine, Formulas, MapOptions, Mode, Statistics};
 use kaleidoscope_benches::arguments::number;
+use kaleidoscope_benches::memory::use_large_pages;
 use kaleidoscope_benches::peer::{root, rust_program};
 use kaleidoscope_benches::record;
 use kaleidoscope_benches::timing::{millis, time};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -97,17 +97,6 @@ fn main() {
         }
     }
     record::add("results", "case,who,ms,ratio_to_rust", &lines);
-}
-
-/// Starts this program again if its memory is in small pages, which contestants in Rust get
-/// otherwise.
-fn use_large_pages() {
-    const SETTING: &str = "GLIBC_TUNABLES";
-    if std::env::var_os(SETTING).is_none() {
-        let mut again = Command::new(std::env::current_exe().expect("the program has a path"));
-        let error = again.args(std::env::args_os().skip(1)).env(SETTING, "glibc.malloc.hugetlb=1").exec();
-        eprintln!("small pages are used: {error}");
-    }
 }
 
 /// The formulas in an engine, with their columns.

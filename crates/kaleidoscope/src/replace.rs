@@ -95,12 +95,12 @@ impl Engine {
             changes.entry(id).or_insert_with(|| (Definition::Unavailable, changed.remove(id)));
         }
         // All functions of the text are defined in the same moment.
-        let is_undefined = |diagnostic: &Diagnostic| {
+        let is_true = |diagnostic: &Diagnostic| {
             let callee = diagnostic.span.map(|span| reader.slice(span));
             diagnostic.code != DiagnosticCode::NotYetDefined
                 || callee.is_none_or(|callee| changed.names.current(callee).is_none())
         };
-        outcome.items.iter_mut().for_each(|item| item.diagnostics.retain(is_undefined));
+        outcome.items.iter_mut().for_each(|item| item.diagnostics.retain(is_true));
         let n_functions = changed.names.n_functions();
         let arities = changed.declarations(program.names.n_functions()).map(|(arity, _)| arity);
         let declared = self.shared.check_functions(n_functions - changed.n_provided()).and_then(|()| {
