@@ -7,8 +7,7 @@
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How often this process and its ancestors were forked, counted in the children.
 static N_FORKS: AtomicU32 = AtomicU32::new(0);
@@ -42,16 +41,36 @@ impl Process {
     }
 }
 
-/// Registers, once, the handler that counts forks.
+/// Registers the handler that counts forks.
 fn register_fork_handler() {
     extern "C" fn in_child() {
         N_FORKS.fetch_add(1, Ordering::Relaxed);
     }
-    static REGISTERED: OnceLock<()> = OnceLock::new();
-    REGISTERED.get_or_init(|| {
-        // SAFETY: the function touches an atomic word only.
+    static HANDLED: Handled = Handled::new();
+    HANDLED.by(in_child);
+}
+
+/// Whether the forks of this process are handled by a function.
+pub(crate) struct Handled(AtomicBool);
+
+impl Handled {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Lets the forked children of this process begin with `in_child`, which must touch nothing but
+    /// atomic words and words of its thread, and may run several times.
+    ///
+    /// Threads that come here at the same time register it once each. If they waited for each
+    /// other, a child that is forked meanwhile would wait for a thread that it does not have.
+    pub(crate) fn by(&self, in_child: extern "C" fn()) {
+        if self.0.load(Ordering::Acquire) {
+            return;
+        }
+        // SAFETY: guaranteed by the caller.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    });
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// A value that belongs to the process that made it. A forked child does not drop it: its memory is

@@ -14,8 +14,7 @@ pub(crate) mod targets;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::null_mut;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use crate::address::CodeAddress;
 use crate::arch;
@@ -257,12 +256,17 @@ pub const VECTOR_LANES: &[u32] = arch::VECTOR_LANES;
 /// The handle of C's vector maths library, opened once and never closed. `None` if it cannot be
 /// loaded.
 fn libmvec() -> Option<*mut c_void> {
-    static LIBMVEC: OnceLock<usize> = OnceLock::new();
-    let handle = *LIBMVEC.get_or_init(|| {
+    static LIBMVEC: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+    static IS_MISSING: AtomicBool = AtomicBool::new(false);
+    let mut handle = LIBMVEC.load(Ordering::Relaxed);
+    if handle.is_null() && !IS_MISSING.load(Ordering::Relaxed) {
         // SAFETY: the name ends with a zero, and the library's initializers have no requirements.
-        unsafe { dlopen(c"libmvec.so.1".as_ptr(), RTLD_NOW) }.expose_provenance()
-    });
-    (handle != 0).then(|| std::ptr::with_exposed_provenance_mut(handle))
+        handle = unsafe { dlopen(c"libmvec.so.1".as_ptr(), RTLD_NOW) };
+        // Another thread may have been faster; its handle is the same.
+        LIBMVEC.store(handle, Ordering::Relaxed);
+        IS_MISSING.store(handle.is_null(), Ordering::Relaxed);
+    }
+    (!handle.is_null()).then_some(handle)
 }
 
 /// The handle of the C maths library, opened once and never closed.

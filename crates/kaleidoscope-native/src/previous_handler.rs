@@ -8,7 +8,6 @@ use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use libc::{SIG_DFL, SIG_IGN, SIGBUS, SIGFPE, SIGSEGV, SIGURG, sigaction, siginfo_t};
@@ -24,6 +23,13 @@ pub(crate) static FLOAT: PreviousHandler = PreviousHandler::new(SIGFPE);
 /// For interrupts.
 pub(crate) static INTERRUPT: PreviousHandler = PreviousHandler::new(SIGURG);
 
+/// Ends, in a forked child, the changes that other threads of the parent were making.
+pub(crate) fn after_fork() {
+    for previous in [&SEGMENTATION, &BUS, &FLOAT, &INTERRUPT] {
+        previous.is_changing.store(false, Ordering::Relaxed);
+    }
+}
+
 /// How many different actions are remembered for a signal. Programs have one or two.
 const N_ACTIONS: usize = 32;
 
@@ -35,8 +41,8 @@ const N_ACTIONS: usize = 32;
 /// 2. `current` is 0, or the number, from 1 on, of one of the first `n_actions`.
 pub(crate) struct PreviousHandler {
     signal: c_int,
-    /// The handler of this crate, once it is to be installed.
-    handler: OnceLock<Handler>,
+    /// The address of this crate's handler. 0 before it is to be installed.
+    handler: AtomicUsize,
     actions: [UnsafeCell<MaybeUninit<sigaction>>; N_ACTIONS],
     n_actions: AtomicUsize,
     current: AtomicUsize,
@@ -53,7 +59,7 @@ impl PreviousHandler {
     const fn new(signal: c_int) -> Self {
         Self {
             signal,
-            handler: OnceLock::new(),
+            handler: AtomicUsize::new(0),
             actions: [const { UnsafeCell::new(MaybeUninit::uninit()) }; N_ACTIONS],
             n_actions: AtomicUsize::new(0),
             current: AtomicUsize::new(0),
@@ -68,8 +74,12 @@ impl PreviousHandler {
 
     /// Installs the handler of this crate, for the whole life of the process.
     pub(crate) fn replace(&self, handler: Handler) {
-        self.handler.get_or_init(|| handler);
+        self.handler.store(handler as *const () as usize, Ordering::Release);
         self.take_over();
+        // Another thread may be installing it.
+        while self.is_changing.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
     }
 
     /// Installs the handler of this crate again if another one has replaced it, which it remembers.
@@ -78,10 +88,13 @@ impl PreviousHandler {
     /// Leaves the other handler where it is if the program has installed more different handlers
     /// than programs do.
     pub(crate) fn take_over(&self) {
-        let Some(&handler) = self.handler.get() else { return };
+        let handler = self.handler.load(Ordering::Acquire);
+        if handler == 0 {
+            return;
+        }
         // Read first: the new handler may run as soon as it is installed.
         let before = self.installed();
-        if before.sa_sigaction == handler as *const () as usize
+        if before.sa_sigaction == handler
             // Another thread is about to do the same, or the one that this handler interrupted.
             || self.is_changing.swap(true, Ordering::Acquire)
         {
@@ -104,10 +117,10 @@ impl PreviousHandler {
         unsafe { action.assume_init() }
     }
 
-    fn install(&self, handler: Handler) {
+    fn install(&self, handler: usize) {
         // SAFETY: zero is a valid action.
         let mut action: sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-        action.sa_sigaction = handler as *const () as usize;
+        action.sa_sigaction = handler;
         // Restart: system calls of host functions continue after an interrupt signal where
         // possible.
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;

@@ -42,8 +42,7 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use libc::siginfo_t;
 
@@ -61,15 +60,17 @@ const HANDLERS: [(&PreviousHandler, Handler); 4] = [
     (&INTERRUPT, aligned_handler!(on_interrupt_signal)),
 ];
 
-/// Installs the handlers, once.
+/// Installs the handlers, unless that is done.
 pub(crate) fn install() {
-    static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        look_up_find_object();
-        for (previous, handler) in HANDLERS {
-            previous.replace(handler);
-        }
-    });
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.load(Ordering::Acquire) {
+        return;
+    }
+    look_up_find_object();
+    for (previous, handler) in HANDLERS {
+        previous.replace(handler);
+    }
+    INSTALLED.store(true, Ordering::Release);
 }
 
 /// Handles SIGSEGV and SIGBUS.

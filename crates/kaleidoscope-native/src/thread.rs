@@ -9,17 +9,17 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 use crate::arch::{StackSwitch, thread_block};
 use crate::deadline;
 use crate::error::Error;
-use crate::fork::Process;
+use crate::fork::{Handled, Process};
 use crate::guest_stack::{GuestStack, rounded};
 use crate::interrupt::{InterruptCause, ThreadRecord};
 use crate::interrupt_signal::{self, RetryTimer};
 use crate::limits::Limits;
+use crate::previous_handler;
 use crate::signal_mask;
 use crate::signal_stack::SignalStack;
 use crate::stack_trace::StackTraceBuffer;
@@ -284,7 +284,7 @@ impl Drop for Owner {
     }
 }
 
-/// Registers, once, the handler that repairs the state of threads in a forked child, which has only
+/// Registers the handler that repairs the state of threads in a forked child, which has only
 /// the thread that forked.
 fn register_fork_handler() {
     extern "C" fn in_child() {
@@ -300,12 +300,10 @@ fn register_fork_handler() {
         }
         ThreadRecord::after_fork(thread.map(|thread| thread.record));
         deadline::after_fork();
+        previous_handler::after_fork();
     }
-    static REGISTERED: OnceLock<()> = OnceLock::new();
-    REGISTERED.get_or_init(|| {
-        // Counts forks from now on.
-        Process::current();
-        // SAFETY: the function touches words of this thread and atomic words only.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    });
+    static HANDLED: Handled = Handled::new();
+    // Counts forks from now on.
+    Process::current();
+    HANDLED.by(in_child);
 }

@@ -12,7 +12,9 @@
 //
 // `fork` copies the memory and one thread. Locks of LLVM that another thread held would never be
 // released in the child, and tables that it was changing would stay half changed. So `fork` waits,
-// too, and no work begins until the process is forked. The child starts with a gate of its own.
+// too, and no work begins until the process is forked. The child starts with a gate of its own. The
+// handlers of `fork` are registered when the program is loaded: another thread may fork while the
+// first work begins.
 
 #include "process_exit.h"
 
@@ -43,6 +45,7 @@ struct Gate {
   // Threads that fork.
   unsigned NumForks = 0;
   bool IsClosed = false;
+  bool HasExitHandler = false;
 
   // Waits until the other threads work no more, or for long enough.
   void waitForOthers(std::unique_lock<std::mutex> &Held) {
@@ -82,28 +85,24 @@ void inParent() {
 
 void inChild() {
   Gate *Own = new Gate;
+  Own->HasExitHandler = gate().HasExitHandler;
   Own->NumThreads = Depth > 0 ? 1 : 0;
   Current.store(Own, std::memory_order_release);
 }
 
-// Runs once, in the first work.
-bool registerHandlers() {
-  std::atexit(closeGate);
-  pthread_atfork(beforeFork, inParent, inChild);
-  return true;
-}
+[[maybe_unused]] const int Registered = pthread_atfork(beforeFork, inParent, inChild);
 
 } // namespace
 
 bool llvm_orc_begin_work() {
   if (Depth == 0) {
-    static const bool Registered = registerHandlers();
-    (void)Registered;
     Gate &G = gate();
     std::unique_lock<std::mutex> Held(G.Lock);
     G.Changed.wait(Held, [&] { return G.NumForks == 0; });
     if (G.IsClosed)
       return false;
+    if (!G.HasExitHandler)
+      G.HasExitHandler = std::atexit(closeGate) == 0;
     ++G.NumThreads;
   }
   ++Depth;

@@ -470,6 +470,9 @@ mod tier_up {
         let builder = Engine::builder().thresholds(thresholds).compile_threads(1);
         let engine = builder.observer(statistics.clone()).build().unwrap();
         engine.register("h", |x: f64| x * 2.0).unwrap();
+        // Under stress, code is invalidated at random as well.
+        let was_invalidated =
+            |times: u64| cfg!(feature = "stress") || statistics.totals().n_invalidated == times;
         let text = "def g(x) h(x) + 1;
             def f(n) var s = 0 in (for i = 1, i < n in s = s + g(i) + sqrt(4)) + s;";
         check(&engine, text, &[], &[]);
@@ -477,11 +480,11 @@ mod tier_up {
         // Code calls the closure through the slot of its name, so nothing is invalidated.
         engine.register("h", |x: f64| x * 3.0).unwrap();
         check(&engine, "f(3);", &[18.0 + 3.0 + 6.0], &[]);
-        assert_eq!(statistics.totals().n_invalidated, 0);
+        assert!(was_invalidated(0));
         // Code that inlined a definition or used an instruction is invalidated.
         engine.register("g", |x: f64| x).unwrap();
         check(&engine, "f(3);", &[6.0 + 6.0], &[]);
-        assert_eq!(statistics.totals().n_invalidated, 1);
+        assert!(was_invalidated(1));
         engine.register("sqrt", |_: f64| 1.0).unwrap();
         check(&engine, "f(3); f(3);", &[6.0 + 3.0, 6.0 + 3.0], &[]);
         engine.register("h", |_: f64| Err::<f64, _>("too late")).unwrap();
