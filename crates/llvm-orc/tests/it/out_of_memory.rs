@@ -2,6 +2,7 @@
 //! of C++, as in any program.
 
 use std::ffi::c_void;
+use std::hint::black_box;
 
 use llvm_orc::{Compiler, IrModule};
 
@@ -30,7 +31,7 @@ fn a_compiler_without_memory_ends_the_process_with_a_sentence() {
     aborts_own_process_saying(name, SENTENCE, || {
         let mut compiler = Compiler::builder().build().unwrap();
         drop(compiler.compile(|cx| {
-            _Znwm(TOO_MUCH);
+            black_box(_Znwm(TOO_MUCH));
             cx.create_module("never")
         }));
     });
@@ -41,7 +42,7 @@ fn a_module_without_memory_ends_the_process_with_a_sentence() {
     let name = "out_of_memory::a_module_without_memory_ends_the_process_with_a_sentence";
     aborts_own_process_saying(name, SENTENCE, || {
         drop(IrModule::build(|cx| {
-            _Znwm(TOO_MUCH);
+            black_box(_Znwm(TOO_MUCH));
             cx.create_module("never")
         }));
     });
