@@ -1,5 +1,5 @@
 //! Columns: applies the last function of a random program to columns and compares it with calls:
-//! alone, twice together, and as a scan.
+//! alone, beside scalars, twice together, and as a scan.
 //!
 //! Each row must give what the interpreter gives for a call with the row's arguments. A few
 //! different rows repeat, so that there are enough of them for the engine to lower the function for
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use kaleidoscope::lang::number;
 use kaleidoscope::{
-    DiagnosticCode, DynFunction, Engine, Event, MapOptions, Mode, Observer, Origin, OutputBuffer, Statistics,
+    Column, DiagnosticCode, DynFunction, Engine, Event, MapOptions, Mode, Observer, Origin, OutputBuffer, Statistics,
     Tier,
 };
 
@@ -45,15 +45,20 @@ pub fn check_columns(program: &Program) -> Result<(), String> {
     let value = |column: usize, row: usize| values(column)[(row + column) % values(column).len()];
     let columns: Vec<Vec<f64>> =
         (0..reference.arity()).map(|column| (0..N_ROWS).map(|row| value(column, row)).collect()).collect();
-    let expected: Result<Vec<f64>, _> = (0..N_DIFFERENT)
-        .map(|row| {
-            let args: Vec<f64> = columns.iter().map(|column| column[row]).collect();
-            reference.call(&args).map_err(|error| error.code())
-        })
-        .collect();
     let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+    let rows: Vec<Column<'_>> = columns.iter().map(|column| Column::Rows(column)).collect();
+    let expected = rows_by_calls(&reference, &rows);
+    // Callers promise something about the first argument only.
+    let mixed = columns.iter().enumerate();
+    let mixed: Vec<Column<'_>> = mixed
+        .map(|(nth, column)| if nth % 2 == 1 { Column::Scalar(column[2 * nth]) } else { Column::Rows(column) })
+        .collect();
+    let expected_of_mixed = rows_by_calls(&reference, &mixed);
     let check = |mode, mapped: &DynFunction| {
-        let difference = difference(&expected, mapped, &columns);
+        let difference = difference(&expected, mapped, &rows).or_else(|| {
+            let difference = difference(&expected_of_mixed, mapped, &mixed);
+            difference.map(|difference| format!("beside scalars, {difference}"))
+        });
         let name = reference.name();
         difference.map_or(Ok(()), |difference| {
             Err(format!(
@@ -71,6 +76,19 @@ pub fn check_columns(program: &Program) -> Result<(), String> {
         check("lazy", &mapped)?;
     }
     check_formulas(&reference.name(), &text, &columns)
+}
+
+/// The results of all different rows, each by a call.
+fn rows_by_calls(function: &DynFunction, columns: &[Column<'_>]) -> Result<Vec<f64>, DiagnosticCode> {
+    let value = |column: &Column<'_>, row: usize| match *column {
+        Column::Rows(values) => values[row],
+        Column::Scalar(value) => value,
+    };
+    let call = |row| {
+        let args: Vec<f64> = columns.iter().map(|column| value(column, row)).collect();
+        function.call(&args).map_err(|error| error.code())
+    };
+    (0..N_DIFFERENT).map(call).collect()
 }
 
 /// Evaluates formulas that call the function.
@@ -224,11 +242,11 @@ fn waits_for_kernel(ways: &Receiver<Seen>) -> bool {
 fn difference(
     expected: &Result<Vec<f64>, DiagnosticCode>,
     mapped: &DynFunction,
-    columns: &[&[f64]],
+    columns: &[Column<'_>],
 ) -> Option<String> {
     let mut out = vec![0.0; N_ROWS];
     let options = MapOptions::new().on_this_thread();
-    let got = mapped.map_with(options, columns, &mut out).map_err(|error| error.code());
+    let got = mapped.map_columns(options, columns, &mut out).map_err(|error| error.code());
     match (expected, got) {
         (Ok(expected), Ok(())) => (0..N_ROWS).find_map(|row| {
             let (expected, got) = (number::format(expected[row % N_DIFFERENT]), number::format(out[row]));

@@ -375,6 +375,9 @@ typedef struct kls_map_options {
   // If not 0, the calling thread computes all rows, in order. Otherwise, large batches are
   // spread over threads.
   uint32_t on_this_thread;
+  // `NULL`, or a byte for each column: where it is not 0, the column is a scalar. It has one value
+  // then, which holds for all rows.
+  const uint8_t *scalars;
 } kls_map_options;
 
 // The address of a C function that takes as many `double`s as the function has parameters, and
@@ -590,7 +593,8 @@ kls_status kls_formulas_map(const struct kls_formulas *formulas,
                             size_t n_rows,
                             struct kls_error **error);
 
-// As kls_formulas_map, with options; with the default ones if `options` is `NULL`.
+// As kls_formulas_map, with options; with the default ones if `options` is `NULL`. Columns may be
+// scalars (kls_map_options.scalars).
 kls_status kls_formulas_map_with(const struct kls_formulas *formulas,
                                  const struct kls_map_options *options,
                                  const double *const *columns,
@@ -684,7 +688,8 @@ kls_status kls_function_map(const struct kls_function *function,
                             size_t n_rows,
                             struct kls_error **error);
 
-// As kls_function_map, with options; with the default ones if `options` is `NULL`.
+// As kls_function_map, with options; with the default ones if `options` is `NULL`. Columns may be
+// scalars (kls_map_options.scalars).
 kls_status kls_function_map_with(const struct kls_function *function,
                                  const struct kls_map_options *options,
                                  const double *const *columns,

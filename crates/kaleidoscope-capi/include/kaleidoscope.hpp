@@ -169,6 +169,12 @@ double apply(Callable &callable, [[maybe_unused]] const double *args, std::index
 
 } // namespace detail
 
+/* One value for all rows, in the place of a column: of map only. */
+struct Scalar {
+    explicit constexpr Scalar(double value) noexcept : value(value) {}
+    double value;
+};
+
 /* A column of numbers that is read: a pointer and a size, or any container whose elements lie side
  * by side, such as std::vector, std::array and std::span. It does not own them. */
 class Column {
@@ -181,13 +187,17 @@ class Column {
         : first(std::data(container)), count(std::size(container)) {}
     /* A list in braces, as an argument of a call: it ends with the call. */
     Column(std::initializer_list<double> values) noexcept : Column(values.begin(), values.size()) {}
+    Column(Scalar scalar) noexcept : Column(nullptr, 1) { value = scalar.value; }
 
     const double *data() const noexcept { return first; }
     std::size_t size() const noexcept { return count; }
+    /* The value of a scalar. */
+    std::optional<double> scalar() const noexcept { return value; }
 
   private:
     const double *first;
     std::size_t count;
+    std::optional<double> value;
 };
 
 /* As Column, for numbers that are written. */
@@ -218,29 +228,51 @@ class Columns {
 
     const double *const *data() const noexcept { return pointers.data(); }
     std::size_t size() const noexcept { return pointers.size(); }
-    /* The number of rows; 0 without columns. */
-    std::size_t n_rows() const noexcept { return rows; }
+    /* The number of rows; 0 without columns, 1 if all are scalars. */
+    std::size_t n_rows() const noexcept { return rows.value_or(pointers.empty() ? 0 : 1); }
     /* Throws an Error if there are columns, and they do not have this number of rows. */
     void expect_rows(std::size_t n) const {
-        if (size() != 0 && rows != n)
-            throw Error(KLS_INVALID_ARGUMENT, "the columns have " + std::to_string(rows) +
+        if (rows && *rows != n)
+            throw Error(KLS_INVALID_ARGUMENT, "the columns have " + std::to_string(*rows) +
                                                   " rows, and there is room for " + std::to_string(n) +
                                                   " results");
     }
+    /* Throws an Error if a column is a scalar. */
+    void expect_no_scalars() const {
+        if (values)
+            throw Error(KLS_INVALID_ARGUMENT, "only map takes scalars");
+    }
+    /* For each column, whether it is a scalar; null if none is. */
+    const unsigned char *scalars() const noexcept { return values ? are_scalars.data() : nullptr; }
 
   private:
-    Columns(const Column *columns, std::size_t n_columns) : rows(n_columns == 0 ? 0 : columns[0].size()) {
+    Columns(const Column *columns, std::size_t n_columns) : are_scalars(n_columns) {
         for (std::size_t i = 0; i < n_columns; i++) {
-            if (columns[i].size() != rows)
+            const Column &column = columns[i];
+            if (column.scalar()) {
+                if (!values)
+                    values = std::make_shared<std::vector<double>>(n_columns);
+                (*values)[i] = *column.scalar();
+                are_scalars[i] = 1;
+                pointers.push_back(&(*values)[i]);
+                continue;
+            }
+            if (!rows)
+                rows = column.size();
+            if (column.size() != *rows)
                 throw Error(KLS_INVALID_ARGUMENT, "column " + std::to_string(i) + " has " +
-                                                      std::to_string(columns[i].size()) +
-                                                      " rows, and the first one " + std::to_string(rows));
-            pointers.push_back(columns[i].data());
+                                                      std::to_string(column.size()) +
+                                                      " rows, and the first one " + std::to_string(*rows));
+            pointers.push_back(column.data());
         }
     }
 
     std::vector<const double *> pointers;
-    std::size_t rows;
+    /* The rows of the columns that are no scalars. */
+    std::optional<std::size_t> rows;
+    std::vector<unsigned char> are_scalars;
+    /* The values of the scalars, where copies of the columns find them too. */
+    std::shared_ptr<std::vector<double>> values;
 };
 
 /* How a batch runs. */
@@ -248,11 +280,12 @@ struct MapOptions {
     kls_precision precision = KLS_PRECISION_STRICT;
     bool on_this_thread = false;
 
-    kls_map_options to_c() const noexcept {
+    kls_map_options to_c(const Columns &columns) const noexcept {
         kls_map_options options;
         kls_map_options_init(&options, sizeof options);
         options.precision = precision;
         options.on_this_thread = on_this_thread ? 1 : 0;
+        options.scalars = columns.scalars();
         return options;
     }
 };
@@ -409,7 +442,7 @@ class Function {
 
     /* Applies the function to each row of the columns. The results must not overlap with them. */
     void map(const Columns &columns, Results results, const MapOptions &options = {}) const {
-        const kls_map_options with = options.to_c();
+        const kls_map_options with = options.to_c(columns);
         kls_error *error = nullptr;
         columns.expect_rows(results.size());
         detail::check(kls_function_map_with(handle.get(), &with, columns.data(), columns.size(),
@@ -426,6 +459,7 @@ class Function {
      * argument: `initial` in the first row. */
     void scan(double initial, const Columns &columns, Results results) const {
         kls_error *error = nullptr;
+        columns.expect_no_scalars();
         columns.expect_rows(results.size());
         detail::check(kls_function_scan(handle.get(), initial, columns.data(), columns.size(),
                                         results.data(), results.size(), &error),
@@ -435,6 +469,7 @@ class Function {
     double fold(double initial, const Columns &columns) const {
         double result = 0;
         kls_error *error = nullptr;
+        columns.expect_no_scalars();
         detail::check(kls_function_fold(handle.get(), initial, columns.data(), columns.size(),
                                         columns.n_rows(), &result, &error),
                       error);
@@ -483,7 +518,7 @@ class Formulas {
     /* Evaluates the formulas for each row. There are results for each formula. */
     void map(const Columns &columns, const std::vector<Results> &results,
              const MapOptions &options = {}) const {
-        const kls_map_options with = options.to_c();
+        const kls_map_options with = options.to_c(columns);
         const Places places(columns, results);
         kls_error *error = nullptr;
         detail::check(kls_formulas_map_with(handle.get(), &with, columns.data(), columns.size(),
@@ -494,6 +529,7 @@ class Formulas {
     /* As map, with the results of the row before as first arguments, one for each formula:
      * `initial` in the first row. */
     void scan(Column initial, const Columns &columns, const std::vector<Results> &results) const {
+        columns.expect_no_scalars();
         const Places places(columns, results);
         kls_error *error = nullptr;
         expect_states(initial, places.pointers.size());
@@ -504,6 +540,7 @@ class Formulas {
     }
     /* As scan, with the results of the last row only; `initial` if there are no rows. */
     std::vector<double> fold(Column initial, const Columns &columns) const {
+        columns.expect_no_scalars();
         std::vector<double> states(initial.data(), initial.data() + initial.size());
         kls_error *error = nullptr;
         expect_states(initial, count);

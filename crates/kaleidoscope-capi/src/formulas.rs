@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use kaleidoscope::Formulas;
+use kaleidoscope::{Column, Formulas};
 
 use crate::engine::kls_engine;
 use crate::entry::{OutPointer, borrowed, entry, free, slice, slice_mut, text};
@@ -107,7 +107,8 @@ pub unsafe extern "C" fn kls_formulas_map(
     unsafe { entry(error, body) }
 }
 
-/// As kls_formulas_map, with options; with the default ones if `options` is `NULL`.
+/// As kls_formulas_map, with options; with the default ones if `options` is `NULL`. Columns may be
+/// scalars (kls_map_options.scalars).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_formulas_map_with(
     formulas: *const kls_formulas,
@@ -123,12 +124,12 @@ pub unsafe extern "C" fn kls_formulas_map_with(
         // SAFETY: the host's promise.
         let formulas = unsafe { borrowed(formulas, "formulas") }?;
         // SAFETY: the host's promise.
-        let options = unsafe { kls_map_options::read(options) }?;
+        let (options, scalars) = unsafe { kls_map_options::read(options, n_columns) }?;
         // SAFETY: the host's promise.
-        let columns = unsafe { all_columns(columns, n_columns, n_rows) }?;
+        let columns = unsafe { columns_or_scalars(columns, n_columns, n_rows, scalars) }?;
         // SAFETY: the host's promise.
         let mut results = unsafe { all_results(results, n_results, n_rows) }?;
-        Ok(formulas.formulas.map_with(options, &columns, &mut results)?)
+        Ok(formulas.formulas.map_columns(options, &columns, &mut results)?)
     };
     // SAFETY: the host's promise.
     unsafe { entry(error, body) }
@@ -226,6 +227,30 @@ pub(crate) unsafe fn all_columns<'a>(
     let columns = unsafe { slice(columns, n_columns, "columns") }?;
     // SAFETY: the caller's promise.
     columns.iter().map(|&column| unsafe { slice(column, n_rows, "columns") }).collect()
+}
+
+/// # Safety
+/// As [`all_columns`], except that a column points to one value if the byte with its number in
+/// `scalars` is not 0. `scalars` has as many bytes, or none.
+pub(crate) unsafe fn columns_or_scalars<'a>(
+    columns: *const *const f64,
+    n_columns: usize,
+    n_rows: usize,
+    scalars: &[u8],
+) -> Result<Vec<Column<'a>>, kls_error> {
+    // SAFETY: the caller's promise.
+    let columns = unsafe { slice(columns, n_columns, "columns") }?;
+    let column = |(nth, &column): (usize, &*const f64)| match scalars.get(nth) {
+        None | Some(0) => {
+            // SAFETY: the caller's promise.
+            unsafe { slice(column, n_rows, "columns") }.map(Column::Rows)
+        }
+        Some(_) => {
+            // SAFETY: the caller's promise.
+            unsafe { slice(column, 1, "columns") }.map(|value| Column::Scalar(value[0]))
+        }
+    };
+    columns.iter().enumerate().map(column).collect()
 }
 
 /// # Safety

@@ -8,7 +8,7 @@ use kaleidoscope::{DynFunction, Source};
 use crate::engine::kls_engine;
 use crate::entry::{OutPointer, borrowed, entry, free, slice, slice_mut, text};
 use crate::error::kls_error;
-use crate::formulas::all_columns;
+use crate::formulas::{all_columns, columns_or_scalars};
 use crate::map_options::kls_map_options;
 use crate::status::kls_status;
 
@@ -185,7 +185,8 @@ pub unsafe extern "C" fn kls_function_map(
     unsafe { entry(error, body) }
 }
 
-/// As kls_function_map, with options; with the default ones if `options` is `NULL`.
+/// As kls_function_map, with options; with the default ones if `options` is `NULL`. Columns may be
+/// scalars (kls_map_options.scalars).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kls_function_map_with(
     function: *const kls_function,
@@ -200,12 +201,12 @@ pub unsafe extern "C" fn kls_function_map_with(
         // SAFETY: the host's promise.
         let function = unsafe { borrowed(function, "function") }?;
         // SAFETY: the host's promise.
-        let options = unsafe { kls_map_options::read(options) }?;
+        let (options, scalars) = unsafe { kls_map_options::read(options, n_columns) }?;
         // SAFETY: the host's promise.
-        let columns = unsafe { all_columns(columns, n_columns, n_rows) }?;
+        let columns = unsafe { columns_or_scalars(columns, n_columns, n_rows, scalars) }?;
         // SAFETY: the host's promise.
         let results = unsafe { slice_mut(results, n_rows, "results") }?;
-        Ok(function.function.map_with(options, &columns, results)?)
+        Ok(function.function.map_columns(options, &columns, results)?)
     };
     // SAFETY: the host's promise.
     unsafe { entry(error, body) }

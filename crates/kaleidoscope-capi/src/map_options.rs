@@ -1,9 +1,11 @@
 //! The options of batches.
 
 use std::mem::{offset_of, size_of};
+use std::ptr;
 
 use kaleidoscope::{MapOptions, Precision};
 
+use crate::entry::slice;
 use crate::error::kls_error;
 use crate::status::kls_status;
 use crate::versioned;
@@ -33,17 +35,24 @@ pub struct kls_map_options {
     /// If not 0, the calling thread computes all rows, in order. Otherwise, large batches are
     /// spread over threads.
     pub on_this_thread: u32,
+    /// `NULL`, or a byte for each column: where it is not 0, the column is a scalar. It has one value
+    /// then, which holds for all rows.
+    pub scalars: *const u8,
 }
 
 impl kls_map_options {
-    const DEFAULT: Self = Self { struct_size: size_of::<Self>(), precision: 0, on_this_thread: 0 };
+    const DEFAULT: Self =
+        Self { struct_size: size_of::<Self>(), precision: 0, on_this_thread: 0, scalars: ptr::null() };
 
-    /// The host's options.
+    /// The host's options, and which of its columns are scalars, if any are.
     ///
     /// # Safety
     /// `options` is null, or points to any version of this struct, of the size that its first field
-    /// says.
-    pub(crate) unsafe fn read(options: *const Self) -> Result<MapOptions, kls_error> {
+    /// says. Its field `scalars` is null or points to `n_columns` bytes that live during `'a`.
+    pub(crate) unsafe fn read<'a>(
+        options: *const Self,
+        n_columns: usize,
+    ) -> Result<(MapOptions, &'a [u8]), kls_error> {
         let least = offset_of!(Self, on_this_thread);
         // SAFETY: the caller's promise; the fields are numbers.
         let (read, verdict) =
@@ -59,7 +68,10 @@ impl kls_map_options {
             kls_error::new(kls_status::KLS_INVALID_ARGUMENT, message)
         })?;
         let options = MapOptions::from(precision);
-        Ok(if read.on_this_thread == 0 { options } else { options.on_this_thread() })
+        let options = if read.on_this_thread == 0 { options } else { options.on_this_thread() };
+        let n_scalars = if read.scalars.is_null() { 0 } else { n_columns };
+        // SAFETY: the caller's promise.
+        Ok((options, unsafe { slice(read.scalars, n_scalars, "scalars") }?))
     }
 }
 

@@ -43,7 +43,7 @@ mod text;
 pub use block_loop::BlockLoop;
 pub use run::ColumnScratch;
 
-use crate::compile::Unit;
+use crate::compile::{ScalarColumns, Unit};
 use crate::{HostArray, HostVariable, MathsFunction};
 use body::Body;
 use node::n_gathers;
@@ -53,6 +53,7 @@ use operation::Uniform;
 #[derive(Clone, Debug)]
 pub struct ColumnProgram {
     n_params: usize,
+    scalars: ScalarColumns,
     /// Each may use those before it.
     uniforms: Vec<Uniform>,
     body: Body,
@@ -93,7 +94,7 @@ const MAX_ROWS_PER_BLOCK: usize = 1_024;
 const MIN_ROWS_PER_BLOCK: usize = 128;
 
 impl ColumnProgram {
-    /// The program of a unit, as planned for a kernel. Returns `None` if the function with its
+    /// The program of a unit, as planned for a kernel, for columns with the unit's scalars. Returns `None` if the function with its
     /// inlinees does not qualify.
     pub fn new(unit: &Unit) -> Option<Self> {
         let lowered = lower::lower(unit)?;
@@ -108,7 +109,7 @@ impl ColumnProgram {
         // Whole cache lines, so that all slots begin at one.
         let rows_per_block = rows.clamp(MIN_ROWS_PER_BLOCK, MAX_ROWS_PER_BLOCK) / 8 * 8;
         let n_params = unit.function.n_params as usize;
-        Some(Self { n_params, uniforms: lowered.uniforms, body, rows_per_block })
+        Some(Self { n_params, scalars: unit.scalars, uniforms: lowered.uniforms, body, rows_per_block })
     }
 
     /// The number of steps, those of all leaves included.

@@ -22,7 +22,8 @@ pub use exit::{Exit, ExitFrame, Invalidation, MAX_EXITS, exit_argument, of_exit_
 pub use inlining::{InliningBudget, InliningPlan, Instance};
 pub use known_maths::KnownMaths;
 pub use unit::{
-    CallTarget, CodeKind, HostArrayMemory, HostVariableAddress, KernelForm, KernelKind, KernelTable, Unit,
+    CallTarget, CodeKind, HostArrayMemory, HostVariableAddress, KernelForm, KernelKind, KernelTable,
+    ScalarColumns, Unit,
     VectorMaths,
 };
 

@@ -1,7 +1,8 @@
 //! Batches: functions applied to the rows of columns, many calls in one.
 //!
 //! A *map* writes the results of each row. In a *scan* or *fold*, each row also gets the results of
-//! the row before, so rows are computed in order.
+//! the row before, so rows are computed in order. Columns of a map may be *scalars*, which have one
+//! value for all rows: kernels and column programs are made for them.
 //!
 //! There are three ways to compute rows, and a batch uses the fastest that exists:
 //!
@@ -12,11 +13,13 @@
 //! The bits are the same in all ways, except with [`Precision::Fast`]. Large maps are spread over
 //! threads.
 
+mod column;
 mod methods;
 mod rows;
 #[cfg(feature = "rayon")]
 mod spread;
 
+pub use column::Column;
 pub use methods::RowTrap;
 pub(crate) use rows::Rows;
 
@@ -124,7 +127,8 @@ impl Core {
         applied.members.iter().for_each(|&member| self.check_engine(member));
         self.admit()?;
         let watch = Watch::begin(&self.interrupter, limits);
-        let key = KernelKey { function: applied.function, precision: options.precision, form };
+        let (function, scalars) = (applied.function, rows.scalars());
+        let key = KernelKey { function, precision: options.precision, form, scalars };
         let start = (!self.settings.observers.is_empty()).then(Instant::now);
         let counters = RowCounters::default();
         let exceeds_caches = rows.n_bytes() >= policy::MIN_BYTES_TO_PREFETCH;
@@ -154,7 +158,7 @@ impl Core {
             // By columns, rows are computed at once, and here each needs the one before.
             return Way::Calls;
         }
-        let program = table.column_program(key.function).filter(|program| n_rows >= program.min_rows);
+        let program = table.column_program(key.columns()).filter(|program| n_rows >= program.min_rows);
         program.map_or(Way::Calls, |program| Way::Columns {
             program: Arc::clone(program),
             n_changes: program.n_changes(),
@@ -207,7 +211,7 @@ impl Batch<'_> {
     /// Gets the function lowered or compiled, if this many more rows justify it.
     fn prepare(self, n_rows: usize) -> Result<(), Trap> {
         if self.key.form == KernelForm::Map {
-            self.core.prepare_columns(self.key.function, n_rows);
+            self.core.prepare_columns(self.key.columns(), n_rows);
         }
         self.core.prepare_kernel(self.key, n_rows, self.watch)
     }

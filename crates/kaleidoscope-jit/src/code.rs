@@ -35,8 +35,8 @@ use crate::batch::Rows;
 use crate::code_state::Versioned;
 use crate::event::{CodeName, Tier};
 use crate::validity::{Dependency, Validity};
-use kaleidoscope_ir::compile::{Code, CodeKind, CompileTimes, KernelForm, KernelKind};
-use kaleidoscope_ir::{Function, FunctionId};
+use kaleidoscope_ir::compile::{Code, CodeKind, CompileTimes, KernelForm, KernelKind, ScalarColumns, Unit};
+use kaleidoscope_ir::FunctionId;
 use kaleidoscope_native::{CodeAddress, GuardedScope, Stub, StubId, Trap};
 use std::any::Any;
 use std::fmt;
@@ -106,17 +106,17 @@ impl CodeInfo {
 }
 
 impl CompiledCode {
-    /// Code of this function from a code generator.
+    /// Code of this unit from a code generator.
     pub(crate) fn new(
         info: CodeInfo,
-        function: &Function,
+        unit: &Unit,
         dependencies: Box<[Dependency]>,
         validity: Option<Arc<Validity>>,
         code: Code,
     ) -> Self {
-        let address = CodeAddress::new(code.address);
+        let (address, function) = (CodeAddress::new(code.address), &unit.function);
         let shape = match info.kind() {
-            CodeKind::Kernel(_, form) => Some(Box::new(KernelShape::new(form, function))),
+            CodeKind::Kernel(_, form) => Some(Box::new(KernelShape::new(form, unit))),
             CodeKind::Function | CodeKind::Osr(_) => {
                 assert_eq!(function.n_results, 1, "only kernels have several results");
                 None
@@ -378,18 +378,20 @@ pub(crate) struct KernelShape {
     n_columns: usize,
     n_outs: usize,
     n_states: usize,
+    scalars: ScalarColumns,
 }
 
 impl KernelShape {
-    /// The shape of a kernel of the function.
+    /// The shape of a kernel of the unit.
     ///
     /// # Panics
     /// If the function has fewer parameters than states.
-    pub(crate) fn new(form: KernelForm, function: &Function) -> Self {
+    pub(crate) fn new(form: KernelForm, unit: &Unit) -> Self {
+        let function = &unit.function;
         let n_states = form.n_states(function);
         let n_columns = (function.n_params as usize).checked_sub(n_states);
         let n_columns = n_columns.expect("states are parameters");
-        Self { n_columns, n_outs: form.n_outs(function), n_states }
+        Self { n_columns, n_outs: form.n_outs(function), n_states, scalars: unit.scalars }
     }
 }
 
@@ -417,6 +419,7 @@ impl KernelCode {
         assert_eq!(rows.columns.len(), shape.n_columns, "there is a column for each parameter");
         assert_eq!(rows.outs.len(), shape.n_outs, "there is room for each result");
         assert_eq!(rows.states.len(), shape.n_states, "there is room for each state");
+        assert_eq!(rows.scalars(), shape.scalars, "the kernel is for columns with these scalars");
         let (mut columns, mut outs) = (Vec::with_capacity(shape.n_columns), Vec::with_capacity(shape.n_outs));
         while rows.n_left() > 0 {
             if self.validity.as_ref().is_some_and(|validity| !validity.is_valid()) {
@@ -431,8 +434,9 @@ impl KernelCode {
             let place = &raw mut table;
             match self.kind {
                 KernelKind::Guarded => {
-                    // SAFETY: promise 8. The counts are checked above, there is a row, and `Rows`
-                    // has as many of each column and result, which it borrows for writing.
+                    // SAFETY: promise 8. The counts and scalars are checked above, there is a row,
+                    // and `Rows` has as many of each column that is no scalar and of each result,
+                    // which it borrows for writing.
                     let done = unsafe { scope.call_with_pointer(self.address, place.cast_const()) };
                     rows.advance(done.as_ref().map_or(table.n_done, |n_rows| *n_rows as usize));
                     done?;

@@ -15,10 +15,25 @@ use crate::policy;
 use crate::validity::Dependency;
 use crate::variable::Variable;
 use kaleidoscope_ir::column::ColumnProgram;
+use kaleidoscope_ir::compile::ScalarColumns;
 use kaleidoscope_ir::{FunctionId, HostArray, HostVariable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Identifies a column program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ColumnKey {
+    pub(crate) function: FunctionId,
+    pub(crate) scalars: ScalarColumns,
+}
+
+impl ColumnKey {
+    /// The least key of a function.
+    pub(crate) fn first_of(function: FunctionId) -> Self {
+        Self { function, scalars: ScalarColumns::default() }
+    }
+}
 
 /// The column program of a function's current version.
 #[derive(Debug)]

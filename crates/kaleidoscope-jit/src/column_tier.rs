@@ -8,7 +8,7 @@
 //! The column interpreter is safe code that nothing interrupts. It gets so few rows at a time that
 //! interrupts, deadlines and redefinitions take effect soon.
 
-use crate::column_state::{BatchProgram, ColumnState, HostMemory};
+use crate::column_state::{BatchProgram, ColumnKey, ColumnState, HostMemory};
 use crate::core::Core;
 use crate::inlining::Planned;
 use crate::maths::{load_maths, maths_entry};
@@ -23,26 +23,28 @@ use kaleidoscope_native::{VectorLoop, prefetch, run_vector_loop};
 use std::sync::Arc;
 
 impl Core {
-    /// Makes a column program of the function, if this many more rows justify it and it qualifies.
-    pub(crate) fn prepare_columns(&self, function: FunctionId, n_rows: usize) {
+    /// Makes a column program with this key, if this many more rows justify it and the
+    /// function qualifies.
+    pub(crate) fn prepare_columns(&self, key: ColumnKey, n_rows: usize) {
         let are_calls_slow = |has_code: bool| match self.settings.mode {
             Mode::Off => true,
             Mode::Lazy | Mode::Eager => !has_code && self.compile_queue.is_some(),
             Mode::Tiered | Mode::Baseline => false,
         };
-        if !self.table().note_rows(function, n_rows, are_calls_slow)
+        if !self.table().note_rows(key, n_rows, are_calls_slow)
             // Without the library there is an error when a row calls it.
             || load_maths().is_err()
         {
             return;
         }
-        if let Some(state) = self.lower_to_columns(function) {
-            self.table().set_column_state(function, state);
+        if let Some(state) = self.lower_to_columns(key) {
+            self.table().set_column_state(key, state);
         }
     }
 
     /// Lowers a function. Returns nothing if it was redefined meanwhile.
-    fn lower_to_columns(&self, function: FunctionId) -> Option<ColumnState> {
+    fn lower_to_columns(&self, key: ColumnKey) -> Option<ColumnState> {
+        let function = key.function;
         let (ir, version) = {
             let table = self.table();
             let entry = table.entry(function);
@@ -60,7 +62,7 @@ impl Core {
             if table.version(function) != version {
                 return None;
             }
-            table.kernel_unit(function)
+            table.kernel_unit(key)
         };
         let Some(root) = unit.map(Arc::new) else { return refused(vec![itself]) };
         let plain = CodeKind::Kernel(KernelKind::Plain, KernelForm::Map);
@@ -85,9 +87,9 @@ impl Core {
 }
 
 impl Table {
-    /// The column program of a function, if it has one.
-    pub(crate) fn column_program(&self, function: FunctionId) -> Option<&Arc<BatchProgram>> {
-        match self.column_programs.get(&function)? {
+    /// The column program with this key, if there is one.
+    pub(crate) fn column_program(&self, key: ColumnKey) -> Option<&Arc<BatchProgram>> {
+        match self.column_programs.get(&key)? {
             ColumnState::Ready(program) => Some(program),
             ColumnState::Counting { .. } | ColumnState::Refused(_) => None,
         }
@@ -97,15 +99,15 @@ impl Table {
     /// `are_calls_slow` is asked whether it has code.
     pub(crate) fn note_rows(
         &mut self,
-        function: FunctionId,
+        key: ColumnKey,
         n_more: usize,
         are_calls_slow: impl FnOnce(bool) -> bool,
     ) -> bool {
-        let state = self.column_programs.entry(function).or_insert(ColumnState::Counting { n_rows: 0 });
+        let state = self.column_programs.entry(key).or_insert(ColumnState::Counting { n_rows: 0 });
         let ColumnState::Counting { n_rows } = state else { return false };
         *n_rows = n_rows.saturating_add(n_more as u64);
         let n_rows = *n_rows;
-        let entry = self.entry(function);
+        let entry = self.entry(key.function);
         let n_ops = entry.ir().map_or(1, |ir| ir.ops.len());
         let are_calls_slow = are_calls_slow(entry.state.first().is_some());
         policy::justifies_column_program(n_ops, n_more, n_rows, are_calls_slow)
@@ -113,7 +115,7 @@ impl Table {
 
     /// Stores what came of lowering a function, unless something that it depends on was redefined
     /// meanwhile.
-    pub(crate) fn set_column_state(&mut self, function: FunctionId, state: ColumnState) {
+    pub(crate) fn set_column_state(&mut self, key: ColumnKey, state: ColumnState) {
         let dependencies = match &state {
             ColumnState::Counting { .. } => return,
             ColumnState::Ready(program) => program.dependencies.clone(),
@@ -122,13 +124,21 @@ impl Table {
         if dependencies.iter().any(|&(id, version)| self.version(id) != version) {
             return;
         }
-        self.note_dependent(Dependent::ColumnProgram(function), &dependencies);
-        self.column_programs.insert(function, state);
+        self.note_dependent(Dependent::ColumnProgram(key), &dependencies);
+        self.column_programs.insert(key, state);
     }
 
-    /// Removes the column program of a function, because the function or a callee is redefined.
-    pub(crate) fn remove_column_program(&mut self, function: FunctionId) {
-        if let Some(ColumnState::Ready(program)) = self.column_programs.remove(&function) {
+    /// Removes the column programs of a function that is redefined.
+    pub(crate) fn remove_column_programs(&mut self, function: FunctionId) {
+        let programs = self.column_programs.range(ColumnKey::first_of(function)..);
+        let keys = programs.map(|(key, _)| *key).take_while(|key| key.function == function);
+        let keys: Vec<_> = keys.collect();
+        keys.into_iter().for_each(|key| self.remove_column_program(key));
+    }
+
+    /// Removes a column program, because the function or a callee is redefined.
+    pub(crate) fn remove_column_program(&mut self, key: ColumnKey) {
+        if let Some(ColumnState::Ready(program)) = self.column_programs.remove(&key) {
             program.note_change();
         }
     }

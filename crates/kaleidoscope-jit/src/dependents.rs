@@ -14,11 +14,10 @@ use crate::core::Core;
 use crate::event::{CodeName, Event};
 use crate::host::{HostEntry, HostFunction};
 use crate::kernel_state::{KernelKey, KernelState};
-use crate::precision::Precision;
 use crate::profile::ProfiledCode;
 use crate::table::{Dependent, Entry, StoredDefinition, Table};
 use crate::trap::Trap;
-use kaleidoscope_ir::compile::{CodeKind, KernelForm};
+use kaleidoscope_ir::compile::CodeKind;
 use kaleidoscope_ir::{Function, FunctionId, MathsFunction};
 use kaleidoscope_native as native;
 use std::fmt;
@@ -184,7 +183,7 @@ impl Core {
         entry.check_version(version);
         let mut old = entry.define(stored, version);
         old.extend(table.take_kernels(function).into_iter().map(ProfiledCode::from));
-        table.remove_column_program(function);
+        table.remove_column_programs(function);
         let dependents = table.take_dependents(function, &old_name);
         let optimized = dependents.iter().filter(|code| !matches!(code.code.kind(), CodeKind::Kernel(..)));
         superseded.invalidated.extend(optimized.map(|code| code.code.info.clone()));
@@ -213,11 +212,11 @@ impl Core {
 impl Table {
     /// Takes the kernels of a function that is redefined.
     fn take_kernels(&mut self, function: FunctionId) -> Vec<CompiledCode> {
-        let of_form =
-            |form| Precision::ALL.iter().map(move |&precision| KernelKey { function, precision, form });
-        let keys = KernelForm::ALL.into_iter().flat_map(of_form);
-        let kernels: Vec<_> = keys.filter_map(|key| self.kernels.remove(&key)).collect();
-        kernels.into_iter().filter_map(KernelState::into_code).collect()
+        let kernels = self.kernels.range(KernelKey::first_of(function)..);
+        let keys = kernels.map(|(key, _)| *key).take_while(|key| key.function == function);
+        let keys: Vec<_> = keys.collect();
+        let kernels = keys.iter().filter_map(|key| self.kernels.remove(key));
+        kernels.filter_map(KernelState::into_code).collect()
     }
 
     /// Takes the dependents of a function out of slots, OSR cells and the kernel table.
@@ -255,10 +254,10 @@ impl Table {
                 let kernel = self.kernels.remove(&key).and_then(KernelState::into_code);
                 kernel.map(ProfiledCode::from).into_iter().collect()
             }
-            Dependent::ColumnProgram(function) => {
+            Dependent::ColumnProgram(key) => {
                 // The function may have another program by now, which does not depend on `on`.
-                if self.column_programs.get(&function).is_some_and(|state| state.depends_on(on)) {
-                    self.remove_column_program(function);
+                if self.column_programs.get(&key).is_some_and(|state| state.depends_on(on)) {
+                    self.remove_column_program(key);
                 }
                 Vec::new()
             }

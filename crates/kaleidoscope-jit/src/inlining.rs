@@ -86,7 +86,7 @@ impl Core {
             origin: CodeOrigin::Compiled { tier, kind: unit.kind, times: code.times, bytes: code.bytes },
             inlined,
         };
-        Ok((CompiledCode::new(info, &unit.function, dependencies, validity, code), unit))
+        Ok((CompiledCode::new(info, &unit, dependencies, validity, code), unit))
     }
 
     /// Chooses the inlinees of a unit. Returns nothing if the root was redefined, except for OSR
@@ -127,7 +127,7 @@ impl Core {
         let inlined = others.map(|id| Arc::clone(&bodies[id].0.name)).collect();
         drop(table);
         let unit = Unit::new(Arc::clone(&root.function), root.id, root.version, callees, variables);
-        let unit = Unit { kind, host_arrays, inlining: Some(plan), ..unit };
+        let unit = Unit { kind, host_arrays, inlining: Some(plan), scalars: root.scalars, ..unit };
         Some(Planned { unit, dependencies, inlined })
     }
 }

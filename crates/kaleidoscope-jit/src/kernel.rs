@@ -5,6 +5,7 @@
 
 use crate::code::CompiledCode;
 use crate::code_state::Versioned;
+use crate::column_state::ColumnKey;
 use crate::compile_queue::Waited;
 use crate::core::{Core, SharedCore};
 use crate::event::{CodeName, Event, Tier};
@@ -38,7 +39,7 @@ impl Core {
         let request = {
             let mut table = self.table();
             let version = table.version(key.function);
-            let has_columns = key.form == KernelForm::Map && table.column_program(key.function).is_some();
+            let has_columns = key.form == KernelForm::Map && table.column_program(key.columns()).is_some();
             let state = table.kernels.entry(key).or_insert(KernelState::Counting { n_rows: 0 });
             state.note_rows(version, n_rows, |n_rows| {
                 policy::advise_kernel(mode, n_rows, thresholds, has_columns)
@@ -124,7 +125,7 @@ impl KernelJob {
             let table = core.table();
             // Another version is not verified.
             let is_current = table.version(self.key.function) == self.version;
-            if is_current { table.kernel_unit(self.key.function) } else { None }
+            if is_current { table.kernel_unit(self.key.columns()) } else { None }
         };
         let Some(root) = unit.map(Arc::new) else { return Ok(None) };
         let generator = generator.map_err(|reason| Trap::Compile { code: CodeName::of(&root), reason })?;
@@ -171,16 +172,16 @@ impl KernelJob {
 }
 
 impl Table {
-    /// The unit of a kernel. A maths function gets a function that calls it; a host function has
-    /// none.
-    pub(crate) fn kernel_unit(&self, function: FunctionId) -> Option<Unit> {
+    /// The unit of a kernel or column program. A maths function gets a function that calls it; a
+    /// host function has none.
+    pub(crate) fn kernel_unit(&self, ColumnKey { function, scalars }: ColumnKey) -> Option<Unit> {
         let entry = self.entry(function);
         let ir = match &entry.definition {
             StoredDefinition::Ir(ir) => Arc::clone(ir),
             StoredDefinition::Maths(maths) => Arc::new(caller_of(function, *maths)),
             StoredDefinition::Host { .. } | StoredDefinition::Unavailable => return None,
         };
-        Some(self.unit(ir, Some(function), entry.version()))
+        Some(Unit { scalars, ..self.unit(ir, Some(function), entry.version()) })
     }
 
     fn install_kernel(&mut self, key: KernelKey, kernel: CompiledKernel) -> Result<(), Box<CompiledCode>> {
@@ -194,7 +195,7 @@ impl Table {
         let dependencies = code.dependencies.clone();
         let Some(state) = self.compiling_kernel(key, version) else { return Err(code) };
         *state = KernelState::Ready { code, rows_per_call };
-        if let Some(program) = self.column_program(key.function)
+        if let Some(program) = self.column_program(key.columns())
             && key.form == KernelForm::Map
         {
             program.note_change();

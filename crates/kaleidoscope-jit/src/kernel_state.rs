@@ -10,17 +10,32 @@
 //! leaves; so kernels are retired like other code.
 
 use crate::code::{CompiledCode, KernelCode};
+use crate::column_state::ColumnKey;
 use crate::policy::KernelAdvice;
 use crate::precision::Precision;
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::KernelForm;
+use kaleidoscope_ir::compile::{KernelForm, ScalarColumns};
 
 /// Identifies a kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KernelKey {
     pub(crate) function: FunctionId,
     pub(crate) precision: Precision,
     pub(crate) form: KernelForm,
+    pub(crate) scalars: ScalarColumns,
+}
+
+impl KernelKey {
+    /// The least key of a function.
+    pub(crate) fn first_of(function: FunctionId) -> Self {
+        let (precision, form) = (Precision::Strict, KernelForm::Map);
+        Self { function, precision, form, scalars: ScalarColumns::default() }
+    }
+
+    /// The key of the column program for the same columns.
+    pub(crate) fn columns(self) -> ColumnKey {
+        ColumnKey { function: self.function, scalars: self.scalars }
+    }
 }
 
 /// The kernel of a function's current version.

@@ -419,7 +419,7 @@ impl FirstCompilation {
             },
             inlined: Arc::default(),
         };
-        let code = CompiledCode::new(info, &unit.function, dependencies, validity, code);
+        let code = CompiledCode::new(info, &unit, dependencies, validity, code);
         Ok(ProfiledCode { code, profile })
     }
 }

@@ -62,7 +62,7 @@ mod variable;
 
 pub use crate::core::FunctionIds;
 pub use array::{Array, ArrayTooLarge};
-pub use batch::{MapOptions, RowTrap};
+pub use batch::{Column, MapOptions, RowTrap};
 pub use code::Callable;
 pub use dependents::{Change, Definition, Superseded};
 pub use embedder::Embedder;

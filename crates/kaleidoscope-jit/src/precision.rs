@@ -1,7 +1,7 @@
 //! Precision of a batch: exact, or with the vector maths library.
 
 /// How exact the results of a batch are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Precision {
     /// Bit for bit the results of single calls.
@@ -15,7 +15,3 @@ pub enum Precision {
     Fast,
 }
 
-impl Precision {
-    /// Both.
-    pub(crate) const ALL: &[Self] = &[Self::Strict, Self::Fast];
-}

@@ -8,7 +8,7 @@
 use crate::array::Array;
 use crate::code::{CompiledCode, FunctionCode, Slot};
 use crate::code_state::CodeState;
-use crate::column_state::ColumnState;
+use crate::column_state::{ColumnKey, ColumnState};
 use crate::event::CodeName;
 use crate::kernel_state::{KernelKey, KernelState};
 use crate::profile::{Profile, ProfiledCode};
@@ -18,7 +18,7 @@ use crate::variable::Variable;
 use kaleidoscope_ir::compile::{self, AccessSite, CallTarget, Unit};
 use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
 use kaleidoscope_native::{CodeAddress, HostStub};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Weak};
 
 /// All functions of one engine.
@@ -36,9 +36,9 @@ pub(crate) struct Table {
     /// The profiles of all baseline code that may still run, by number.
     pub(crate) profiles: HashMap<u32, Arc<Profile>>,
     /// The kernels of functions for which batches were requested.
-    pub(crate) kernels: HashMap<KernelKey, KernelState>,
+    pub(crate) kernels: BTreeMap<KernelKey, KernelState>,
     /// The column programs of these functions, or why there is none.
-    pub(crate) column_programs: HashMap<FunctionId, ColumnState>,
+    pub(crate) column_programs: BTreeMap<ColumnKey, ColumnState>,
     /// Code that was invalidated and may still run, by number.
     pub(crate) invalidated: HashMap<u32, InvalidatedCode>,
     /// Code with inlinees that access elements of arrays, by number.
@@ -58,8 +58,8 @@ pub(crate) enum Dependent {
     Loop { profile: u32, nth: usize },
     /// A kernel.
     Kernel(KernelKey),
-    /// The column program of a function.
-    ColumnProgram(FunctionId),
+    /// A column program.
+    ColumnProgram(ColumnKey),
     /// Running code without a slot, with this number: of an expression, or of a version that was
     /// superseded.
     Unslotted(u32),

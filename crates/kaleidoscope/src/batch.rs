@@ -4,7 +4,7 @@
 pub(crate) mod arrow;
 
 use crate::handle::Handle;
-use crate::{Arguments, CallError, DynFunction, Formula, Function, MapOptions};
+use crate::{Arguments, CallError, Column, DynFunction, Formula, Function, MapOptions};
 
 /// Defines the batch methods of every type that a program's function can have in Rust.
 macro_rules! batch_methods {
@@ -90,6 +90,40 @@ macro_rules! batch_methods {
                 out: &mut [f64],
             ) -> Result<(), CallError> {
                 map(self.handle(), options.into(), columns, out)
+            }
+
+            /// As [`map_with`](Self::map_with), for columns that may be *scalars*: one value for
+            /// all rows ([`Column`](crate::Column)). A host that has one column and constant
+            /// parameters needs no columns for these. What the function computes from scalars
+            /// alone is computed once for many rows.
+            ///
+            /// Each choice of scalars has a kernel of its own.
+            ///
+            /// ```
+            /// use kaleidoscope::{Column, Engine, MapOptions};
+            ///
+            /// let engine = Engine::new()?;
+            /// let line = engine.formula("a*x + b", &["a", "x", "b"])?;
+            /// let mut ys = [0.0; 2];
+            /// let columns = [Column::Scalar(2.0), Column::Rows(&[10.0, 20.0]), Column::Scalar(1.0)];
+            /// line.map_columns(MapOptions::new(), &columns, &mut ys)?;
+            /// assert_eq!(ys, [21.0, 41.0]);
+            ///
+            /// let xs = vec![5.0, 6.0];
+            /// line.map_columns(MapOptions::new(), &[2.0.into(), (&xs).into(), 0.0.into()], &mut ys)?;
+            /// assert_eq!(ys, [10.0, 12.0]);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Errors
+            /// As [`map`](Self::map).
+            pub fn map_columns(
+                &self,
+                options: impl Into<MapOptions>,
+                columns: &[Column<'_>],
+                out: &mut [f64],
+            ) -> Result<(), CallError> {
+                map_columns(self.handle(), options.into(), columns, out)
             }
 
             /// As [`map`](Self::map), for columns of Apache Arrow. Where any column is null, the
@@ -245,6 +279,20 @@ fn map(function: &Handle, options: MapOptions, columns: &[&[f64]], out: &mut [f6
     function.check_count(columns.len())?;
     let engine = &function.engine;
     engine.jit.map(function.callable, options, columns, out, engine.limits).map_err(CallError::from)
+}
+
+fn map_columns(
+    function: &Handle,
+    options: MapOptions,
+    columns: &[Column<'_>],
+    out: &mut [f64],
+) -> Result<(), CallError> {
+    function.check_count(columns.len())?;
+    let engine = &function.engine;
+    engine
+        .jit
+        .map_columns(function.callable, options, columns, out, engine.limits)
+        .map_err(CallError::from)
 }
 
 fn scan(function: &Handle, init: f64, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {

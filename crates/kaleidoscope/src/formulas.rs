@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::formula_definition::FormulaDefinition;
 use crate::handle::Handle;
 use crate::{
-    CallError, Diagnostic, DiagnosticCode, Engine, Formula, FormulaError, MapOptions, Scope, Source,
+    CallError, Column, Diagnostic, DiagnosticCode, Engine, Formula, FormulaError, MapOptions, Scope, Source,
 };
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_jit::{Group, in_engine_mode};
@@ -169,6 +169,25 @@ impl Formulas {
         engine
             .jit
             .map_group(&self.group, options.into(), columns, outs, engine.limits)
+            .map_err(CallError::from)
+    }
+
+    /// As [`map_with`](Self::map_with), for columns that may be scalars: one value for all rows. See
+    /// [`Formula::map_columns`].
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    pub fn map_columns(
+        &self,
+        options: impl Into<MapOptions>,
+        columns: &[Column<'_>],
+        outs: &mut [&mut [f64]],
+    ) -> Result<(), CallError> {
+        self.all.check_count(columns.len())?;
+        let engine = &self.all.engine;
+        engine
+            .jit
+            .map_group_columns(&self.group, options.into(), columns, outs, engine.limits)
             .map_err(CallError::from)
     }
 

@@ -40,7 +40,7 @@ pub use host::{HostFunction, HostValue};
 pub use kaleidoscope_ir as ir;
 pub use kaleidoscope_jit as jit;
 pub use kaleidoscope_jit::{
-    Array, ArrayTooLarge, Backend, CodeName, CompileTimes, Compiled, Event, Interrupter, Listing, MapOptions,
+    Array, ArrayTooLarge, Backend, CodeName, Column, CompileTimes, Compiled, Event, Interrupter, Listing, MapOptions,
     MappedRows, Mode, Observer, Optimization, Precision, Statistics, Thresholds, Tier, Totals, Variable,
     exit_at_once, is_signal_ignored, is_stop_pending,
 };

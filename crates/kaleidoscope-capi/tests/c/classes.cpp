@@ -131,6 +131,14 @@ static void columns() {
     CHECK(throws<ks::Error>([&] { sum.map({xs, {1, 2}}); }, has_status(KLS_INVALID_ARGUMENT, "column 1 has 2 rows")));
     CHECK(throws<ks::Error>([&] { sum.map(both, {results, 2}); }, has_status(KLS_INVALID_ARGUMENT, "3 rows")));
     CHECK(throws<ks::Error>([&] { sum.map({xs}); }, has_status(KLS_CALL, "2 arguments")));
+    CHECK((sum.map({xs, ks::Scalar(5)}) == std::vector<double>{6, 7, 8}));
+    const ks::Columns mixed{ks::Scalar(5), xs}, copy = mixed;
+    CHECK(copy.n_rows() == 3 && (sum.map(copy) == std::vector<double>{6, 7, 8}));
+    CHECK((sum.map({ks::Scalar(5), ks::Scalar(1)}) == std::vector<double>{6}));
+    sum.map({ks::Scalar(5), ks::Scalar(1)}, results);
+    CHECK(results[0] == 6 && results[2] == 6);
+    CHECK(throws<ks::Error>([&] { sum.fold(0, {ks::Scalar(1)}); }, has_status(KLS_INVALID_ARGUMENT, "only map")));
+    CHECK(throws<ks::Error>([&] { sum.scan(0, {ks::Scalar(1)}, results); }, has_status(KLS_INVALID_ARGUMENT, "only map")));
     sum.scan(100, {xs}, results);
     CHECK(results[0] == 101 && results[2] == 106 && sum.fold(100, {xs}) == 106);
     CHECK(sum.fold(5, {std::vector<double>()}) == 5);
@@ -146,6 +154,11 @@ static void columns() {
     CHECK((two.fold({0, 1}, {xs}) == std::vector<double>{6, 6}));
     two.map({xs, xs, xs}, {first, second}, options);
     CHECK(first[2] == 6 && second[2] == 9);
+    two.map({ks::Scalar(2), ks::Scalar(3), xs}, {first, second}, options);
+    CHECK(first[2] == 5 && second[2] == 9);
+    CHECK(throws<ks::Error>([&] { two.fold({0, 1}, {ks::Scalar(1)}); }, has_status(KLS_INVALID_ARGUMENT, "only map")));
+    CHECK(throws<ks::Error>([&] { two.scan({0, 1}, {ks::Scalar(1)}, {first, second}); },
+                            has_status(KLS_INVALID_ARGUMENT, "only map")));
     CHECK(throws<ks::Error>([&] { two.fold({0}, {xs}); }, has_status(KLS_INVALID_ARGUMENT, "1 initial values")));
     CHECK(throws<ks::Error>([&] { two.map({xs, xs, xs}, {first, {second, 2}}); },
                             has_status(KLS_INVALID_ARGUMENT, "same number of rows")));

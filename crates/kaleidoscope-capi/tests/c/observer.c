@@ -136,6 +136,29 @@ static void map_options(const kls_engine *engine) {
     CHECK(kls_formulas_map_with(formulas, NULL, columns, 1, places, 2, N_ROWS, NULL) == KLS_OK);
     CHECK(memcmp(strict, results, sizeof strict) == 0);
 
+    /* A scalar has one value for all rows. */
+    {
+        static const char *const two[] = {"x", "a"};
+        const double a = 0.5;
+        const double *const mixed[] = {xs, &a};
+        const unsigned char scalars[] = {0, 1};
+        kls_function *scaled;
+        kls_formulas *both;
+        static const char *const scaled_texts[] = {"x * a", "x + a"};
+        CHECK(kls_engine_formula(engine, "x * a", two, 2, &scaled, NULL) == KLS_OK);
+        CHECK(kls_engine_formulas(engine, scaled_texts, 2, two, 2, &both, NULL) == KLS_OK);
+        kls_map_options_init(&options, sizeof options);
+        CHECK(options.scalars == NULL);
+        options.scalars = scalars;
+        CHECK(kls_function_map_with(scaled, &options, mixed, 2, results, N_ROWS, NULL) == KLS_OK);
+        CHECK(results[0] == 0.25 && results[N_ROWS - 1] == xs[N_ROWS - 1] * 0.5);
+        CHECK(kls_formulas_map_with(both, &options, mixed, 2, places, 2, N_ROWS, NULL) == KLS_OK);
+        CHECK(results[1] == xs[1] * 0.5 && exps[N_ROWS - 1] == xs[N_ROWS - 1] + 0.5);
+        kls_function_free(scaled);
+        kls_formulas_free(both);
+        options.scalars = NULL;
+    }
+
     options.precision = 2;
     CHECK(kls_function_map_with(f, &options, columns, 1, results, N_ROWS, &error) == KLS_INVALID_ARGUMENT);
     CHECK(strcmp(kls_error_message(error), "there is no precision 2") == 0);

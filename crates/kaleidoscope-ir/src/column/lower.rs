@@ -80,14 +80,19 @@ struct OpenIf {
 impl<'a> Lowering<'a> {
     fn new(unit: &'a Unit, instances: &'a [Instance<'a>]) -> Self {
         let n_params = unit.function.n_params;
-        let mut variables: Vec<_> = (0..n_params).map(|param| Some(Value::Param(param))).collect();
+        let mut numbering = Numbering::default();
+        let parameter = |param| match unit.scalars.contains(param as usize) {
+            true => Some(numbering.uniforms.value(Uniform::Scalar(param))),
+            false => Some(Value::Param(param)),
+        };
+        let mut variables: Vec<_> = (0..n_params).map(parameter).collect();
         variables.resize(unit.function.locals.len(), None);
         Self {
             unit,
             instances,
             frames: vec![Frame { instance: 0, variables }],
             stack: Vec::new(),
-            numbering: Numbering::default(),
+            numbering,
             n_nested_ifs: 0,
             max_nested_ifs: 0,
         }

@@ -86,6 +86,8 @@ pub(super) enum Uniform {
     /// A number, by its bits.
     Number(u64),
     Variable(HostVariable),
+    /// The value of a parameter that is a scalar.
+    Scalar(u32),
     /// An operation on uniforms with lower numbers.
     Operation(Operation<u32>),
 }

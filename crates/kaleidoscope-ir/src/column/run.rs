@@ -47,7 +47,7 @@ impl ColumnScratch {
 
 impl ColumnProgram {
     /// Applies the function to the first `n_rows` rows of the columns, one for each parameter, and
-    /// writes the results to `outs`, one for each result. Host variables are read once. What is
+    /// writes the results to `outs`, one for each result. A column that is a scalar has one value. Host variables are read once. What is
     /// behind these rows is expected to be computed next.
     ///
     /// Returns whether each index of an array means an element. Otherwise the results are of no
@@ -55,8 +55,8 @@ impl ColumnProgram {
     ///
     /// # Panics
     /// If the number of columns is not that of the parameters, or that of `outs` is not that of the
-    /// results, or they are not all equally long, or there are fewer rows, or the memory is that of
-    /// another program.
+    /// results, or they are not all equally long apart from scalars, or there are fewer rows, or the
+    /// memory is that of another program.
     pub fn run(
         &self,
         env: &(impl ColumnEnvironment + ?Sized),
@@ -69,15 +69,23 @@ impl ColumnProgram {
         assert_eq!(outs.len(), self.body.n_results, "there is room for each result");
         let n_all = outs[0].len();
         assert!(outs.iter().all(|out| out.len() == n_all), "results are equally long");
-        assert!(columns.iter().all(|column| column.len() == n_all), "columns are as long as the results");
-        let uniforms = self.uniforms(env);
+        let len = |column| if self.scalars.contains(column) { 1 } else { n_all };
+        let are_long = columns.iter().enumerate().all(|(nth, column)| column.len() == len(nth));
+        assert!(are_long, "columns are as long as the results");
+        let uniforms = self.uniforms(env, columns);
+        // No step reads a scalar by row.
+        let columns = columns.iter().enumerate().map(|(nth, &column)| match self.scalars.contains(nth) {
+            true => None,
+            false => Some(column),
+        });
+        let columns: Vec<_> = columns.collect();
         let block_rows = scratch.n_rows;
         let run = Run { env, uniforms: &uniforms, block_rows, has_bad_index: Cell::new(false) };
         let mut block_columns = Vec::with_capacity(columns.len());
         for first in (0..n_rows).step_by(block_rows) {
             let end = n_rows.min(first + block_rows);
             block_columns.clear();
-            block_columns.extend(columns.iter().map(|column| &column[first..end]));
+            block_columns.extend(columns.iter().map(|column| column.map_or(&[][..], |column| &column[first..end])));
             let mut block_outs = Vec::with_capacity(outs.len());
             let mut next_outs = Vec::with_capacity(outs.len());
             for out in outs.iter_mut() {
@@ -93,7 +101,7 @@ impl ColumnProgram {
             let n_next = (n_all - end).min(block_rows);
             let prefetch = |step: usize| {
                 let piece = n_next * step / n_steps..n_next * (step + 1) / n_steps;
-                columns.iter().for_each(|column| env.prefetch(&column[end..][piece.clone()]));
+                columns.iter().flatten().for_each(|column| env.prefetch(&column[end..][piece.clone()]));
                 next_outs.iter().for_each(|out| env.prefetch(&out[piece.clone()]));
             };
             run.body(&self.body, &block_columns, &mut block_outs, &mut memory, prefetch);
@@ -105,12 +113,13 @@ impl ColumnProgram {
     }
 
     /// The values of the uniforms now.
-    fn uniforms(&self, env: &(impl ColumnEnvironment + ?Sized)) -> Vec<f64> {
+    fn uniforms(&self, env: &(impl ColumnEnvironment + ?Sized), columns: &[&[f64]]) -> Vec<f64> {
         let mut values = Vec::with_capacity(self.uniforms.len());
         for &uniform in &self.uniforms {
             values.push(match uniform {
                 Uniform::Number(bits) => f64::from_bits(bits),
                 Uniform::Variable(variable) => env.variable(variable),
+                Uniform::Scalar(param) => columns[param as usize][0],
                 Uniform::Operation(operation) => operation.map(|number| values[number as usize]).apply(env),
             });
         }

@@ -14,6 +14,7 @@ impl fmt::Display for ColumnProgram {
             match uniform {
                 Uniform::Number(bits) => writeln!(f, "u{number} = {}", f64::from_bits(*bits))?,
                 Uniform::Variable(variable) => writeln!(f, "u{number} = variable {}", variable.index())?,
+                Uniform::Scalar(param) => writeln!(f, "u{number} = scalar {param}")?,
                 Uniform::Operation(operation) => {
                     let operation = operation.map(|number| Operand::Uniform(number as usize));
                     writeln!(f, "u{number} = {operation}")?;

@@ -38,6 +38,8 @@ pub struct Unit {
     pub invalidation: Option<Invalidation>,
     /// The results of calls of maths functions whose arguments are constants.
     pub known_maths: KnownMaths,
+    /// The columns of a kernel that have one value for all rows.
+    pub scalars: ScalarColumns,
 }
 
 impl Unit {
@@ -62,6 +64,7 @@ impl Unit {
             vector_maths: Vec::new(),
             invalidation: None,
             known_maths: KnownMaths::default(),
+            scalars: ScalarColumns::default(),
         }
     }
 
@@ -219,7 +222,7 @@ pub enum KernelKind {
 }
 
 /// What a kernel does with the results of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum KernelForm {
     /// Writes them. Rows are independent of each other, and may be computed in any order.
     Map,
@@ -251,12 +254,39 @@ impl KernelForm {
     }
 }
 
+/// Which columns of a batch are *scalars*: one value for all rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ScalarColumns(u64);
+
+impl ScalarColumns {
+    /// Columns from this number on are no scalars.
+    pub const MAX: usize = u64::BITS as usize;
+
+    /// Whether the column with this number is a scalar.
+    pub fn contains(self, column: usize) -> bool {
+        column < Self::MAX && self.0 >> column & 1 == 1
+    }
+}
+
+impl FromIterator<usize> for ScalarColumns {
+    /// # Panics
+    /// If a number is not below [`MAX`](Self::MAX).
+    fn from_iter<I: IntoIterator<Item = usize>>(columns: I) -> Self {
+        let bit = |column| {
+            assert!(column < Self::MAX, "scalars are among the first columns");
+            1_u64 << column
+        };
+        Self(columns.into_iter().fold(0, |bits, column| bits | bit(column)))
+    }
+}
+
 /// What a kernel reads and writes. The layout is C's.
 #[derive(Debug)]
 #[repr(C)]
 pub struct KernelTable {
     /// One pointer for each parameter that is no [state](KernelForm::Scan), each to `n_rows`
-    /// doubles. Columns may overlap.
+    /// doubles, or to one if the column is among the unit's [scalars](Unit::scalars). Columns may
+    /// overlap.
     pub columns: *const *const f64,
     /// One pointer for each result, each to `n_rows` doubles. None of these overlaps a column or
     /// another one. A [`KernelForm::Fold`] does not use them.

@@ -1,6 +1,7 @@
 //! The methods of [`Jit`] for batches and groups: what they check before rows are computed.
 
-use super::{Applied, MapOptions, Rows};
+use super::column::{Columns, fill};
+use super::{Applied, Column, MapOptions, Rows};
 use crate::code::Callable;
 use crate::group::Group;
 use crate::interrupt::CallLimits;
@@ -130,7 +131,26 @@ impl Jit {
         out: &mut [f64],
         limits: CallLimits,
     ) -> Result<(), Trap> {
-        self.map_applied((&function).into(), options, columns, vec![out], limits)
+        self.map_applied((&function).into(), options, Columns::of_rows(columns), vec![out], limits)
+    }
+
+    /// As [`map`](Self::map), for columns that may be scalars: one value for all rows.
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    ///
+    /// # Panics
+    /// As [`call`](Self::call).
+    pub fn map_columns(
+        &self,
+        function: Callable,
+        options: MapOptions,
+        columns: &[Column<'_>],
+        out: &mut [f64],
+        limits: CallLimits,
+    ) -> Result<(), Trap> {
+        let filled = fill(columns, out.len());
+        self.map_applied((&function).into(), options, Columns::new(columns, &filled), vec![out], limits)
     }
 
     /// As [`map`](Self::map), for a group: writes the results of each member to one of `outs`.
@@ -151,20 +171,41 @@ impl Jit {
     ) -> Result<(), Trap> {
         group.check_results(outs.len())?;
         let outs = outs.iter_mut().map(|out| &mut **out).collect();
-        self.map_applied(group.into(), options, columns, outs, limits)
+        self.map_applied(group.into(), options, Columns::of_rows(columns), outs, limits)
+    }
+
+    /// As [`map_group`](Self::map_group), for columns that may be scalars: one value for all rows.
+    ///
+    /// # Errors
+    /// As [`map_group`](Self::map_group).
+    ///
+    /// # Panics
+    /// As [`call`](Self::call).
+    pub fn map_group_columns(
+        &self,
+        group: &Group,
+        options: MapOptions,
+        columns: &[Column<'_>],
+        outs: &mut [&mut [f64]],
+        limits: CallLimits,
+    ) -> Result<(), Trap> {
+        group.check_results(outs.len())?;
+        let filled = fill(columns, outs.first().map_or(0, |out| out.len()));
+        let outs = outs.iter_mut().map(|out| &mut **out).collect();
+        self.map_applied(group.into(), options, Columns::new(columns, &filled), outs, limits)
     }
 
     fn map_applied(
         &self,
         applied: Applied<'_>,
         options: MapOptions,
-        columns: &[&[f64]],
+        columns: Columns<'_>,
         outs: Vec<&mut [f64]>,
         limits: CallLimits,
     ) -> Result<(), Trap> {
         let n_rows = n_rows_of(&outs)?;
-        applied.check_columns(columns, 0, n_rows)?;
-        let mut rows = Rows::new(columns.to_vec(), outs, Vec::new(), n_rows);
+        applied.check_columns(&columns, 0, n_rows)?;
+        let mut rows = Rows::new(columns, outs, Vec::new(), n_rows);
         let apply = || self.core.apply_to_rows(applied, KernelForm::Map, options, &mut rows, limits);
         in_engine_mode(apply)
     }
@@ -223,8 +264,9 @@ impl Jit {
         limits: CallLimits,
     ) -> Result<(), RowTrap> {
         let n_rows = n_rows_of(&outs)?;
-        applied.check_columns(columns, init.len(), n_rows)?;
-        let rows = Rows::new(columns.to_vec(), outs, init.to_vec(), n_rows);
+        let columns = Columns::of_rows(columns);
+        applied.check_columns(&columns, init.len(), n_rows)?;
+        let rows = Rows::new(columns, outs, init.to_vec(), n_rows);
         self.run_scan(applied, KernelForm::Scan, rows, limits).map(drop)
     }
 
@@ -273,8 +315,9 @@ impl Jit {
         limits: CallLimits,
     ) -> Result<Vec<f64>, RowTrap> {
         let n_rows = columns.first().map_or(0, |column| column.len());
-        applied.check_columns(columns, init.len(), n_rows)?;
-        let rows = Rows::new(columns.to_vec(), Vec::new(), init, n_rows);
+        let columns = Columns::of_rows(columns);
+        applied.check_columns(&columns, init.len(), n_rows)?;
+        let rows = Rows::new(columns, Vec::new(), init, n_rows);
         self.run_scan(applied, KernelForm::Fold, rows, limits)
     }
 
@@ -321,13 +364,16 @@ impl Group {
 
 impl Applied<'_> {
     /// Checks the columns beside this number of states.
-    fn check_columns(self, columns: &[&[f64]], n_states: usize, n_rows: usize) -> Result<(), Trap> {
-        let given = columns.len() + n_states;
+    fn check_columns(self, columns: &Columns<'_>, n_states: usize, n_rows: usize) -> Result<(), Trap> {
+        let Columns { slices, scalars } = columns;
+        let given = slices.len() + n_states;
         if given != self.arity as usize {
             return Err(Trap::ArgumentCount { function: self.function, given, takes: self.arity });
         }
-        match columns.iter().position(|column| column.len() != n_rows) {
-            Some(column) => Err(Trap::ColumnLength { column, given: columns[column].len(), takes: n_rows }),
+        let has_other_length =
+            |&(nth, column): &(usize, &&[f64])| !scalars.contains(nth) && column.len() != n_rows;
+        match slices.iter().enumerate().find(has_other_length) {
+            Some((column, rows)) => Err(Trap::ColumnLength { column, given: rows.len(), takes: n_rows }),
             None => Ok(()),
         }
     }

@@ -1,12 +1,14 @@
 //! Rows: the rows that a batch has left to compute, and where their results go.
 
-use kaleidoscope_ir::compile::KernelTable;
+use super::column::Columns;
+use kaleidoscope_ir::compile::{KernelTable, ScalarColumns};
 use std::mem::take;
 
 /// The rows that are left.
 pub(crate) struct Rows<'a> {
-    /// What is left of each column.
+    /// What is left of each column. A scalar has one value.
     pub(crate) columns: Vec<&'a [f64]>,
+    scalars: ScalarColumns,
     /// What is left of the room for each result; none for a fold.
     pub(crate) outs: Vec<&'a mut [f64]>,
     /// What the row before passes to the next one; none for a map.
@@ -16,19 +18,27 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// All rows of these columns.
+    /// All rows of these columns, some of which are scalars.
     ///
     /// # Panics
-    /// If a column, or the room for a result, has another length.
+    /// If a column that is no scalar, or the room for a result, has another length.
     pub(crate) fn new(
-        columns: Vec<&'a [f64]>,
+        columns: Columns<'a>,
         outs: Vec<&'a mut [f64]>,
         states: Vec<f64>,
         n_rows: usize,
     ) -> Self {
-        assert!(columns.iter().all(|column| column.len() == n_rows), "columns are as long as the results");
+        let Columns { slices: columns, scalars } = columns;
+        let len = |column| if scalars.contains(column) { 1 } else { n_rows };
+        let are_long = columns.iter().enumerate().all(|(nth, column)| column.len() == len(nth));
+        assert!(are_long, "columns are as long as the results");
         assert!(outs.iter().all(|out| out.len() == n_rows), "results are equally long");
-        Self { columns, outs, states, n_left: n_rows, n_done: 0 }
+        Self { columns, scalars, outs, states, n_left: n_rows, n_done: 0 }
+    }
+
+    /// The columns that are scalars.
+    pub(crate) fn scalars(&self) -> ScalarColumns {
+        self.scalars
     }
 
     /// The number of rows that are left.
@@ -43,15 +53,22 @@ impl<'a> Rows<'a> {
 
     /// The bytes of columns and results that are left.
     pub(crate) fn n_bytes(&self) -> usize {
-        (self.columns.len() + self.outs.len()).saturating_mul(self.n_left * size_of::<f64>())
+        let n_values: usize = self.columns.iter().map(|column| column.len()).sum();
+        (n_values + self.outs.len() * self.n_left) * size_of::<f64>()
     }
 
     /// The first rows are done.
     pub(crate) fn advance(&mut self, n_rows: usize) {
-        self.columns.iter_mut().for_each(|column| *column = &column[n_rows..]);
+        self.drop_first_of_columns(n_rows);
         self.outs.iter_mut().for_each(|out| *out = &mut take(out)[n_rows..]);
         self.n_left -= n_rows;
         self.n_done += n_rows;
+    }
+
+    fn drop_first_of_columns(&mut self, n_rows: usize) {
+        for (_, column) in self.columns.iter_mut().enumerate().filter(|(nth, _)| !self.scalars.contains(*nth)) {
+            *column = &column[n_rows..];
+        }
     }
 
     /// Computes the next rows one by one. `call` computes the result with this number from the
@@ -67,8 +84,8 @@ impl<'a> Rows<'a> {
         let mut results = vec![0.0; n_results];
         for row in 0..n_rows {
             args[..n_states].copy_from_slice(&self.states);
-            for (arg, column) in args[n_states..].iter_mut().zip(&self.columns) {
-                *arg = column[row];
+            for (nth, (arg, column)) in args[n_states..].iter_mut().zip(&self.columns).enumerate() {
+                *arg = column[if self.scalars.contains(nth) { 0 } else { row }];
             }
             for (nth, result) in results.iter_mut().enumerate() {
                 match call(nth, &args) {
@@ -115,14 +132,18 @@ impl<'a> Rows<'a> {
         let mut pieces = Vec::with_capacity(self.n_left.div_ceil(n_rows));
         while self.n_left > 0 {
             let n_rows = n_rows.min(self.n_left);
-            let columns = self.columns.iter().map(|column| &column[..n_rows]).collect();
+            let columns = self.columns.iter().enumerate().map(|(nth, &column)| {
+                if self.scalars.contains(nth) { column } else { &column[..n_rows] }
+            });
+            let columns = columns.collect();
             let outs = self.outs.iter_mut().map(|out| {
                 let (piece, rest) = take(out).split_at_mut(n_rows);
                 *out = rest;
                 piece
             });
+            let columns = Columns { slices: columns, scalars: self.scalars };
             pieces.push(Self::new(columns, outs.collect(), Vec::new(), n_rows));
-            self.columns.iter_mut().for_each(|column| *column = &column[n_rows..]);
+            self.drop_first_of_columns(n_rows);
             self.n_left -= n_rows;
         }
         pieces

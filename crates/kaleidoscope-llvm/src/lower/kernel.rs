@@ -3,7 +3,7 @@
 //!
 //! The loop counts in integers and tests last. No column overlaps the results, and no result
 //! another: loads and stores say so by alias scopes. In a scan or fold, what a row passes to the
-//! next is in phis. A [plain](KernelKind::Plain) kernel calls C's own maths functions.
+//! next is in phis. A scalar is loaded before the loop. A [plain](KernelKind::Plain) kernel calls C's own maths functions.
 //! Calls name their vector variants by LLVM's encoding of the vector function ABI, so the
 //! vectorizer replaces several calls by one. Only these variants may change a bit.
 
@@ -68,6 +68,11 @@ impl<'cx> Lowering<'cx, '_> {
             .then(|| self.field(table, 4, "done.place"));
         let initial = (form != KernelForm::Map).then(|| self.load_states(table, n_states));
         self.read_ahead();
+        for (idx, &column) in columns.iter().enumerate().filter(|(idx, _)| self.unit.scalars.contains(*idx)) {
+            let name = &function.locals[n_states + idx];
+            let value = built(self.builder.build_load(self.cx.f64_type(), column, name));
+            self.frame.variables[n_states + idx] = value.into_float_value();
+        }
         let from = self.block;
         let first = self.append("row");
         self.jump(first);
@@ -85,7 +90,8 @@ impl<'cx> Lowering<'cx, '_> {
         for (idx, phi) in states.iter().flat_map(|states| states.phis.iter().enumerate()) {
             self.frame.variables[idx] = phi.as_basic_value().into_float_value();
         }
-        for (idx, column) in columns.into_iter().enumerate() {
+        let rows = columns.into_iter().enumerate().filter(|(idx, _)| !self.unit.scalars.contains(*idx));
+        for (idx, column) in rows {
             let place = self.element(column, row);
             let name = &function.locals[n_states + idx];
             let value = built(self.builder.build_load(self.cx.f64_type(), place, name));

@@ -194,6 +194,19 @@ fn several_results_share_what_they_compute() {
 }
 
 #[test]
+fn scalars_are_loaded_before_the_rows() {
+    let program = Program::read("def f(x a b) x * sin(a) + b");
+    for kind in [KernelKind::Plain, KernelKind::Guarded] {
+        let unit = program.optimized_unit(program.last(), CodeKind::Kernel(kind, KernelForm::Map), LIMITS);
+        let ir = optimized_text(&program, &Unit { scalars: [1, 2].into_iter().collect(), ..unit });
+        let (before, rows) = ir.split_once("\nrow:").expect("a loop");
+        let rows = rows.split_once("\ndone:").expect("an end").0;
+        assert!(before.contains("$sin\"(double %a)") && !rows.contains("$sin"), "{ir}");
+        assert_eq!(rows.matches("load double").count(), 1, "{ir}");
+    }
+}
+
+#[test]
 fn scans_keep_their_states_in_registers() {
     let text = "def f(s t x) s + x * t; def g(s t x) t + 1";
     for (form, n_stores) in [(KernelForm::Scan, 2), (KernelForm::Fold, 0)] {

@@ -1,6 +1,7 @@
 //! Batches: results equal those of single calls; errors, redefinitions, limits and kernels.
 
 mod columns;
+mod scalars;
 mod scans;
 mod together;
 
