@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use kaleidoscope::lang::number;
 use kaleidoscope::{
-    Column, DiagnosticCode, DynFunction, Engine, Event, MapOptions, Mode, Observer, Origin, OutputBuffer, Statistics,
-    Tier,
+    Column, DiagnosticCode, DynFunction, Engine, Event, MapOptions, Mode, Observer, Origin, OutputBuffer,
+    Statistics, Tier,
 };
 
 use crate::generate::Program;
@@ -51,7 +51,9 @@ pub fn check_columns(program: &Program) -> Result<(), String> {
     // Callers promise something about the first argument only.
     let mixed = columns.iter().enumerate();
     let mixed: Vec<Column<'_>> = mixed
-        .map(|(nth, column)| if nth % 2 == 1 { Column::Scalar(column[2 * nth]) } else { Column::Rows(column) })
+        .map(
+            |(nth, column)| if nth % 2 == 1 { Column::Scalar(column[2 * nth]) } else { Column::Rows(column) },
+        )
         .collect();
     let expected_of_mixed = rows_by_calls(&reference, &mixed);
     let check = |mode, mapped: &DynFunction| {

@@ -8,8 +8,8 @@
 //! contestants alternate in each round. The shortest time of all rounds counts; code is compiled
 //! and columns are filled before. All columns are in large pages.
 //!
-//! Rust's compiler merges `sin` and `cos` of one argument, in `polar`, into C's `sincos`. We call
-//! both, because nothing promises that it has their bits.
+//! Rust's compiler merges `sin` and `cos` of one argument, in `polar`, into C's `sincos`, and so do
+//! we.
 //!
 //! Goals: several results within 1.05 of the loop that computes all, an exponential moving average
 //! within 1.1 of the loop.

@@ -375,8 +375,8 @@ typedef struct kls_map_options {
   // If not 0, the calling thread computes all rows, in order. Otherwise, large batches are
   // spread over threads.
   uint32_t on_this_thread;
-  // `NULL`, or a byte for each column: where it is not 0, the column is a scalar. It has one value
-  // then, which holds for all rows.
+  // `NULL`, or a byte for each column: where it is not 0, the column is a scalar. It has one
+  // value then, which holds for all rows.
   const uint8_t *scalars;
 } kls_map_options;
 

@@ -35,8 +35,8 @@ pub struct kls_map_options {
     /// If not 0, the calling thread computes all rows, in order. Otherwise, large batches are
     /// spread over threads.
     pub on_this_thread: u32,
-    /// `NULL`, or a byte for each column: where it is not 0, the column is a scalar. It has one value
-    /// then, which holds for all rows.
+    /// `NULL`, or a byte for each column: where it is not 0, the column is a scalar. It has one
+    /// value then, which holds for all rows.
     pub scalars: *const u8,
 }
 

@@ -94,8 +94,8 @@ const MAX_ROWS_PER_BLOCK: usize = 1_024;
 const MIN_ROWS_PER_BLOCK: usize = 128;
 
 impl ColumnProgram {
-    /// The program of a unit, as planned for a kernel, for columns with the unit's scalars. Returns `None` if the function with its
-    /// inlinees does not qualify.
+    /// The program of a unit, as planned for a kernel, for columns with the unit's scalars. Returns
+    /// `None` if the function with its inlinees does not qualify.
     pub fn new(unit: &Unit) -> Option<Self> {
         let lowered = lower::lower(unit)?;
         let n_gathers = n_gathers(&lowered.nodes);

@@ -23,8 +23,7 @@ pub use inlining::{InliningBudget, InliningPlan, Instance};
 pub use known_maths::KnownMaths;
 pub use unit::{
     CallTarget, CodeKind, HostArrayMemory, HostVariableAddress, KernelForm, KernelKind, KernelTable,
-    ScalarColumns, Unit,
-    VectorMaths,
+    ScalarColumns, Unit, VectorMaths,
 };
 
 use crate::FunctionId;

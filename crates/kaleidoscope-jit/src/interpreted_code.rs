@@ -56,7 +56,7 @@ impl Core {
             exits: Vec::new(),
             keep: Box::new(UsedStub { core, stub: Some(stub) }),
         };
-        Ok(CompiledCode::new(info, &unit, Box::default(), None, code))
+        Ok(CompiledCode::new(info, unit, Box::default(), None, code))
     }
 
     /// Runs interpreted code: its stub was called.

@@ -20,7 +20,8 @@ use kaleidoscope_ir::compile::{
     CallTarget, CodeGenerator, CodeKind, CompileError, KernelForm, KernelKind, Unit, VectorMaths,
 };
 use kaleidoscope_ir::{Function, FunctionId, Local, MathsFunction, Op};
-use kaleidoscope_native::maths::VECTOR_LANES;
+use kaleidoscope_native::CodeAddress;
+use kaleidoscope_native::maths::{self, VECTOR_LANES};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -139,6 +140,7 @@ impl KernelJob {
                 if self.key.precision == Precision::Fast {
                     unit.vector_maths = vector_maths(unit);
                 }
+                unit.sincos = sincos(unit);
             }
         })?;
         let kernel = |(code, unit): (_, Unit)| CompiledKernel {
@@ -227,13 +229,27 @@ pub(crate) fn caller_of(id: FunctionId, maths: MathsFunction) -> Function {
     Function::new(maths.name(), arity, parameters, ops, arity)
 }
 
-/// The vector maths library's variants of the functions that the unit calls.
-fn vector_maths(unit: &Unit) -> Vec<VectorMaths> {
+/// The maths functions that the unit calls.
+fn called_maths(unit: &Unit) -> BTreeSet<MathsFunction> {
     let called = unit.calls_left().into_iter().filter_map(|callee| match unit.call_target(callee) {
         CallTarget::Maths { function, .. } => Some(function),
         CallTarget::Slot { .. } => None,
     });
-    let mut functions: BTreeSet<_> = called.collect();
+    called.collect()
+}
+
+/// The address of `sincos`, if the unit calls `sin` and `cos`, and not their vector variants.
+fn sincos(unit: &Unit) -> Option<usize> {
+    let both = [MathsFunction::Sin, MathsFunction::Cos];
+    let called = called_maths(unit);
+    let is_vector = |function| unit.vector_maths.iter().any(|variant| variant.function == function);
+    let calls_both = both.iter().all(|&function| called.contains(&function) && !is_vector(function));
+    calls_both.then(maths::sincos).flatten().map(CodeAddress::get)
+}
+
+/// The vector maths library's variants of the functions that the unit calls.
+fn vector_maths(unit: &Unit) -> Vec<VectorMaths> {
+    let mut functions = called_maths(unit);
     if unit.instances().iter().any(|instance| instance.function.facts().counts.powers > 0) {
         functions.insert(MathsFunction::Pow);
     }

@@ -14,4 +14,3 @@ pub enum Precision {
     /// function, as it lacks `fmod`, `fmin`, `fmax` and `tgamma`.
     Fast,
 }
-

@@ -30,8 +30,8 @@ impl Backend for Llvm {
         let optimization = settings.optimization;
         let full = compiler_for(optimization)?;
         let dylib = start_linker(settings).map_err(|error| describe(&error))?;
-        let vector_maths = BTreeSet::new();
-        Ok(Box::new(Generator { optimization, full, quick: None, dylib, vector_maths, n_symbols: 0 }))
+        let further_maths = BTreeSet::new();
+        Ok(Box::new(Generator { optimization, full, quick: None, dylib, further_maths, n_symbols: 0 }))
     }
 }
 
@@ -71,8 +71,8 @@ struct Generator {
     quick: Option<Compiler>,
     /// Where objects are linked.
     dylib: Dylib,
-    /// The symbols of the vector maths functions that the dylib defines so far.
-    vector_maths: BTreeSet<String>,
+    /// The symbols of further maths functions that the dylib defines so far.
+    further_maths: BTreeSet<String>,
     /// The number of symbols so far.
     n_symbols: u32,
 }
@@ -82,7 +82,7 @@ struct Generator {
 unsafe impl CodeGenerator for Generator {
     fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError> {
         let symbol = self.new_symbol(unit);
-        self.define_vector_maths(&unit.vector_maths)?;
+        self.define_further_maths(unit)?;
         let (compiler, passes) = self.compiler(unit)?;
         let mut exits = Vec::new();
         let object = compiler.compile_with(&passes, |cx| {
@@ -132,19 +132,22 @@ impl Generator {
         })
     }
 
-    /// Defines vector maths functions in the dylib. Few programs need any.
-    fn define_vector_maths(&mut self, functions: &[VectorMaths]) -> Result<(), CompileError> {
-        for &VectorMaths { function, lanes, address } in functions {
-            let symbol = symbols::vector_maths(function, lanes);
-            if self.vector_maths.contains(&symbol) {
+    /// Defines vector maths functions and `sincos` in the dylib. Few programs need any.
+    fn define_further_maths(&mut self, unit: &Unit) -> Result<(), CompileError> {
+        let vectors = unit.vector_maths.iter().map(|&VectorMaths { function, lanes, address }| {
+            (symbols::vector_maths(function, lanes), address)
+        });
+        let sincos = unit.sincos.map(|address| (symbols::SINCOS.to_owned(), address));
+        for (symbol, address) in vectors.chain(sincos) {
+            if self.further_maths.contains(&symbol) {
                 continue;
             }
             let listed = [(symbol.as_str(), Address::new(address as u64))];
             // SAFETY: the unit says that the functions are valid as long as the process. Code calls
-            // them by the vector ABI for this number of lanes.
+            // them by the vector ABI for this number of lanes, and `sincos` as C declares it.
             #[allow(unsafe_code, reason = "an address says nothing about the function there")]
             unsafe { self.dylib.define_absolute(listed) }.map_err(|error| describe(&error))?;
-            self.vector_maths.insert(symbol);
+            self.further_maths.insert(symbol);
         }
         Ok(())
     }

@@ -27,9 +27,11 @@ mod inline;
 mod kernel;
 mod loop_cost;
 mod select;
+mod sincos;
 
 use branch::{OpenIf, OpenLoop};
 use call_checks::CallChecks;
+use counted_loop::CountedLoops;
 use exit::Exits;
 pub(crate) use exit::invalidation;
 use inkwell::FloatPredicate;
@@ -47,6 +49,7 @@ use kaleidoscope_ir::{
 use kernel::RowLoop;
 use loop_cost::Costs;
 use select::{SelectIfs, find_select_ifs};
+use sincos::SinCos;
 use std::collections::{BTreeMap, HashMap};
 
 /// How a module refers to slots and host variables.
@@ -91,6 +94,7 @@ pub fn lower<'cx>(
         }
     }
     lowering.finish_exits();
+    lowering.finish_sincos();
     let exits = lowering.exits.take().map_or(Vec::new(), Exits::into_list);
     (module, exits)
 }
@@ -114,6 +118,8 @@ struct Lowering<'cx, 'a> {
     functions: Vec<Option<FunctionId>>,
     /// For each instance, the `if`s that become selects.
     select_ifs: Vec<SelectIfs>,
+    /// For each instance, its counted loops.
+    counted_loops: Vec<CountedLoops>,
     /// For each instance, what its loops cost.
     costs: Vec<Costs>,
     /// For each instance, which calls are followed by a check.
@@ -134,6 +140,8 @@ struct Lowering<'cx, 'a> {
     read_ahead: BTreeMap<HostVariable, FloatValue<'cx>>,
     /// The variables of counted loops, each as an integer too. For indices.
     counted: HashMap<FloatValue<'cx>, IntValue<'cx>>,
+    /// The calls of C's `sincos`, in code that may call it.
+    sincos: Option<SinCos<'cx>>,
     /// The block that code is appended to.
     block: BasicBlock<'cx>,
     stack: Vec<Operand<'cx>>,
@@ -162,14 +170,13 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     fn enter(&mut self, block: BasicBlock<'cx>) {
         self.builder.position_at_end(block);
         self.block = block;
+        if let Some(sincos) = &mut self.sincos {
+            sincos.forget_block();
+        }
     }
 
     fn jump(&self, block: BasicBlock<'cx>) {
         built(self.builder.build_unconditional_branch(block));
-    }
-
-    fn push(&mut self, value: Result<FloatValue<'cx>, BuilderError>) {
-        self.stack.push(Operand::Number(built(value)));
     }
 
     fn pop(&mut self) -> Operand<'cx> {
@@ -263,6 +270,10 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
     fn arithmetic(&mut self, arithmetic: Arithmetic) {
         let b = self.pop_number();
         let a = self.pop_number();
+        if let Some(computed) = self.computed(arithmetic, a, b) {
+            self.stack.push(Operand::Number(computed));
+            return;
+        }
         let builder = &self.builder;
         let value = match arithmetic {
             Arithmetic::Add => builder.build_float_add(a, b, ""),
@@ -280,12 +291,16 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
                 return;
             }
         };
-        self.push(value);
+        let value = built(value);
+        self.note_computed(arithmetic, [a, b], value);
+        self.stack.push(Operand::Number(value));
     }
 
     fn square(&mut self) {
         let x = self.pop_number();
-        self.push(self.builder.build_float_mul(x, x, ""));
+        self.stack.push(Operand::Number(x));
+        self.stack.push(Operand::Number(x));
+        self.arithmetic(Arithmetic::Multiply);
     }
 
     fn call(&mut self, at: OpIdx, callee: FunctionId, n_args: usize) -> Option<&'a Function> {

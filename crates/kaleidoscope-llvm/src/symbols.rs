@@ -50,6 +50,9 @@ pub fn host_maths(function: MathsFunction) -> String {
     format!("libm${}", function.name())
 }
 
+/// C's `sincos`, for code on a host stack.
+pub const SINCOS: &str = "libm$sincos";
+
 /// A function of the vector maths library: `libmvec$sin$8` for 8 values.
 pub fn vector_maths(function: MathsFunction, lanes: u32) -> String {
     format!("libmvec${}${lanes}", function.name())

@@ -10,7 +10,10 @@
 //! The address for generated code is that of a thunk that switches to the host stack, because libm
 //! does not say how much stack its functions need.
 
+mod sincos;
 pub(crate) mod targets;
+
+pub use sincos::sincos;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::null_mut;

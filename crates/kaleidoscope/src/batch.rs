@@ -289,10 +289,7 @@ fn map_columns(
 ) -> Result<(), CallError> {
     function.check_count(columns.len())?;
     let engine = &function.engine;
-    engine
-        .jit
-        .map_columns(function.callable, options, columns, out, engine.limits)
-        .map_err(CallError::from)
+    engine.jit.map_columns(function.callable, options, columns, out, engine.limits).map_err(CallError::from)
 }
 
 fn scan(function: &Handle, init: f64, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {

@@ -81,6 +81,7 @@ impl Generator {
             10 => self.assignment(bounds),
             11 | 12 => self.conditional(bounds),
             13 => self.variables(bounds),
+            14 if self.random.one_in(1, 3) => self.nested_loops(bounds),
             14 => self.counted_loop(bounds),
             15 => self.output(bounds),
             16 | 17 => self.maths(bounds),
@@ -273,6 +274,30 @@ impl Generator {
         format!(
             "(var {counter} in (for {variable}{start}, ({counter} = {counter} + 1) < {n_iterations}{step} in {body}))"
         )
+    }
+
+    /// Generates a loop in a loop, whose first value may depend on the outer variable. Optimized
+    /// code counts the iterations of most of them.
+    fn nested_loops(&mut self, bounds: Bounds) -> String {
+        let inner = Bounds { cost: bounds.cost / 64, depth: bounds.depth - 1, ..bounds };
+        let [sum, i, j] = ["s", "i", "j"].map(|prefix| self.environment.fresh_name(prefix));
+        let n_before = self.environment.variables.len();
+        for name in [&sum, &i, &j] {
+            self.environment.push(name, false);
+        }
+        let [first, more, last] = [3, 4, 5].map(|n| self.random.below(n));
+        let start = match self.random.below(6) {
+            0 => i.clone(),
+            1 => format!("1 + {i}"),
+            2 => format!("{i} - 1"),
+            3 => format!("{i} + 0.5"),
+            _ => format!("{i} + 1"),
+        };
+        let body = self.expression(inner);
+        self.environment.variables.truncate(n_before);
+        let outer = format!("{i} = {first}, {i} < {}", first + more);
+        let inner = format!("for {j} = {start}, {j} < {last} in {sum} = {sum} / 2 + ({body}) * {j}");
+        format!("(var {sum} in (for {outer} in {inner}) + {sum})")
     }
 
     fn output(&mut self, bounds: Bounds) -> String {

@@ -197,10 +197,26 @@ fn counted_loops_have_as_many_iterations() {
          var s, n = 4 in (for i = 0, i < n in for j = 0, j < i in (s = s * 2 + j) : n = 3) : s;
          var s in (for i = 9007199254740990, i < 9007199254740992 in s = s * 2 + 1) : s;
          var s in (for i = 9007199254740992, i < 7 in s = s * 2 + 1) : s;
-         var s in (for i = 0.5, i < 3 in s = s * 2 + i) : s;";
+         var s in (for i = 0.5, i < 3 in s = s * 2 + i) : s;
+         def pairs(n) var s in (for i = 0, i < n in for j = i + 1, j < n in s = s * 2 + j) : s;
+         pairs(0) pairs(1) pairs(2.5) pairs(4) pairs(0/0);
+         def threes(n) var s in
+           (for i = 0, i < n in for j = i + 1, j < n in for k = j + 1, k < n in s = s + i * j * k) : s;
+         threes(4) threes(1);
+         var s in (for i = 0, i < 3 in for j = 1 + i, j < 4 in s = s * 2 + j) : s;
+         var s in (for i = 0, i < 3 in for j = i - 1, j < i in s = s * 2 + j) : s;
+         var s in (for i = 0, i < 3 in for j = i, j < 3 in s = s * 2 + j) : s;
+         var s in (for i = 0, i < 3 in for j = i + 0.5, j < 3 in s = s * 2 + j) : s;
+         var s in (for i = 0, i < 3 in for j = i + 2, j < 4 in s = s * 2 + j) : s;
+         var s in (for i = 0, i < 3 in (i = i + 0.25) : for j = i + 1, j < 4 in s = s * 2 + j) : s;
+         var s in (for i = 0, i < 3 in (for j = i + 1, j < 4 in i = i + 0.5) : s = s + i) : s;
+         var s in ((for i = 0, i < 3 in s = s + i) : for j = s + 1, j < 9 in s = s + j) : s;
+         var s in (for i = 9007199254740991, i < 9007199254740992 in for j = i + 1, j < 7 in s = s + 1) : s;
+         var s in (for i = 9007199254740991, i < 9007199254740992 in
+           for j = i - 1, j < 9007199254740992 in s = s * 2 + 1) : s;";
     let mut tally = Tally::default();
     check(text, &mut tally);
-    assert_eq!((tally.n_calls, tally.n_loops), (22, 42));
+    assert_eq!((tally.n_calls, tally.n_loops), (40, 117));
 }
 
 #[test]

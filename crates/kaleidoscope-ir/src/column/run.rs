@@ -47,16 +47,16 @@ impl ColumnScratch {
 
 impl ColumnProgram {
     /// Applies the function to the first `n_rows` rows of the columns, one for each parameter, and
-    /// writes the results to `outs`, one for each result. A column that is a scalar has one value. Host variables are read once. What is
-    /// behind these rows is expected to be computed next.
+    /// writes the results to `outs`, one for each result. A column that is a scalar has one value.
+    /// Host variables are read once. What is behind these rows is expected to be computed next.
     ///
     /// Returns whether each index of an array means an element. Otherwise the results are of no
     /// use.
     ///
     /// # Panics
     /// If the number of columns is not that of the parameters, or that of `outs` is not that of the
-    /// results, or they are not all equally long apart from scalars, or there are fewer rows, or the
-    /// memory is that of another program.
+    /// results, or they are not all equally long apart from scalars, or there are fewer rows, or
+    /// the memory is that of another program.
     pub fn run(
         &self,
         env: &(impl ColumnEnvironment + ?Sized),
@@ -85,7 +85,8 @@ impl ColumnProgram {
         for first in (0..n_rows).step_by(block_rows) {
             let end = n_rows.min(first + block_rows);
             block_columns.clear();
-            block_columns.extend(columns.iter().map(|column| column.map_or(&[][..], |column| &column[first..end])));
+            block_columns
+                .extend(columns.iter().map(|column| column.map_or(&[][..], |column| &column[first..end])));
             let mut block_outs = Vec::with_capacity(outs.len());
             let mut next_outs = Vec::with_capacity(outs.len());
             for out in outs.iter_mut() {

@@ -40,6 +40,9 @@ pub struct Unit {
     pub known_maths: KnownMaths,
     /// The columns of a kernel that have one value for all rows.
     pub scalars: ScalarColumns,
+    /// The address of C's `sincos`, if a call of it has the bits of a call of `sin` and one of
+    /// `cos`; valid as long as the process. Only for [`KernelKind::Plain`].
+    pub sincos: Option<usize>,
 }
 
 impl Unit {
@@ -65,6 +68,7 @@ impl Unit {
             invalidation: None,
             known_maths: KnownMaths::default(),
             scalars: ScalarColumns::default(),
+            sincos: None,
         }
     }
 

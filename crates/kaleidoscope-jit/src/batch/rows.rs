@@ -66,7 +66,8 @@ impl<'a> Rows<'a> {
     }
 
     fn drop_first_of_columns(&mut self, n_rows: usize) {
-        for (_, column) in self.columns.iter_mut().enumerate().filter(|(nth, _)| !self.scalars.contains(*nth)) {
+        for (_, column) in self.columns.iter_mut().enumerate().filter(|(nth, _)| !self.scalars.contains(*nth))
+        {
             *column = &column[n_rows..];
         }
     }
@@ -132,9 +133,10 @@ impl<'a> Rows<'a> {
         let mut pieces = Vec::with_capacity(self.n_left.div_ceil(n_rows));
         while self.n_left > 0 {
             let n_rows = n_rows.min(self.n_left);
-            let columns = self.columns.iter().enumerate().map(|(nth, &column)| {
-                if self.scalars.contains(nth) { column } else { &column[..n_rows] }
-            });
+            let columns =
+                self.columns.iter().enumerate().map(|(nth, &column)| {
+                    if self.scalars.contains(nth) { column } else { &column[..n_rows] }
+                });
             let columns = columns.collect();
             let outs = self.outs.iter_mut().map(|out| {
                 let (piece, rest) = take(out).split_at_mut(n_rows);

@@ -5,7 +5,7 @@
 //! is the same as without checks: no iteration executes one more instruction.
 //! `loop_cost.rs` decides which.
 
-use super::counted_loop::{LoopCounter, NumberOfIterations, constant_iterations, is_read};
+use super::counted_loop::{LoopCounter, NumberOfIterations, is_read};
 use super::loop_cost::LoopCheck;
 use super::{Join, Local, Lowering, OpIdx, Operand, Region, built};
 use inkwell::IntPredicate;
@@ -181,8 +181,10 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         if !is_counted {
             return LoopCheck::EachIteration;
         }
-        let n_iterations = constant_iterations(self.frame.function, region.header);
-        self.costs[self.frame.instance].check_of(region.number, n_iterations)
+        let instance = self.frame.instance;
+        let counted = &self.counted_loops[instance];
+        let most_iterations = counted.most_iterations(self.frame.function, region.header);
+        self.costs[instance].check_of(region.number, most_iterations)
     }
 
     /// Begins the loop over the strips of a counted loop.

@@ -71,7 +71,11 @@ impl<'cx> Lowering<'cx, '_> {
 
     /// A call of a maths function: its result where the engine has made the call, or an intrinsic
     /// where its result is exact by definition.
-    pub(super) fn call_maths(&self, function: MathsFunction, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
+    pub(super) fn call_maths(
+        &mut self,
+        function: MathsFunction,
+        args: &[FloatValue<'cx>],
+    ) -> FloatValue<'cx> {
         if let Some(constants) = constants(args)
             && let Some(result) = self.unit.known_maths.result(function, &constants)
         {
@@ -86,7 +90,9 @@ impl<'cx> Lowering<'cx, '_> {
             return self.remainder(args[0], divisor);
         }
         if self.unit.kind.is_plain_kernel() {
-            return self.call_host_maths(function, args);
+            return self
+                .sin_or_cos(function, args[0])
+                .unwrap_or_else(|| self.call_host_maths(function, args));
         }
         let declared = self.maths_function(&symbols::maths(function), args.len());
         self.call_function(declared, args)

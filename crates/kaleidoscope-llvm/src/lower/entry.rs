@@ -3,6 +3,7 @@
 
 use super::call::{function_attributes, signature};
 use super::call_checks::CallChecks;
+use super::counted_loop::find_counted_loops;
 use super::loop_cost::find_costs;
 use super::{
     CodeKind, Exits, InlineFrame, Instance, Local, Lowering, References, Unit, built, find_select_ifs,
@@ -38,6 +39,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let builder = cx.create_builder();
         let block = cx.append_basic_block(compiled, "entry");
         builder.position_at_end(block);
+        let counted_loops = find_counted_loops(instances);
         let mut lowering = Self {
             cx,
             module,
@@ -53,7 +55,8 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
                 None => vec![unit.id],
             },
             select_ifs: find_select_ifs(instances),
-            costs: find_costs(unit, instances),
+            costs: find_costs(unit, instances, &counted_loops),
+            counted_loops,
             call_checks: instances.iter().map(|instance| CallChecks::new(unit, instance)).collect(),
             is_checked: false,
             compiled,
@@ -63,6 +66,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             osr_locals: None,
             read_ahead: BTreeMap::new(),
             counted: HashMap::new(),
+            sincos: None,
             block,
             stack: Vec::with_capacity(root.max_stack as usize),
             frame: InlineFrame::new(0, root, zero),

@@ -3,9 +3,10 @@
 //!
 //! The loop counts in integers and tests last. No column overlaps the results, and no result
 //! another: loads and stores say so by alias scopes. In a scan or fold, what a row passes to the
-//! next is in phis. A scalar is loaded before the loop. A [plain](KernelKind::Plain) kernel calls C's own maths functions.
-//! Calls name their vector variants by LLVM's encoding of the vector function ABI, so the
-//! vectorizer replaces several calls by one. Only these variants may change a bit.
+//! next is in phis. A scalar is loaded before the loop. A [plain](KernelKind::Plain) kernel calls
+//! C's own maths functions. Calls name their vector variants by LLVM's encoding of the vector
+//! function ABI, so the vectorizer replaces several calls by one. Only these variants may change a
+//! bit.
 
 use super::call::{enum_attribute, maths_attributes};
 use super::{BasicBlock, FloatValue, FunctionValue, IntValue, Lowering, built};
@@ -68,6 +69,7 @@ impl<'cx> Lowering<'cx, '_> {
             .then(|| self.field(table, 4, "done.place"));
         let initial = (form != KernelForm::Map).then(|| self.load_states(table, n_states));
         self.read_ahead();
+        self.begin_sincos();
         for (idx, &column) in columns.iter().enumerate().filter(|(idx, _)| self.unit.scalars.contains(*idx)) {
             let name = &function.locals[n_states + idx];
             let value = built(self.builder.build_load(self.cx.f64_type(), column, name));

@@ -11,7 +11,7 @@
 
 use super::Instance;
 use super::call::instruction;
-use super::counted_loop::constant_iterations;
+use super::counted_loop::CountedLoops;
 use kaleidoscope_ir::compile::{CallTarget, Unit};
 use kaleidoscope_ir::{Arithmetic, MathsFunction, Op, OpIdx};
 
@@ -44,13 +44,13 @@ pub(super) struct Costs {
 }
 
 impl Costs {
-    /// When the loop with this bracket number checks. `n_iterations` is its number of iterations
-    /// if it is constant. For counted loops.
-    pub(super) fn check_of(&self, bracket: usize, n_iterations: Option<u64>) -> LoopCheck {
+    /// When the loop with this bracket number checks. `most_iterations` is the most iterations that
+    /// it may have, if that is known. For counted loops.
+    pub(super) fn check_of(&self, bracket: usize, most_iterations: Option<u64>) -> LoopCheck {
         let Some(cost) = self.iterations[bracket] else { return LoopCheck::EachIteration };
         let cost = cost.max(1);
         let strip = STRIP / cost / SHORTEST * SHORTEST;
-        if n_iterations.is_some_and(|n| n.saturating_mul(cost) <= UNCHECKED) {
+        if most_iterations.is_some_and(|n| n.saturating_mul(cost) <= UNCHECKED) {
             LoopCheck::Never
         } else if strip == 0 {
             LoopCheck::EachIteration
@@ -60,17 +60,17 @@ impl Costs {
     }
 }
 
-/// The costs of all instances.
-pub(super) fn find_costs(unit: &Unit, instances: &[Instance<'_>]) -> Vec<Costs> {
+/// The costs of all instances, whose counted loops are given.
+pub(super) fn find_costs(unit: &Unit, instances: &[Instance<'_>], counted: &[CountedLoops]) -> Vec<Costs> {
     let mut found = vec![Costs::default(); instances.len()];
     // An instance contains only instances behind itself.
     for at in (0..instances.len()).rev() {
-        found[at] = find_in(unit, &instances[at], &found);
+        found[at] = find_in(unit, &instances[at], &counted[at], &found);
     }
     found
 }
 
-fn find_in(unit: &Unit, instance: &Instance<'_>, inlinees: &[Costs]) -> Costs {
+fn find_in(unit: &Unit, instance: &Instance<'_>, counted: &CountedLoops, inlinees: &[Costs]) -> Costs {
     let mut iterations = Vec::new();
     // For each open bracket, its number and its cost so far. The function is around everything.
     let mut open = vec![(usize::MAX, Some(0_u64))];
@@ -103,8 +103,8 @@ fn find_in(unit: &Unit, instance: &Instance<'_>, inlinees: &[Costs]) -> Costs {
                 let (bracket, cost) = open.pop().expect("brackets match");
                 let cost = cost.map(|cost| cost + 1);
                 iterations[bracket] = cost;
-                let n_iterations = constant_iterations(instance.function, header);
-                let all = cost.zip(n_iterations).map(|(cost, n)| cost.saturating_mul(n));
+                let most_iterations = counted.most_iterations(instance.function, header);
+                let all = cost.zip(most_iterations).map(|(cost, n)| cost.saturating_mul(n));
                 all.filter(|all| *all <= UNCHECKED)
             }
         };

@@ -187,6 +187,25 @@ fn a_counter_is_an_index() {
     assert!(!ir.contains("cvttsd2si"), "{ir}");
 }
 
+/// So is that of a loop that begins beside the variable of a counted loop around it.
+#[test]
+fn a_counter_that_begins_beside_another_is_an_index() {
+    let is_counted = |start: &str| {
+        let text = format!("def f(n) for i = 0, i < n in for j = {start}, j < n in cells(j) = cells(i)");
+        let program = Program::read(&text);
+        let budget = InliningBudget { callee_ops: 100, copied_ops: 100, ..InliningBudget::NOTHING };
+        let unit = program.optimized_unit(program.last(), CodeKind::Function, budget);
+        let cx = Context::create();
+        !lower_unit(&cx, &program, &unit).to_string().contains("cvttsd2si")
+    };
+    for start in ["i", "i + 1", "1 + i", "i - 1"] {
+        assert!(is_counted(start), "{start}");
+    }
+    for start in ["i + 2", "i * 1", "i + 0.5", "n", "i - n"] {
+        assert!(!is_counted(start), "{start}");
+    }
+}
+
 #[test]
 fn bodies_promise_nothing_about_ending() {
     let ir = ir("def f(x) f(x)");

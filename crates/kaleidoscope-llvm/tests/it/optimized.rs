@@ -278,6 +278,27 @@ fn maths_functions_are_called_one_by_one_unless_there_are_others() {
     assert!(!fast.contains("call fast") && !fast.contains("reassoc"), "{fast}");
 }
 
+/// One call gives the sine and the cosine of an argument, in plain kernels that may call it.
+#[test]
+fn sine_and_cosine_of_an_argument_are_one_call() {
+    let calls = |text: &str, sincos: Option<usize>| {
+        let program = Program::read(text);
+        let kind = CodeKind::Kernel(KernelKind::Plain, KernelForm::Map);
+        let unit = program.optimized_unit(program.last(), kind, LIMITS);
+        let ir = optimized_text(&program, &Unit { sincos, ..unit });
+        let n_calls = |name: &str| ir.matches(&format!("@\"libm${name}\"(double %")).count();
+        [n_calls("sincos"), n_calls("sin"), n_calls("cos")]
+    };
+    let some = Some(0x1000);
+    assert_eq!(calls("def f(t r) r * cos(t) + sin(t) * sin(t)", some), [1, 0, 0]);
+    assert_eq!(calls("def f(t r) r * cos(t) + sin(t) * sin(t)", None), [0, 1, 1]);
+    assert_eq!(calls("def f(a t) cos(a * t) + sin(a * t) - cos(a / t) - sin(a / t)", some), [2, 0, 0]);
+    assert_eq!(calls("def f(t) sin(t^2) * cos(t * t)", some), [1, 0, 0]);
+    assert_eq!(calls("def f(t r) sin(t) + cos(r) + sin(r) * sin(t)", some), [1, 1, 0]);
+    assert_eq!(calls("def f(t r) cos(t) + sin(r)", some), [0, 1, 1]);
+    assert_eq!(calls("def f(t r) if t < r then sin(t) else cos(t)", some), [0, 1, 1]);
+}
+
 /// How many copies of `body` the limits allow in the function defined last.
 #[track_caller]
 fn check_copies(text: &str, limits: InliningBudget, body: &str, expected: usize) {

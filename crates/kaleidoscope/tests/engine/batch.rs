@@ -86,6 +86,7 @@ const FUNCTIONS: &str = "
     def copied(x) var a = x in (a = a + 1) * a;
     def copies(x y) copied(x) - copied(y) * copied(x - y);
     def maths(x y) sin(x) + cos(y) * exp(x) - log(y) + x ^ y;
+    def circle(x y) cos(x) * y + sin(x) * y - cos(y);
     def sometimes(x y) if x < 0 then 1 else log(x) * y;
     def exact(x y) floor(x) + ceil(y) * trunc(x) - round(y) + rint(x) * fabs(y);
     def rest(x y) fmod(x, 4) + fmod(x, y) + fmin(x, y) * fmax(y, x);
@@ -107,6 +108,7 @@ const NAMES: &[&str] = &[
     "branches",
     "copies",
     "maths",
+    "circle",
     "sometimes",
     "exact",
     "rest",

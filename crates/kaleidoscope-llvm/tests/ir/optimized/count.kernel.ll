@@ -21,36 +21,35 @@ row:                                              ; preds = %after, %entry
   %n = load double, ptr %2, align 8, !alias.scope !0
   %3 = fdiv double %n, 2.000000e+00
   %4 = call double @llvm.ceil.f64(double %3)
-  %5 = call i64 @llvm.fptosi.sat.i64.f64(double 0.000000e+00)
-  %6 = call i64 @llvm.fptosi.sat.i64.f64(double %4)
-  %7 = icmp sgt i64 %6, %5
-  %8 = select i1 %7, i64 %6, i64 %5
-  %9 = sub i64 %8, %5
-  %10 = add i64 %9, 1
-  %11 = fcmp ole double %4, 0x4340000000000000
-  %turns = select i1 %11, i64 %10, i64 9223372036854775807
+  %5 = call i64 @llvm.fptosi.sat.i64.f64(double %4)
+  %6 = icmp sgt i64 %5, 0
+  %7 = select i1 %6, i64 %5, i64 0
+  %8 = sub i64 %7, 0
+  %9 = add i64 %8, 1
+  %10 = fcmp ole double %4, 0x4340000000000000
+  %turns = select i1 %10, i64 %9, i64 9223372036854775807
   br label %loop
 
 loop:                                             ; preds = %loop, %row
   %left = phi i64 [ %turns, %row ], [ %left4, %loop ]
   %sum = phi double [ 0.000000e+00, %row ], [ %sum2, %loop ]
   %i = phi double [ 0.000000e+00, %row ], [ %i3, %loop ]
-  %12 = fdiv double 1.000000e+00, %n
-  %sum2 = fadd double %sum, %12
-  %13 = fdiv double %n, 2.000000e+00
-  %14 = fcmp ult double %i, %13
+  %11 = fdiv double 1.000000e+00, %n
+  %sum2 = fadd double %sum, %11
+  %12 = fdiv double %n, 2.000000e+00
+  %13 = fcmp ult double %i, %12
   %i3 = fadd double %i, 1.000000e+00
   %left4 = sub i64 %left, 1
-  %15 = icmp ne i64 %left4, 0
-  br i1 %15, label %loop, label %after
+  %14 = icmp ne i64 %left4, 0
+  br i1 %14, label %loop, label %after
 
 after:                                            ; preds = %loop
-  %16 = fadd double 0.000000e+00, %sum2
-  %17 = getelementptr inbounds nuw { double }, ptr %out, i64 %row1, i32 0
-  store double %16, ptr %17, align 8, !noalias !0
+  %15 = fadd double 0.000000e+00, %sum2
+  %16 = getelementptr inbounds nuw { double }, ptr %out, i64 %row1, i32 0
+  store double %15, ptr %16, align 8, !noalias !0
   %next = add nuw i64 %row1, 1
-  %18 = icmp ne i64 %next, %rows
-  br i1 %18, label %row, label %done
+  %17 = icmp ne i64 %next, %rows
+  br i1 %17, label %row, label %done
 
 done:                                             ; preds = %after
   %done.rows = uitofp i64 %rows to double

@@ -12,28 +12,28 @@ entry:
   %i = load double, ptr %i.place, align 8
   %1 = fdiv double %n, 2.000000e+00
   %2 = call double @llvm.ceil.f64(double %1)
-  %3 = call i64 @llvm.fptosi.sat.i64.f64(double %i)
-  %4 = call i64 @llvm.fptosi.sat.i64.f64(double %2)
-  %5 = icmp sgt i64 %4, %3
-  %6 = select i1 %5, i64 %4, i64 %3
-  %7 = sub i64 %6, %3
-  %8 = add i64 %7, 1
-  %9 = fcmp ole double %2, 0x4340000000000000
-  %turns = select i1 %9, i64 %8, i64 9223372036854775807
+  %3 = call i64 @llvm.fptosi.sat.i64.f64(double %2)
+  %first = fptosi double %i to i64
+  %4 = icmp sgt i64 %3, %first
+  %5 = select i1 %4, i64 %3, i64 %first
+  %6 = sub i64 %5, %first
+  %7 = add i64 %6, 1
+  %8 = fcmp ole double %2, 0x4340000000000000
+  %turns = select i1 %8, i64 %7, i64 9223372036854775807
   br label %loop
 
 loop:                                             ; preds = %loop, %entry
   %left = phi i64 [ %turns, %entry ], [ %left5, %loop ]
   %sum1 = phi double [ %sum, %entry ], [ %sum3, %loop ]
   %i2 = phi double [ %i, %entry ], [ %i4, %loop ]
-  %10 = fdiv double 1.000000e+00, %n
-  %sum3 = fadd double %sum1, %10
-  %11 = fdiv double %n, 2.000000e+00
-  %12 = fcmp ult double %i2, %11
+  %9 = fdiv double 1.000000e+00, %n
+  %sum3 = fadd double %sum1, %9
+  %10 = fdiv double %n, 2.000000e+00
+  %11 = fcmp ult double %i2, %10
   %i4 = fadd double %i2, 1.000000e+00
   %left5 = sub i64 %left, 1
-  %13 = icmp ne i64 %left5, 0
-  br i1 %13, label %loop, label %after
+  %12 = icmp ne i64 %left5, 0
+  br i1 %12, label %loop, label %after
 
 after:                                            ; preds = %loop
   %sum.place6 = getelementptr inbounds nuw { double, double, double }, ptr %0, i32 0, i32 1

@@ -3,9 +3,9 @@
 #[cfg(feature = "llvm")]
 use super::observed;
 use super::{FUNCTIONS, NAMES, engines, is_same, spread};
-use kaleidoscope::{Column, DiagnosticCode, Engine, MapOptions, Mode, Precision};
 #[cfg(feature = "llvm")]
 use kaleidoscope::Tier;
+use kaleidoscope::{Column, DiagnosticCode, Engine, MapOptions, Mode, Precision};
 
 /// All choices of two columns of which one at least is a scalar, with the arguments of a row.
 fn choices<'a>(xs: &'a [f64], ys: &'a [f64]) -> [(Column<'a>, Column<'a>); 3] {
