@@ -1,7 +1,9 @@
 //! The command line, as scripts may rely on it.
 
 use crate::arrays::ArrayArgument;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::parameters::Parameters;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use kaleidoscope::{Builder, Engine, Error, Mode, Optimization, PutchardUnit};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,6 +21,11 @@ pub(crate) struct Invocation {
 }
 
 impl Invocation {
+    /// The command line, for its completions and its manual page.
+    pub(crate) fn description() -> clap::Command {
+        <Self as CommandFactory>::command()
+    }
+
     /// What to do: `run` where no word says otherwise.
     pub(crate) fn command(self) -> Command {
         self.command.unwrap_or(Command::Run(self.run))
@@ -34,6 +41,14 @@ pub(crate) enum Command {
     Emit(EmitOptions),
     /// Report mistakes; run nothing
     Check(CheckOptions),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
     /// Compile ahead of time (does not exist yet)
     Build(BuildOptions),
 }
@@ -99,6 +114,9 @@ pub(crate) struct RunOptions {
 
     #[command(flatten)]
     pub(crate) arrays: ArrayOption,
+
+    #[command(flatten)]
+    pub(crate) parameters: Parameters,
 
     #[command(flatten)]
     pub(crate) prelude: PreludeOption,

@@ -36,6 +36,8 @@ struct State {
     is_to_stop: Arc<AtomicBool>,
     /// How long a write waits for a reader at most, wherever it comes from.
     time_limit: Option<Duration>,
+    /// How many digits behind the point values have. `None`: as many as they need.
+    n_digits: Option<usize>,
 }
 
 const FLUSH_AT_BYTES: usize = 64 << 10;
@@ -52,6 +54,7 @@ impl Console {
             failed: None,
             is_to_stop: Arc::clone(&is_to_stop),
             time_limit: None,
+            n_digits: None,
         };
         Self { state: Arc::new(Mutex::new(state)), is_to_stop }
     }
@@ -59,6 +62,11 @@ impl Console {
     /// Limits the time that a write waits for a reader.
     pub(crate) fn set_time_limit(&self, limit: Option<Duration>) {
         self.lock().time_limit = limit;
+    }
+
+    /// Sets how many digits behind the point values have.
+    pub(crate) fn set_digits(&self, n_digits: Option<usize>) {
+        self.lock().n_digits = n_digits;
     }
 
     /// Says whether the command is to stop: then no output waits for a reader.
@@ -85,7 +93,12 @@ impl Console {
 
     /// Prints the value of a top-level expression on a line of its own.
     pub(crate) fn print_value(&self, value: f64) -> io::Result<()> {
-        let line = format!("{}\n", number::format(value));
+        // No lock is held while this allocates: without memory, the output so far is still written.
+        let n_digits = self.lock().n_digits;
+        let line = match n_digits {
+            Some(n) if value.is_finite() => format!("{value:.n$}\n"),
+            _ => format!("{}\n", number::format(value)),
+        };
         let mut state = self.lock();
         if state.is_line_open {
             state.write("\n")?;

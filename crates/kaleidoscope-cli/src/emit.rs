@@ -87,7 +87,16 @@ fn name(item: &Item) -> Option<&str> {
     }
 }
 
-fn show(kind: EmitKind, engine: &Engine, script: &mut Script, item: Option<&Item>) -> Result<String, String> {
+/// The stage of the item that the script read last.
+///
+/// # Errors
+/// Why the item has none, as a sentence.
+pub(crate) fn show(
+    kind: EmitKind,
+    engine: &Engine,
+    script: &mut Script,
+    item: Option<&Item>,
+) -> Result<String, String> {
     let listing = match kind {
         EmitKind::Tokens => {
             let source = script.source();

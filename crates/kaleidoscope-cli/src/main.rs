@@ -11,7 +11,9 @@ mod console;
 mod emit;
 mod input;
 mod interactive;
+mod numbers;
 mod out_of_memory;
+mod parameters;
 mod ready;
 mod refusal;
 mod report;
@@ -81,11 +83,29 @@ fn main() {
     }
 }
 
+/// Prints a text of the command line itself.
+fn print_text(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Exit {
+    let mut text = Vec::new();
+    match write(&mut text).and_then(|()| io::stdout().write_all(&text)) {
+        Ok(()) => Exit::Success,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
+        Err(error) => {
+            eprintln!("error: cannot write to standard output: {error}");
+            Exit::Program
+        }
+    }
+}
+
 fn run_command() -> ! {
     let exit = match Invocation::parse().command() {
         Command::Run(options) => run::run(options),
         Command::Emit(options) => emit::emit(&options),
         Command::Check(options) => run::check(&options),
+        Command::Completions { shell } => print_text(|text| {
+            clap_complete::generate(shell, &mut Invocation::description(), "kaleidoscope", text);
+            Ok(())
+        }),
+        Command::Man => print_text(|text| clap_mangen::Man::new(Invocation::description()).render(text)),
         Command::Build(_) => {
             eprintln!(
                 "error: `kaleidoscope build` does not exist yet; `kaleidoscope run` compiles while it runs"

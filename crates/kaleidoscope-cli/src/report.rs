@@ -21,8 +21,7 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// Colors are for terminals only, and `NO_COLOR` turns them off.
     pub(crate) fn new(format: MessageFormat, console: Console) -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let color = if wanted && io::stderr().is_terminal() { Color::Always } else { Color::Never };
+        let color = if wants_color() && io::stderr().is_terminal() { Color::Always } else { Color::Never };
         Self { format, color, console }
     }
 
@@ -66,6 +65,11 @@ impl Reporter {
         let is_to_stop = || self.console.is_to_stop();
         drop(ready::write_all(io::stderr().lock(), text.as_bytes(), is_to_stop));
     }
+}
+
+/// Whether the user wants colors, where a terminal shows them (<https://no-color.org>).
+pub(crate) fn wants_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn as_json(diagnostic: &Diagnostic, source: &Source) -> Value {

@@ -6,7 +6,8 @@ use crate::arrays;
 use crate::backend;
 use crate::console::Console;
 use crate::input::Input;
-use crate::interactive;
+use crate::interactive::{self, Observers};
+use crate::numbers;
 use crate::out_of_memory;
 use crate::report::Reporter;
 use crate::session::{Session, read_all};
@@ -31,6 +32,8 @@ pub(crate) fn run(options: RunOptions) -> Exit {
         Err(refusal) => return reporter.refuse(&refusal),
     };
     let builder = options.optimization.apply(builder);
+    let is_program = inputs.iter().any(|input| matches!(input, Input::Stdin));
+    let builder = builder.register("readd", move || numbers::read_from_stdin(is_program));
     let mut builder = builder.output(console.clone()).putchard(options.putchard.unit());
     if let Some(stack) = options.stack {
         builder = builder.stack_bytes(stack as usize * (1 << 20));
@@ -50,6 +53,10 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     if let Some(trace) = &trace {
         builder = builder.observer(trace.clone());
     }
+    let observers = Observers::default();
+    if is_interactive {
+        builder = builder.observer(observers.life.clone()).observer(observers.statistics.clone());
+    }
     let engine = match options.prelude.build(builder) {
         Ok(engine) => engine,
         Err(error) => {
@@ -61,13 +68,16 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     if let Err(refusal) = arrays::bind(&options.arrays.arrays, &engine) {
         return reporter.refuse(&refusal);
     }
+    if let Err(refusal) = options.parameters.bind(&engine) {
+        return reporter.refuse(&refusal);
+    }
 
     let stop = Stop::install(console.clone(), engine.interrupter(), is_interactive);
     out_of_memory::end_by(&stop);
     let mut session =
         Session { engine, console, reporter, options, stop, is_interactive, exit: Exit::Success };
     if is_interactive {
-        interactive::talk(&mut session);
+        interactive::talk(&mut session, observers);
     } else {
         session.run_inputs(&inputs);
     }

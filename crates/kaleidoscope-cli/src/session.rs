@@ -9,7 +9,7 @@ use crate::report::Reporter;
 use crate::statistics;
 use crate::stop::Stop;
 use crate::trace::Trace;
-use kaleidoscope::{Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Span, Statistics};
+use kaleidoscope::{Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Source, Span, Statistics};
 use std::borrow::Cow;
 
 /// One session: the engine, its output, and the exit code so far.
@@ -31,7 +31,13 @@ pub(crate) enum Flow {
 }
 
 impl Session {
+    /// Runs inputs one after the other.
     pub(crate) fn run_inputs(&mut self, inputs: &[Input]) {
+        self.run_inputs_with(inputs, |_, _| {});
+    }
+
+    /// As [`Self::run_inputs`]. `note` receives each outcome, with the text of its input so far.
+    pub(crate) fn run_inputs_with(&mut self, inputs: &[Input], mut note: impl FnMut(&Source, &ItemOutcome)) {
         // An unreadable file is an error of the command line, so all files are opened before
         // anything runs.
         let mut opened = Vec::new();
@@ -67,7 +73,12 @@ impl Session {
                         return;
                     }
                 }
-                if self.run_items(&mut script, Script::run_next, keep_going) == Flow::Stop {
+                let next = |script: &mut Script| {
+                    let outcome = script.run_next()?;
+                    note(&script.source(), &outcome);
+                    Some(outcome)
+                };
+                if self.run_items(&mut script, next, keep_going) == Flow::Stop {
                     return;
                 }
                 if matches!(input, Input::Stdin) {

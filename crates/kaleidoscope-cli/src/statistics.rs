@@ -61,7 +61,8 @@ fn micros(duration: Duration) -> u128 {
     duration.as_micros()
 }
 
-fn as_text(totals: &Totals) -> String {
+/// The totals as text for people.
+pub(crate) fn as_text(totals: &Totals) -> String {
     let mut text = format!(
         "functions   {} defined, {} compiled ({} hot), {} failed; {} bytes of IR, {} bytes of code\n\
          expressions {} run\n\

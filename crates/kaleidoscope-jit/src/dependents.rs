@@ -102,6 +102,16 @@ impl Superseded {
         self.replaced.append(&mut more.replaced);
         self
     }
+
+    /// Adds code to free.
+    pub(crate) fn free(&mut self, code: Vec<ProfiledCode>) {
+        self.free.extend(code);
+    }
+
+    /// Adds what a host function was, to be dropped when no lock is held.
+    pub(crate) fn replace_host(&mut self, old: Option<Arc<HostEntry>>) {
+        self.replaced.extend(old);
+    }
 }
 
 impl fmt::Debug for Superseded {
@@ -142,29 +152,21 @@ impl Core {
         for change in changes {
             self.apply_one(&mut table, change, &mut superseded);
         }
-        superseded.free = self.take_free(&mut table);
+        superseded.free(self.take_free(&mut table));
         Ok(superseded)
     }
 
     fn apply_one(&self, table: &mut Table, change: Change, superseded: &mut Superseded) {
         let Change { function, definition, version } = change;
-        let entry = table.entry_mut(function);
+        let entry = table.entry(function);
         let was_host = matches!(entry.definition, StoredDefinition::Host { .. });
-        let old_name = entry.name();
-        let last = entry.version();
-        let version = version.unwrap_or(last + 1);
+        let version = version.unwrap_or(entry.version() + 1);
         let stored = match definition {
-            Definition::Ir(ir) => {
-                if !self.settings.observers.is_empty() {
-                    let name = CodeName { name: Arc::clone(&ir.name), version };
-                    superseded.defined.push((name, ir.bytes()));
-                }
-                StoredDefinition::Ir(ir)
-            }
+            Definition::Ir(ir) => StoredDefinition::Ir(ir),
             Definition::Host(host) => {
                 let name = Arc::clone(host.name());
                 let stub = entry.host.as_ref().expect("allocated before");
-                superseded.replaced.extend(self.hosts.set(stub.id(), Arc::new(HostEntry::Closure(host))));
+                superseded.replace_host(self.hosts.set(stub.id(), Arc::new(HostEntry::Closure(host))));
                 if was_host {
                     // The stub stays; calls reach the new closure by it.
                     return;
@@ -175,13 +177,33 @@ impl Core {
             Definition::Unavailable => {
                 if let Some(stub) = entry.host.as_ref().filter(|_| was_host) {
                     let withdrawn = Arc::new(HostEntry::Withdrawn(function));
-                    superseded.replaced.extend(self.hosts.set(stub.id(), withdrawn));
+                    superseded.replace_host(self.hosts.set(stub.id(), withdrawn));
                 }
                 StoredDefinition::Unavailable
             }
         };
+        self.begin_version(table, function, stored, version, superseded);
+    }
+
+    /// Begins a version of a function. Takes its code, and all code that depends on it.
+    pub(crate) fn begin_version(
+        &self,
+        table: &mut Table,
+        function: FunctionId,
+        definition: StoredDefinition,
+        version: u32,
+        superseded: &mut Superseded,
+    ) {
+        if let StoredDefinition::Ir(ir) = &definition
+            && !self.settings.observers.is_empty()
+        {
+            let name = CodeName { name: Arc::clone(&ir.name), version };
+            superseded.defined.push((name, ir.bytes()));
+        }
+        let entry = table.entry_mut(function);
+        let old_name = entry.name();
         entry.check_version(version);
-        let mut old = entry.define(stored, version);
+        let mut old = entry.define(definition, version);
         old.extend(table.take_kernels(function).into_iter().map(ProfiledCode::from));
         table.remove_column_programs(function);
         let dependents = table.take_dependents(function, &old_name);

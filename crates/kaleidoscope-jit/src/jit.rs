@@ -1,6 +1,7 @@
 //! The engine as an embedding language sees it: [`Jit`].
 
 mod host_memory;
+mod snapshots;
 
 use crate::code::Callable;
 use crate::compile_queue::CompileQueue;

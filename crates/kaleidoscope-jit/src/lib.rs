@@ -33,6 +33,7 @@ mod deoptimize;
 mod dependents;
 mod exit_buffer;
 mod reclaim;
+mod snapshot;
 #[cfg(feature = "stress")]
 mod stress;
 mod unslotted;
@@ -79,6 +80,7 @@ pub use mode::Mode;
 pub use policy::Thresholds;
 pub use precision::Precision;
 pub use settings::Builder;
+pub use snapshot::Snapshot;
 pub use statistics::{Compiled, Statistics, Totals};
 pub use trap::{HostError, Trap};
 pub use variable::Variable;

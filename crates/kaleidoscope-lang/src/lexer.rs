@@ -11,6 +11,22 @@ use crate::operator::is_operator_character;
 use crate::source::Span;
 use crate::token::{Keyword, Token, TokenKind};
 
+/// The tokens of a text, for tools that show it. Runs of operator characters stay whole, because
+/// only a program's definitions tell which operators they have. Comments and space are left out.
+/// `has_conventions`: whether the words of the prelude are keywords.
+///
+/// ```
+/// use kaleidoscope_lang::token::TokenKind;
+///
+/// let kinds: Vec<_> = kaleidoscope_lang::tokens("x+-1 # one", false).iter().map(|token| token.kind).collect();
+/// assert_eq!(kinds, [TokenKind::Identifier, TokenKind::Operators, TokenKind::Number]);
+/// ```
+pub fn tokens(text: &str, has_conventions: bool) -> Vec<Token> {
+    let mut lexer = Lexer::new(text, 0);
+    lexer.set_conventions(has_conventions);
+    std::iter::from_fn(|| Some(lexer.next_token()).filter(|token| token.kind != TokenKind::End)).collect()
+}
+
 /// A position in a text, from which tokens are read.
 #[derive(Debug)]
 pub(crate) struct Lexer<'t> {

@@ -49,5 +49,5 @@ mod test_kit;
 #[cfg(test)]
 mod tests;
 
-pub use lexer::is_name;
+pub use lexer::{is_name, tokens};
 pub use parser::{MAX_NESTING, MAX_OPERATIONS, MAX_PARAMETERS};

@@ -10,7 +10,7 @@ mod nearest;
 mod tests;
 
 pub use crate::signature::Signature;
-pub(crate) use nearest::nearest;
+pub use nearest::nearest;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -187,6 +187,26 @@ impl Names {
             }
         }
         self.operators.remove(id);
+    }
+
+    /// Gives all functions and operators the meaning that they have in `old`, an earlier state of
+    /// these names. Younger functions are undefined. Variables, arrays and names that begin with
+    /// `$` keep their meaning, and so does a name that an array has now.
+    pub fn restore(&mut self, old: &Self) {
+        let keeps = |name: &str, arrays: &HashMap<_, _>| name.starts_with('$') || arrays.contains_key(name);
+        for (index, entry) in self.functions.iter_mut().enumerate() {
+            if !keeps(&entry.signature.name, &self.array_by_name) {
+                entry.state = old.functions.get(index).map_or(NameState::Undefined, |entry| entry.state);
+            }
+        }
+        for (name, by_name) in &mut self.by_name {
+            if !keeps(name, &self.array_by_name) {
+                by_name.current = old.by_name.get(name).and_then(|old| old.current);
+            }
+        }
+        self.operators = old.operators.clone();
+        self.has_conventions = old.has_conventions;
+        self.many_arguments.clone_from(&old.many_arguments);
     }
 
     /// The functions that their names mean now, in the order of their ids.

@@ -30,7 +30,8 @@ impl Span {
         Self { start: self.start, end: other.end }
     }
 
-    pub(crate) fn range(self) -> std::ops::Range<usize> {
+    /// The offsets as a range, for slicing.
+    pub fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize
     }
 }

@@ -48,6 +48,8 @@ pub enum ErrorKind {
     LimitTooSmall,
     /// The engine cannot be used here: in a forked child, or on a thread with too little stack.
     CannotEvaluate,
+    /// The snapshot is of another engine.
+    OtherEngine,
 }
 
 impl Error {
@@ -106,6 +108,11 @@ impl Error {
     pub(crate) fn limit_too_small(reason: &str) -> Self {
         let message = format!("the prelude exceeds a limit: {reason}");
         Self { kind: ErrorKind::LimitTooSmall, message, source: None }
+    }
+
+    pub(crate) fn other_engine() -> Self {
+        let message = "the snapshot is of another engine".to_owned();
+        Self { kind: ErrorKind::OtherEngine, message, source: None }
     }
 
     /// The kind of error.

@@ -26,6 +26,7 @@ mod raw;
 mod replace;
 mod script;
 mod shared;
+mod snapshot;
 mod variable;
 
 pub use builder::Builder;
@@ -51,3 +52,4 @@ pub use outcome::{ItemOutcome, Outcome, ProgramError};
 pub use output::{Output, OutputBuffer, PutchardUnit, StandardOutput};
 pub use prelude::PRELUDE;
 pub use script::Script;
+pub use snapshot::Snapshot;

@@ -67,4 +67,9 @@ impl Engine {
         self.shared.program().names.use_conventions(&defined);
         Ok(())
     }
+
+    /// Whether the conventions of the prelude hold: `and`, `or`, `not` and `while` are keywords.
+    pub fn has_prelude(&self) -> bool {
+        self.shared.program().names.has_conventions()
+    }
 }

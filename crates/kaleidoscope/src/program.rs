@@ -172,6 +172,19 @@ impl Program {
         self.sources.get(id.index())?.as_ref()
     }
 
+    /// Takes the source of a function from an earlier state of this program, whose names were taken
+    /// before. Returns the version that begins; `None` for the function of a formula, which stays.
+    pub(crate) fn restore(&mut self, id: FunctionId, old: &Self) -> Option<u32> {
+        if self.is_formula(id) {
+            return None;
+        }
+        if let Some(source) = self.sources.get_mut(id.index()) {
+            *source = old.source(id).cloned();
+        }
+        let name = Arc::clone(&self.names.signature(id).name);
+        Some(self.next_version(&name))
+    }
+
     /// Removes the function's name. Returns the version that begins, in which calls trap.
     pub(crate) fn remove(&mut self, id: FunctionId) -> u32 {
         self.names.remove(id);

@@ -72,6 +72,32 @@ impl Engine {
     pub fn script(&self, name: &str) -> Script {
         Script::new(self.clone(), name)
     }
+
+    /// Whether lines of text that are typed one after the other end between items: not inside an
+    /// item that waits for its rest. For prompts with several lines. Nothing is defined, nothing
+    /// runs.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::new()?;
+    /// assert!(!engine.is_complete(&["def f(x)"]));
+    /// assert!(engine.is_complete(&["def f(x)", "  x + 1"]));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    pub fn is_complete(&self, lines: &[&str]) -> bool {
+        let mut names = self.shared.program().names.clone();
+        let mut reader = Reader::new("");
+        reader.limit_items(self.shared.settings.max_item_bytes);
+        for line in lines {
+            reader.push(line);
+            reader.push("\n");
+            while let Some(read) = in_engine_mode(|| reader.read_line(&names)) {
+                read.item.iter().for_each(|item| names.commit(item));
+            }
+        }
+        !reader.pending()
+    }
 }
 
 impl Script {

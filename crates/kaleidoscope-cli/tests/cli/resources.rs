@@ -120,7 +120,9 @@ fn missing_memory_is_one_sentence_after_the_output_so_far() {
     let mut lengths = Vec::new();
     for nth in (1..=n_requests).rev().step_by(5) {
         let run = program.run_failing(Resource::Memory, nth, Extent::FromThenOn);
-        assert_eq!(run.status.code(), Some(1), "{nth}: {run:?}");
+        // The threads of a run do not always make the same requests.
+        let is_failing = run.n_requests >= nth;
+        assert_eq!(run.status.code(), Some(i32::from(is_failing)), "{nth}: {run:?}");
         if run.stderr == "error: out of memory\n" {
             lengths.push(run.stdout.len());
         }

@@ -25,7 +25,7 @@ impl Names {
 }
 
 /// The nearest candidate; the first wins a tie. `None` if no candidate is near.
-pub(crate) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let near = candidates.filter_map(|known| Some((n_slips(name, known)?, known)));
     near.min_by_key(|&(n_slips, _)| n_slips).map(|(_, known)| known)
 }

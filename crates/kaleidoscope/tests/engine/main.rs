@@ -32,6 +32,7 @@ mod redefinition;
 mod replacing;
 mod signal_settings;
 mod small_stacks;
+mod snapshots;
 mod stale_code;
 mod stopping;
 mod thread_end;

@@ -1,0 +1,84 @@
+//! `:load`, `:save` and `:edit`.
+
+use super::Talk;
+use crate::input::Input;
+use kaleidoscope::Origin;
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// `:load FILE`
+pub(super) fn load(talk: &mut Talk<'_>, argument: &str) {
+    if argument.is_empty() {
+        return talk.refuse("`:load` takes a file");
+    }
+    talk.run_file(Path::new(argument));
+}
+
+/// `:save FILE`
+pub(super) fn save(talk: &mut Talk<'_>, argument: &str) {
+    if argument.is_empty() {
+        return talk.refuse("`:save` takes a file");
+    }
+    let mut text = String::new();
+    // An operator must be defined before the text that uses it: the order is that of definition.
+    for name in talk.observers.life.defined() {
+        let Some(info) = talk.session.engine.function_info(&name) else { continue };
+        let Origin::Program { source, .. } = info.origin else { continue };
+        for line in talk.documentation.of(&name).into_iter().flat_map(str::lines) {
+            text.push_str(format!("# {line}").trim_end());
+            text.push('\n');
+        }
+        text.push_str(&format!("{};\n\n", source.trim_end()));
+    }
+    match fs::write(argument, text.trim_end().to_owned() + "\n") {
+        Ok(()) => talk.print(&format!("the functions of the session are in {argument}\n")),
+        Err(error) => talk.refuse(&format!("cannot write {argument}: {error}")),
+    }
+}
+
+/// `:edit [NAME]`
+pub(super) fn edit(talk: &mut Talk<'_>, name: &str) {
+    let mut text = String::new();
+    if !name.is_empty() {
+        let Some(info) = super::definitions::known(talk, name) else { return };
+        let Origin::Program { source, .. } = info.origin else {
+            return talk.refuse(&format!("`{name}` has no text: it is not of the program"));
+        };
+        text = format!("{source}\n");
+    }
+    let file = match tempfile::Builder::new().prefix("kaleidoscope-").suffix(".kal").tempfile() {
+        Ok(file) => file,
+        Err(error) => return talk.refuse(&format!("there is no temporary file: {error}")),
+    };
+    if let Err(error) = fs::write(file.path(), &text) {
+        return talk.refuse(&format!("cannot write {}: {error}", file.path().display()));
+    }
+    let editor = env::var("VISUAL").or_else(|_| env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
+    // The variable may have arguments behind the program.
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    match Command::new(program).args(words).arg(file.path()).status() {
+        Ok(status) if status.success() => {}
+        Ok(status) => return talk.refuse(&format!("the editor `{editor}` ended with {status}")),
+        Err(error) => return talk.refuse(&format!("the editor `{editor}` cannot be started: {error}")),
+    }
+    if fs::read_to_string(file.path()).is_ok_and(|edited| edited == text) {
+        return talk.print("nothing was changed\n");
+    }
+    talk.run_file(file.path());
+}
+
+impl Talk<'_> {
+    fn run_file(&mut self, path: &Path) {
+        let Self { session, documentation, variables, .. } = self;
+        let engine = session.engine.clone();
+        session.run_inputs_with(&[Input::of_path(path)], |source, outcome| {
+            documentation.note(source, outcome);
+            if let Some(value) = outcome.value {
+                variables.set_last_value(&engine, value);
+            }
+        });
+    }
+}

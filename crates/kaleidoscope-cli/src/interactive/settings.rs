@@ -1,0 +1,60 @@
+//! `:set`, `:events`, `:stats` and `:prelude`.
+
+use super::{NAME, Talk};
+use crate::statistics;
+use std::time::Duration;
+
+/// The settings, as `:set` without an argument lists them.
+const SETTINGS: &str = "\
+  :set timeout SECONDS   stop an item that runs longer (`off`: no limit)
+  :set digits N          print values with N digits behind the point (`all`: as many as they have)
+";
+
+/// `:set NAME VALUE`
+pub(super) fn set(talk: &mut Talk<'_>, argument: &str) {
+    let (name, value) = argument.split_once(char::is_whitespace).unwrap_or((argument, ""));
+    match (name, value.trim()) {
+        ("", _) => talk.print(SETTINGS),
+        ("timeout", "off") => set_timeout(talk, Duration::MAX),
+        ("timeout", value) => {
+            match value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+                Some(limit) => set_timeout(talk, limit),
+                None => talk.refuse("`:set timeout` takes a number of seconds, or `off`"),
+            }
+        }
+        ("digits", "all") => talk.session.console.set_digits(None),
+        ("digits", value) => match value.parse() {
+            Ok(n @ 0..=300) => talk.session.console.set_digits(Some(n)),
+            _ => talk.refuse("`:set digits` takes a number of digits up to 300, or `all`"),
+        },
+        (name, _) => talk.refuse(&format!("there is no setting `{name}`; `:set` lists the settings")),
+    }
+}
+
+fn set_timeout(talk: &mut Talk<'_>, limit: Duration) {
+    talk.session.engine = talk.session.engine.within(limit);
+    // The script has the limit of the engine's handle that made it.
+    talk.script = talk.session.engine.script(NAME);
+}
+
+/// `:events on|off`
+pub(super) fn events(talk: &mut Talk<'_>, argument: &str) {
+    match argument {
+        "on" => talk.observers.life.set_prints(true),
+        "off" => talk.observers.life.set_prints(false),
+        _ => talk.refuse("`:events` takes `on` or `off`"),
+    }
+}
+
+/// `:stats`
+pub(super) fn stats(talk: &mut Talk<'_>, _: &str) {
+    talk.print(&statistics::as_text(&talk.observers.statistics.totals()));
+}
+
+/// `:prelude`
+pub(super) fn prelude(talk: &mut Talk<'_>, _: &str) {
+    match talk.session.engine.prelude() {
+        Ok(()) => talk.print("the operators and names of the prelude are defined\n"),
+        Err(error) => talk.refuse(&error.to_string()),
+    }
+}

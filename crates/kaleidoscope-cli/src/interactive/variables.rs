@@ -1,0 +1,115 @@
+//! Variables of the session: `x = 5` at the prompt makes one, and `it` is the last value.
+
+use kaleidoscope::lang::{is_name, tokens};
+use kaleidoscope::{Engine, Variable};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The name of the last value, unless the user has given it to a variable of the session.
+const LAST_VALUE: &str = "it";
+
+/// The variables of the session. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Variables(Rc<RefCell<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    by_name: BTreeMap<String, Variable>,
+    last_value: Option<Variable>,
+}
+
+impl Variables {
+    /// Makes a variable if the line assigns to a name that none has. The assignment itself runs as
+    /// any other item does.
+    pub(super) fn declare(&self, engine: &Engine, line: &str) {
+        let Some((name, value)) = assignment(line) else { return };
+        let mut state = self.0.borrow_mut();
+        let is_last_value = name == LAST_VALUE && state.last_value.is_some();
+        if !is_last_value && engine.variable(name).is_some() {
+            return;
+        }
+        // A value that would not be read leaves no variable behind.
+        if !engine.free_variables(value).is_ok_and(|free| free.is_empty()) {
+            return;
+        }
+        if is_last_value {
+            // From here on it is the user's, and keeps its value until then.
+            state.last_value = None;
+            return;
+        }
+        let variable = Variable::new(f64::NAN);
+        if engine.bind(name, &variable).is_ok() {
+            state.by_name.insert(name.to_owned(), variable);
+        }
+    }
+
+    /// Notes the value of an expression.
+    pub(super) fn set_last_value(&self, engine: &Engine, value: f64) {
+        let mut state = self.0.borrow_mut();
+        if state.last_value.is_none() && engine.variable(LAST_VALUE).is_none() {
+            let variable = Variable::new(value);
+            state.last_value = engine.bind(LAST_VALUE, &variable).is_ok().then_some(variable);
+        }
+        if let Some(variable) = &state.last_value {
+            variable.set(value);
+        }
+    }
+
+    /// Names and values, in the order of names.
+    pub(super) fn values(&self) -> Vec<(String, f64)> {
+        let state = self.0.borrow();
+        let own = state.by_name.iter().map(|(name, variable)| (name.clone(), variable.get()));
+        let last = state.last_value.iter().map(|variable| (LAST_VALUE.to_owned(), variable.get()));
+        own.chain(last).collect()
+    }
+}
+
+/// The name and the value of a line that is one assignment to a name.
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let tokens = tokens(line, false);
+    let [name, equals, value, ..] = &tokens[..] else { return None };
+    let text = |span: kaleidoscope::Span| &line[span.range()];
+    let is_assignment = is_name(text(name.span)) && text(equals.span) == "=";
+    let value = line[value.span.start as usize..].trim_end().trim_end_matches(';');
+    is_assignment.then(|| (text(name.span), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assignments_are_found_by_their_form() {
+        assert_eq!(assignment("x = 5"), Some(("x", "5")));
+        assert_eq!(assignment("  rate=2*3 ; "), Some(("rate", "2*3 ")));
+        assert_eq!(assignment("x == 5"), None);
+        assert_eq!(assignment("f(x) = 5"), None);
+        assert_eq!(assignment("def = 5"), None);
+        assert_eq!(assignment("x ="), None);
+    }
+
+    #[test]
+    fn the_last_value_belongs_to_the_user_once_assigned() {
+        let engine = Engine::new().unwrap();
+        let variables = Variables::default();
+        variables.set_last_value(&engine, 3.0);
+        assert_eq!(engine.run("it + 1;").values().next(), Some(4.0));
+        variables.declare(&engine, "it = 10");
+        assert_eq!(engine.run("it = 10;").values().next(), Some(10.0));
+        variables.set_last_value(&engine, 5.0);
+        assert_eq!(engine.run("it;").values().next(), Some(10.0));
+    }
+
+    #[test]
+    fn a_variable_needs_a_value_that_can_be_read() {
+        let engine = Engine::new().unwrap();
+        let variables = Variables::default();
+        for line in ["x = x + 1", "x = y", "x = (", "x = 1; 2"] {
+            variables.declare(&engine, line);
+            assert!(engine.variable("x").is_none(), "{line}");
+        }
+        variables.declare(&engine, "x = 2");
+        assert_eq!(engine.run("x = 2; x * x;").values().last(), Some(4.0));
+    }
+}

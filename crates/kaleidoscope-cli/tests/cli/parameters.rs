@@ -1,0 +1,37 @@
+//! Parameters of scripts, numbers on standard input, completions and the manual page.
+
+use crate::command::{run, run_with_input};
+
+#[test]
+fn parameters_are_host_variables() {
+    let finished = run(&["-e", "x * 2; arg1 + arg2; n_args", "--arg", "x=1.5", "--", "-3", "4e2"]);
+    assert_eq!((finished.code, &*finished.stdout), (0, "3\n397\n2\n"), "{}", finished.stderr);
+    for bad in [["--arg", "x"], ["--arg", "1=2"], ["--arg", "x=y"], ["--", "file.kal"]] {
+        let finished = run(&[&["-e", "1"], &bad[..]].concat());
+        assert_eq!(finished.code, 2, "{bad:?}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn numbers_are_read_from_standard_input() {
+    let text = "readd() + readd(); readd(); readd(); 7;";
+    let finished = run_with_input(&["--keep-going", "-e", text], b"1.5, 2\n-4 word");
+    assert_eq!((finished.code, &*finished.stdout), (1, "3.5\n-4\n7\n"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("KLS3007") && finished.stderr.contains("`word`"), "{}", finished.stderr);
+    let finished = run_with_input(&[], b"readd();");
+    assert!(finished.stderr.contains("standard input is the program"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_first_line_may_name_the_command() {
+    let finished = run_with_input(&["-"], b"#!/usr/bin/env kaleidoscope\n1 + 1;\n");
+    assert_eq!((finished.code, &*finished.stdout), (0, "2\n"));
+}
+
+#[test]
+fn completions_and_the_manual_page_are_printed() {
+    let completions = run(&["completions", "bash"]);
+    assert!(completions.code == 0 && completions.stdout.contains("--timeout"));
+    let manual = run(&["man"]);
+    assert!(manual.code == 0 && manual.stdout.contains(".TH kaleidoscope 1"), "{}", manual.stdout);
+}
