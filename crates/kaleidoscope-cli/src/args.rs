@@ -49,16 +49,107 @@ pub(crate) enum Command {
     },
     /// Print the manual page
     Man,
-    /// Compile ahead of time (does not exist yet)
+    /// Compile files ahead of time, to an executable, a library or code
     Build(BuildOptions),
 }
 
 /// The arguments of `build`.
 #[derive(Args, Debug)]
 pub(crate) struct BuildOptions {
-    /// Accepted, so that the message can say that `build` does not exist yet.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    _rest: Vec<OsString>,
+    /// The files, as if run in order in one session; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Where the result goes; with several results, their name without what is added to each; `-`
+    /// is standard output, for text [default: the name of the first file, in this folder]
+    #[arg(short, long = "output", value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// What to make (several with commas between, or given several times)
+    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',', default_value = "exe")]
+    pub(crate) emit: Vec<BuildKind>,
+
+    /// The optimization level, 0 to 3
+    #[arg(short = 'O', value_name = "LEVEL", default_value = "2", value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub(crate) level: u8,
+
+    /// Add debug information (does not exist yet)
+    #[arg(short = 'g')]
+    pub(crate) debug: bool,
+
+    /// The machine to build for, as a target triple [default: this one]
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
+
+    /// The processor as LLVM names it; `native` is this one [default: any of its architecture]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cpu: Option<String>,
+
+    /// Features of the processor, such as +avx2,-fma
+    #[arg(
+        long,
+        value_name = "LIST",
+        allow_hyphen_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) features: String,
+
+    /// Link with this library, for functions that `extern` declares (may be given several times)
+    #[arg(short = 'l', value_name = "LIBRARY")]
+    pub(crate) libraries: Vec<OsString>,
+
+    /// Search libraries in this folder, too (may be given several times)
+    #[arg(short = 'L', value_name = "FOLDER")]
+    pub(crate) library_folders: Vec<OsString>,
+
+    /// The C compiler that compiles the runtime and links; wasm-ld for WebAssembly [default: `cc`,
+    /// or the one for the target]
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) cc: Option<OsString>,
+
+    /// The size of the stack that the program's calls run on [default: 256, or less where memory is
+    /// limited]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub(crate) stack: Option<u32>,
+
+    /// The program does not print the values of top-level expressions
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// What `putchard` writes
+    #[arg(long, value_enum, default_value_t, value_name = "UNIT")]
+    pub(crate) putchard: PutchardArg,
+
+    #[command(flatten)]
+    pub(crate) arrays: ArrayOption,
+
+    #[command(flatten)]
+    pub(crate) prelude: PreludeOption,
+
+    #[command(flatten)]
+    pub(crate) messages: MessageOption,
+}
+
+/// What `build` makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum BuildKind {
+    /// An executable
+    Exe,
+    /// An object file
+    Obj,
+    /// Assembly
+    Asm,
+    /// LLVM IR as text
+    LlvmIr,
+    /// LLVM IR as bitcode
+    LlvmBc,
+    /// A static library of the functions
+    Staticlib,
+    /// A shared library of the functions
+    Sharedlib,
+    /// A C header of the functions
+    Header,
 }
 
 /// The arguments of `run`.
@@ -188,12 +279,17 @@ impl OptimizationOption {
     /// The builder with the level, if one was given.
     pub(crate) fn apply(self, builder: Builder) -> Builder {
         let Some(level) = self.level else { return builder };
-        builder.optimization(match level {
-            0 => Optimization::None,
-            1 => Optimization::Less,
-            2 => Optimization::Default,
-            _ => Optimization::Aggressive,
-        })
+        builder.optimization(optimization(level))
+    }
+}
+
+/// LLVM's level with this number.
+pub(crate) fn optimization(level: u8) -> Optimization {
+    match level {
+        0 => Optimization::None,
+        1 => Optimization::Less,
+        2 => Optimization::Default,
+        _ => Optimization::Aggressive,
     }
 }
 

@@ -1,4 +1,5 @@
-//! The command `kaleidoscope`: runs programs, shows their stages, and talks at a terminal.
+//! The command `kaleidoscope`: runs and builds programs, shows their stages, and talks at a
+//! terminal.
 //!
 //! `docs/cli.md` lists what scripts may rely on: options, exit codes, streams. The library has the
 //! language and its engine. This crate has input, output and options.
@@ -6,6 +7,7 @@
 mod args;
 mod arrays;
 mod backend;
+mod build;
 mod closed_output;
 mod console;
 mod emit;
@@ -106,12 +108,7 @@ fn run_command() -> ! {
             Ok(())
         }),
         Command::Man => print_text(|text| clap_mangen::Man::new(Invocation::description()).render(text)),
-        Command::Build(_) => {
-            eprintln!(
-                "error: `kaleidoscope build` does not exist yet; `kaleidoscope run` compiles while it runs"
-            );
-            Exit::Usage
-        }
+        Command::Build(options) => build::build(&options),
     };
     exit.now()
 }

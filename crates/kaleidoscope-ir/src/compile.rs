@@ -9,6 +9,7 @@
 //! This module neither generates nor runs code.
 
 mod access_site;
+mod build;
 mod code;
 mod constants;
 mod exit;
@@ -17,6 +18,10 @@ mod known_maths;
 mod unit;
 
 pub use access_site::AccessSite;
+pub use build::{
+    BuildFile, BuildMachine, BuildRequest, BuildStep, LinkedCallee, LinkedFunction, LinkedProgram,
+    LinkedSlot, LinkedTarget, RuntimeFunction, UnavailableFunction,
+};
 pub use code::{Code, CompileError, CompileTimes};
 pub use exit::{Exit, ExitFrame, Invalidation, MAX_EXITS, exit_argument, of_exit_argument};
 pub use inlining::{InliningBudget, InliningPlan, Instance};
@@ -77,6 +82,15 @@ pub unsafe trait CodeGenerator {
         listing: Listing,
         names: &BTreeMap<FunctionId, String>,
     ) -> Result<String, CompileError>;
+
+    /// Compiles a program ahead of time. Returns the files that the request lists, in its order.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate). A code generator that does not implement this refuses.
+    fn build(&mut self, request: &BuildRequest) -> Result<Vec<Vec<u8>>, CompileError> {
+        let _ = request;
+        Err(CompileError::Failed("this code generator does not compile ahead of time".to_owned()))
+    }
 }
 
 /// The settings of a code generator.

@@ -1,6 +1,7 @@
 //! The engine as an embedding language sees it: [`Jit`].
 
 mod host_memory;
+mod listing;
 mod snapshots;
 
 use crate::code::Callable;
@@ -11,17 +12,13 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::host::HostFunction;
 use crate::interrupt::{CallLimits, Interrupter, Watch};
-use crate::kernel::caller_of;
 use crate::lazy::CompileReason;
-use crate::maths::{known_maths, load_maths};
 use crate::mode::Mode;
 use crate::settings::Builder;
 use crate::table::StoredDefinition;
 use crate::trap::Trap;
-use kaleidoscope_ir::compile::{CompileError, Listing};
 use kaleidoscope_ir::{Function, FunctionId, MathsFunction};
 use kaleidoscope_native::{OfProcess, in_engine_mode};
-use std::collections::BTreeMap;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
 
@@ -477,68 +474,6 @@ impl Jit {
     }
 
     // --- listings ---
-
-    /// The optimizing compiler's IR or assembly of a defined function, as text, with `name_of` for
-    /// the functions it calls. Nothing for a host function. It is not run.
-    ///
-    /// # Errors
-    /// Why the function cannot be compiled.
-    ///
-    /// # Panics
-    /// If the id is unknown.
-    pub fn list(
-        &self,
-        function: FunctionId,
-        listing: Listing,
-        name_of: impl Fn(FunctionId) -> String,
-    ) -> Result<Option<String>, CompileError> {
-        let (ir, version) = {
-            let table = self.core.table();
-            let entry = table.entry(function);
-            let ir = match &entry.definition {
-                StoredDefinition::Ir(ir) => Arc::clone(ir),
-                StoredDefinition::Maths(maths) => Arc::new(caller_of(function, *maths)),
-                StoredDefinition::Host { .. } | StoredDefinition::Unavailable => return Ok(None),
-            };
-            (ir, entry.version())
-        };
-        self.list_unit(ir, Some(function), version, listing, name_of).map(Some)
-    }
-
-    /// The same for a top-level expression.
-    ///
-    /// # Errors
-    /// As [`list`](Self::list).
-    pub fn list_expression(
-        &self,
-        expression: &Arc<Function>,
-        listing: Listing,
-        name_of: impl Fn(FunctionId) -> String,
-    ) -> Result<String, CompileError> {
-        self.list_unit(Arc::clone(expression), None, 1, listing, name_of)
-    }
-
-    fn list_unit(
-        &self,
-        ir: Arc<Function>,
-        id: Option<FunctionId>,
-        version: u32,
-        listing: Listing,
-        name_of: impl Fn(FunctionId) -> String,
-    ) -> Result<String, CompileError> {
-        self.core.verify(&ir)?;
-        let Some(queue) = &self.core.compile_queue else {
-            let reason = "there is no optimizing compiler here to list code of";
-            return Err(CompileError::Failed(reason.to_owned()));
-        };
-        let mut unit = self.core.table().unit(ir, id, version);
-        // Without the library nothing is compiled, but a listing is possible.
-        if load_maths().is_ok() {
-            unit.known_maths = known_maths(&unit);
-        }
-        let names: BTreeMap<_, _> = unit.call_targets.keys().map(|&id| (id, name_of(id))).collect();
-        queue.run(move |generator| generator.list(&unit, listing, &names))
-    }
 }
 
 /// Guarded calls that [`Jit::enter`] has prepared. It stays on its thread.

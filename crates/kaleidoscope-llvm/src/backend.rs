@@ -11,15 +11,17 @@
 //! 3. A tracker keeps each object, and the session as long as there is a tracker.
 
 use kaleidoscope_ir::compile::{
-    Backend, Code, CodeGenerator, CompileError, CompileTimes, Exit, Listing, Optimization, Settings, Unit,
-    VectorMaths,
+    Backend, BuildRequest, Code, CodeGenerator, CompileError, CompileTimes, Exit, Listing, Optimization,
+    Settings, Unit, VectorMaths,
 };
 use kaleidoscope_ir::{FunctionId, MathsFunction};
-use llvm_orc::{Address, Compiler, Dylib, Jit, Object, OptLevel, Passes};
+use llvm_orc::{Address, Compiler, Dylib, Jit, Object, Passes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::{Effort, References, effort, lower, pipeline, symbols};
+use crate::error::describe;
+use crate::pipeline::code_generation;
+use crate::{Effort, References, build, effort, lower, pipeline, symbols};
 
 /// The optimizing compiler, linked into the program.
 #[derive(Clone, Copy, Debug, Default)]
@@ -109,6 +111,10 @@ unsafe impl CodeGenerator for Generator {
         };
         text.map_err(|error| describe(&error))
     }
+
+    fn build(&mut self, request: &BuildRequest) -> Result<Vec<Vec<u8>>, CompileError> {
+        build(request)
+    }
 }
 
 impl Generator {
@@ -179,25 +185,4 @@ impl Generator {
         };
         Ok((compiler, Passes::functions(pipeline(unit, optimization))))
     }
-}
-
-fn code_generation(optimization: Optimization) -> OptLevel {
-    match optimization {
-        Optimization::None => OptLevel::None,
-        Optimization::Less => OptLevel::Less,
-        Optimization::Default => OptLevel::Default,
-        Optimization::Aggressive => OptLevel::Aggressive,
-    }
-}
-
-/// The error and what caused it, in one line.
-fn describe(error: &llvm_orc::Error) -> CompileError {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    CompileError::Failed(text)
 }

@@ -5,6 +5,8 @@
 //! of functions it grows faster than their size. [`Llvm`] does all of it as a code generator for
 //! an engine.
 //!
+//! [`build()`] compiles a whole program ahead of time, with the same lowering.
+//!
 //! Lowering reads no files, clocks or environment. LLVM is never told anything that would let it
 //! change a result: no fast-math flag, no contraction, no name of a C library function.
 
@@ -14,11 +16,14 @@ pub mod symbols;
 
 mod arch;
 mod backend;
+mod build;
 mod effort;
+mod error;
 mod lower;
 mod pipeline;
 
 pub use backend::Llvm;
+pub use build::build;
 pub use effort::{Effort, effort};
-pub use lower::{References, lower};
+pub use lower::{LinkedSymbol, References, lower};
 pub use pipeline::pipeline;

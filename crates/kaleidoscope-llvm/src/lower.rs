@@ -15,7 +15,7 @@
 //! would end without a check: lowering tracks whether each path of an iteration passes one.
 
 mod branch;
-mod call;
+pub(crate) mod call;
 pub(crate) mod call_checks;
 mod counted_loop;
 mod element;
@@ -57,9 +57,20 @@ use std::collections::{BTreeMap, HashMap};
 pub enum References<'a> {
     /// By address, for code that this process runs.
     Addresses,
-    /// By symbol, for listings and for objects that another linker links. Slots need the names of
-    /// the functions.
+    /// By symbol, for listings. Slots need the names of the functions.
     Symbols(&'a BTreeMap<FunctionId, String>),
+    /// By symbol, for programs that are compiled ahead of time. The module has the functions and
+    /// slots. Addresses in the unit are not used, and calls of maths functions have C's names.
+    Linked(&'a BTreeMap<FunctionId, LinkedSymbol>),
+}
+
+/// What a call refers to in a module of several functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkedSymbol {
+    /// The function of this symbol, which the module has defined or declared.
+    Function(String),
+    /// The variable of this symbol, which has the address of a function.
+    Slot(String),
 }
 
 /// The module of a unit: one function named `symbol`, and declarations of what it uses. And the
@@ -80,8 +91,20 @@ pub fn lower<'cx>(
     references: References<'_>,
 ) -> (Module<'cx>, Vec<Exit>) {
     let module = cx.create_module(&unit.function.name);
+    let exits = lower_into(cx, &module, unit, symbol, references);
+    (module, exits)
+}
+
+/// Adds the unit's function to a module, in which it may be declared. Otherwise as [`lower`].
+pub(crate) fn lower_into<'cx>(
+    cx: &'cx Context,
+    module: &Module<'cx>,
+    unit: &Unit,
+    symbol: &str,
+    references: References<'_>,
+) -> Vec<Exit> {
     let instances = unit.instances();
-    let mut lowering = Lowering::new(cx, &module, unit, &instances, symbol, references);
+    let mut lowering = Lowering::new(cx, module, unit, &instances, symbol, references);
     lowering.begin();
     match unit.kind {
         CodeKind::Function | CodeKind::Kernel(..) => {
@@ -95,8 +118,7 @@ pub fn lower<'cx>(
     }
     lowering.finish_exits();
     lowering.finish_sincos();
-    let exits = lowering.exits.take().map_or(Vec::new(), Exits::into_list);
-    (module, exits)
+    lowering.exits.take().map_or(Vec::new(), Exits::into_list)
 }
 
 /// A value on the operand stack.

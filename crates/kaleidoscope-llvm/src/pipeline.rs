@@ -19,7 +19,7 @@
 
 use kaleidoscope_ir::Function;
 use kaleidoscope_ir::compile::{CodeKind, Optimization, Unit};
-use llvm_orc::FunctionPass;
+use llvm_orc::{FunctionPass, OptLevel};
 
 /// The passes for a unit, in the order in which they run.
 ///
@@ -30,6 +30,15 @@ pub fn pipeline(unit: &Unit, optimization: Optimization) -> &'static [FunctionPa
         (CodeKind::Kernel(..), _) => KERNEL,
         (CodeKind::Osr(_), _) | (CodeKind::Function, Some(_)) => OPTIMIZED,
         (CodeKind::Function, None) => standalone(&unit.function, optimization),
+    }
+}
+
+/// The passes for the module of a program that is compiled ahead of time.
+pub(crate) fn build_pipeline(optimization: Optimization) -> &'static [FunctionPass] {
+    match optimization {
+        Optimization::None => &[],
+        Optimization::Less => STANDALONE,
+        Optimization::Default | Optimization::Aggressive => OPTIMIZED,
     }
 }
 
@@ -67,3 +76,13 @@ const KERNEL: &[FunctionPass] = &[
     FunctionPass::EarlyCse,
     FunctionPass::InstCombine,
 ];
+
+/// The effort of LLVM's code generator.
+pub(crate) fn code_generation(optimization: Optimization) -> OptLevel {
+    match optimization {
+        Optimization::None => OptLevel::None,
+        Optimization::Less => OptLevel::Less,
+        Optimization::Default => OptLevel::Default,
+        Optimization::Aggressive => OptLevel::Aggressive,
+    }
+}

@@ -1,9 +1,10 @@
 //! Linker names: each is spelled here and nowhere else.
 //!
 //! `$` cannot occur in a name of the language, so these names never collide, and LLVM knows none of
-//! them.
+//! them. Built programs and their runtime in C share names that begin with `kaleidoscope_`.
 
 use kaleidoscope_ir::MathsFunction;
+use kaleidoscope_ir::compile::RuntimeFunction;
 
 use crate::arch;
 
@@ -63,3 +64,43 @@ pub fn vector_maths(function: MathsFunction, lanes: u32) -> String {
 pub fn runtime_symbols() -> &'static [&'static str] {
     arch::RUNTIME_SYMBOLS
 }
+
+/// The code of a function without a definition: `g$2$unavailable`. `number` tells functions
+/// of one name apart.
+pub(crate) fn unavailable(name: &str, number: usize) -> String {
+    format!("{name}${number}$unavailable")
+}
+
+/// The slot of a function in a built program: `f$2$slot`. `number` tells functions of one name
+/// apart.
+pub(crate) fn linked_slot(name: &str, number: usize) -> String {
+    format!("{name}${number}$slot")
+}
+
+/// A function of the runtime of built programs.
+pub(crate) fn runtime(function: RuntimeFunction) -> &'static str {
+    match function {
+        RuntimeFunction::Putchard => "kaleidoscope_putchard",
+        RuntimeFunction::PutchardByte => "kaleidoscope_putchard_byte",
+        RuntimeFunction::Putbyte => "kaleidoscope_putbyte",
+        RuntimeFunction::Printd => "kaleidoscope_printd",
+    }
+}
+
+/// The function of a built program that runs its steps.
+pub(crate) const PROGRAM: &str = "kaleidoscope_program";
+
+/// The function of the runtime that evaluates an expression and prints its value.
+pub(crate) const PRINT: &str = "kaleidoscope_print";
+
+/// The function of the runtime that evaluates an expression.
+pub(crate) const EVALUATE: &str = "kaleidoscope_evaluate";
+
+/// The function of the runtime that ends the program with a message.
+pub(crate) const FAIL: &str = "kaleidoscope_fail";
+
+/// The table of a built program with the start and the name of each function's code.
+pub(crate) const CODES: &str = "kaleidoscope_codes";
+
+/// The end of a built program's code.
+pub(crate) const END_OF_CODE: &str = "kaleidoscope$end";

@@ -2,7 +2,7 @@
 
 use crate::interface::VERSION;
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{CompileError, CompileTimes, Exit, Listing, Unit};
+use kaleidoscope_ir::compile::{BuildRequest, CompileError, CompileTimes, Exit, Listing, Unit};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 pub(crate) enum Request<'a> {
     Generate(Cow<'a, Unit>),
     List(Cow<'a, Unit>, Listing, Cow<'a, BTreeMap<FunctionId, String>>),
+    Build(Cow<'a, BuildRequest>),
 }
 
 /// The answer to a request.
@@ -26,6 +27,7 @@ pub(crate) enum Answer {
         keep: usize,
     },
     Text(String),
+    Files(Vec<Vec<u8>>),
 }
 
 /// An answer, or the reason why there is none.

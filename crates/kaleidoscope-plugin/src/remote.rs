@@ -3,7 +3,7 @@
 use crate::interface::{Buffer, Bytes, Interface};
 use crate::message::{self, Answer, Request, Result};
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{Code, CodeGenerator, CompileError, Listing, Settings, Unit};
+use kaleidoscope_ir::compile::{BuildRequest, Code, CodeGenerator, CompileError, Listing, Settings, Unit};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ impl Remote {
                 let keep = Box::new(RemoteCode { interface: self.interface, handle });
                 Ok(Code { address, bytes, times, exits, keep })
             }
-            Answer::Text(_) => Err(wrong_answer()),
+            Answer::Text(_) | Answer::Files(_) => Err(wrong_answer()),
         }
     }
 }
@@ -72,7 +72,14 @@ unsafe impl CodeGenerator for Remote {
     ) -> Result<String> {
         match self.request(&Request::List(Cow::Borrowed(unit), listing, Cow::Borrowed(names)))? {
             Answer::Text(text) => Ok(text),
-            Answer::Code { .. } => Err(wrong_answer()),
+            Answer::Code { .. } | Answer::Files(_) => Err(wrong_answer()),
+        }
+    }
+
+    fn build(&mut self, request: &BuildRequest) -> Result<Vec<Vec<u8>>> {
+        match self.request(&Request::Build(Cow::Borrowed(request)))? {
+            Answer::Files(files) => Ok(files),
+            Answer::Code { .. } | Answer::Text(_) => Err(wrong_answer()),
         }
     }
 }

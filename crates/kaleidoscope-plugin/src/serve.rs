@@ -85,6 +85,7 @@ fn serve(generator: &mut dyn CodeGenerator, request: Request<'_>) -> Result<Answ
     match request {
         Request::Generate(unit) => generator.generate(&unit).map(into_answer),
         Request::List(unit, listing, names) => generator.list(&unit, listing, &names).map(Answer::Text),
+        Request::Build(request) => generator.build(&request).map(Answer::Files),
     }
 }
 

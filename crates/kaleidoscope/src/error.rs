@@ -46,6 +46,8 @@ pub enum ErrorKind {
     NameInUse,
     /// A limit on functions or on the length of items is too small for the prelude.
     LimitTooSmall,
+    /// A program that is compiled ahead of time needs its host.
+    CannotBuild,
     /// The engine cannot be used here: in a forked child, or on a thread with too little stack.
     CannotEvaluate,
     /// The snapshot is of another engine.
@@ -103,6 +105,11 @@ impl Error {
     pub(crate) fn too_many_parameters(name: &str, n: u32) -> Self {
         let message = format!("`{name}` has {n} parameters; the maximum is {MAX_PARAMETERS}");
         Self { kind: ErrorKind::TooManyParameters, message, source: None }
+    }
+
+    pub(crate) fn cannot_build(reason: &str) -> Self {
+        let message = format!("the program cannot be compiled ahead of time: {reason}");
+        Self { kind: ErrorKind::CannotBuild, message, source: None }
     }
 
     pub(crate) fn limit_too_small(reason: &str) -> Self {

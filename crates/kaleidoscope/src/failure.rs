@@ -134,12 +134,18 @@ fn describe_other_trap(trap: &Trap) -> (DiagnosticCode, String) {
 }
 
 fn describe_unavailable(reason: &HostError) -> (DiagnosticCode, String) {
-    let code = match reason.downcast_ref::<Unavailable>() {
-        Some(Unavailable::Missing { .. }) => DiagnosticCode::MissingHostFunction,
-        Some(Unavailable::Arity { .. }) => DiagnosticCode::StaleArity,
-        Some(Unavailable::Undefined { .. }) | None => DiagnosticCode::UndefinedCalled,
-    };
+    let code = reason.downcast_ref().map_or(DiagnosticCode::UndefinedCalled, Unavailable::code);
     (code, reason.to_string())
+}
+
+impl Unavailable {
+    pub(crate) fn code(&self) -> DiagnosticCode {
+        match self {
+            Self::Undefined { .. } => DiagnosticCode::UndefinedCalled,
+            Self::Missing { .. } => DiagnosticCode::MissingHostFunction,
+            Self::Arity { .. } => DiagnosticCode::StaleArity,
+        }
+    }
 }
 
 impl fmt::Display for Unavailable {

@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code, missing_docs)]
 
+mod ahead_of_time;
 mod array;
 mod batch;
 mod builder;
@@ -29,6 +30,7 @@ mod shared;
 mod snapshot;
 mod variable;
 
+pub use ahead_of_time::{AheadOfTime, Export, RUNTIME};
 pub use builder::Builder;
 pub use call_error::CallError;
 pub use engine::Engine;

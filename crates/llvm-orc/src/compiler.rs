@@ -5,6 +5,7 @@
 
 mod c_api;
 mod diagnostics;
+mod files;
 mod function_pass;
 mod object_cache;
 mod optimize;
@@ -37,6 +38,7 @@ use optimizers::Optimizers;
 #[cfg(feature = "shim")]
 use shim::Codegen;
 
+pub use files::OutputFile;
 pub use function_pass::FunctionPass;
 pub use object_cache::ObjectCache;
 pub use passes::Passes;
@@ -171,6 +173,26 @@ impl Compiler {
     {
         let (text, _, _) = self.optimize_then(None, fill, no_cache, |_, _, module| c_api::ir_text(module))?;
         Ok(text)
+    }
+
+    /// The files of the module that `fill` returns, in this order, after these passes.
+    ///
+    /// # Errors
+    /// As [`compile_with`](Compiler::compile_with).
+    pub fn files_with<F>(
+        &mut self,
+        passes: &Passes,
+        files: &[OutputFile],
+        fill: F,
+    ) -> Result<Vec<Vec<u8>>, Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        let (files, _, _) =
+            self.optimize_then(Some(passes), fill, no_cache, |codegen, machine, module| {
+                files::make(codegen, machine, module, files)
+            })?;
+        Ok(files)
     }
 
     /// The target that code is generated for.

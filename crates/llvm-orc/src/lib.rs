@@ -165,6 +165,7 @@
 //!   LLVM's C API cannot omit, and link objects into slabs ([`Memory::Slabs`]). Without it,
 //!   everything works, more slowly.
 //! - `static-runtime`: links the C++ runtime and compression libraries statically.
+//! - `cross-targets`: links LLVM's back ends for AArch64 and WebAssembly, too.
 #![allow(unsafe_code)] // this crate wraps LLVM's C API
 
 #[cfg(all(feature = "llvm22-1", not(feature = "llvm23-1")))]
@@ -234,7 +235,9 @@ mod out_of_memory;
 
 pub use address::{Address, Function, Symbol};
 #[cfg(feature = "inkwell")]
-pub use compiler::{Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, ObjectCache, Passes};
+pub use compiler::{
+    Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, ObjectCache, OutputFile, Passes,
+};
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
 pub use generator::{Generate, PendingLookup, SuspendedLookup};

@@ -1,7 +1,8 @@
 //! Target of generated code: triple, processor and features.
 //!
 //! Only the native target and its assembly printer are registered with LLVM, once per process. The
-//! host's processor and features are also detected once per process.
+//! host's processor and features are also detected once per process. With the feature
+//! `cross-targets`, other targets are registered when a triple first names them.
 
 use std::ffi::{CStr, CString, c_char};
 use std::fmt;
@@ -13,6 +14,8 @@ use crate::arch;
 use crate::error::{Error, ErrorKind, c_name, take_message};
 use crate::out_of_memory::InsideLlvm;
 
+#[cfg(feature = "cross-targets")]
+mod cross;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +44,26 @@ impl Target {
         }
         let detected = Target::detect()?;
         Ok(HOST.get_or_init(|| detected).clone())
+    }
+
+    /// Any machine with this triple, such as `aarch64-linux-gnu`: the oldest processor of its
+    /// architecture. Other architectures than the host's need the feature `cross-targets`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Name`] if the triple contains a NUL character. Creating a compiler fails if
+    /// LLVM has no back end for the triple here.
+    pub fn of_triple(triple: &str) -> Result<Target, Error> {
+        #[cfg(feature = "cross-targets")]
+        cross::register(triple);
+        Ok(Target { triple: c_name(triple)?, cpu: CString::default(), features: CString::default() })
+    }
+
+    /// Any machine like this one: the oldest processor of its architecture.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutOfMemory`] if there is no memory for the triple.
+    pub fn any_host() -> Result<Target, Error> {
+        Target::host_triple_only()
     }
 
     /// The same target with another processor. `llc -mcpu=help` lists the names.

@@ -20,8 +20,9 @@ mod features;
 
 /// LLVM's target machine for a [`Target`], with its data layout.
 ///
-/// Code is position-independent and uses the small code model. JITLink adds a stub or a table entry
-/// for calls beyond 32-bit distances, so code can call functions anywhere in the process.
+/// Code is position-independent, except that of WebAssembly, where it would be for another kind of
+/// module. It uses the small code model. JITLink adds a stub or a table entry for calls beyond
+/// 32-bit distances, so code can call functions anywhere in the process.
 pub(crate) struct TargetMachine {
     raw: NonNull<LLVMOpaqueTargetMachine>,
     layout: LLVMTargetDataRef,
@@ -42,7 +43,7 @@ impl TargetMachine {
                 cpu.as_ptr(),
                 features.as_ptr(),
                 codegen_level(level),
-                LLVMRelocMode::LLVMRelocPIC,
+                relocation(target),
                 LLVMCodeModel::LLVMCodeModelSmall,
             )
         };
@@ -95,6 +96,14 @@ fn find_registered(target: &Target) -> Result<LLVMTargetRef, Error> {
         return Err(Error::new(ErrorKind::Target, unsafe { take_message(message) }));
     }
     Ok(found)
+}
+
+fn relocation(target: &Target) -> LLVMRelocMode {
+    if target.triple().starts_with("wasm") {
+        LLVMRelocMode::LLVMRelocStatic
+    } else {
+        LLVMRelocMode::LLVMRelocPIC
+    }
 }
 
 fn codegen_level(level: OptLevel) -> LLVMCodeGenOptLevel {

@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod baseline;
+mod built;
 mod cases;
 mod corpus;
 mod deep;

@@ -86,7 +86,8 @@ pub(crate) const PARTS: &[Part] = &[
                 name: "tests",
                 action: Action::Cargo(
                     "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
-                     --tests --no-fail-fast -- --skip corpus:: --skip random::fixed_seeds --skip random::fresh_seeds",
+                     --tests --no-fail-fast -- --skip corpus:: --skip random::fixed_seeds --skip random::fresh_seeds \
+                     --skip built::",
                 ),
             },
             Step {
@@ -145,6 +146,19 @@ pub(crate) const PARTS: &[Part] = &[
                 "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
                  --test all -- random::fixed_seeds random::fresh_seeds --nocapture",
                 &[("RANDOM_SECONDS", "120")],
+            ),
+        }],
+    },
+    Part {
+        name: "built",
+        about: "case files, examples and random programs built ahead of time, and the texts of numbers",
+        needs: &[debian("gcc", &["cc", "--version"])],
+        limit: LIMIT,
+        steps: &[Step {
+            name: "executables",
+            action: Action::Cargo(
+                "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
+                 --test all -- built::",
             ),
         }],
     },

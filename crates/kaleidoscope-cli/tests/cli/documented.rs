@@ -32,4 +32,5 @@ fn options_are_documented() {
     assert_eq!(options_of_help(&["run", "-h"]), options_of_section(document, "## Options of `run`"));
     let of_others = &options_of_help(&["emit", "-h"]) | &options_of_help(&["check", "-h"]);
     assert_eq!(of_others, options_of_section(document, "## Options of `emit` and `check`"));
+    assert_eq!(options_of_help(&["build", "-h"]), options_of_section(document, "## Options of `build`"));
 }

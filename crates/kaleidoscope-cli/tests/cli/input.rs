@@ -30,15 +30,6 @@ fn wrong_options_are_errors_of_the_command_line() {
 }
 
 #[test]
-fn build_says_that_it_does_not_exist_yet() {
-    for args in [&["build"][..], &["build", "file.kal", "-o", "out"]] {
-        let finished = run(args);
-        assert_eq!((finished.code, finished.stdout.as_str()), (2, ""));
-        assert!(finished.stderr.contains("does not exist yet"), "{}", finished.stderr);
-    }
-}
-
-#[test]
 fn an_unwritable_trace_is_an_error_before_anything_runs() {
     let finished = run(&["--trace", "/nonexistent/trace.json", "-e", "printd(1);"]);
     assert_eq!((finished.code, finished.stdout.as_str()), (2, ""));

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod arrays;
+mod build;
+mod building;
 mod command;
 
 mod diagnostics;

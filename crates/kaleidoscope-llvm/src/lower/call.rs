@@ -1,7 +1,7 @@
 //! Calls, and the attributes of the functions at both ends.
 
 use super::References;
-use super::{Lowering, OpIdx, Operand, built};
+use super::{LinkedSymbol, Lowering, OpIdx, Operand, built};
 use crate::symbols;
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::context::Context;
@@ -11,6 +11,12 @@ use inkwell::values::{BasicMetadataValueEnum, BasicValue, FloatValue, FunctionVa
 use inkwell::{AddressSpace, AtomicOrdering};
 use kaleidoscope_ir::compile::CallTarget;
 use kaleidoscope_ir::{FunctionId, MathsFunction};
+
+/// The code that a call reaches.
+enum LinkedCode<'cx> {
+    Slot(PointerValue<'cx>),
+    Function(FunctionValue<'cx>),
+}
 
 impl<'cx> Lowering<'cx, '_> {
     /// A call that is not inlined. A function calls itself through its slot as well, so a
@@ -22,7 +28,10 @@ impl<'cx> Lowering<'cx, '_> {
                 self.stack.push(Operand::Number(value));
             }
             CallTarget::Slot { address } => {
-                let value = self.call_slot(self.slot(callee, address), args);
+                let value = match self.slot(callee, address) {
+                    LinkedCode::Slot(slot) => self.call_slot(slot, args),
+                    LinkedCode::Function(function) => self.call_function(function, args),
+                };
                 self.stack.push(Operand::Number(value));
                 let following = self.call_checks[self.frame.instance].behind(at);
                 if self.exits.is_some() && (following.begins || following.ends && self.frame.begins_behind) {
@@ -36,20 +45,32 @@ impl<'cx> Lowering<'cx, '_> {
     /// either address is correct.
     fn call_slot(&self, slot: PointerValue<'cx>, args: &[FloatValue<'cx>]) -> FloatValue<'cx> {
         let code = built(self.builder.build_load(self.cx.ptr_type(AddressSpace::default()), slot, ""));
-        let load = code.as_instruction_value().expect("a load is an instruction");
-        load.set_atomic_ordering(AtomicOrdering::Monotonic).expect("loads may be monotonic");
-        load.set_alignment(8).expect("8 is a power of two");
+        // The slots of a program that was compiled ahead of time change between expressions only.
+        if !matches!(self.references, References::Linked(_)) {
+            let load = code.as_instruction_value().expect("a load is an instruction");
+            load.set_atomic_ordering(AtomicOrdering::Monotonic).expect("loads may be monotonic");
+            load.set_alignment(8).expect("8 is a power of two");
+        }
         let args = as_arguments(args);
         let signature = signature(self.cx, args.len());
         let call = built(self.builder.build_indirect_call(signature, code.into_pointer_value(), &args, ""));
         call.try_as_basic_value().unwrap_basic().into_float_value()
     }
 
-    fn slot(&self, callee: FunctionId, address: usize) -> PointerValue<'cx> {
+    fn slot(&self, callee: FunctionId, address: usize) -> LinkedCode<'cx> {
         let pointer = self.cx.ptr_type(AddressSpace::default());
         match self.references {
-            References::Addresses => self.address(address),
-            References::Symbols(names) => self.external(pointer, &symbols::slot(&names[&callee])),
+            References::Addresses => LinkedCode::Slot(self.address(address)),
+            References::Symbols(names) => {
+                LinkedCode::Slot(self.external(pointer, &symbols::slot(&names[&callee])))
+            }
+            References::Linked(callees) => match &callees[&callee] {
+                LinkedSymbol::Slot(symbol) => LinkedCode::Slot(self.external(pointer, symbol)),
+                LinkedSymbol::Function(symbol) => {
+                    let function = self.module.get_function(symbol);
+                    LinkedCode::Function(function.expect("the module declares what its functions call"))
+                }
+            },
         }
     }
 
@@ -93,6 +114,13 @@ impl<'cx> Lowering<'cx, '_> {
             return self
                 .sin_or_cos(function, args[0])
                 .unwrap_or_else(|| self.call_host_maths(function, args));
+        }
+        if let References::Linked(_) = self.references {
+            let declared = self.maths_function(function.name(), args.len());
+            let call = built(self.builder.build_direct_call(declared, &as_arguments(args), ""));
+            // C's name says nothing to LLVM then.
+            call.add_attribute(AttributeLoc::Function, enum_attribute(self.cx, "nobuiltin"));
+            return call.try_as_basic_value().unwrap_basic().into_float_value();
         }
         let declared = self.maths_function(&symbols::maths(function), args.len());
         self.call_function(declared, args)
@@ -170,7 +198,7 @@ pub(super) fn instruction(function: MathsFunction) -> Option<&'static str> {
     }
 }
 
-pub(super) fn signature(cx: &Context, n_params: usize) -> FunctionType<'_> {
+pub(crate) fn signature(cx: &Context, n_params: usize) -> FunctionType<'_> {
     let double = cx.f64_type();
     double.fn_type(&vec![double.into(); n_params], false)
 }
@@ -181,7 +209,7 @@ pub(super) fn signature(cx: &Context, n_params: usize) -> FunctionType<'_> {
 /// keeps LLVM from inventing calls of the C library. `disable-tail-calls` keeps endless recursion
 /// a stack overflow at every optimization level. Stack probes touch every page of a large frame,
 /// so no frame skips the guard page. Frame pointers make backtraces cheap.
-pub(super) fn function_attributes(cx: &Context) -> [Attribute; 5] {
+pub(crate) fn function_attributes(cx: &Context) -> [Attribute; 5] {
     [
         enum_attribute(cx, "nounwind"),
         cx.create_string_attribute("no-builtins", ""),
@@ -192,13 +220,13 @@ pub(super) fn function_attributes(cx: &Context) -> [Attribute; 5] {
 }
 
 /// The attributes of C's maths functions. Generated code never reads `errno`.
-pub(super) fn maths_attributes(cx: &Context) -> [Attribute; 6] {
+pub(crate) fn maths_attributes(cx: &Context) -> [Attribute; 6] {
     ["nounwind", "memory", "willreturn", "nocallback", "nofree", "nosync"]
         .map(|name| enum_attribute(cx, name))
 }
 
 /// The attribute with the value 0, which for `memory` means `none`.
-pub(super) fn enum_attribute(cx: &Context, name: &str) -> Attribute {
+pub(crate) fn enum_attribute(cx: &Context, name: &str) -> Attribute {
     cx.create_enum_attribute(Attribute::get_named_enum_kind_id(name), 0)
 }
 

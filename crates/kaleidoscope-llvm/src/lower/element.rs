@@ -88,7 +88,7 @@ impl<'cx> Lowering<'cx, '_> {
         let whole = self.cx.i64_type();
         let first = match self.references {
             References::Addresses => whole.const_int(memory.address as u64, false),
-            References::Symbols(_) => {
+            References::Symbols(_) | References::Linked(_) => {
                 let first = self.external(self.cx.f64_type(), &symbols::array(&memory.name));
                 built(self.builder.build_ptr_to_int(first, whole, ""))
             }
@@ -112,7 +112,7 @@ impl<'cx> Lowering<'cx, '_> {
                 let code = self.address(memory.bad_index);
                 built(self.builder.build_indirect_call(signature, code, &args, ""))
             }
-            References::Symbols(_) => {
+            References::Symbols(_) | References::Linked(_) => {
                 let declared = self.module.get_function(symbols::BAD_INDEX);
                 let declared =
                     declared.unwrap_or_else(|| self.module.add_function(symbols::BAD_INDEX, signature, None));

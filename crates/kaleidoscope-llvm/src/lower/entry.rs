@@ -31,7 +31,8 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
                 cx.f64_type().fn_type(&[cx.ptr_type(AddressSpace::default()).into()], false)
             }
         };
-        let compiled = module.add_function(symbol, signature, None);
+        let declared = module.get_function(symbol);
+        let compiled = declared.unwrap_or_else(|| module.add_function(symbol, signature, None));
         for attribute in function_attributes(cx) {
             compiled.add_attribute(AttributeLoc::Function, attribute);
         }

@@ -115,7 +115,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let Invalidation { flag, .. } = self.exits().invalidation;
         let place = match self.references {
             References::Addresses => self.address(flag),
-            References::Symbols(_) => self.external(byte, &symbols::validity_flag(&self.unit.function.name)),
+            References::Symbols(_) | References::Linked(_) => {
+                self.external(byte, &symbols::validity_flag(&self.unit.function.name))
+            }
         };
         let flag = built(self.builder.build_load(byte, place, ""));
         let load = flag.as_instruction_value().expect("a load is an instruction");
@@ -441,7 +443,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
                 let exit = self.address(exit);
                 built(self.builder.build_indirect_call(signature(self.cx, args.len()), exit, &args, ""))
             }
-            References::Symbols(_) => {
+            References::Symbols(_) | References::Linked(_) => {
                 built(self.builder.build_direct_call(self.exit_function(args.len()), &args, ""))
             }
         };

@@ -44,7 +44,9 @@ impl<'cx> Lowering<'cx, '_> {
         let place = self.unit.host_variable(variable);
         match self.references {
             References::Addresses => self.address(place.address),
-            References::Symbols(_) => self.external(self.cx.f64_type(), &symbols::variable(&place.name)),
+            References::Symbols(_) | References::Linked(_) => {
+                self.external(self.cx.f64_type(), &symbols::variable(&place.name))
+            }
         }
     }
 }

@@ -1,0 +1,239 @@
+//! Builds texts ahead of time, runs the executables, and says what they must print.
+//!
+//! The interpreter runs the same items. An item that fails is left out of the executable: one that
+//! fails while it runs would end the program. [`Built::with_failure`] has exactly that, for the
+//! message and the exit code.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use kaleidoscope::ir::compile::{BuildFile, BuildMachine, BuildRequest, LinkedProgram};
+use kaleidoscope::lang::number;
+use kaleidoscope::{
+    AheadOfTime, Color, Engine, ErrorKind, Mode, Optimization, OutputBuffer, RUNTIME, render,
+};
+use tempfile::TempDir;
+
+use crate::run::add_prelude;
+
+/// What a process writes, and how it ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// What it writes to standard output.
+    pub stdout: Vec<u8>,
+    /// What it writes to standard error.
+    pub stderr: String,
+    /// The exit code.
+    pub code: i32,
+}
+
+/// Texts as one program, with what it must do.
+#[derive(Debug)]
+pub struct Built {
+    program: LinkedProgram,
+    expected: Ended,
+}
+
+/// Which items of the texts are part of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Items {
+    /// All that succeed.
+    Successful,
+    /// All up to the first that fails while it runs.
+    UntilFailure,
+}
+
+impl Built {
+    /// All items of the texts that succeed. `None` if the texts need a host.
+    ///
+    /// # Panics
+    ///
+    /// If no engine can be built.
+    pub fn of_texts(texts: &[String]) -> Option<Self> {
+        Self::plan(texts, Items::Successful).map(|(built, _)| built)
+    }
+
+    /// The items of the text up to the first that fails while it runs. `None` if none does, or the
+    /// text needs a host.
+    ///
+    /// # Panics
+    ///
+    /// If no engine can be built.
+    pub fn with_failure(text: &str) -> Option<Self> {
+        let (built, has_failed) = Self::plan(&[text.to_owned()], Items::UntilFailure)?;
+        has_failed.then_some(built)
+    }
+
+    /// Builds the program with LLVM, runs it, and compares.
+    ///
+    /// # Errors
+    ///
+    /// The differences.
+    ///
+    /// # Panics
+    ///
+    /// If the program cannot be built.
+    pub fn check(&self, optimization: Optimization) -> Result<(), String> {
+        let folder = TempDir::new().expect("a test may write files");
+        let path = executable(&self.program, optimization, folder.path());
+        let output = test_process::output(&mut Command::new(path), b"");
+        let ended = Ended {
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: output.status.code().unwrap_or(-1),
+        };
+        if ended == self.expected {
+            return Ok(());
+        }
+        let text = |ended: &Ended| {
+            format!(
+                "{}\n{}\nexit code {}\n",
+                String::from_utf8_lossy(&ended.stdout),
+                ended.stderr,
+                ended.code
+            )
+        };
+        Err(format!("expected\n{}\ngot\n{}", text(&self.expected), text(&ended)))
+    }
+
+    /// The program, and whether an item has failed while it ran.
+    fn plan(texts: &[String], items: Items) -> Option<(Self, bool)> {
+        let output = OutputBuffer::default();
+        let running = Engine::builder().mode(Mode::Off).output(output.clone()).build();
+        let running = running.expect("the machine of a test has memory for an engine");
+        let read = Engine::new().expect("the machine of a test has memory for an engine");
+        let mut program = AheadOfTime::new(&read, "test");
+        let mut expected = Printed::default();
+        let mut has_failed = false;
+        'texts: for text in texts {
+            for engine in [&running, &read] {
+                add_prelude(engine, text);
+            }
+            let mut run = running.script("text");
+            let mut planned = read.script("text");
+            for script in [&mut run, &mut planned] {
+                script.push(text);
+                script.finish();
+            }
+            while let Some(outcome) = run.run_next() {
+                let item = planned.read_next().expect("both engines read the same items");
+                let written = output.take_bytes();
+                let is_unread = item.item.is_none();
+                let fails = outcome.is_error() && !is_unread;
+                if is_unread || fails && items == Items::Successful {
+                    continue;
+                }
+                if let Err(error) = program.add(&item, &planned.source()) {
+                    assert_eq!(error.kind(), ErrorKind::CannotBuild, "{error}");
+                    return None;
+                }
+                expected.write(&written);
+                if let Some(value) = outcome.value {
+                    expected.print(value);
+                }
+                if fails {
+                    let errors = outcome.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+                    let source = run.source();
+                    expected.ended.stderr = errors
+                        .map(|diagnostic| {
+                            format!("{}\n", render(diagnostic, &source, Color::Never).trim_end())
+                        })
+                        .collect();
+                    expected.ended.code = 1;
+                    has_failed = true;
+                    break 'texts;
+                }
+            }
+        }
+        let program = program.finish().expect("only added items are refused");
+        Some((Self { program, expected: expected.ended }, has_failed))
+    }
+}
+
+/// Output as the command prints it.
+#[derive(Debug, Default)]
+struct Printed {
+    ended: Ended,
+}
+
+impl Printed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.ended.stdout.extend_from_slice(bytes);
+    }
+
+    /// A value has a line of its own.
+    fn print(&mut self, value: f64) {
+        if self.ended.stdout.last().is_some_and(|&last| last != b'\n') {
+            self.write(b"\n");
+        }
+        let mut line = String::new();
+        let _ = writeln!(line, "{}", number::format(value));
+        self.write(line.as_bytes());
+    }
+}
+
+/// Builds an executable in the folder.
+fn executable(program: &LinkedProgram, optimization: Optimization, folder: &Path) -> PathBuf {
+    let request = BuildRequest {
+        program: program.clone(),
+        machine: BuildMachine::default(),
+        optimization,
+        files: vec![BuildFile::Object],
+    };
+    let made = compiler().build(request).unwrap_or_else(|error| panic!("{error}"));
+    let (object, path) = (folder.join("program.o"), folder.join("program"));
+    std::fs::write(&object, &made[0]).expect("a test may write files");
+    cc(&[runtime(), &object, Path::new("-lm"), Path::new("-o"), &path]);
+    path
+}
+
+/// An engine whose compiler builds all programs.
+fn compiler() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let engine = Engine::builder().mode(Mode::Lazy).build();
+        engine.expect("the machine of a test has memory for an engine")
+    })
+}
+
+/// The runtime, compiled once.
+fn runtime() -> &'static Path {
+    static RUNTIME_OBJECT: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = RUNTIME_OBJECT.get_or_init(|| {
+        let folder = TempDir::new().expect("a test may write files");
+        let (text, object) = (folder.path().join("runtime.c"), folder.path().join("runtime.o"));
+        std::fs::write(&text, RUNTIME).expect("a test may write files");
+        let flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-c"].map(Path::new);
+        cc(&[&flags[..], &[&text, Path::new("-o"), &object]].concat());
+        (folder, object)
+    });
+    path
+}
+
+fn cc(args: &[&Path]) {
+    let output = Command::new("cc").args(args).output().expect("there is a C compiler");
+    assert!(output.status.success(), "cc {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Prints numbers with the runtime, as `printd` does.
+///
+/// # Panics
+///
+/// If there is no C compiler.
+pub fn print_numbers(numbers: &[f64]) -> Vec<u8> {
+    const MAIN: &str = "#include <stdio.h>\n\
+        double kaleidoscope_printd(double);\n\
+        int main(void) { double number; while (fread(&number, sizeof number, 1, stdin)) kaleidoscope_printd(number); }\n";
+    let folder = TempDir::new().expect("a test may write files");
+    let (main, library) = (folder.path().join("main.c"), folder.path().join("runtime.c"));
+    for (path, text) in [(&main, MAIN), (&library, RUNTIME)] {
+        std::fs::write(path, text).expect("a test may write files");
+    }
+    let path = folder.path().join("print");
+    let flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-DKALEIDOSCOPE_LIBRARY"].map(Path::new);
+    cc(&[&flags[..], &[&main, &library, Path::new("-o"), &path]].concat());
+    let bytes: Vec<_> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
+    test_process::output(&mut Command::new(path), &bytes).stdout
+}
