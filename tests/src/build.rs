@@ -1,5 +1,7 @@
 //! Builds texts ahead of time, runs the executables, and says what they must print.
 //!
+//! A [`Machine`] is this one, AArch64 under QEMU, or WebAssembly in Node.
+//!
 //! The interpreter runs the same items. An item that fails is left out of the executable: one that
 //! fails while it runs would end the program. [`Built::with_failure`] has exactly that, for the
 //! message and the exit code.
@@ -66,7 +68,8 @@ impl Built {
         has_failed.then_some(built)
     }
 
-    /// Builds the program with LLVM, runs it, and compares.
+    /// Builds the program with LLVM, runs it on the machine, and compares. `None` if the machine
+    /// lacks a function.
     ///
     /// # Errors
     ///
@@ -75,17 +78,24 @@ impl Built {
     /// # Panics
     ///
     /// If the program cannot be built.
-    pub fn check(&self, optimization: Optimization) -> Result<(), String> {
+    pub fn check(&self, machine: Machine, optimization: Optimization) -> Result<Option<()>, String> {
         let folder = TempDir::new().expect("a test may write files");
-        let path = executable(&self.program, optimization, folder.path());
-        let output = test_process::output(&mut Command::new(path), b"");
+        let path = machine.link(&self.program, optimization, folder.path());
+        let output = test_process::output(&mut machine.command(&path, folder.path()), b"");
         let ended = Ended {
             stdout: output.stdout,
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             code: output.status.code().unwrap_or(-1),
         };
-        if ended == self.expected {
-            return Ok(());
+        if machine == Machine::WebAssembly && ended.code == LACKS_A_FUNCTION {
+            return Ok(None);
+        }
+        let is_same = match machine {
+            Machine::This => ended == self.expected,
+            Machine::Aarch64 | Machine::WebAssembly => ended.is_nearly(&self.expected),
+        };
+        if is_same {
+            return Ok(Some(()));
         }
         let text = |ended: &Ended| {
             format!(
@@ -174,19 +184,123 @@ impl Printed {
     }
 }
 
-/// Builds an executable in the folder.
-fn executable(program: &LinkedProgram, optimization: Optimization, folder: &Path) -> PathBuf {
-    let request = BuildRequest {
-        program: program.clone(),
-        machine: BuildMachine::default(),
-        optimization,
-        files: vec![BuildFile::Object],
+impl Ended {
+    /// Whether both are the same, but for numbers whose last digits the maths library decides.
+    fn is_nearly(&self, other: &Self) -> bool {
+        let lines = |ended: &Self| {
+            let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+            text.split('\n').map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (ours, theirs) = (lines(self), lines(other));
+        let are_near = |(ours, theirs): (&String, &String)| {
+            ours == theirs
+                || matches!((ours.parse(), theirs.parse()), (Ok(ours), Ok(theirs)) if is_near(ours, theirs))
+        };
+        (self.code, &self.stderr) == (other.code, &other.stderr)
+            && ours.len() == theirs.len()
+            && ours.iter().zip(&theirs).all(are_near)
+    }
+}
+
+/// Whether the numbers are the same, or at most 2 units in the last place apart.
+fn is_near(a: f64, b: f64) -> bool {
+    const MOST_UNITS: u64 = 2;
+    // In the order of the numbers.
+    let place = |number: f64| {
+        let bits = number.to_bits() as i64;
+        if bits < 0 { i64::MIN - bits } else { bits }
     };
-    let made = compiler().build(request).unwrap_or_else(|error| panic!("{error}"));
-    let (object, path) = (folder.join("program.o"), folder.join("program"));
-    std::fs::write(&object, &made[0]).expect("a test may write files");
-    cc(&[runtime(), &object, Path::new("-lm"), Path::new("-o"), &path]);
-    path
+    a.is_nan() && b.is_nan() || place(a).abs_diff(place(b)) <= MOST_UNITS
+}
+
+/// The exit code of `host.mjs` for a module that needs what JavaScript does not have.
+const LACKS_A_FUNCTION: i32 = 3;
+
+/// A machine that runs built programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// The machine of the test.
+    This,
+    /// AArch64, emulated by QEMU.
+    Aarch64,
+    /// WebAssembly, by Node.
+    WebAssembly,
+}
+
+impl Machine {
+    fn triple(self) -> Option<&'static str> {
+        match self {
+            Self::This => None,
+            Self::Aarch64 => Some("aarch64-linux-gnu"),
+            Self::WebAssembly => Some("wasm32-unknown-unknown"),
+        }
+    }
+
+    /// Builds an executable or a module in the folder.
+    fn link(self, program: &LinkedProgram, optimization: Optimization, folder: &Path) -> PathBuf {
+        let request = BuildRequest {
+            program: program.clone(),
+            machine: BuildMachine { triple: self.triple().map(str::to_owned), ..BuildMachine::default() },
+            optimization,
+            files: vec![BuildFile::Object],
+        };
+        let made = compiler().build(request).unwrap_or_else(|error| panic!("{error}"));
+        let (object, path) = (folder.join("program.o"), folder.join("program"));
+        std::fs::write(&object, &made[0]).expect("a test may write files");
+        match self.cc() {
+            Some(cc) => {
+                run_tool(cc, &[self.runtime(), &object, Path::new("-lm"), Path::new("-o"), &path]);
+            }
+            None => {
+                let flags = ["--no-entry", "--export-dynamic", "--allow-undefined", "-o"].map(Path::new);
+                run_tool("wasm-ld-22", &[&flags[..], &[&path, &object]].concat());
+            }
+        }
+        path
+    }
+
+    fn cc(self) -> Option<&'static str> {
+        match self {
+            Self::This => Some("cc"),
+            Self::Aarch64 => Some("aarch64-linux-gnu-gcc"),
+            Self::WebAssembly => None,
+        }
+    }
+
+    /// The command that runs what [`link`](Self::link) has made.
+    fn command(self, program: &Path, folder: &Path) -> Command {
+        let mut command = match self {
+            Self::This => return Command::new(program),
+            Self::Aarch64 => Command::new("qemu-aarch64"),
+            Self::WebAssembly => Command::new("node"),
+        };
+        if self == Self::Aarch64 {
+            command.args(["-L", "/usr/aarch64-linux-gnu"]);
+        } else {
+            let host = folder.join("host.mjs");
+            std::fs::write(&host, include_str!("build/host.mjs")).expect("a test may write files");
+            command.arg(host);
+        }
+        command.arg(program);
+        command
+    }
+
+    /// The runtime, compiled once.
+    fn runtime(self) -> &'static Path {
+        static THIS: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+        static AARCH64: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+        let place = if self == Self::This { &THIS } else { &AARCH64 };
+        let (_, path) = place.get_or_init(|| {
+            let folder = TempDir::new().expect("a test may write files");
+            let (text, object) = (folder.path().join("runtime.c"), folder.path().join("runtime.o"));
+            std::fs::write(&text, RUNTIME).expect("a test may write files");
+            let flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-c"].map(Path::new);
+            let cc = self.cc().expect("modules have no runtime");
+            run_tool(cc, &[&flags[..], &[&text, Path::new("-o"), &object]].concat());
+            (folder, object)
+        });
+        path
+    }
 }
 
 /// An engine whose compiler builds all programs.
@@ -198,23 +312,10 @@ fn compiler() -> &'static Engine {
     })
 }
 
-/// The runtime, compiled once.
-fn runtime() -> &'static Path {
-    static RUNTIME_OBJECT: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = RUNTIME_OBJECT.get_or_init(|| {
-        let folder = TempDir::new().expect("a test may write files");
-        let (text, object) = (folder.path().join("runtime.c"), folder.path().join("runtime.o"));
-        std::fs::write(&text, RUNTIME).expect("a test may write files");
-        let flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-c"].map(Path::new);
-        cc(&[&flags[..], &[&text, Path::new("-o"), &object]].concat());
-        (folder, object)
-    });
-    path
-}
-
-fn cc(args: &[&Path]) {
-    let output = Command::new("cc").args(args).output().expect("there is a C compiler");
-    assert!(output.status.success(), "cc {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+fn run_tool(tool: &str, args: &[&Path]) {
+    let output = Command::new(tool).args(args).output();
+    let output = output.unwrap_or_else(|error| panic!("{tool}: {error}"));
+    assert!(output.status.success(), "{tool} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Prints numbers with the runtime, as `printd` does.
@@ -233,7 +334,7 @@ pub fn print_numbers(numbers: &[f64]) -> Vec<u8> {
     }
     let path = folder.path().join("print");
     let flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-DKALEIDOSCOPE_LIBRARY"].map(Path::new);
-    cc(&[&flags[..], &[&main, &library, Path::new("-o"), &path]].concat());
+    run_tool("cc", &[&flags[..], &[&main, &library, Path::new("-o"), &path]].concat());
     let bytes: Vec<_> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
     test_process::output(&mut Command::new(path), &bytes).stdout
 }

@@ -77,7 +77,8 @@ struct Plans {
 impl Plans {
     fn new(engine: &Engine, options: &BuildOptions, outputs: &Outputs) -> Self {
         let plan = || AheadOfTime::new(engine, outputs.name()).quiet(options.quiet);
-        let program = outputs.needs_program().then(|| plan().exports(!outputs.has(BuildKind::Exe)));
+        let exports = !outputs.has(BuildKind::Exe) || outputs.is_wasm();
+        let program = outputs.needs_program().then(|| plan().exports(exports));
         let library = outputs.needs_library().then(|| plan().runs(false).exports(true));
         Self { program, library }
     }

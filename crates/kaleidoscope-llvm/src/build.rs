@@ -15,6 +15,7 @@ use kaleidoscope_ir::compile::{
 };
 use kaleidoscope_ir::{Function, FunctionId};
 use llvm_orc::{Compiler, OutputFile, Passes, Target};
+use module::{Linking, module_of};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,7 +31,11 @@ pub fn build(request: &BuildRequest) -> Result<Vec<Vec<u8>>, CompileError> {
     let mut compiler = builder.build().map_err(|error| describe(&error))?;
     let passes = Passes::functions(build_pipeline(*optimization));
     let files: Vec<_> = files.iter().map(|&file| output_of(file)).collect();
-    let files = compiler.files_with(&passes, &files, |cx| module::module_of(cx, program, &units));
+    let linking = match compiler.target().triple().starts_with("wasm") {
+        true => Linking::WebAssembly,
+        false => Linking::Elf,
+    };
+    let files = compiler.files_with(&passes, &files, |cx| module_of(cx, program, &units, linking));
     files.map_err(|error| describe(&error))
 }
 

@@ -90,11 +90,11 @@ pub(crate) fn runtime(function: RuntimeFunction) -> &'static str {
 /// The function of a built program that runs its steps.
 pub(crate) const PROGRAM: &str = "kaleidoscope_program";
 
-/// The function of the runtime that evaluates an expression and prints its value.
-pub(crate) const PRINT: &str = "kaleidoscope_print";
+/// The function of the runtime that learns the place of the expression that begins.
+pub(crate) const BEGIN: &str = "kaleidoscope_begin";
 
-/// The function of the runtime that evaluates an expression.
-pub(crate) const EVALUATE: &str = "kaleidoscope_evaluate";
+/// The function of the runtime that prints the value of an expression.
+pub(crate) const VALUE: &str = "kaleidoscope_value";
 
 /// The function of the runtime that ends the program with a message.
 pub(crate) const FAIL: &str = "kaleidoscope_fail";

@@ -11,25 +11,37 @@ use std::thread;
 
 use kaleidoscope::Optimization;
 use kaleidoscope::lang::number;
-use kaleidoscope_tests::build::{Built, print_numbers};
+use kaleidoscope_tests::build::{Built, Machine, print_numbers};
 use kaleidoscope_tests::generate::Program;
 use kaleidoscope_tests::random::{Random, fresh_seed};
 use kaleidoscope_tests::{folder, programs};
 
-/// Checks the programs of each file at both ends of the optimization levels, on all processors.
-fn check_files(files: &[PathBuf], least: usize) {
+const BOTH_ENDS: &[Optimization] = &[Optimization::None, Optimization::Aggressive];
+
+/// Checks the programs of each file on the machine, on all processors. Expects at least this number
+/// of programs that the machine can run.
+pub(crate) fn check_files(
+    machine: Machine,
+    levels: &[Optimization],
+    files: &[PathBuf],
+    with_failures: bool,
+    least: usize,
+) {
     let (next, n_checked) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failures = Mutex::new(String::new());
     let n_threads = thread::available_parallelism().map_or(1, usize::from);
     let check = |path: &PathBuf| {
         let text = fs::read_to_string(path).expect("a program is readable text");
-        let failing = Built::with_failure(&text);
+        let failing = Built::with_failure(&text).filter(|_| with_failures);
         for built in Built::of_texts(&[text]).iter().chain(&failing) {
-            n_checked.fetch_add(1, Ordering::Relaxed);
-            for optimization in [Optimization::None, Optimization::Aggressive] {
-                if let Err(difference) = built.check(optimization) {
-                    let mut failures = failures.lock().expect("no thread panicked");
-                    let _ = writeln!(failures, "{} at {optimization:?}: {difference}", path.display());
+            for &optimization in levels {
+                match built.check(machine, optimization) {
+                    Ok(Some(())) => drop(n_checked.fetch_add(1, Ordering::Relaxed)),
+                    Ok(None) => {}
+                    Err(difference) => {
+                        let mut failures = failures.lock().expect("no thread panicked");
+                        let _ = writeln!(failures, "{} at {optimization:?}: {difference}", path.display());
+                    }
                 }
             }
         }
@@ -51,12 +63,12 @@ fn check_files(files: &[PathBuf], least: usize) {
 
 #[test]
 fn case_files() {
-    check_files(&programs(folder("tests/cases")), 150);
+    check_files(Machine::This, BOTH_ENDS, &programs(folder("tests/cases")), true, 300);
 }
 
 #[test]
 fn examples() {
-    check_files(&programs(folder("examples")), 8);
+    check_files(Machine::This, BOTH_ENDS, &programs(folder("examples")), true, 16);
 }
 
 /// 64 programs become one: each redefines what the ones before have defined.
@@ -65,7 +77,7 @@ fn check_seeds(first: u64) {
     let texts: Vec<_> = (0..64).map(|idx| Program::new(first + idx).text()).collect();
     let built = Built::of_texts(&texts).expect("the programs need no host");
     for optimization in [Optimization::None, Optimization::Default, Optimization::Aggressive] {
-        if let Err(difference) = built.check(optimization) {
+        if let Err(difference) = built.check(Machine::This, optimization) {
             panic!("seed {first} at {optimization:?}: {difference}");
         }
     }

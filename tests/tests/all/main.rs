@@ -8,6 +8,7 @@ mod baseline;
 mod built;
 mod cases;
 mod corpus;
+mod cross;
 mod deep;
 mod examples;
 mod formulas;

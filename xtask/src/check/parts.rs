@@ -87,7 +87,7 @@ pub(crate) const PARTS: &[Part] = &[
                 action: Action::Cargo(
                     "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
                      --tests --no-fail-fast -- --skip corpus:: --skip random::fixed_seeds --skip random::fresh_seeds \
-                     --skip built::",
+                     --skip built:: --skip cross::",
                 ),
             },
             Step {
@@ -159,6 +159,25 @@ pub(crate) const PARTS: &[Part] = &[
             action: Action::Cargo(
                 "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
                  --test all -- built::",
+            ),
+        }],
+    },
+    Part {
+        name: "cross",
+        about: "programs built for AArch64 under QEMU, and for WebAssembly in Node",
+        needs: &[
+            debian("gcc-aarch64-linux-gnu", &["aarch64-linux-gnu-gcc", "--version"]),
+            debian("libc6-dev-arm64-cross", &["test", "-e", "/usr/aarch64-linux-gnu/include/stdio.h"]),
+            debian("qemu-user", &["qemu-aarch64", "--version"]),
+            debian("lld-22", &["wasm-ld-22", "--version"]),
+            debian("nodejs", &["node", "--version"]),
+        ],
+        limit: LIMIT,
+        steps: &[Step {
+            name: "programs",
+            action: Action::Cargo(
+                "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
+                 --test all --test cli -- cross::",
             ),
         }],
     },

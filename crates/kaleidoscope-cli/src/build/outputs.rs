@@ -44,6 +44,11 @@ impl Outputs {
         self.kinds.contains(&kind)
     }
 
+    /// Whether results are WebAssembly modules, whose functions can always be called.
+    pub(super) fn is_wasm(&self) -> bool {
+        self.is_wasm
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

@@ -45,13 +45,13 @@ impl Toolchain {
         object: &[u8],
         output: &Path,
     ) -> Result<(), Refusal> {
-        if self.is_wasm {
-            return Err(failed("WebAssembly modules cannot be linked yet".to_owned()));
-        }
         let scratch = ScratchFolder::new().map_err(|error| scratch_failed(&error))?;
         let write =
             |name: &str, bytes: &[u8]| scratch.write(name, bytes).map_err(|error| scratch_failed(&error));
         let object = write("program.o", object)?;
+        if self.is_wasm {
+            return self.link_wasm(kind, &object, output);
+        }
         let runtime = write("runtime.c", RUNTIME.as_bytes())?;
         match kind {
             BuildKind::Exe => {
@@ -95,6 +95,20 @@ impl Toolchain {
         }
     }
 
+    /// Links a module with exports. What it lacks are imports.
+    fn link_wasm(&self, kind: BuildKind, object: &Path, output: &Path) -> Result<(), Refusal> {
+        if kind == BuildKind::Staticlib {
+            return Err(Refusal::usage(
+                "`--emit staticlib`: WebAssembly has `exe`, `sharedlib`, `obj` and others".to_owned(),
+            ));
+        }
+        let mut linker = Command::new(&self.cc);
+        linker.args(["--no-entry", "--export-dynamic", "--allow-undefined"]).arg(object);
+        linker.args(self.folders.iter().map(|folder| joined("-L", folder)));
+        linker.args(self.libraries.iter().map(|library| joined("-l", library)));
+        run(linker.arg("-o").arg(output))
+    }
+
     /// The C compiler with the flags of all its uses.
     fn compiler(&self) -> Command {
         let mut cc = Command::new(&self.cc);
@@ -132,7 +146,9 @@ fn default_cc(target: Option<&str>) -> String {
     let mut parts = target.split('-');
     let architecture = parts.next().unwrap_or_default();
     if target.starts_with("wasm") {
-        "wasm-ld".to_owned()
+        // Debian's package of one version has no other name.
+        let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+        ["wasm-ld", "wasm-ld-22"].into_iter().find(is_there).unwrap_or("wasm-ld").to_owned()
     } else if architecture == std::env::consts::ARCH {
         "cc".to_owned()
     } else {
@@ -173,9 +189,11 @@ fn cannot_run(program: &OsStr, error: &io::Error) -> Refusal {
         io::ErrorKind::NotFound => "there is no such program".to_owned(),
         _ => error.to_string(),
     };
-    failed(format!(
-        "cannot run `{program}`, which links the result: {reason}; `--cc` names a C compiler for the target"
-    ))
+    let hint = match program.to_string().contains("wasm-ld") {
+        true => "on Debian: `apt install lld`; `--cc` names another one",
+        false => "`--cc` names a C compiler for the target",
+    };
+    failed(format!("cannot run `{program}`, which links the result: {reason}; {hint}"))
 }
 
 fn scratch_failed(error: &io::Error) -> Refusal {

@@ -1,4 +1,4 @@
-//! The commands of `docs/building.md` do what the page says.
+//! The commands of a page in `docs` about building do what the page says.
 //!
 //! A block `kaleidoscope NAME` or `c NAME` is a file. A block `console` has commands after `$`,
 //! each with its output: standard output and standard error as they come.
@@ -21,7 +21,7 @@ fn run(command: &str, folder: &Path, code: i32) -> (String, i32) {
 }
 
 /// Runs the commands of a page in a new folder.
-fn check(page: &str) {
+pub(crate) fn check(page: &str) {
     let folder = TempDir::new().unwrap();
     let mut n_commands = 0;
     for block in page.split("\n```").skip(1).step_by(2) {

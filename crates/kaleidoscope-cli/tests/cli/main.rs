@@ -6,6 +6,7 @@ mod arrays;
 mod build;
 mod building;
 mod command;
+mod cross;
 
 mod diagnostics;
 mod documented;

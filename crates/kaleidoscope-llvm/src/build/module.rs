@@ -17,10 +17,24 @@ use kaleidoscope_ir::compile::{
 use kaleidoscope_ir::{FunctionId, MathsFunction};
 use std::collections::BTreeMap;
 
+/// How other objects reach what a module exports, and the module what others have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Linking {
+    /// Like ELF: a program may lack functions of its host.
+    Elf,
+    /// WebAssembly: what the module lacks are imports.
+    WebAssembly,
+}
+
 /// Makes the module.
-pub(super) fn module_of<'cx>(cx: &'cx Context, program: &LinkedProgram, units: &[BuildUnit]) -> Module<'cx> {
+pub(super) fn module_of<'cx>(
+    cx: &'cx Context,
+    program: &LinkedProgram,
+    units: &[BuildUnit],
+    linking: Linking,
+) -> Module<'cx> {
     let module = cx.create_module(&program.name);
-    let maker = ModuleMaker { cx, module: &module, program, builder: cx.create_builder() };
+    let maker = ModuleMaker { cx, module: &module, program, linking, builder: cx.create_builder() };
     maker.declare_functions(units);
     for (idx, unavailable) in program.unavailable.iter().enumerate() {
         maker.define_unavailable(idx, unavailable);
@@ -31,8 +45,10 @@ pub(super) fn module_of<'cx>(cx: &'cx Context, program: &LinkedProgram, units: &
         lower_into(cx, &module, unit, &maker.symbol(idx), References::Linked(&callees));
     }
     if let Some(steps) = &program.steps {
-        maker.define_end_of_code();
-        maker.define_codes();
+        if linking == Linking::Elf {
+            maker.define_end_of_code();
+            maker.define_codes();
+        }
         maker.define_program(steps);
     }
     module
@@ -42,6 +58,7 @@ struct ModuleMaker<'cx, 'a> {
     cx: &'cx Context,
     module: &'a Module<'cx>,
     program: &'a LinkedProgram,
+    linking: Linking,
     builder: Builder<'cx>,
 }
 
@@ -67,7 +84,7 @@ impl<'cx> ModuleMaker<'cx, '_> {
             let linkage = if is_exported { Linkage::External } else { Linkage::Internal };
             let signature = signature(self.cx, n_params);
             let declared = self.module.add_function(&self.symbol(idx), signature, Some(linkage));
-            if is_exported {
+            if is_exported && self.linking == Linking::Elf {
                 declared.as_global_value().set_visibility(GlobalVisibility::Protected);
             }
             if !unit.is_optimized {
@@ -87,7 +104,10 @@ impl<'cx> ModuleMaker<'cx, '_> {
         self.add_attributes(function);
         self.begin(function, "entry");
         if let Some(host) = &unavailable.host {
-            self.call_if_linked(function, signature, host);
+            match self.linking {
+                Linking::Elf => self.call_if_linked(function, signature, host),
+                Linking::WebAssembly => return self.call_import(function, signature, host),
+            }
         }
         let fail = self.runtime(symbols::FAIL, self.cx.void_type().fn_type(&[self.pointer().into()], false));
         for attribute in ["cold", "noreturn"] {
@@ -109,10 +129,20 @@ impl<'cx> ModuleMaker<'cx, '_> {
         let missing = self.cx.append_basic_block(function, "missing");
         built(self.builder.build_conditional_branch(is_linked, linked, missing));
         self.builder.position_at_end(linked);
-        let args: Vec<_> = function.get_params().into_iter().map(Into::into).collect();
-        let value = built(self.builder.build_direct_call(declared, &args, "")).try_as_basic_value();
-        built(self.builder.build_return(Some(&value.unwrap_basic())));
+        self.forward(function, declared);
         self.builder.position_at_end(missing);
+    }
+
+    fn call_import(&self, function: FunctionValue<'cx>, signature: FunctionType<'cx>, host: &str) {
+        let declared = self.module.get_function(host);
+        self.forward(function, declared.unwrap_or_else(|| self.module.add_function(host, signature, None)));
+    }
+
+    /// Returns what another function returns for the same arguments.
+    fn forward(&self, function: FunctionValue<'cx>, to: FunctionValue<'cx>) {
+        let args: Vec<_> = function.get_params().into_iter().map(Into::into).collect();
+        let value = built(self.builder.build_direct_call(to, &args, "")).try_as_basic_value();
+        built(self.builder.build_return(Some(&value.unwrap_basic())));
     }
 
     fn define_slots(&self) {
@@ -219,7 +249,9 @@ impl<'cx> ModuleMaker<'cx, '_> {
         self.add_attributes(program);
         self.begin(program, "entry");
         let pointer = self.pointer();
-        let evaluate = self.cx.void_type().fn_type(&[pointer.into(), pointer.into()], false);
+        let double = self.cx.f64_type().into();
+        let begin = self.cx.void_type().fn_type(&[pointer.into()], false);
+        let value = self.cx.void_type().fn_type(&[double], false);
         for step in steps {
             match step {
                 BuildStep::Redirect(slot, target) => {
@@ -229,10 +261,16 @@ impl<'cx> ModuleMaker<'cx, '_> {
                     built(self.builder.build_store(slot.as_pointer_value(), code));
                 }
                 BuildStep::Evaluate { function, place, is_printed } => {
-                    let symbol = if *is_printed { symbols::PRINT } else { symbols::EVALUATE };
-                    let code = self.code(LinkedTarget::Function(*function), 0);
-                    let args = [code.into(), self.text(place).into()];
-                    built(self.builder.build_direct_call(self.runtime(symbol, evaluate), &args, ""));
+                    let begin = self.runtime(symbols::BEGIN, begin);
+                    built(self.builder.build_direct_call(begin, &[self.text(place).into()], ""));
+                    let symbol = self.symbol(*function);
+                    let expression = self.module.get_function(&symbol).expect("all functions are declared");
+                    let result = built(self.builder.build_direct_call(expression, &[], ""));
+                    if *is_printed {
+                        let result = result.try_as_basic_value().unwrap_basic().into_float_value();
+                        let value = self.runtime(symbols::VALUE, value);
+                        built(self.builder.build_direct_call(value, &[result.into()], ""));
+                    }
                 }
             }
         }

@@ -284,23 +284,16 @@ struct code {
 
 extern const struct code kaleidoscope_codes[];
 extern void kaleidoscope_program(void);
-void kaleidoscope_print(double (*expression)(void), const char *place);
-void kaleidoscope_evaluate(double (*expression)(void), const char *place);
+void kaleidoscope_begin(const char *place);
+void kaleidoscope_value(double value);
 
 /* What a message says of the place of the expression that runs. */
 static const char *current_place = "";
 
-void kaleidoscope_evaluate(double (*expression)(void), const char *place)
-{
-    current_place = place;
-    expression();
-}
+void kaleidoscope_begin(const char *place) { current_place = place; }
 
-void kaleidoscope_print(double (*expression)(void), const char *place)
+void kaleidoscope_value(double value)
 {
-    double value;
-    current_place = place;
-    value = expression();
     if (is_line_open)
         write_byte('\n');
     write_number(value);
