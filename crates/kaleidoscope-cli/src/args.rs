@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Emit(EmitOptions),
     /// Report mistakes; run nothing
     Check(CheckOptions),
+    /// Format files in place: their space, not their lines
+    Fmt(FmtOptions),
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -239,6 +241,21 @@ pub(crate) struct EmitOptions {
 
     #[command(flatten)]
     pub(crate) prelude: PreludeOption,
+
+    #[command(flatten)]
+    pub(crate) messages: MessageOption,
+}
+
+/// The arguments of `fmt`.
+#[derive(Args, Debug)]
+pub(crate) struct FmtOptions {
+    /// The files; `-` is standard input, which is formatted to standard output
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Change nothing; name the files that are not formatted, and end with exit code 1
+    #[arg(long)]
+    pub(crate) check: bool,
 
     #[command(flatten)]
     pub(crate) messages: MessageOption,

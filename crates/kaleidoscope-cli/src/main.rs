@@ -11,6 +11,7 @@ mod build;
 mod closed_output;
 mod console;
 mod emit;
+mod fmt;
 mod input;
 mod interactive;
 mod numbers;
@@ -103,6 +104,7 @@ fn run_command() -> ! {
         Command::Run(options) => run::run(options),
         Command::Emit(options) => emit::emit(&options),
         Command::Check(options) => run::check(&options),
+        Command::Fmt(options) => fmt::fmt(&options),
         Command::Completions { shell } => print_text(|text| {
             clap_complete::generate(shell, &mut Invocation::description(), "kaleidoscope", text);
             Ok(())

@@ -11,7 +11,8 @@
 //! 4. [`reader`] drives these item by item and returns [`item`]s. [`formula`] does the same for one
 //!    expression.
 //!
-//! Mistakes are [`diagnostic`]s. [`print`](mod@print) makes text of a tree.
+//! Mistakes are [`diagnostic`]s. [`print`](mod@print) makes text of a tree, and [`format`](mod@format)
+//! lays a text out.
 
 #![forbid(unsafe_code)]
 
@@ -39,6 +40,8 @@ pub mod item;
 
 pub mod formula;
 pub mod reader;
+
+pub mod format;
 
 pub mod diagnostic;
 

@@ -245,6 +245,11 @@ impl Tree {
         self.nodes.iter().copied()
     }
 
+    /// The ids of all nodes, children before parents.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+
     /// A node.
     pub fn node(&self, id: NodeId) -> Node {
         self.nodes[id.index()]

@@ -12,6 +12,7 @@ mod diagnostics;
 mod documented;
 mod emit;
 mod end;
+mod fmt;
 mod input;
 mod output;
 mod parameters;

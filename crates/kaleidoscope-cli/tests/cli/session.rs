@@ -56,7 +56,7 @@ fn control_c_drops_an_entry_and_stops_what_runs() {
         terminal.wait_for("the next prompt", |screen| screen.trim_end().ends_with("\nready>"));
         terminal.enter("5 + 6", "\n11\n");
         terminal.press("for i = 0, 1 in i\r");
-        terminal.wait_for("the running item", |screen| !screen.trim_end().ends_with("ready>"));
+        terminal.wait_until_it_runs();
         terminal.press(CTRL_C);
         terminal.wait_for_text("KLS3005");
         terminal.enter("2 * 21", "\n42\n");

@@ -110,6 +110,17 @@ impl Terminal {
         })
     }
 
+    /// Waits until the entry that was typed runs: the cursor is on the empty line below.
+    pub(crate) fn wait_until_it_runs(&self) {
+        self.wait_for("a running entry", |_| {
+            let shown = self.shown.lock().unwrap();
+            let screen = shown.screen.screen();
+            let (row, column) = screen.cursor_position();
+            let line = screen.contents_between(row, 0, row, N_COLUMNS);
+            (row > 0 && column == 0) && line.is_empty()
+        });
+    }
+
     /// Waits until the screen is as described.
     pub(crate) fn wait_for(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
