@@ -10,6 +10,7 @@ pub mod arguments;
 pub mod chapter7;
 pub mod compare;
 pub mod generate;
+pub mod hot_programs;
 pub mod memory;
 pub mod peer;
 pub mod plot;
