@@ -64,11 +64,12 @@ fn unit_of(
     match effort(&unit) {
         Effort::Full => Ok(BuildUnit { unit, is_optimized: optimization != Optimization::None }),
         Effort::Quick => Ok(BuildUnit { unit, is_optimized: false }),
-        Effort::Refuse => Err(CompileError::Failed(format!(
-            "`{}` cannot be compiled: {}",
-            function.function.name,
-            CompileError::TooLarge
-        ))),
+        Effort::Refuse => {
+            // No program can write the name of an expression.
+            let name = &function.function.name;
+            let what = if name.starts_with('$') { "an expression".to_owned() } else { format!("`{name}`") };
+            Err(CompileError::Failed(format!("{what} cannot be compiled: {}", CompileError::TooLarge)))
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use inkwell::context::Context;
-use llvm_orc::{Compiler, ErrorKind, FunctionPass, MODULES_PER_CONTEXT, Object, OptLevel, Passes, Target};
+use llvm_orc::{
+    Compiler, ErrorKind, FunctionPass, MODULES_PER_CONTEXT, Object, OptLevel, OutputFile, Passes, Target,
+};
 
 use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib, function, parse, square_plus};
 
@@ -41,6 +43,39 @@ fn an_object_has_code_size_and_timings() {
     // SAFETY: the bytes are from the compiler.
     let again = unsafe { Object::from_bytes(object.bytes()) }.unwrap();
     assert_eq!(again.code_bytes(), object.code_bytes());
+}
+
+#[test]
+fn one_optimization_gives_several_files() {
+    let files = [OutputFile::Bitcode, OutputFile::Object, OutputFile::Ir, OutputFile::Assembly];
+    let files = [&files[..], &[OutputFile::Object]].concat();
+    let made = compiler().files_with(&Passes::none(), &files, |cx| constant(cx, "f", 2.0)).unwrap();
+    let [bitcode, object, ir, assembly, again] = &made[..] else { panic!("{} files", made.len()) };
+    assert!(bitcode.starts_with(b"BC\xc0\xde"));
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(text(ir).contains("define double @f"), "{}", text(ir));
+    assert!(text(assembly).contains("f:"), "{}", text(assembly));
+    // Code that was generated before changes nothing.
+    assert_eq!(object, again);
+    // SAFETY: the bytes are from the compiler.
+    let object = unsafe { Object::from_bytes(&**object) }.unwrap();
+    assert_eq!(run(&object, "f"), 2.0);
+}
+
+#[test]
+fn code_for_any_host_needs_no_new_processor() {
+    let mut compiler = Compiler::builder().target(Target::any_host().unwrap()).build().unwrap();
+    assert_eq!((compiler.target().cpu(), compiler.target().features()), ("", ""));
+    let object = compiler.compile(|cx| constant(cx, "f", 3.0)).unwrap();
+    assert_eq!(run(&object, "f"), 3.0);
+}
+
+#[test]
+fn a_triple_without_a_back_end_is_an_error() {
+    let target = Target::of_triple("vax-dec-ultrix").unwrap();
+    let error = Compiler::builder().target(target).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Target);
+    assert_eq!(Target::of_triple("vax\0").unwrap_err().kind(), ErrorKind::Name);
 }
 
 #[test]
