@@ -1,8 +1,8 @@
 //! How good are programs that are built ahead of time?
 //!
 //! - The programs of `hot_code`, built with `-O3 --cpu native`, beside C programs by gcc and clang
-//!   with `-O3 -march=native -ffp-contract=off`: processor time of whole processes. Goal: a geometric
-//!   mean of at most 1.00 of the faster one.
+//!   with `-O3 -march=native -ffp-contract=off`: processor time of whole processes. Goal: a
+//!   geometric mean of at most 1.00 of the faster one.
 //! - An executable of two lines without maths beside one in C: its size, and the wall time of a
 //!   whole process. Goals: at most 24 KB more, and at most 1.05 of the time.
 //!
