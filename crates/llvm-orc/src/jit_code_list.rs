@@ -3,9 +3,10 @@
 //! GDB and LLDB set a breakpoint on `__jit_debug_register_code`, which is called after each change
 //! of the list.
 
+use crate::list_lock::ListLock;
+use crate::reserved_addresses::ReservedAddresses;
 use std::pin::Pin;
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
 
 /// Entry of the debuggers' list. GDB's manual, chapter "JIT Interface", specifies the layout.
 #[repr(C)]
@@ -33,9 +34,6 @@ unsafe extern "C" {
     safe fn __jit_debug_register_code();
 }
 
-/// Locked while the list is changed.
-static LIST: Mutex<()> = Mutex::new(());
-
 /// An object in the debuggers' list.
 ///
 /// 1. The object is in the list from `register` to `drop` and does not move. The list and the links
@@ -44,6 +42,7 @@ pub(crate) struct RegisteredObject {
     entry: JitCodeEntry,
     /// The bytes that the entry points to.
     _bytes: Box<[u8]>,
+    _reserved: Option<ReservedAddresses>,
 }
 
 // SAFETY: the links are used only under the lock, by promise 1. The other fields are bytes.
@@ -52,16 +51,20 @@ unsafe impl Send for RegisteredObject {}
 unsafe impl Sync for RegisteredObject {}
 
 impl RegisteredObject {
-    pub(crate) fn register(bytes: Box<[u8]>) -> Pin<Box<RegisteredObject>> {
+    /// Registers an object file. Its unwind information is at the addresses of `reserved`.
+    pub(crate) fn register(
+        bytes: Box<[u8]>,
+        reserved: Option<ReservedAddresses>,
+    ) -> Pin<Box<RegisteredObject>> {
         let entry = JitCodeEntry {
             next: ptr::null_mut(),
             previous: ptr::null_mut(),
             file: bytes.as_ptr(),
             file_size: bytes.len() as u64,
         };
-        let mut registered = Box::pin(RegisteredObject { entry, _bytes: bytes });
+        let mut registered = Box::pin(RegisteredObject { entry, _bytes: bytes, _reserved: reserved });
         let entry = ptr::from_mut(&mut registered.as_mut().get_mut().entry);
-        let list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = ListLock::take();
         let descriptor = &raw mut __jit_debug_descriptor;
         // SAFETY: LLVM's descriptor, which we use under the lock.
         let descriptor = unsafe { &mut *descriptor };
@@ -80,7 +83,7 @@ impl RegisteredObject {
 
 impl Drop for RegisteredObject {
     fn drop(&mut self) {
-        let list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = ListLock::take();
         let descriptor = &raw mut __jit_debug_descriptor;
         // SAFETY: LLVM's descriptor, which we use under the lock.
         let descriptor = unsafe { &mut *descriptor };

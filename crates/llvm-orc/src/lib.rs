@@ -83,8 +83,10 @@
 //! # Debuggers and profilers
 //!
 //! [`Tracker::show_to_debugger`] names an object's functions in backtraces of GDB and LLDB, and
-//! makes its debug information available. [`JitDump`] names functions for Linux's perf. [`PerfMap`]
-//! does so in sessions with [`Memory::Pages`]. None of them costs anything when it is not used.
+//! makes its debug information available. Functions have unwind information, which backtraces
+//! need, if they have LLVM's attribute `uwtable` or debug information. [`JitDump`] names functions
+//! for Linux's perf. [`PerfMap`] does so in sessions with [`Memory::Pages`]. None of them costs
+//! anything when it is not used.
 //!
 //! # Remaining `unsafe`
 //!
@@ -225,7 +227,9 @@ mod jit_code_list;
 #[cfg(target_os = "linux")]
 mod jitdump;
 mod linked_functions;
+mod list_lock;
 mod perf_map;
+mod reserved_addresses;
 
 // Crossing from Rust to C++ and back.
 mod boundary;

@@ -1,6 +1,14 @@
 //! Architectures without a file of their own. Not tested on any of them.
 
+use std::sync::atomic::AtomicU32;
+
 use llvm_sys::target as t;
+
+/// The word that locks the list of objects that debuggers see.
+pub(crate) fn list_lock() -> &'static AtomicU32 {
+    static WORD: AtomicU32 = AtomicU32::new(0);
+    &WORD
+}
 
 /// ELF's number for this machine.
 #[cfg(target_os = "linux")]

@@ -1,6 +1,40 @@
 //! x86-64: LLVM's X86 target.
 
+use std::sync::atomic::AtomicU32;
+
 use llvm_sys::target as t;
+
+#[cfg(target_os = "linux")]
+std::arch::global_asm!(
+    ".pushsection .bss.jit_debug_list_lock, \"aw\", @nobits",
+    ".p2align 2",
+    ".weak jit_debug_list_lock",
+    ".type jit_debug_list_lock, @object",
+    ".size jit_debug_list_lock, 4",
+    "jit_debug_list_lock:",
+    ".zero 4",
+    ".popsection",
+);
+
+/// The word that locks the list of objects that debuggers see. All crates of the program that
+/// define it share it.
+#[cfg(target_os = "linux")]
+pub(crate) fn list_lock() -> &'static AtomicU32 {
+    // SAFETY: defined above, or elsewhere with the same size and alignment.
+    unsafe extern "C" {
+        static jit_debug_list_lock: AtomicU32;
+    }
+
+    // SAFETY: the word exists as long as the process, and is accessed atomically only.
+    unsafe { &jit_debug_list_lock }
+}
+
+/// The word that locks the list of objects that debuggers see.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn list_lock() -> &'static AtomicU32 {
+    static WORD: AtomicU32 = AtomicU32::new(0);
+    &WORD
+}
 
 /// ELF's number for x86-64.
 #[cfg(target_os = "linux")]
