@@ -10,15 +10,17 @@ use crate::run::{Run, Setting, run};
 use crate::tier_up::{TierUps, check_tier_up};
 
 /// The interpreter: the reference that all other settings must agree with.
-const REFERENCE: Setting = Setting { mode: Mode::Off, optimization: Optimization::None };
+const REFERENCE: Setting = Setting::new(Mode::Off, Optimization::None);
 
 /// The settings to test. Eager code is not optimized, so that one comparison covers LLVM with and
-/// without its passes.
+/// without its passes. With debug information, the code of each compiler is different.
 const TESTED: &[Setting] = &[
-    Setting { mode: Mode::Tiered, optimization: Optimization::Aggressive },
-    Setting { mode: Mode::Lazy, optimization: Optimization::Default },
-    Setting { mode: Mode::Eager, optimization: Optimization::None },
-    Setting { mode: Mode::Baseline, optimization: Optimization::None },
+    Setting::new(Mode::Tiered, Optimization::Aggressive),
+    Setting::new(Mode::Lazy, Optimization::Default),
+    Setting::new(Mode::Eager, Optimization::None),
+    Setting::new(Mode::Baseline, Optimization::None),
+    Setting::new(Mode::Baseline, Optimization::None).with_debug_info(),
+    Setting::new(Mode::Tiered, Optimization::Default).with_debug_info(),
 ];
 
 /// Runs the text in every mode.
@@ -32,9 +34,10 @@ pub fn compare(text: &str) -> Result<Run, String> {
         let got = run(text, *setting);
         if let Some(difference) = difference(&expected, &got) {
             return Err(format!(
-                "mode {} at level {:?}: {difference}",
+                "mode {} at level {:?}{}: {difference}",
                 setting.mode.name(),
-                setting.optimization
+                setting.optimization,
+                if setting.has_debug_info { " with debug information" } else { "" }
             ));
         }
     }

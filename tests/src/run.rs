@@ -54,6 +54,8 @@ pub struct Setting {
     pub mode: Mode,
     /// How much code is optimized.
     pub optimization: Optimization,
+    /// Whether debuggers see the code, which is different then.
+    pub has_debug_info: bool,
 }
 
 /// Tier-up thresholds so low that small programs tier up while they run.
@@ -62,12 +64,25 @@ const THRESHOLDS: Thresholds = Thresholds { calls: 1, back_edges: 1, delay: Dura
 impl Setting {
     /// Returns every mode at its default optimization level.
     pub fn every_mode() -> impl Iterator<Item = Self> {
-        Mode::ALL.iter().map(|&mode| Self { mode, optimization: Optimization::default() })
+        Mode::ALL.iter().map(|&mode| Self::new(mode, Optimization::default()))
+    }
+
+    /// The mode at this level, without debug information.
+    pub const fn new(mode: Mode, optimization: Optimization) -> Self {
+        Self { mode, optimization, has_debug_info: false }
+    }
+
+    /// The same, with debug information.
+    #[must_use]
+    pub const fn with_debug_info(self) -> Self {
+        Self { has_debug_info: true, ..self }
     }
 
     /// Returns an engine builder with this setting.
     pub fn builder(self) -> Builder {
-        Engine::builder().mode(self.mode).optimization(self.optimization).thresholds(THRESHOLDS)
+        let builder =
+            Engine::builder().mode(self.mode).optimization(self.optimization).thresholds(THRESHOLDS);
+        if self.has_debug_info { builder.debug_info() } else { builder }
     }
 }
 

@@ -34,18 +34,18 @@ use item::ItemRun;
 use participant::{Participant, StepRun};
 
 /// The interpreter: the reference that all other settings must agree with.
-const REFERENCE: Setting = Setting { mode: Mode::Off, optimization: Optimization::None };
+const REFERENCE: Setting = Setting::new(Mode::Off, Optimization::None);
 
 /// The settings to test. A fuzzer takes one of them or all; other sessions take all. Two settings
 /// share the reference's or another setting's mode: engines must not affect each other, and only
 /// tested engines run races concurrently.
 const TESTED: &[Setting] = &[
-    Setting { mode: Mode::Tiered, optimization: Optimization::Aggressive },
-    Setting { mode: Mode::Lazy, optimization: Optimization::None },
-    Setting { mode: Mode::Eager, optimization: Optimization::None },
-    Setting { mode: Mode::Off, optimization: Optimization::None },
-    Setting { mode: Mode::Lazy, optimization: Optimization::Default },
-    Setting { mode: Mode::Baseline, optimization: Optimization::None },
+    Setting::new(Mode::Tiered, Optimization::Aggressive),
+    Setting::new(Mode::Lazy, Optimization::None),
+    Setting::new(Mode::Eager, Optimization::None),
+    Setting::new(Mode::Off, Optimization::None),
+    Setting::new(Mode::Lazy, Optimization::Default),
+    Setting::new(Mode::Baseline, Optimization::None),
 ];
 
 /// Limits of all engines of a session.

@@ -4,6 +4,8 @@
 //! turns each decision into instructions. The model is the one of Winch, Wasmtime's baseline
 //! compiler.
 
+use kaleidoscope_ir::OpIdx;
+
 use crate::counters::Counters;
 use crate::machine_code::MachineCode;
 
@@ -90,6 +92,8 @@ pub(crate) struct Piece {
     pub(crate) bytes: Vec<u8>,
     /// The instructions that refer to something, by the end of each.
     pub(crate) references: Vec<(usize, Reference)>,
+    /// The operations that were marked.
+    pub(crate) marks: Vec<(usize, OpIdx)>,
 }
 
 /// What an instruction refers to before its place or its value is known.
@@ -99,6 +103,8 @@ pub(crate) enum Reference {
     Number(usize),
     /// The size of the frame.
     FrameSize,
+    /// Nothing: behind the instruction the frame is gone, and a jump leaves the function.
+    Left,
 }
 
 /// What the code in front of a function's body needs.
@@ -113,6 +119,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) tail_calls: Option<Word>,
     /// Whether the function calls itself in tail position.
     pub(crate) has_tail_call: bool,
+    /// Whether the code is for a debugger: the frame comes first, and the layout is returned.
+    pub(crate) is_debugged: bool,
 }
 
 /// Writes the instructions of one function after the other.
@@ -139,6 +147,11 @@ pub(crate) trait MacroAssembler {
     fn cut(&mut self, from: Label) -> Piece;
     /// Writes code that was taken out.
     fn paste(&mut self, piece: &Piece);
+
+    /// Marks the current position as the beginning of an operation, for the layout.
+    fn mark(&mut self, op: OpIdx);
+    /// An instruction that does nothing.
+    fn no_operation(&mut self);
 
     /// Copies a register.
     fn copy(&mut self, to: Register, from: Register);

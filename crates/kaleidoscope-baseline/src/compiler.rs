@@ -30,6 +30,7 @@ pub struct Compiler {
     assembler: arch::Assembler,
     maths: Maths,
     n_registers: usize,
+    is_for_debugger: bool,
     buffers: lower::Buffers,
 }
 
@@ -46,8 +47,16 @@ impl Compiler {
             assembler,
             maths: Maths::new(maths, has),
             n_registers: arch::Assembler::N_REGISTERS,
+            is_for_debugger: false,
             buffers: lower::Buffers::default(),
         }
+    }
+
+    /// Makes code for a debugger from now on: variables are in memory while they are in scope, and
+    /// code has a [layout](MachineCode::layout), from which [`debug_object`](crate::debug_object())
+    /// makes debug information.
+    pub fn for_debugger(&mut self) {
+        self.is_for_debugger = true;
     }
 
     /// Limits the registers for doubles that code uses, so that tests see values that are moved to
@@ -82,8 +91,13 @@ impl Compiler {
         if is_too_large(&unit.function) {
             return Err(CompileError::TooLarge);
         }
-        let settings =
-            lower::Settings { counters, slot_thunk, maths: &self.maths, n_registers: self.n_registers };
+        let settings = lower::Settings {
+            counters,
+            slot_thunk,
+            maths: &self.maths,
+            n_registers: self.n_registers,
+            is_debugged: self.is_for_debugger,
+        };
         Ok(lower::lower(&mut self.assembler, unit, &settings, &mut self.buffers))
     }
 

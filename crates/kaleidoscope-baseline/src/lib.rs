@@ -5,6 +5,9 @@
 //! themselves. With [`Counters`] the code counts its entries and back edges, and calls the engine
 //! when a counter trips.
 //!
+//! For a debugger the code has a [layout](MachineCode::layout), from which [`debug_object()`] makes
+//! debug information.
+//!
 //! There is no representation between the IR and machine code. `lower.rs` decides where each value
 //! is, and an assembler (`assembler.rs`) writes the instructions. The time is in proportion to the
 //! function's size. The sources: Winch and Liftoff, the baseline compilers of Wasmtime and V8; and
@@ -20,9 +23,11 @@ mod arch;
 mod assembler;
 mod compiler;
 mod counters;
+mod debug_object;
 mod lower;
 mod machine_code;
 
 pub use compiler::Compiler;
 pub use counters::{Counters, counter_table_len};
-pub use machine_code::MachineCode;
+pub use debug_object::{DebuggedCode, debug_object};
+pub use machine_code::{CodeLayout, MachineCode};

@@ -21,6 +21,7 @@ mod call;
 mod cold;
 mod control;
 mod count;
+mod debugged;
 mod element;
 mod frame;
 mod moves;
@@ -54,6 +55,9 @@ pub(crate) struct Settings<'a> {
     pub(crate) maths: &'a Maths,
     /// The number of registers for doubles that the code may use.
     pub(crate) n_registers: usize,
+    /// Whether the code is for a debugger: it stores each variable in its home when it is assigned,
+    /// and its layout is wanted.
+    pub(crate) is_debugged: bool,
 }
 
 /// Lowers the unit's function.
@@ -65,8 +69,12 @@ pub(crate) fn lower<A: MacroAssembler>(
 ) -> MachineCode {
     assembler.begin();
     buffers.begin(unit, settings.maths);
+    if settings.is_debugged {
+        buffers.keep_variables();
+    }
     let mut lowering = Lowering::new(assembler, unit, settings, std::mem::take(buffers));
     lowering.begin();
+    lowering.store_params();
     if walk(&unit.function, &mut lowering) {
         lowering.return_value();
     }
@@ -92,7 +100,8 @@ pub(crate) struct Buffers {
     arguments: Vec<Popped>,
     /// The most arguments of a call.
     n_arguments: usize,
-    cold: Vec<Cold>,
+    /// Each with the operation that it belongs to.
+    cold: Vec<(OpIdx, Cold)>,
 }
 
 /// The most variables and operands for which a buffer is kept.
@@ -199,11 +208,14 @@ struct Lowering<'a, A> {
     /// Whether the code may have become invalid since it was entered: something was called, or code
     /// is repeated. New calls do not enter invalid code.
     may_be_invalid: bool,
+    is_debugged: bool,
+    /// The current operation, in code for a debugger.
+    at: OpIdx,
 }
 
 impl<'a, A: MacroAssembler> Lowering<'a, A> {
     fn new(assembler: &'a mut A, unit: &'a Unit, settings: &Settings<'a>, buffers: Buffers) -> Self {
-        let Settings { counters, slot_thunk, maths, n_registers } = *settings;
+        let Settings { counters, slot_thunk, maths, n_registers, is_debugged } = *settings;
         let function = &*unit.function;
         let has_buffer = counters.is_some() && function.n_loops() > 0;
         Self {
@@ -232,6 +244,8 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             start: (assembler.here(), Registers::EMPTY),
             thunk_word: None,
             may_be_invalid: function.facts().has_tail_call,
+            is_debugged,
+            at: OpIdx::new(0),
             assembler,
         }
     }
@@ -263,17 +277,21 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
     fn finish(mut self) -> (MachineCode, Buffers) {
         // Cold code may have cold code itself.
         while !self.buffers.cold.is_empty() {
-            for cold in std::mem::take(&mut self.buffers.cold) {
-                self.emit_cold(&cold);
+            for (at, cold) in std::mem::take(&mut self.buffers.cold) {
+                self.emit_cold(at, &cold);
             }
         }
         let function = &*self.unit.function;
-        let code = self.assembler.finish(&Entry {
+        let mut code = self.assembler.finish(&Entry {
             frame_bytes: self.frame.bytes(),
             counters: self.counters,
             tail_calls: self.tail_calls,
             has_tail_call: function.facts().has_tail_call,
+            is_debugged: self.is_debugged,
         });
+        if let Some(layout) = &mut code.layout {
+            layout.homes = self.offsets_of_homes();
+        }
         (code, self.buffers)
     }
 
@@ -366,6 +384,13 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
     type If = OpenIf;
     type Loop = OpenLoop;
 
+    #[inline]
+    fn begin_op(&mut self, at: OpIdx) {
+        if self.is_debugged {
+            self.begin_debugged_op(at);
+        }
+    }
+
     fn number(&mut self, number: f64) {
         self.settle();
         self.buffers.stack.push(Operand::Number(number));
@@ -404,6 +429,7 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
             self.registers.free(register);
             self.registers.set_dirty(to);
             self.buffers.stack.pop();
+            self.store_assigned(variable);
             self.push_variable(variable);
             return;
         }
@@ -423,6 +449,7 @@ impl<'a, A: MacroAssembler> Emitter<'a> for Lowering<'a, A> {
         self.unpin();
         self.set_register(variable, register);
         self.registers.set_dirty(register);
+        self.store_assigned(variable);
         self.push_variable(variable);
     }
 

@@ -6,10 +6,11 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use kaleidoscope_baseline::{Compiler, Counters, MachineCode, counter_table_len};
+use kaleidoscope_baseline::{Compiler, Counters, DebuggedCode, MachineCode, counter_table_len, debug_object};
 use kaleidoscope_ir::compile::{CompileError, Invalidation, KnownMaths, Unit};
 use kaleidoscope_ir::{Function, Local, MathsFunction, Op};
 use kaleidoscope_testkit::{BAD_INDEX, HOST_ARRAY_ADDRESS, HOST_VARIABLE, Program, slot};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 const COUNTERS: Counters = Counters {
     table: 0x7fff_1111_1110,
@@ -292,4 +293,60 @@ fn a_compiler_can_be_handed_to_another_thread() {
     is_send::<Compiler>();
     is_send::<MachineCode>();
     is_send::<CompileError>();
+}
+
+/// Compiles the function that the text defines last, for a debugger.
+fn compile_for_debugger(text: &str, counters: Option<&Counters>) -> (Program, MachineCode) {
+    let program = Program::with_positions(text);
+    let mut compiler = compiler();
+    compiler.for_debugger();
+    let code = compiler.compile(&program.unit(program.last()), counters, None).unwrap();
+    (program, code)
+}
+
+#[test]
+fn a_debug_object_has_the_code_at_its_address() {
+    const ADDRESS: usize = 0x7fff_0000_1000;
+    for text in TEXTS {
+        for counters in [None, Some(&COUNTERS)] {
+            let (program, code) = compile_for_debugger(text, counters);
+            let debugged = DebuggedCode {
+                name: "name as written",
+                address: ADDRESS,
+                bytes: &code.bytes,
+                entry: code.entry,
+                layout: code.layout.as_deref().unwrap(),
+                function: Some(program.last()),
+            };
+            let bytes = debug_object(&debugged);
+            let file = object::File::parse(&*bytes).unwrap();
+            let symbol = file.symbols().find(object::ObjectSymbol::is_definition).unwrap();
+            assert_eq!(symbol.name(), Ok("name as written"));
+            assert_eq!(symbol.address(), (ADDRESS + code.entry) as u64);
+            assert_eq!(symbol.size(), (code.bytes.len() - code.entry) as u64);
+            let section = |name| file.section_by_name(name).unwrap();
+            assert_eq!(section(".text").address(), ADDRESS as u64);
+            assert_eq!(section(".text").data(), Ok(&*code.bytes));
+            for name in [".debug_frame", ".debug_abbrev", ".debug_info", ".debug_line", ".debug_rnglists"] {
+                let data = section(name).data().unwrap();
+                // The length in front, except for the abbreviations.
+                let length = u32::from_le_bytes(data[..4].try_into().unwrap()) as usize;
+                assert!(name == ".debug_abbrev" || length + 4 <= data.len(), "{text}, {name}: {length}");
+            }
+            let info = section(".debug_info").data().unwrap();
+            let has = |text: &str| info.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+            assert!(has("test.kal\0/source\0") && has("name as written\0"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn code_for_a_debugger_begins_with_its_frame() {
+    for text in TEXTS {
+        let (_, code) = compile_for_debugger(text, Some(&COUNTERS));
+        // push rbp; mov rbp, rsp
+        assert_eq!(code.bytes[code.entry..code.entry + 4], [0x55, 0x48, 0x89, 0xe5], "{text}");
+    }
+    // Nothing is different for anyone else.
+    assert!(compile(&mut compiler(), TEXTS[0], None).unwrap().layout.is_none());
 }

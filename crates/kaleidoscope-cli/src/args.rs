@@ -172,6 +172,10 @@ pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) optimization: OptimizationOption,
 
+    /// Show the program to debuggers: breakpoints at lines, backtraces, variables
+    #[arg(short = 'g', long = "debug-info")]
+    pub(crate) debug_info: bool,
+
     /// Afterwards, print on standard error what was compiled and where the time went
     #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     pub(crate) stats: Option<StatsFormat>,

@@ -35,6 +35,9 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     let is_program = inputs.iter().any(|input| matches!(input, Input::Stdin));
     let builder = builder.register("readd", move || numbers::read_from_stdin(is_program));
     let mut builder = builder.output(console.clone()).putchard(options.putchard.unit());
+    if options.debug_info {
+        builder = builder.debug_info();
+    }
     if let Some(stack) = options.stack {
         builder = builder.stack_bytes(stack as usize * (1 << 20));
     }

@@ -103,6 +103,9 @@ pub struct Settings {
     pub maths: Vec<usize>,
     /// The same for generated code on a host stack: [`KernelKind::Plain`].
     pub host_maths: Vec<usize>,
+    /// Whether debuggers see the code: [`Code::debug_object`] is wanted, and debuggers write
+    /// breakpoints into the code.
+    pub has_debug_info: bool,
 }
 
 impl Settings {

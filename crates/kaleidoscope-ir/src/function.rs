@@ -8,6 +8,7 @@
 pub mod facts;
 pub(crate) mod liveness;
 
+use crate::positions::SourcePositions;
 use crate::{FunctionId, Local, Op, OpIdx};
 use facts::Facts;
 use liveness::Liveness;
@@ -50,6 +51,8 @@ pub struct Function {
     /// one. A function with several is applied to rows by a kernel, a column program or the
     /// interpreter.
     pub n_results: u32,
+    /// Where the operations come from, if debug information is wanted.
+    positions: OptionalPositions,
     /// What the operations say, once someone has asked.
     #[serde(skip)]
     facts: Derived<Facts>,
@@ -65,13 +68,26 @@ impl Function {
         max_stack: u32,
     ) -> Self {
         let (name, locals, ops) = (name.into(), locals.into(), ops.into());
-        Self { name, n_params, locals, ops, max_stack, n_results: 1, facts: Derived::default() }
+        let (positions, facts) = (OptionalPositions::default(), Derived::default());
+        Self { name, n_params, locals, ops, max_stack, n_results: 1, positions, facts }
     }
 
     /// The function with this number of results, which its operations leave.
     #[must_use]
     pub fn with_results(self, n_results: u32) -> Self {
         Self { n_results, ..self }
+    }
+
+    /// The function with the positions of its operations. Code generators make debug information
+    /// for a function that has them.
+    #[must_use]
+    pub fn with_positions(self, positions: SourcePositions) -> Self {
+        Self { positions: OptionalPositions(Some(Arc::new(positions))), ..self }
+    }
+
+    /// Where the operations come from, if the front end was asked to keep that.
+    pub fn positions(&self) -> Option<&SourcePositions> {
+        self.positions.0.as_deref()
     }
 
     /// A function with the results of several functions, in order. It calls each with all of its
@@ -143,6 +159,16 @@ impl Function {
     /// The number of loops.
     pub fn n_loops(&self) -> usize {
         self.facts().loops.len()
+    }
+}
+
+/// The positions of a function. They are no part of the function's value: all are equal.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+struct OptionalPositions(Option<Arc<SourcePositions>>);
+
+impl PartialEq for OptionalPositions {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
 

@@ -57,6 +57,7 @@
 mod builder;
 mod function;
 mod id;
+mod positions;
 
 pub mod array;
 pub mod column;
@@ -76,3 +77,4 @@ pub use function::{Function, facts};
 pub use id::{FunctionId, HostArray, HostVariable, Local, OpIdx};
 pub use maths::MathsFunction;
 pub use op::{Arithmetic, Bracket, Op};
+pub use positions::{SourcePosition, SourcePositions, VariableScope};

@@ -26,6 +26,12 @@ pub trait Emitter<'f> {
     /// What the emitter remembers from a loop's header to its back edge.
     type Loop;
 
+    /// Called before each operation, with its position. For debug information.
+    #[inline(always)]
+    fn begin_op(&mut self, at: OpIdx) {
+        let _ = at;
+    }
+
     /// Pushes a number.
     fn number(&mut self, number: f64);
     /// Pushes a variable's value.
@@ -243,6 +249,7 @@ impl<'f, E: Emitter<'f>> Position<'f, E> {
     fn step(&mut self, emitter: &mut E) -> Option<&'f Function> {
         let at = OpIdx::new(self.next as u32);
         self.next += 1;
+        emitter.begin_op(at);
         match self.function.ops[at.index()] {
             op @ (Op::Number(_)
             | Op::GetHost(_)

@@ -7,9 +7,10 @@ use crate::error::why_no_code;
 use crate::maths::maths_entry;
 use crate::profile::Profile;
 use crate::trap::generator_panicked;
-use kaleidoscope_baseline::{Compiler, Counters, MachineCode};
+use kaleidoscope_baseline::{Compiler, Counters, DebuggedCode, MachineCode, debug_object};
+use kaleidoscope_ir::Function;
 use kaleidoscope_ir::compile::{Code, CompileError, CompileTimes, Unit};
-use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory, SpareStack};
+use kaleidoscope_native::{CodeAddress, CodeBlock, CodeMemory, ShownObject, SpareStack};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -24,31 +25,36 @@ pub(crate) struct BaselineTier {
     /// The host stub that code calls when a counter trips.
     trip: CodeAddress,
     memory: CodeMemory,
+    /// Whether debuggers see the code.
+    has_debug_info: bool,
     /// Idle compilers: as many as ever compiled at the same time.
     compilers: Mutex<Vec<Compiler>>,
     /// Idle stacks for compilers: as many as ever were in use at the same time.
     stacks: Mutex<Vec<SpareStack>>,
     /// The thunk by which functions call `trip`. Made when code counts for the first time.
-    entry_thunk: OnceLock<CodeBlock>,
+    entry_thunk: OnceLock<PlacedCode>,
     /// The thunk by which loops call `trip`. Compiled with the first loop.
-    trip_thunk: OnceLock<CodeBlock>,
+    trip_thunk: OnceLock<PlacedCode>,
     /// The thunk by which code calls what replaced a maths instruction. Made for the first such
     /// instruction.
-    slot_thunk: OnceLock<CodeBlock>,
+    slot_thunk: OnceLock<PlacedCode>,
 }
 
 /// Executable code, and the offset of its entry.
 struct PlacedCode {
+    /// What debuggers see of it. Dropped before the code is.
+    shown: Option<ShownObject>,
     block: CodeBlock,
     entry: usize,
 }
 
 impl BaselineTier {
     /// A tier without code. Nothing is allocated before the first compilation.
-    pub(crate) fn new(trip: CodeAddress) -> Self {
+    pub(crate) fn new(trip: CodeAddress, has_debug_info: bool) -> Self {
         Self {
             trip,
-            memory: CodeMemory::new(),
+            memory: if has_debug_info { CodeMemory::for_debugger() } else { CodeMemory::new() },
+            has_debug_info,
             compilers: Mutex::default(),
             stacks: Mutex::default(),
             entry_thunk: OnceLock::new(),
@@ -60,14 +66,15 @@ impl BaselineTier {
     /// Compiles the unit, with the profile's counters if there is one.
     pub(crate) fn compile(&self, unit: &Unit, profile: Option<&Profile>) -> Result<Code, CompileError> {
         let start = Instant::now();
-        let PlacedCode { block, entry } = self
+        let PlacedCode { shown, block, entry } = self
             .on_large_stack(|| self.with_compiler(|compiler| self.compile_with(compiler, unit, profile)))??;
         Ok(Code {
             address: block.address().get() + entry,
             bytes: block.n_bytes() - entry,
             times: CompileTimes { baseline: start.elapsed(), ..CompileTimes::default() },
             exits: Vec::new(),
-            keep: Box::new(block),
+            debug_object: None,
+            keep: if shown.is_some() { Box::new((shown, block)) } else { Box::new(block) },
         })
     }
 
@@ -80,11 +87,19 @@ impl BaselineTier {
         let idle = self.idle().pop();
         let mut compiler = match idle {
             Some(compiler) => compiler,
-            None => Compiler::new(|maths| maths_entry(maths).guest_address().get()),
+            None => self.new_compiler(),
         };
         let result = catch_unwind(AssertUnwindSafe(|| compile(&mut compiler))).map_err(generator_panicked)?;
         self.idle().push(compiler);
         result
+    }
+
+    fn new_compiler(&self) -> Compiler {
+        let mut compiler = Compiler::new(|maths| maths_entry(maths).guest_address().get());
+        if self.has_debug_info {
+            compiler.for_debugger();
+        }
+        compiler
     }
 
     /// Runs a compiler on this thread's stack if enough of it is left, and otherwise on a stack of
@@ -113,9 +128,12 @@ impl BaselineTier {
         let counters = match profile {
             Some(profile) => Some(Counters {
                 table: profile.cells_address(),
-                entry_thunk: self.thunk(&self.entry_thunk, || Compiler::entry_thunk(self.trip.get()))?,
+                entry_thunk: self
+                    .thunk(&self.entry_thunk, "entry thunk", || Compiler::entry_thunk(self.trip.get()))?,
                 trip_thunk: if unit.function.n_loops() > 0 {
-                    Some(self.thunk(&self.trip_thunk, || Compiler::trip_thunk(self.trip.get()))?)
+                    Some(
+                        self.thunk(&self.trip_thunk, "trip thunk", || Compiler::trip_thunk(self.trip.get()))?,
+                    )
                 } else {
                     None
                 },
@@ -125,32 +143,45 @@ impl BaselineTier {
             None => None,
         };
         let slot_thunk = if compiler.wants_slot_thunk(unit) {
-            Some(self.thunk(&self.slot_thunk, Compiler::slot_thunk)?)
+            Some(self.thunk(&self.slot_thunk, "slot thunk", Compiler::slot_thunk)?)
         } else {
             None
         };
-        self.place(&compiler.compile(unit, counters.as_ref(), slot_thunk)?)
+        let code = compiler.compile(unit, counters.as_ref(), slot_thunk)?;
+        self.place(&code, &unit.function.name, Some(&unit.function))
     }
 
     /// The address of a thunk, which is compiled at first.
     fn thunk(
         &self,
-        thunk: &OnceLock<CodeBlock>,
+        thunk: &OnceLock<PlacedCode>,
+        name: &str,
         compile: impl FnOnce() -> MachineCode,
     ) -> Result<usize, CompileError> {
         if thunk.get().is_none() {
-            let made = self.place(&compile())?;
+            let made = self.place(&compile(), name, None)?;
             // Another thread may have been faster.
-            drop(thunk.set(made.block));
+            drop(thunk.set(made));
         }
-        Ok(thunk.get().expect("set just now").address().get())
+        Ok(thunk.get().expect("set just now").block.address().get())
     }
 
-    /// Copies code into executable memory.
-    fn place(&self, code: &MachineCode) -> Result<PlacedCode, CompileError> {
+    /// Copies code into executable memory, and shows it to debuggers if they are to see it.
+    fn place(
+        &self,
+        code: &MachineCode,
+        name: &str,
+        function: Option<&Function>,
+    ) -> Result<PlacedCode, CompileError> {
         let block = self.memory.allocate(&code.bytes, code.align);
         let block = block.map_err(|error| CompileError::Failed(why_no_code(&error)))?;
-        Ok(PlacedCode { block, entry: code.entry })
+        let layout = code.layout.as_deref().filter(|_| self.has_debug_info);
+        let shown = layout.map(|layout| {
+            let (address, bytes, entry) = (block.address().get(), &*code.bytes, code.entry);
+            let code = DebuggedCode { name, address, bytes, entry, layout, function };
+            ShownObject::show(debug_object(&code).into())
+        });
+        Ok(PlacedCode { shown, block, entry: code.entry })
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Compiler>> {

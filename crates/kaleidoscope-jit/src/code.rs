@@ -37,7 +37,7 @@ use crate::event::{CodeName, Tier};
 use crate::validity::{Dependency, Validity};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::{Code, CodeKind, CompileTimes, KernelForm, KernelKind, ScalarColumns, Unit};
-use kaleidoscope_native::{CodeAddress, GuardedScope, Stub, StubId, Trap};
+use kaleidoscope_native::{CodeAddress, GuardedScope, ShownObject, Stub, StubId, Trap};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -122,7 +122,12 @@ impl CompiledCode {
                 None
             }
         };
-        Self { address, arity: function.n_params, shape, info, dependencies, validity, _keep: code.keep }
+        // Debuggers forget the code before it is freed: fields are dropped in order.
+        let keep: Box<dyn Any + Send> = match code.debug_object {
+            Some(object) => Box::new((ShownObject::show(object.into()), code.keep)),
+            None => code.keep,
+        };
+        Self { address, arity: function.n_params, shape, info, dependencies, validity, _keep: keep }
     }
 
     /// Code that exists as long as the engine: a host function, or a function of the maths library.

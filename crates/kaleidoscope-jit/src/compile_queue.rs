@@ -49,6 +49,7 @@ pub(crate) struct CompileQueue {
 struct Shared {
     backend: Arc<dyn Backend>,
     optimization: Optimization,
+    has_debug_info: bool,
     max_threads: usize,
     jobs: Mutex<Jobs>,
     /// Notified when a job arrives, or the queue closes.
@@ -83,10 +84,16 @@ thread_local! {
 
 impl CompileQueue {
     /// A queue with at most this many threads. None starts yet.
-    pub(crate) fn new(backend: Arc<dyn Backend>, optimization: Optimization, max_threads: usize) -> Self {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        optimization: Optimization,
+        has_debug_info: bool,
+        max_threads: usize,
+    ) -> Self {
         let shared = Shared {
             backend,
             optimization,
+            has_debug_info,
             max_threads: max_threads.max(1),
             jobs: Mutex::default(),
             changed: Condvar::new(),
@@ -249,7 +256,8 @@ impl Shared {
         let entries = || MathsFunction::ALL.iter().map(|&maths| maths_entry(maths));
         let maths = entries().map(|entry| entry.guest_address().get()).collect();
         let host_maths = entries().map(|entry| entry.address().get()).collect();
-        Settings { optimization: self.optimization, maths, host_maths }
+        let Self { optimization, has_debug_info, .. } = *self;
+        Settings { optimization, maths, host_maths, has_debug_info }
     }
 
     /// Waits for the next job. Returns nothing when the queue is closed.

@@ -131,8 +131,10 @@ impl Core {
         });
         let bad_index_stub = bad_index_stub.map_err(Error::stubs)?;
         let backend = settings.backend.clone().filter(|_| settings.mode.optimizes());
-        let compile_queue = backend
-            .map(|backend| CompileQueue::new(backend, settings.optimization(), settings.compile_threads));
+        let compile_queue = backend.map(|backend| {
+            let (optimization, n_threads) = (settings.optimization(), settings.compile_threads);
+            CompileQueue::new(backend, optimization, settings.has_debug_info, n_threads)
+        });
         let core = Arc::new(OfProcess::new(Self {
             id: EngineId::next(),
             process: Process::current(),
@@ -140,7 +142,7 @@ impl Core {
             interrupter: Interrupter::new(),
             code_budget: CodeBudget::new(settings.max_code_bytes),
             compile_queue,
-            baseline: BaselineTier::new(trip_stub.address()),
+            baseline: BaselineTier::new(trip_stub.address(), settings.has_debug_info),
             hosts,
             stubs: if settings.mode == Mode::Off { StubPool::for_interpreter() } else { StubPool::new() },
             table: Mutex::new(Table::new(bad_index_stub.address().get())),

@@ -54,6 +54,7 @@ impl Core {
             bytes: 0,
             times: CompileTimes::default(),
             exits: Vec::new(),
+            debug_object: None,
             keep: Box::new(UsedStub { core, stub: Some(stub) }),
         };
         Ok(CompiledCode::new(info, unit, Box::default(), None, code))

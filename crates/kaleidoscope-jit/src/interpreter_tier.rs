@@ -47,9 +47,10 @@ impl Core {
         let watch = Watch::begin(&self.interrupter, limits);
         let plan = {
             let table = self.table();
-            if self.settings.mode == Mode::Off || table.needs_no_code(expression) {
+            let needs_no_code = || !self.settings.has_debug_info && table.needs_no_code(expression);
+            if self.settings.mode == Mode::Off || needs_no_code() {
                 Plan::Interpret
-            } else if self.settings.mode.has_interpreter_tier() && !expression.has_loops() {
+            } else if self.settings.has_interpreter_tier() && !expression.has_loops() {
                 Plan::InterpretOnce
             } else {
                 Plan::Compile
@@ -69,6 +70,7 @@ impl Core {
                 interpreter.run(&OnceInterpreter(interpreter), expression, &[])
             }
             Plan::Compile => {
+                watch.around(|| self.compile_reachable(expression, &watch));
                 let expression = FunctionVersion { ir: Arc::clone(expression), id: None, version: 1 };
                 let compiled = watch.around(|| UnslottedCode::compile(self, &expression, &watch));
                 let compiled = compiled.map_err(|trap| self.emit_failed(trap))?;
@@ -90,6 +92,9 @@ impl Core {
         args: &[f64],
         watch: &Watch<'_>,
     ) -> Option<Result<f64, Trap>> {
+        if self.settings.has_debug_info {
+            return None;
+        }
         if let Err(trap) = self.admit() {
             return Some(Err(trap));
         }

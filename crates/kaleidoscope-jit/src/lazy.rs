@@ -24,7 +24,7 @@ use crate::validity::{Dependency, NewFlag};
 use kaleidoscope_ir::compile::{CallTarget, Code, CodeGenerator, CodeKind, CompileError, Unit};
 use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_native::CodeAddress;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -72,7 +72,41 @@ enum CodeSource {
 impl Core {
     /// A call reached the function's slot and found no code. Returns the address to continue at.
     pub(crate) fn first_call(&self, function: FunctionId, watch: &Watch<'_>) -> Result<CodeAddress, Trap> {
-        self.materialize(function, CompileReason::FirstCall, watch)
+        let address = self.materialize(function, CompileReason::FirstCall, watch)?;
+        if !self.settings.has_debug_info {
+            return Ok(address);
+        }
+        let ir = self.table().entry(function).ir().cloned();
+        ir.map_or(Ok(address), |ir| {
+            self.compile_reachable(&ir, watch);
+            // A callee may have invalidated the code.
+            self.materialize(function, CompileReason::FirstCall, watch)
+        })
+    }
+
+    /// In an engine whose code debuggers see, compiles all functions that this one reaches and that
+    /// have no code. A debugger steps into a function only if it has code already. Errors are those
+    /// of the calls themselves, when they happen.
+    pub(crate) fn compile_reachable(&self, function: &Arc<Function>, watch: &Watch<'_>) {
+        if !self.settings.has_debug_info {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        let mut waiting = vec![Arc::clone(function)];
+        while let Some(caller) = waiting.pop() {
+            for callee in caller.callees_in_order().filter(|callee| seen.insert(*callee)) {
+                let (ir, is_lazy) = {
+                    let table = self.table();
+                    let entry = table.entry(callee);
+                    (entry.ir().cloned(), matches!(entry.state, CodeState::Lazy { .. }))
+                };
+                let Some(ir) = ir else { continue };
+                if is_lazy && self.materialize(callee, CompileReason::Eager, watch).is_err() {
+                    return;
+                }
+                waiting.push(ir);
+            }
+        }
     }
 
     /// The address of the function's code, compiled now if there is none. Waits for another thread

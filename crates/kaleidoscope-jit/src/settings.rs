@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) stack_bytes: Option<usize>,
     pub(crate) max_code_bytes: usize,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
+    /// Whether debuggers see the code.
+    pub(crate) has_debug_info: bool,
 }
 
 impl Default for Settings {
@@ -41,6 +43,7 @@ impl Default for Settings {
             stack_bytes: None,
             max_code_bytes: usize::MAX,
             observers: Vec::new(),
+            has_debug_info: false,
         }
     }
 }
@@ -65,6 +68,11 @@ impl Settings {
     /// The size of the guest stack, and of the interpreter's stacks.
     pub(crate) fn stack_bytes(&self) -> usize {
         self.stack_bytes.unwrap_or_else(default_stack_bytes)
+    }
+
+    /// Whether loop-free code runs in the interpreter once.
+    pub(crate) fn has_interpreter_tier(&self) -> bool {
+        self.mode.has_interpreter_tier() && !self.has_debug_info
     }
 
     /// The limits of guarded calls, as far as they are the same for all.
@@ -177,6 +185,19 @@ impl Builder {
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.settings.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Shows all machine code to debuggers that know GDB's JIT interface, as GDB and LLDB do:
+    /// symbols, unwind information and, for functions with
+    /// [positions](kaleidoscope_ir::Function::with_positions), source lines and variables.
+    ///
+    /// Such code is slower, and takes pages of its own. Nothing runs in the interpreter tier, where
+    /// a debugger sees nothing, and a function is compiled together with all functions that it
+    /// reaches, so that a debugger can step into them.
+    #[must_use]
+    pub fn debug_info(mut self) -> Self {
+        self.settings.has_debug_info = true;
         self
     }
 

@@ -12,7 +12,7 @@ use crate::item::Read;
 use crate::lexer::Lexer;
 use crate::names::Names;
 use crate::parser::Parser;
-use crate::resolve::{Workspace, resolve};
+use crate::resolve::{PositionRecorder, Workspace, resolve};
 use crate::source::{Source, Span};
 use crate::syntax::{self, Tree};
 use crate::token::{Keyword, Token, TokenKind};
@@ -123,6 +123,13 @@ impl Reader {
         self.source.slice(span)
     }
 
+    /// Keeps the positions of operations from now on, for debug information. The text is that of
+    /// the reader's name as a file, whose path is relative to this folder.
+    pub fn keep_positions(&mut self, directory: &str) {
+        let file = self.source.name().into();
+        self.workspace.positions = Some(Box::new(PositionRecorder::new(directory.into(), file)));
+    }
+
     /// Notes the tokens of each item from now on, for [`Reader::tokens`].
     pub fn keep_tokens(&mut self) {
         self.tokens.get_or_insert_default();
@@ -227,7 +234,8 @@ impl Reader {
                 let (offset, lacks_operator) = (parser.taken_to(), parser.lacks_operator());
                 let mut diagnostics = parser.into_mistakes();
                 self.move_to(offset);
-                let resolved = resolve(&item, span, &self.tree, names, &mut self.workspace, &mut diagnostics);
+                let text = (span, &source);
+                let resolved = resolve(&item, text, &self.tree, names, &mut self.workspace, &mut diagnostics);
                 in_text_order(&mut diagnostics);
                 self.item = (!lacks_operator).then_some(item);
                 Some(Read { item: resolved.filter(|_| !lacks_operator), diagnostics, span })

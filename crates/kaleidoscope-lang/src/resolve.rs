@@ -8,6 +8,7 @@
 mod call;
 mod element;
 mod op_buffer;
+mod positions;
 mod prototype;
 mod scope;
 #[cfg(test)]
@@ -21,11 +22,12 @@ use crate::item::Item;
 use crate::names::{Names, Signature};
 use crate::operator::{BinaryMeaning, Sign};
 use crate::parser;
-use crate::source::Span;
+use crate::source::{Source, Span};
 use crate::syntax::{self, For, Node, NodeId, Symbol, Tree, clear};
 use kaleidoscope_ir::verify::verify_calls;
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostVariable, Local, Op, OpIdx};
 use op_buffer::OpBuffer;
+pub(crate) use positions::PositionRecorder;
 use scope::VariableScope;
 
 /// The most errors, and the most warnings, that are reported for one item.
@@ -40,18 +42,22 @@ pub(crate) struct Workspace {
     steps: Vec<Step>,
     ops: OpBuffer,
     scope: VariableScope,
+    /// The positions of the operations, if they are wanted.
+    pub(crate) positions: Option<Box<PositionRecorder>>,
 }
 
 /// The resolved item; `None` if there were errors. Adds all mistakes to `diagnostics`.
 pub(crate) fn resolve(
     item: &syntax::Item,
-    span: Span,
+    (span, source): (Span, &Source),
     tree: &Tree,
     names: &Names,
     workspace: &mut Workspace,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Item> {
-    Resolver::new(span, tree, names, workspace, diagnostics).resolve_item(item)
+    let mut resolver = Resolver::new(span, tree, names, workspace, diagnostics);
+    resolver.source = Some(source);
+    resolver.resolve_item(item)
 }
 
 /// A parsed formula. Its parameters all differ.
@@ -101,6 +107,8 @@ enum Step {
     EndLoop { variable: Local, header: OpIdx },
     /// Take the youngest variables out of scope.
     Unbind(u32),
+    /// What follows belongs to the expression at this offset. Only while positions are recorded.
+    At(u32),
 }
 
 /// The value of a branch.
@@ -127,6 +135,8 @@ struct Resolver<'r> {
     workspace: &'r mut Workspace,
     diagnostics: &'r mut Vec<Diagnostic>,
     item_span: Span,
+    /// The text, for positions.
+    source: Option<&'r Source>,
     /// The function being defined; `None` for a top-level expression.
     itself: Option<Itself>,
     new_functions: Vec<Signature>,
@@ -155,12 +165,16 @@ impl<'r> Resolver<'r> {
         clear(&mut workspace.steps);
         workspace.ops.clear();
         workspace.scope.clear(tree.symbols.len());
+        if let Some(recorder) = &mut workspace.positions {
+            recorder.clear(span.start);
+        }
         Self {
             tree,
             names,
             workspace,
             diagnostics,
             item_span: span,
+            source: None,
             itself: None,
             new_functions: Vec::new(),
             called_undefined: HashMap::new(),
@@ -243,7 +257,10 @@ impl<'r> Resolver<'r> {
         };
         let locals: Box<[_]> = self.workspace.scope.locals().iter().map(name_of).collect();
         let buffer = &self.workspace.ops;
-        let function = Function::new(name, n_params, locals, buffer.ops(), buffer.max_height());
+        let mut function = Function::new(name, n_params, locals, buffer.ops(), buffer.max_height());
+        if let (Some(recorder), Some(source)) = (&self.workspace.positions, self.source) {
+            function = function.with_positions(recorder.positions(self.item_span, source));
+        }
         debug_assert_eq!(verify_calls(&function, |id| Some(self.arity(id))), Ok(()), "{function}");
         Some(Arc::new(function))
     }
@@ -258,6 +275,18 @@ impl<'r> Resolver<'r> {
 
     fn push(&mut self, step: Step) {
         self.workspace.steps.push(step);
+        // What ends a branch or a scope belongs to what is before it.
+        let is_end = matches!(step, Step::Otherwise { .. } | Step::EndIf { .. } | Step::Unbind(_));
+        if let Some(recorder) = self.workspace.positions.as_ref().filter(|_| !is_end) {
+            self.workspace.steps.push(Step::At(recorder.at()));
+        }
+    }
+
+    /// What is pushed and emitted next belongs to the expression at this offset.
+    fn set_position(&mut self, offset: u32) {
+        if let Some(recorder) = &mut self.workspace.positions {
+            recorder.set_at(offset);
+        }
     }
 
     fn push_value(&mut self, node: NodeId) {
@@ -265,6 +294,9 @@ impl<'r> Resolver<'r> {
     }
 
     fn emit(&mut self, op: Op) -> OpIdx {
+        if let Some(recorder) = &mut self.workspace.positions {
+            recorder.note_op();
+        }
         self.workspace.ops.emit(op)
     }
 
@@ -296,25 +328,37 @@ impl<'r> Resolver<'r> {
             Step::Bind(name) => {
                 let local = self.workspace.scope.bind(name);
                 self.emit(Op::Set(local));
+                if let Some(recorder) = &mut self.workspace.positions {
+                    recorder.begin_scope(local);
+                }
                 self.emit(Op::Drop);
             }
             Step::Loop(id) => self.begin_loop(&self.tree.for_loop(id)),
             Step::EndLoop { variable, header } => {
                 self.emit(Op::Next { variable, header });
                 self.emit(Op::Number(0.0));
-                self.workspace.scope.unbind(1);
+                self.unbind(1);
             }
             Step::While { condition, body } => self.begin_while(condition, body),
             Step::EndWhile { variable, header } => {
                 self.emit(Op::Next { variable, header });
                 self.emit(Op::Number(0.0));
             }
-            Step::Unbind(n_variables) => self.workspace.scope.unbind(n_variables),
+            Step::Unbind(n_variables) => self.unbind(n_variables),
+            Step::At(offset) => self.set_position(offset),
+        }
+    }
+
+    fn unbind(&mut self, n_variables: u32) {
+        self.workspace.scope.unbind(n_variables);
+        if let Some(recorder) = &mut self.workspace.positions {
+            recorder.end_scopes(n_variables);
         }
     }
 
     /// Pushes the steps of an expression, the last step first.
     fn resolve_value(&mut self, node: NodeId, tail: bool) {
+        self.set_position(self.tree.span(node).start);
         match self.tree.node(node) {
             Node::Number(value) => {
                 self.emit(Op::Number(value));
@@ -383,6 +427,9 @@ impl<'r> Resolver<'r> {
                 self.push(Step::Unbind(bindings.len() as u32));
                 self.push(Step::Value { node: body, tail });
                 for binding in self.tree.bindings(bindings).iter().rev() {
+                    if let Some(initial) = binding.initial {
+                        self.set_position(self.tree.span(initial).start);
+                    }
                     self.push(Step::Bind(binding.name));
                     self.push_value_or(binding.initial, 0.0);
                 }
@@ -391,6 +438,8 @@ impl<'r> Resolver<'r> {
     }
 
     fn resolve_binary(&mut self, sign: Sign, left: NodeId, right: NodeId, tail: bool) {
+        // The operation comes behind its right operand, and so does its line.
+        self.set_position(self.tree.span(right).start);
         let operator = self.names.binary_operator(sign).expect("the parser found the operator");
         let op = match operator.meaning {
             BinaryMeaning::Arithmetic(Arithmetic::Power)

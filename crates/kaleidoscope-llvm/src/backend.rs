@@ -14,9 +14,11 @@ use kaleidoscope_ir::compile::{
     Backend, BuildRequest, Code, CodeGenerator, CompileError, CompileTimes, Exit, Listing, Optimization,
     Settings, Unit, VectorMaths,
 };
-use kaleidoscope_ir::{FunctionId, MathsFunction};
-use llvm_orc::{Address, Compiler, Dylib, Jit, Object, Passes};
+use kaleidoscope_ir::{Function, FunctionId, MathsFunction, SourcePositions};
+use llvm_orc::{Address, Compiler, Dylib, Jit, Memory, Object, Passes};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::describe;
@@ -33,13 +35,24 @@ impl Backend for Llvm {
         let full = compiler_for(optimization)?;
         let dylib = start_linker(settings).map_err(|error| describe(&error))?;
         let further_maths = BTreeSet::new();
-        Ok(Box::new(Generator { optimization, full, quick: None, dylib, further_maths, n_symbols: 0 }))
+        let has_debug_info = settings.has_debug_info;
+        Ok(Box::new(Generator {
+            optimization,
+            full,
+            quick: None,
+            dylib,
+            further_maths,
+            n_symbols: 0,
+            has_debug_info,
+        }))
     }
 }
 
 /// A dylib that defines C's maths functions, each under a name that modules use for nothing else.
 fn start_linker(settings: &Settings) -> Result<Dylib, llvm_orc::Error> {
-    let dylib = Jit::builder().build()?.create_bare_dylib("kaleidoscope")?;
+    // Debuggers write breakpoints into code, which they cannot do in slabs.
+    let memory = if settings.has_debug_info { Memory::Pages } else { Memory::default() };
+    let dylib = Jit::builder().memory(memory).build()?.create_bare_dylib("kaleidoscope")?;
     let mut listed: Vec<(String, Address)> = Vec::new();
     for &maths in MathsFunction::ALL {
         let address = Address::new(settings.maths(maths) as u64);
@@ -77,12 +90,14 @@ struct Generator {
     further_maths: BTreeSet<String>,
     /// The number of symbols so far.
     n_symbols: u32,
+    has_debug_info: bool,
 }
 
 // SAFETY: see the head of this file.
 #[allow(unsafe_code, reason = "this file vouches for the code that LLVM generates")]
 unsafe impl CodeGenerator for Generator {
     fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError> {
+        let unit = &*self.with_positions(unit);
         let symbol = self.new_symbol(unit);
         self.define_further_maths(unit)?;
         let (compiler, passes) = self.compiler(unit)?;
@@ -122,9 +137,12 @@ impl Generator {
         let start = Instant::now();
         let tracker = self.dylib.add_object(object).map_err(|error| describe(&error))?;
         let address = self.dylib.lookup(symbol).map_err(|error| describe(&error))?;
+        let debug_object = self.has_debug_info.then(|| tracker.located_object(object)).transpose();
+        let debug_object = debug_object.map_err(|error| describe(&error))?;
         let timings = object.timings();
         Ok(Code {
             address: usize::try_from(address.get()).expect("addresses have the width of this machine"),
+            debug_object,
             bytes: usize::try_from(object.code_bytes()).unwrap_or(usize::MAX),
             times: CompileTimes {
                 baseline: Duration::ZERO,
@@ -136,6 +154,16 @@ impl Generator {
             exits,
             keep: Box::new(tracker),
         })
+    }
+
+    /// The unit, with unknown positions where it has none and debuggers are to see the code:
+    /// without any, LLVM makes no unwind information.
+    fn with_positions<'u>(&self, unit: &'u Unit) -> Cow<'u, Unit> {
+        if !self.has_debug_info || unit.function.positions().is_some() {
+            return Cow::Borrowed(unit);
+        }
+        let function = Function::clone(&unit.function).with_positions(SourcePositions::unknown());
+        Cow::Owned(Unit { function: Arc::new(function), ..unit.clone() })
     }
 
     /// Defines vector maths functions and `sincos` in the dylib. Few programs need any.

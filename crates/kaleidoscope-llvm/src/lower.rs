@@ -18,6 +18,7 @@ mod branch;
 pub(crate) mod call;
 pub(crate) mod call_checks;
 mod counted_loop;
+mod debug_info;
 mod element;
 mod entry;
 mod exit;
@@ -32,6 +33,7 @@ mod sincos;
 use branch::{OpenIf, OpenLoop};
 use call_checks::CallChecks;
 use counted_loop::CountedLoops;
+use debug_info::DebugInfo;
 use exit::Exits;
 pub(crate) use exit::invalidation;
 use inkwell::FloatPredicate;
@@ -118,6 +120,9 @@ pub(crate) fn lower_into<'cx>(
     }
     lowering.finish_exits();
     lowering.finish_sincos();
+    if let Some(debug_info) = lowering.debug_info.take() {
+        debug_info.finish();
+    }
     lowering.exits.take().map_or(Vec::new(), Exits::into_list)
 }
 
@@ -164,6 +169,8 @@ struct Lowering<'cx, 'a> {
     counted: HashMap<FloatValue<'cx>, IntValue<'cx>>,
     /// The calls of C's `sincos`, in code that may call it.
     sincos: Option<SinCos<'cx>>,
+    /// What debuggers must know. `None` if the function has no positions.
+    debug_info: Option<DebugInfo<'cx>>,
     /// The block that code is appended to.
     block: BasicBlock<'cx>,
     stack: Vec<Operand<'cx>>,
@@ -191,6 +198,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
 
     fn enter(&mut self, block: BasicBlock<'cx>) {
         self.builder.position_at_end(block);
+        self.restore_location();
         self.block = block;
         if let Some(sincos) = &mut self.sincos {
             sincos.forget_block();
@@ -240,6 +248,12 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
     type If = OpenIf<'cx>;
     type Loop = OpenLoop<'cx>;
 
+    fn begin_op(&mut self, at: OpIdx) {
+        if self.debug_info.is_some() {
+            self.set_location(at);
+        }
+    }
+
     fn number(&mut self, number: f64) {
         self.stack.push(Operand::Number(self.cx.f64_type().const_float(number)));
     }
@@ -255,6 +269,7 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
         if value.get_name().is_empty() {
             value.set_name(self.frame.name_of(variable));
         }
+        self.note_assigned(variable);
         self.stack.push(Operand::Number(value));
     }
 
@@ -338,6 +353,7 @@ impl<'cx, 'a> Emitter<'a> for Lowering<'cx, 'a> {
     fn end_inlinee(&mut self, is_reachable: bool) {
         self.is_checked |= self.frame.is_checked_before;
         self.frame = self.callers.pop().expect("an inlinee has a caller");
+        self.end_inlined_frame();
         if !is_reachable {
             // The inlinee never returns. What follows goes to a block without predecessors.
             let never = self.append("never");

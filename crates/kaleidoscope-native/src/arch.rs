@@ -23,6 +23,7 @@
 //! - `stack_pointer`, `call_on_stack`, `clear_upper_vectors`: the stack pointer; a call on another
 //!   stack; clears vector registers after generated code was exited from outside.
 //! - `KnownStack`, `code_has_changed`: requests to Valgrind; they may do nothing.
+//! - the symbols of GDB's JIT interface: `__jit_debug_register_code`, `__jit_debug_descriptor`.
 //! - `run_vector_loop`: runs a loop of Rust in the copy with the widest vectors.
 //! - `VECTOR_LANES`, `vector_symbol`: the vector function ABI of the C maths library.
 //!

@@ -12,6 +12,7 @@
 //! Code memory belongs to no loaded object, so an interrupt can end a call there (`signals.rs`).
 
 mod free_ranges;
+mod own_pages;
 mod slab;
 
 #[cfg(test)]
@@ -42,7 +43,15 @@ const SLAB: usize = 1 << 20;
 /// existing code only as long as the parent does not free it.
 #[derive(Clone, Default)]
 pub struct CodeMemory {
-    slabs: Arc<Mutex<Slabs>>,
+    shared: Arc<Shared>,
+}
+
+/// What all clones share.
+#[derive(Debug, Default)]
+struct Shared {
+    slabs: Mutex<Slabs>,
+    /// Whether each piece of code has pages of its own, in place of slabs.
+    has_own_pages: bool,
 }
 
 /// The slabs and their free ranges.
@@ -64,6 +73,13 @@ impl CodeMemory {
         Self::default()
     }
 
+    /// Code memory in which a debugger can set breakpoints: each piece of code has pages of its
+    /// own, which no file backs.
+    #[must_use]
+    pub fn for_debugger() -> Self {
+        Self { shared: Arc::new(Shared { has_own_pages: true, ..Shared::default() }) }
+    }
+
     /// Copies code to executable memory, at a multiple of `align` bytes, which is a power of two
     /// of at most a page.
     ///
@@ -76,6 +92,11 @@ impl CodeMemory {
     /// If `align` is not a power of two, or larger than a page.
     pub fn allocate(&self, code: &[u8], align: usize) -> Result<CodeBlock, Error> {
         assert!(align.is_power_of_two() && align <= PAGE_SIZE, "{align} is not an alignment of code");
+        if self.shared.has_own_pages {
+            let address = own_pages::map(code)?;
+            code_has_changed(address, code.len());
+            return Ok(CodeBlock { memory: self.clone(), address, n_bytes: code.len() });
+        }
         let n_taken = free_ranges::rounded(code.len());
         let mut slabs = self.lock();
         let address = slabs.take(n_taken, align)?;
@@ -105,7 +126,7 @@ impl CodeMemory {
 
     fn lock(&self) -> MutexGuard<'_, Slabs> {
         // No panic under the lock leaves the slabs half changed.
-        self.slabs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.slabs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -195,6 +216,10 @@ impl CodeBlock {
 
 impl Drop for CodeBlock {
     fn drop(&mut self) {
+        if self.memory.shared.has_own_pages {
+            // SAFETY: the block's pages, which callers of the code promise not to use any more.
+            return unsafe { own_pages::unmap(self.address, self.n_bytes) };
+        }
         let n_taken = free_ranges::rounded(self.n_bytes);
         let location = self.memory.lock().slab_of(self.address).location(self.address);
         if location.file().is_of_this_process() {

@@ -31,6 +31,8 @@
 //!
 //! [`CodeMemory`] stores finished code. No memory is ever writable and executable at once.
 //!
+//! [`ShownObject`] shows symbols and debug information of code to debuggers.
+//!
 //! Code that may become invalid while it runs reads a [`ValidityFlag`].
 //!
 //! # Example
@@ -96,6 +98,7 @@ mod stub_memory;
 mod stub_pages;
 
 mod code_memory;
+mod debugger;
 mod validity_flag;
 
 mod address;
@@ -110,6 +113,7 @@ mod vector_loop;
 pub use address::CodeAddress;
 pub use arch::{prefetch, run_vector_loop};
 pub use code_memory::{CodeBlock, CodeMemory};
+pub use debugger::ShownObject;
 pub use error::{Error, ErrorKind};
 pub use float_mode::{in_engine_mode, in_host_mode, set_engine_mode};
 pub use fork::{OfProcess, Process};

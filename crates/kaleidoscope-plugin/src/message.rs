@@ -24,6 +24,7 @@ pub(crate) enum Answer {
         bytes: usize,
         times: CompileTimes,
         exits: Vec<Exit>,
+        debug_object: Option<Vec<u8>>,
         keep: usize,
     },
     Text(String),

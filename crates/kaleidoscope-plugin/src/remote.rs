@@ -47,10 +47,10 @@ impl Remote {
 
     fn code(&mut self, request: &Request<'_>) -> Result<Code> {
         match self.request(request)? {
-            Answer::Code { address, bytes, times, exits, keep } => {
+            Answer::Code { address, bytes, times, exits, debug_object, keep } => {
                 let handle = std::ptr::with_exposed_provenance_mut(keep);
                 let keep = Box::new(RemoteCode { interface: self.interface, handle });
-                Ok(Code { address, bytes, times, exits, keep })
+                Ok(Code { address, bytes, times, exits, debug_object, keep })
             }
             Answer::Text(_) | Answer::Files(_) => Err(wrong_answer()),
         }

@@ -90,9 +90,9 @@ fn serve(generator: &mut dyn CodeGenerator, request: Request<'_>) -> Result<Answ
 }
 
 fn into_answer(code: Code) -> Answer {
-    let Code { address, bytes, times, exits, keep } = code;
+    let Code { address, bytes, times, exits, debug_object, keep } = code;
     let keep = Box::into_raw(Box::<Keep>::new(keep)).expose_provenance();
-    Answer::Code { address, bytes, times, exits, keep }
+    Answer::Code { address, bytes, times, exits, debug_object, keep }
 }
 
 /// Encodes an answer for the caller.

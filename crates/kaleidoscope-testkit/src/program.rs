@@ -51,11 +51,24 @@ impl Program {
     /// # Panics
     /// If the text has a mistake.
     pub fn read(text: &str) -> Self {
+        Self::read_by(Reader::new("test"), text)
+    }
+
+    /// As [`read`](Self::read), with the positions of operations in the file `/source/test.kal`.
+    ///
+    /// # Panics
+    /// If the text has a mistake.
+    pub fn with_positions(text: &str) -> Self {
+        let mut reader = Reader::new("test.kal");
+        reader.keep_positions("/source");
+        Self::read_by(reader, text)
+    }
+
+    fn read_by(mut reader: Reader, text: &str) -> Self {
         let mut names = Names::new();
         names.add_variable("t");
         names.add_array(HOST_ARRAY);
         let mut functions = Vec::new();
-        let mut reader = Reader::new("test");
         reader.push(text);
         reader.finish();
         while let Some(read) = reader.read(&names) {

@@ -186,6 +186,28 @@ impl Builder {
         self
     }
 
+    /// Shows programs to debuggers that know GDB's JIT interface, as GDB and LLDB do: breakpoints
+    /// at lines, backtraces, variables. The name of a [script](crate::Engine::script) is the path
+    /// of its file.
+    ///
+    /// Code is slower then, and takes more memory. A function is compiled together with all
+    /// functions that it reaches, and nothing runs in the interpreter, except with [`Mode::Off`].
+    /// `docs/debugging.md` in the repository shows how to use it.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::builder().debug_info().build()?;
+    /// assert_eq!(engine.run_named("rates.kal", "def rate(n) n * 0.25; rate(4);").values().next(), Some(1.0));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    #[must_use]
+    pub fn debug_info(mut self) -> Self {
+        self.settings.keeps_positions = true;
+        self.jit = self.jit.debug_info();
+        self
+    }
+
     /// The provided functions that the new engine has, by name: C's maths functions, `putchard`,
     /// `putbyte` and `printd`. All of them if not set. Programs can give the names of the others to
     /// functions of their own. Functions that the application registers are not affected.

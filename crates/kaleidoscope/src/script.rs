@@ -104,6 +104,10 @@ impl Script {
     pub(crate) fn new(engine: Engine, name: &str) -> Self {
         let mut reader = Reader::new(name);
         reader.limit_items(engine.shared.settings.max_item_bytes);
+        if engine.shared.settings.keeps_positions {
+            let directory = std::env::current_dir().unwrap_or_default();
+            reader.keep_positions(&directory.to_string_lossy());
+        }
         Self { engine, reader, prelude: None }
     }
 

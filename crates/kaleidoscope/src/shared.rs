@@ -16,6 +16,8 @@ pub(crate) struct ProgramSettings {
     pub(crate) max_item_bytes: usize,
     pub(crate) output: Arc<dyn Output>,
     pub(crate) putchard_unit: PutchardUnit,
+    /// Whether functions know their positions in the text, for debug information.
+    pub(crate) keeps_positions: bool,
 }
 
 impl Default for ProgramSettings {
@@ -25,6 +27,7 @@ impl Default for ProgramSettings {
             max_item_bytes: usize::MAX,
             output: Arc::new(StandardOutput),
             putchard_unit: PutchardUnit::default(),
+            keeps_positions: false,
         }
     }
 }

@@ -14,7 +14,7 @@ fn a_seed_determines_the_program() {
 /// Programs that mostly fail would only compare error messages.
 #[test]
 fn most_items_work_and_some_fail() {
-    let setting = Setting { mode: Mode::Off, optimization: Optimization::default() };
+    let setting = Setting::new(Mode::Off, Optimization::default());
     let (mut n_values, mut n_errors, mut n_written) = (0, 0, 0);
     for seed in 0..300 {
         let run = run(&Program::with_host_variables(seed).text(), setting);

@@ -187,7 +187,7 @@ impl Participant {
 
 impl fmt::Display for Participant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Setting { mode, optimization } = self.setting;
+        let Setting { mode, optimization, .. } = self.setting;
         write!(f, "mode {} at level {optimization:?}", mode.name())
     }
 }

@@ -10,7 +10,7 @@ use kaleidoscope_tests::{folder, programs};
 
 /// Runs every case file in the mode and reports all differences.
 fn check(mode: Mode) {
-    let setting = Setting { mode, optimization: Default::default() };
+    let setting = Setting::new(mode, Default::default());
     let mut failures = String::new();
     let files = programs(folder("tests/cases"));
     assert!(files.len() > 100, "case files are missing");

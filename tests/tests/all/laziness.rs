@@ -53,7 +53,7 @@ fn check(x: f64) -> BTreeSet<String> {
     let (n_steps, reached) = walk(x);
     let text = format!("{}f0({x}, {n_steps});", thousand());
     let statistics = Statistics::new();
-    let setting = Setting { mode: Mode::Lazy, optimization: Default::default() };
+    let setting = Setting::new(Mode::Lazy, Default::default());
     let run = run_counted(&text, setting, statistics.clone());
 
     let values = run.items.iter().flat_map(|item| &item.effects);

@@ -87,7 +87,7 @@ pub(crate) const PARTS: &[Part] = &[
                 action: Action::Cargo(
                     "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
                      --tests --no-fail-fast -- --skip corpus:: --skip random::fixed_seeds --skip random::fresh_seeds \
-                     --skip built:: --skip cross::",
+                     --skip built:: --skip cross:: --skip debuggers::",
                 ),
             },
             Step {
@@ -120,6 +120,19 @@ pub(crate) const PARTS: &[Part] = &[
         steps: &[Step {
             name: "programs in C and C++",
             action: Action::Cargo("test --quiet --package kaleidoscope-capi --tests"),
+        }],
+    },
+    Part {
+        name: "debuggers",
+        about: "GDB and LLDB on programs that run with -g: break, backtrace, print, step, watch",
+        needs: &[debian("gdb", &["gdb", "--version"]), debian("lldb-22", &["lldb-22", "--version"])],
+        limit: LIMIT,
+        steps: &[Step {
+            name: "sessions",
+            action: Action::Cargo(
+                "test --quiet --workspace --exclude kaleidoscope-capi --exclude kaleidoscope-benches \
+                 --test cli -- debuggers::",
+            ),
         }],
     },
     Part {

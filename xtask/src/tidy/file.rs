@@ -23,6 +23,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "crates/kaleidoscope-llvm-plugin/",
     "crates/kaleidoscope-ir/src/compile.rs",
     "crates/kaleidoscope-llvm/src/backend.rs",
+    "crates/kaleidoscope-llvm/src/lower/debug_info/declare.rs",
     "crates/kaleidoscope-jit/src/code.rs",
     "crates/kaleidoscope-jit/src/exit_buffer.rs",
     "crates/kaleidoscope-jit/src/runtime.rs",

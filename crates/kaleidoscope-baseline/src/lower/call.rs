@@ -97,6 +97,7 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         self.may_be_invalid = true;
         self.pass_arguments(n_args);
         self.assembler.call_slot(slot);
+        self.end_call();
         self.push_register(Register(0));
     }
 
@@ -129,7 +130,7 @@ impl<A: MacroAssembler> Lowering<'_, A> {
                 let jump = self.assembler.jump_if(Condition::NotZero);
                 self.assembler.number(to, result);
                 let back = self.assembler.here();
-                self.buffers.cold.push(Cold::ReplacedConstant { jump, back, to, argument, slot });
+                self.push_cold(Cold::ReplacedConstant { jump, back, to, argument, slot });
                 self.push_register(to);
                 true
             }
@@ -151,6 +152,7 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         }
         self.pass_arguments(function.arity() as usize);
         self.assembler.call((self.maths.address_of)(function));
+        self.end_call();
         self.push_register(Register(0));
     }
 
@@ -173,7 +175,7 @@ impl<A: MacroAssembler> Lowering<'_, A> {
         self.assembler.unary(operator, to, from);
         if let Some((jump, slot)) = jump {
             let back = self.assembler.here();
-            self.buffers.cold.push(Cold::Replaced { jump, back, to, from, slot });
+            self.push_cold(Cold::Replaced { jump, back, to, from, slot });
         }
         self.push_register(to);
     }

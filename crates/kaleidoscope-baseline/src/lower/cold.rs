@@ -1,7 +1,7 @@
 //! Cold code: what hardly ever runs, or ends the function, written behind it.
 
 use kaleidoscope_ir::compile::AccessSite;
-use kaleidoscope_ir::{HostArray, Local};
+use kaleidoscope_ir::{HostArray, Local, OpIdx};
 
 use super::moves::move_all;
 use super::registers::{Content, Registers};
@@ -34,7 +34,10 @@ pub(super) enum Cold {
 }
 
 impl<A: MacroAssembler> Lowering<'_, A> {
-    pub(super) fn emit_cold(&mut self, cold: &Cold) {
+    pub(super) fn emit_cold(&mut self, at: OpIdx, cold: &Cold) {
+        if self.is_debugged {
+            self.assembler.mark(at);
+        }
         match *cold {
             Cold::Branch { jump, ref piece, is_tail_call } => {
                 self.begin_cold(jump);
@@ -78,6 +81,11 @@ impl<A: MacroAssembler> Lowering<'_, A> {
                 self.jump_back(back);
             }
         }
+    }
+
+    /// Notes code that is to be written behind the function, for the current operation.
+    pub(super) fn push_cold(&mut self, cold: Cold) {
+        self.buffers.cold.push((self.at, cold));
     }
 
     /// Calls what replaced a maths function, and changes no other register.

@@ -93,7 +93,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             self.computed = None;
             self.assembler.invert(open.otherwise);
             let branch = Cold::Branch { jump: open.otherwise, piece, is_tail_call: !is_reachable };
-            self.buffers.cold.push(branch);
+            self.push_cold(branch);
             return;
         }
         self.bind(open.otherwise);
@@ -259,6 +259,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             None => self.assembler.arithmetic(Operator::Add, register, register, step.source),
         }
         self.registers.set_dirty(register);
+        self.store_assigned(variable);
         self.unpin();
         self.leave_scope(open.n_set);
         self.conform(&open.registers, None);
@@ -269,7 +270,7 @@ impl<'a, A: MacroAssembler> Lowering<'a, A> {
             self.assembler.set_target(repeat, open.header);
             let tripped = self.assembler.jump();
             let after = self.bind(leave);
-            self.buffers.cold.push(Cold::BackEdge {
+            self.push_cold(Cold::BackEdge {
                 jump: tripped,
                 header: open.header,
                 after,

@@ -59,7 +59,7 @@ impl<A: MacroAssembler> Lowering<'_, A> {
                 self.assembler.count_down_word(word);
                 let again = self.assembler.jump_if(Condition::Positive);
                 let jump = self.assembler.jump();
-                self.buffers.cold.push(Cold::TailCall { jump });
+                self.push_cold(Cold::TailCall { jump });
                 again
             }
             None => self.assembler.jump(),

@@ -55,7 +55,7 @@ impl<A: MacroAssembler> Lowering<'_, A> {
 
     fn check_index(&mut self, array: HostArray, index: Register) {
         let jump = self.assembler.check_index(index, self.unit.host_array(array).len);
-        self.buffers.cold.push(Cold::BadIndex { jump, index, array });
+        self.push_cold(Cold::BadIndex { jump, index, array });
     }
 
     /// Pushes a value that was popped to be stored, and is in this register now. Ends the

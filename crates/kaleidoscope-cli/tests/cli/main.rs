@@ -8,6 +8,7 @@ mod building;
 mod command;
 mod cross;
 
+mod debuggers;
 mod diagnostics;
 mod documented;
 mod emit;

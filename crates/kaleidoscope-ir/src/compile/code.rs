@@ -18,6 +18,9 @@ pub struct Code {
     /// Where the code is left when it is invalidated, by the exits' numbers. Empty if the unit has
     /// no [`Invalidation`](crate::compile::Invalidation).
     pub exits: Vec<Exit>,
+    /// The object file as debuggers read it, with the addresses of its sections in memory. Only if
+    /// [`Settings::has_debug_info`](crate::compile::Settings::has_debug_info) asks for it.
+    pub debug_object: Option<Vec<u8>>,
     /// Keeps the code in memory. Dropping it frees the code.
     pub keep: Box<dyn Any + Send>,
 }

@@ -8,7 +8,7 @@ use kaleidoscope_ir::compile::CompileError;
 #[test]
 fn a_panic_is_an_error_and_drops_the_compiler() {
     // No code runs, so no counter trips.
-    let tier = BaselineTier::new(maths_entry(MathsFunction::ALL[0]).guest_address());
+    let tier = BaselineTier::new(maths_entry(MathsFunction::ALL[0]).guest_address(), false);
     for _ in 0..2 {
         let result: Result<(), _> = tier.with_compiler(|_| panic!("too much"));
         assert!(

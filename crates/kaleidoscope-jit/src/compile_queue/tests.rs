@@ -69,7 +69,7 @@ fn a_compile_thread_does_not_wait_for_itself() {
 }
 
 fn queue(generator: Option<Nothing>, most_threads: usize) -> CompileQueue {
-    CompileQueue::new(Arc::new(Given(generator)), Optimization::None, most_threads)
+    CompileQueue::new(Arc::new(Given(generator)), Optimization::None, false, most_threads)
 }
 
 #[derive(Debug)]

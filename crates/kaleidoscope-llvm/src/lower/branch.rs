@@ -115,6 +115,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             }
         }
         let value = self.joined((first.value, first.block), (value, second), "");
+        self.note_all_assigned(region.assigned.iter().copied());
         self.stack.push(Operand::Number(value));
     }
 
@@ -170,6 +171,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let counter = n_iterations.map(|n_iterations| self.count_down(n_iterations, in_strip, from));
         let phis = region.assigned.iter().map(|&variable| self.phi_of(variable, from)).collect();
         let index = first_index.map(|first| self.phi_of_index(region, first, from));
+        self.note_all_assigned(region.assigned.iter().copied());
         OpenLoop { header, phis, counter, index, check, strips, is_checked_before }
     }
 
@@ -237,6 +239,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let name = self.frame.name_of(variable);
         let next = built(self.builder.build_float_add(self.frame.variables[variable.index()], step, name));
         self.frame.variables[variable.index()] = next;
+        self.note_assigned(variable);
         let left = open.counter.map(|counter| self.count_iteration(counter));
         let next_index = open.index.map(|index| self.next_index(index));
         let condition = left.map_or(condition, |left| self.is_more(left));

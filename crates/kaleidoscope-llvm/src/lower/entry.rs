@@ -6,7 +6,8 @@ use super::call_checks::CallChecks;
 use super::counted_loop::find_counted_loops;
 use super::loop_cost::find_costs;
 use super::{
-    CodeKind, Exits, InlineFrame, Instance, Local, Lowering, References, Unit, built, find_select_ifs,
+    CodeKind, DebugInfo, Exits, InlineFrame, Instance, Local, Lowering, References, Unit, built,
+    find_select_ifs,
 };
 use inkwell::AddressSpace;
 use inkwell::attributes::AttributeLoc;
@@ -68,6 +69,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             read_ahead: BTreeMap::new(),
             counted: HashMap::new(),
             sincos: None,
+            debug_info: DebugInfo::new(cx, module, root, compiled),
             block,
             stack: Vec::with_capacity(root.max_stack as usize),
             frame: InlineFrame::new(0, root, zero),
@@ -87,16 +89,19 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
     }
 
     fn begin_function(&mut self) {
+        self.begin_prologue();
         for (idx, parameter) in self.compiled.get_param_iter().enumerate() {
             let parameter = parameter.into_float_value();
             parameter.set_name(&self.frame.function.locals[idx]);
             self.frame.variables[idx] = parameter;
         }
+        self.note_all_assigned((0..self.frame.function.n_params).map(Local::new));
         self.begin_tail_calls();
     }
 
     /// Loads the variables that the loop uses.
     fn begin_osr(&mut self, loop_number: usize) {
+        self.begin_prologue();
         let function = self.frame.function;
         let facts = &function.facts().loops[loop_number];
         let mut used = vec![false; function.locals.len()];
@@ -112,6 +117,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             let value = built(self.builder.build_load(self.cx.f64_type(), place, name));
             self.frame.variables[variable.index()] = value.into_float_value();
         }
+        self.note_all_assigned(facts.variables(function));
     }
 
     /// Ends the function or kernel. Its results are on the operand stack if the end is reachable.
@@ -127,6 +133,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
 
     /// Stores the variables that the loop assigns, and returns that the loop has ended.
     pub(super) fn end_osr(&mut self, loop_number: usize) {
+        self.restore_location();
         let facts = self.frame.function.facts();
         for variable in &facts.assigned[facts.loops[loop_number].bracket] {
             let value = self.frame.variables[variable.index()];

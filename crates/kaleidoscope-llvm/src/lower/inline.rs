@@ -72,6 +72,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             frame.is_checked_before = std::mem::replace(&mut self.is_checked, false);
         }
         self.callers.push(std::mem::replace(&mut self.frame, frame));
+        self.begin_inlined_frame(function, args);
         self.begin_tail_calls();
         function
     }
@@ -86,6 +87,7 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
             let parameters = 0..self.frame.function.n_params;
             let phis = parameters.map(|idx| self.phi_of(Local::new(idx), from)).collect();
             self.frame.start = Some((start, phis));
+            self.note_all_assigned((0..self.frame.function.n_params).map(Local::new));
         }
     }
 

@@ -15,7 +15,7 @@ use kaleidoscope_testkit::Program;
 use llvm_orc::FunctionPass;
 use std::sync::Arc;
 
-const LIMITS: InliningBudget = InliningBudget {
+pub(crate) const LIMITS: InliningBudget = InliningBudget {
     callee_ops: 100,
     copied_ops: 1_000,
     recursion: 2,
@@ -24,10 +24,10 @@ const LIMITS: InliningBudget = InliningBudget {
 };
 
 /// Of code that is never run.
-const INVALIDATION: Invalidation = Invalidation { flag: 0x1000, exit: 0x2000, code_number: 7 };
+pub(crate) const INVALIDATION: Invalidation = Invalidation { flag: 0x1000, exit: 0x2000, code_number: 7 };
 
 /// What bodies meet in callers, beside what single functions have.
-const CALLS: &str = "
+pub(crate) const CALLS: &str = "
     def unary!(x) if x then 0 else 1;
     def binary| 5 (x y) !(if x then 0 else !y);
     def constant() 7;
@@ -46,14 +46,14 @@ const CALLS: &str = "
 ";
 
 /// The passes of optimized code.
-fn passes(kind: CodeKind) -> &'static [FunctionPass] {
+pub(crate) fn passes(kind: CodeKind) -> &'static [FunctionPass] {
     let program = Program::read("def f(x) x");
     let unit = program.optimized_unit(program.last(), CodeKind::Function, LIMITS);
     pipeline(&Unit { kind, ..unit }, Optimization::Default)
 }
 
 /// What a unit can be entered by.
-fn entries(function: &Function) -> Vec<CodeKind> {
+pub(crate) fn entries(function: &Function) -> Vec<CodeKind> {
     let n_loops = function.n_loops();
     let forms = KernelForm::ALL.into_iter();
     let forms = forms.filter(|form| form.n_states(function) <= function.n_params as usize);

@@ -11,6 +11,7 @@
 mod enter;
 mod float_mode;
 mod host_entry;
+mod jit_interface;
 mod lazy_entry;
 mod signal_context;
 mod stack_switch;

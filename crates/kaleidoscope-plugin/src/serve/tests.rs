@@ -65,6 +65,7 @@ unsafe impl CodeGenerator for Generator {
             bytes: 12,
             times: CompileTimes::default(),
             exits: Vec::new(),
+            debug_object: None,
             keep: Box::new(Counted::new(&N_CODES)),
         })
     }
@@ -82,7 +83,10 @@ unsafe impl CodeGenerator for Generator {
 fn start(optimization: Optimization) -> Result<Remote, CompileError> {
     // SAFETY: the interface is that of a backend of this program.
     unsafe {
-        Remote::start(&INTERFACE, &Settings { optimization, maths: Vec::new(), host_maths: Vec::new() })
+        Remote::start(
+            &INTERFACE,
+            &Settings { optimization, maths: Vec::new(), host_maths: Vec::new(), has_debug_info: false },
+        )
     }
 }
 

@@ -120,6 +120,7 @@ unsafe impl CodeGenerator for LimitedBackend {
             bytes: 1,
             times: CompileTimes::default(),
             exits: Vec::new(),
+            debug_object: None,
             keep: Box::new(()),
         })
     }

@@ -74,6 +74,7 @@ unsafe impl CodeGenerator for Gated {
             bytes: 1,
             times: Default::default(),
             exits: Vec::new(),
+            debug_object: None,
             keep: Box::new(()),
         })
     }

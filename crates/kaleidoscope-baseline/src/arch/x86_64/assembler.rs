@@ -18,8 +18,14 @@
 //!            jmp restart
 //!            ; numbers
 //! ```
+//!
+//! Code for a debugger makes its first two instructions of the frame before it counts: debuggers
+//! recognize a function by them.
+//!
+//! A few lines above 600, because a macro assembler has many methods.
 
 use dynasmrt::{DynasmApi as _, SimpleAssembler, dynasm};
+use kaleidoscope_ir::OpIdx;
 
 use crate::assembler::{
     Condition, Entry, Jump, Label, MacroAssembler, Operator, Piece, Reference, Register, Source,
@@ -121,6 +127,8 @@ pub(crate) struct Assembler {
     numbers: Vec<u64>,
     /// The end of each instruction that refers to something.
     references: Vec<(usize, Reference)>,
+    /// The positions at which operations begin, if there is to be a layout.
+    marks: Vec<(usize, OpIdx)>,
     has_roundings: bool,
     has_avx: bool,
 }
@@ -134,8 +142,8 @@ impl Default for Assembler {
 impl Assembler {
     /// An assembler for a processor with or without `roundsd`, an instruction of SSE4.1, and AVX.
     fn new(has_roundings: bool, has_avx: bool) -> Self {
-        let (numbers, references) = (Vec::new(), Vec::new());
-        Self { code: SimpleAssembler::new(), numbers, references, has_roundings, has_avx }
+        let (numbers, references, marks) = (Vec::new(), Vec::new(), Vec::new());
+        Self { code: SimpleAssembler::new(), numbers, references, marks, has_roundings, has_avx }
     }
 
     fn copy_unless_same(&mut self, to: Register, from: Register) {
@@ -181,8 +189,14 @@ impl Assembler {
     /// Writes the code for a tripped entry counter, which continues at `restart`.
     fn trip_entry(&mut self, entry: &Entry<'_>, counters: &Counters, restart: usize) {
         self.report_entry(counters);
-        if entry.has_tail_call {
-            emit!(self, test rax, rax ; jz BYTE 2 ; jmp rax);
+        match (entry.has_tail_call, entry.is_debugged) {
+            (true, false) => emit!(self, test rax, rax ; jz BYTE 2 ; jmp rax),
+            (true, true) => {
+                emit!(self, test rax, rax ; jz BYTE 3 ; pop rbp);
+                self.references.push((self.code.ops.len(), Reference::Left));
+                emit!(self, jmp rax);
+            }
+            (false, _) => {}
         }
         let back = self.jump();
         self.set_target(back, Label(restart));
@@ -190,6 +204,8 @@ impl Assembler {
 
     /// The size of the entry counter's code.
     const COUNTER_BYTES: usize = 19;
+    /// The size of the instructions that make the frame pointer.
+    const FRAME_POINTER_BYTES: usize = 4;
 }
 
 /// The offset of a word of the frame from the stack pointer.
@@ -201,12 +217,18 @@ fn in_frame(word: Word) -> i32 {
 /// The entry's instructions: from the counter, if there is one, to the body.
 fn entry_code(entry: &Entry<'_>) -> SimpleAssembler {
     let mut code = SimpleAssembler::new();
-    if let Some(counters) = entry.counters {
-        let counter = counters.entry() as i64;
-        dynasm!(code ; .arch x64 ; mov rax, QWORD counter ; dec QWORD [rax] ; jle DWORD 0);
-        debug_assert_eq!(code.ops.len(), Assembler::COUNTER_BYTES, "`finish` relies on it");
+    if entry.is_debugged {
+        dynasm!(code ; .arch x64 ; push rbp ; mov rbp, rsp);
+        debug_assert_eq!(code.ops.len(), Assembler::FRAME_POINTER_BYTES, "`finish` relies on it");
     }
-    dynasm!(code ; .arch x64 ; push rbp ; mov rbp, rsp);
+    if let Some(counters) = entry.counters {
+        let (counter, before) = (counters.entry() as i64, code.ops.len());
+        dynasm!(code ; .arch x64 ; mov rax, QWORD counter ; dec QWORD [rax] ; jle DWORD 0);
+        debug_assert_eq!(code.ops.len() - before, Assembler::COUNTER_BYTES, "`finish` relies on it");
+    }
+    if !entry.is_debugged {
+        dynasm!(code ; .arch x64 ; push rbp ; mov rbp, rsp);
+    }
     let (n_pages, rest) = (entry.frame_bytes / PAGE_BYTES, entry.frame_bytes % PAGE_BYTES);
     if n_pages > 0 {
         dynasm!(code ; .arch x64 ; mov eax, n_pages as i32);
@@ -234,6 +256,7 @@ impl MacroAssembler for Assembler {
         self.code.ops.resize(MAX_ENTRY, FILLER);
         self.numbers.clear();
         self.references.clear();
+        self.marks.clear();
     }
 
     fn here(&self) -> Label {
@@ -245,19 +268,34 @@ impl MacroAssembler for Assembler {
         while self.references.last().is_some_and(|(end, _)| *end > to.0) {
             self.references.pop();
         }
+        for (mark, _) in self.marks.iter_mut().rev().take_while(|(mark, _)| *mark > to.0) {
+            *mark = to.0;
+        }
     }
 
     fn cut(&mut self, from: Label) -> Piece {
         let bytes = self.code.ops.split_off(from.0);
         let first = self.references.partition_point(|(end, _)| *end <= from.0);
         let references = self.references.drain(first..).map(|(end, index)| (end - from.0, index));
-        Piece { bytes, references: references.collect() }
+        let references = references.collect();
+        let first = self.marks.partition_point(|(mark, _)| *mark < from.0);
+        let marks = self.marks.drain(first..).map(|(mark, op)| (mark - from.0, op)).collect();
+        Piece { bytes, references, marks }
     }
 
     fn paste(&mut self, piece: &Piece) {
         let here = self.code.ops.len();
         self.references.extend(piece.references.iter().map(|(end, index)| (here + end, *index)));
+        self.marks.extend(piece.marks.iter().map(|(mark, op)| (here + mark, *op)));
         self.code.ops.extend_from_slice(&piece.bytes);
+    }
+
+    fn mark(&mut self, op: OpIdx) {
+        self.marks.push((self.code.ops.len(), op));
+    }
+
+    fn no_operation(&mut self) {
+        emit!(self, nop);
     }
 
     fn copy(&mut self, to: Register, from: Register) {
@@ -518,7 +556,9 @@ impl MacroAssembler for Assembler {
     fn leave_for_answer(&mut self) {
         emit!(self, test rax, rax ; jz DWORD 0);
         let stay = self.last_jump();
-        emit!(self, mov rsp, rbp ; pop rbp ; jmp rax);
+        emit!(self, mov rsp, rbp ; pop rbp);
+        self.references.push((self.code.ops.len(), Reference::Left));
+        emit!(self, jmp rax);
         let here = self.here();
         self.set_target(stay, here);
     }
@@ -534,12 +574,14 @@ impl MacroAssembler for Assembler {
         let first = entry_code(entry).ops;
         let start = MAX_ENTRY - first.len();
         self.code.ops[start..MAX_ENTRY].copy_from_slice(&first);
+        let tripped = self.code.ops.len();
         if let Some(counters) = entry.counters {
-            let restart = start + Self::COUNTER_BYTES;
-            let tripped = self.code.ops.len();
+            let counter = if entry.is_debugged { start + Self::FRAME_POINTER_BYTES } else { start };
+            let restart = counter + Self::COUNTER_BYTES;
             self.set_displacement(restart, tripped);
             self.trip_entry(entry, counters, restart);
         }
+        let end = self.code.ops.len();
         let numbers = self.code.ops.len().next_multiple_of(8);
         self.code.ops.resize(numbers, FILLER);
         for &bits in &self.numbers {
@@ -549,12 +591,16 @@ impl MacroAssembler for Assembler {
             match self.references[at] {
                 (end, Reference::Number(index)) => self.set_displacement(end, numbers + 8 * index),
                 (end, Reference::FrameSize) => self.set_frame_size(end, entry.frame_bytes),
+                (_, Reference::Left) => {}
             }
         }
         let unused = start / ALIGN * ALIGN;
-        MachineCode { bytes: self.code.ops[unused..].to_vec(), entry: start - unused, align: ALIGN }
+        let bytes = self.code.ops[unused..].to_vec();
+        let layout = entry.is_debugged.then(|| Box::new(self.layout(start, tripped, end).moved_back(unused)));
+        MachineCode { bytes, entry: start - unused, align: ALIGN, layout }
     }
 }
 
+mod layout;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use dynasmrt::{DynasmApi as _, DynasmLabelApi as _, VecAssembler, dynasm};
 
 use crate::assembler::Register;
 use crate::counters::ENTRY;
-use crate::machine_code::MachineCode;
+use crate::machine_code::{CodeLayout, FrameState, MachineCode};
 
 /// The xmm registers.
 const N_REGISTERS: u8 = 16;
@@ -107,5 +107,14 @@ fn finish(mut code: VecAssembler<X64Relocation>) -> MachineCode {
     }
     dynasm!(code ; .arch x64 ; leave ; ret);
     let bytes = code.finalize().expect("both labels are in the thunk");
-    MachineCode { bytes, entry: 0, align: 16 }
+    // `push rbp` is the first byte, `mov rbp, rsp` the next three, and `ret` the last one.
+    let end = bytes.len();
+    let unwind = vec![
+        (0, FrameState::Entered),
+        (1, FrameState::Pushed),
+        (4, FrameState::Framed),
+        (end - 1, FrameState::Entered),
+    ];
+    let layout = CodeLayout { end, unwind, ..CodeLayout::default() };
+    MachineCode { bytes, entry: 0, align: 16, layout: Some(Box::new(layout)) }
 }

@@ -27,6 +27,12 @@
 //!
 //! Every frame has its frame pointer at the usual place, on either stack, so that the chain of
 //! frames can be walked.
+//!
+//! # Unwind information
+//!
+//! A function that changes the stack says so by `.cfi_signal_frame`. Debuggers expect a caller's
+//! frame above its callee's; only the frame of a signal handler may be on another stack. Without
+//! it GDB stops there and says that the stack is corrupt.
 
 #[cfg(test)]
 mod tests;
@@ -119,6 +125,7 @@ pub(crate) unsafe extern "C" fn enter(
 ) -> Outcome {
     naked_asm!(
         ".cfi_startproc",
+        ".cfi_signal_frame",
         "push rbp",
         ".cfi_def_cfa_offset 16",
         ".cfi_offset rbp, -16",

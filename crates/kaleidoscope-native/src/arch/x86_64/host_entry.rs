@@ -29,6 +29,7 @@ pub(crate) fn host_entry_address() -> usize {
 unsafe extern "C" fn host_entry() {
     naked_asm!(
         ".cfi_startproc",
+        ".cfi_signal_frame",
         ".cfi_def_cfa_offset 16",
         "pop rdi",
         ".cfi_def_cfa_offset 8",
@@ -106,6 +107,7 @@ unsafe extern "C" fn host_entry() {
 pub(crate) unsafe extern "C" fn maths_thunk<const FUNCTION: usize>() {
     naked_asm!(
         ".cfi_startproc",
+        ".cfi_signal_frame",
         concat!("mov r11, ", thread_offset!()),
         "mov rax, fs:[r11 + {guest}]",
         "test rax, rax",
@@ -152,6 +154,7 @@ pub(crate) unsafe extern "C" fn maths_thunk<const FUNCTION: usize>() {
 pub(super) unsafe extern "C" fn check_interrupts_with_value() {
     naked_asm!(
         ".cfi_startproc",
+        ".cfi_signal_frame",
         ".cfi_def_cfa rbp, 16",
         ".cfi_offset rbp, -16",
         "lea rsp, [rbp - 16]",

@@ -39,6 +39,7 @@ pub(crate) fn lazy_entry_address() -> usize {
 unsafe extern "C" fn lazy_entry() {
     naked_asm!(
         ".cfi_startproc",
+        ".cfi_signal_frame",
         ".cfi_def_cfa_offset 16",
         "pop r11",
         ".cfi_def_cfa_offset 8",

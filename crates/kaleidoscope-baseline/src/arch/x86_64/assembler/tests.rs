@@ -13,7 +13,8 @@ const COUNTERS: Counters = Counters {
     tail_calls: 5,
 };
 
-const PLAIN: Entry<'_> = Entry { frame_bytes: 0, counters: None, tail_calls: None, has_tail_call: false };
+const PLAIN: Entry<'_> =
+    Entry { frame_bytes: 0, counters: None, tail_calls: None, has_tail_call: false, is_debugged: false };
 
 /// `pop rbp; ret`.
 const END: [u8; 2] = [0x5d, 0xc3];
@@ -38,7 +39,13 @@ fn the_entry_ends_where_the_aligned_body_begins() {
     for frame_bytes in frames {
         for counters in [None, Some(&COUNTERS)] {
             for tail_calls in [None, counters.map(|_| Word::Frame(8))] {
-                let code = finish(&Entry { frame_bytes, counters, tail_calls, has_tail_call: false });
+                let code = finish(&Entry {
+                    frame_bytes,
+                    counters,
+                    tail_calls,
+                    has_tail_call: false,
+                    is_debugged: false,
+                });
                 let end = code.bytes.windows(END.len()).position(|bytes| bytes == END).unwrap();
                 let body = end - LONG_NOP.len();
                 if frame_bytes == 0 {
