@@ -387,7 +387,7 @@ impl Core {
                 if watch.is_interrupted() {
                     scope.interrupt_handle().interrupt();
                 }
-                body(&CoreScope { core: self, scope })
+                body(&CoreScope { core: self, scope, watch })
             })
         });
         drop(inside);
@@ -427,6 +427,9 @@ impl Core {
 
     /// Takes the retired code that no thread is inside any more.
     pub(crate) fn take_free(&self, table: &mut Table) -> Vec<ProfiledCode> {
+        if table.retired.is_empty() {
+            return Vec::new();
+        }
         let oldest = self.epochs.oldest_inside();
         let n_free = table.retired.partition_point(|&(epoch, _)| epoch < oldest);
         let free = table.retired.drain(..n_free).map(|(_, code)| code).collect();
@@ -541,11 +544,31 @@ impl Core {
 pub(crate) struct CoreScope<'a> {
     core: &'a Core,
     scope: &'a GuardedScope<'a>,
+    watch: &'a Watch<'a>,
 }
 
 impl CoreScope<'_> {
     pub(crate) fn core(&self) -> &Core {
         self.core
+    }
+
+    /// Calls a function of this engine for the host. As in a single call, the interpreter may run
+    /// the first one.
+    #[inline]
+    pub(crate) fn call_for_host(&self, function: Callable, args: &[f64]) -> Result<f64, Trap> {
+        if self.core.settings.mode.has_interpreter_tier()
+            && self.core.is_lazy(function)
+            && let Some(result) = self.interpret_first_call(function, args)
+        {
+            return result;
+        }
+        self.call(function, args)
+    }
+
+    #[cold]
+    fn interpret_first_call(&self, function: Callable, args: &[f64]) -> Option<Result<f64, Trap>> {
+        let interpret = || self.core.interpret_first_call(function.function(), args, self.watch);
+        self.run_unguarded(interpret).map(Option::transpose).flatten().transpose()
     }
 
     /// Calls a function of this engine.

@@ -243,6 +243,9 @@ impl Table {
 
     /// Takes the dependents of a function out of slots, OSR cells and the kernel table.
     fn take_dependents(&mut self, function: FunctionId, name: &Arc<str>) -> Vec<ProfiledCode> {
+        if self.dependents.is_empty() {
+            return Vec::new();
+        }
         let dependents = self.dependents.remove(&function).unwrap_or_default();
         let take = |dependent| self.take_dependent(dependent, function, name);
         dependents.into_iter().flat_map(take).collect()

@@ -104,7 +104,6 @@ impl Core {
             entry.ir().filter(|ir| !entry.was_called() && runs_once_in_interpreter(ir))?;
         }
         let run = || {
-            native::keep_signals().map_err(native::Trap::from).map_err(|trap| self.trap(trap, None))?;
             let interpreter = Interpreter { core: self, watch };
             let environment = OnceInterpreter(interpreter);
             match environment.callee(function)? {

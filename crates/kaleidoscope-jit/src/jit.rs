@@ -456,7 +456,8 @@ impl Jit {
 
     /// Prepares many guarded calls, each of which then costs a fraction of a single one. The
     /// limits hold for all of them together. Code that is redefined meanwhile stays in memory
-    /// until the body returns.
+    /// until the body returns. The interpreter runs the first call of a function without loops, as
+    /// for [`call`](Self::call).
     ///
     /// # Errors
     /// [`Trap::OutOfMemory`] if there is no memory for a guest stack; [`Trap::StackOverflow`] if
@@ -508,7 +509,7 @@ impl CallScope<'_> {
             return Err(wrong_count(function, args.len()));
         }
         match &self.0 {
-            ScopeKind::Code(scope) => scope.call(function, args),
+            ScopeKind::Code(scope) => scope.call_for_host(function, args),
             ScopeKind::Interpreter(core, watch) => {
                 core.check_engine(function);
                 core.interpret(function.function(), args, watch)

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::conventions::{self, MANY_ARGUMENTS, ManyArguments};
 use crate::item::{Item, Operator};
-use crate::operator::{BinaryMeaning, BinaryOperator, Operators, Sign};
+use crate::operator::{BinaryMeaning, BinaryOperator, Operators, Sign, is_operator_character};
 use crate::token::Keyword;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::{FunctionId, HostArray, HostVariable};
@@ -176,6 +176,8 @@ impl Names {
     pub fn remove(&mut self, id: FunctionId) {
         self.many_arguments.retain(|(known, _)| *known != id);
         let name = &self.functions[id.index()].signature.name;
+        // Only the name of an operator's function ends with a sign.
+        let may_be_operator = name.bytes().next_back().is_some_and(is_operator_character);
         let by_name = self.by_name.get_mut(name).expect("every function's name is known");
         if by_name.current == Some(id) {
             by_name.current = None;
@@ -186,7 +188,9 @@ impl Names {
                 next = entry.older;
             }
         }
-        self.operators.remove(id);
+        if may_be_operator {
+            self.operators.remove(id);
+        }
     }
 
     /// Gives all functions and operators the meaning that they have in `old`, an earlier state of

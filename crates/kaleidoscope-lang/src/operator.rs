@@ -212,6 +212,10 @@ impl Operators {
 
     /// The longest binary operator at the start of a run of operator characters.
     pub(crate) fn longest_binary(&self, run: &str) -> Option<(Sign, BinaryOperator)> {
+        if let [only] = *run.as_bytes() {
+            let sign = Sign::of_character(only);
+            return Some((sign, self.binary(sign)?));
+        }
         signs_of(run).find_map(|sign| Some((sign, self.binary(sign)?)))
     }
 

@@ -73,10 +73,10 @@ pub(crate) fn resolve_formula(
     formula: ParsedFormula<'_>,
     tree: &Tree,
     names: &Names,
+    workspace: &mut Workspace,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Item> {
-    let mut workspace = Workspace::default();
-    Resolver::new(formula.span, tree, names, &mut workspace, diagnostics).resolve_formula(formula)
+    Resolver::new(formula.span, tree, names, workspace, diagnostics).resolve_formula(formula)
 }
 
 /// A step of the resolver. The stack of steps has the role of the call stack in a recursive walk.

@@ -12,7 +12,6 @@ use crate::{
     Source, Span, render,
 };
 use kaleidoscope_jit::in_engine_mode;
-use kaleidoscope_lang::formula::read_formula;
 use kaleidoscope_lang::item::{Item, Read};
 use std::fmt;
 use std::sync::Arc;
@@ -80,7 +79,7 @@ impl Engine {
         self.admit_formula(text)?;
         let mut program = self.shared.program();
         let name = program.name_of_formula(parameters.len() as u32);
-        let Read { item, diagnostics, span } = read_formula(text, name, parameters, &program.names);
+        let Read { item, diagnostics, span } = program.read_formula(text, name, parameters);
         let Some(item) = item else { return Err(diagnostics) };
         let refuse = |failure: Failure| vec![failure.into_diagnostic(span)];
         let superseded = self.commit(&mut program, &item, text).map_err(refuse)?;

@@ -8,8 +8,10 @@ use crate::failure::Unavailable;
 use crate::host::BUILT_IN_HOSTS;
 use crate::{Error, Variable};
 use kaleidoscope_ir::{FunctionId, HostVariable, MathsFunction};
+use kaleidoscope_lang::formula::FormulaReader;
+use kaleidoscope_lang::item::Read;
 use kaleidoscope_lang::names::{NameState, Names};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The names of a program, with what belongs to them apart from the engine's definitions.
@@ -27,7 +29,8 @@ pub(crate) struct Program {
     /// The number of functions created for formulas.
     n_formulas: usize,
     /// Functions of formulas that no formula uses now, by arity.
-    free_formulas: HashMap<u32, Vec<FunctionId>>,
+    free_formulas: BTreeMap<u32, Vec<FunctionId>>,
+    formula_reader: FormulaReader,
     /// `putchard`, `putbyte` and `printd`, unless the host registered others under these names.
     built_in_hosts: HashSet<FunctionId>,
     /// All functions that are host functions, or were before a `def`.
@@ -51,7 +54,8 @@ impl Program {
             files: HashMap::new(),
             bound: HashMap::new(),
             n_formulas: 0,
-            free_formulas: HashMap::new(),
+            free_formulas: BTreeMap::new(),
+            formula_reader: FormulaReader::default(),
             hosts: built_in_hosts.clone(),
             built_in_hosts,
         }
@@ -193,6 +197,11 @@ impl Program {
         }
         let name = Arc::clone(&self.names.signature(id).name);
         self.next_version(&name)
+    }
+
+    /// Reads a formula, as the definition of a function with this name.
+    pub(crate) fn read_formula(&mut self, text: &str, name: Arc<str>, parameters: &[&str]) -> Read {
+        self.formula_reader.read(text, name, parameters, &self.names)
     }
 
     /// The name for the next formula of this arity: of a function that no formula uses any more, if

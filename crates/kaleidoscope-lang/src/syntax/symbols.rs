@@ -17,15 +17,45 @@ impl Symbol {
 }
 
 /// The names that were interned.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Symbols {
     numbers: HashMap<Arc<str>, Symbol>,
     names: Vec<Arc<str>>,
+    /// Names that were found last, by their [key](recent_key): most names occur again soon.
+    recent: [Symbol; N_RECENT],
+}
+
+const N_RECENT: usize = 64;
+
+impl Default for Symbols {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), names: Vec::new(), recent: [Symbol(u32::MAX); N_RECENT] }
+    }
+}
+
+/// An index in the table of recent names.
+fn recent_key(name: &str) -> usize {
+    match name.as_bytes() {
+        [] => 0,
+        [first, .., last] => (usize::from(*first) + 7 * usize::from(*last) + 13 * name.len()) % N_RECENT,
+        [only] => usize::from(*only) % N_RECENT,
+    }
 }
 
 impl Symbols {
     /// The symbol of a name; a new symbol if the name is new.
     pub fn intern(&mut self, name: &str) -> Symbol {
+        let key = recent_key(name);
+        let recent = self.recent[key];
+        if self.names.get(recent.index()).is_some_and(|known| **known == *name) {
+            return recent;
+        }
+        let symbol = self.intern_hashed(name);
+        self.recent[key] = symbol;
+        symbol
+    }
+
+    fn intern_hashed(&mut self, name: &str) -> Symbol {
         if let Some(&symbol) = self.numbers.get(name) {
             return symbol;
         }

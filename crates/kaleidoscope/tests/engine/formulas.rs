@@ -142,6 +142,43 @@ fn defining_and_dropping_formulas_uses_constant_memory() {
     });
 }
 
+/// As a single call, a call in a scope runs in the interpreter the first time, if it may run at all.
+#[test]
+fn the_first_call_in_a_scope_needs_no_code() {
+    for mode in [Mode::Tiered, Mode::Baseline] {
+        let statistics = Statistics::new();
+        let engine = Engine::builder().mode(mode).observer(statistics.clone()).build().unwrap();
+        engine.run("def half(x) x / 2; def fails(x) missing(x);").ok().unwrap();
+        let sum = formula(&engine, "half(x) + half(y) + half(x)", &["x", "y"]);
+        let fails = engine.function::<(f64,)>("fails").unwrap();
+        let n_compiled = || statistics.totals().compiled.len();
+        engine
+            .enter(|scope| {
+                assert_eq!(scope.call_dyn(sum.function(), &[1.0, 4.0])?, 3.0);
+                // Only the callee, which was called three times.
+                assert_eq!(n_compiled(), 1);
+                assert_eq!(scope.call_dyn(sum.function(), &[3.0, 4.0])?, 5.0);
+                assert_eq!(n_compiled(), 2);
+                for _ in 0..3 {
+                    assert_eq!(
+                        scope.call(&fails, (1.0,)).unwrap_err().code(),
+                        DiagnosticCode::UndefinedCalled
+                    );
+                }
+                Ok(())
+            })
+            .unwrap();
+        let stopped = formula(&engine, "x + 1", &["x"]);
+        let interrupter = engine.interrupter();
+        let result = engine.enter(|scope| {
+            interrupter.interrupt();
+            scope.call_dyn(stopped.function(), &[1.0])
+        });
+        assert_eq!(result.unwrap_err().code(), DiagnosticCode::Interrupted);
+        assert_eq!(stopped.call(&[1.0]).unwrap(), 2.0);
+    }
+}
+
 #[test]
 fn statistics_do_not_count_formulas_as_definitions() {
     let statistics = std::sync::Arc::new(Statistics::new());
