@@ -1,22 +1,18 @@
 //! How long do formulas take, from the text to the values, compared with other crates?
 //!
-//! Four measurements for each formula: compiling it and calling it once; further calls; and
-//! compiling it with ten thousand and with a million calls. All peers must agree before the
-//! measurements.
+//! For each formula: further calls; and from its text to the values of 1, 10, 100, 1,000, 10,000
+//! and a million calls. All peers must agree before the measurements.
 
 use criterion::{BenchmarkId, Criterion, criterion_group};
-use kaleidoscope_embedding_bench::PointData;
 use kaleidoscope_embedding_bench::formulas::FORMULAS;
 use kaleidoscope_embedding_bench::peers::peers;
+use kaleidoscope_embedding_bench::{PointData, TOTALS};
 use std::env;
 use std::error::Error;
 use std::hint::black_box;
 use std::process::Command;
 use std::time::Duration;
 
-/// Numbers of calls of a formula, with the names of their measurements.
-const TOTALS: &[(&str, usize)] =
-    &[("make and call once", 1), ("with 10,000 calls", 10_000), ("with 1,000,000 calls", 1_000_000)];
 /// Environment variable with the name of a process's formula.
 const FORMULA: &str = "KALEIDOSCOPE_BENCH_FORMULA";
 const N_CALLS: usize = 1_000;

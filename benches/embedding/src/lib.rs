@@ -9,6 +9,16 @@ pub mod peers;
 
 pub use formulas::Formula;
 
+/// Numbers of calls of a formula, with the names of their measurements.
+pub const TOTALS: &[(&str, usize)] = &[
+    ("make and call once", 1),
+    ("with 10 calls", 10),
+    ("with 100 calls", 100),
+    ("with 1,000 calls", 1_000),
+    ("with 10,000 calls", 10_000),
+    ("with 1,000,000 calls", 1_000_000),
+];
+
 /// A crate that evaluates formulas.
 pub trait Peer {
     /// The name of the peer.

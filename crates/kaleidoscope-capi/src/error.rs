@@ -77,7 +77,8 @@ impl From<CallError> for kls_error {
             DiagnosticCode::TimedOut => kls_status::KLS_TIMED_OUT,
             _ => kls_status::KLS_CALL,
         };
-        let diagnostic = Diagnostic::error(error.code(), None, error.to_string());
+        // C has no chain of errors.
+        let diagnostic = Diagnostic::error(error.code(), None, format!("{error:#}"));
         let row = error.row();
         let failure = error.source().and_then(|source| source.downcast_ref::<HostFailure>());
         let data = failure.and_then(|failure| failure.data.clone());

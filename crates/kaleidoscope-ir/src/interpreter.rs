@@ -96,6 +96,10 @@ pub trait Environment {
     /// Whether the run must stop. The interpreter asks at every call and every back edge.
     fn is_interrupted(&self) -> bool;
 
+    /// A trap ends the run inside these functions, innermost first, at most [`MAX_TRACE`]. The trap
+    /// may have names of functions that they called.
+    fn add_active(&self, _trap: &mut Self::Trap, _active: &mut dyn Iterator<Item = Arc<str>>) {}
+
     /// Offers to replace a loop, as an engine does by OSR. The interpreter asks before each
     /// iteration. `is_first` tells the first iteration from those behind a back edge.
     ///
@@ -464,6 +468,10 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
 
     fn call(&mut self, callee: FunctionId, n_args: usize) -> Result<(), E::Trap> {
         self.check_interrupt()?;
+        self.begin_call(callee, n_args).map_err(|trap| self.with_active(trap))
+    }
+
+    fn begin_call(&mut self, callee: FunctionId, n_args: usize) -> Result<(), E::Trap> {
         let first = self.values.len() - n_args;
         let result = match self.env.callee(callee)? {
             Callee::Function(function) => {
@@ -499,14 +507,28 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
     }
 
     fn check_interrupt(&self) -> Result<(), E::Trap> {
-        if self.env.is_interrupted() { Err(InterpreterTrap::Interrupted.into()) } else { Ok(()) }
+        if self.env.is_interrupted() {
+            Err(self.with_active(InterpreterTrap::Interrupted.into()))
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]
     fn bad_index(&self, index: BadIndex) -> E::Trap {
+        InterpreterTrap::BadIndex { index, inside: self.active().collect() }.into()
+    }
+
+    /// The names of the active functions, innermost first.
+    fn active(&self) -> impl Iterator<Item = Arc<str>> {
         let active = std::iter::once(&self.frame).chain(self.callers.iter().rev());
-        let inside = active.take(MAX_TRACE).map(|frame| Arc::clone(&frame.function.name)).collect();
-        InterpreterTrap::BadIndex { index, inside }.into()
+        active.take(MAX_TRACE).map(|frame| Arc::clone(&frame.function.name))
+    }
+
+    #[cold]
+    fn with_active(&self, mut trap: E::Trap) -> E::Trap {
+        self.env.add_active(&mut trap, &mut self.active());
+        trap
     }
 
     /// Continues behind the operation at this position.

@@ -6,11 +6,12 @@
 //!
 //! No lock is held while an observer, a host function, a compiler or generated code runs.
 
+mod scope;
+
+pub(crate) use scope::CoreScope;
+
 use crate::baseline_tier::BaselineTier;
-use crate::batch::Rows;
-use crate::code::{
-    Callable, CodeInfo, CodeOrigin, EngineId, FunctionCode, KernelCode, OsrCode, Slot, stub_id,
-};
+use crate::code::{Callable, CodeInfo, CodeOrigin, EngineId, Slot, stub_id};
 use crate::code_budget::CodeBudget;
 use crate::compile_queue::CompileQueue;
 use crate::embedder::{Embedder, NoEmbedder};
@@ -28,7 +29,7 @@ use crate::validity::{Dependency, NewFlag};
 use kaleidoscope_ir::compile::{AccessSite, Invalidation, Unit};
 use kaleidoscope_ir::{FunctionId, HostArray};
 use kaleidoscope_native::{
-    self as native, GuardedScope, HostId, HostStub, OfProcess, Process, StackTrace, StubPool, ValidityFlags,
+    self as native, HostId, HostStub, OfProcess, Process, StackTrace, StubPool, ValidityFlags,
 };
 use std::fmt;
 use std::ops::Range;
@@ -319,7 +320,7 @@ impl Core {
     pub(crate) fn unavailable(&self, function: FunctionId) -> Trap {
         let reason = catch_unwind(AssertUnwindSafe(|| self.embedder.unavailable(function)));
         match reason {
-            Ok(reason) => Trap::Unavailable { function, reason },
+            Ok(reason) => Trap::Unavailable { function, reason, inside: Vec::new() },
             Err(panic) => Trap::of_panic(panic),
         }
     }
@@ -534,79 +535,22 @@ impl Core {
         Trap::BadIndex { index: array.bad_index(name, index), inside }
     }
 
+    /// The trap, with the names of the code that called the host or asked for code.
+    #[cold]
+    pub(crate) fn with_callers(&self, mut trap: Trap) -> Trap {
+        if !self.is_of_this_process() {
+            // The host function has forked the process.
+            return trap;
+        }
+        let trace = StackTrace::capture();
+        let table = self.table();
+        trap.add_callers(&mut trace.addresses().iter().filter_map(|address| table.name_at(*address)));
+        trap
+    }
+
     /// Whether this host function is the one that reports trips.
     pub(crate) fn reports_trips(&self, host: HostId) -> bool {
         self.trip_stub.id() == host
-    }
-}
-
-/// Guarded calls that [`Core::enter`] has prepared.
-pub(crate) struct CoreScope<'a> {
-    core: &'a Core,
-    scope: &'a GuardedScope<'a>,
-    watch: &'a Watch<'a>,
-}
-
-impl CoreScope<'_> {
-    pub(crate) fn core(&self) -> &Core {
-        self.core
-    }
-
-    /// Calls a function of this engine for the host. As in a single call, the interpreter may run
-    /// the first one.
-    #[inline]
-    pub(crate) fn call_for_host(&self, function: Callable, args: &[f64]) -> Result<f64, Trap> {
-        if self.core.settings.mode.has_interpreter_tier()
-            && self.core.is_lazy(function)
-            && let Some(result) = self.interpret_first_call(function, args)
-        {
-            return result;
-        }
-        self.call(function, args)
-    }
-
-    #[cold]
-    fn interpret_first_call(&self, function: Callable, args: &[f64]) -> Option<Result<f64, Trap>> {
-        let interpret = || self.core.interpret_first_call(function.function(), args, self.watch);
-        self.run_unguarded(interpret).map(Option::transpose).flatten().transpose()
-    }
-
-    /// Calls a function of this engine.
-    #[inline]
-    pub(crate) fn call(&self, function: Callable, args: &[f64]) -> Result<f64, Trap> {
-        function.call(self.core.id, self.scope, args).map_err(|trap| self.core.trap(trap, None))
-    }
-
-    /// Calls code that belongs to no function.
-    pub(crate) fn call_code(&self, code: &ProfiledCode) -> Result<f64, Trap> {
-        code.code.call(self.scope, &[]).map_err(|trap| self.core.trap(trap, Some(code)))
-    }
-
-    /// Calls code of one version of a function, which was looked up inside this scope.
-    pub(crate) fn call_version(&self, function: FunctionCode, args: &[f64]) -> Result<f64, Trap> {
-        function.call(self.scope, args).map_err(|trap| self.core.trap(trap, None))
-    }
-
-    /// Runs OSR code, which was looked up inside this scope. Returns whether the loop has ended.
-    pub(crate) fn run_osr(&self, code: OsrCode, variables: &mut [f64]) -> Result<bool, Trap> {
-        code.run(self.scope, variables).map_err(|trap| self.core.trap(trap, None))
-    }
-
-    /// Runs a piece of a batch that needs no generated code, unless an interrupt came before.
-    pub(crate) fn run_unguarded<R>(&self, body: impl FnOnce() -> R) -> Result<R, Trap> {
-        self.scope.run_unguarded(body).map_err(|trap| self.core.trap(trap, None))
-    }
-
-    /// Computes rows by a kernel, which was looked up inside this scope, until none is left or the
-    /// kernel is invalid.
-    pub(crate) fn run_kernel(&self, kernel: &KernelCode, rows: &mut Rows<'_>) -> Result<(), Trap> {
-        kernel.run(self.scope, rows).map_err(|trap| self.core.trap(trap, None))
-    }
-
-    /// The handle by which another thread interrupts this scope alone.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn interrupt_handle(&self) -> native::InterruptHandle {
-        self.scope.interrupt_handle()
     }
 }
 

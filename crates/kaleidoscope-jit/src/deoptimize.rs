@@ -314,6 +314,10 @@ impl Environment for Completion<'_> {
         self.core.set_element(array, index, value)
     }
 
+    fn add_active(&self, trap: &mut Trap, active: &mut dyn Iterator<Item = Arc<str>>) {
+        trap.add_callers(active);
+    }
+
     fn is_interrupted(&self) -> bool {
         native::pending_interrupt().is_some()
     }

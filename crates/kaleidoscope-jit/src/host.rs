@@ -86,14 +86,15 @@ impl HostEntry {
             (function.closure)(args).map_err(|error| failed(&function.name, error))
         }));
         Ok(called.unwrap_or_else(|panic| {
-            Err(Trap::HostPanic { name: Arc::clone(&function.name), text: panic_text(panic) })
+            let (name, text) = (Arc::clone(&function.name), panic_text(panic));
+            Err(Trap::HostPanic { name, text, inside: Vec::new() })
         }))
     }
 }
 
 #[cold]
 fn failed(name: &Arc<str>, error: HostError) -> Trap {
-    Trap::Host { name: Arc::clone(name), error }
+    Trap::Host { name: Arc::clone(name), error, inside: Vec::new() }
 }
 
 /// Entries in the first chunk.

@@ -135,6 +135,10 @@ impl Environment for BetweenCode<'_> {
         self.core.set_element(array, index, value)
     }
 
+    fn add_active(&self, trap: &mut Trap, active: &mut dyn Iterator<Item = Arc<str>>) {
+        trap.add_callers(active);
+    }
+
     fn is_interrupted(&self) -> bool {
         self.watch.check_often().is_some()
     }

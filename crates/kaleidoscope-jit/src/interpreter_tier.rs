@@ -250,6 +250,10 @@ impl Environment for Interpreter<'_> {
         self.core.set_element(array, index, value)
     }
 
+    fn add_active(&self, trap: &mut Trap, active: &mut dyn Iterator<Item = Arc<str>>) {
+        trap.add_callers(active);
+    }
+
     fn is_interrupted(&self) -> bool {
         self.watch.check_often().is_some()
     }
@@ -323,6 +327,10 @@ impl Environment for OnceInterpreter<'_> {
 
     fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
         self.0.set_element(array, index, value)
+    }
+
+    fn add_active(&self, trap: &mut Trap, active: &mut dyn Iterator<Item = Arc<str>>) {
+        trap.add_callers(active);
     }
 
     fn is_interrupted(&self) -> bool {

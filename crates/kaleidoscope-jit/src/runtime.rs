@@ -21,7 +21,8 @@ unsafe impl Runtime for Core {
         self.admit().map_err(Trap::error)?;
         // Its limits are those of the guarded call that reached the stub, and of those around it.
         let watch = Watch::begin(&self.interrupter, CallLimits::new());
-        self.first_call(function_id(stub), &watch).map_err(Trap::error)
+        let called = self.first_call(function_id(stub), &watch);
+        called.map_err(|trap| Trap::error(self.with_callers(trap)))
     }
 
     fn host_call(&self, host: HostId, args: &[f64]) -> Result<f64, Trap> {
@@ -35,7 +36,7 @@ unsafe impl Runtime for Core {
             [array, index, function] if self.reports_bad_index(host) => {
                 in_engine_mode(|| Err(self.bad_index(array, index, function)))
             }
-            _ => self.call_host(host, args),
+            _ => self.call_host(host, args).map_err(|trap| self.with_callers(trap)),
         };
         match result {
             // What ends the call may be why the host function failed. The call is exited on return,

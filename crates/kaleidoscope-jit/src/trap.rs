@@ -4,7 +4,7 @@ use crate::event::CodeName;
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::compile::CompileError;
-use kaleidoscope_ir::interpreter::InterpreterTrap;
+use kaleidoscope_ir::interpreter::{InterpreterTrap, MAX_TRACE};
 use kaleidoscope_native::{self as native, ErrorKind, drop_caught};
 use std::any::Any;
 use std::error::Error;
@@ -25,6 +25,8 @@ pub enum Trap {
         function: FunctionId,
         /// Why it cannot be called.
         reason: HostError,
+        /// As for [`Trap::StackOverflow`].
+        inside: Vec<Arc<str>>,
     },
     /// The host called a function with another number of arguments, or columns, than it takes.
     ArgumentCount {
@@ -89,6 +91,8 @@ pub enum Trap {
         name: Arc<str>,
         /// Its error.
         error: HostError,
+        /// As for [`Trap::StackOverflow`].
+        inside: Vec<Arc<str>>,
     },
     /// A host function panicked.
     HostPanic {
@@ -96,6 +100,8 @@ pub enum Trap {
         name: Arc<str>,
         /// The panic's message.
         text: String,
+        /// As for [`Trap::StackOverflow`].
+        inside: Vec<Arc<str>>,
     },
     /// A code generator failed.
     Compile {
@@ -152,6 +158,57 @@ impl Trap {
         }
     }
 
+    /// The names of the functions that were active, innermost first, as far as they are known. None
+    /// for traps of the host's own doing.
+    pub fn inside(&self) -> &[Arc<str>] {
+        match self {
+            Self::Unavailable { inside, .. }
+            | Self::StackOverflow { inside }
+            | Self::Interrupted { inside }
+            | Self::DeadlinePassed { inside }
+            | Self::BadIndex { inside, .. }
+            | Self::Host { inside, .. }
+            | Self::HostPanic { inside, .. } => inside,
+            Self::ArgumentCount { .. }
+            | Self::ColumnLength { .. }
+            | Self::ResultCount { .. }
+            | Self::ResultLength { .. }
+            | Self::Compile { .. }
+            | Self::CodeMemoryFull { .. }
+            | Self::OutOfMemory { .. }
+            | Self::MathsLibrary { .. }
+            | Self::CannotEvaluate { .. }
+            | Self::ObserverPanic { .. }
+            | Self::EnginePanic { .. } => &[],
+        }
+    }
+
+    /// Adds the names of functions that called those inside. Stays below [`MAX_TRACE`] names.
+    pub(crate) fn add_callers(&mut self, callers: &mut dyn Iterator<Item = Arc<str>>) {
+        let inside = match self {
+            Self::Unavailable { inside, .. }
+            | Self::StackOverflow { inside }
+            | Self::Interrupted { inside }
+            | Self::DeadlinePassed { inside }
+            | Self::Host { inside, .. }
+            | Self::HostPanic { inside, .. } => inside,
+            // The interpreter has given its names.
+            Self::BadIndex { .. }
+            | Self::ArgumentCount { .. }
+            | Self::ColumnLength { .. }
+            | Self::ResultCount { .. }
+            | Self::ResultLength { .. }
+            | Self::Compile { .. }
+            | Self::CodeMemoryFull { .. }
+            | Self::OutOfMemory { .. }
+            | Self::MathsLibrary { .. }
+            | Self::CannotEvaluate { .. }
+            | Self::ObserverPanic { .. }
+            | Self::EnginePanic { .. } => return,
+        };
+        inside.extend(callers.take(MAX_TRACE.saturating_sub(inside.len())));
+    }
+
     /// A panic that the engine caught outside of host functions, observers and code generators.
     pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
         Self::EnginePanic { text: panic_text(payload) }
@@ -189,8 +246,8 @@ impl fmt::Display for Trap {
             Self::Interrupted { .. } => f.write_str("interrupted"),
             Self::DeadlinePassed { .. } => f.write_str("out of time"),
             Self::BadIndex { index, .. } => write!(f, "index out of range: {index}"),
-            Self::Host { name, error } => write!(f, "`{name}` failed: {error}"),
-            Self::HostPanic { name, text } => write!(f, "`{name}` panicked: {text}"),
+            Self::Host { name, error, .. } => write!(f, "`{name}` failed: {error}"),
+            Self::HostPanic { name, text, .. } => write!(f, "`{name}` panicked: {text}"),
             Self::Compile { code, reason } => write!(f, "`{}` cannot be compiled: {reason}", code.name),
             Self::CodeMemoryFull { limit } => {
                 write!(f, "machine code would exceed its limit of {limit} bytes")

@@ -118,6 +118,11 @@ impl Reader {
         self.source.clone()
     }
 
+    /// The line of the byte at this offset, from 1.
+    pub fn line(&self, offset: u32) -> u32 {
+        self.source.line(offset)
+    }
+
     /// The text at `span`.
     pub fn slice(&self, span: Span) -> &str {
         self.source.slice(span)

@@ -114,6 +114,11 @@ impl Source {
         Position { line: line_idx as u32 + 1, column: n_before + 1 }
     }
 
+    /// The line of the byte at `offset`, from 1.
+    pub fn line(&self, offset: u32) -> u32 {
+        self.line_idx(offset) as u32 + 1
+    }
+
     /// The number of characters that begin before the offset.
     fn characters_before(&self, offset: usize) -> u32 {
         let Some(&n_before_block) = self.0.characters_before.get(offset / BLOCK) else {

@@ -37,7 +37,7 @@ impl Engine {
     /// assert_eq!(u.to_vec(), [1.0, 5.0, 100.0]);
     ///
     /// let error = engine.function::<(f64,)>("sum")?.call((4.0,)).unwrap_err();
-    /// assert_eq!(error.to_string(), "index out of range in `sum`: `u` has 3 elements, the index is 3");
+    /// assert_eq!(error.to_string(), "index out of range in `sum` (text:1): `u` has 3 elements, the index is 3");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn bind_array(&self, name: &str, array: &Array) -> Result<(), Error> {

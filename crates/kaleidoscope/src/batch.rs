@@ -278,7 +278,10 @@ batch_methods! { [A: Arguments] Function<A>, [] DynFunction, [] Formula }
 fn map(function: &Handle, options: MapOptions, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
     function.check_count(columns.len())?;
     let engine = &function.engine;
-    engine.jit.map(function.callable, options, columns, out, engine.limits).map_err(CallError::from)
+    engine
+        .jit
+        .map(function.callable, options, columns, out, engine.limits)
+        .map_err(|trap| engine.call_error(trap))
 }
 
 fn map_columns(
@@ -289,17 +292,23 @@ fn map_columns(
 ) -> Result<(), CallError> {
     function.check_count(columns.len())?;
     let engine = &function.engine;
-    engine.jit.map_columns(function.callable, options, columns, out, engine.limits).map_err(CallError::from)
+    engine
+        .jit
+        .map_columns(function.callable, options, columns, out, engine.limits)
+        .map_err(|trap| engine.call_error(trap))
 }
 
 fn scan(function: &Handle, init: f64, columns: &[&[f64]], out: &mut [f64]) -> Result<(), CallError> {
     function.check_count(1 + columns.len())?;
     let engine = &function.engine;
-    engine.jit.scan(function.callable, init, columns, out, engine.limits).map_err(CallError::from)
+    engine
+        .jit
+        .scan(function.callable, init, columns, out, engine.limits)
+        .map_err(|trap| engine.row_error(trap))
 }
 
 fn fold(function: &Handle, init: f64, columns: &[&[f64]]) -> Result<f64, CallError> {
     function.check_count(1 + columns.len())?;
     let engine = &function.engine;
-    engine.jit.fold(function.callable, init, columns, engine.limits).map_err(CallError::from)
+    engine.jit.fold(function.callable, init, columns, engine.limits).map_err(|trap| engine.row_error(trap))
 }

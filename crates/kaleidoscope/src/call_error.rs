@@ -1,16 +1,19 @@
 //! Call errors: the failures of calls from Rust, with the codes and sentences of diagnostics.
 
 use crate::DiagnosticCode;
+use crate::backtrace::{Frame, Place};
 use crate::failure::Failure;
-use kaleidoscope_jit::{RowTrap, Trap};
+use kaleidoscope_jit::Trap;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 /// Why a call of a function ended early.
 ///
-/// The [`source`](Error::source) is the error of a host function, if one returned it. Two errors
-/// are equal if their codes, rows and messages are.
+/// The message names the functions in which the call ended, with the lines where their definitions
+/// begin. The [`source`](Error::source) is the error of a host function, if one returned it. The
+/// message does not repeat it; the alternate form `{:#}` does. Two errors are equal if their codes,
+/// rows and messages are.
 ///
 /// ```
 /// use kaleidoscope::{DiagnosticCode, Engine};
@@ -19,7 +22,7 @@ use std::sync::Arc;
 /// engine.run("def f(x) missing(x);").ok()?;
 /// let error = engine.function::<(f64,)>("f")?.call((1.0,)).unwrap_err();
 /// assert_eq!(error.code(), DiagnosticCode::UndefinedCalled);
-/// assert_eq!(error.to_string(), "`missing` was called, and is still undefined");
+/// assert_eq!(error.to_string(), "`missing` was called in `f` (text:1), and is still undefined");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,7 @@ struct Inner {
     code: DiagnosticCode,
     message: String,
     row: Option<usize>,
+    frames: Box<[Frame]>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -60,16 +64,51 @@ impl CallError {
     /// let mut out = [0.0; 4];
     /// let error = f.scan(1.0, &[&[5.0, 6.0, 0.0, 7.0]], &mut out).unwrap_err();
     /// assert_eq!(error.row(), Some(2));
-    /// assert_eq!(error.to_string(), "row 2: `missing` was called, and is still undefined");
+    /// let text = error.to_string();
+    /// assert_eq!(text, "row 2: `missing` was called in `f` (text:1), and is still undefined");
     /// assert_eq!(out, [6.0, 12.0, 0.0, 0.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn row(&self) -> Option<usize> {
         self.0.row
     }
+
+    /// The functions in which the call ended, innermost first, as far as they are known: at most
+    /// 32, and none that was inlined. A function that calls itself is one of them. For a call that
+    /// could not begin, because the number of arguments is wrong, the function that was to be
+    /// called. Formulas are not among them.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::new()?;
+    /// engine.register("fail", || Err::<f64, _>("no luck"))?;
+    /// engine.run_named("rates.kal", "def inner(x)\n  fail();\ndef outer(x)\n  inner(x) + 1;").ok()?;
+    /// let error = engine.function::<(f64,)>("outer")?.call((1.0,)).unwrap_err();
+    /// let shown: Vec<_> = error.backtrace().iter().map(|frame| frame.to_string()).collect();
+    /// assert_eq!(shown, ["`inner` (rates.kal:1)", "`outer` (rates.kal:3)"]);
+    /// assert_eq!(error.place().map(|place| place.line()), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn backtrace(&self) -> &[Frame] {
+        &self.0.frames
+    }
+
+    /// Where the definition begins of the innermost function whose place is known.
+    pub fn place(&self) -> Option<&Place> {
+        self.0.frames.iter().find_map(Frame::place)
+    }
 }
 
 impl CallError {
+    /// The error of a failure whose functions have these frames.
+    #[cold]
+    pub(crate) fn new(failure: Failure, frames: Vec<Frame>) -> Self {
+        let (code, message) = failure.describe_in(&frames);
+        let (frames, source) = (frames.into(), failure.into_source());
+        Self(Box::new(Inner { code, message, row: None, frames, source }))
+    }
+
     /// The error with this row.
     #[cold]
     pub(crate) fn at_row(mut self, row: usize) -> Self {
@@ -81,20 +120,9 @@ impl CallError {
 impl From<Failure> for CallError {
     #[cold]
     fn from(failure: Failure) -> Self {
-        let (code, message) = failure.describe();
-        Self(Box::new(Inner { code, message, row: None, source: failure.into_source() }))
-    }
-}
-
-impl From<RowTrap> for CallError {
-    #[cold]
-    fn from(trap: RowTrap) -> Self {
-        let RowTrap { row, trap } = trap;
-        let error = Self::from(trap);
-        match row {
-            Some(row) => error.at_row(row),
-            None => error,
-        }
+        let functions = failure.functions();
+        let frames = functions.into_iter().map(|name| Frame::new(Arc::clone(name), None)).collect();
+        Self::new(failure, frames)
     }
 }
 
@@ -110,7 +138,11 @@ impl fmt::Display for CallError {
         if let Some(row) = self.0.row {
             write!(f, "row {row}: ")?;
         }
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        match &self.0.source {
+            Some(source) if f.alternate() => write!(f, ": {source:#}"),
+            _ => Ok(()),
+        }
     }
 }
 

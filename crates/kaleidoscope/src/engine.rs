@@ -1,13 +1,14 @@
 //! The engine: the handle that an application holds.
 
+use crate::backtrace::{Frame, Place};
 use crate::failure::Failure;
 use crate::program::Program;
 use crate::shared::Shared;
-use crate::{Error, Interrupter, Mode};
+use crate::{CallError, Error, Interrupter, Mode};
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::Listing;
 use kaleidoscope_ir::text::WithNames;
-use kaleidoscope_jit::{CallLimits, Change, Definition, Jit, Superseded, Trap, in_engine_mode};
+use kaleidoscope_jit::{CallLimits, Change, Definition, Jit, RowTrap, Superseded, Trap, in_engine_mode};
 use kaleidoscope_lang::item::Item;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -129,6 +130,32 @@ impl Engine {
         listed.map_err(|reason| reason.to_string())
     }
 
+    /// The error of a call, with the places of its functions.
+    #[cold]
+    pub(crate) fn call_error(&self, failure: impl Into<Failure>) -> CallError {
+        let failure = failure.into();
+        let functions = failure.functions();
+        if functions.is_empty() || !self.jit.is_of_this_process() {
+            return failure.into();
+        }
+        let frames = {
+            let program = self.shared.program();
+            let frame = |name: &Arc<str>| Frame::new(Arc::clone(name), program.place_of(name));
+            functions.into_iter().map(frame).collect()
+        };
+        CallError::new(failure, frames)
+    }
+
+    /// As [`call_error`](Self::call_error), of a scan or fold.
+    #[cold]
+    pub(crate) fn row_error(&self, RowTrap { row, trap }: RowTrap) -> CallError {
+        let error = self.call_error(trap);
+        match row {
+            Some(row) => error.at_row(row),
+            None => error,
+        }
+    }
+
     /// Whether this engine can be used here: not in a forked child.
     pub(crate) fn admit(&self) -> Result<(), Error> {
         self.jit.admit().map_err(Error::of_trap)
@@ -145,12 +172,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Adds the item, whose text is `source`, to the program. On an error, nothing has changed.
+    /// Adds the item, whose text is `source` and begins at `place`, to the program. On an error,
+    /// nothing has changed.
     pub(crate) fn commit(
         &self,
         program: &mut Program,
         item: &Item,
         source: &str,
+        place: Option<Place>,
     ) -> Result<Superseded, Failure> {
         let n_functions = program.names.n_functions() + item.new_functions().len();
         self.shared.check_functions(n_functions - program.n_provided())?;
@@ -162,7 +191,7 @@ impl Engine {
         };
         program.names.commit(item);
         let Item::Definition { id, function, .. } = item else { return Ok(Superseded::default()) };
-        let version = program.define(*id, source);
+        let version = program.define(*id, source, place);
         let definition = Definition::Ir(Arc::clone(function));
         Ok(self.supersede(before, *id, definition, version)?)
     }

@@ -1,5 +1,6 @@
 //! Failures: why an evaluation ended without a value, and the messages about it.
 
+use crate::backtrace::{Frame, describe};
 use crate::host::OutputError;
 use kaleidoscope_ir::compile::CompileError;
 use kaleidoscope_jit::{HostError, Trap};
@@ -48,17 +49,50 @@ impl Failure {
         Diagnostic::error(code, span, message)
     }
 
-    /// The failure's code and message.
+    /// The names of the functions that the failure concerns: those that were active, innermost
+    /// first, or the one that the host called wrongly. A function that calls itself is named once.
+    /// Names that no program can write are left out.
+    pub(crate) fn functions(&self) -> Vec<&Arc<str>> {
+        let inside = match self {
+            Self::Trap(trap) => trap.inside(),
+            Self::ArgumentCount { name, .. } | Self::OtherEngine { name } => std::slice::from_ref(name),
+            Self::TooManyFunctions | Self::Memory { .. } => &[],
+        };
+        let mut names: Vec<_> = inside.iter().filter(|name| !name.starts_with('$')).collect();
+        names.dedup();
+        names
+    }
+
+    /// The failure's code and message, in a sentence with the host function's error.
     pub(crate) fn describe(&self) -> (DiagnosticCode, String) {
+        let functions = match self {
+            // Programs that are built ahead of time say the same, and do not know them.
+            Self::Trap(Trap::Unavailable { .. }) => Vec::new(),
+            _ => self.functions(),
+        };
+        let frames: Vec<_> = functions.into_iter().map(|name| Frame::new(Arc::clone(name), None)).collect();
+        let (code, mut message) = self.describe_in(&frames);
+        if let Self::Trap(Trap::Host { error, .. }) = self
+            && !error.is::<OutputError>()
+        {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+        }
+        (code, message)
+    }
+
+    /// The failure's code and message, with the frames of its functions. The error of a host
+    /// function is not part of it.
+    pub(crate) fn describe_in(&self, frames: &[Frame]) -> (DiagnosticCode, String) {
         match self {
-            Self::Trap(trap) => describe_trap(trap),
+            Self::Trap(trap) => describe_trap(trap, frames),
             Self::ArgumentCount { name, given, takes } => (
                 DiagnosticCode::WrongArgumentCount,
-                format!("{} takes {}, not {given}", quoted(name), arguments(*takes)),
+                format!("{} takes {}, not {given}{}", quoted(name), arguments(*takes), defined(frames)),
             ),
             Self::OtherEngine { name } => (
                 DiagnosticCode::OtherEngine,
-                format!("{} belongs to another engine than the scope", quoted(name)),
+                format!("{} belongs to another engine than the scope{}", quoted(name), defined(frames)),
             ),
             Self::TooManyFunctions => (
                 DiagnosticCode::TooManyFunctions,
@@ -77,42 +111,50 @@ impl Failure {
     }
 }
 
-/// A stack overflow needs less of the stack than other traps: little of it is left.
-fn describe_trap(trap: &Trap) -> (DiagnosticCode, String) {
-    match trap {
-        Trap::StackOverflow { inside } => describe_stack_overflow(inside),
-        trap => describe_other_trap(trap),
+/// Where the function of a misuse is defined.
+fn defined(frames: &[Frame]) -> String {
+    match frames.first().and_then(Frame::place) {
+        Some(place) => format!(" (defined at {place})"),
+        None => String::new(),
     }
 }
 
-fn describe_stack_overflow(inside: &[Arc<str>]) -> (DiagnosticCode, String) {
-    (DiagnosticCode::StackOverflow, "stack overflow".to_owned() + &place(inside))
+/// A stack overflow needs less of the stack than other traps: little of it is left.
+fn describe_trap(trap: &Trap, frames: &[Frame]) -> (DiagnosticCode, String) {
+    match trap {
+        Trap::StackOverflow { .. } => describe_stack_overflow(frames),
+        trap => describe_other_trap(trap, frames),
+    }
+}
+
+fn describe_stack_overflow(frames: &[Frame]) -> (DiagnosticCode, String) {
+    (DiagnosticCode::StackOverflow, "stack overflow".to_owned() + &describe(frames))
 }
 
 #[inline(never)]
-fn describe_other_trap(trap: &Trap) -> (DiagnosticCode, String) {
+fn describe_other_trap(trap: &Trap, frames: &[Frame]) -> (DiagnosticCode, String) {
     match trap {
-        Trap::Unavailable { reason, .. } => describe_unavailable(reason),
+        Trap::Unavailable { reason, .. } => describe_unavailable(reason, &describe(frames)),
         Trap::ArgumentCount { .. } => (DiagnosticCode::WrongArgumentCount, trap.to_string()),
         Trap::ColumnLength { .. } | Trap::ResultLength { .. } => {
             (DiagnosticCode::WrongColumnLength, trap.to_string())
         }
         Trap::ResultCount { .. } => (DiagnosticCode::WrongResultCount, trap.to_string()),
-        Trap::StackOverflow { inside } => describe_stack_overflow(inside),
-        Trap::Interrupted { inside } => {
-            (DiagnosticCode::Interrupted, format!("interrupted{}", place(inside)))
-        }
-        Trap::DeadlinePassed { inside } => {
-            (DiagnosticCode::TimedOut, format!("out of time{}", place(inside)))
-        }
-        Trap::BadIndex { index, inside } => {
-            (DiagnosticCode::IndexOutOfRange, format!("index out of range{}: {index}", place(inside)))
+        Trap::StackOverflow { .. } => describe_stack_overflow(frames),
+        Trap::Interrupted { .. } => (DiagnosticCode::Interrupted, format!("interrupted{}", describe(frames))),
+        Trap::DeadlinePassed { .. } => (DiagnosticCode::TimedOut, format!("out of time{}", describe(frames))),
+        Trap::BadIndex { index, .. } => {
+            (DiagnosticCode::IndexOutOfRange, format!("index out of range{}: {index}", describe(frames)))
         }
         Trap::Host { error, .. } if error.is::<OutputError>() => {
             (DiagnosticCode::HostError, format!("the output of the program cannot be written: {error}"))
         }
-        Trap::Host { name, error } => (DiagnosticCode::HostError, format!("`{name}` failed: {error}")),
-        Trap::HostPanic { name, text } => (DiagnosticCode::HostPanic, format!("`{name}` panicked: {text}")),
+        Trap::Host { name, .. } => {
+            (DiagnosticCode::HostError, format!("`{name}` failed{}", describe(frames)))
+        }
+        Trap::HostPanic { name, text, .. } => {
+            (DiagnosticCode::HostPanic, format!("`{name}` panicked{}: {text}", describe(frames)))
+        }
         Trap::Compile { code, reason } => {
             let diagnostic = match reason {
                 CompileError::TooLarge => DiagnosticCode::CodeTooLarge,
@@ -133,9 +175,11 @@ fn describe_other_trap(trap: &Trap) -> (DiagnosticCode, String) {
     }
 }
 
-fn describe_unavailable(reason: &HostError) -> (DiagnosticCode, String) {
-    let code = reason.downcast_ref().map_or(DiagnosticCode::UndefinedCalled, Unavailable::code);
-    (code, reason.to_string())
+fn describe_unavailable(reason: &HostError, place: &str) -> (DiagnosticCode, String) {
+    match reason.downcast_ref::<Unavailable>() {
+        Some(unavailable) => (unavailable.code(), unavailable.describe(place)),
+        None => (DiagnosticCode::UndefinedCalled, reason.to_string()),
+    }
 }
 
 impl Unavailable {
@@ -146,22 +190,26 @@ impl Unavailable {
             Self::Arity { .. } => DiagnosticCode::StaleArity,
         }
     }
-}
 
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The sentence, with the place of the call.
+    fn describe(&self, place: &str) -> String {
         match self {
-            Self::Undefined { name } => write!(f, "`{name}` was called, and is still undefined"),
+            Self::Undefined { name } => format!("`{name}` was called{place}, and is still undefined"),
             Self::Missing { name } => {
-                write!(f, "`{name}` was called: `extern` declares it, and the host does not provide it")
+                format!("`{name}` was called{place}: `extern` declares it, and the host does not provide it")
             }
-            Self::Arity { name, given, takes } => write!(
-                f,
-                "`{name}` was called with {}, and takes {} since it was redefined",
+            Self::Arity { name, given, takes } => format!(
+                "`{name}` was called{place} with {}, and takes {} since it was redefined",
                 arguments(*given),
                 arguments(*takes),
             ),
         }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe(""))
     }
 }
 
@@ -175,19 +223,4 @@ pub(crate) fn quoted(name: &str) -> String {
 /// The number with its noun: `1 argument`, `2 arguments`.
 pub(crate) fn arguments(n: u32) -> String {
     format!("{n} argument{}", if n == 1 { "" } else { "s" })
-}
-
-/// Where an evaluation ended: ` in f, called by g, h`. A function that calls itself is named once.
-/// Functions whose names no program can write are left out.
-fn place(inside: &[Arc<str>]) -> String {
-    const MOST: usize = 6;
-    let mut names: Vec<&str> =
-        inside.iter().map(|name| &**name).filter(|name| !name.starts_with('$')).collect();
-    names.dedup();
-    let Some((innermost, callers)) = names.split_first() else { return String::new() };
-    let quoted: Vec<_> = callers.iter().take(MOST).map(|name| format!("`{name}`")).collect();
-    match quoted.is_empty() {
-        true => format!(" in `{innermost}`"),
-        false => format!(" in `{innermost}`, called by {}", quoted.join(", ")),
-    }
 }

@@ -82,7 +82,7 @@ impl Engine {
         let Read { item, diagnostics, span } = program.read_formula(text, name, parameters);
         let Some(item) = item else { return Err(diagnostics) };
         let refuse = |failure: Failure| vec![failure.into_diagnostic(span)];
-        let superseded = self.commit(&mut program, &item, text).map_err(refuse)?;
+        let superseded = self.commit(&mut program, &item, text, None).map_err(refuse)?;
         let Item::Definition { id, .. } = item else { unreachable!("a formula is read as a definition") };
         program.take_formula(id);
         drop(program);

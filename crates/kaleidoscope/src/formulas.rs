@@ -102,7 +102,7 @@ impl Engine {
         let mut program = self.shared.program();
         let name = program.name_of_formula(parameters.len() as u32);
         let item = combine_formulas(name, parameters, formulas, &program.names);
-        let superseded = self.commit(&mut program, &item, "").map_err(refuse)?;
+        let superseded = self.commit(&mut program, &item, "", None).map_err(refuse)?;
         let Item::Definition { id, .. } = item else { unreachable!("formulas become a definition") };
         program.take_formula(id);
         drop(program);
@@ -139,7 +139,8 @@ impl Formulas {
     pub fn call(&self, args: &[f64], results: &mut [f64]) -> Result<(), CallError> {
         self.all.check_count(args.len())?;
         let engine = &self.all.engine;
-        engine.jit.call_group(&self.group, args, results, engine.limits).map_err(CallError::from)
+        let called = engine.jit.call_group(&self.group, args, results, engine.limits);
+        called.map_err(|trap| engine.call_error(trap))
     }
 
     /// Evaluates the formulas for each row of the columns, one column for each parameter, and
@@ -169,7 +170,7 @@ impl Formulas {
         engine
             .jit
             .map_group(&self.group, options.into(), columns, outs, engine.limits)
-            .map_err(CallError::from)
+            .map_err(|trap| engine.call_error(trap))
     }
 
     /// As [`map_with`](Self::map_with), for columns that may be scalars: one value for all rows. See
@@ -188,7 +189,7 @@ impl Formulas {
         engine
             .jit
             .map_group_columns(&self.group, options.into(), columns, outs, engine.limits)
-            .map_err(CallError::from)
+            .map_err(|trap| engine.call_error(trap))
     }
 
     /// As [`map`](Self::map), for columns of Apache Arrow. Where any column is null, all results
@@ -245,7 +246,8 @@ impl Formulas {
     pub fn scan(&self, init: &[f64], columns: &[&[f64]], outs: &mut [&mut [f64]]) -> Result<(), CallError> {
         self.check_scan(columns.len())?;
         let engine = &self.all.engine;
-        engine.jit.scan_group(&self.group, init, columns, outs, engine.limits).map_err(CallError::from)
+        let scanned = engine.jit.scan_group(&self.group, init, columns, outs, engine.limits);
+        scanned.map_err(|trap| engine.row_error(trap))
     }
 
     /// The results of the last row of a [`scan`](Self::scan). `init` if there are no rows; without
@@ -257,7 +259,8 @@ impl Formulas {
     pub fn fold(&self, init: &[f64], columns: &[&[f64]]) -> Result<Vec<f64>, CallError> {
         self.check_scan(columns.len())?;
         let engine = &self.all.engine;
-        engine.jit.fold_group(&self.group, init, columns, engine.limits).map_err(CallError::from)
+        let folded = engine.jit.fold_group(&self.group, init, columns, engine.limits);
+        folded.map_err(|trap| engine.row_error(trap))
     }
 
     /// As [`scan`](Self::scan), for columns of Apache Arrow. Where any column is null, all results
@@ -311,6 +314,7 @@ impl Scope<'_> {
         if !self.calls.can_call(formulas.all.callable) {
             return Err(formulas.all.foreign());
         }
-        self.calls.call_group(&formulas.group, args, results).map_err(CallError::from)
+        let called = self.calls.call_group(&formulas.group, args, results);
+        called.map_err(|trap| formulas.all.engine.call_error(trap))
     }
 }

@@ -64,7 +64,8 @@ impl Handle {
     /// Calls the function, as [`Engine::enter`] and [`Self::call_in`] do, but without a scope.
     pub(crate) fn call(&self, args: &[f64]) -> Result<f64, CallError> {
         self.check_count(args.len())?;
-        self.engine.jit.call(self.callable, args, self.engine.limits).map_err(CallError::from)
+        let called = self.engine.jit.call(self.callable, args, self.engine.limits);
+        called.map_err(|trap| self.engine.call_error(trap))
     }
 
     /// Calls the function in a scope.
@@ -76,7 +77,7 @@ impl Handle {
         if !scope.can_call(self.callable) {
             return Err(self.foreign());
         }
-        scope.call(self.callable, args).map_err(CallError::from)
+        scope.call(self.callable, args).map_err(|trap| self.engine.call_error(trap))
     }
 
     /// An error unless the function takes this number of arguments, or columns.
@@ -87,17 +88,18 @@ impl Handle {
     #[cold]
     pub(crate) fn wrong_count(&self, given: usize) -> CallError {
         let Signature { name, arity } = self.signature();
-        CallError::from(Failure::ArgumentCount { name, given, takes: arity })
+        self.engine.call_error(Failure::ArgumentCount { name, given, takes: arity })
     }
 
     #[cold]
     pub(crate) fn foreign(&self) -> CallError {
-        CallError::from(Failure::OtherEngine { name: self.signature().name })
+        self.engine.call_error(Failure::OtherEngine { name: self.signature().name })
     }
 
     /// Compiles the function now, instead of at its first call.
     pub(crate) fn prepare(&self) -> Result<(), CallError> {
-        self.engine.jit.compile(self.callable.function(), self.engine.limits).map_err(CallError::from)
+        let compiled = self.engine.jit.compile(self.callable.function(), self.engine.limits);
+        compiled.map_err(|trap| self.engine.call_error(trap))
     }
 }
 

@@ -55,7 +55,7 @@ impl<Args, F: sealed::HostFunction<Args>> HostFunction<Args> for F {}
 /// engine.register("read", read)?;
 /// let error = engine.function::<()>("read")?.call(()).unwrap_err();
 /// assert_eq!(error.code(), DiagnosticCode::HostError);
-/// assert_eq!(error.to_string(), "`read` failed: invalid float literal");
+/// assert_eq!(format!("{error:#}"), "`read` failed: invalid float literal");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait HostValue: sealed::HostValue {}

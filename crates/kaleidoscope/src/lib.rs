@@ -5,6 +5,7 @@
 
 mod ahead_of_time;
 mod array;
+mod backtrace;
 mod batch;
 mod builder;
 mod call_error;
@@ -31,6 +32,7 @@ mod snapshot;
 mod variable;
 
 pub use ahead_of_time::{AheadOfTime, Export, RUNTIME};
+pub use backtrace::{Frame, Place};
 pub use builder::Builder;
 pub use call_error::CallError;
 pub use engine::Engine;

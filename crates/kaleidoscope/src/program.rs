@@ -4,6 +4,7 @@
 //! Reading text changes the program under one lock. A first call needs only the engine's own lock.
 //! Where both are held, the program's lock is taken first.
 
+use crate::backtrace::Place;
 use crate::failure::Unavailable;
 use crate::host::BUILT_IN_HOSTS;
 use crate::{Error, Variable};
@@ -18,8 +19,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) names: Names,
-    /// The text of each `def`, by function id.
-    sources: Vec<Option<Arc<str>>>,
+    /// Each `def`, by function id.
+    sources: Vec<Option<DefinitionText>>,
     /// Definitions of each name so far, whatever their arity.
     versions: HashMap<Arc<str>, u32>,
     /// The functions that each replaced text has defined, with their versions.
@@ -37,6 +38,14 @@ pub(crate) struct Program {
     hosts: HashSet<FunctionId>,
     /// The number of functions that the language or the host provides.
     n_provided: usize,
+}
+
+/// A `def`, or a formula.
+#[derive(Clone, Debug)]
+struct DefinitionText {
+    text: Arc<str>,
+    /// Where it begins. None for a formula.
+    place: Option<Place>,
 }
 
 impl Program {
@@ -150,12 +159,12 @@ impl Program {
         *version
     }
 
-    /// Notes a `def` of the function, with its text. Returns the version that begins.
-    pub(crate) fn define(&mut self, id: FunctionId, source: &str) -> u32 {
+    /// Notes a `def` of the function, with its text and place. Returns the version that begins.
+    pub(crate) fn define(&mut self, id: FunctionId, source: &str, place: Option<Place>) -> u32 {
         if self.sources.len() <= id.index() {
             self.sources.resize(id.index() + 1, None);
         }
-        self.sources[id.index()] = Some(source.into());
+        self.sources[id.index()] = Some(DefinitionText { text: source.into(), place });
         let name = Arc::clone(&self.names.signature(id).name);
         self.next_version(&name)
     }
@@ -173,6 +182,15 @@ impl Program {
 
     /// The text of the function's `def`.
     pub(crate) fn source(&self, id: FunctionId) -> Option<&Arc<str>> {
+        self.definition_text(id).map(|definition| &definition.text)
+    }
+
+    /// Where the definition begins of the function that has this name now.
+    pub(crate) fn place_of(&self, name: &str) -> Option<Place> {
+        self.definition_text(self.names.current(name)?)?.place.clone()
+    }
+
+    fn definition_text(&self, id: FunctionId) -> Option<&DefinitionText> {
         self.sources.get(id.index())?.as_ref()
     }
 
@@ -183,7 +201,7 @@ impl Program {
             return None;
         }
         if let Some(source) = self.sources.get_mut(id.index()) {
-            *source = old.source(id).cloned();
+            *source = old.definition_text(id).cloned();
         }
         let name = Arc::clone(&self.names.signature(id).name);
         Some(self.next_version(&name))

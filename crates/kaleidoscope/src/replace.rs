@@ -1,6 +1,7 @@
 //! Replacing a text: all of its definitions, or none, in one change. For files that are edited
 //! while their program runs.
 
+use crate::backtrace::Place;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::outcome::{ItemOutcome, Outcome, ProgramError};
@@ -62,6 +63,7 @@ impl Engine {
         let mut changed = program.clone();
         let mut changes: BTreeMap<FunctionId, (Definition, u32)> = BTreeMap::new();
         let mut removed = Vec::new();
+        let text_name: Arc<str> = name.into();
         for (id, version) in changed.take_file(name) {
             let is_current = changed.names.current(&changed.names.signature(id).name) == Some(id);
             // Otherwise another text has defined the function since.
@@ -75,7 +77,8 @@ impl Engine {
                 Some(Item::Definition { id, function, .. }) => {
                     let before = changed.names.current(&function.name).filter(|before| before != id);
                     changed.names.commit(item.as_ref().expect("matched"));
-                    let version = changed.define(*id, reader.slice(span));
+                    let place = Place::new(Arc::clone(&text_name), reader.line(span.start));
+                    let version = changed.define(*id, reader.slice(span), Some(place));
                     changes.insert(*id, (Definition::Ir(Arc::clone(function)), version));
                     // The name has another arity now: the old function becomes unavailable.
                     changes.extend(before.map(|before| (before, (Definition::Unavailable, version))));

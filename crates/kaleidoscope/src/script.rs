@@ -1,5 +1,6 @@
 //! Scripts: program text, run item by item. Each item sees the names that the items before it left.
 
+use crate::backtrace::Place;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::outcome::{ItemOutcome, Outcome};
@@ -10,6 +11,7 @@ use kaleidoscope_jit::{Superseded, Trap, in_engine_mode};
 use kaleidoscope_lang::item::{Item, Read};
 use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_lang::reader::Reader;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A program text that is read and run item by item. From [`Engine::script`].
@@ -18,6 +20,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Script {
     engine: Engine,
+    name: Arc<str>,
     reader: Reader,
     /// The functions that the prelude has defined so far, if the text is the prelude.
     prelude: Option<Vec<FunctionId>>,
@@ -108,7 +111,7 @@ impl Script {
             let directory = std::env::current_dir().unwrap_or_default();
             reader.keep_positions(&directory.to_string_lossy());
         }
-        Self { engine, reader, prelude: None }
+        Self { engine, name: name.into(), reader, prelude: None }
     }
 
     /// Adds text at the end.
@@ -187,7 +190,10 @@ impl Script {
             }
         }
         let commit = match &read.item {
-            Some(item) => self.engine.commit(&mut program, item, self.reader.slice(read.span)),
+            Some(item) => {
+                let place = Place::new(Arc::clone(&self.name), self.reader.line(read.span.start));
+                self.engine.commit(&mut program, item, self.reader.slice(read.span), Some(place))
+            }
             None => Ok(Superseded::default()),
         };
         Some((read, commit))

@@ -1,12 +1,15 @@
 //! Prints a table of Criterion's last results, from its own files.
 //!
 //! The table has the time of Kaleidoscope for each measurement and formula, and the ratios of the
-//! other crates. `--record` also writes it to `benches/record/embedding.csv`.
+//! other crates. A second table has, for each number of calls of a formula, our fastest way and the
+//! fastest of the other crates. `--record` also writes it to `benches/record/embedding.csv`.
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/embedding/Cargo.toml --bin summary -- --record
 //! ```
 
+use kaleidoscope_embedding_bench::TOTALS;
+use kaleidoscope_embedding_bench::formulas::FORMULAS;
 use kaleidoscope_embedding_bench::peers::peers;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -42,11 +45,36 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         println!(" |");
     }
+    print_totals(&times);
     if env::args().any(|arg| arg == "--record") {
         let record = Path::new(env!("CARGO_MANIFEST_DIR")).join("../record/embedding.csv");
         fs::write(record, csv)?;
     }
     Ok(())
+}
+
+/// Prints our fastest way and the fastest of the others, from a formula's text to its values.
+fn print_totals(times: &Times) {
+    println!("\n| formula | calls | our fastest way | | the fastest other | | ratio |");
+    println!("|---|---|---|---|---|---|---|");
+    for formula in FORMULAS {
+        for (name, n_calls) in TOTALS {
+            let Some(by_peer) = times.get(&format!("{}: {name}", formula.name)) else { continue };
+            let fastest = |is_ours: bool| {
+                let peers = by_peer.iter().filter(|(peer, _)| peer.starts_with("kaleidoscope") == is_ours);
+                peers.min_by(|(_, a), (_, b)| a.total_cmp(b))
+            };
+            let (Some((our_way, ours)), Some((other, others))) = (fastest(true), fastest(false)) else {
+                continue;
+            };
+            let (time, ratio) = (readable(*ours), ours / others);
+            println!(
+                "| {} | {n_calls} | {our_way} | {time} | {other} | {} | {ratio:.2} |",
+                formula.name,
+                readable(*others)
+            );
+        }
+    }
 }
 
 /// Adds the results in this folder and below.
@@ -59,8 +87,9 @@ fn read(folder: &Path, times: &mut Times) -> Result<(), Box<dyn Error>> {
             };
             let (what, estimates) = (json("benchmark.json")?, json("estimates.json")?);
             let text = |key: &str| what[key].as_str().unwrap_or_default().to_owned();
-            let time =
-                estimates["median"]["point_estimate"].as_f64().ok_or("Criterion's files have another format")?;
+            let time = estimates["median"]["point_estimate"]
+                .as_f64()
+                .ok_or("Criterion's files have another format")?;
             times.entry(text("group_id")).or_default().insert(text("value_str"), time);
         } else if path.is_dir() {
             read(&path, times)?;

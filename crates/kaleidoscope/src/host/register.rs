@@ -89,7 +89,7 @@ impl Engine {
     /// assert_eq!(n_calls.load(Ordering::Relaxed), 2);
     ///
     /// let error = engine.function::<(f64,)>("root")?.call((-1.0,)).unwrap_err();
-    /// assert_eq!(error.to_string(), "`root` failed: a negative number");
+    /// assert_eq!(format!("{error:#}"), "`root` failed: a negative number");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -113,7 +113,9 @@ fn bad_indices_are_errors_of_the_call() {
             for index in bad {
                 let shown = kaleidoscope::ir::number::format(index);
                 let expected = |name: &str| {
-                    format!("index out of range in `{name}`: `u` has 3 elements, the index is {shown}")
+                    format!(
+                        "index out of range in `{name}` (text:1): `u` has 3 elements, the index is {shown}"
+                    )
                 };
                 for (function, name) in [(&read, "read"), (&write, "write")] {
                     let error = function.call((index,)).unwrap_err();
@@ -121,7 +123,7 @@ fn bad_indices_are_errors_of_the_call() {
                     assert_eq!(error.to_string(), expected(name), "{mode:?}");
                 }
                 let error = around.call((index,)).unwrap_err();
-                assert_eq!(error.to_string(), expected("read`, called by `around"), "{mode:?}");
+                assert_eq!(error.to_string(), expected("read` (text:1), called by `around"), "{mode:?}");
                 let both = |scope: &Scope<'_>| Ok((scope.call(&read, (index,)), scope.call(&read, (1.0,))));
                 let (bad, good) = engine.enter(both).unwrap();
                 assert!(bad.is_err());
@@ -291,8 +293,7 @@ fn every_counter_is_an_index() {
         let inlined = engine.function::<(f64,)>("inlined").unwrap();
         for _ in 0..20 {
             let error = inlined.call((4.0,)).unwrap_err();
-            let expected =
-                "index out of range in `inner`, called by `inlined`: `u` has 4 elements, the index is 4";
+            let expected = "index out of range in `inner` (text:6), called by `inlined` (text:6): `u` has 4 elements, the index is 4";
             assert_eq!(error.to_string(), expected, "{mode:?}");
         }
     }
@@ -442,8 +443,7 @@ mod tier_up {
         until(|| statistics.totals().optimized.contains("f"), &mut call);
         call();
         let error = f.call((51.0,)).unwrap_err().to_string();
-        let place =
-            "index out of range in `cell`, called by `add`, `f`: `u` has 50 elements, the index is 50";
+        let place = "index out of range in `cell` (text:1), called by `add` (text:1), `f` (text:2): `u` has 50 elements, the index is 50";
         assert_eq!(error, place);
         // A running loop that continues in OSR code, and traps there.
         let has_osr_code = || {

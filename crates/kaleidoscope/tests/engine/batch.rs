@@ -207,7 +207,7 @@ fn wrong_columns_are_errors() {
         let mut out = vec![5.0; 10];
         let error = line.map(&[&column], &mut out).unwrap_err();
         assert_eq!(error.code(), DiagnosticCode::WrongArgumentCount);
-        assert_eq!(error.to_string(), "`line` takes 2 arguments, not 1");
+        assert_eq!(error.to_string(), "`line` takes 2 arguments, not 1 (defined at text:5)");
         let error = line.map(&[&column, &column[1..]], &mut out).unwrap_err();
         assert_eq!(error.code(), DiagnosticCode::WrongColumnLength);
         assert_eq!(error.to_string(), "column 1 has 9 values, and there is room for 10 results");

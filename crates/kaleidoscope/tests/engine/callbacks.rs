@@ -263,7 +263,7 @@ fn a_panic_whose_payload_panics_when_it_is_dropped_is_an_error() {
         engine.register("boom", |_: f64| -> f64 { std::panic::panic_any(Bomb) }).unwrap();
         check(&engine, "def f(x) boom(x) + 1; f(1); boom(1); 7;", &[7.0], &["KLS3008", "KLS3008"]);
         let error = engine.function::<(f64,)>("f").unwrap().call((1.0,)).unwrap_err();
-        assert_eq!(error.to_string(), "`boom` panicked: (no message)");
+        assert_eq!(error.to_string(), "`boom` panicked in `f` (text:1): (no message)");
     }
 }
 

@@ -142,7 +142,7 @@ fn defining_and_dropping_formulas_uses_constant_memory() {
     });
 }
 
-/// As a single call, a call in a scope runs in the interpreter the first time, if it may run at all.
+/// As a single call, a call in a scope runs in the interpreter the first time.
 #[test]
 fn the_first_call_in_a_scope_needs_no_code() {
     for mode in [Mode::Tiered, Mode::Baseline] {

@@ -131,7 +131,7 @@ fn a_scope_refuses_functions_of_another_engine() {
     let f = other.function::<(f64,)>("f").unwrap();
     let error = one.enter(|scope| scope.call(&f, (1.0,))).unwrap_err();
     assert_eq!(error.code(), DiagnosticCode::OtherEngine);
-    assert_eq!(error.to_string(), "`f` belongs to another engine than the scope");
+    assert_eq!(error.to_string(), "`f` belongs to another engine than the scope (defined at text:1)");
     assert!(one.enter(|scope| scope.call_dyn(&f.to_dyn(), &[1.0])).is_err());
     let formulas = other.formulas(&["x + 1", "x + 2"], &["x"]).unwrap();
     let error = one.enter(|scope| scope.call_formulas(&formulas, &[1.0], &mut [0.0; 2])).unwrap_err();
@@ -182,7 +182,7 @@ fn a_function_can_be_called_with_a_slice() {
         assert_eq!(ten.call(&args).unwrap(), 21.0);
         let error = ten.call(&args[1..]).unwrap_err();
         assert_eq!(error.code(), DiagnosticCode::WrongArgumentCount);
-        assert_eq!(error.to_string(), "`ten` takes 10 arguments, not 9");
+        assert_eq!(error.to_string(), "`ten` takes 10 arguments, not 9 (defined at text:1)");
         assert_eq!(engine.dyn_function("eleven").unwrap_err().kind(), ErrorKind::UnknownFunction);
         let sin = engine.dyn_function("sin").unwrap().typed::<(f64,)>().unwrap();
         assert_eq!(sin.to_dyn().call(&[0.0]).unwrap(), 0.0);

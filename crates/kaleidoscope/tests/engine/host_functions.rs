@@ -141,7 +141,9 @@ fn an_error_ends_the_evaluation_and_reaches_the_caller() {
         let f = engine.function::<(f64,)>("f").unwrap();
         let error = f.call((5.0,)).unwrap_err();
         assert_eq!(error.code(), DiagnosticCode::HostError);
-        assert_eq!(error.to_string(), "`print` failed: 3 sheets are too many");
+        // The text does not repeat the source.
+        assert_eq!(error.to_string(), "`print` failed in `f` (text:1)");
+        assert_eq!(format!("{error:#}"), "`print` failed in `f` (text:1): 3 sheets are too many");
         let source = error.source().unwrap().downcast_ref::<OutOfPaper>().unwrap();
         assert_eq!(*source, OutOfPaper { n_sheets: 3 });
         assert_eq!(error, f.call((5.0,)).unwrap_err());
@@ -161,7 +163,7 @@ fn a_panic_ends_the_evaluation_and_has_a_message() {
         let error = engine.function::<(f64,)>("f").unwrap().call((5.0,)).unwrap_err();
         assert_eq!(
             (error.code(), error.to_string()),
-            (DiagnosticCode::HostPanic, "`odd` panicked: 5 is odd".to_owned())
+            (DiagnosticCode::HostPanic, "`odd` panicked in `f` (text:1): 5 is odd".to_owned())
         );
     }
 }

@@ -7,6 +7,7 @@ mod arrays;
 #[cfg(feature = "arrow")]
 mod arrow;
 mod backend;
+mod backtraces;
 mod batch;
 mod callbacks;
 mod compile_limits;

@@ -114,7 +114,7 @@ fn wrong_columns_are_errors() {
         engine.run("def f(s x) s + x; def none() 1;").ok().unwrap();
         let f = engine.function::<(f64, f64)>("f").unwrap();
         let error = f.scan(0.0, &[&[1.0], &[1.0]], &mut [0.0]).unwrap_err();
-        assert_eq!(error.to_string(), "`f` takes 2 arguments, not 3");
+        assert_eq!(error.to_string(), "`f` takes 2 arguments, not 3 (defined at text:1)");
         let error = f.scan(0.0, &[&[1.0]], &mut [0.0; 2]).unwrap_err();
         assert_eq!((error.code(), error.row()), (DiagnosticCode::WrongColumnLength, None));
         let none = engine.function::<()>("none").unwrap();
