@@ -13,15 +13,23 @@ use crate::tier_up::{TierUps, check_tier_up};
 const REFERENCE: Setting = Setting::new(Mode::Off, Optimization::None);
 
 /// The settings to test. Eager code is not optimized, so that one comparison covers LLVM with and
-/// without its passes. With debug information, the code of each compiler is different.
+/// without its passes.
 const TESTED: &[Setting] = &[
     Setting::new(Mode::Tiered, Optimization::Aggressive),
     Setting::new(Mode::Lazy, Optimization::Default),
     Setting::new(Mode::Eager, Optimization::None),
     Setting::new(Mode::Baseline, Optimization::None),
+];
+
+/// The settings to test with one text of [`N_PER_DEBUGGED`]: code for debuggers is different, and
+/// takes longer to compile.
+const DEBUGGED: &[Setting] = &[
     Setting::new(Mode::Baseline, Optimization::None).with_debug_info(),
     Setting::new(Mode::Tiered, Optimization::Default).with_debug_info(),
 ];
+
+/// Of how many texts one runs as code for debuggers, by its length.
+const N_PER_DEBUGGED: usize = 8;
 
 /// Runs the text in every mode.
 ///
@@ -30,7 +38,8 @@ const TESTED: &[Setting] = &[
 /// Describes the first difference of the first mode that disagrees.
 pub fn compare(text: &str) -> Result<Run, String> {
     let expected = run(text, REFERENCE);
-    for setting in TESTED {
+    let debugged = if text.len().is_multiple_of(N_PER_DEBUGGED) { DEBUGGED } else { &[] };
+    for setting in TESTED.iter().chain(debugged) {
         let got = run(text, *setting);
         if let Some(difference) = difference(&expected, &got) {
             return Err(format!(

@@ -275,17 +275,8 @@ impl<'r> Resolver<'r> {
 
     fn push(&mut self, step: Step) {
         self.workspace.steps.push(step);
-        // What ends a branch or a scope belongs to what is before it.
-        let is_end = matches!(step, Step::Otherwise { .. } | Step::EndIf { .. } | Step::Unbind(_));
-        if let Some(recorder) = self.workspace.positions.as_ref().filter(|_| !is_end) {
-            self.workspace.steps.push(Step::At(recorder.at()));
-        }
-    }
-
-    /// What is pushed and emitted next belongs to the expression at this offset.
-    fn set_position(&mut self, offset: u32) {
-        if let Some(recorder) = &mut self.workspace.positions {
-            recorder.set_at(offset);
+        if self.workspace.positions.is_some() {
+            self.push_position(step);
         }
     }
 
@@ -294,12 +285,14 @@ impl<'r> Resolver<'r> {
     }
 
     fn emit(&mut self, op: Op) -> OpIdx {
-        if let Some(recorder) = &mut self.workspace.positions {
-            recorder.note_op();
+        if self.workspace.positions.is_some() {
+            self.note_op();
         }
         self.workspace.ops.emit(op)
     }
 
+    /// Inlined because each of the many steps would otherwise save and restore registers.
+    #[inline(always)]
     fn take_step(&mut self, step: Step) {
         match step {
             Step::Value { node, tail } => self.resolve_value(node, tail),
@@ -328,9 +321,7 @@ impl<'r> Resolver<'r> {
             Step::Bind(name) => {
                 let local = self.workspace.scope.bind(name);
                 self.emit(Op::Set(local));
-                if let Some(recorder) = &mut self.workspace.positions {
-                    recorder.begin_scope(local);
-                }
+                self.begin_scope(local);
                 self.emit(Op::Drop);
             }
             Step::Loop(id) => self.begin_loop(&self.tree.for_loop(id)),
@@ -349,16 +340,11 @@ impl<'r> Resolver<'r> {
         }
     }
 
-    fn unbind(&mut self, n_variables: u32) {
-        self.workspace.scope.unbind(n_variables);
-        if let Some(recorder) = &mut self.workspace.positions {
-            recorder.end_scopes(n_variables);
-        }
-    }
-
     /// Pushes the steps of an expression, the last step first.
     fn resolve_value(&mut self, node: NodeId, tail: bool) {
-        self.set_position(self.tree.span(node).start);
+        if self.workspace.positions.is_some() {
+            self.set_position(self.tree.span(node).start);
+        }
         match self.tree.node(node) {
             Node::Number(value) => {
                 self.emit(Op::Number(value));

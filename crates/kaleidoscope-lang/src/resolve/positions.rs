@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::{Resolver, Step};
 use crate::source::{Source, Span};
 use kaleidoscope_ir::{Local, OpIdx, SourcePosition, SourcePositions, VariableScope};
 use std::sync::Arc;
@@ -46,28 +47,15 @@ impl PositionRecorder {
         self.open.clear();
     }
 
-    pub(super) fn at(&self) -> u32 {
-        self.at
-    }
-
-    pub(super) fn set_at(&mut self, offset: u32) {
-        self.at = offset;
-    }
-
-    /// Notes an operation.
-    pub(super) fn note_op(&mut self) {
-        self.ops.push(self.at);
-    }
-
-    /// Begins the scope of a variable that the last operation has set.
-    pub(super) fn begin_scope(&mut self, variable: Local) {
+    #[cold]
+    fn begin_scope(&mut self, variable: Local) {
         self.open.push(self.scopes.len());
         let begin = self.ops.len() as u32;
         self.scopes.push(RecordedScope { variable, begin, end: begin, offset: self.at });
     }
 
-    /// Ends the scopes of the youngest variables.
-    pub(super) fn end_scopes(&mut self, n_variables: u32) {
+    #[cold]
+    fn end_scopes(&mut self, n_variables: u32) {
         for scope in self.open.drain(self.open.len().saturating_sub(n_variables as usize)..) {
             self.scopes[scope].end = self.ops.len() as u32;
         }
@@ -97,6 +85,50 @@ impl PositionRecorder {
             definition: position(item.start),
             ops: self.ops.iter().map(|&offset| position(offset)).collect(),
             scopes,
+        }
+    }
+}
+
+/// What the resolver does only if positions are wanted is cold, so that it costs others nothing.
+impl Resolver<'_> {
+    /// Pushes the place of the step that was pushed last.
+    #[cold]
+    pub(super) fn push_position(&mut self, step: Step) {
+        // What ends a branch or a scope belongs to what is before it.
+        let is_end = matches!(step, Step::Otherwise { .. } | Step::EndIf { .. } | Step::Unbind(_));
+        if let Some(recorder) = self.workspace.positions.as_ref().filter(|_| !is_end) {
+            self.workspace.steps.push(Step::At(recorder.at));
+        }
+    }
+
+    /// What is pushed and emitted next belongs to the expression at this offset.
+    #[cold]
+    pub(super) fn set_position(&mut self, offset: u32) {
+        if let Some(recorder) = &mut self.workspace.positions {
+            recorder.at = offset;
+        }
+    }
+
+    /// Notes an operation.
+    #[cold]
+    pub(super) fn note_op(&mut self) {
+        if let Some(recorder) = &mut self.workspace.positions {
+            recorder.ops.push(recorder.at);
+        }
+    }
+
+    /// Begins the scope of a variable that the last operation has set.
+    pub(super) fn begin_scope(&mut self, variable: Local) {
+        if let Some(recorder) = &mut self.workspace.positions {
+            recorder.begin_scope(variable);
+        }
+    }
+
+    /// Takes the youngest variables out of scope.
+    pub(super) fn unbind(&mut self, n_variables: u32) {
+        self.workspace.scope.unbind(n_variables);
+        if let Some(recorder) = &mut self.workspace.positions {
+            recorder.end_scopes(n_variables);
         }
     }
 }

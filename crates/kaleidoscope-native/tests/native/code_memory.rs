@@ -193,3 +193,34 @@ fn a_refused_allocation_is_an_error_and_harms_nothing() {
         check(&allocate(&memory, 2.0, 200), 2.0);
     });
 }
+
+/// The line of `/proc/self/maps` with the address.
+fn mapping_of(address: usize) -> Option<String> {
+    let maps = read_to_string("/proc/self/maps").unwrap();
+    let mut lines = maps.lines().filter(|line| {
+        let (range, _) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap());
+        (start..end).contains(&address)
+    });
+    lines.next().map(str::to_owned)
+}
+
+#[test]
+fn code_for_a_debugger_is_in_private_memory_until_it_is_dropped() {
+    child("code_memory::code_for_a_debugger_is_in_private_memory_until_it_is_dropped", &["run"], |_| {
+        let memory = CodeMemory::for_debugger();
+        let blocks = [1.0, 2.0].map(|number| allocate(&memory, number, 5000));
+        for (block, number) in blocks.iter().zip([1.0, 2.0]) {
+            check(block, number);
+            let mapping = mapping_of(block.address().get()).unwrap();
+            // No file, to which a debugger could not write.
+            assert!(mapping.contains(" r-xp 00000000 00:00 0"), "{mapping}");
+        }
+        let addresses = blocks.each_ref().map(|block| block.address().get());
+        drop(blocks);
+        for address in addresses {
+            assert_eq!(mapping_of(address).filter(|mapping| mapping.contains(" r-xp ")), None);
+        }
+    });
+}

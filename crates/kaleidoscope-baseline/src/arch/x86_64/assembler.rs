@@ -278,8 +278,11 @@ impl MacroAssembler for Assembler {
         let first = self.references.partition_point(|(end, _)| *end <= from.0);
         let references = self.references.drain(first..).map(|(end, index)| (end - from.0, index));
         let references = references.collect();
-        let first = self.marks.partition_point(|(mark, _)| *mark < from.0);
-        let marks = self.marks.drain(first..).map(|(mark, op)| (mark - from.0, op)).collect();
+        let mut marks = Vec::new();
+        if !self.marks.is_empty() {
+            let first = self.marks.partition_point(|(mark, _)| *mark < from.0);
+            marks.extend(self.marks.drain(first..).map(|(mark, op)| (mark - from.0, op)));
+        }
         Piece { bytes, references, marks }
     }
 
