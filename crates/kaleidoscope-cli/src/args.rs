@@ -75,9 +75,9 @@ pub(crate) struct BuildOptions {
     #[arg(short = 'O', value_name = "LEVEL", default_value = "2", value_parser = clap::value_parser!(u8).range(0..=3))]
     pub(crate) level: u8,
 
-    /// Add debug information (does not exist yet)
+    /// Add debug information: lines and variables, for debuggers
     #[arg(short = 'g')]
-    pub(crate) debug: bool,
+    pub(crate) debug_info: bool,
 
     /// The machine to build for, as a target triple [default: this one]
     #[arg(long, value_name = "TRIPLE")]

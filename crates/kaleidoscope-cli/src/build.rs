@@ -36,6 +36,7 @@ fn try_build(options: &BuildOptions, console: &Console, reporter: &Reporter) -> 
     let toolchain = Toolchain::new(options);
     let (builder, _) = backend::builder(Mode::Lazy)?;
     let builder = builder.output(console.clone()).putchard(options.putchard.unit());
+    let builder = if options.debug_info { builder.debug_info() } else { builder };
     let engine = options.prelude.build(builder).map_err(|error| failed(error.to_string()))?;
     let mut plans = Plans::new(&engine, options, &outputs);
     if plans.read(&engine, options, reporter)? != Exit::Success {
@@ -57,9 +58,6 @@ fn try_build(options: &BuildOptions, console: &Console, reporter: &Reporter) -> 
 }
 
 fn refuse_what_cannot_be_built(options: &BuildOptions) -> Result<(), Refusal> {
-    if options.debug {
-        return Err(Refusal::usage("`-g`: debug information does not exist yet".to_owned()));
-    }
     if !options.arrays.arrays.is_empty() {
         return Err(Refusal::usage(
             "`--array`: a built program has no host that could give it arrays".to_owned(),

@@ -2,8 +2,9 @@
 //!
 //! The part `debuggers` of `./check` runs these tests, because they need both debuggers.
 
-use crate::command::{executable, file, path};
+use crate::command::{executable, file, path, run};
 use std::process::Command;
+use tempfile::TempDir;
 
 /// A debugger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ impl Debugger {
     const ALL: [Self; 2] = [Self::Gdb, Self::Lldb];
 
     /// Runs the command with these arguments in the debugger. Returns what each step wrote.
-    fn run(self, args: &[&str], steps: &[Step]) -> Vec<String> {
+    fn run(self, executable: &str, args: &[&str], steps: &[Step]) -> Vec<String> {
         let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/debuggers/kaleidoscope");
         // A mark in front of the answer of each step.
         let (mut debugger, option, mark) = match self {
@@ -45,7 +46,7 @@ impl Debugger {
             debugger.args([option, mark, option, if self == Self::Gdb { step.gdb } else { step.lldb }]);
         }
         debugger.args(if self == Self::Gdb { &["--args"][..] } else { &["--"] });
-        debugger.arg(executable()).args(args);
+        debugger.arg(executable).args(args);
         let output = test_process::output(&mut debugger, b"");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -57,7 +58,12 @@ impl Debugger {
     /// Runs a session, and checks each answer.
     #[track_caller]
     fn check(self, args: &[&str], steps: &[Step]) {
-        let answers = self.run(args, steps);
+        self.check_executable(executable(), args, steps);
+    }
+
+    #[track_caller]
+    fn check_executable(self, executable: &str, args: &[&str], steps: &[Step]) {
+        let answers = self.run(executable, args, steps);
         for (step, answer) in steps.iter().zip(&answers) {
             let (command, wanted) = match self {
                 Self::Gdb => (step.gdb, step.in_gdb),
@@ -171,6 +177,22 @@ fn code_without_optimization() {
 #[test]
 fn optimized_code() {
     check_session(&["--jit", "lazy"], &[&SESSION[..4], &SESSION[5..6], END]);
+}
+
+/// The same session with a program that was built ahead of time.
+#[test]
+fn built_programs() {
+    let folder = TempDir::new().unwrap();
+    let built = folder.path().join("built");
+    let built = built.to_str().unwrap();
+    let finished = run(&["build", "-g", "-O0", &program(), "-o", built]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    // The breakpoint need not wait for code.
+    let begin = Step { in_lldb: &["program.kal:8"], ..SESSION[0] };
+    let steps = [&[begin][..], &SESSION[1..], WATCHING, END].concat();
+    for debugger in Debugger::ALL {
+        debugger.check_executable(built, &[], &steps);
+    }
 }
 
 /// A stack overflow is an error of the program, in which the debugger does not stop.

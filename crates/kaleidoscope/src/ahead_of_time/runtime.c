@@ -270,7 +270,7 @@ void kaleidoscope_fail(const char *message)
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <ucontext.h>
-#ifndef __GLIBC__
+#if !defined(__linux__) || !(defined(__x86_64__) || defined(__aarch64__))
 #include <pthread.h>
 #endif
 
@@ -469,18 +469,57 @@ static void run_program(void)
     kaleidoscope_program();
 }
 
-#ifdef __GLIBC__
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+
+/* Calls a function on another stack, whose end this is. Debuggers go back over the change of stacks
+ * only where a signal handler was called, so they see one here. */
+void kaleidoscope_call_on(char *end, void (*function)(void));
+
+#ifdef __x86_64__
+__asm__(".text\n"
+        ".type kaleidoscope_call_on, %function\n"
+        "kaleidoscope_call_on:\n"
+        ".cfi_startproc\n"
+        ".cfi_signal_frame\n"
+        "pushq %rbp\n"
+        ".cfi_def_cfa_offset 16\n"
+        ".cfi_offset %rbp, -16\n"
+        "movq %rsp, %rbp\n"
+        ".cfi_def_cfa_register %rbp\n"
+        "movq %rdi, %rsp\n"
+        "call *%rsi\n"
+        "movq %rbp, %rsp\n"
+        "popq %rbp\n"
+        ".cfi_def_cfa %rsp, 8\n"
+        "ret\n"
+        ".cfi_endproc\n"
+        ".size kaleidoscope_call_on, .-kaleidoscope_call_on\n");
+#else
+__asm__(".text\n"
+        ".type kaleidoscope_call_on, %function\n"
+        "kaleidoscope_call_on:\n"
+        ".cfi_startproc\n"
+        ".cfi_signal_frame\n"
+        "stp x29, x30, [sp, #-16]!\n"
+        ".cfi_def_cfa_offset 16\n"
+        ".cfi_offset x29, -16\n"
+        ".cfi_offset x30, -8\n"
+        "mov x29, sp\n"
+        ".cfi_def_cfa_register x29\n"
+        "mov sp, x0\n"
+        "blr x1\n"
+        "mov sp, x29\n"
+        "ldp x29, x30, [sp], #16\n"
+        ".cfi_def_cfa sp, 0\n"
+        "ret\n"
+        ".cfi_endproc\n"
+        ".size kaleidoscope_call_on, .-kaleidoscope_call_on\n");
+#endif
 
 static int run_on_stack(void)
 {
-    static ucontext_t here, there;
-    if (getcontext(&there) != 0)
-        return 0;
-    there.uc_stack.ss_sp = stack_start;
-    there.uc_stack.ss_size = (size_t)(stack_end - stack_start);
-    there.uc_link = &here;
-    makecontext(&there, run_program, 0);
-    return swapcontext(&here, &there) == 0;
+    kaleidoscope_call_on(stack_end, run_program);
+    return 1;
 }
 
 #else
