@@ -203,7 +203,8 @@ fn guard_faults_do_not_stop_the_debugger() {
         gdb: "run",
         lldb: "run",
         in_gdb: &["exited with code 01"],
-        in_lldb: &["exited with status = 1"],
+        // LLDB sometimes loses the exit code of a process whose threads still run.
+        in_lldb: &["KLS3004", "exited with status"],
     }];
     for debugger in Debugger::ALL {
         debugger.check(&["-g", "--stack", "1", "--keep-going", path(&program)], steps);
@@ -218,7 +219,7 @@ fn stop_signals_do_not_stop_the_debugger() {
         gdb: "run",
         lldb: "run",
         in_gdb: &["exited with code 01"],
-        in_lldb: &["exited with status = 1"],
+        in_lldb: &["KLS3006", "exited with status"],
     }];
     for debugger in Debugger::ALL {
         debugger.check(&["-g", "--timeout", "0.5", "--keep-going", path(&program)], steps);
