@@ -24,7 +24,10 @@ pub(crate) fn fmt(options: &FmtOptions) -> Exit {
         let input = Input::of_path(path);
         let text = match read(&input) {
             Ok(text) => text,
-            Err(refusal) => return reporter.refuse(&refusal),
+            Err(refusal) => {
+                exit = exit.max(reporter.refuse(&refusal));
+                continue;
+            }
         };
         let formatted = match formatted(&input.name(), &text) {
             Ok(formatted) => formatted,
@@ -32,7 +35,7 @@ pub(crate) fn fmt(options: &FmtOptions) -> Exit {
                 for diagnostic in &error.diagnostics {
                     reporter.report(diagnostic, &error.source);
                 }
-                exit = Exit::Program;
+                exit = exit.max(Exit::Program);
                 continue;
             }
         };
@@ -40,7 +43,7 @@ pub(crate) fn fmt(options: &FmtOptions) -> Exit {
         let written = match input {
             _ if options.check => {
                 if !is_formatted {
-                    exit = Exit::Program;
+                    exit = exit.max(Exit::Program);
                     drop(console.print(&format!("{}\n", input.name())));
                 }
                 Ok(())
@@ -55,12 +58,12 @@ pub(crate) fn fmt(options: &FmtOptions) -> Exit {
         };
         if let Err(message) = written {
             reporter.failure(&message);
-            exit = Exit::Program;
+            exit = exit.max(Exit::Program);
         }
     }
     if let Err(message) = console.finish() {
         reporter.failure(&message);
-        exit = Exit::Program;
+        exit = exit.max(Exit::Program);
     }
     exit
 }

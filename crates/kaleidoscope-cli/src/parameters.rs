@@ -53,6 +53,6 @@ impl Parameters {
         for (index, &number) in self.numbers.iter().enumerate() {
             bind(&format!("arg{}", index + 1), number)?;
         }
-        if self.numbers.is_empty() { Ok(()) } else { bind("n_args", self.numbers.len() as f64) }
+        bind("n_args", self.numbers.len() as f64)
     }
 }

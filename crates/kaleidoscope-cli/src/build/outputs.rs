@@ -21,7 +21,7 @@ pub(super) struct Outputs {
 
 impl Outputs {
     /// # Errors
-    /// If the results cannot go to standard output.
+    /// If the results cannot go to standard output, or one would replace a file that is built.
     pub(super) fn new(options: &BuildOptions) -> Result<Self, Refusal> {
         let kinds: BTreeSet<_> = options.emit.iter().copied().collect();
         let first = options.files.first().filter(|file| *file != Path::new("-"));
@@ -37,7 +37,23 @@ impl Outputs {
                 "`-o -`: only assembly, LLVM IR as text and headers go to standard output".to_owned(),
             ));
         }
+        outputs.keep_inputs(&options.files)?;
         Ok(outputs)
+    }
+
+    /// Refuses results that have the path of a file that is built.
+    fn keep_inputs(&self, inputs: &[PathBuf]) -> Result<(), Refusal> {
+        // The same file may have several paths.
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        let inputs: Vec<_> = inputs.iter().filter_map(|input| real(input)).collect();
+        for path in self.kinds.iter().map(|&kind| self.path(kind)) {
+            if real(&path).is_some_and(|path| inputs.contains(&path)) {
+                let message =
+                    format!("{} is built, and cannot be the result; `-o` names another", path.display());
+                return Err(Refusal::usage(message));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn has(&self, kind: BuildKind) -> bool {

@@ -13,7 +13,7 @@ const MOST_STEPS: usize = 100;
 /// What `:undo` and `:reset` go back to.
 #[derive(Debug)]
 pub(super) struct UndoSteps {
-    start: Option<Snapshot>,
+    start: Snapshot,
     steps: VecDeque<Step>,
 }
 
@@ -33,13 +33,12 @@ pub(super) struct Before {
 
 impl UndoSteps {
     pub(super) fn new(engine: &Engine) -> Self {
-        Self { start: Some(engine.snapshot()), steps: VecDeque::new() }
+        Self { start: engine.snapshot(), steps: VecDeque::new() }
     }
 
     /// Notes what is before an entry, if the entry may change definitions.
     pub(super) fn begin(&self, engine: &Engine, life: &Life, text: &str) -> Option<Before> {
-        let may_define =
-            ["def", ":load", ":edit", ":prelude", ":reset"].iter().any(|word| text.contains(word));
+        let may_define = ["def", ":l", ":e", ":p"].iter().any(|word| text.contains(word));
         may_define.then(|| Before { snapshot: engine.snapshot(), n_definitions: life.n_definitions() })
     }
 
@@ -50,10 +49,14 @@ impl UndoSteps {
         if n_new == 0 {
             return;
         }
+        self.push(Step { before: snapshot, defined: life.last_defined(n_new) });
+    }
+
+    fn push(&mut self, step: Step) {
         if self.steps.len() == MOST_STEPS {
             self.steps.pop_front();
         }
-        self.steps.push_back(Step { before: snapshot, defined: life.last_defined(n_new) });
+        self.steps.push_back(step);
     }
 }
 
@@ -88,9 +91,15 @@ fn description_after_undo(engine: &Engine, name: &str) -> String {
 
 /// `:reset`
 pub(super) fn reset(talk: &mut Talk<'_>, _: &str) {
-    let Some(start) = &talk.undo_steps.start else { return };
-    match talk.session.engine.restore(start) {
-        Ok(()) => talk.print("all definitions of the session are gone; its variables stay\n"),
+    let engine = &talk.session.engine;
+    let is_of_program = |info: &FunctionInfo| matches!(info.origin, Origin::Program { .. });
+    let defined = engine.functions().into_iter().filter(is_of_program).map(|info| info.name).collect();
+    let before = engine.snapshot();
+    match engine.restore(&talk.undo_steps.start) {
+        Ok(()) => {
+            talk.undo_steps.push(Step { before, defined });
+            talk.print("all definitions of the session are gone; its variables stay\n");
+        }
         Err(error) => talk.refuse(&error.to_string()),
     }
 }

@@ -13,6 +13,10 @@ pub(super) fn load(talk: &mut Talk<'_>, argument: &str) {
     if argument.is_empty() {
         return talk.refuse("`:load` takes a file");
     }
+    // What cannot be read is no mistake in the command line of the session.
+    if let Err(refusal) = Input::of_path(Path::new(argument)).open() {
+        return talk.refuse(&refusal.message);
+    }
     talk.run_file(Path::new(argument));
 }
 
@@ -26,16 +30,19 @@ pub(super) fn save(talk: &mut Talk<'_>, argument: &str) {
     for name in talk.observers.life.defined() {
         let Some(info) = talk.session.engine.function_info(&name) else { continue };
         let Origin::Program { source, .. } = info.origin else { continue };
-        for line in talk.documentation.of(&name).into_iter().flat_map(str::lines) {
-            text.push_str(format!("# {line}").trim_end());
-            text.push('\n');
-        }
+        text.push_str(&comments(talk, &name));
         text.push_str(&format!("{};\n\n", source.trim_end()));
     }
     match fs::write(argument, text.trim_end().to_owned() + "\n") {
         Ok(()) => talk.print(&format!("the functions of the session are in {argument}\n")),
         Err(error) => talk.refuse(&format!("cannot write {argument}: {error}")),
     }
+}
+
+/// The documentation of a function as comments.
+fn comments(talk: &Talk<'_>, name: &str) -> String {
+    let lines = talk.documentation.of(name).into_iter().flat_map(str::lines);
+    lines.map(|line| format!("{}\n", format!("# {line}").trim_end())).collect()
 }
 
 /// `:edit [NAME]`
@@ -46,7 +53,7 @@ pub(super) fn edit(talk: &mut Talk<'_>, name: &str) {
         let Origin::Program { source, .. } = info.origin else {
             return talk.refuse(&format!("`{name}` has no text: it is not of the program"));
         };
-        text = format!("{source}\n");
+        text = format!("{}{source}\n", comments(talk, name));
     }
     let file = match tempfile::Builder::new().prefix("kaleidoscope-").suffix(".kal").tempfile() {
         Ok(file) => file,

@@ -36,6 +36,17 @@ fn check_alike(text: &str, build_args: &[&str], run_args: &[&str]) {
 }
 
 #[test]
+fn a_source_is_not_replaced_by_the_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("script");
+    std::fs::write(&source, "1 + 1;\n").unwrap();
+    let name = source.to_str().unwrap();
+    let finished = run(&["build", name, "-o", name]);
+    assert!(finished.code == 2 && finished.stderr.contains("cannot be the result"), "{}", finished.stderr);
+    assert_eq!(std::fs::read_to_string(&source).unwrap(), "1 + 1;\n");
+}
+
+#[test]
 fn an_executable_does_what_run_does() {
     let text = "def fib(x) if x < 3 then 1 else fib(x - 1) + fib(x - 2);\n\
         def unary-(v) 0 - v;\n\

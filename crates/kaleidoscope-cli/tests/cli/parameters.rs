@@ -6,6 +6,7 @@ use crate::command::{run, run_with_input};
 fn parameters_are_host_variables() {
     let finished = run(&["-e", "x * 2; arg1 + arg2; n_args", "--arg", "x=1.5", "--", "-3", "4e2"]);
     assert_eq!((finished.code, &*finished.stdout), (0, "3\n397\n2\n"), "{}", finished.stderr);
+    assert_eq!(run(&["-e", "n_args"]).stdout, "0\n");
     for bad in [["--arg", "x"], ["--arg", "1=2"], ["--arg", "x=y"], ["--", "file.kal"]] {
         let finished = run(&[&["-e", "1"], &bad[..]].concat());
         assert_eq!(finished.code, 2, "{bad:?}: {}", finished.stderr);

@@ -119,6 +119,6 @@ fn errors_of_scans_name_the_row_of_the_column() {
     let error = f.fold_arrow(0.0, &[&column]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "row 3: `missing` was called: `extern` declares it, and the host does not provide it"
+        "row 3: `missing` was called in `f` (text:1): `extern` declares it, and the host does not provide it"
     );
 }
