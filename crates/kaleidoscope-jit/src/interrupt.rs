@@ -178,6 +178,7 @@ pub(crate) fn is_call_ending() -> bool {
 }
 
 /// Whether an evaluation waits for the host on this thread.
+#[cfg(any(feature = "rayon", test))]
 pub(crate) fn is_in_evaluation() -> bool {
     N_OUTER.get() > 0 || native::in_guarded_call()
 }

@@ -5,7 +5,7 @@ use super::observed;
 use super::{FUNCTIONS, NAMES, engines, is_same, spread};
 #[cfg(feature = "llvm")]
 use kaleidoscope::Tier;
-use kaleidoscope::{Column, DiagnosticCode, Engine, MapOptions, Mode, Precision};
+use kaleidoscope::{Column, DiagnosticCode, Engine, MapOptions, Precision};
 
 /// All choices of two columns of which one at least is a scalar, with the arguments of a row.
 fn choices<'a>(xs: &'a [f64], ys: &'a [f64]) -> [(Column<'a>, Column<'a>); 3] {
@@ -53,7 +53,7 @@ fn results_have_the_bits_of_single_calls() {
 #[test]
 fn kernels_are_compiled_for_each_choice_of_scalars() {
     let (xs, ys) = (spread(40_003, 3), spread(40_003, 4));
-    let (engine, statistics) = observed(Engine::builder().mode(Mode::Lazy));
+    let (engine, statistics) = observed(Engine::builder().mode(kaleidoscope::Mode::Lazy));
     engine.run(FUNCTIONS).ok().unwrap();
     for name in ["poly", "maths", "sums"] {
         for columns in choices(&xs, &ys) {
