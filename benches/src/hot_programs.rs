@@ -31,7 +31,7 @@ const EXPRESSIONS: &[(&str, &str)] =
 /// The C compilers.
 pub const COMPILERS: &[&str] = &["gcc", "clang-22"];
 
-/// Returns the file with the program, with its expression of [`EXPRESSIONS`] if it has one.
+/// Returns the file with the program. Some have more work here than in their own file.
 ///
 /// # Panics
 /// If the file cannot be written.

@@ -36,11 +36,53 @@ impl ItemRun {
             diagnostic.message.clear();
             output.clear();
         }
+        for diagnostic in &mut diagnostics {
+            remove_backtrace(&mut diagnostic.message);
+        }
         Self { value, diagnostics, span, output }
     }
 
     /// Returns the codes of the errors.
     pub(super) fn errors(&self) -> impl Iterator<Item = DiagnosticCode> {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(|diagnostic| diagnostic.code)
+    }
+}
+
+/// Removes the functions in which an evaluation ended: ` in f (text:1), called by g, h`. Functions
+/// that were inlined are not among them, so they depend on the tier.
+fn remove_backtrace(message: &mut String) {
+    let Some(start) = message.find(" in `") else { return };
+    let mut rest = &message[start + " in ".len()..];
+    while let Some(frame) = rest.strip_prefix('`') {
+        let Some((_, behind)) = frame.split_once('`') else { break };
+        let place = behind.strip_prefix(" (").and_then(|place| place.split_once(')'));
+        rest = place.map_or(behind, |(_, behind)| behind);
+        let next = rest.strip_prefix(", called by ").or_else(|| rest.strip_prefix(", "));
+        rest = next.filter(|next| next.starts_with('`')).unwrap_or(rest);
+    }
+    let end = message.len() - rest.len();
+    message.replace_range(start..end, "");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::remove_backtrace;
+
+    #[test]
+    fn the_backtrace_alone_is_removed() {
+        let cases = [
+            (
+                "`g` was called in `f` (a:1), called by `h`, `i` (b:2), and is still",
+                "`g` was called, and is still",
+            ),
+            ("`g` failed in `f`, called by `h`: no `x`, `y`", "`g` failed: no `x`, `y`"),
+            ("interrupted in `f`", "interrupted"),
+            ("there is no function `f`", "there is no function `f`"),
+        ];
+        for (message, expected) in cases {
+            let mut message = message.to_owned();
+            remove_backtrace(&mut message);
+            assert_eq!(message, expected);
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Scalars beside columns: batches in which some parameters have one value for all rows.
 
-#[cfg(feature = "llvm")]
+#[cfg(all(feature = "llvm", not(feature = "stress")))]
 use super::observed;
 use super::{FUNCTIONS, NAMES, engines, is_same, spread};
-#[cfg(feature = "llvm")]
+#[cfg(all(feature = "llvm", not(feature = "stress")))]
 use kaleidoscope::Tier;
 use kaleidoscope::{Column, DiagnosticCode, Engine, MapOptions, Precision};
 
@@ -48,8 +48,9 @@ fn results_have_the_bits_of_single_calls() {
     }
 }
 
-/// By kernels, once they are compiled, and on the threads of the pool.
-#[cfg(feature = "llvm")]
+/// By kernels, once they are compiled, and on the threads of the pool. Under stress, kernels are
+/// compiled more often.
+#[cfg(all(feature = "llvm", not(feature = "stress")))]
 #[test]
 fn kernels_are_compiled_for_each_choice_of_scalars() {
     let (xs, ys) = (spread(40_003, 3), spread(40_003, 4));
