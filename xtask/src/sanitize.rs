@@ -12,7 +12,7 @@ use crate::nightly;
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The packages to test.
-const PACKAGES: &[&str] = &["kaleidoscope-native", "llvm-orc"];
+const PACKAGES: &[&str] = &["kaleidoscope-native", "kaleidoscope-jit", "llvm-orc"];
 
 /// Flags for the C++ files. With the macro, LLVM's headers mark memory as forbidden until they
 /// allocate it. LLVM's libraries are not instrumented and allocate it without a mark.
