@@ -9,6 +9,10 @@
 
 use kaleidoscope_native as native;
 use std::sync::OnceLock;
+
+#[cfg(feature = "models")]
+use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(not(feature = "models"))]
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// A point in time: the number of retirements before it.
@@ -54,7 +58,13 @@ impl Epochs {
     /// If the thread cannot make guarded calls: it is ending.
     #[inline]
     pub(crate) fn enter(&self) -> Result<InsideGuard<'_>, native::Error> {
-        let thread = self.thread(native::thread_number()?);
+        Ok(self.enter_as(native::thread_number()?))
+    }
+
+    /// Enters as the thread with this number.
+    #[inline]
+    fn enter_as(&self, number: usize) -> InsideGuard<'_> {
+        let thread = self.thread(number);
         let depth = thread.depth.load(Ordering::Relaxed);
         thread.depth.store(depth + 1, Ordering::Relaxed);
         if depth == 0 {
@@ -63,7 +73,7 @@ impl Epochs {
             // see the store had redirected the slot before, so this thread reads the new target.
             fence(Ordering::SeqCst);
         }
-        Ok(InsideGuard { thread })
+        InsideGuard { thread }
     }
 
     /// The position of the thread with this number.
@@ -106,5 +116,7 @@ impl Drop for InsideGuard<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "models"))]
+mod models;
+#[cfg(all(test, not(feature = "models")))]
 mod tests;

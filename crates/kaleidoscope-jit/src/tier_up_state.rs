@@ -1,5 +1,8 @@
 //! Tier-up state: whether an optimizing compile of a function or loop was requested, and is done.
 
+#[cfg(feature = "models")]
+use loom::sync::atomic::{AtomicU8, Ordering};
+#[cfg(not(feature = "models"))]
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Whether an optimizing compile was requested.
@@ -35,5 +38,24 @@ impl TierUp {
     pub(crate) fn request(&self) -> bool {
         let (idle, pending) = (TierUpState::Idle as u8, TierUpState::Pending as u8);
         self.0.compare_exchange(idle, pending, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+#[cfg(all(test, feature = "models"))]
+mod models {
+    use super::{TierUp, TierUpState};
+    use loom::sync::Arc;
+    use loom::thread;
+
+    #[test]
+    fn one_request_is_the_first() {
+        loom::model(|| {
+            let tier_up = Arc::new(TierUp::default());
+            let other = Arc::clone(&tier_up);
+            let other = thread::spawn(move || other.request());
+            let this = tier_up.request();
+            assert!(this ^ other.join().unwrap());
+            assert_eq!(tier_up.state(), TierUpState::Pending);
+        });
     }
 }

@@ -210,6 +210,16 @@ pub(crate) const PARTS: &[Part] = &[
         }],
     },
     Part {
+        name: "models",
+        about: "models of threads without locks, in every order that loom finds",
+        needs: &[],
+        limit: LIMIT,
+        steps: &[Step {
+            name: "reclaiming code",
+            action: Action::Cargo("test --quiet --package kaleidoscope-jit --features models --lib models::"),
+        }],
+    },
+    Part {
         name: "hostile",
         about: "programs in every mode without memory, files, threads, signals, executable memory and others",
         needs: &[debian("gcc", &["cc", "--version"])],

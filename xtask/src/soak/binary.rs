@@ -27,9 +27,9 @@ const SETS: &[&str] = &[
     "--package kaleidoscope-benches --lib",
 ];
 
-/// Tests that begin so are left out. Their results do not depend on the scheduler: most of their time
-/// they compile for other machines, or run as many random programs as a budget of time allows. They
-/// are parts of `./check` of their own.
+/// Tests that begin so are left out. Their results do not depend on the scheduler: most of their
+/// time they compile for other machines, or run as many random programs as a budget of time allows.
+/// They are parts of `./check` of their own.
 const LEFT_OUT: &[&str] = &["built::", "corpus::", "cross::", "random::"];
 
 /// What the tests of the C library build themselves. Done before, so that no test takes that long.
