@@ -2,9 +2,9 @@
 //! with every value that the memory model allows a load to see.
 //!
 //! A model is what `core.rs` does, without machine code: a slot names a piece of code, a thread
-//! reads it inside an epoch and runs what it names, and a redefinition redirects the slot, retires
-//! the old code, and frees it when no thread is inside. Running is a load that must not see that
-//! the code was freed. It is unordered: where it may come behind the freeing, loom lets it see that.
+//! reads it inside an epoch and runs what it names. A redefinition redirects the slot, retires the
+//! old code, and frees it when no thread is inside. Running is a load that must not see that the
+//! code was freed. It is unordered: where it may come behind the freeing, loom lets it see that.
 
 use super::{Epoch, Epochs};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
