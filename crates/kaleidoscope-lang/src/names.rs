@@ -5,11 +5,13 @@
 //! with one and with two arguments have two ids; the definition of `g` gives a meaning to one of
 //! them.
 
+mod failed;
 mod nearest;
 #[cfg(test)]
 mod tests;
 
 pub use crate::signature::Signature;
+pub use failed::declared_name;
 pub use nearest::nearest;
 
 use std::collections::HashMap;
@@ -19,6 +21,7 @@ use crate::conventions::{self, MANY_ARGUMENTS, ManyArguments};
 use crate::item::{Item, Operator};
 use crate::operator::{BinaryMeaning, BinaryOperator, Operators, Sign, is_operator_character};
 use crate::token::Keyword;
+use failed::FailedDefinition;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::{FunctionId, HostArray, HostVariable};
 
@@ -68,6 +71,8 @@ pub struct Names {
     has_conventions: bool,
     /// The functions that take any number of arguments, although they have two parameters.
     many_arguments: Vec<(FunctionId, ManyArguments)>,
+    /// The youngest definitions that failed, of names that have no meaning since.
+    failed: Vec<FailedDefinition>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,6 +125,7 @@ impl Names {
             n_expressions: 0,
             has_conventions: false,
             many_arguments: Vec::new(),
+            failed: Vec::new(),
         };
         for &maths in MathsFunction::ALL {
             let id = names.add(Signature { name: maths.name().into(), arity: maths.arity() });
@@ -211,6 +217,7 @@ impl Names {
         self.operators = old.operators.clone();
         self.has_conventions = old.has_conventions;
         self.many_arguments.clone_from(&old.many_arguments);
+        self.failed.clone_from(&old.failed);
     }
 
     /// The functions that their names mean now, in the order of their ids.
@@ -388,6 +395,7 @@ impl Names {
     /// Makes the name of `id` mean `id` and no other function of that name.
     fn make_current(&mut self, id: FunctionId, state: NameState) {
         let name = &self.functions[id.index()].signature.name;
+        self.failed.retain(|failed| failed.name != **name);
         let by_name = self.by_name.get_mut(name).expect("every function's name is known");
         by_name.current = Some(id);
         let mut next = Some(by_name.youngest);

@@ -29,7 +29,11 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub(crate) enum Unavailable {
     /// It has no definition.
-    Undefined { name: Arc<str> },
+    Undefined {
+        name: Arc<str>,
+        /// `its definition at a.kal:3 failed`, if it did.
+        failure: Option<Arc<str>>,
+    },
     /// It was declared by `extern`, and the host does not provide it.
     Missing { name: Arc<str> },
     /// It was redefined with another number of parameters than the call has arguments.
@@ -194,7 +198,12 @@ impl Unavailable {
     /// The sentence, with the place of the call.
     fn describe(&self, place: &str) -> String {
         match self {
-            Self::Undefined { name } => format!("`{name}` was called{place}, and is still undefined"),
+            Self::Undefined { name, failure: None } => {
+                format!("`{name}` was called{place}, and is still undefined")
+            }
+            Self::Undefined { name, failure: Some(failure) } => {
+                format!("`{name}` was called{place}, and is not defined: {failure}")
+            }
             Self::Missing { name } => {
                 format!("`{name}` was called{place}: `extern` declares it, and the host does not provide it")
             }

@@ -259,7 +259,10 @@ impl Program {
                 let takes = self.names.signature(now).arity;
                 Unavailable::Arity { name: signature.name, given: signature.arity, takes }
             }
-            _ => Unavailable::Undefined { name: signature.name },
+            _ => {
+                let failure = self.names.failure(&signature.name).cloned();
+                Unavailable::Undefined { name: signature.name, failure }
+            }
         }
     }
 

@@ -72,12 +72,14 @@ impl Engine {
                 removed.push(id);
             }
         }
-        while let Some(Read { item, mut diagnostics, span }) = reader.read(&changed.names) {
+        while let Some(read) = reader.read(&changed.names) {
+            let place = Place::new(Arc::clone(&text_name), reader.line(read.span.start));
+            changed.names.note_failure(&read, reader.slice(read.span), || place.to_string());
+            let Read { item, mut diagnostics, span } = read;
             match &item {
                 Some(Item::Definition { id, function, .. }) => {
                     let before = changed.names.current(&function.name).filter(|before| before != id);
                     changed.names.commit(item.as_ref().expect("matched"));
-                    let place = Place::new(Arc::clone(&text_name), reader.line(span.start));
                     let version = changed.define(*id, reader.slice(span), Some(place));
                     changes.insert(*id, (Definition::Ir(Arc::clone(function)), version));
                     // The name has another arity now: the old function becomes unavailable.

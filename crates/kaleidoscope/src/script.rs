@@ -12,7 +12,7 @@ use kaleidoscope_lang::item::{Item, Read};
 use kaleidoscope_lang::names::{NameState, Names};
 use kaleidoscope_lang::reader::Reader;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A program text that is read and run item by item. From [`Engine::script`].
 ///
@@ -114,6 +114,11 @@ impl Script {
         Self { engine, name: name.into(), reader, prelude: None }
     }
 
+    /// Limits the time of each item from now on, as [`Engine::within`] does.
+    pub fn set_time_limit(&mut self, limit: Duration) {
+        self.engine = self.engine.within(limit);
+    }
+
     /// Adds text at the end.
     pub fn push(&mut self, text: &str) {
         self.reader.push(text);
@@ -194,7 +199,12 @@ impl Script {
                 let place = Place::new(Arc::clone(&self.name), self.reader.line(read.span.start));
                 self.engine.commit(&mut program, item, self.reader.slice(read.span), Some(place))
             }
-            None => Ok(Superseded::default()),
+            None => {
+                let text = self.reader.slice(read.span);
+                let place = || format!("{}:{}", self.name, self.reader.line(read.span.start));
+                program.names.note_failure(&read, text, place);
+                Ok(Superseded::default())
+            }
         };
         Some((read, commit))
     }

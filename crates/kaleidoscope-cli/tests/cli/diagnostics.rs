@@ -2,6 +2,7 @@
 
 use crate::command::{check, file, path, run, run_with_input};
 use serde_json::Value;
+use std::fs;
 
 #[test]
 fn a_diagnostic_has_code_place_and_line() {
@@ -96,5 +97,49 @@ fn check_reports_and_runs_nothing() {
     let finished = check(&["check", path(&good), path(&bad)], 1, "");
     for code in ["KLS2004", "KLS2001"] {
         assert!(finished.stderr.contains(code), "{}", finished.stderr);
+    }
+}
+
+/// A definition that failed is the cause of the mistakes in its calls, which name it.
+#[test]
+fn calls_of_a_failed_definition_name_its_place() {
+    let text = "def half(x) x /;\n\
+        def binary| 5 (a b) c;\n\
+        def quarter(x) half(half(x));\n\
+        half(1);\n\
+        1 | 2;\n\
+        quarter(1);\n\
+        def sum(a) a;\n\
+        def sum(a b) a + d;\n\
+        sum(1, 2);\n\
+        def half(x) x / 2;\n\
+        quarter(1);\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.kal");
+    fs::write(&file, text).unwrap();
+    let name = file.to_str().unwrap();
+    let checked = run(&["check", name]);
+    for mode in ["tiered", "lazy", "eager", "baseline", "off"] {
+        let finished = run(&["--keep-going", "--jit", mode, name]);
+        assert_eq!((finished.code, &*finished.stdout), (1, "0.25\n"), "{mode}");
+        assert!(
+            finished.stderr.contains(&format!(
+                "error[KLS3001]: `half` was called, and is not defined: its definition at {name}:1 failed"
+            )),
+            "{mode}: {}",
+            finished.stderr
+        );
+        for finished in [&finished, &checked] {
+            for expected in [
+                format!("error[KLS2002]: there is no function `half`: its definition at {name}:1 failed"),
+                format!(
+                    "warning[KLS2003]: the function `half` is not defined: its definition at {name}:1 failed"
+                ),
+                format!("help: its definition at {name}:2 failed"),
+                format!("help: its definition at {name}:8 failed; this is an older one"),
+            ] {
+                assert!(finished.stderr.contains(&expected), "{mode}: {expected}\n{}", finished.stderr);
+            }
+        }
     }
 }

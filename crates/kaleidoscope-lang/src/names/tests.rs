@@ -1,10 +1,11 @@
 //! What ids, names and states are after items come and go.
 
 use super::nearest::n_slips;
-use super::{NameState, Names};
+use super::{NameState, Names, declared_name};
 use crate::item::Item;
 use crate::operator::Sign;
 use crate::reader::Reader;
+use crate::token::Keyword;
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::MathsFunction;
 
@@ -172,4 +173,42 @@ fn a_removed_name_means_nothing() {
     assert_eq!((names.current("sin"), names.state(sin)), (None, NameState::Undefined));
     assert!(names.known().all(|id| id != sin));
     assert_eq!(names.known().count() + 4, names.n_functions());
+}
+
+#[test]
+fn definitions_and_declarations_have_names() {
+    for (item, name) in [
+        ("def f(x) x", Some((Keyword::Def, "f"))),
+        ("def f(x) +", Some((Keyword::Def, "f"))),
+        ("def binary| 5 (a b) a", Some((Keyword::Def, "binary|"))),
+        ("def unary!(x) x", Some((Keyword::Def, "unary!"))),
+        ("def unary_(x) x", Some((Keyword::Def, "unary_"))),
+        ("extern sin(x)", Some((Keyword::Extern, "sin"))),
+        ("1 + 1", None),
+        ("def", None),
+        ("def 1", None),
+        ("def if(x) x", None),
+    ] {
+        let name = name.map(|(keyword, name)| (keyword, name.to_owned()));
+        assert_eq!(declared_name(item, false), name, "{item}");
+    }
+    assert_eq!(declared_name("def and(a b) a", true), None);
+}
+
+#[test]
+fn few_failures_are_remembered() {
+    let mut names = Names::new();
+    for n in 0..1000 {
+        let text = format!("def f{n}(x x) x");
+        let mut reader = Reader::new("test");
+        reader.push(&text);
+        reader.finish();
+        let read = reader.read(&names).unwrap();
+        names.note_failure(&read, &text, || format!("test:{n}"));
+    }
+    assert_eq!(names.failure("f999").map(|failure| &**failure), Some("its definition at test:999 failed"));
+    assert_eq!(names.failure("f700"), None);
+    commit(&mut names, "def f999(x) x");
+    assert_eq!(names.failure("f999"), None);
+    assert!(names.failure("f998").is_some());
 }

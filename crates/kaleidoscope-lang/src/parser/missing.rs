@@ -6,10 +6,11 @@
 
 use super::Parser;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
-use crate::operator::{BinaryMeaning, DEFAULT_PRECEDENCE, Sign};
+use crate::operator::{BinaryMeaning, DEFAULT_PRECEDENCE, Sign, binary_name, unary_name};
 use crate::source::Span;
 use crate::token::{Keyword, Token, TokenKind};
 use kaleidoscope_ir::Arithmetic;
+use std::sync::Arc;
 
 /// The prefix operators that programs usually have. Without them, `2*-3` lacks a prefix operator
 /// and not a binary operator `*-`.
@@ -122,7 +123,8 @@ impl Parser<'_> {
         let span = Span::new(start, start + sign.len() as u32);
         let message = format!("there is no binary operator `{}`", super::shorten(sign));
         let diagnostic = Diagnostic::error(DiagnosticCode::UnknownBinaryOperator, span, message);
-        self.report_missing(diagnostic, binary_hint(sign));
+        let failure = self.failure_of(sign, binary_name);
+        self.report_missing(diagnostic, failure.as_deref().or(binary_hint(sign)));
         self.take_characters(span);
     }
 
@@ -137,11 +139,17 @@ impl Parser<'_> {
         } else {
             prefix_hint(sign)
         };
+        let failure = self.failure_of(sign, unary_name);
         let message = format!("`{sign}` is not a prefix operator");
         let span = Span::new(start, start + 1);
         let diagnostic = Diagnostic::error(DiagnosticCode::UnknownPrefixOperator, span, message);
-        self.report_missing(diagnostic, hint);
+        self.report_missing(diagnostic, failure.as_deref().or(hint));
         self.take_characters(Span::new(start, end));
+    }
+
+    /// Why an operator is missing whose definition failed.
+    fn failure_of(&self, sign: &str, name: fn(Sign) -> String) -> Option<Arc<str>> {
+        self.names.failure(&name(Sign::new(sign)?)).cloned()
     }
 
     fn report_missing(&mut self, diagnostic: Diagnostic, hint: Option<&str>) {
@@ -162,7 +170,7 @@ impl Parser<'_> {
             TokenKind::Number | TokenKind::Operators => None,
             _ => return,
         };
-        if self.lexer.slice(Span::new(self.taken_to, span.start)).contains('\n') {
+        if self.lexer.slice(Span::new(self.taken_to, span.start)).contains(['\n', '\r']) {
             return;
         }
         let message = "a second expression begins here, without `;` or an operator before it";

@@ -118,7 +118,11 @@ impl Resolver<'_> {
         let takes_many = self.many_of_name(callee);
         let takes = if takes_many { "at least 1 argument".to_owned() } else { arguments(arity) };
         let message = format!("`{text}` takes {takes}, not {n_args}");
-        self.report(Diagnostic::error(DiagnosticCode::WrongArgumentCount, span, message));
+        let mut diagnostic = Diagnostic::error(DiagnosticCode::WrongArgumentCount, span, message);
+        if let Some(failure) = self.names.failure(text) {
+            diagnostic = diagnostic.with_hint(format!("{failure}; this is an older one"));
+        }
+        self.report(diagnostic);
     }
 
     /// Reports a call of an undefined function: an error in an expression, which runs now, and a
@@ -137,13 +141,19 @@ impl Resolver<'_> {
             return id;
         }
         let span = Span::new(span.start, span.start + text.len() as u32);
+        let failure = self.names.failure(text);
+        let because = failure.map_or(String::new(), |failure| format!(": {failure}"));
         let mut diagnostic = if severity == Severity::Warning {
-            let message = format!("the function `{text}` is not defined yet");
+            let yet = if failure.is_none() { " yet" } else { "" };
+            let message = format!("the function `{text}` is not defined{yet}{because}");
             Diagnostic::warning(DiagnosticCode::NotYetDefined, span, message)
         } else {
-            Diagnostic::error(DiagnosticCode::UnknownFunction, span, format!("there is no function `{text}`"))
+            let message = format!("there is no function `{text}`{because}");
+            Diagnostic::error(DiagnosticCode::UnknownFunction, span, message)
         };
-        if let Some(hint) = function_hint(text).filter(|_| !self.names.has_conventions()) {
+        if failure.is_some() {
+            // The mistake is there, and not in the name.
+        } else if let Some(hint) = function_hint(text).filter(|_| !self.names.has_conventions()) {
             diagnostic = diagnostic.with_hint(hint);
         } else if let Some(near) = self.names.nearest_function(text) {
             diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
