@@ -1,5 +1,7 @@
 //! `fmt`: formats files in place.
 
+mod replace;
+
 use crate::Exit;
 use crate::args::FmtOptions;
 use crate::console::Console;
@@ -10,9 +12,7 @@ use kaleidoscope::PRELUDE;
 use kaleidoscope::lang::format::{FormatError, format};
 use kaleidoscope::lang::names::Names;
 use kaleidoscope::lang::reader::Reader;
-use std::fs;
-use std::io::Write as _;
-use std::path::Path;
+use replace::replace;
 
 /// Formats the files. One that has a mistake in form stays as it is, and so does one that needs no
 /// change.
@@ -48,7 +48,7 @@ pub(crate) fn fmt(options: &FmtOptions) -> Exit {
                 }
                 Ok(())
             }
-            Input::File(path) if !is_formatted => replace(&path, &formatted),
+            Input::File(path) if !is_formatted => replace(&path, &text, &formatted),
             Input::File(_) => Ok(()),
             Input::Stdin | Input::Text(_) => {
                 // A failure shows at the end.
@@ -97,18 +97,4 @@ fn with_prelude() -> Names {
     }
     names.use_conventions(&[]);
     names
-}
-
-/// Replaces a file in one step: a reader sees the old text or the new one.
-fn replace(path: &Path, text: &str) -> Result<(), String> {
-    let failed = |error| format!("cannot write {}: {error}", path.display());
-    // Through a symbolic link, which stays.
-    let path = fs::canonicalize(path).map_err(failed)?;
-    let permissions = fs::metadata(&path).map_err(failed)?.permissions();
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".kaleidoscope-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.as_file().set_permissions(permissions).map_err(failed)?;
-    file.persist(&path).map_err(|error| failed(error.error))?;
-    Ok(())
 }

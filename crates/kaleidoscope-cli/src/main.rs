@@ -14,6 +14,7 @@ mod emit;
 mod fmt;
 mod input;
 mod interactive;
+mod man;
 mod numbers;
 mod out_of_memory;
 mod parameters;
@@ -109,7 +110,7 @@ fn run_command() -> ! {
             clap_complete::generate(shell, &mut Invocation::description(), "kaleidoscope", text);
             Ok(())
         }),
-        Command::Man => print_text(|text| clap_mangen::Man::new(Invocation::description()).render(text)),
+        Command::Man => print_text(man::render),
         Command::Build(options) => build::build(&options),
     };
     exit.now()

@@ -1,5 +1,6 @@
 //! Parameters of scripts: `--arg x=3`, and numbers behind `--`, as host variables.
 
+use crate::input::Input;
 use crate::refusal::Refusal;
 use clap::Args;
 use kaleidoscope::lang::is_name;
@@ -18,11 +19,19 @@ pub(crate) struct Parameters {
     numbers: Vec<f64>,
 }
 
+/// Why an input cannot be read, with a hint if its name is a number.
+pub(crate) fn with_hint_at_numbers(mut refusal: Refusal, input: &Input) -> Refusal {
+    if input.name().parse::<f64>().is_ok() {
+        refusal.message.push_str("; numbers for the program follow `--`");
+    }
+    refusal
+}
+
 /// A host variable with its value.
 #[derive(Clone, Debug, PartialEq)]
-struct Parameter {
-    name: String,
-    value: f64,
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) value: f64,
 }
 
 impl FromStr for Parameter {

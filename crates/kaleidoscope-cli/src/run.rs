@@ -9,6 +9,7 @@ use crate::input::Input;
 use crate::interactive::{self, Observers};
 use crate::numbers;
 use crate::out_of_memory;
+use crate::parameters::with_hint_at_numbers;
 use crate::report::Reporter;
 use crate::session::{Session, read_all};
 use crate::stop::Stop;
@@ -107,12 +108,15 @@ pub(crate) fn check(options: &CheckOptions) -> Exit {
     if let Err(refusal) = arrays::bind(&options.arrays.arrays, &engine) {
         return reporter.refuse(&refusal);
     }
+    if let Err(refusal) = options.parameters.bind(&engine) {
+        return reporter.refuse(&refusal);
+    }
     let mut exit = Exit::Success;
     for input in options.files.iter().map(|path| Input::of_path(path)) {
         let mut script = engine.script(&input.name());
         match read_all(&input, &mut script, &reporter) {
             Ok(part) => exit = exit.max(part),
-            Err(refusal) => return reporter.refuse(&refusal),
+            Err(refusal) => return reporter.refuse(&with_hint_at_numbers(refusal, &input)),
         }
         while let Some(read) = script.read_next() {
             for diagnostic in &read.diagnostics {

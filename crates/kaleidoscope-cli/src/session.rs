@@ -4,6 +4,7 @@ use crate::Exit;
 use crate::args::{RunOptions, StatsFormat};
 use crate::console::Console;
 use crate::input::{Chunk, Input};
+use crate::parameters::with_hint_at_numbers;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::statistics;
@@ -45,7 +46,7 @@ impl Session {
             match input.open() {
                 Ok(chunks) => opened.push((input, chunks)),
                 Err(refusal) => {
-                    self.exit = self.reporter.refuse(&refusal);
+                    self.exit = self.reporter.refuse(&with_hint_at_numbers(refusal, input));
                     return;
                 }
             }

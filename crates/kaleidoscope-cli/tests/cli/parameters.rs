@@ -14,6 +14,30 @@ fn parameters_are_host_variables() {
 }
 
 #[test]
+fn numbers_that_seem_to_be_files_get_a_hint() {
+    for command in ["run", "check"] {
+        let finished = run(&[command, "-", "5"]);
+        assert_eq!(finished.code, 2);
+        assert!(
+            finished.stderr.contains("cannot read 5: no such file; numbers for the program follow `--`"),
+            "{}",
+            finished.stderr
+        );
+    }
+}
+
+#[test]
+fn check_and_emit_know_the_parameters() {
+    let text = b"def f(x) x * rate + arg1 + n_args;";
+    let parameters = ["--arg", "rate=2", "--", "7"];
+    let finished = run_with_input(&[&["check", "-"], &parameters[..]].concat(), text);
+    assert_eq!((finished.code, &*finished.stderr), (0, ""));
+    let finished = run_with_input(&[&["emit", "ir", "-"], &parameters[..]].concat(), text);
+    assert!(finished.code == 0 && finished.stdout.contains("rate"), "{finished:?}");
+    assert_eq!(run_with_input(&["check", "-"], text).code, 1);
+}
+
+#[test]
 fn numbers_are_read_from_standard_input() {
     let text = "readd() + readd(); readd(); readd(); 7;";
     let finished = run_with_input(&["--keep-going", "-e", text], b"1.5, 2\n-4 word");
@@ -35,4 +59,8 @@ fn completions_and_the_manual_page_are_printed() {
     assert!(completions.code == 0 && completions.stdout.contains("--timeout"));
     let manual = run(&["man"]);
     assert!(manual.code == 0 && manual.stdout.contains(".TH kaleidoscope 1"), "{}", manual.stdout);
+    let plain = manual.stdout.replace('\\', "");
+    for part in ["[--jit MODE]", "[--stats[=FORMAT]]", "[-q|--quiet]", "[FILE]... [-- NUMBER...]"] {
+        assert!(plain.contains(part), "{part} is missing in {plain}");
+    }
 }
