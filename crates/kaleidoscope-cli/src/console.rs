@@ -38,6 +38,8 @@ struct State {
     time_limit: Option<Duration>,
     /// How many digits behind the point values have. `None`: as many as they need.
     n_digits: Option<usize>,
+    /// Whether what programs write is dropped.
+    drops_output: bool,
 }
 
 const FLUSH_AT_BYTES: usize = 64 << 10;
@@ -55,6 +57,7 @@ impl Console {
             is_to_stop: Arc::clone(&is_to_stop),
             time_limit: None,
             n_digits: None,
+            drops_output: false,
         };
         Self { state: Arc::new(Mutex::new(state)), is_to_stop }
     }
@@ -67,6 +70,11 @@ impl Console {
     /// Sets how many digits behind the point values have.
     pub(crate) fn set_digits(&self, n_digits: Option<usize>) {
         self.lock().n_digits = n_digits;
+    }
+
+    /// Says whether what programs write is dropped from now on.
+    pub(crate) fn set_drops_output(&self, drops_output: bool) {
+        self.lock().drops_output = drops_output;
     }
 
     /// Says whether the command is to stop: then no output waits for a reader.
@@ -190,10 +198,11 @@ impl State {
 
 impl Output for Console {
     fn write(&self, text: &str) -> io::Result<()> {
-        self.lock().write(text)
+        self.write_bytes(text.as_bytes())
     }
 
     fn write_bytes(&self, bytes: &[u8]) -> io::Result<()> {
-        self.lock().write_bytes(bytes)
+        let mut state = self.lock();
+        if state.drops_output { Ok(()) } else { state.write_bytes(bytes) }
     }
 }

@@ -96,8 +96,9 @@ impl Talk<'_> {
             let flow = match commands::parse(line) {
                 Some(command) if is_between_items => commands::run(self, command),
                 _ => {
-                    if is_between_items {
-                        self.variables.declare(&self.session.engine, line);
+                    if is_between_items && let Some(note) = self.variables.declare(&self.session.engine, line)
+                    {
+                        self.print(&format!("{note}\n"));
                     }
                     self.script.push(line);
                     self.script.push("\n");
@@ -118,7 +119,7 @@ impl Talk<'_> {
         let engine = session.engine.clone();
         let next = |script: &mut Script| {
             let outcome = script.run_next_line()?;
-            documentation.note(&script.source(), &outcome);
+            documentation.note(&script.source(), &outcome, engine.has_prelude());
             if let Some(value) = outcome.value {
                 variables.set_last_value(&engine, value);
             }

@@ -49,7 +49,9 @@ pub struct FormatError {
 /// # Errors
 /// If an item has a mistake in form.
 pub fn format(name: &str, text: &str, names: Names) -> Result<String, FormatError> {
-    let parts = read(name, text, names.clone())?;
+    // The layout has one line end. Positions stay: every line end remains one.
+    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
+    let parts = read(name, &unix, names.clone())?;
     let formatted = Layout::new(&parts).text(&parts.tokens);
     let words = |parts: &Parts| -> Vec<String> {
         parts.tokens.iter().map(|token| parts.source.slice(token.span).to_owned()).collect()

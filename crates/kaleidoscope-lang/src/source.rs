@@ -1,8 +1,8 @@
 //! Source text: the text of a program, and offsets, lines and columns in it.
 //!
-//! Offsets are bytes into the whole text, however the text arrived. A pipe's text grows chunk by
-//! chunk, and offsets into it stay valid. The source notes the start of each line while the text
-//! grows, so finding a line and column is a binary search.
+//! A line ends with `\n`, `\r\n` or `\r`. Offsets are bytes into the whole text, however the text
+//! arrived. A pipe's text grows chunk by chunk, and offsets into it stay valid. The source notes
+//! the start of each line while the text grows, so finding a line and column is a binary search.
 
 #[cfg(test)]
 mod tests;
@@ -128,7 +128,7 @@ impl Source {
         n_before_block + in_block.iter().filter(|&&byte| !is_continuation(byte)).count() as u32
     }
 
-    /// The line of the byte at `offset`, without its line end, which may be that of Windows.
+    /// The line of the byte at `offset`, without its line end.
     pub fn line_span(&self, offset: u32) -> Span {
         let line_idx = self.line_idx(offset);
         let start = self.0.line_starts[line_idx];
@@ -148,6 +148,7 @@ impl Source {
     /// Adds text at the end. Copies the whole text if a clone of this source exists.
     pub(crate) fn push(&mut self, more: &str) {
         let text = Arc::make_mut(&mut self.0);
+        let mut before = text.text.bytes().next_back();
         for (idx, byte) in (text.text.len()..).zip(more.bytes()) {
             if idx % BLOCK == 0 {
                 text.characters_before.push(text.n_characters);
@@ -156,14 +157,17 @@ impl Source {
             match byte {
                 b'\n' | b'\r' => {
                     text.in_comment = false;
-                    if byte == b'\n' {
-                        text.line_starts.push(idx as u32 + 1);
+                    // `\r\n` is one line end.
+                    if byte == b'\n' && before == Some(b'\r') {
+                        text.line_starts.pop();
                     }
+                    text.line_starts.push(idx as u32 + 1);
                 }
                 b'#' => text.in_comment = true,
                 b';' if !text.in_comment => text.last_semicolon = Some(idx as u32),
                 _ => {}
             }
+            before = Some(byte);
         }
         text.text.push_str(more);
     }

@@ -56,7 +56,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "time",
         argument: "EXPRESSION",
-        about: "how long reading, the first run and later runs take",
+        about: "how long reading, the first run and later runs take; prints what the first one prints",
         run: measure::time_expression,
     },
     Command { name: "plot", argument: "EXPRESSION, x = A..B", about: "draws the curve", run: plot::plot },
@@ -73,7 +73,12 @@ const COMMANDS: &[Command] = &[
         run: settings::events,
     },
     Command { name: "load", argument: "FILE", about: "runs a file", run: files::load },
-    Command { name: "save", argument: "FILE", about: "writes the functions to a file", run: files::save },
+    Command {
+        name: "save",
+        argument: "FILE",
+        about: "writes the functions and variables to a file, for `:load`",
+        run: files::save,
+    },
     Command {
         name: "edit",
         argument: "[NAME]",
@@ -113,11 +118,13 @@ pub(super) struct Call<'t> {
     argument: &'t str,
 }
 
-/// The command of a line; `None` if the line is program text. `:` alone is an operator.
+/// The command of a line; `None` if the line is program text, in which `:` is an operator. Nothing
+/// can be meant by `:` alone but a command.
 pub(super) fn parse(line: &str) -> Option<Call<'_>> {
     let rest = line.trim().strip_prefix(':')?;
     let (word, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    let is_word = !word.is_empty() && word.chars().all(|character| character.is_ascii_alphabetic());
+    let is_word = (!word.is_empty() || rest.is_empty())
+        && word.chars().all(|character| character.is_ascii_alphabetic());
     is_word.then(|| Call { word, argument: argument.trim() })
 }
 
@@ -145,6 +152,9 @@ fn find(word: &str) -> Option<&'static Command> {
 }
 
 fn unknown(word: &str) -> String {
+    if word.is_empty() {
+        return "`:` begins a command; `:help` lists the commands".to_owned();
+    }
     match nearest(word, names()) {
         Some(nearest) => format!("there is no command `:{word}`; there is `:{nearest}`"),
         None => format!("there is no command `:{word}`; `:help` lists the commands"),
@@ -177,7 +187,8 @@ mod tests {
     fn a_command_begins_with_a_word() {
         assert_eq!(parse("  :list f "), Some(Call { word: "list", argument: "f" }));
         assert_eq!(parse(":q"), Some(Call { word: "q", argument: "" }));
-        for text in [": 1", ":", "1 : 2", ":1", "list"] {
+        assert_eq!(parse(" : "), Some(Call { word: "", argument: "" }));
+        for text in [": 1", "1 : 2", ":1", "list"] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -2,11 +2,17 @@
 
 use super::Talk;
 use crate::input::Input;
+use crate::parameters::Parameter;
 use kaleidoscope::Origin;
+use kaleidoscope::lang::number;
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+
+/// How a line begins that is a variable in a saved text: a comment for all but `:load`, and the
+/// option that gives the variable to a script.
+const VARIABLE: &str = "# variable: --arg ";
 
 /// `:load FILE`
 pub(super) fn load(talk: &mut Talk<'_>, argument: &str) {
@@ -17,7 +23,22 @@ pub(super) fn load(talk: &mut Talk<'_>, argument: &str) {
     if let Err(refusal) = Input::of_path(Path::new(argument)).open() {
         return talk.refuse(&refusal.message);
     }
+    if let Ok(text) = fs::read_to_string(argument) {
+        load_variables(talk, &text);
+    }
     talk.run_file(Path::new(argument));
+}
+
+/// Makes the variables at the start of a saved text.
+fn load_variables(talk: &Talk<'_>, text: &str) {
+    for line in text.lines().map_while(|line| line.strip_prefix(VARIABLE)) {
+        let assigned = line
+            .parse::<Parameter>()
+            .and_then(|Parameter { name, value }| talk.variables.assign(&talk.session.engine, &name, value));
+        if let Err(message) = assigned {
+            talk.refuse(&message);
+        }
+    }
 }
 
 /// `:save FILE`
@@ -26,6 +47,13 @@ pub(super) fn save(talk: &mut Talk<'_>, argument: &str) {
         return talk.refuse("`:save` takes a file");
     }
     let mut text = String::new();
+    for (name, value) in talk.variables.assigned() {
+        text.push_str(&format!("{VARIABLE}{name}={}\n", number::format(value)));
+    }
+    if !text.is_empty() {
+        // Otherwise the variables would be documentation.
+        text.push('\n');
+    }
     // An operator must be defined before the text that uses it: the order is that of definition.
     for name in talk.observers.life.defined() {
         let Some(info) = talk.session.engine.function_info(&name) else { continue };
@@ -34,7 +62,7 @@ pub(super) fn save(talk: &mut Talk<'_>, argument: &str) {
         text.push_str(&format!("{};\n\n", source.trim_end()));
     }
     match fs::write(argument, text.trim_end().to_owned() + "\n") {
-        Ok(()) => talk.print(&format!("the functions of the session are in {argument}\n")),
+        Ok(()) => talk.print(&format!("the functions and variables of the session are in {argument}\n")),
         Err(error) => talk.refuse(&format!("cannot write {argument}: {error}")),
     }
 }
@@ -82,7 +110,7 @@ impl Talk<'_> {
         let Self { session, documentation, variables, .. } = self;
         let engine = session.engine.clone();
         session.run_inputs_with(&[Input::of_path(path)], |source, outcome| {
-            documentation.note(source, outcome);
+            documentation.note(source, outcome, engine.has_prelude());
             if let Some(value) = outcome.value {
                 variables.set_last_value(&engine, value);
             }

@@ -2,6 +2,7 @@
 
 use super::Talk;
 use super::life::time;
+use crate::console::Console;
 use kaleidoscope::lang::number;
 use kaleidoscope::{CallError, Engine, Formula};
 use std::time::{Duration, Instant};
@@ -33,7 +34,9 @@ pub(super) fn time_expression(talk: &mut Talk<'_>, text: &str) {
         }
     };
     let read = start.elapsed();
-    match measure(&talk.session.engine, &formula) {
+    let measured = measure(&talk.session.engine, &formula, &talk.session.console);
+    talk.session.console.set_drops_output(false);
+    match measured {
         Ok(times) => talk.print(&times.text(read)),
         Err(error) => talk.refuse(&error.to_string()),
     }
@@ -48,11 +51,12 @@ struct Times {
     n_runs: u32,
 }
 
-/// Runs the formula again and again.
-fn measure(engine: &Engine, formula: &Formula) -> Result<Times, CallError> {
+/// Runs the formula again and again. Its output is printed once: that of the first run.
+fn measure(engine: &Engine, formula: &Formula, console: &Console) -> Result<Times, CallError> {
     let start = Instant::now();
     let value = formula.call(&[])?;
     let first = start.elapsed();
+    console.set_drops_output(true);
     let mut n_runs = 1;
     let began = Instant::now();
     // More and more runs, until they take long enough for the clock. Hot code is optimized

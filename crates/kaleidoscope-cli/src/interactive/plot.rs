@@ -14,6 +14,12 @@ const N_COLUMNS: usize = 72;
 /// The room that the labels of the vertical axis take.
 const LABEL_WIDTH: usize = 12;
 
+/// The room in front of the curve: the labels and the vertical axis.
+const AXIS_WIDTH: usize = LABEL_WIDTH + 2;
+
+/// The most columns of the curve itself.
+const MOST_COLUMNS: usize = 200;
+
 /// Dots in a Braille pattern: 2 beside each other, 4 above each other.
 const DOTS_ACROSS: usize = 2;
 const DOTS_DOWN: usize = 4;
@@ -25,7 +31,10 @@ pub(super) fn plot(talk: &mut Talk<'_>, argument: &str) {
             .refuse("`:plot` takes an expression and a range, for example `:plot sin(x)/x, x = -10..10`");
     };
     let n_columns = tcgetwinsize(io::stdout()).map_or(N_COLUMNS, |size| usize::from(size.ws_col));
-    let n_columns = n_columns.saturating_sub(LABEL_WIDTH + 2).clamp(10, 200);
+    let n_columns = n_columns.saturating_sub(AXIS_WIDTH).min(MOST_COLUMNS);
+    if n_columns == 0 {
+        return talk.refuse("the terminal is too narrow for a curve");
+    }
     match curve(talk, &request, n_columns * DOTS_ACROSS) {
         Ok((from, to, values)) => talk.print(&picture(&values, n_columns, from, to)),
         Err(message) => talk.refuse(&message),
@@ -41,7 +50,14 @@ struct Request<'t> {
 
 impl<'t> Request<'t> {
     fn parse(text: &'t str) -> Option<Self> {
-        let (expression, range) = text.rsplit_once(',')?;
+        // The commas in parentheses belong to calls.
+        let mut n_open = 0_i32;
+        let is_outside = |&(_, character): &(usize, char)| {
+            n_open += i32::from(character == '(') - i32::from(character == ')');
+            character == ',' && n_open == 0
+        };
+        let (comma, _) = text.char_indices().filter(is_outside).last()?;
+        let (expression, range) = (&text[..comma], &text[comma + 1..]);
         let (variable, range) = range.split_once('=')?;
         let (from, to) = range.split_once("..")?;
         let parts = [expression, variable, from, to].map(str::trim);
@@ -63,10 +79,16 @@ fn curve(talk: &Talk<'_>, request: &Request<'_>, n: usize) -> Result<(f64, f64, 
         formula.call(&[]).map_err(|error| error.to_string())
     };
     let (from, to): (f64, f64) = (bound(request.from)?, bound(request.to)?);
-    if !(from < to && from.is_finite() && to.is_finite()) {
+    if !(from.is_finite() && to.is_finite()) {
+        let (from, to) = (number::format(from), number::format(to));
+        return Err(format!("a range has two finite ends, and this one goes from {from} to {to}"));
+    }
+    if from >= to {
         return Err("the range must go up from one number to another".to_owned());
     }
-    let places: Vec<_> = (0..n).map(|i| from + (to - from) * i as f64 / (n - 1) as f64).collect();
+    // The difference of the ends may be infinite.
+    let place = |share: f64| from * (1.0 - share) + to * share;
+    let places: Vec<_> = (0..n).map(|i| place(i as f64 / (n - 1) as f64)).collect();
     let formula =
         engine.formula(request.expression, &[request.variable]).map_err(|error| error.to_string())?;
     let mut values = vec![0.0; n];
@@ -82,9 +104,10 @@ fn picture(values: &[f64], n_columns: usize, from: f64, to: f64) -> String {
         return "no value is finite there\n".to_owned();
     }
     let n_dots = N_ROWS * DOTS_DOWN;
-    let height = if high > low { high - low } else { 1.0 };
+    // Halves: the difference of two values may be infinite.
+    let height = if high > low { high / 2.0 - low / 2.0 } else { 1.0 };
     let row_of = |value: f64| {
-        let up = ((value - low) / height * (n_dots - 1) as f64).round() as usize;
+        let up = ((value / 2.0 - low / 2.0) / height * (n_dots - 1) as f64).round() as usize;
         n_dots - 1 - up.min(n_dots - 1)
     };
     let mut cells = vec![0_u8; N_ROWS * n_columns];
@@ -117,9 +140,13 @@ fn picture(values: &[f64], n_columns: usize, from: f64, to: f64) -> String {
         text.push_str(&format!("{label:>LABEL_WIDTH$} ┤{line}\n"));
     }
     let (from, to) = (short(from), short(to));
-    let room = n_columns.saturating_sub(from.chars().count());
     text.push_str(&format!("{:LABEL_WIDTH$} └{}\n", "", "─".repeat(n_columns)));
-    text.push_str(&format!("{:LABEL_WIDTH$}  {from}{to:>room$}\n", ""));
+    if from.len() + to.len() < n_columns {
+        let room = n_columns - from.len();
+        text.push_str(&format!("{:LABEL_WIDTH$}  {from}{to:>room$}\n", ""));
+    } else {
+        text.push_str(&format!("from {from}\nto {to}\n"));
+    }
     text
 }
 
@@ -143,7 +170,9 @@ mod tests {
         let request = Request::parse("atan2(x, 1), x = -2 .. 3").unwrap();
         assert_eq!((request.expression, request.variable), ("atan2(x, 1)", "x"));
         assert_eq!((request.from, request.to), ("-2", "3"));
-        for text in ["sin(x)", "sin(x), x", "x, x = 1", "x, = 1..2", ", x = 1..2"] {
+        let request = Request::parse("x, x = 0..max(1, atan2(2, 3))").unwrap();
+        assert_eq!((request.expression, request.to), ("x", "max(1, atan2(2, 3))"));
+        for text in ["sin(x)", "max(x, 1)", "sin(x), x", "x, x = 1", "x, = 1..2", ", x = 1..2"] {
             assert!(Request::parse(text).is_none(), "{text}");
         }
     }
@@ -156,6 +185,20 @@ mod tests {
         assert_eq!(lines.len(), N_ROWS + 2);
         assert!(lines[0].contains("39 ┤") && !lines[0].ends_with('\u{2800}'), "{text}");
         assert!(lines[N_ROWS - 1].contains(" 0 ┤") && !lines[N_ROWS - 1].contains("┤\u{2800}"), "{text}");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_no_long_lines() {
+        let text = picture(&[-1e300, 1e300], 6, -1.234_567_89e-7, 1.234_567_89e200);
+        assert!(text.lines().all(|line| line.chars().count() <= 20), "{text}");
+        assert!(text.ends_with("from -1.2346e-7\nto 1.2346e200\n"), "{text}");
+    }
+
+    #[test]
+    fn the_largest_numbers_have_a_curve() {
+        let text = picture(&[-f64::MAX, 0.0, f64::MAX], 2, -f64::MAX, f64::MAX);
+        assert!(text.lines().next().unwrap().ends_with(['⠁', '⡇', '⢀', '⣀']), "{text}");
+        assert_eq!(text.lines().count(), N_ROWS + 3, "{text}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `:set`, `:events`, `:stats` and `:prelude`.
 
-use super::{NAME, Talk};
+use super::Talk;
 use crate::statistics;
 use std::time::Duration;
 
@@ -33,8 +33,7 @@ pub(super) fn set(talk: &mut Talk<'_>, argument: &str) {
 
 fn set_timeout(talk: &mut Talk<'_>, limit: Duration) {
     talk.session.engine = talk.session.engine.within(limit);
-    // The script has the limit of the engine's handle that made it.
-    talk.script = talk.session.engine.script(NAME);
+    talk.script.set_time_limit(limit);
 }
 
 /// `:events on|off`

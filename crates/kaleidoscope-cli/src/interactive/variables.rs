@@ -1,5 +1,6 @@
 //! Variables of the session: `x = 5` at the prompt makes one, and `it` is the last value.
 
+use kaleidoscope::lang::conventions::CONSTANTS;
 use kaleidoscope::lang::{is_name, tokens};
 use kaleidoscope::{Engine, Variable};
 use std::cell::RefCell;
@@ -21,27 +22,50 @@ struct State {
 
 impl Variables {
     /// Makes a variable if the line assigns to a name that none has. The assignment itself runs as
-    /// any other item does.
-    pub(super) fn declare(&self, engine: &Engine, line: &str) {
-        let Some((name, value)) = assignment(line) else { return };
+    /// any other item does. Returns a sentence if the name means something else, too.
+    pub(super) fn declare(&self, engine: &Engine, line: &str) -> Option<String> {
+        let (name, value) = assignment(line)?;
         let mut state = self.0.borrow_mut();
-        let is_last_value = name == LAST_VALUE && state.last_value.is_some();
-        if !is_last_value && engine.variable(name).is_some() {
-            return;
+        let last_value = state.last_value.as_ref().filter(|_| name == LAST_VALUE);
+        if last_value.is_none() && engine.variable(name).is_some() {
+            return None;
         }
         // A value that would not be read leaves no variable behind.
         if !engine.free_variables(value).is_ok_and(|free| free.is_empty()) {
-            return;
+            return None;
         }
-        if is_last_value {
+        if let Some(variable) = state.last_value.take_if(|_| name == LAST_VALUE) {
             // From here on it is the user's, and keeps its value until then.
-            state.last_value = None;
-            return;
-        }
-        let variable = Variable::new(f64::NAN);
-        if engine.bind(name, &variable).is_ok() {
             state.by_name.insert(name.to_owned(), variable);
+            return None;
         }
+        let note = other_meaning(engine, name);
+        let variable = Variable::new(f64::NAN);
+        engine.bind(name, &variable).ok()?;
+        state.by_name.insert(name.to_owned(), variable);
+        note
+    }
+
+    /// Gives a variable this value, and makes the variable if there is none.
+    ///
+    /// # Errors
+    /// Why there can be no such variable, as a sentence.
+    pub(super) fn assign(&self, engine: &Engine, name: &str, value: f64) -> Result<(), String> {
+        let mut state = self.0.borrow_mut();
+        if let Some(variable) = state.by_name.get(name) {
+            variable.set(value);
+            return Ok(());
+        }
+        if let Some(variable) = state.last_value.take_if(|_| name == LAST_VALUE) {
+            variable.set(value);
+            state.by_name.insert(name.to_owned(), variable);
+            return Ok(());
+        }
+        let variable = engine.variable(name).unwrap_or_else(|| Variable::new(value));
+        variable.set(value);
+        engine.bind(name, &variable).map_err(|error| error.to_string())?;
+        state.by_name.insert(name.to_owned(), variable);
+        Ok(())
     }
 
     /// Notes the value of an expression.
@@ -56,6 +80,12 @@ impl Variables {
         }
     }
 
+    /// Names and values of what the user has assigned, in the order of names.
+    pub(super) fn assigned(&self) -> Vec<(String, f64)> {
+        let state = self.0.borrow();
+        state.by_name.iter().map(|(name, variable)| (name.clone(), variable.get())).collect()
+    }
+
     /// Names and values, in the order of names.
     pub(super) fn values(&self) -> Vec<(String, f64)> {
         let state = self.0.borrow();
@@ -63,6 +93,16 @@ impl Variables {
         let last = state.last_value.iter().map(|variable| (LAST_VALUE.to_owned(), variable.get()));
         own.chain(last).collect()
     }
+}
+
+/// What else the name of a new variable means, and what becomes of that.
+fn other_meaning(engine: &Engine, name: &str) -> Option<String> {
+    let is_constant = engine.has_prelude() && CONSTANTS.iter().any(|(known, _)| *known == name);
+    if is_constant {
+        return Some(format!("the variable `{name}` hides the constant `{name}` of the prelude"));
+    }
+    engine.function_info(name)?;
+    Some(format!("`{name}` is a variable now, too: `{name}(…)` still calls the function"))
 }
 
 /// The name and the value of a line that is one assignment to a name.
@@ -99,6 +139,34 @@ mod tests {
         assert_eq!(engine.run("it = 10;").values().next(), Some(10.0));
         variables.set_last_value(&engine, 5.0);
         assert_eq!(engine.run("it;").values().next(), Some(10.0));
+    }
+
+    #[test]
+    fn a_name_with_another_meaning_is_explained() {
+        let engine = Engine::new().unwrap();
+        let variables = Variables::default();
+        assert_eq!(variables.declare(&engine, "e = 3"), None);
+        let note = variables.declare(&engine, "sin = 3").unwrap();
+        assert_eq!(note, "`sin` is a variable now, too: `sin(…)` still calls the function");
+        assert_eq!(engine.run("sin = 2; sin(0) + sin;").values().last(), Some(2.0));
+        engine.prelude().unwrap();
+        assert!(variables.declare(&engine, "tau = 3").unwrap().contains("hides the constant `tau`"));
+        assert_eq!(variables.declare(&engine, "tau = 4"), None);
+        assert_eq!(engine.run("tau = 3; tau;").values().last(), Some(3.0));
+    }
+
+    #[test]
+    fn variables_are_assigned_by_their_names() {
+        let engine = Engine::new().unwrap();
+        let variables = Variables::default();
+        variables.set_last_value(&engine, 1.0);
+        for (name, value) in [("rate", 0.5), ("rate", 0.25), ("it", 7.0)] {
+            variables.assign(&engine, name, value).unwrap();
+        }
+        variables.set_last_value(&engine, 2.0);
+        assert_eq!(engine.run("rate + it;").values().next(), Some(7.25));
+        assert_eq!(variables.assigned(), [("it".to_owned(), 7.0), ("rate".to_owned(), 0.25)]);
+        assert!(variables.assign(&engine, "def", 1.0).is_err());
     }
 
     #[test]

@@ -143,12 +143,17 @@ fn every_command_does_what_the_help_says() {
         (":asm grow", "xmm0"),
         (":ir 1 + rate", "add"),
         (":time grow(3)", "the median of"),
+        (":time printd(40321)", "\n40321\nvalue   0\n"),
+        ("printd(40322)", "\n40322\n0\n"),
+        (":", "`:` begins a command; `:help` lists the commands"),
+        ("sin = 3", "`sin(…)` still calls the function"),
         (":plot x * x, x = -2..2", "└──"),
         (":stats", "expressions"),
         (":events on", "ready>"),
         ("def other(x) grow(x)", "other (version 1): defined"),
         (":events off", "ready>"),
-        (save.as_str(), "the functions of the session are in"),
+        (save.as_str(), "the functions and variables of the session are in"),
+        ("rate = 17", "\n17\n"),
         (":edit grow", "ready>"),
         ("grow(100)", "\n300\n"),
         (":undo", "undid `grow` (as before)"),
@@ -157,6 +162,7 @@ fn every_command_does_what_the_help_says() {
         (":undo", "there is no definition to undo"),
         (load.as_str(), "ready>"),
         (":doc grow", "Twice as much."),
+        ("rate * 100", "\n25\n"),
         ("other(10000)", "\n20000\n"),
         (":reset", "all definitions of the session are gone"),
         ("other(7)", "KLS2002"),
@@ -181,8 +187,20 @@ fn every_command_does_what_the_help_says() {
         terminal.enter(entry, text);
     }
     let text = fs::read_to_string(saved).unwrap();
-    assert_eq!(text, "# Twice as much.\ndef grow(x) 2 * x;\n\ndef other(x) grow(x);\n");
+    assert_eq!(
+        text,
+        "# variable: --arg rate=0.25\n# variable: --arg sin=3\n\n# Twice as much.\ndef grow(x) 2 * x;\n\ndef other(x) grow(x);\n"
+    );
     assert_eq!(terminal.leave(":quit\r"), Some(1));
+}
+
+#[test]
+fn settings_keep_the_numbers_of_lines() {
+    let mut terminal = Terminal::open(&[]);
+    terminal.enter("def broken(x) y", "<terminal>:1:15");
+    terminal.enter(":set timeout 100", "ready>");
+    terminal.enter("broken(1)", "its definition at <terminal>:1 failed");
+    terminal.enter("z", "<terminal>:3:1");
 }
 
 #[test]

@@ -115,11 +115,10 @@ impl<'s> Excerpt<'s> {
         Self { source, shown }
     }
 
-    /// The text. Line ends of Windows become those of Unix: the renderer would show the character
-    /// before the line feed.
+    /// The text. All line ends become those of Unix, which the renderer knows.
     fn text(&self) -> Cow<'s, str> {
         let text = self.source.slice(self.shown);
-        if text.contains(CRLF) { text.replace(CRLF, "\n").into() } else { text.into() }
+        if text.contains('\r') { text.replace(CRLF, "\n").replace('\r', "\n").into() } else { text.into() }
     }
 
     /// The mark under a place, up to the end of the place's first line or of the part shown.

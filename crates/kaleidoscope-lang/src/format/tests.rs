@@ -15,6 +15,12 @@ fn formatted(text: &str) -> String {
 }
 
 #[test]
+fn all_line_ends_become_those_of_unix() {
+    let formatted = format("text", "# a\r1+2\r\n# b\r\r3", Names::new()).unwrap();
+    assert_eq!(formatted, "# a\n1 + 2\n# b\n\n3\n");
+}
+
+#[test]
 fn space_between_tokens() {
     for (text, expected) in [
         ("1+2*3", "1 + 2*3\n"),

@@ -21,6 +21,24 @@ fn positions() {
     assert_eq!(Source::new("empty", "").position(0).to_string(), "1:1");
 }
 
+#[test]
+fn a_carriage_return_ends_a_line() {
+    let text = "a\rb\r\n\rc\n\rd\r";
+    let positions = |source: &Source| -> Vec<_> {
+        (0..=text.len() as u32).map(|offset| source.position(offset).to_string()).collect()
+    };
+    let whole = Source::new("name", text);
+    let mut pieces = Source::new("name", "");
+    text.chars().for_each(|character| pieces.push(character.encode_utf8(&mut [0; 4])));
+    let expected = ["1:1", "1:2", "2:1", "2:2", "2:3", "3:1", "4:1", "4:2", "5:1", "6:1", "6:2", "7:1"];
+    assert_eq!(positions(&whole), expected);
+    assert_eq!(positions(&pieces), expected);
+    assert_eq!(whole.slice(whole.line_span(0)), "a");
+    assert_eq!(whole.slice(whole.line_span(3)), "b");
+    assert_eq!(whole.slice(whole.line_span(5)), "");
+    assert_eq!(whole.slice(whole.line_span(9)), "d");
+}
+
 /// The columns of a long line are those that counting from its start gives, and few characters are
 /// counted for each.
 #[test]
