@@ -237,11 +237,18 @@ pub(crate) struct EmitOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) function: Option<String>,
 
+    /// The form: `ast` and `ir` have all, and `tokens` has `text` and `json`
+    #[arg(long = "format", value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) form: EmitForm,
+
     #[command(flatten)]
     pub(crate) optimization: OptimizationOption,
 
     #[command(flatten)]
     pub(crate) arrays: ArrayOption,
+
+    #[command(flatten)]
+    pub(crate) parameters: Parameters,
 
     #[command(flatten)]
     pub(crate) prelude: PreludeOption,
@@ -274,6 +281,9 @@ pub(crate) struct CheckOptions {
 
     #[command(flatten)]
     pub(crate) arrays: ArrayOption,
+
+    #[command(flatten)]
+    pub(crate) parameters: Parameters,
 
     #[command(flatten)]
     pub(crate) prelude: PreludeOption,
@@ -418,6 +428,20 @@ pub(crate) enum MessageFormat {
     Human,
     /// One JSON object on a line
     Json,
+}
+
+/// The form in which `emit` shows something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EmitForm {
+    /// Text for people
+    #[default]
+    Text,
+    /// JSON for programs, one object on a line
+    Json,
+    /// A graph for Graphviz
+    Dot,
+    /// A picture for browsers
+    Svg,
 }
 
 /// What `emit` shows.

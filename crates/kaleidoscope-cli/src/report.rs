@@ -92,7 +92,7 @@ fn as_json(diagnostic: &Diagnostic, source: &Source) -> Value {
     object
 }
 
-fn place(span: Span, source: &Source) -> Value {
+pub(crate) fn place(span: Span, source: &Source) -> Value {
     let (start, end) = (source.position(span.start), source.position(span.end));
     json!({ "line": start.line, "column": start.column, "end_line": end.line, "end_column": end.column })
 }

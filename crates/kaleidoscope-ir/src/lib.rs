@@ -12,6 +12,7 @@
 //! | [`FunctionBuilder`] | makes a function operation by operation, for front ends |
 //! | [`mod@verify`] | checks the promises |
 //! | [`facts`] | loops, calls, assigned variables: computed once per function |
+//! | [`flow`] | basic blocks and their edges, for tools that show control flow |
 //! | [`text`] | the printed form, and a parser for it |
 //! | [`interpreter`] | runs a function without machine code |
 //! | [`mod@column`] | applies a function to columns without machine code |
@@ -62,6 +63,7 @@ mod positions;
 pub mod array;
 pub mod column;
 pub mod compile;
+pub mod flow;
 pub mod interpreter;
 pub mod maths;
 pub mod number;

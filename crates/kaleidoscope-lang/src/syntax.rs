@@ -5,12 +5,14 @@
 //! the reader uses the same memory for every item. Parentheses have no node; a node's span does
 //! not include them.
 
+mod diagram;
 mod equality;
 mod outline;
 mod symbols;
 #[cfg(test)]
 mod tests;
 
+pub use diagram::{DiagramNode, diagram};
 pub use equality::same_structure;
 pub use outline::outline;
 pub use symbols::{Symbol, Symbols};

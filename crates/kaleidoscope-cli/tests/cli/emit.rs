@@ -1,6 +1,7 @@
 //! `emit`: every kind shows something of the program.
 
 use crate::command::{file, path, run};
+use serde_json::{Value, json};
 
 const PROGRAM: &[u8] = b"def f(x) x*x + g(x);\ndef g(y) sqrt(y);\nf(4);\n";
 
@@ -52,4 +53,72 @@ fn mistakes_are_reported() {
     let finished = run(&["emit", "ast", path(&file)]);
     assert_eq!(finished.code, 1);
     assert!(finished.stderr.contains("KLS1001"), "{}", finished.stderr);
+}
+
+/// The JSON objects that `emit` prints, one a line.
+#[track_caller]
+fn objects(kind: &str) -> Vec<Value> {
+    let file = file(PROGRAM);
+    let finished = run(&["emit", kind, "--format", "json", path(&file)]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn json_has_one_object_on_a_line() {
+    let tokens = objects("tokens");
+    assert_eq!((&tokens[1]["kind"], &tokens[1]["text"]), (&"identifier".into(), &"f".into()));
+    assert_eq!((&tokens[1]["line"], &tokens[1]["column"]), (&1.into(), &5.into()));
+    let trees = objects("ast");
+    assert_eq!(trees.len(), 3);
+    assert_eq!(trees[0]["item"], "f");
+    assert_eq!(
+        trees[0]["nodes"][1],
+        json!({
+            "id": 1, "kind": "binary", "text": "+", "parts": [2, 5],
+            "line": 1, "column": 10, "end_line": 1, "end_column": 20,
+        })
+    );
+    let flows = objects("ir");
+    assert_eq!(flows[2]["blocks"][0]["operations"][0], "number 4");
+    assert_eq!(flows[2]["blocks"][0]["edges"], json!([]));
+}
+
+/// Every name and operator of the program is text in the picture, and no markup.
+#[test]
+fn pictures_are_documents_of_their_own() {
+    let text = b"def binary& 5 (a b) if a then b else 0;\n\
+        def count(n) if n < 1 then 0 else count(n - 1);\n\
+        for i = 1, i < 3 in i & count(i);\n";
+    let file = file(text);
+    for kind in ["ast", "ir"] {
+        let finished = run(&["emit", kind, "--format", "svg", path(&file)]);
+        assert_eq!((finished.code, &*finished.stderr), (0, ""));
+        let picture = finished.stdout;
+        assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"), "{picture}");
+        // A reader of XML takes it: all elements end, and every `&` begins a reference.
+        let n_open = picture.matches("<text").count();
+        assert!(n_open > 5 && n_open == picture.matches("</text>").count(), "{picture}");
+        let rest = picture.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "").replace("&quot;", "");
+        assert!(!rest.contains('&'), "{rest}");
+        assert!(!picture.contains("NaN"), "{picture}");
+        let finished = run(&["emit", kind, "--format", "dot", path(&file)]);
+        assert!(finished.stdout.starts_with("digraph {\n") && finished.stdout.contains(" -> n0_"));
+    }
+    for (kind, format) in [("tokens", "svg"), ("asm", "json"), ("llvm", "dot")] {
+        assert_eq!(run(&["emit", kind, "--format", format, path(&file)]).code, 2, "{kind} {format}");
+    }
+}
+
+#[test]
+fn a_picture_has_a_limit() {
+    let file = file(format!("{}1;", "1+".repeat(5000)).as_bytes());
+    let finished = run(&["emit", "ast", "--format", "svg", path(&file)]);
+    assert_eq!(finished.code, 1);
+    assert!(finished.stderr.contains("a picture of 10001 nodes is too large"), "{}", finished.stderr);
+    // Without a limit, a deep tree needs no deep recursion.
+    let file = crate::command::file(format!("{}1;", "1^".repeat(5000)).as_bytes());
+    for format in ["json", "dot"] {
+        assert_eq!(run(&["emit", "ast", "--format", format, path(&file)]).code, 0);
+    }
 }

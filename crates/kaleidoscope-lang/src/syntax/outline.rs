@@ -38,8 +38,22 @@ pub fn outline(item: &Item, tree: &Tree) -> String {
     outline.text
 }
 
+/// What a prototype defines, and its parameters.
+pub(super) fn signature(prototype: &Prototype, tree: &Tree) -> String {
+    let subject = match prototype.subject {
+        Subject::Function(name) => tree.symbols.name(name).to_string(),
+        Subject::Unary(sign) => format!("unary {sign}"),
+        Subject::Binary { sign, precedence: None } => format!("binary {sign}"),
+        Subject::Binary { sign, precedence: Some((precedence, _)) } => {
+            format!("binary {sign} {}", Shown(precedence))
+        }
+    };
+    let names = prototype.parameters.iter().map(|&(name, _)| &**tree.symbols.name(name));
+    format!("{subject} ({})", names.collect::<Vec<_>>().join(" "))
+}
+
 #[derive(Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     Node(NodeId),
     /// `(name initial)` of a `for` or `var`.
     Named(Symbol, Option<NodeId>),
@@ -60,17 +74,7 @@ struct Outline<'t> {
 
 impl Outline<'_> {
     fn prototype(&mut self, keyword: &str, prototype: &Prototype) {
-        let subject = match prototype.subject {
-            Subject::Function(name) => self.tree.symbols.name(name).to_string(),
-            Subject::Unary(sign) => format!("unary {sign}"),
-            Subject::Binary { sign, precedence: None } => format!("binary {sign}"),
-            Subject::Binary { sign, precedence: Some((precedence, _)) } => {
-                format!("binary {sign} {}", Shown(precedence))
-            }
-        };
-        let names = prototype.parameters.iter().map(|&(name, _)| &**self.tree.symbols.name(name));
-        let names = names.collect::<Vec<_>>().join(" ");
-        self.text.push_str(&format!("({keyword} {subject} ({names})"));
+        self.text.push_str(&format!("({keyword} {}", signature(prototype, self.tree)));
     }
 
     /// Writes a part. At an indentation of [`LINE`] or more it stays on one line.
@@ -113,7 +117,7 @@ impl Outline<'_> {
 }
 
 /// The first word of a node: its value, name, operator or keyword.
-fn head(node: Node, tree: &Tree) -> String {
+pub(super) fn head(node: Node, tree: &Tree) -> String {
     match node {
         Node::Number(value) => Shown(value).to_string(),
         Node::Variable(name) => tree.symbols.name(name).to_string(),
@@ -127,7 +131,7 @@ fn head(node: Node, tree: &Tree) -> String {
     }
 }
 
-fn parts(node: Node, tree: &Tree) -> Vec<Part> {
+pub(super) fn parts(node: Node, tree: &Tree) -> Vec<Part> {
     match node {
         Node::Number(_) | Node::Variable(_) => Vec::new(),
         Node::Call { arguments, .. } => {

@@ -1,6 +1,6 @@
 //! Outlines, equality, and the names that a tree keeps.
 
-use super::{Item, Tree, outline, same_structure};
+use super::{Item, Tree, diagram, outline, same_structure};
 use crate::names::Names;
 use crate::reader::Reader;
 
@@ -79,4 +79,39 @@ fn many_names_are_removed_with_the_tree() {
     tree.clear();
     assert_eq!(&**tree.symbols.name(symbol), "a");
     assert_eq!(tree.symbols.len(), 1);
+}
+
+#[test]
+fn a_diagram_has_every_node_with_its_parts() {
+    let text = "def f(n) for i = 1, i < n in g(-i, 2)";
+    let mut names = Names::new();
+    let mut reader = Reader::new("test");
+    reader.push("def unary-(x) 0-x; def g(a b) a;");
+    while let Some(read) = reader.read(&names) {
+        names.commit(&read.item.unwrap());
+    }
+    let mut reader = Reader::new("test");
+    reader.push(text);
+    reader.finish();
+    reader.read(&names).unwrap();
+    let (tree, item) = reader.syntax().unwrap();
+    let nodes = diagram(item, tree);
+    let shown: Vec<_> = nodes.iter().map(|node| (node.kind, &*node.text, &node.parts[..])).collect();
+    assert_eq!(
+        shown,
+        [
+            ("definition", "f (n)", &[1][..]),
+            ("for", "for", &[2, 4, 7]),
+            ("binding", "i", &[3]),
+            ("number", "1", &[]),
+            ("binary", "<", &[5, 6]),
+            ("variable", "i", &[]),
+            ("variable", "n", &[]),
+            ("call", "g", &[8, 10]),
+            ("prefix", "-", &[9]),
+            ("variable", "i", &[]),
+            ("number", "2", &[]),
+        ]
+    );
+    assert_eq!(&text[nodes[7].span.unwrap().range()], "g(-i, 2)");
 }
