@@ -5,6 +5,7 @@
 //! steps. A step that fails hides no other step: every step of every selected part runs, and the
 //! exit code says whether all passed.
 
+mod editors;
 mod needs;
 mod parts;
 mod process;

@@ -22,7 +22,7 @@ use crate::steps::root;
 use lexer::Parts;
 
 /// Folders without hand-written files.
-const PASSED_OVER: &[&str] = &["target", "corpus", "found", "artifacts"];
+const PASSED_OVER: &[&str] = &["target", "corpus", "found", "artifacts", "node_modules"];
 
 /// Extensions of the files that rules read.
 const ENDINGS: &[&str] = &["rs", "md", "toml", "sh", "h", "c", "cpp", "hpp", "kal"];

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::editors;
 use super::needs::{Install, Need};
 use crate::tidy;
 
@@ -316,6 +317,13 @@ pub(crate) const PARTS: &[Part] = &[
                 ),
             },
         ],
+    },
+    Part {
+        name: "editors",
+        about: "the grammar for editors, by its tests and against the lexer on all case files",
+        needs: &[debian("nodejs", &["node", "--version"]), debian("npm", &["npm", "--version"])],
+        limit: LIMIT,
+        steps: &[Step { name: "Visual Studio Code", action: Action::Inside(editors::run) }],
     },
     Part {
         name: "benches",
