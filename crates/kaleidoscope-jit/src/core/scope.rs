@@ -6,9 +6,7 @@ use crate::code::{Callable, FunctionCode, KernelCode, OsrCode};
 use crate::interrupt::Watch;
 use crate::profile::ProfiledCode;
 use crate::trap::Trap;
-#[cfg(feature = "rayon")]
-use kaleidoscope_native as native;
-use kaleidoscope_native::GuardedScope;
+use kaleidoscope_native::{self as native, GuardedScope};
 
 /// Guarded calls that [`Core::enter`] has prepared.
 pub(crate) struct CoreScope<'a> {
@@ -44,33 +42,48 @@ impl CoreScope<'_> {
     /// Calls a function of this engine.
     #[inline]
     pub(crate) fn call(&self, function: Callable, args: &[f64]) -> Result<f64, Trap> {
-        function.call(self.core.id, self.scope, args).map_err(|trap| self.core.trap(trap, None))
+        function.call(self.core.id, self.scope, args).map_err(|trap| self.trap(trap, None))
     }
 
     /// Calls code that belongs to no function.
     pub(crate) fn call_code(&self, code: &ProfiledCode) -> Result<f64, Trap> {
-        code.code.call(self.scope, &[]).map_err(|trap| self.core.trap(trap, Some(code)))
+        code.code.call(self.scope, &[]).map_err(|trap| self.trap(trap, Some(code)))
     }
 
     /// Calls code of one version of a function, which was looked up inside this scope.
     pub(crate) fn call_version(&self, function: FunctionCode, args: &[f64]) -> Result<f64, Trap> {
-        function.call(self.scope, args).map_err(|trap| self.core.trap(trap, None))
+        function.call(self.scope, args).map_err(|trap| self.trap(trap, None))
     }
 
     /// Runs OSR code, which was looked up inside this scope. Returns whether the loop has ended.
     pub(crate) fn run_osr(&self, code: OsrCode, variables: &mut [f64]) -> Result<bool, Trap> {
-        code.run(self.scope, variables).map_err(|trap| self.core.trap(trap, None))
+        code.run(self.scope, variables).map_err(|trap| self.trap(trap, None))
     }
 
     /// Runs a piece of a batch that needs no generated code, unless an interrupt came before.
     pub(crate) fn run_unguarded<R>(&self, body: impl FnOnce() -> R) -> Result<R, Trap> {
-        self.scope.run_unguarded(body).map_err(|trap| self.core.trap(trap, None))
+        self.scope.run_unguarded(body).map_err(|trap| self.trap(trap, None))
     }
 
     /// Computes rows by a kernel, which was looked up inside this scope, until none is left or the
     /// kernel is invalid.
     pub(crate) fn run_kernel(&self, kernel: &KernelCode, rows: &mut Rows<'_>) -> Result<(), Trap> {
-        kernel.run(self.scope, rows).map_err(|trap| self.core.trap(trap, None))
+        kernel.run(self.scope, rows).map_err(|trap| self.trap(trap, None))
+    }
+
+    /// Translates a trap of the machine layer.
+    #[cold]
+    fn trap(&self, trap: native::Trap, outermost: Option<&ProfiledCode>) -> Trap {
+        let trap = self.core.trap(trap, outermost);
+        match trap {
+            // What stops the evaluation may be why the host function failed. An interrupt reaches
+            // what the host function evaluates a moment before it reaches this call.
+            Trap::Host { ref inside, .. } => match self.watch.check() {
+                Some(cause) => cause.into_trap(inside.clone()),
+                None => trap,
+            },
+            trap => trap,
+        }
     }
 
     /// The handle by which another thread interrupts this scope alone.
