@@ -118,7 +118,8 @@ pub fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-pub(crate) fn end(message: &str) -> ! {
+/// Ends the process with this message of an error.
+pub fn end(message: &str) -> ! {
     eprintln!("error: {message}");
     std::process::exit(1)
 }
