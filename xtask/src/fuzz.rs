@@ -5,7 +5,8 @@
 //! generated code, and the language's own crate has no unsafe code.
 
 use std::fs;
-use std::process::Child;
+use std::io;
+use std::process::{Child, Command};
 
 use crate::nightly;
 use crate::steps::root;
@@ -41,12 +42,24 @@ impl Options {
 ///
 /// Names the targets that failed. Each has printed its finding.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let targets = targets()?;
-    finish("build", start(&["build", "--sanitizer", "none"])?)?;
-    let runs: Vec<_> = targets.iter().map(|target| (target, start_target(target, options.seconds))).collect();
-    let verdicts = runs.into_iter().map(|(target, run)| run.and_then(|child| finish(target, child)));
+    let runs: Vec<_> = commands(options.seconds)?
+        .into_iter()
+        .map(|(target, mut command)| (target, command.spawn().map_err(|error| not_started(&error))))
+        .collect();
+    let verdicts = runs.into_iter().map(|(target, run)| run.and_then(|child| finish(&target, child)));
     let failures: Vec<String> = verdicts.filter_map(Result::err).collect();
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
+
+/// Builds all targets. Returns the command that runs each for this time, by its name.
+///
+/// # Errors
+///
+/// If a program is missing, or a target cannot be built.
+pub(crate) fn commands(seconds: u64) -> Result<Vec<(String, Command)>, String> {
+    let mut build = cargo_fuzz(&["build", "--sanitizer", "none"])?;
+    finish("build", build.spawn().map_err(|error| not_started(&error))?)?;
+    targets()?.into_iter().map(|target| command(&target, seconds).map(|command| (target, command))).collect()
 }
 
 /// Returns the names of the files in `fuzz/targets`.
@@ -61,7 +74,7 @@ fn targets() -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-fn start_target(target: &str, seconds: u64) -> Result<Child, String> {
+fn command(target: &str, seconds: u64) -> Result<Command, String> {
     let (found, corpus) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));
     fs::create_dir_all(root().join(&found)).map_err(|error| format!("{found} cannot be created: {error}"))?;
     let time = format!("-max_total_time={seconds}");
@@ -73,13 +86,17 @@ fn start_target(target: &str, seconds: u64) -> Result<Child, String> {
     if root().join(&words).is_file() {
         arguments.push(&dictionary);
     }
-    start(&arguments)
+    cargo_fuzz(&arguments)
 }
 
-/// Starts cargo-fuzz.
-fn start(arguments: &[&str]) -> Result<Child, String> {
+fn cargo_fuzz(arguments: &[&str]) -> Result<Command, String> {
     let mut cargo = nightly::cargo()?;
-    cargo.arg("fuzz").args(arguments).spawn().map_err(|error| format!("rustup cannot be started: {error}"))
+    cargo.arg("fuzz").args(arguments);
+    Ok(cargo)
+}
+
+fn not_started(error: &io::Error) -> String {
+    format!("rustup cannot be started: {error}")
 }
 
 fn finish(what: &str, mut child: Child) -> Result<(), String> {

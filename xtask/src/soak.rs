@@ -7,6 +7,8 @@
 //! test that takes more than [`LONGEST`], or a process that does not end. The run ends after the
 //! rounds, or when its time is over.
 //!
+//! With `--fuzz` the 4 busy processes are the fuzz targets, so that one run tests twice.
+//!
 //! The tests are compiled with `[profile.soak]`, because the 4 busy processes and the tests share
 //! the processors: the processor time of a round limits the number of rounds.
 //!
@@ -56,6 +58,8 @@ pub(crate) struct Options {
     /// Only binaries whose name contains it.
     only: String,
     records: bool,
+    /// Whether the busy processes are the fuzz targets.
+    fuzzes: bool,
 }
 
 impl Options {
@@ -66,11 +70,16 @@ impl Options {
     /// One sentence, when they cannot be understood.
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self, String> {
         let n_rounds = std::env::var("SOAK_ROUNDS").map_or(Ok(20), |text| number(&text))?;
-        let mut options = Self { n_rounds, minutes: 40, seed: None, only: String::new(), records: false };
+        let mut options =
+            Self { n_rounds, minutes: 40, seed: None, only: String::new(), records: false, fuzzes: false };
         let mut arguments = arguments.iter();
         while let Some(&option) = arguments.next() {
             if option == "--record" {
                 options.records = true;
+                continue;
+            }
+            if option == "--fuzz" {
+                options.fuzzes = true;
                 continue;
             }
             let value = arguments.next().ok_or_else(|| format!("`{option}` lacks its value"))?;
@@ -101,7 +110,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let n_tests: usize = binaries.iter().map(|binary| binary.tests.len()).sum();
     eprintln!("soak: {n_tests} tests in {} binaries, seed {seed}", binaries.len());
 
-    let load = Load::start()?;
+    let load = if options.fuzzes { Load::fuzzers()? } else { Load::start()? };
     let run = Mutex::new((Plan::new(&binaries, options.n_rounds, Random(seed)), Tally::default()));
     let work = || {
         while Instant::now() < deadline {
@@ -121,7 +130,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         }
     };
     thread::scope(|scope| (0..N_WORKERS).for_each(|_| drop(scope.spawn(work))));
-    drop(load);
+    let fuzzed = load.end();
 
     let (plan, tally) = run.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!("\n{}\n\nslowest tests\n{}", tally.table(), tally.slowest(N_SLOWEST));
@@ -143,7 +152,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     match (n_failures, n_rounds) {
         (0, 0) => Err("not one round ended in time".to_owned()),
-        (0, _) => Ok(()),
+        (0, _) => fuzzed,
         _ => Err(format!("{n_failures} failures")),
     }
 }
