@@ -28,14 +28,25 @@ impl Documentation {
     }
 }
 
-/// The text of the comments on the lines right above a place.
+/// The text of the comments on the lines right above a place. Looks at these lines only: a long text
+/// has many definitions.
 fn comments_above(text: &str, place: usize) -> Option<String> {
-    let above = text[..place].replace("\r\n", "\n").replace('\r', "\n");
-    let above = above.rsplit_once('\n')?.0;
-    let comments = above.rsplit('\n').map_while(|line| line.trim_start().strip_prefix('#'));
-    let mut lines: Vec<_> = comments.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end()).collect();
+    let mut above = &text[..start_of_line(&text[..place])];
+    let mut lines = Vec::new();
+    while let Some(before) = above.strip_suffix('\n').or_else(|| above.strip_suffix('\r')) {
+        let before = before.strip_suffix('\r').filter(|_| above.ends_with('\n')).unwrap_or(before);
+        let start = start_of_line(before);
+        let Some(line) = before[start..].trim_start().strip_prefix('#') else { break };
+        lines.push(line.strip_prefix(' ').unwrap_or(line).trim_end());
+        above = &before[..start];
+    }
     lines.reverse();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Where the last line of the text begins.
+fn start_of_line(text: &str) -> usize {
+    text.rfind(['\n', '\r']).map_or(0, |line_end| line_end + 1)
 }
 
 #[cfg(test)]
@@ -47,6 +58,9 @@ mod tests {
         let text = "# not this\n\n# The area\n#  of a circle.\ndef area(r) r";
         let place = text.find("def").unwrap();
         assert_eq!(comments_above(text, place).as_deref(), Some("The area\n of a circle."));
+        let windows = text.replace('\n', "\r\n");
+        let place_there = windows.find("def").unwrap();
+        assert_eq!(comments_above(&windows, place_there).as_deref(), Some("The area\n of a circle."));
         let text = text.replace('\n', "\r");
         assert_eq!(comments_above(&text, place).as_deref(), Some("The area\n of a circle."));
         assert_eq!(comments_above("1;\ndef f() 1", 3), None);
