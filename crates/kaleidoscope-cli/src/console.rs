@@ -7,6 +7,7 @@
 //! reader that does not read blocks the run. That ends with the time limit or by Ctrl-C: the output
 //! that found no room is lost, and the command ends.
 
+use crate::progress::Progress;
 use crate::{closed_output, ready};
 use kaleidoscope::lang::number;
 use kaleidoscope::{Output, is_stop_pending};
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Console {
     state: Arc<Mutex<State>>,
     is_to_stop: Arc<AtomicBool>,
+    progress: Progress,
 }
 
 #[derive(Debug)]
@@ -40,6 +42,8 @@ struct State {
     n_digits: Option<usize>,
     /// Whether what programs write is dropped.
     drops_output: bool,
+    /// Disappears from the terminal before output.
+    progress: Progress,
 }
 
 const FLUSH_AT_BYTES: usize = 64 << 10;
@@ -49,6 +53,7 @@ impl Console {
     pub(crate) fn new() -> Self {
         let is_terminal = io::stdout().is_terminal();
         let is_to_stop = Arc::<AtomicBool>::default();
+        let progress = Progress::new();
         let state = State {
             buffer: Vec::with_capacity(FLUSH_AT_BYTES + (4 << 10)),
             is_terminal,
@@ -58,8 +63,14 @@ impl Console {
             time_limit: None,
             n_digits: None,
             drops_output: false,
+            progress: progress.clone(),
         };
-        Self { state: Arc::new(Mutex::new(state)), is_to_stop }
+        Self { state: Arc::new(Mutex::new(state)), is_to_stop, progress }
+    }
+
+    /// What shows how long an evaluation takes.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Limits the time that a write waits for a reader.
@@ -171,6 +182,9 @@ impl State {
         self.check()?;
         if self.buffer.is_empty() {
             return Ok(());
+        }
+        if self.is_terminal {
+            self.progress.hide();
         }
         let start = Instant::now();
         let is_late = || self.time_limit.is_some_and(|limit| start.elapsed() >= limit);

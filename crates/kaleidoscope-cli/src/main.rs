@@ -18,6 +18,7 @@ mod man;
 mod numbers;
 mod out_of_memory;
 mod parameters;
+mod progress;
 mod ready;
 mod refusal;
 mod report;

@@ -5,6 +5,7 @@ use crate::args::{RunOptions, StatsFormat};
 use crate::console::Console;
 use crate::input::{Chunk, Input};
 use crate::parameters::with_hint_at_numbers;
+use crate::progress::Progress;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::statistics;
@@ -105,7 +106,13 @@ impl Session {
         if self.is_stopped() {
             return Flow::Stop;
         }
-        while let Some(outcome) = next(script) {
+        let mut next = |script: &mut Script, progress: &Progress| {
+            progress.begin();
+            let outcome = next(script);
+            progress.end();
+            outcome
+        };
+        while let Some(outcome) = next(script, self.console.progress()) {
             if let Some(value) = outcome.value
                 && !self.options.quiet
             {

@@ -66,6 +66,26 @@ fn control_c_drops_an_entry_and_stops_what_runs() {
 }
 
 #[test]
+fn what_takes_long_shows_its_time() {
+    for mode in ["off", "tiered"] {
+        let mut terminal = Terminal::open(&["--jit", mode]);
+        terminal.press("for i = 0, 1 in i\r");
+        terminal.wait_for("the time", |screen| screen.contains(" 1 s; Ctrl-C stops it"));
+        terminal.wait_for("the next second", |screen| screen.contains(" 2 s; Ctrl-C stops it"));
+        terminal.press(CTRL_C);
+        let screen = terminal.wait_for_text("KLS3005");
+        assert!(!screen.contains("stops it"), "{screen}");
+        // Output takes the place of the time, which comes back when the program is silent.
+        terminal.enter("def slow(n) for i = 1, i < n in i", "ready>");
+        terminal.press("printd(4711) + slow(1e15)\r");
+        let screen = terminal.wait_for("output and time", |screen| screen.contains("s; Ctrl-C stops it"));
+        assert!(screen.contains("\n4711\n"), "{screen}");
+        terminal.press(CTRL_C);
+        terminal.wait_for_text("KLS3005");
+    }
+}
+
+#[test]
 fn an_entry_has_several_lines_until_it_is_complete() {
     let mut terminal = Terminal::open(&[]);
     terminal.press("def clip(x)\r  if x < 0 then 0\r  else x\r");

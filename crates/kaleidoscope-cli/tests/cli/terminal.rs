@@ -110,14 +110,15 @@ impl Terminal {
         })
     }
 
-    /// Waits until the entry that was typed runs: the cursor is on the empty line below.
+    /// Waits until the entry that was typed runs: the cursor is on the line below, which is empty
+    /// or shows how long it takes.
     pub(crate) fn wait_until_it_runs(&self) {
         self.wait_for("a running entry", |_| {
             let shown = self.shown.lock().unwrap();
             let screen = shown.screen.screen();
             let (row, column) = screen.cursor_position();
             let line = screen.contents_between(row, 0, row, N_COLUMNS);
-            (row > 0 && column == 0) && line.is_empty()
+            row > 0 && ((column == 0 && line.is_empty()) || line.contains("Ctrl-C stops it"))
         });
     }
 
