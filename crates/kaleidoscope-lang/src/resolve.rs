@@ -558,7 +558,7 @@ impl<'r> Resolver<'r> {
                     Op::Square
                 }
                 None => {
-                    self.unknown_variable(name, span);
+                    self.unknown_target(name, span);
                     // Takes a value and leaves one, as an assignment does.
                     Op::Square
                 }

@@ -3,3 +3,4 @@
 mod facts;
 mod ir_text;
 mod meaning;
+mod mistakes;

@@ -24,10 +24,12 @@ impl Names {
     }
 }
 
-/// The nearest candidate; the first wins a tie. `None` if no candidate is near.
+/// The nearest candidate; of equally near ones the beginning of the name, then the first. `None` if no candidate is near.
 pub fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let near = candidates.filter_map(|known| Some((n_slips(name, known)?, known)));
-    near.min_by_key(|&(n_slips, _)| n_slips).map(|(_, known)| known)
+    // Of `sin` and `sinh`, `sine` rather means the one whose end is missing.
+    let is_other = |known: &str| !(name.starts_with(known) || known.starts_with(name));
+    near.min_by_key(|&(n_slips, known)| (n_slips, is_other(known))).map(|(_, known)| known)
 }
 
 /// The number of typing mistakes that turn `known` into `written`, or `None` if they are more than

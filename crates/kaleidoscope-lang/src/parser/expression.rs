@@ -22,6 +22,18 @@ const STACK_PER_LOOK: usize = LEVELS_BETWEEN_LOOKS as usize * (64 << 10);
 /// The size of a new stack segment, in bytes, when the current one is exhausted.
 const STACK_PIECE: usize = 2 << 20;
 
+/// What to write, where a person from another language wrote something else.
+const FORM_OF_IF: &str = "a choice is `if condition then value else value`";
+const FORM_OF_FOR: &str = "a loop is `for i = start, condition, step in body`";
+const FORM_OF_VAR: &str = "a variable is in scope behind `in`: `var x = 5 in x + 1`";
+
+/// The mistake with the form of the expression as its hint, unless it has one.
+#[cold]
+fn of_form(mut mistake: Box<Diagnostic>, form: &str) -> Box<Diagnostic> {
+    mistake.hint.get_or_insert_with(|| form.to_owned());
+    mistake
+}
+
 impl Parser<'_> {
     /// `expr`
     pub(super) fn expect_expression(&mut self) -> Parsed<NodeId> {
@@ -164,9 +176,9 @@ impl Parser<'_> {
     fn expect_if(&mut self, start: Span) -> Parsed<NodeId> {
         self.take();
         let condition = self.expect_expression()?;
-        self.expect_keyword(Keyword::Then)?;
+        self.expect_keyword(Keyword::Then).map_err(|mistake| of_form(mistake, FORM_OF_IF))?;
         let then = self.expect_expression()?;
-        self.expect_keyword(Keyword::Else)?;
+        self.expect_keyword(Keyword::Else).map_err(|mistake| of_form(mistake, FORM_OF_IF))?;
         let otherwise = self.expect_expression()?;
         self.add(Node::If { condition, then, otherwise }, self.span_from(start))
     }
@@ -183,9 +195,10 @@ impl Parser<'_> {
     /// `'for' Ident [ '=' expr ] ',' expr [ ',' expr ] 'in' expr`
     fn expect_for(&mut self, start: Span) -> Parsed<NodeId> {
         self.take();
-        let (variable, _) = self.expect_name("the name of the loop's variable")?;
+        let of_form = |mistake| of_form(mistake, FORM_OF_FOR);
+        let (variable, _) = self.expect_name("the name of the loop's variable").map_err(of_form)?;
         let initial = self.parse_initial()?;
-        self.expect(TokenKind::Comma, "`,` and the loop's condition")?;
+        self.expect(TokenKind::Comma, "`,` and the loop's condition").map_err(of_form)?;
         let condition = self.expect_expression()?;
         let step = match self.token.kind {
             TokenKind::Comma => {
@@ -194,7 +207,7 @@ impl Parser<'_> {
             }
             _ => None,
         };
-        self.expect_keyword(Keyword::In)?;
+        self.expect_keyword(Keyword::In).map_err(of_form)?;
         let body = self.expect_expression()?;
         let parts = For { variable, start: initial, condition, step, body };
         Ok(self.tree.add_for(parts, self.span_from(start)))
@@ -216,7 +229,7 @@ impl Parser<'_> {
             }
             self.take();
         }
-        self.expect_keyword(Keyword::In)?;
+        self.expect_keyword(Keyword::In).map_err(|mistake| of_form(mistake, FORM_OF_VAR))?;
         let body = self.expect_expression()?;
         let span = self.span_from(start);
         let node = self.tree.add_var(&self.open_bindings[first..], body, span);
