@@ -333,18 +333,27 @@ pub(crate) struct ArrayOption {
     pub(crate) arrays: Vec<ArrayArgument>,
 }
 
-/// Whether the prelude is defined before the program.
+/// How much language the program has: whether the prelude is defined before it, or only a part.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct PreludeOption {
     /// Add the usual operators and names first: - ! % ** > <= >= == != && || and or not, pi, e,
     /// min, max, clamp, while and others
     #[arg(long = "prelude")]
     is_wanted: bool,
+
+    /// Restrict the language to that of a chapter of LLVM's tutorial, 2 to 7: keywords of later
+    /// chapters are ordinary names
+    #[arg(long = "level", value_name = "CHAPTER", conflicts_with = "is_wanted", value_parser = clap::value_parser!(u8).range(2..=7))]
+    chapter: Option<u8>,
 }
 
 impl PreludeOption {
     /// Builds the engine, with the prelude if the option is set.
     pub(crate) fn build(self, builder: Builder) -> Result<Engine, Error> {
+        let builder = match self.chapter {
+            Some(chapter) => builder.chapter(chapter),
+            None => builder,
+        };
         let engine = builder.build()?;
         if self.is_wanted {
             // Its errors are about limits, and this engine has none.

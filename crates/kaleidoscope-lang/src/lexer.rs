@@ -9,7 +9,7 @@ mod tests;
 
 use crate::operator::is_operator_character;
 use crate::source::Span;
-use crate::token::{Keyword, Token, TokenKind};
+use crate::token::{Keyword, LAST_CHAPTER, Token, TokenKind};
 
 /// The tokens of a text, for tools that show it. Runs of operator characters stay whole, because
 /// only a program's definitions tell which operators they have. Comments and space are left out.
@@ -36,6 +36,8 @@ pub(crate) struct Lexer<'t> {
     in_comment: bool,
     reached_end: bool,
     has_conventions: bool,
+    /// The chapter of the tutorial whose keywords there are.
+    chapter: u8,
 }
 
 impl<'t> Lexer<'t> {
@@ -45,12 +47,17 @@ impl<'t> Lexer<'t> {
 
     /// A lexer that continues where [`Self::pass_space`] came to, with more text.
     pub(crate) fn resume(text: &'t str, offset: usize, in_comment: bool) -> Self {
-        Self { text, offset, in_comment, reached_end: false, has_conventions: false }
+        Self { text, offset, in_comment, reached_end: false, has_conventions: false, chapter: LAST_CHAPTER }
     }
 
     /// Makes the words of the prelude keywords, or ordinary names.
     pub(crate) fn set_conventions(&mut self, has_conventions: bool) {
         self.has_conventions = has_conventions;
+    }
+
+    /// Makes the keywords of later chapters of the tutorial ordinary names.
+    pub(crate) fn set_chapter(&mut self, chapter: u8) {
+        self.chapter = chapter;
     }
 
     /// Whether a token so far ended at the end of the text, so that more text could change the
@@ -66,6 +73,11 @@ impl<'t> Lexer<'t> {
 
     pub(crate) fn slice(&self, span: Span) -> &'t str {
         &self.text[span.range()]
+    }
+
+    /// As [`Self::slice`]; `None` outside the text and not at the edges of characters.
+    pub(crate) fn slice_if(&self, span: Span) -> Option<&'t str> {
+        self.text.get(span.range())
     }
 
     /// Moves over space and comments. Returns the offset behind them, and whether it is inside a
@@ -174,7 +186,9 @@ impl<'t> Lexer<'t> {
         let start = self.offset;
         self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let word = &self.text[start..self.offset];
-        Keyword::new(word, self.has_conventions).map_or(TokenKind::Identifier, TokenKind::Keyword)
+        let keyword = Keyword::new(word, self.has_conventions);
+        let keyword = keyword.filter(|keyword| keyword.chapter() <= self.chapter);
+        keyword.map_or(TokenKind::Identifier, TokenKind::Keyword)
     }
 
     /// A run of operator characters. A `.` before a digit starts a number and ends the run.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::conventions::{self, MANY_ARGUMENTS, ManyArguments};
 use crate::item::{Item, Operator};
 use crate::operator::{BinaryMeaning, BinaryOperator, Operators, Sign, is_operator_character};
-use crate::token::Keyword;
+use crate::token::{Keyword, LAST_CHAPTER};
 use failed::FailedDefinition;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::{FunctionId, HostArray, HostVariable};
@@ -69,6 +69,8 @@ pub struct Names {
     n_expressions: u64,
     /// Whether the program has the conventions of the prelude.
     has_conventions: bool,
+    /// The chapter of the tutorial whose language the program has.
+    chapter: u8,
     /// The functions that take any number of arguments, although they have two parameters.
     many_arguments: Vec<(FunctionId, ManyArguments)>,
     /// The youngest definitions that failed, of names that have no meaning since.
@@ -124,6 +126,7 @@ impl Names {
             array_by_name: HashMap::new(),
             n_expressions: 0,
             has_conventions: false,
+            chapter: LAST_CHAPTER,
             many_arguments: Vec::new(),
             failed: Vec::new(),
         };
@@ -165,7 +168,27 @@ impl Names {
 
     /// Whether a program cannot give this name to a variable or a function.
     pub fn is_keyword(&self, name: &str) -> bool {
-        Keyword::new(name, self.has_conventions).is_some()
+        Keyword::new(name, self.has_conventions).is_some_and(|keyword| keyword.chapter() <= self.chapter)
+    }
+
+    /// Restricts the language to that of a chapter of LLVM's tutorial, from 2 to 7. The keywords of
+    /// later chapters are ordinary names, and before chapter 7 there is no assignment.
+    pub fn use_chapter(&mut self, chapter: u8) {
+        self.chapter = chapter;
+        if chapter < LAST_CHAPTER {
+            self.operators.remove_assignment();
+        }
+    }
+
+    /// The chapter of LLVM's tutorial whose language the program has.
+    pub fn chapter(&self) -> u8 {
+        self.chapter
+    }
+
+    /// What to say of a name that a later chapter makes a keyword.
+    pub(crate) fn chapter_hint(&self, name: &str) -> Option<String> {
+        let chapter = Keyword::new(name, false)?.chapter();
+        (chapter > self.chapter).then(|| format!("`{name}` is a keyword from chapter {chapter} on"))
     }
 
     /// The value of a constant, unless a variable hides it.

@@ -184,6 +184,13 @@ impl Operators {
         operators
     }
 
+    /// Removes `=`, which the language has from chapter 7 on.
+    pub(crate) fn remove_assignment(&mut self) {
+        self.binary.iter_mut().for_each(|operator| {
+            operator.take_if(|operator| operator.meaning == BinaryMeaning::Assign);
+        });
+    }
+
     pub(crate) fn binary(&self, sign: Sign) -> Option<BinaryOperator> {
         self.binary[sign.index()]
     }

@@ -57,6 +57,8 @@ pub(crate) struct Parser<'r> {
     mistakes: Vec<Diagnostic>,
     /// Whether the item uses an operator that does not exist. The tree has no such operator.
     lacks_operator: bool,
+    /// Where the body of a definition begins; 0 before that.
+    body_start: u32,
 }
 
 impl<'r> Parser<'r> {
@@ -68,6 +70,7 @@ impl<'r> Parser<'r> {
         taken: Option<&'r mut Vec<Token>>,
     ) -> Self {
         lexer.set_conventions(names.has_conventions());
+        lexer.set_chapter(names.chapter());
         let token = lexer.next_token();
         Self {
             lexer,
@@ -82,6 +85,7 @@ impl<'r> Parser<'r> {
             taken,
             mistakes: Vec::new(),
             lacks_operator: false,
+            body_start: 0,
         }
     }
 
@@ -127,6 +131,7 @@ impl<'r> Parser<'r> {
             TokenKind::Keyword(Keyword::Def) => {
                 self.take();
                 let prototype = self.expect_prototype()?;
+                self.body_start = self.token.span.start;
                 Item::Definition(prototype, self.expect_expression()?)
             }
             TokenKind::Keyword(Keyword::Extern) => {
@@ -343,9 +348,22 @@ impl<'r> Parser<'r> {
             TokenKind::Keyword(_) => {
                 Diagnostic::error(code, span, format!("expected {what}, found the keyword `{written}`"))
             }
-            _ => Diagnostic::error(code, span, format!("expected {what}, found `{}`", shorten(written))),
+            kind => {
+                let message = format!("expected {what}, found `{}`", shorten(written));
+                let is_decimal = kind == TokenKind::Comma && self.is_between_digits(span);
+                let hint = is_decimal.then_some("a number has a point: `1.5`");
+                with_hint(Diagnostic::error(code, span, message), hint)
+            }
         };
         Box::new(diagnostic)
+    }
+
+    /// Whether a token has a digit on either side, without space.
+    fn is_between_digits(&self, span: Span) -> bool {
+        let is_digit = |start, end| {
+            self.lexer.slice_if(Span::new(start, end)).is_some_and(|text| text.as_bytes()[0].is_ascii_digit())
+        };
+        span.start > 0 && is_digit(span.start - 1, span.start) && is_digit(span.end, span.end + 1)
     }
 
     /// Reports a mistake that does not end the item.

@@ -57,6 +57,9 @@ impl TokenKind {
     }
 }
 
+/// The chapter of LLVM's tutorial that has the whole language.
+pub const LAST_CHAPTER: u8 = 7;
+
 macro_rules! keywords {
     ($($(#[doc = $doc:literal])* $variant:ident = $text:literal,)*) => {
         /// A keyword.
@@ -113,6 +116,16 @@ impl Keyword {
     /// words of the prelude are keywords.
     pub fn new(text: &str, has_conventions: bool) -> Option<Self> {
         Self::any(text).filter(|keyword| has_conventions || !keyword.is_of_the_prelude())
+    }
+
+    /// The chapter of LLVM's tutorial from which on the word is a keyword.
+    pub const fn chapter(self) -> u8 {
+        match self {
+            Self::Def | Self::Extern => 2,
+            Self::If | Self::Then | Self::Else | Self::For | Self::In => 5,
+            Self::Unary | Self::Binary => 6,
+            Self::Var | Self::And | Self::Or | Self::Not | Self::While => LAST_CHAPTER,
+        }
     }
 
     /// Whether the word is a keyword only with the prelude.

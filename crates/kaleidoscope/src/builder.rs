@@ -42,6 +42,8 @@ pub struct Builder {
     pub(crate) arrays: Vec<(String, Array)>,
     pub(crate) definitions_of: Option<Engine>,
     pub(crate) has_prelude: bool,
+    /// The chapter of the tutorial whose language programs have.
+    pub(crate) chapter: Option<u8>,
 }
 
 impl Builder {
@@ -205,6 +207,23 @@ impl Builder {
     pub fn debug_info(mut self) -> Self {
         self.settings.keeps_positions = true;
         self.jit = self.jit.debug_info();
+        self
+    }
+
+    /// Restricts the language to that of a chapter of LLVM's tutorial, for learners: 2 has
+    /// functions, calls and arithmetic, 5 also `if` and `for`, 6 operators that a program defines,
+    /// and 7 everything. The keywords of later chapters are ordinary names.
+    ///
+    /// ```
+    /// use kaleidoscope::Engine;
+    ///
+    /// let engine = Engine::builder().chapter(4).build()?;
+    /// assert_eq!(engine.run("def if(x) x + 1; if(2);").values().next(), Some(3.0));
+    /// # Ok::<(), kaleidoscope::Error>(())
+    /// ```
+    #[must_use]
+    pub fn chapter(mut self, chapter: u8) -> Self {
+        self.chapter = Some(chapter);
         self
     }
 
@@ -441,6 +460,7 @@ impl fmt::Debug for Builder {
             .field("variables", &self.variables)
             .field("arrays", &self.arrays)
             .field("has_prelude", &self.has_prelude)
+            .field("chapter", &self.chapter)
             .finish_non_exhaustive()
     }
 }

@@ -212,3 +212,47 @@ fn few_failures_are_remembered() {
     assert_eq!(names.failure("f999"), None);
     assert!(names.failure("f998").is_some());
 }
+
+/// What a program means with the language of a chapter.
+#[track_caller]
+fn check_chapter(chapter: u8, text: &str, expected: &str) {
+    let mut session = crate::test_kit::Session::new();
+    session.names.use_chapter(chapter);
+    assert_eq!(session.run(text), expected, "{text}");
+}
+
+#[test]
+fn keywords_of_later_chapters_are_names() {
+    let all = "def if(then) then + 1; def for(in) in; def unary(var) var; def binary(x) x; \
+               if(1) + for(2) + unary(3) + binary(4)";
+    for chapter in [2, 3, 4] {
+        check_chapter(chapter, all, "11");
+    }
+    check_chapter(5, "def unary(var) var; unary(3) + if 1 then 2 else 3; for i = 1, i < 3 in i", "5 0");
+    check_chapter(6, "def unary-(var) 0 - var; -3", "-3");
+    check_chapter(7, "var x = 1 in x = 2", "2");
+    check_chapter(4, "def f(x) x = 1; 7", "KLS2011 7");
+    check_chapter(2, "def f(x) if x; 7", "KLS2001 KLS2001 7");
+    check_chapter(6, "var x = 1 in x", "KLS2001 KLS2001 KLS2011 KLS1001");
+}
+
+#[test]
+fn a_later_keyword_is_explained() {
+    let mut names = Names::new();
+    names.use_chapter(4);
+    let mut reader = Reader::new("test");
+    reader.push("if; then(1); 1 = 2;");
+    let mut hints = Vec::new();
+    while let Some(read) = reader.read(&names) {
+        hints.extend(read.diagnostics.into_iter().filter_map(|diagnostic| diagnostic.hint));
+    }
+    assert_eq!(
+        hints,
+        [
+            "`if` is a keyword from chapter 5 on",
+            "`then` is a keyword from chapter 5 on",
+            "assignment is part of the language from chapter 7 on",
+        ]
+    );
+    assert!(!names.is_keyword("if") && names.is_keyword("def"));
+}

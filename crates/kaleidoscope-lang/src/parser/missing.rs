@@ -8,7 +8,7 @@ use super::Parser;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::operator::{BinaryMeaning, DEFAULT_PRECEDENCE, Sign, binary_name, unary_name};
 use crate::source::Span;
-use crate::token::{Keyword, Token, TokenKind};
+use crate::token::{Keyword, LAST_CHAPTER, Token, TokenKind};
 use kaleidoscope_ir::Arithmetic;
 use std::sync::Arc;
 
@@ -124,7 +124,9 @@ impl Parser<'_> {
         let message = format!("there is no binary operator `{}`", super::shorten(sign));
         let diagnostic = Diagnostic::error(DiagnosticCode::UnknownBinaryOperator, span, message);
         let failure = self.failure_of(sign, binary_name);
-        self.report_missing(diagnostic, failure.as_deref().or(binary_hint(sign)));
+        let is_later = sign == "=" && self.names.chapter() < LAST_CHAPTER;
+        let later = is_later.then_some("assignment is part of the language from chapter 7 on");
+        self.report_missing(diagnostic, failure.as_deref().or(later).or(binary_hint(sign)));
         self.take_characters(span);
     }
 
@@ -136,6 +138,8 @@ impl Parser<'_> {
         let sign = &run[..1];
         let hint = if run.starts_with("//") || run.starts_with("/*") {
             Some("a comment begins with `#`")
+        } else if start > 0 && start == self.body_start && matches!(run, ":" | "=" | "->" | "=>" | ":=") {
+            Some("leave it out: a body follows the parameters")
         } else {
             prefix_hint(sign)
         };
@@ -196,6 +200,9 @@ fn binary_hint(sign: &str) -> Option<&'static str> {
         "//" => "a comment begins with `#`; `floor(a / b)` divides and rounds down",
         ":=" => "`=` assigns",
         "?" => "a choice is `if a then b else c`",
+        "++" | "--" | "+=" | "-=" | "*=" | "/=" => "to add 1, write `x = x + 1`",
+        "." => "there are no members: every value is a number",
+        "_" => "a number has no separators: `1000`",
         _ => return None,
     })
 }
@@ -223,7 +230,12 @@ pub(crate) fn word_hint(name: &str) -> Option<&'static str> {
         "true" => "there are only numbers: true is 1",
         "false" => "there are only numbers: false is 0",
         "return" => "leave it out: a function's value is that of its expression",
-        "let" => "a variable is `var name = value in expression`",
+        "let" | "const" | "int" | "float" | "double" | "number" => {
+            "a variable is `var name = value in expression`"
+        }
+        "function" | "func" | "fun" | "fn" | "define" | "lambda" => {
+            "a definition is `def name(parameters) body`"
+        }
         "pi" | "tau" | "inf" | "nan" => "the prelude (`--prelude`) has this constant",
         _ => return None,
     })
@@ -247,19 +259,23 @@ pub(super) fn character_hint(character: char) -> Option<&'static str> {
     Some(match character {
         '"' | '\'' => "there are no strings: every value is a number",
         '{' | '}' => "a body is one expression; `(` and `)` group",
+        '[' | ']' => "an element of an array is `a(0)`",
         _ => return None,
     })
 }
 
 /// What to write instead of a malformed number that is a number before a name, such as `2x`.
-/// `None` if it may be meant as a number: `1e`, `0x1F`.
+/// `None` if it may be meant as a number: `1e`.
 pub(super) fn number_hint(written: &str) -> Option<String> {
     let n_digits = written.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, name) = written.split_at(n_digits);
     let is_exponent = name.starts_with(['e', 'E']);
     let is_radix = number == "0" && name.starts_with(['x', 'X', 'b', 'B', 'o', 'O']);
     let is_whole = number.matches('.').count() <= 1 && !name.contains('.') && name.len() <= MAX_IN_HINT;
-    (is_whole && !is_exponent && !is_radix).then(|| format!("to multiply, write `{number} * {name}`"))
+    if is_radix {
+        return Some("numbers are decimal".to_owned());
+    }
+    (is_whole && !is_exponent).then(|| format!("to multiply, write `{number} * {name}`"))
 }
 
 /// The most characters of a name that a hint repeats.

@@ -99,7 +99,9 @@ impl Resolver<'_> {
         let symbols = &self.tree.symbols;
         let in_scope = self.workspace.scope.names().take(MAX_COMPARED).map(|name| &**symbols.name(name));
         let near = nearest(text, in_scope.chain(self.names.variables().take(MAX_COMPARED)));
-        if let Some(hint) = word_hint(text) {
+        if let Some(hint) = self.names.chapter_hint(text) {
+            diagnostic = diagnostic.with_hint(hint);
+        } else if let Some(hint) = word_hint(text) {
             diagnostic = diagnostic.with_hint(hint);
         } else if let Some(near) = near {
             diagnostic = diagnostic.with_hint(format!("there is one named `{near}`"));
@@ -110,6 +112,18 @@ impl Resolver<'_> {
         }
         self.report(diagnostic);
         Op::Number(0.0)
+    }
+
+    /// Reports that the left side of `=` is no variable here.
+    #[cold]
+    pub(super) fn unknown_target(&mut self, name: Symbol, span: Span) {
+        let n_before = self.diagnostics.len();
+        self.unknown_variable(name, span);
+        let text = self.tree.symbols.name(name);
+        if let Some(diagnostic) = self.diagnostics.get_mut(n_before) {
+            let hint = || format!("to make a variable, write `var {text} = … in …`");
+            diagnostic.hint.get_or_insert_with(hint);
+        }
     }
 
     #[cold]
@@ -153,6 +167,8 @@ impl Resolver<'_> {
         };
         if failure.is_some() {
             // The mistake is there, and not in the name.
+        } else if let Some(hint) = self.names.chapter_hint(text) {
+            diagnostic = diagnostic.with_hint(hint);
         } else if let Some(hint) = function_hint(text).filter(|_| !self.names.has_conventions()) {
             diagnostic = diagnostic.with_hint(hint);
         } else if let Some(near) = self.names.nearest_function(text) {

@@ -23,11 +23,15 @@ pub(super) fn create(builder: Builder) -> Result<Engine, Error> {
         arrays,
         definitions_of,
         has_prelude,
+        chapter,
     } = builder;
     let engine = match definitions_of {
         Some(other) => with_definitions_of(&other, jit, settings, provided.as_deref())?,
         None => with_built_ins(jit, settings, provided.as_deref())?,
     };
+    if let Some(chapter) = chapter {
+        engine.shared.program().names.use_chapter(chapter);
+    }
     if has_prelude {
         // So that no name of the host is a word of the prelude.
         engine.shared.program().names.use_conventions(&[]);
