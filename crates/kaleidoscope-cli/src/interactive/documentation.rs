@@ -28,8 +28,8 @@ impl Documentation {
     }
 }
 
-/// The text of the comments on the lines right above a place. Looks at these lines only: a long text
-/// has many definitions.
+/// The text of the comments on the lines right above a place. Looks at these lines only: a long
+/// text has many definitions.
 fn comments_above(text: &str, place: usize) -> Option<String> {
     let mut above = &text[..start_of_line(&text[..place])];
     let mut lines = Vec::new();

@@ -24,7 +24,8 @@ impl Names {
     }
 }
 
-/// The nearest candidate; of equally near ones the beginning of the name, then the first. `None` if no candidate is near.
+/// The nearest candidate; of equally near ones the beginning of the name, then the first. `None` if
+/// no candidate is near.
 pub fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let near = candidates.filter_map(|known| Some((n_slips(name, known)?, known)));
     // Of `sin` and `sinh`, `sine` rather means the one whose end is missing.
