@@ -1,10 +1,12 @@
 //! `emit`: shows a stage of a program. Nothing runs.
 //!
-//! Text is printed item by item, and so is JSON: one object a line. A picture has all items.
+//! Text is printed item by item, and so is JSON: one object a line. A picture has all items, and
+//! LLVM IR and assembly are one module that LLVM's tools and assemblers read.
 
 mod dot;
 mod graph;
 mod layout;
+mod module;
 mod svg;
 
 use crate::Exit;
@@ -21,6 +23,7 @@ use kaleidoscope::ir::flow::Flow;
 use kaleidoscope::lang::item::Item;
 use kaleidoscope::lang::{syntax, token};
 use kaleidoscope::{Engine, Listing, Mode, Script};
+use module::{LlvmModule, with_labels_of};
 use serde_json::{Value, json};
 
 /// Shows the chosen stage.
@@ -62,6 +65,7 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
     };
     let mut is_found = false;
     let mut graphs = Vec::new();
+    let (mut llvm, mut n_listed) = (LlvmModule::default(), 0);
     while let Some(read) = script.read_next() {
         for diagnostic in &read.diagnostics {
             reporter.report(diagnostic, &script.source());
@@ -87,7 +91,12 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
             }
         };
         match shown {
+            Ok(text) if options.kind == EmitKind::Llvm => llvm.add(&text),
             // A failure shows at the end.
+            Ok(text) if options.kind == EmitKind::Asm => {
+                n_listed += 1;
+                drop(console.print(&with_labels_of(&text, n_listed)));
+            }
             Ok(text) => drop(console.print(&text)),
             Err(message) => {
                 reporter.failure(&message);
@@ -95,6 +104,7 @@ pub(crate) fn emit(options: &EmitOptions) -> Exit {
             }
         }
     }
+    drop(console.print(&llvm.finish()));
     match picture(options.form, &graphs) {
         Ok(text) => drop(console.print(&text)),
         Err(message) => {

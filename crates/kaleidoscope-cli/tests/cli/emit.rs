@@ -2,6 +2,7 @@
 
 use crate::command::{file, path, run};
 use serde_json::{Value, json};
+use std::process::Command;
 
 const PROGRAM: &[u8] = b"def f(x) x*x + g(x);\ndef g(y) sqrt(y);\nf(4);\n";
 
@@ -121,4 +122,26 @@ fn a_picture_has_a_limit() {
     for format in ["json", "dot"] {
         assert_eq!(run(&["emit", "ast", "--format", format, path(&file)]).code, 0);
     }
+}
+
+/// Programs that read what the command prints.
+#[track_caller]
+fn check_read(kind: &str, program: &str, args: &[&str]) {
+    let text = b"def unary!(x) if x then 0 else 1;\n\
+        def fib(n) if n < 3 then 1 else fib(n - 1) + fib(n - 2);\n\
+        def long(n) var sum = 0 in (for i = 1, i < n in sum = sum + sin(i) ^ 2.5 + !i) + sum;\n\
+        fib(10) + long(7);\n\
+        for i = 1, i < 3 in printd(fib(i));\n";
+    let file = file(text);
+    let finished = run(&["emit", kind, path(&file)]);
+    assert_eq!((finished.code, &*finished.stderr), (0, ""));
+    let output = test_process::output(Command::new(program).args(args), finished.stdout.as_bytes());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {stderr}\n{}", finished.stdout);
+}
+
+#[test]
+fn a_whole_program_is_a_module() {
+    check_read("llvm", "/usr/lib/llvm-22/bin/opt", &["-passes=verify", "-disable-output", "-"]);
+    check_read("asm", "cc", &["-c", "-x", "assembler", "-o", "/dev/null", "-"]);
 }
