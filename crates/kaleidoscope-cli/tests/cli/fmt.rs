@@ -152,7 +152,19 @@ fn a_folder_may_be_read_only_and_a_file_may_not() {
     let path = folder.path().join("a.kal");
     let name = path.to_str().unwrap();
     let set_mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    let fmt = || test_process::output(&mut as_ordinary_user(&[executable(), "fmt", name]), b"");
+    // The folder of the build may be closed to others.
+    let can_run = test_process::output(&mut as_ordinary_user(&["test", "-x", executable()]), b"");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copied = elsewhere.path().join("kaleidoscope");
+    let program = match can_run.status.success() {
+        true => executable(),
+        false => {
+            fs::copy(executable(), &copied).unwrap();
+            set_mode(elsewhere.path(), 0o755);
+            copied.to_str().unwrap()
+        }
+    };
+    let fmt = || test_process::output(&mut as_ordinary_user(&[program, "fmt", name]), b"");
     fs::write(&path, UNFORMATTED).unwrap();
 
     set_mode(&path, 0o444);
