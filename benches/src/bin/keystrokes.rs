@@ -20,6 +20,9 @@ const N_DEFINITIONS: usize = 10_000;
 /// A terminal that is silent for so long has been answered.
 const QUIET: Duration = Duration::from_millis(60);
 
+/// What the command writes when it begins to read an entry: pasted text is to be in brackets.
+const PROMPT: &str = "\x1b[?2004h";
+
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -78,10 +81,10 @@ fn measure(folder: &std::path::Path, definitions: &str) -> Vec<(&'static str, f6
         (":asm, later", ":asm function6"),
     ] {
         terminal.answer(entry);
-        // An entry has run when the next prompt is there.
+        // An entry has run when the terminal is asked to bracket what is pasted at the next prompt.
         let start = Instant::now();
         terminal.press("\r");
-        terminal.until("ready> ");
+        terminal.until(PROMPT);
         times.push((name, start.elapsed().as_secs_f64() * 1e3));
         terminal.settle();
     }
