@@ -176,6 +176,11 @@ pub(crate) struct RunOptions {
     #[arg(short = 'g', long = "debug-info")]
     pub(crate) debug_info: bool,
 
+    /// Keep optimized code in this folder, and use what earlier runs left there [default: that of
+    /// the user]
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true)]
+    pub(crate) cache: Option<Option<PathBuf>>,
+
     /// Afterwards, print on standard error what was compiled and where the time went
     #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     pub(crate) stats: Option<StatsFormat>,

@@ -8,6 +8,7 @@ mod args;
 mod arrays;
 mod backend;
 mod build;
+mod cache;
 mod closed_output;
 mod console;
 mod emit;

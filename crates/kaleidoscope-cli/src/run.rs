@@ -4,6 +4,7 @@ use crate::Exit;
 use crate::args::{CheckOptions, RunOptions};
 use crate::arrays;
 use crate::backend;
+use crate::cache;
 use crate::console::Console;
 use crate::input::Input;
 use crate::interactive::{self, Observers};
@@ -38,6 +39,10 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     let mut builder = builder.output(console.clone()).putchard(options.putchard.unit());
     if options.debug_info {
         builder = builder.debug_info();
+    }
+    let cache = cache::open(options.cache.as_ref(), &reporter);
+    if let Some(cache) = &cache {
+        builder = builder.cache(cache.clone());
     }
     if let Some(stack) = options.stack {
         builder = builder.stack_bytes(stack as usize * (1 << 20));
@@ -91,7 +96,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     {
         session.reporter.warning(&format!("{failure}; hot code was not optimized"));
     }
-    session.finish(statistics, trace.as_ref())
+    session.finish(statistics, cache.as_ref(), trace.as_ref())
 }
 
 /// Reports diagnostics of the files. Nothing runs.

@@ -11,7 +11,9 @@ use crate::report::Reporter;
 use crate::statistics;
 use crate::stop::Stop;
 use crate::trace::Trace;
-use kaleidoscope::{Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Source, Span, Statistics};
+use kaleidoscope::{
+    CodeCache, Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Source, Span, Statistics,
+};
 use std::borrow::Cow;
 
 /// One session: the engine, its output, and the exit code so far.
@@ -169,6 +171,7 @@ impl Session {
     pub(crate) fn finish(
         mut self,
         statistics: Option<(StatsFormat, Statistics)>,
+        cache: Option<&CodeCache>,
         trace: Option<&Trace>,
     ) -> Exit {
         let finished = self.console.finish();
@@ -182,7 +185,7 @@ impl Session {
             exit = exit.max(Exit::Program);
         }
         if let Some((format, statistics)) = statistics {
-            statistics::print(format, &statistics.totals());
+            statistics::print(format, &statistics.totals(), cache.map(CodeCache::totals));
         }
         if let Some(Err(message)) = trace.map(Trace::finish) {
             self.reporter.failure(&message);

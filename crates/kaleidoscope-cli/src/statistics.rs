@@ -1,16 +1,35 @@
 //! Statistics: what `--stats` prints on standard error.
 
 use crate::args::StatsFormat;
-use kaleidoscope::{Compiled, Totals};
+use kaleidoscope::{CacheTotals, Compiled, Totals};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::Duration;
 
 /// Prints the statistics.
-pub(crate) fn print(format: StatsFormat, totals: &Totals) {
+pub(crate) fn print(format: StatsFormat, totals: &Totals, cache: Option<CacheTotals>) {
     let text = match format {
-        StatsFormat::Json => format!("{}\n", as_json(totals)),
-        StatsFormat::Text => as_text(totals),
+        StatsFormat::Json => {
+            let mut object = as_json(totals);
+            object["cache"] = cache.map_or(Value::Null, |cache| {
+                json!({
+                    "found": cache.found,
+                    "missing": cache.missing,
+                    "written": cache.written,
+                    "failed": cache.failed,
+                })
+            });
+            format!("{object}\n")
+        }
+        StatsFormat::Text => {
+            let cache =
+                cache.map_or(String::new(), |CacheTotals { found, missing, written, failed, .. }| {
+                    let failed =
+                        if failed > 0 { format!(", {failed} could not be written") } else { String::new() };
+                    format!("cache       {found} found, {missing} compiled, {written} written{failed}\n")
+                });
+            format!("{}{cache}", as_text(totals))
+        }
     };
     // If standard error fails, there is no place to report it.
     drop(io::stderr().write_all(text.as_bytes()));

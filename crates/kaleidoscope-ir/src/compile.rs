@@ -15,6 +15,7 @@ mod constants;
 mod exit;
 mod inlining;
 mod known_maths;
+mod relocatable;
 mod unit;
 
 pub use access_site::AccessSite;
@@ -26,6 +27,7 @@ pub use code::{Code, CompileError, CompileTimes};
 pub use exit::{Exit, ExitFrame, Invalidation, MAX_EXITS, exit_argument, of_exit_argument};
 pub use inlining::{InliningBudget, InliningPlan, Instance};
 pub use known_maths::KnownMaths;
+pub use relocatable::{Identity, RelocatableCode, TableWord};
 pub use unit::{
     CallTarget, CodeKind, HostArrayMemory, HostVariableAddress, KernelForm, KernelKind, KernelTable,
     ScalarColumns, Unit, VectorMaths,
@@ -70,6 +72,39 @@ pub unsafe trait CodeGenerator {
     /// # Errors
     /// [`CompileError`] says why there is no code.
     fn generate(&mut self, unit: &Unit) -> Result<Code, CompileError>;
+
+    /// What the objects of [`compile_object`](Self::compile_object) depend on besides the unit and
+    /// the settings: the compiler with its version, the processor with its features.
+    ///
+    /// # Errors
+    /// [`CompileError::Failed`] if the code generator makes no relocatable code. It need not.
+    fn identity(&mut self) -> Result<Identity, CompileError> {
+        Err(CompileError::Failed("this code generator makes no relocatable code".to_owned()))
+    }
+
+    /// Compiles a unit [without addresses](Unit::without_addresses).
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate). A code generator without an [identity](Self::identity)
+    /// refuses.
+    fn compile_object(&mut self, unit: &Unit) -> Result<RelocatableCode, CompileError> {
+        let _ = unit;
+        Err(CompileError::Failed("this code generator makes no relocatable code".to_owned()))
+    }
+
+    /// Links relocatable code with the addresses of the unit.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate), and [`CompileError::Failed`] if this is no such code.
+    ///
+    /// # Safety
+    /// The code is what [`compile_object`](Self::compile_object) returned, for the same unit
+    /// without addresses and the same settings, from a code generator of the same
+    /// [identity](Self::identity), in any process.
+    unsafe fn link_object(&mut self, unit: &Unit, code: RelocatableCode) -> Result<Code, CompileError> {
+        let _ = (unit, code);
+        Err(CompileError::Failed("this code generator makes no relocatable code".to_owned()))
+    }
 
     /// The text of what [`generate`](Self::generate) would compile, with function names instead of
     /// addresses.

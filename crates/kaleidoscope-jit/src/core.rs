@@ -131,8 +131,7 @@ impl Core {
             std::process::abort()
         });
         let bad_index_stub = bad_index_stub.map_err(Error::stubs)?;
-        let backend = settings.backend.clone().filter(|_| settings.mode.optimizes());
-        let compile_queue = backend.map(|backend| {
+        let compile_queue = settings.backend().map(|backend| {
             let (optimization, n_threads) = (settings.optimization(), settings.compile_threads);
             CompileQueue::new(backend, optimization, settings.has_debug_info, n_threads)
         });

@@ -41,6 +41,7 @@ mod validity;
 
 mod baseline_tier;
 mod code_budget;
+mod code_cache;
 mod compile_queue;
 mod interpreted_code;
 mod interpreter_tier;
@@ -65,6 +66,7 @@ pub use crate::core::FunctionIds;
 pub use array::{Array, ArrayTooLarge};
 pub use batch::{Column, MapOptions, RowTrap};
 pub use code::Callable;
+pub use code_cache::{CacheError, CacheTotals, CodeCache};
 pub use dependents::{Change, Definition, Superseded};
 pub use embedder::Embedder;
 pub use error::Error;

@@ -1,5 +1,7 @@
 //! Settings of an engine, and the builder that collects them.
 
+use crate::code_cache::CodeCache;
+use crate::code_cache::generator::CachingBackend;
 use crate::embedder::Embedder;
 use crate::event::Observer;
 use crate::memory_limit;
@@ -29,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     /// Whether debuggers see the code.
     pub(crate) has_debug_info: bool,
+    /// Where optimized code is kept for later processes.
+    pub(crate) code_cache: Option<CodeCache>,
 }
 
 impl Default for Settings {
@@ -44,6 +48,7 @@ impl Default for Settings {
             max_code_bytes: usize::MAX,
             observers: Vec::new(),
             has_debug_info: false,
+            code_cache: None,
         }
     }
 }
@@ -62,6 +67,15 @@ impl Settings {
         self.optimization.unwrap_or(match self.mode {
             Mode::Tiered => Optimization::Aggressive,
             _ => Optimization::Default,
+        })
+    }
+
+    /// The source of code generators, with the code cache if there is one.
+    pub(crate) fn backend(&self) -> Option<Arc<dyn Backend>> {
+        let backend = self.backend.clone().filter(|_| self.mode.optimizes())?;
+        Some(match &self.code_cache {
+            Some(cache) => Arc::new(CachingBackend { backend, cache: cache.clone() }),
+            None => backend,
         })
     }
 
@@ -198,6 +212,14 @@ impl Builder {
     #[must_use]
     pub fn debug_info(mut self) -> Self {
         self.settings.has_debug_info = true;
+        self
+    }
+
+    /// Keeps the code of the optimizing compiler in a folder. A later process, or another engine,
+    /// links it instead of compiling it again.
+    #[must_use]
+    pub fn cache(mut self, cache: CodeCache) -> Self {
+        self.settings.code_cache = Some(cache);
         self
     }
 

@@ -7,22 +7,23 @@
 //! Why the code keeps the promises of [`CodeGenerator`]:
 //! 1. The unit says how code is entered, to the compiler as to the callers.
 //! 2. Code refers to slots, maths functions and host variables by the addresses it was given, and
-//!    to nothing else.
+//!    to nothing else. Relocatable code has them in its address table.
 //! 3. A tracker keeps each object, and the session as long as there is a tracker.
 
 use kaleidoscope_ir::compile::{
-    Backend, BuildRequest, Code, CodeGenerator, CompileError, CompileTimes, Exit, Listing, Optimization,
-    Settings, Unit, VectorMaths,
+    Backend, BuildRequest, Code, CodeGenerator, CompileError, CompileTimes, Exit, Identity, Listing,
+    Optimization, RelocatableCode, Settings, TableWord, Unit, VectorMaths,
 };
 use kaleidoscope_ir::{Function, FunctionId, MathsFunction, SourcePositions};
-use llvm_orc::{Address, Compiler, Dylib, Jit, Memory, Object, Passes};
+use llvm_orc::{Address, Compiler, Dylib, Jit, Memory, Object, Passes, llvm_address, llvm_version};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::describe;
 use crate::pipeline::code_generation;
+use crate::relocate::relocate;
 use crate::{Effort, References, build, effort, lower, pipeline, symbols};
 
 /// The optimizing compiler, linked into the program.
@@ -111,6 +112,43 @@ unsafe impl CodeGenerator for Generator {
         self.link(&symbol, &object, exits)
     }
 
+    fn identity(&mut self) -> Result<Identity, CompileError> {
+        let target = self.full.target();
+        let (triple, processor, features) = (target.triple(), target.cpu(), target.features());
+        let text = format!("{}, {triple}, {processor}, {features}", llvm_version());
+        let own = <Self as CodeGenerator>::identity as *const () as usize;
+        Ok(Identity { text, parts: vec![own, address_of(llvm_address())] })
+    }
+
+    fn compile_object(&mut self, unit: &Unit) -> Result<RelocatableCode, CompileError> {
+        let unit = &*self.with_positions(unit);
+        let (compiler, passes) = self.compiler(unit)?;
+        let words: Vec<TableWord> = unit.address_table().into_keys().collect();
+        let mut exits = Vec::new();
+        let object = compiler.compile_with(&passes, |cx| {
+            let (module, found) = lower(cx, unit, symbols::RELOCATABLE, References::Table(&words));
+            exits = found;
+            module
+        });
+        let object = object.map_err(|error| describe(&error))?;
+        Ok(RelocatableCode { object: object.bytes().to_vec(), exits, times: times_of(&object) })
+    }
+
+    #[allow(unsafe_code, reason = "the caller vouches for the object")]
+    unsafe fn link_object(&mut self, unit: &Unit, code: RelocatableCode) -> Result<Code, CompileError> {
+        let RelocatableCode { mut object, exits, times } = code;
+        self.n_symbols += 1;
+        let symbol = symbols::relocated(self.n_symbols);
+        relocate(&mut object, &symbol, unit.address_table().into_values())?;
+        self.define_further_maths(unit)?;
+        // SAFETY: the caller says that a code generator like this one made the object. Only its
+        // name and its address table were filled in, with what the unit refers to.
+        let object = unsafe { Object::from_bytes(object) }.map_err(|error| describe(&error))?;
+        let mut code = self.link(&symbol, &object, exits)?;
+        code.times += times;
+        Ok(code)
+    }
+
     fn list(
         &mut self,
         unit: &Unit,
@@ -132,6 +170,21 @@ unsafe impl CodeGenerator for Generator {
     }
 }
 
+/// The times up to the object.
+fn times_of(object: &Object) -> CompileTimes {
+    let timings = object.timings();
+    CompileTimes {
+        ir: timings.fill,
+        optimize: timings.optimize,
+        codegen: timings.codegen,
+        ..CompileTimes::default()
+    }
+}
+
+fn address_of(address: Address) -> usize {
+    usize::try_from(address.get()).expect("addresses have the width of this machine")
+}
+
 impl Generator {
     fn link(&self, symbol: &str, object: &Object, exits: Vec<Exit>) -> Result<Code, CompileError> {
         let start = Instant::now();
@@ -139,18 +192,11 @@ impl Generator {
         let address = self.dylib.lookup(symbol).map_err(|error| describe(&error))?;
         let debug_object = self.has_debug_info.then(|| tracker.located_object(object)).transpose();
         let debug_object = debug_object.map_err(|error| describe(&error))?;
-        let timings = object.timings();
         Ok(Code {
-            address: usize::try_from(address.get()).expect("addresses have the width of this machine"),
+            address: address_of(address),
             debug_object,
             bytes: usize::try_from(object.code_bytes()).unwrap_or(usize::MAX),
-            times: CompileTimes {
-                baseline: Duration::ZERO,
-                ir: timings.fill,
-                optimize: timings.optimize,
-                codegen: timings.codegen,
-                link: start.elapsed(),
-            },
+            times: CompileTimes { link: start.elapsed(), ..times_of(object) },
             exits,
             keep: Box::new(tracker),
         })

@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Compiles a program ahead of time. Returns the files that the request lists, in its order.
 ///
 /// # Errors
-/// If LLVM has no back end for the machine, or a function is too large.
+/// [`CompileError::UnknownMachine`] if LLVM does not know the machine. Or a function is too large.
 pub fn build(request: &BuildRequest) -> Result<Vec<Vec<u8>>, CompileError> {
     let BuildRequest { program, machine, optimization, files } = request;
     let units = program.functions.iter().map(|function| unit_of(program, function, *optimization));
@@ -151,7 +151,9 @@ fn target_of(machine: &BuildMachine) -> Result<Target, CompileError> {
             target.with_features(&format!("{known},{features}"))
         }
     };
-    find().and_then(add_features).map_err(|error| describe(&error))
+    let target = find().and_then(add_features).map_err(|error| describe(&error))?;
+    target.check().map_err(|error| CompileError::UnknownMachine(error.to_string()))?;
+    Ok(target)
 }
 
 fn output_of(file: BuildFile) -> OutputFile {

@@ -21,6 +21,7 @@ mod effort;
 mod error;
 mod lower;
 mod pipeline;
+mod relocate;
 
 pub use backend::Llvm;
 pub use build::build;

@@ -14,6 +14,7 @@
 //! It checks behind calls that something inlined follows (`call_checks.rs`), and where an iteration
 //! would end without a check: lowering tracks whether each path of an iteration passes one.
 
+mod address_table;
 mod branch;
 pub(crate) mod call;
 pub(crate) mod call_checks;
@@ -43,7 +44,7 @@ use inkwell::context::Context;
 use inkwell::module::Module;
 use inkwell::values::{FloatValue, FunctionValue, IntValue};
 use inline::InlineFrame;
-use kaleidoscope_ir::compile::{CodeKind, Exit, Instance, Unit};
+use kaleidoscope_ir::compile::{CodeKind, Exit, Instance, TableWord, Unit};
 use kaleidoscope_ir::walk::{BackEdge, Emitter, Join, Region, walk, walk_loop};
 use kaleidoscope_ir::{
     Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, MathsFunction, OpIdx,
@@ -59,6 +60,11 @@ use std::collections::{BTreeMap, HashMap};
 pub enum References<'a> {
     /// By address, for code that this process runs.
     Addresses,
+    /// By the words of an address table with this layout, for relocatable code. Addresses in the
+    /// unit are not used. The table is a section of the object: [`symbols::ADDRESS_SECTION`].
+    ///
+    /// [`symbols::ADDRESS_SECTION`]: crate::symbols::ADDRESS_SECTION
+    Table(&'a [TableWord]),
     /// By symbol, for listings. Slots need the names of the functions.
     Symbols(&'a BTreeMap<FunctionId, String>),
     /// By symbol, for programs that are compiled ahead of time. The module has the functions and

@@ -13,6 +13,15 @@ pub fn code(name: &str, number: u32) -> String {
     format!("{name}$impl{number}")
 }
 
+/// The code of relocatable code. The digits are replaced by a number when it is linked, so that no
+/// two codes share a name.
+pub(crate) const RELOCATABLE: &str = "code$impl00000000";
+
+/// The name of relocatable code that is linked with this number. It has as many bytes.
+pub(crate) fn relocated(number: u32) -> String {
+    format!("code$impl{number:08x}")
+}
+
 /// The slot of a function, where it is a symbol and not an address: `fib$slot`.
 pub fn slot(name: &str) -> String {
     format!("{name}$slot")
@@ -36,6 +45,13 @@ pub const BAD_INDEX: &str = "$bad_index";
 pub fn validity_flag(name: &str) -> String {
     format!("{name}$invalid")
 }
+
+/// The address table of relocatable code.
+pub(crate) const ADDRESS_TABLE: &str = "$addresses";
+
+/// The section that contains the address table, and nothing else. The assembler has a symbol of
+/// this name, too.
+pub const ADDRESS_SECTION: &str = ".kaleidoscope.addresses";
 
 /// The function that invalidated code calls to leave, where it is a symbol and not an address.
 pub const EXIT: &str = "$exit";

@@ -103,6 +103,7 @@ mod validity_flag;
 
 mod address;
 mod arch;
+mod build_id;
 mod error;
 mod float_mode;
 mod fork;
@@ -112,6 +113,7 @@ mod vector_loop;
 
 pub use address::CodeAddress;
 pub use arch::{prefetch, run_vector_loop};
+pub use build_id::build_id_at;
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use debugger::ShownObject;
 pub use error::{Error, ErrorKind};

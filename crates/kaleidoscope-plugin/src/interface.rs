@@ -7,7 +7,7 @@ use std::slice;
 pub(crate) const NAME: &[u8] = b"KALEIDOSCOPE_CODE_GENERATOR\0";
 
 /// The version of the interface and of the encoding of messages.
-pub(crate) const VERSION: u32 = 11;
+pub(crate) const VERSION: u32 = 12;
 
 /// The functions of a shared object. [`interface()`](crate::interface()) makes it, and
 /// [`Plugin`](crate::Plugin) calls it.

@@ -2,7 +2,9 @@
 
 use crate::interface::VERSION;
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{BuildRequest, CompileError, CompileTimes, Exit, Listing, Unit};
+use kaleidoscope_ir::compile::{
+    BuildRequest, CompileError, CompileTimes, Exit, Identity, Listing, RelocatableCode, Unit,
+};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,6 +15,9 @@ pub(crate) enum Request<'a> {
     Generate(Cow<'a, Unit>),
     List(Cow<'a, Unit>, Listing, Cow<'a, BTreeMap<FunctionId, String>>),
     Build(Cow<'a, BuildRequest>),
+    Identity,
+    CompileObject(Cow<'a, Unit>),
+    LinkObject(Cow<'a, Unit>, RelocatableCode),
 }
 
 /// The answer to a request.
@@ -29,6 +34,8 @@ pub(crate) enum Answer {
     },
     Text(String),
     Files(Vec<Vec<u8>>),
+    Identity(Identity),
+    Object(RelocatableCode),
 }
 
 /// An answer, or the reason why there is none.

@@ -3,7 +3,9 @@
 use crate::interface::{Buffer, Bytes, Interface};
 use crate::message::{self, Answer, Request, Result};
 use kaleidoscope_ir::FunctionId;
-use kaleidoscope_ir::compile::{BuildRequest, Code, CodeGenerator, CompileError, Listing, Settings, Unit};
+use kaleidoscope_ir::compile::{
+    BuildRequest, Code, CodeGenerator, CompileError, Identity, Listing, RelocatableCode, Settings, Unit,
+};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -52,7 +54,7 @@ impl Remote {
                 let keep = Box::new(RemoteCode { interface: self.interface, handle });
                 Ok(Code { address, bytes, times, exits, debug_object, keep })
             }
-            Answer::Text(_) | Answer::Files(_) => Err(wrong_answer()),
+            _ => Err(wrong_answer()),
         }
     }
 }
@@ -64,6 +66,24 @@ unsafe impl CodeGenerator for Remote {
         self.code(&Request::Generate(Cow::Borrowed(unit)))
     }
 
+    fn identity(&mut self) -> Result<Identity> {
+        match self.request(&Request::Identity)? {
+            Answer::Identity(identity) => Ok(identity),
+            _ => Err(wrong_answer()),
+        }
+    }
+
+    fn compile_object(&mut self, unit: &Unit) -> Result<RelocatableCode> {
+        match self.request(&Request::CompileObject(Cow::Borrowed(unit)))? {
+            Answer::Object(code) => Ok(code),
+            _ => Err(wrong_answer()),
+        }
+    }
+
+    unsafe fn link_object(&mut self, unit: &Unit, code: RelocatableCode) -> Result<Code> {
+        self.code(&Request::LinkObject(Cow::Borrowed(unit), code))
+    }
+
     fn list(
         &mut self,
         unit: &Unit,
@@ -72,14 +92,14 @@ unsafe impl CodeGenerator for Remote {
     ) -> Result<String> {
         match self.request(&Request::List(Cow::Borrowed(unit), listing, Cow::Borrowed(names)))? {
             Answer::Text(text) => Ok(text),
-            Answer::Code { .. } | Answer::Files(_) => Err(wrong_answer()),
+            _ => Err(wrong_answer()),
         }
     }
 
     fn build(&mut self, request: &BuildRequest) -> Result<Vec<Vec<u8>>> {
         match self.request(&Request::Build(Cow::Borrowed(request)))? {
             Answer::Files(files) => Ok(files),
-            Answer::Code { .. } | Answer::Text(_) => Err(wrong_answer()),
+            _ => Err(wrong_answer()),
         }
     }
 }

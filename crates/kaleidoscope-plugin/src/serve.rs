@@ -84,6 +84,12 @@ unsafe extern "C" fn free_buffer(buffer: Buffer) {
 fn serve(generator: &mut dyn CodeGenerator, request: Request<'_>) -> Result<Answer> {
     match request {
         Request::Generate(unit) => generator.generate(&unit).map(into_answer),
+        Request::Identity => generator.identity().map(Answer::Identity),
+        Request::CompileObject(unit) => generator.compile_object(&unit).map(Answer::Object),
+        Request::LinkObject(unit, code) => {
+            // SAFETY: the caller of the program's `link_object` says so.
+            unsafe { generator.link_object(&unit, code) }.map(into_answer)
+        }
         Request::List(unit, listing, names) => generator.list(&unit, listing, &names).map(Answer::Text),
         Request::Build(request) => generator.build(&request).map(Answer::Files),
     }

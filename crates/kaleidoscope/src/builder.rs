@@ -5,7 +5,7 @@ mod creation;
 use crate::host::Registration;
 use crate::shared::ProgramSettings;
 use crate::{Array, Engine, Error, HostFunction, HostValue, Observer, Output, PutchardUnit, Variable};
-use kaleidoscope_jit::{Backend, Mode, Optimization, Thresholds};
+use kaleidoscope_jit::{Backend, CodeCache, Mode, Optimization, Thresholds};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,6 +103,28 @@ impl Builder {
     #[must_use]
     pub fn optimization(mut self, optimization: Optimization) -> Self {
         self.jit = self.jit.optimization(optimization);
+        self
+    }
+
+    /// Keeps optimized code in a folder. A later process links it instead of compiling it again.
+    ///
+    /// Without LLVM the cache has no effect. `docs/cache.md` in the repository says what an entry
+    /// depends on.
+    ///
+    /// ```
+    /// use kaleidoscope::{CodeCache, Engine};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("kaleidoscope-{}", std::process::id()));
+    /// let cache = CodeCache::open(&folder)?;
+    /// let engine = Engine::builder().cache(cache.clone()).build()?;
+    /// assert_eq!(engine.run("def f(x) x + 1; f(1);").values().next(), Some(2.0));
+    /// println!("{} functions were compiled before", cache.totals().found);
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cache(mut self, cache: CodeCache) -> Self {
+        self.jit = self.jit.cache(cache);
         self
     }
 

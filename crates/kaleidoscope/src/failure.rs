@@ -162,7 +162,7 @@ fn describe_other_trap(trap: &Trap, frames: &[Frame]) -> (DiagnosticCode, String
         Trap::Compile { code, reason } => {
             let diagnostic = match reason {
                 CompileError::TooLarge => DiagnosticCode::CodeTooLarge,
-                CompileError::Failed(_) => DiagnosticCode::CompileFailed,
+                CompileError::Failed(_) | CompileError::UnknownMachine(_) => DiagnosticCode::CompileFailed,
             };
             (diagnostic, format!("`{}` cannot be compiled: {reason}", code.name))
         }

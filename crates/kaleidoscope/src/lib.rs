@@ -45,9 +45,9 @@ pub use host::{HostFunction, HostValue};
 pub use kaleidoscope_ir as ir;
 pub use kaleidoscope_jit as jit;
 pub use kaleidoscope_jit::{
-    Array, ArrayTooLarge, Backend, CodeName, Column, CompileTimes, Compiled, Event, Interrupter, Listing,
-    MapOptions, MappedRows, Mode, Observer, Optimization, Precision, Statistics, Thresholds, Tier, Totals,
-    Variable, exit_at_once, is_signal_ignored, is_stop_pending,
+    Array, ArrayTooLarge, Backend, CacheError, CacheTotals, CodeCache, CodeName, Column, CompileTimes,
+    Compiled, Event, Interrupter, Listing, MapOptions, MappedRows, Mode, Observer, Optimization, Precision,
+    Statistics, Thresholds, Tier, Totals, Variable, exit_at_once, is_signal_ignored, is_stop_pending,
 };
 pub use kaleidoscope_lang as lang;
 pub use kaleidoscope_lang::diagnostic::{Color, Diagnostic, DiagnosticCode, Label, Severity, render};

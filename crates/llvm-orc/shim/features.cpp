@@ -66,6 +66,27 @@ char *llvm_orc_condense_features(const char *TripleText, const char *CPU, const 
   return LLVMCreateMessage(Condensed.c_str());
 }
 
+// The first of processor and features that the target does not have, as a sentence for
+// LLVMDisposeMessage, or null if it has all. LLVM itself ignores them, with a warning, or aborts.
+char *llvm_orc_unknown_name(const char *TripleText, const char *CPU, const char *Features) {
+  std::unique_ptr<MCSubtargetInfo> Subtarget = subtarget(TripleText, "", "");
+  if (!Subtarget)
+    return nullptr;
+  std::string Machine = Triple(TripleText).getArchName().str();
+  if (*CPU && !Subtarget->isCPUStringValid(CPU))
+    return LLVMCreateMessage((Machine + " has no processor `" + CPU + "`").c_str());
+  SmallVector<StringRef, 0> All;
+  StringRef(Features).split(All, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef Feature : All) {
+    std::string Text = Feature.str();
+    if (!Feature.starts_with("+") && !Feature.starts_with("-"))
+      return LLVMCreateMessage(("the feature `" + Text + "` begins with neither + nor -").c_str());
+    if (!featureNamed(*Subtarget, Feature.drop_front()))
+      return LLVMCreateMessage((Machine + " has no feature `" + Text.substr(1) + "`").c_str());
+  }
+  return nullptr;
+}
+
 // Whether both texts select the same features for the processor.
 bool llvm_orc_same_features(const char *TripleText, const char *CPU, const char *One, const char *Other) {
   std::unique_ptr<MCSubtargetInfo> A = subtarget(TripleText, CPU, One), B = subtarget(TripleText, CPU, Other);

@@ -184,6 +184,7 @@ compile_error!("llvm-orc: enable one of the features `llvm22-1` and `llvm23-1`")
 mod arch;
 #[cfg(feature = "inkwell")]
 mod compiler;
+mod llvm_version;
 mod object;
 #[cfg(feature = "inkwell")]
 mod process_exit;
@@ -250,6 +251,7 @@ pub use ir_module::IrModule;
 pub use jit::{Jit, JitBuilder, Memory};
 #[cfg(target_os = "linux")]
 pub use jitdump::JitDump;
+pub use llvm_version::{llvm_address, llvm_version};
 pub use materialization_unit::Materialize;
 pub use object::{Object, Timings};
 pub use perf_map::PerfMap;

@@ -84,6 +84,25 @@ impl Drop for TargetMachine {
     }
 }
 
+#[cfg(feature = "shim")]
+impl Target {
+    /// Checks the names that the target was made of. A compiler for a target with an unknown
+    /// processor or feature ignores it, or ends the process, as LLVM does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Target`] if LLVM has no back end for the triple here, or the back end has no
+    /// such processor or feature.
+    pub fn check(&self) -> Result<(), Error> {
+        let _inside = InsideLlvm::enter();
+        find_registered(self)?;
+        let (triple, cpu, features) = self.c_strings();
+        match features::unknown_name(triple, cpu, features) {
+            Some(sentence) => Err(Error::new(ErrorKind::Target, sentence)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// LLVM's registered target for the triple.
 fn find_registered(target: &Target) -> Result<LLVMTargetRef, Error> {
     register()?;

@@ -5,6 +5,7 @@
 mod arrays;
 mod build;
 mod building;
+mod cache;
 mod command;
 mod cross;
 

@@ -73,13 +73,16 @@ pub enum CompileError {
     TooLarge,
     /// The code generator failed. The text says why, in one sentence.
     Failed(String),
+    /// The machine to compile for is none that the code generator knows. The text says which part,
+    /// in one sentence.
+    UnknownMachine(String),
 }
 
 impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => f.write_str("it is too large for the code generator"),
-            Self::Failed(reason) => f.write_str(reason),
+            Self::UnknownMachine(reason) | Self::Failed(reason) => f.write_str(reason),
         }
     }
 }

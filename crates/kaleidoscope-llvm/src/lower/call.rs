@@ -9,7 +9,7 @@ use inkwell::module::Linkage;
 use inkwell::types::{BasicType, FunctionType};
 use inkwell::values::{BasicMetadataValueEnum, BasicValue, FloatValue, FunctionValue, PointerValue};
 use inkwell::{AddressSpace, AtomicOrdering};
-use kaleidoscope_ir::compile::CallTarget;
+use kaleidoscope_ir::compile::{CallTarget, TableWord};
 use kaleidoscope_ir::{FunctionId, MathsFunction};
 
 /// The code that a call reaches.
@@ -60,7 +60,9 @@ impl<'cx> Lowering<'cx, '_> {
     fn slot(&self, callee: FunctionId, address: usize) -> LinkedCode<'cx> {
         let pointer = self.cx.ptr_type(AddressSpace::default());
         match self.references {
-            References::Addresses => LinkedCode::Slot(self.address(address)),
+            References::Addresses | References::Table(_) => {
+                LinkedCode::Slot(self.address_or_word(address, TableWord::Slot(callee)))
+            }
             References::Symbols(names) => {
                 LinkedCode::Slot(self.external(pointer, &symbols::slot(&names[&callee])))
             }
@@ -74,8 +76,19 @@ impl<'cx> Lowering<'cx, '_> {
         }
     }
 
+    /// A pointer to a fixed address, or the word of the address table that has it.
+    pub(super) fn address_or_word(&self, address: usize, word: TableWord) -> PointerValue<'cx> {
+        match self.references {
+            References::Table(_) => {
+                let pointer = self.cx.ptr_type(AddressSpace::default());
+                self.table_word(word, pointer).into_pointer_value()
+            }
+            References::Addresses | References::Symbols(_) | References::Linked(_) => self.address(address),
+        }
+    }
+
     /// A pointer to a fixed address.
-    pub(super) fn address(&self, address: usize) -> PointerValue<'cx> {
+    fn address(&self, address: usize) -> PointerValue<'cx> {
         let address = self.cx.i64_type().const_int(address as u64, false);
         address.const_to_pointer(self.cx.ptr_type(AddressSpace::default()))
     }

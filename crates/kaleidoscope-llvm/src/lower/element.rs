@@ -16,6 +16,7 @@ use inkwell::attributes::AttributeLoc;
 use inkwell::values::{BasicValue, FloatValue, IntValue, PointerValue};
 use inkwell::{AddressSpace, IntPredicate};
 use kaleidoscope_ir::array::element_at;
+use kaleidoscope_ir::compile::TableWord;
 use kaleidoscope_ir::{HostArray, OpIdx};
 
 impl<'cx> Lowering<'cx, '_> {
@@ -88,6 +89,7 @@ impl<'cx> Lowering<'cx, '_> {
         let whole = self.cx.i64_type();
         let first = match self.references {
             References::Addresses => whole.const_int(memory.address as u64, false),
+            References::Table(_) => self.table_word(TableWord::HostArray(array), whole).into_int_value(),
             References::Symbols(_) | References::Linked(_) => {
                 let first = self.external(self.cx.f64_type(), &symbols::array(&memory.name));
                 built(self.builder.build_ptr_to_int(first, whole, ""))
@@ -103,13 +105,14 @@ impl<'cx> Lowering<'cx, '_> {
     fn report_bad_index(&mut self, op: OpIdx, array: HostArray, index: FloatValue<'cx>) {
         let memory = self.unit.host_array(array);
         let double = self.cx.f64_type();
-        let site = self.access_site(op).argument();
-        let args = [double.const_float(array.index() as f64), index, double.const_float(site)];
+        let site = self.access_site(op);
+        let site = self.access_site_argument(site);
+        let args = [double.const_float(array.index() as f64), index, site];
         let signature = signature(self.cx, args.len());
         let args = args.map(Into::into);
         let call = match self.references {
-            References::Addresses => {
-                let code = self.address(memory.bad_index);
+            References::Addresses | References::Table(_) => {
+                let code = self.address_or_word(memory.bad_index, TableWord::BadIndex(array));
                 built(self.builder.build_indirect_call(signature, code, &args, ""))
             }
             References::Symbols(_) | References::Linked(_) => {

@@ -28,7 +28,7 @@ use inkwell::values::{
     BasicMetadataValueEnum, BasicValue, LLVMTailCallKind, MetadataValue, PhiValue, PointerValue,
 };
 use inkwell::{AddressSpace, IntPredicate};
-use kaleidoscope_ir::compile::{AccessSite, Exit, ExitFrame, Invalidation, Unit, exit_argument};
+use kaleidoscope_ir::compile::{AccessSite, Exit, ExitFrame, Invalidation, TableWord, Unit};
 use std::ops::Range;
 
 /// How code of a unit is left when it is invalidated. `None` if it never is: rows of a plain kernel
@@ -114,7 +114,9 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let byte = self.cx.i8_type();
         let Invalidation { flag, .. } = self.exits().invalidation;
         let place = match self.references {
-            References::Addresses => self.address(flag),
+            References::Addresses | References::Table(_) => {
+                self.address_or_word(flag, TableWord::ValidityFlag)
+            }
             References::Symbols(_) | References::Linked(_) => {
                 self.external(byte, &symbols::validity_flag(&self.unit.function.name))
             }
@@ -433,14 +435,14 @@ impl<'cx, 'a> Lowering<'cx, 'a> {
         let Invalidation { exit, code_number, .. } = self.exits().invalidation;
         let double = self.cx.f64_type();
         let as_double = |whole| built(self.builder.build_signed_int_to_float(whole, double, ""));
-        let first = double.const_float(exit_argument(code_number, 0));
+        let first = self.first_exit_argument(code_number);
         let number = as_double(number.as_basic_value().into_int_value());
         let argument = built(self.builder.build_float_add(first, number, ""));
         let buffer = as_double(built(self.builder.build_ptr_to_int(buffer, self.cx.i64_type(), "")));
         let args = [argument.into(), buffer.into()];
         let call = match self.references {
-            References::Addresses => {
-                let exit = self.address(exit);
+            References::Addresses | References::Table(_) => {
+                let exit = self.address_or_word(exit, TableWord::ExitFunction);
                 built(self.builder.build_indirect_call(signature(self.cx, args.len()), exit, &args, ""))
             }
             References::Symbols(_) | References::Linked(_) => {

@@ -10,6 +10,7 @@ use crate::symbols;
 use inkwell::AtomicOrdering;
 use inkwell::values::{BasicValue, FloatValue, InstructionValue, PointerValue};
 use kaleidoscope_ir::HostVariable;
+use kaleidoscope_ir::compile::TableWord;
 
 impl<'cx> Lowering<'cx, '_> {
     /// Reads the host variables of a plain kernel once for all rows, if it assigns none. Stores of
@@ -43,7 +44,9 @@ impl<'cx> Lowering<'cx, '_> {
     fn host_variable(&self, variable: HostVariable) -> PointerValue<'cx> {
         let place = self.unit.host_variable(variable);
         match self.references {
-            References::Addresses => self.address(place.address),
+            References::Addresses | References::Table(_) => {
+                self.address_or_word(place.address, TableWord::HostVariable(variable))
+            }
             References::Symbols(_) | References::Linked(_) => {
                 self.external(self.cx.f64_type(), &symbols::variable(&place.name))
             }

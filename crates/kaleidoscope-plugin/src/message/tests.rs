@@ -4,8 +4,8 @@ use super::{Answer, Request, read, write};
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::compile::{
     CallTarget, CodeKind, CompileError, CompileTimes, Exit, ExitFrame, HostArrayMemory, HostVariableAddress,
-    InliningBudget, InliningPlan, Invalidation, KernelForm, KernelKind, KnownMaths, Listing, Optimization,
-    Settings, Unit, VectorMaths,
+    Identity, InliningBudget, InliningPlan, Invalidation, KernelForm, KernelKind, KnownMaths, Listing,
+    Optimization, RelocatableCode, Settings, Unit, VectorMaths,
 };
 use kaleidoscope_ir::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, Op, OpIdx};
 use std::borrow::Cow;
@@ -118,7 +118,10 @@ fn answers_and_settings_are_written_as_ever_and_read_back() {
     let frame =
         ExitFrame { instance: 1, next: OpIdx::new(200), locals: [Local::new(3)].into(), n_operands: 2 };
     let exit = Exit { frames: [frame].into() };
-    let answers: [super::Result<Answer>; 4] = [
+    let relocatable =
+        RelocatableCode { object: vec![1, 2], exits: Vec::new(), times: CompileTimes::default() };
+    let identity = Identity { text: "x".to_owned(), parts: vec![5] };
+    let answers: [super::Result<Answer>; 7] = [
         Ok(Answer::Code {
             address: 0x1234,
             bytes: 500,
@@ -130,12 +133,18 @@ fn answers_and_settings_are_written_as_ever_and_read_back() {
         Ok(Answer::Text("ret".to_owned())),
         Err(CompileError::TooLarge),
         Err(CompileError::Failed("no".to_owned())),
+        Err(CompileError::UnknownMachine("no".to_owned())),
+        Ok(Answer::Identity(identity)),
+        Ok(Answer::Object(relocatable)),
     ];
     let expected = [
         "0000b424f40300000000000000000102010101c80101030201037f00fff8ac01",
         "000103726574",
         "0100",
         "0101026e6f",
+        "0102026e6f",
+        "000301780105",
+        "00040201020000000000000000000000",
     ];
     for (answer, expected) in answers.iter().zip(expected) {
         let bytes = write(answer);

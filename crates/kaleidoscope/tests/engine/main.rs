@@ -10,6 +10,8 @@ mod backend;
 mod backtraces;
 mod batch;
 mod callbacks;
+#[cfg(all(feature = "llvm", not(feature = "stress")))]
+mod code_cache;
 mod compile_limits;
 mod constants;
 mod deoptimization;

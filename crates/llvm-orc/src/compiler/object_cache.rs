@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
-use llvm_sys::core::LLVMGetVersion;
 use llvm_sys::prelude::LLVMModuleRef;
 
 use crate::error::{Error, ErrorKind};
+use crate::llvm_version::llvm_version;
 use crate::memory_buffer::MemoryBuffer;
 use crate::object::Object;
 
@@ -191,13 +191,6 @@ fn checksum(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
-}
-
-fn llvm_version() -> String {
-    let (mut major, mut minor, mut patch) = (0, 0, 0);
-    // SAFETY: the results are our local variables.
-    unsafe { LLVMGetVersion(&mut major, &mut minor, &mut patch) };
-    format!("LLVM {major}.{minor}.{patch}")
 }
 
 /// The module as bitcode. The module must be alive.

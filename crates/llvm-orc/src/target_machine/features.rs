@@ -14,6 +14,20 @@ unsafe extern "C" {
         cpu: *const c_char,
         features: *const c_char,
     ) -> *mut c_char;
+    fn llvm_orc_unknown_name(
+        triple: *const c_char,
+        cpu: *const c_char,
+        features: *const c_char,
+    ) -> *mut c_char;
+}
+
+/// Which of processor and features the target does not have, as a sentence. The target must be
+/// registered.
+pub(crate) fn unknown_name(triple: &CStr, cpu: &CStr, features: &CStr) -> Option<String> {
+    // SAFETY: the texts are NUL-terminated.
+    let text = unsafe { llvm_orc_unknown_name(triple.as_ptr(), cpu.as_ptr(), features.as_ptr()) };
+    // SAFETY: we own the text.
+    (!text.is_null()).then(|| unsafe { take_message(text) })
 }
 
 /// The shortest feature text that selects the same processor. The target must be registered.
