@@ -15,7 +15,7 @@ use crate::input::Input;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::session::read_all;
-use kaleidoscope::ir::compile::{BuildFile, BuildMachine, BuildRequest, LinkedProgram};
+use kaleidoscope::ir::compile::{BuildFile, BuildMachine, BuildRequest, CompileError, LinkedProgram};
 use kaleidoscope::{AheadOfTime, Engine, Mode};
 use outputs::Outputs;
 use toolchain::Toolchain;
@@ -37,6 +37,8 @@ fn try_build(options: &BuildOptions, console: &Console, reporter: &Reporter) -> 
     let (builder, _) = backend::builder(Mode::Lazy)?;
     let builder = builder.output(console.clone()).putchard(options.putchard.unit());
     let builder = if options.debug_info { builder.debug_info() } else { builder };
+    // A function of the command. The plan refuses programs that call it.
+    let builder = builder.register("readd", || 0.0);
     let engine = options.prelude.build(builder).map_err(|error| failed(error.to_string()))?;
     let mut plans = Plans::new(&engine, options, &outputs);
     if plans.read(&engine, options, reporter)? != Exit::Success {
@@ -138,7 +140,10 @@ fn make(
         optimization: args::optimization(options.level),
         files: files.clone(),
     };
-    let made = engine.build(request).map_err(|error| failed(error.to_string()))?;
+    let made = engine.build(request).map_err(|error| match error {
+        CompileError::UnknownMachine(reason) => Refusal::usage(reason),
+        error => failed(error.to_string()),
+    })?;
     for (file, bytes) in files.iter().zip(&made) {
         if let Some(kind) = kinds.iter().copied().find(|&kind| file_of(kind) == Some(*file)) {
             outputs.write(kind, bytes)?;

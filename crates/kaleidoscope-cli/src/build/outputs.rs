@@ -37,8 +37,26 @@ impl Outputs {
                 "`-o -`: only assembly, LLVM IR as text and headers go to standard output".to_owned(),
             ));
         }
+        outputs.refuse_folders()?;
         outputs.keep_inputs(&options.files)?;
         Ok(outputs)
+    }
+
+    /// Refuses results that are folders: `-o name/` names one, and no file.
+    fn refuse_folders(&self) -> Result<(), Refusal> {
+        if self.is_standard_output() {
+            return Ok(());
+        }
+        let names_folder =
+            self.output.as_os_str().as_encoded_bytes().ends_with(b"/") || self.output.file_name().is_none();
+        let folder = if names_folder {
+            Some(self.output.clone())
+        } else {
+            self.kinds.iter().map(|&kind| self.path(kind)).find(|path| path.is_dir())
+        };
+        let Some(folder) = folder else { return Ok(()) };
+        let message = format!("{} is a folder; `-o` names the file of the result", folder.display());
+        Err(Refusal::usage(message))
     }
 
     /// Refuses results that have the path of a file that is built.

@@ -184,7 +184,16 @@ fn what_cannot_be_built_is_refused() {
         (&["--array", "u=3"][..], 2, "arrays"),
         (&["--emit", "nonsense"], 2, "nonsense"),
         (&["-o", "-"], 2, "standard output"),
-        (&["--target", "vax-dec-ultrix"], 1, "vax"),
+        (&["--target", "vax-dec-ultrix"], 2, "vax"),
+        (&["--target", "foo"], 2, "foo"),
+        (&["--cpu", "foo"], 2, "x86_64 has no processor `foo`"),
+        (&["--features", "+foo"], 2, "x86_64 has no feature `foo`"),
+        (&["--features", "+avx2,foo"], 2, "the feature `foo` begins with neither + nor -"),
+        (&["--target", "aarch64-linux-gnu", "--cpu", "znver4"], 2, "aarch64 has no processor `znver4`"),
+        (&["--target", "wasm32-unknown-unknown", "--features=+avx2"], 2, "wasm32 has no feature `avx2`"),
+        (&["-o", "/tmp/"], 2, "/tmp/ is a folder"),
+        (&["-o", "/tmp/nothing/", "--emit=obj,asm"], 2, "/tmp/nothing/ is a folder"),
+        (&["-o", "/tmp"], 2, "/tmp is a folder"),
         (&["--cc", "/nonexistent/cc", "-o", "/dev/null"], 1, "/nonexistent/cc"),
         (&["-o", "/nonexistent/out", "--emit", "obj"], 2, "/nonexistent/out"),
     ] {
@@ -194,6 +203,55 @@ fn what_cannot_be_built_is_refused() {
     }
     assert_eq!(run(&["build"]).code, 2);
     assert_eq!(run(&["build", "/nonexistent/file.kal"]).code, 2);
+}
+
+#[test]
+fn numbers_of_standard_input_cannot_be_built() {
+    let source = file(b"def f() readd(); f();");
+    let finished = run(&["build", path(&source), "-o", "/dev/null"]);
+    assert_eq!((finished.code, &*finished.stdout), (1, ""));
+    assert!(finished.stderr.contains("`readd` is a function of the host"), "{}", finished.stderr);
+}
+
+#[test]
+fn processors_and_features_that_exist_are_taken() {
+    let source = file(b"def square(x) x * x;");
+    for args in [&["--cpu=znver4"][..], &["--cpu=native"], &["--features=+avx2,-fma"], &["--cpu=x86-64-v2"]] {
+        let finished = run(&[&["build", path(&source), "--emit=asm", "-o", "-"], args].concat());
+        assert_eq!((finished.code, &*finished.stderr), (0, ""), "{args:?}");
+    }
+}
+
+/// C's headers first, so that their macros and types are there.
+#[test]
+fn headers_compile_beside_those_of_c() {
+    let folder = TempDir::new().unwrap();
+    let names = "EOF NULL FILE I BUFSIZ RAND_MAX CHAR_BIT INT_MAX M_PI DBL_MAX HUGE_VAL size_t wchar_t int32_t \
+        errno stdin stdout stderr assert complex isnan isinf isfinite signbit setjmp va_list va_arg offsetof \
+        unix linux bool true false and or noreturn exit printf exp div_t jmp_buf typeof main";
+    let mut text = String::from("def binary/* 30 (a b) a; def binary*/ 30 (a b) b;\n");
+    for name in names.split_whitespace() {
+        text.push_str(&format!("def {name}(x) x;\n"));
+    }
+    let source = folder.path().join("names.kal");
+    fs::write(&source, &text).unwrap();
+    let header = folder.path().join("names.h");
+    let finished = run(&["build", path_of(&source), "--emit=header", "-o", path_of(&header)]);
+    let refused = "is a function of the host";
+    assert!(finished.code == 0 && !finished.stderr.contains(refused), "{}", finished.stderr);
+    let headers = "stdio stdlib math complex stddef stdint errno assert setjmp stdarg limits float stdbool \
+        stdnoreturn wchar unistd signal time string ctype tgmath";
+    let mut c = String::new();
+    for header in headers.split_whitespace() {
+        c.push_str(&format!("#include <{header}.h>\n"));
+    }
+    c.push_str("#include \"names.h\"\nint main(void) { return 0; }\n");
+    let file = folder.path().join("main.c");
+    fs::write(&file, &c).unwrap();
+    let mut cc = Command::new("cc");
+    cc.args(["-std=gnu17", "-Wall", "-Werror", "-fsyntax-only"]).arg(&file);
+    let output = test_process::output(&mut cc, b"");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

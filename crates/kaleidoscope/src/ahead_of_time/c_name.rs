@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `f` | `f` |
 //! | a name that C, its library or the runtime has: `double`, `exp`, `kal_f` | with `kal_` before it |
+//! | a name that may be a macro or a type: `EOF`, `I`, `size_t`, `errno` | the same |
 //! | an operator: `unary!`, `binary<=` | its words: `unary_bang`, `binary_less_equal` |
 //!
 //! Different functions have different names: names that begin as those of operators get `kal_`,
-//! too.
+//! too. The lists of names make this file longer than 600 lines.
 
 /// The name in C of the function with this name in the language.
 pub(super) fn c_name(name: &str) -> String {
@@ -21,8 +22,20 @@ pub(super) fn c_name(name: &str) -> String {
         }
     }
     let is_like_ours = ["kal_", "kaleidoscope_", "unary_", "binary_"].iter().any(|own| name.starts_with(own));
-    let is_taken = is_like_ours || KEYWORDS.contains(&name) || LIBRARY.contains(&name);
+    let is_taken = is_like_ours
+        || is_reserved(name)
+        || KEYWORDS.contains(&name)
+        || MACROS_AND_TYPES.contains(&name)
+        || LIBRARY.contains(&name);
     if is_taken { format!("kal_{name}") } else { name.to_owned() }
+}
+
+/// Whether C's headers may use the name as they are, or some day: macros have no small letters,
+/// types end in `_t`, and what begins with `_` belongs to the compiler. The rule depends on the
+/// name alone, so the name in C is the same on all systems.
+fn is_reserved(name: &str) -> bool {
+    let is_macro = !name.contains(|character: char| character.is_ascii_lowercase());
+    is_macro || name.ends_with("_t") || name.starts_with('_')
 }
 
 /// Whether the text can be the sign of an operator. `unary_` and `binary_x` are identifiers, except
@@ -154,6 +167,45 @@ const KEYWORDS: &[&str] = &[
     "while",
     "xor",
     "xor_eq",
+];
+
+/// Macros and types of C's headers with small letters that do not end in `_t`, and macros that GCC
+/// defines without any header.
+const MACROS_AND_TYPES: &[&str] = &[
+    "assert",
+    "complex",
+    "errno",
+    "fpclassify",
+    "i386",
+    "imaginary",
+    "isfinite",
+    "isgreater",
+    "isgreaterequal",
+    "isinf",
+    "isless",
+    "islessequal",
+    "islessgreater",
+    "isnan",
+    "isnormal",
+    "isunordered",
+    "jmp_buf",
+    "kill_dependency",
+    "linux",
+    "noreturn",
+    "offsetof",
+    "setjmp",
+    "sigjmp_buf",
+    "sigsetjmp",
+    "signbit",
+    "stderr",
+    "stdin",
+    "stdout",
+    "unix",
+    "va_arg",
+    "va_copy",
+    "va_end",
+    "va_list",
+    "va_start",
 ];
 
 /// Names of C's library and of POSIX that are ordinary words. A function of one of these names

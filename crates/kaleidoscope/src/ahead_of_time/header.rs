@@ -20,9 +20,10 @@ pub(super) fn header(library: &str, exports: &[Export]) -> String {
         } else {
             vec!["double"; parameters.len()].join(", ")
         };
-        // The comment has what may be no names in C. It cannot end early: an operator has no more
-        // than two characters, and one may be `*/`.
-        let written = format!("{}({})", name, parameters.join(" ")).replace("*/", "* /");
+        // The comment has what may be no names in C. It neither ends early nor has another one
+        // inside: an operator has no more than two characters, and may be `*/` or `/*`.
+        let written = format!("{}({})", name, parameters.join(" "));
+        let written = written.replace("*/", "* /").replace("/*", "/ *");
         let _ = writeln!(text, "/* {written} */\ndouble {c_name}({list});\n");
     }
     let _ = write!(text, "#ifdef __cplusplus\n}}\n#endif\n\n#endif\n");

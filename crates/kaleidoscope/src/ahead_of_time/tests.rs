@@ -116,6 +116,14 @@ fn names_in_c_differ() {
         ("main", "kal_main"),
         ("kal_exp", "kal_kal_exp"),
         ("unaryx", "unaryx"),
+        ("EOF", "kal_EOF"),
+        ("I", "kal_I"),
+        ("X2", "kal_X2"),
+        ("Xy", "Xy"),
+        ("size_t", "kal_size_t"),
+        ("_f", "kal__f"),
+        ("errno", "kal_errno"),
+        ("kal_I", "kal_kal_I"),
     ] {
         assert_eq!(c_name(name), expected);
     }
@@ -131,5 +139,7 @@ fn a_comment_of_a_header_does_not_end_early() {
     let text = header("my lib", &[export("binary*/", &["a", "b"]), export("zero", &[])]);
     assert!(text.contains("#ifndef KALEIDOSCOPE_MY_LIB_H\n"), "{text}");
     assert!(text.contains("/* binary* /(a b) */\ndouble binary_star_slash(double, double);\n"), "{text}");
+    let text_of = |name| header("x", &[export(name, &["a", "b"])]);
+    assert!(text_of("binary/*").contains("/* binary/ *(a b) */"), "{}", text_of("binary/*"));
     assert!(text.contains("/* zero() */\ndouble zero(void);\n"), "{text}");
 }
