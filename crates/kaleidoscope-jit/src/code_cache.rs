@@ -15,12 +15,15 @@
 //! temporary name and renamed, so any number of processes may use one folder at a time, and any of
 //! them may be killed.
 //!
+//! The cache also notes [what was hot](hot_code), so that it tiers up at once in the next process.
+//!
 //! Nothing that goes wrong here fails an evaluation: without an entry, code is compiled.
 
 mod entry;
 mod eviction;
 mod folder;
 pub(crate) mod generator;
+mod hot_code;
 #[cfg(test)]
 mod tests;
 
@@ -65,7 +68,7 @@ pub struct CacheTotals {
     pub found: u64,
     /// Compilations for which the cache had no entry, or a damaged one.
     pub missing: u64,
-    /// Entries written.
+    /// Compiled code that was written.
     pub written: u64,
     /// Entries that could not be written, for example to a full disk.
     pub failed: u64,
@@ -135,11 +138,14 @@ impl CodeCache {
             n_failed.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let count = match folder.write(&file_name(kind, key), &file) {
-            Ok(()) => n_written,
-            Err(_) => n_failed,
+        let count = match (folder.write(&file_name(kind, key), &file), kind) {
+            (Ok(()), EntryKind::Code) => Some(n_written),
+            (Ok(()), EntryKind::HotCode) => None,
+            (Err(_), _) => Some(n_failed),
         };
-        count.fetch_add(1, Ordering::Relaxed);
+        if let Some(count) = count {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
         eviction.after_write(folder, n_bytes, *max_bytes);
     }
 }
@@ -149,6 +155,8 @@ impl CodeCache {
 enum EntryKind {
     /// Relocatable code.
     Code,
+    /// What was optimized.
+    HotCode,
 }
 
 impl EntryKind {
@@ -156,6 +164,7 @@ impl EntryKind {
     fn suffix(self) -> &'static str {
         match self {
             Self::Code => folder::CODE_SUFFIX,
+            Self::HotCode => folder::HOT_CODE_SUFFIX,
         }
     }
 }

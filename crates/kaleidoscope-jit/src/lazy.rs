@@ -207,15 +207,20 @@ impl Core {
         code: ProfiledCode,
     ) -> Result<Option<CodeAddress>, Trap> {
         let CompilingGuard { function, version, .. } = compiling;
-        let info = code.code.info.clone();
+        let (info, profile) = (code.code.info.clone(), code.profile.clone());
         let installed = self.table().install(function, Box::new(code));
         // No observer knows the code yet, so a refused one is dropped without an event.
         let Ok(address) = installed else { return Ok(None) };
         compiling.succeed();
+        if !self.settings.observers.is_empty() {
+            self.emit_compiled(&info)?;
+        }
+        if let Some(profile) = &profile {
+            self.tier_up_known(profile)?;
+        }
         if self.settings.observers.is_empty() {
             return Ok(Some(address));
         }
-        self.emit_compiled(&info)?;
         // An observer may have redefined something that the code depends on. A new call does not
         // enter invalid code.
         Ok(self.table().code_of_version(function, version).map(FunctionCode::address))

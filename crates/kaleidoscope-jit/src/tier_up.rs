@@ -110,10 +110,13 @@ impl Core {
     /// without an event. The request stays open then: its target was hot when the compile job
     /// began, and a counter would have to prove that again.
     fn install_optimized(&self, target: &TierUpTarget, code: CompiledCode) -> Result<(), Trap> {
-        let info = code.info.clone();
+        let (info, dependencies) = (code.info.clone(), code.dependencies.clone());
         let installed = self.table().install_optimized(&target.profile, code);
         match installed {
-            Ok(()) => return self.emit_compiled(&info),
+            Ok(()) => {
+                self.note_hot(target, &dependencies);
+                return self.emit_compiled(&info);
+            }
             Err(NotInstalled::Stale(_)) => self.submit_tier_up(target.clone()),
             Err(NotInstalled::Unwanted(_)) => reset(target),
         }

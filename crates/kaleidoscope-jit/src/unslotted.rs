@@ -55,6 +55,9 @@ impl<'a> UnslottedCode<'a> {
                 drop(table);
                 let compiled = Self { core, code: Some(code) };
                 core.emit_compiled(&compiled.code().code.info)?;
+                if let Some(profile) = &compiled.code().profile {
+                    core.tier_up_known(profile)?;
+                }
                 return Ok(compiled);
             }
         }

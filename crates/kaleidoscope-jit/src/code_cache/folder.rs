@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The ends of file names. The cache looks at no other files.
 pub(super) const CODE_SUFFIX: &str = ".code";
+pub(super) const HOT_CODE_SUFFIX: &str = ".hot";
 pub(super) const TEMPORARY_SUFFIX: &str = ".new";
 
 /// The access of others that no cache may give: to write to it.
@@ -123,7 +124,7 @@ impl Folder {
         for file in Dir::read_from(&self.0)? {
             let file = file?;
             let Ok(name) = file.file_name().to_str() else { continue };
-            if ![CODE_SUFFIX, TEMPORARY_SUFFIX].iter().any(|suffix| name.ends_with(suffix)) {
+            if ![CODE_SUFFIX, HOT_CODE_SUFFIX, TEMPORARY_SUFFIX].iter().any(|suffix| name.ends_with(suffix)) {
                 continue;
             }
             // Another process may have removed it.

@@ -50,7 +50,7 @@ fn describe(identity: &Identity, settings: &Settings) -> Option<Vec<u8>> {
     Some(written(&(&identity.text, build_ids, optimization, has_debug_info)))
 }
 
-fn written(value: &impl Serialize) -> Vec<u8> {
+pub(super) fn written(value: &impl Serialize) -> Vec<u8> {
     postcard::to_stdvec(value).expect("units have only types that can be written")
 }
 

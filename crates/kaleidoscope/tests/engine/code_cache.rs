@@ -112,6 +112,37 @@ fn functions_loops_and_kernels_are_found() {
     }
 }
 
+/// What was hot in the first start tiers up at once in the second, and is found.
+#[test]
+fn hot_code_of_an_earlier_start_tiers_up_at_once() {
+    let folder = folder();
+    let text = "def add(x) x + 0.5; def f(n) (for i = 0, i < n in add(i)) + add(n);
+        def spin(n) var s = 0 in (for i = 0, i < n in s = s + i) + s;";
+    let never = Thresholds { calls: u32::MAX, back_edges: u32::MAX, delay: Duration::MAX };
+    for (thresholds, is_second) in [(HOT, false), (never, true)] {
+        let start = Start::with(folder.path(), |builder| builder.thresholds(thresholds).compile_threads(1));
+        check(&start.engine, text, &[], &[]);
+        let is_optimized = |name: &str| {
+            let compiled = start.statistics.totals().compiled;
+            compiled.iter().any(|code| code.tier == Tier::Optimized && &*code.code.name == name)
+        };
+        for name in ["f", "spin"] {
+            let function = start.engine.function::<(f64,)>(name).unwrap();
+            let expected = if name == "f" { 100.5 } else { 5050.0 };
+            until(|| is_optimized(name), || assert_eq!(function.call((100.0,)).unwrap(), expected));
+        }
+        if is_second {
+            assert_eq!(start.found_and_compiled().1, 0);
+        }
+    }
+    // Another definition of what is inlined: counters decide.
+    let start = Start::with(folder.path(), |builder| builder.thresholds(never).compile_threads(1));
+    check(&start.engine, text, &[], &[]);
+    check(&start.engine, "def add(x) x + 1; f(100); f(100);", &[101.0, 101.0], &[]);
+    assert!(start.statistics.totals().optimized.is_empty());
+    assert_eq!(start.found_and_compiled(), (0, 0));
+}
+
 /// Code of one engine works with the slots, host variables, arrays and flags of another.
 #[test]
 fn code_refers_to_its_own_engine() {
@@ -215,6 +246,7 @@ fn other_settings_have_other_entries() {
 /// The files of the cache.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.retain(|path| path.extension().is_some_and(|extension| extension == "code"));
     entries.sort();
     entries
 }
