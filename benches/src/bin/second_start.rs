@@ -1,97 +1,91 @@
 //! How much sooner is a program optimized that ran before?
 //!
-//! Runs the mixed program of 300 functions in processes of its own, each with a code cache: in an
-//! empty folder, and again in the same folder. Measures the time from the creation of the engine
-//! until every function has optimized code that gets any in the first run. Prints the medians and
-//! their ratio.
+//! Defines the mixed program of 300 functions and calls its 30 loops in turn, each with a thousand
+//! iterations, until all of them have optimized code. Processes of their own do that with a code
+//! cache: in an empty folder, and again in the same folder. The time begins before the engine is
+//! created. Prints the medians and their ratio.
 //!
-//! `--rounds N` changes the number of rounds from 7, `--scale X` the size of the program from 64.
+//! `--rounds N` changes the number of rounds from 7.
 
 use kaleidoscope::{CodeCache, Engine, Event, Observer, OutputBuffer, Tier};
 use kaleidoscope_benches::generate::{self, Language};
 use kaleidoscope_benches::peer::target_dir;
 use kaleidoscope_benches::timing::median;
 use kaleidoscope_benches::{arguments, record};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
+/// The loops of the program.
+const N_LOOPS: usize = 30;
+
+/// A size at which the program itself takes a few milliseconds.
+const SCALE: f64 = 0.03;
+
 fn main() {
-    if let Some(file) = arguments::option("--file") {
-        let folder = arguments::option("--folder").expect("a run has a folder");
-        return run_alone(Path::new(&file), Path::new(&folder));
+    if let Some(folder) = arguments::option("--folder") {
+        return run_alone(Path::new(&folder));
     }
     let n_rounds = arguments::number("--rounds").unwrap_or(7);
-    let scale = arguments::number("--scale").unwrap_or(64.0);
-    let generated = target_dir().join("peers/generated");
-    fs::create_dir_all(&generated).expect("the target folder can be written");
-    let file = generated.join("second-start.kal");
-    fs::write(&file, generate::mixed(Language::Kaleidoscope, scale)).expect("the file can be written");
-    let (mut firsts, mut seconds, mut n_hot) = (Vec::new(), Vec::new(), 0);
+    let mut times = [Vec::new(), Vec::new()];
     for round in 0..n_rounds {
         let folder = target_dir().join(format!("second-start-{}-{round}", std::process::id()));
-        let first = run(&file, &folder);
-        let second = run(&file, &folder);
+        for times in &mut times {
+            times.push(run(&folder));
+        }
         drop(fs::remove_dir_all(&folder));
-        let until = |times: &BTreeMap<String, Duration>| {
-            let times = first.keys().map(|name| times.get(name).copied().unwrap_or(Duration::MAX));
-            times.max().expect("some function is hot")
-        };
-        n_hot = first.len();
-        firsts.push(until(&first));
-        seconds.push(until(&second));
     }
-    let millis = |times: Vec<Duration>| median(times.into_iter()).as_secs_f64() * 1e3;
-    let (first, second) = (millis(firsts), millis(seconds));
-    println!(
-        "{n_hot} hot functions; first start {first:.2} ms, second {second:.2} ms: {:.3}",
-        second / first
-    );
-    let line = format!("mixed,{n_rounds},{n_hot},{first:.3},{second:.3},{:.3}", second / first);
-    record::add("second_start", "program,rounds,hot_functions,first_ms,second_ms,ratio", &[line]);
+    let [first, second] = times.map(|times| median(times.into_iter()).as_secs_f64() * 1e3);
+    println!("first start {first:.2} ms, second {second:.2} ms: {:.3}", second / first);
+    let line = format!("mixed,{n_rounds},{first:.3},{second:.3},{:.3}", second / first);
+    record::add("second_start", "program,rounds,first_ms,second_ms,ratio", &[line]);
 }
 
-/// The time until each function had optimized code, in a process of its own.
-fn run(file: &Path, folder: &Path) -> BTreeMap<String, Duration> {
+/// The time until all loops are optimized, in a process of its own.
+fn run(folder: &Path) -> Duration {
     let this = env::current_exe().expect("the system says what runs");
-    let output = Command::new(this).arg("--file").arg(file).arg("--folder").arg(folder).output();
+    let output = Command::new(this).arg("--folder").arg(folder).output();
     let output = output.expect("this program can be started");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("the output is text");
-    let parse = |line: &str| {
-        let (name, time) = line.split_once(' ')?;
-        Some((name.to_owned(), Duration::from_micros(time.parse().ok()?)))
-    };
-    text.lines().filter_map(parse).collect()
+    Duration::from_micros(text.trim().parse().expect("the output is a number"))
 }
 
-/// When each function got optimized code.
-struct Times {
-    began: Instant,
-    times: Mutex<BTreeMap<String, Duration>>,
-}
+/// The functions with optimized code, of the whole function or of its loop.
+#[derive(Default)]
+struct Optimized(Mutex<BTreeSet<Arc<str>>>);
 
-impl Observer for Times {
+impl Observer for Optimized {
     fn observe(&self, event: &Event) {
-        if let Event::Compiled { code, tier: Tier::Optimized, osr_loop: None, .. } = event {
-            let mut times = self.times.lock().expect("observing does not panic");
-            times.entry(code.name.to_string()).or_insert_with(|| self.began.elapsed());
+        if let Event::Compiled { code, tier: Tier::Optimized, .. } = event {
+            self.0.lock().expect("observing does not panic").insert(Arc::clone(&code.name));
         }
     }
 }
 
-/// Runs the file, and prints the times.
-fn run_alone(file: &Path, folder: &Path) {
-    let text = fs::read_to_string(file).expect("the file was written");
-    let times = Arc::new(Times { began: Instant::now(), times: Mutex::default() });
-    let cache = CodeCache::open(PathBuf::from(folder)).expect("the folder belongs to this user");
-    let builder = Engine::builder().cache(cache).observer(Arc::clone(&times)).output(OutputBuffer::default());
-    let engine = builder.build().expect("there is memory for an engine");
+/// Runs the program until all loops are optimized, and prints the microseconds.
+fn run_alone(folder: &Path) {
+    let text = generate::mixed(Language::Kaleidoscope, SCALE);
+    let optimized = Arc::new(Optimized::default());
+    let began = Instant::now();
+    let cache = CodeCache::open(folder).expect("the folder belongs to this user");
+    let builder = Engine::builder().cache(cache).observer(Arc::clone(&optimized));
+    let engine = builder.output(OutputBuffer::default()).build().expect("there is memory for an engine");
     engine.run(&text).ok().expect("the program has no error");
-    for (name, time) in &*times.times.lock().expect("observing does not panic") {
-        println!("{name} {}", time.as_micros());
+    let names: Vec<String> = (0..N_LOOPS).map(|group| format!("loop{group}")).collect();
+    let handle = |name: &String| engine.function::<(f64,)>(name).expect("the program defines the loop");
+    let loops: Vec<_> = names.iter().map(handle).collect();
+    let are_optimized = || {
+        let optimized = optimized.0.lock().expect("observing does not panic");
+        names.iter().all(|name| optimized.contains(name.as_str()))
+    };
+    while !are_optimized() {
+        for function in &loops {
+            function.call((1000.0,)).expect("the loop ends");
+        }
     }
+    println!("{}", began.elapsed().as_micros());
 }
