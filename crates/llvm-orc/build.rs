@@ -29,8 +29,11 @@ fn main() {
     // One file per part that a program may not need. The linker takes only the files that are used.
     for file in [
         "codegen",
+        "failed_symbols",
         "features",
         "function_passes",
+        "lazy_calls",
+        "observed_links",
         "optimizer",
         "out_of_memory",
         "process_exit",

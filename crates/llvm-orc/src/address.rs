@@ -3,6 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+#[cfg(feature = "shim")]
+use crate::epochs;
+
 /// The address of a symbol in this process.
 ///
 /// An address is a number. Creating one is safe, using one is `unsafe`.
@@ -67,6 +70,8 @@ impl<F: Function> Symbol<'_, F> {
 
     /// Calls the function with a tuple of arguments: `symbol.call((1.0, 2.0))`.
     pub fn call(&self, arguments: F::Arguments) -> F::Output {
+        #[cfg(feature = "shim")]
+        let _inside = epochs::enter();
         self.function.call(arguments)
     }
 

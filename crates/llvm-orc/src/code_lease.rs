@@ -32,6 +32,8 @@ pub(crate) struct KeptCode(NonNull<c_void>);
 
 // SAFETY: the shim frees it under a lock, on any thread.
 unsafe impl Send for KeptCode {}
+// SAFETY: a shared reference gives access to nothing.
+unsafe impl Sync for KeptCode {}
 
 impl KeptCode {
     /// `None` for null.

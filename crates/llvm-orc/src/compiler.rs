@@ -105,6 +105,31 @@ impl Compiler {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
+        self.compile_object(None, |cx| Ok(fill(cx)))
+    }
+
+    /// Like [`compile`](Compiler::compile), for a closure that can fail. Its error is returned.
+    ///
+    /// # Errors
+    /// The error of `fill`, and those of [`compile`](Compiler::compile).
+    ///
+    /// # Example
+    /// ```
+    /// # use llvm_orc::Compiler;
+    /// let mut compiler = Compiler::builder().build()?;
+    /// let result: Result<_, Box<dyn std::error::Error>> = compiler.try_compile(|cx| {
+    ///     let number: f64 = "no number".parse()?;
+    ///     # let _ = number;
+    ///     Ok(cx.create_module("never"))
+    /// });
+    /// assert_eq!(result.unwrap_err().to_string(), "invalid float literal");
+    /// # Ok::<(), llvm_orc::Error>(())
+    /// ```
+    pub fn try_compile<F, E>(&mut self, fill: F) -> Result<Object, E>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Result<Module<'cx>, E>,
+        E: From<Error>,
+    {
         self.compile_object(None, fill)
     }
 
@@ -119,6 +144,19 @@ impl Compiler {
     pub fn compile_with<F>(&mut self, passes: &Passes, fill: F) -> Result<Object, Error>
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        self.compile_object(Some(passes), |cx| Ok(fill(cx)))
+    }
+
+    /// Like [`compile_with`](Compiler::compile_with), for a closure that can fail. Its error is
+    /// returned.
+    ///
+    /// # Errors
+    /// The error of `fill`, and those of [`compile_with`](Compiler::compile_with).
+    pub fn try_compile_with<F, E>(&mut self, passes: &Passes, fill: F) -> Result<Object, E>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Result<Module<'cx>, E>,
+        E: From<Error>,
     {
         self.compile_object(Some(passes), fill)
     }
@@ -201,9 +239,10 @@ impl Compiler {
         &self.target
     }
 
-    fn compile_object<F>(&mut self, passes: Option<&Passes>, fill: F) -> Result<Object, Error>
+    fn compile_object<F, E>(&mut self, passes: Option<&Passes>, fill: F) -> Result<Object, E>
     where
-        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+        F: for<'cx> FnOnce(&'cx Context) -> Result<Module<'cx>, E>,
+        E: From<Error>,
     {
         let cache = self.cache.clone();
         let (target, level) = (self.target.clone(), format!("{:?}", self.level));
@@ -216,7 +255,7 @@ impl Compiler {
             entry.insert(cache.entry(module, &options).ok()?).read()
         };
         let (bytes, mut timings, optimized) =
-            self.optimize_then(passes, fill, read_cache, Codegen::object)?;
+            self.try_optimize_then(passes, fill, read_cache, Codegen::object)?;
         timings.codegen = optimized.elapsed();
         let object = Object::compiled(bytes, timings);
         if let Some(entry) = entry {
@@ -229,20 +268,21 @@ impl Compiler {
     /// times of the earlier steps, and when they ended.
     ///
     /// If `read_cache` returns a result, the module is neither optimized nor passed to `finish`.
-    fn optimize_then<F, T>(
+    fn try_optimize_then<F, T, E>(
         &mut self,
         passes: Option<&Passes>,
         fill: F,
         read_cache: impl FnOnce(LLVMModuleRef, &Passes) -> Option<T>,
         finish: impl FnOnce(&mut Codegen, &TargetMachine, LLVMModuleRef) -> Result<T, Error>,
-    ) -> Result<(T, Timings, Instant), Error>
+    ) -> Result<(T, Timings, Instant), E>
     where
-        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+        F: for<'cx> FnOnce(&'cx Context) -> Result<Module<'cx>, E>,
+        E: From<Error>,
     {
         let _inside = InsideLlvm::enter();
         self.count_module()?;
         let start = Instant::now();
-        let module = fill(&self.context);
+        let module = fill(&self.context)?;
         let filled = Instant::now();
         let _work = Work::begin()?;
         let raw = module.as_mut_ptr();
@@ -252,7 +292,8 @@ impl Compiler {
             return Err(Error::new(
                 ErrorKind::Module,
                 "module belongs to another context than the compiler's",
-            ));
+            )
+            .into());
         }
         // SAFETY: the context is alive, and the diagnostics live as long as the context.
         unsafe { self.diagnostics.attach(module_context) };
@@ -288,9 +329,23 @@ impl Compiler {
                 // LLVM does not specify the state of passes after an error: the next module gets
                 // new passes.
                 self.n_modules = MODULES_PER_CONTEXT;
-                Err(error)
+                Err(error.into())
             }
         }
+    }
+
+    /// Like [`try_optimize_then`](Compiler::try_optimize_then), for a closure that cannot fail.
+    fn optimize_then<F, T>(
+        &mut self,
+        passes: Option<&Passes>,
+        fill: F,
+        read_cache: impl FnOnce(LLVMModuleRef, &Passes) -> Option<T>,
+        finish: impl FnOnce(&mut Codegen, &TargetMachine, LLVMModuleRef) -> Result<T, Error>,
+    ) -> Result<(T, Timings, Instant), Error>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
+    {
+        self.try_optimize_then(passes, |cx| Ok(fill(cx)), read_cache, finish)
     }
 
     /// Counts a module. Replaces context, optimizers and code generator after

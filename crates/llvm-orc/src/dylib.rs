@@ -21,6 +21,8 @@ use llvm_sys::orc2::{
 use crate::address::{Address, Function, Symbol};
 use crate::boundary;
 use crate::error::{Error, ErrorKind, c_name};
+#[cfg(feature = "shim")]
+use crate::failed_symbols;
 use crate::out_of_memory::InsideLlvm;
 use crate::reentrancy::{self, Answer};
 use crate::session::Session;
@@ -174,7 +176,7 @@ impl Dylib {
             }
             lookup.wait(self.raw.as_ptr(), name_text)
         });
-        result.map_err(|error| self.session.explain(self.raw.as_ptr(), name_text, error))
+        result.map_err(|error| self.session.reports().explain(self.raw.addr().get(), name_text, error))
     }
 
     /// Looks up a function by name and type, for code that is never removed. For other code, use
@@ -282,8 +284,14 @@ extern "C" fn receive_lookup_result(
     boundary::catch_panic(|| {
         // SAFETY: `lookup` created this count for this one call.
         let lookup = unsafe { Arc::from_raw(context.cast_const().cast::<LookupResult>()) };
+        #[cfg(feature = "shim")]
+        // SAFETY: the error is null or alive.
+        let failed = unsafe { failed_symbols::of_error(error) };
         // SAFETY: the handler owns the error.
-        let result = unsafe { Error::check(error, ErrorKind::Link) }.map(|()| {
+        let checked = unsafe { Error::check(error, ErrorKind::Link) };
+        #[cfg(feature = "shim")]
+        let checked = checked.map_err(|error| error.with_failed_symbols(failed));
+        let result = checked.map(|()| {
             // SAFETY: without an error there is one pair, because the look-up was for one name.
             Address::new(unsafe { ptr::read(found) }.Sym.Address)
         });

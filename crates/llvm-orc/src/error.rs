@@ -26,6 +26,8 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     cause: Option<Error>,
+    /// The symbols that the failure is about, each with its dylib's address.
+    failed_symbols: Vec<(usize, String)>,
 }
 
 /// Category of a failed operation.
@@ -78,7 +80,7 @@ impl Error {
 
     #[cold]
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error(Box::new(Inner { kind, message: message.into(), cause: None }))
+        Error(Box::new(Inner { kind, message: message.into(), cause: None, failed_symbols: Vec::new() }))
     }
 
     /// For a null pointer of LLVM that says so.
@@ -98,7 +100,22 @@ impl Error {
 
     /// The cause, without the causes of the cause.
     pub(crate) fn cause(&self) -> Option<Error> {
-        self.0.cause.as_ref().map(|cause| Error::new(cause.0.kind, cause.0.message.clone()))
+        self.0.cause.as_ref().map(Error::without_cause)
+    }
+
+    /// The same error, without its cause.
+    pub(crate) fn without_cause(&self) -> Error {
+        Error::new(self.0.kind, self.0.message.clone())
+    }
+
+    #[cfg(feature = "shim")]
+    pub(crate) fn with_failed_symbols(mut self, symbols: Vec<(usize, String)>) -> Error {
+        self.0.failed_symbols = symbols;
+        self
+    }
+
+    pub(crate) fn take_failed_symbols(&mut self) -> Vec<(usize, String)> {
+        std::mem::take(&mut self.0.failed_symbols)
     }
 
     /// Converts to an LLVM error value with the same text. The receiver must consume the value.

@@ -235,7 +235,7 @@ extern "C" fn try_to_generate(
     match result {
         Ok(()) => ptr::null_mut(),
         Err(error) if suspended => {
-            session.report(error);
+            session.reports().report(error);
             ptr::null_mut()
         }
         Err(error) => error.into_raw(),

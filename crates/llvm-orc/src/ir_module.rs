@@ -58,19 +58,32 @@ impl IrModule {
     where
         F: for<'cx> FnOnce(&'cx Context) -> Module<'cx>,
     {
+        IrModule::try_build(|cx| Ok(fill(cx)))
+    }
+
+    /// Like [`build`](IrModule::build), for a closure that can fail. Its error is returned.
+    ///
+    /// # Errors
+    /// The error of `fill`, and those of [`build`](IrModule::build).
+    pub fn try_build<F, E>(fill: F) -> Result<IrModule, E>
+    where
+        F: for<'cx> FnOnce(&'cx Context) -> Result<Module<'cx>, E>,
+        E: From<Error>,
+    {
         let _inside = InsideLlvm::enter();
         crate::target::register()?;
         let context = Context::create();
         // SAFETY: the context is alive. The handler needs no context pointer.
         unsafe { LLVMContextSetDiagnosticHandler(context.raw(), Some(receive_diagnostic), ptr::null_mut()) };
-        let module = fill(&context);
+        let module = fill(&context)?;
         // SAFETY: the module is alive.
         let module_context = unsafe { LLVMGetModuleContext(module.as_mut_ptr()) };
         if module_context != context.raw() {
             return Err(Error::new(
                 ErrorKind::Module,
                 "module belongs to another context than the one it was given",
-            ));
+            )
+            .into());
         }
         verify(module.as_mut_ptr())?;
         // SAFETY: the module is alive. We own the copy even if `fill` leaked the original.

@@ -13,15 +13,24 @@ use std::sync::{Arc, PoisonError};
 use llvm_sys::orc2::lljit::{LLVMOrcLLJITGetDataLayoutStr, LLVMOrcLLJITGetTripleString};
 use llvm_sys::orc2::{LLVMOrcExecutionSessionCreateBareJITDylib, LLVMOrcExecutionSessionGetJITDylibByName};
 
+#[cfg(feature = "shim")]
 use crate::address::Address;
 use crate::boundary;
+#[cfg(all(feature = "inkwell", feature = "shim"))]
+use crate::code_generator::CodeGenerator;
 #[cfg(feature = "inkwell")]
 use crate::compiler::Passes;
 use crate::dylib::Dylib;
+#[cfg(feature = "shim")]
+use crate::epochs;
 use crate::error::{Error, ErrorKind, c_name};
+#[cfg(feature = "shim")]
+use crate::lazy_failure::{Choose, LazyFailure, OnLazyFailure};
+#[cfg(feature = "shim")]
+use crate::linked_object::LinkedObject;
 use crate::object::Object;
 use crate::out_of_memory::InsideLlvm;
-use crate::session::{Hooks, Reporter, Session};
+use crate::session::{Hooks, Reporter, Reports, Session};
 use crate::stubs::Stubs;
 #[cfg(feature = "inkwell")]
 use crate::target::OptLevel;
@@ -45,7 +54,8 @@ impl Jit {
             memory: Memory::default(),
             reporter: None,
             hooks: Hooks::default(),
-            stubs: Stubs::default(),
+            #[cfg(feature = "shim")]
+            on_lazy_failure: None,
         }
     }
 
@@ -91,6 +101,15 @@ impl Jit {
         unsafe { copy_text(text) }
     }
 
+    /// Frees code that was retired and that no thread can be inside of any more, in all sessions of
+    /// the process. Returns the number of retired owners of code that are still waiting.
+    ///
+    /// The last thread that leaves retired code also does this, so programs need not call it.
+    #[cfg(feature = "shim")]
+    pub fn reclaim(&self) -> usize {
+        boundary::call_llvm(|| Ok(epochs::reclaim())).unwrap_or_default()
+    }
+
     /// Removes unused names from the session's string pool. The session also does this from time to
     /// time when trackers are removed.
     pub fn clear_dead_names(&self) {
@@ -110,7 +129,8 @@ pub struct JitBuilder {
     memory: Memory,
     reporter: Option<Reporter>,
     hooks: Hooks,
-    stubs: Stubs,
+    #[cfg(feature = "shim")]
+    on_lazy_failure: Option<Box<Choose>>,
 }
 
 /// Memory layout of linked objects.
@@ -178,6 +198,31 @@ impl JitBuilder {
         self
     }
 
+    /// Adds a closure that sees each object when it has been linked, on the thread that linked it:
+    /// objects that were added, that units emitted, and that the session compiled. Profilers and
+    /// debuggers can be told of all code in one place.
+    ///
+    /// The closure must not look up a symbol of the object: the symbol waits for the closure, so
+    /// the look-up would never return.
+    #[cfg(feature = "shim")]
+    #[must_use]
+    pub fn on_linked(mut self, on_linked: impl Fn(&LinkedObject<'_>) + Send + Sync + 'static) -> JitBuilder {
+        self.hooks.session_hooks.on_linked = Some(Box::new(on_linked));
+        self
+    }
+
+    /// Sets the code generator for modules that the session compiles, in the place of LLVM's. The
+    /// passes run before.
+    #[cfg(all(feature = "inkwell", feature = "shim"))]
+    #[must_use]
+    pub fn code_generator(
+        mut self,
+        generator: impl for<'a> CodeGenerator<inkwell::module::Module<'a>>,
+    ) -> JitBuilder {
+        self.hooks.session_hooks.generate = Some(Box::new(generator));
+        self
+    }
+
     /// Passes for each module that the session compiles ([`Dylib::add_module`],
     /// [`Responsibility::emit_module`](crate::Responsibility::emit_module)). The default is none.
     #[cfg(feature = "inkwell")]
@@ -199,15 +244,22 @@ impl JitBuilder {
         self
     }
 
-    /// Sets the function that is called instead of a lazily reexported function that could not be
-    /// materialized. The reporter has received the reason before. The default aborts the process.
+    /// Sets a closure that is called when a lazily reexported function could not be materialized,
+    /// with its name and the reason. The function at the address that the closure returns is then
+    /// called instead, with the arguments of the call. The reporter has received the reason before.
+    ///
+    /// By default the process aborts. It also aborts if the closure panics.
     ///
     /// # Safety
-    /// The function must be callable in place of every function that is reexported lazily: same
-    /// parameters and same result type.
+    /// The function at the returned address must be callable in place of the function with that
+    /// name: same parameters and same result type.
+    #[cfg(feature = "shim")]
     #[must_use]
-    pub unsafe fn on_lazy_failure(mut self, function: Address) -> JitBuilder {
-        self.stubs.on_failure = Some(function);
+    pub unsafe fn on_lazy_failure(
+        mut self,
+        choose: impl Fn(&LazyFailure<'_>) -> Address + Send + Sync + 'static,
+    ) -> JitBuilder {
+        self.on_lazy_failure = Some(Box::new(choose));
         self
     }
 
@@ -230,10 +282,21 @@ impl JitBuilder {
             Some(target) => target,
             None => Target::host_triple_only()?,
         };
-        let lljit = boundary::call_llvm(|| create_lljit::create_lljit(&target, this.memory))?;
+        let hooks = Arc::new(this.hooks);
+        let lljit = boundary::call_llvm(|| {
+            #[cfg(feature = "shim")]
+            return create_lljit::create_lljit(&target, this.memory, &hooks.session_hooks);
+            #[cfg(not(feature = "shim"))]
+            return create_lljit::create_lljit(&target, this.memory);
+        })?;
         let lljit = NonNull::new(lljit).expect("LLVM returns the LLJIT unless it fails");
+        let reports = Arc::new(Reports::new(this.reporter));
+        #[cfg(feature = "shim")]
+        let stubs = Stubs::new(OnLazyFailure::new(this.on_lazy_failure, Arc::clone(&reports)));
+        #[cfg(not(feature = "shim"))]
+        let stubs = Stubs::default();
         // SAFETY: the LLJIT was just created and is not shared yet.
-        let session = unsafe { Session::new(lljit, this.reporter, this.hooks, this.stubs) };
+        let session = unsafe { Session::new(lljit, reports, hooks, stubs) };
         Ok(Jit { session })
     }
 }

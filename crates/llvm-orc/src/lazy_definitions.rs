@@ -1,12 +1,19 @@
 //! Lazy definitions: a dylib's symbols that a materialization unit defines on demand.
 
 #[cfg(feature = "shim")]
+use std::sync::Arc;
+
+#[cfg(feature = "shim")]
 use crate::boundary;
+#[cfg(feature = "shim")]
+use crate::code_generator::CodeGenerator;
 use crate::dylib::Dylib;
 use crate::error::Error;
 #[cfg(feature = "shim")]
 use crate::error::ErrorKind;
 use crate::materialization_unit::{self, Materialize};
+#[cfg(feature = "shim")]
+use crate::responsibility::Responsibility;
 use crate::symbols::SymbolFlags;
 #[cfg(feature = "shim")]
 use crate::tracker::Tracker;
@@ -90,5 +97,57 @@ impl Dylib {
             unsafe { Error::check(error, ErrorKind::Session) }
         })?;
         Ok(tracker)
+    }
+
+    /// Defines symbols that a code generator defines when one of them is first looked up.
+    ///
+    /// # Errors
+    /// As [`define_lazily_tracked`](Dylib::define_lazily_tracked).
+    ///
+    /// # Example
+    #[cfg_attr(feature = "inkwell", doc = "```")]
+    #[cfg_attr(not(feature = "inkwell"), doc = "```ignore")]
+    /// # use std::sync::Arc;
+    /// # use llvm_orc::{Compiler, Jit, Object, SymbolFlags};
+    /// /// A compiler that is not LLVM: cranelift-object, TPDE, an assembler.
+    /// fn compile(number: &i32) -> Result<Object, llvm_orc::Error> {
+    ///     # let number = *number as u64;
+    ///     # Compiler::builder().build()?.compile(|cx| {
+    ///     #     let module = cx.create_module("answer");
+    ///     #     let i32 = cx.i32_type();
+    ///     #     let answer = module.add_function("answer", i32.fn_type(&[], false), None);
+    ///     #     let builder = cx.create_builder();
+    ///     #     builder.position_at_end(cx.append_basic_block(answer, "entry"));
+    ///     #     let value = i32.const_int(number, false);
+    ///     #     builder.build_return(Some(&value)).expect("in a block");
+    ///     #     module
+    ///     # })
+    /// }
+    ///
+    /// let dylib = Jit::builder().build()?.create_bare_dylib("code")?;
+    /// let compile = Arc::new(compile);
+    /// let symbols = [("answer", SymbolFlags::FUNCTION)];
+    /// let tracker = dylib.generate_lazily(symbols, &compile, 42)?;
+    /// // SAFETY: the function has this type.
+    /// let answer = unsafe { tracker.lookup_fn::<extern "C" fn() -> i32>("answer") }?;
+    /// assert_eq!(answer.call(()), 42);
+    /// # Ok::<(), llvm_orc::Error>(())
+    /// ```
+    #[cfg(feature = "shim")]
+    pub fn generate_lazily<'a, Input, G>(
+        &self,
+        symbols: impl IntoIterator<Item = (&'a str, SymbolFlags)>,
+        generator: &Arc<G>,
+        input: Input,
+    ) -> Result<Tracker, Error>
+    where
+        Input: Send + 'static,
+        G: CodeGenerator<Input>,
+    {
+        let generator = Arc::clone(generator);
+        self.define_lazily_tracked(symbols, move |responsibility: Responsibility| {
+            responsibility.emit_object(&generator.generate(&input)?);
+            Ok(())
+        })
     }
 }

@@ -23,9 +23,12 @@ impl Dylib {
     /// The address of a stub never changes, and neither does its target after the first call: the
     /// stub must not be called after the target was removed.
     ///
-    /// If a function cannot be materialized, the session's reporter receives the error, and the
-    /// function set by [`JitBuilder::on_lazy_failure`](crate::JitBuilder::on_lazy_failure) is
-    /// called. Without such a function, the process aborts.
+    /// If a function cannot be materialized, the session's reporter receives the error. With the
+    /// feature `shim`, the closure set by
+    #[cfg_attr(feature = "shim", doc = "[`JitBuilder::on_lazy_failure`](crate::JitBuilder::on_lazy_failure)")]
+    #[cfg_attr(not(feature = "shim"), doc = "`JitBuilder::on_lazy_failure`")]
+    /// gets the name and the reason, and chooses the function that is called instead. Otherwise the
+    /// process aborts.
     ///
     /// # Errors
     /// - [`ErrorKind::Duplicate`] if a name is already defined, and then no name is.

@@ -15,6 +15,7 @@
 //! | [`Dylib`] | [`Jit::create_bare_dylib`] | the session | `Send + Sync` | as `Jit` |
 //! | [`Tracker`] | [`Dylib::add_object`] | the session | `Send + Sync` | removed or dropped |
 //! | [`Symbol`] | [`Tracker::lookup_fn`] | nothing: a borrow | `Send + Sync` | its tracker ends |
+//! | [`OwnedSymbol`] | [`Tracker::lookup_owned_fn`] | its tracker | `Send + Sync` | the last clone is dropped |
 //! | [`Object`] | [`Compiler::compile`] | its bytes | `Send + Sync` | dropped |
 //! | [`Compiler`] | [`Compiler::builder`] | its context | one thread | dropped |
 //! | [`IrModule`] | [`IrModule::build`] | its context | `Send` | compiled or dropped |
@@ -69,6 +70,19 @@
 //!   filter of names, [`Dylib::add_dynamic_library`], [`Dylib::add_static_archive`], or your own
 //!   [`Generate`] with [`Dylib::add_generator`], which may finish on another thread.
 //!
+//! # Functions that are replaced while they run
+//!
+//! [`Dylib::define_redirectable`] defines a stub that [`Redirectable::redirect`] points at other
+//! code, while threads call it. The former code is removed when no thread can be inside of it.
+//! [`Tracker::retire`] removes any code in this way. A thread is inside while it calls a function
+//! by this crate: by [`Symbol::call`], [`OwnedSymbol::call`] or [`Redirectable::call`].
+//!
+//! # Other code generators
+//!
+//! A [`CodeGenerator`] turns a module, bytes or any other input into an object. It replaces LLVM's
+//! code generator in a session ([`JitBuilder::code_generator`]), or compiles functions when they
+//! are first looked up ([`Dylib::generate_lazily`]).
+//!
 //! # Modules that the session compiles
 //!
 //! [`Dylib::add_module`] and [`Responsibility::emit_module`] add an [`IrModule`]. The session
@@ -86,7 +100,8 @@
 //! makes its debug information available. Functions have unwind information, which backtraces
 //! need, if they have LLVM's attribute `uwtable` or debug information. [`JitDump`] names functions
 //! for Linux's perf. [`PerfMap`] does so in sessions with [`Memory::Pages`]. None of them costs
-//! anything when it is not used.
+//! anything when it is not used. [`JitBuilder::on_linked`] shows each linked object to the program,
+//! with its tracker and its addresses.
 //!
 //! # Remaining `unsafe`
 //!
@@ -94,14 +109,15 @@
 //!
 //! | function | promise |
 //! |---|---|
-//! | [`Tracker::lookup_fn`] | the function has this type, and what it reaches by addresses and stubs exists |
+//! | [`Tracker::lookup_fn`], [`Tracker::lookup_owned_fn`] | the function has this type, and what it reaches by addresses and stubs exists |
 //! | [`Dylib::lookup_fn`] | as above, and its code is not removed |
+//! | [`Dylib::define_redirectable`] | as above, for all targets, and callers of the stub are called by this crate |
 //! | [`Dylib::define_absolute`] | the address has the type that code expects |
 //! | [`Object::from_bytes`] | the bytes are a trusted object file |
 //! | [`Dylib::clear`] | no code of the dylib is called afterwards |
 //! | [`Dylib::add_dynamic_library`], [`Dylib::add_static_archive`] | the library is trusted |
 //! | [`ObjectCache::open`] | the directory is trusted |
-//! | [`JitBuilder::on_lazy_failure`] | the function can replace every lazy reexport |
+//! | [`JitBuilder::on_lazy_failure`] | each returned function can replace the one that failed |
 //! | [`CompilerBuilder::without_verifier`] | every module is well formed |
 //!
 //! # What is freed, and what can still be called
@@ -111,9 +127,11 @@
 //! | operation | frees | what can still be called |
 //! |---|---|---|
 //! | [`Tracker::remove`], dropping it | names and code of the tracker | its symbols borrow it; code that other objects were linked to stays until these are removed |
+//! | [`Tracker::retire`], [`Redirectable::redirect`] | names at once, code when no thread is inside | – |
 //! | [`Tracker::merge_into`], [`Tracker::keep`] | nothing | – |
 //! | [`Dylib::remove`] | names, and code that no tracker owns | symbols that borrow a tracker: its code stays until the dylib's last tracker ends, and as long as other objects were linked to it |
 //! | [`Dylib::clear`] | names and code of all trackers | symbols: therefore it is `unsafe` |
+//! | dropping the last [`Redirectable`] | the stub's name, and its target as above | code that is linked to the stub: the process aborts if it calls the stub |
 //! | dropping the last handle | the session with all code and stubs | symbols borrow a handle |
 //! | [`Responsibility::fail`], dropping it, a failed link | what was not linked to its end | no look-up returned its addresses |
 //! | [`Responsibility::replace`], a weak definition that is overridden | definitions that were not materialized | – |
@@ -164,8 +182,8 @@
 //!   [`Object::from_bytes`].
 //! - `shim` (default): a few C++ files, built with the flags of the linked LLVM. They reuse passes
 //!   from module to module, link only the passes that are used, create sessions without parts that
-//!   LLVM's C API cannot omit, and link objects into slabs ([`Memory::Slabs`]). Without it,
-//!   everything works, more slowly.
+//!   LLVM's C API cannot omit, and link objects into slabs ([`Memory::Slabs`]). Without it, what
+//!   the C API supports works, more slowly.
 //! - `static-runtime`: links the C++ runtime and compression libraries statically.
 //! - `cross-targets`: links LLVM's back ends for AArch64 and WebAssembly, too.
 #![allow(unsafe_code)] // this crate wraps LLVM's C API
@@ -197,15 +215,26 @@ mod address;
 #[cfg(feature = "shim")]
 mod code_lease;
 mod dylib;
+#[cfg(feature = "shim")]
+mod epochs;
 mod jit;
 mod object_transforms;
+mod owned_symbol;
+#[cfg(feature = "shim")]
+mod redirectable;
 mod session;
+#[cfg(feature = "shim")]
+mod session_hooks;
 mod symbols;
 mod tracker;
 
 // Definitions that a session creates on demand.
+#[cfg(feature = "shim")]
+mod code_generator;
 mod generator;
 mod lazy_definitions;
+#[cfg(feature = "shim")]
+mod lazy_failure;
 mod lazy_reexports;
 mod materialization_unit;
 mod reentrancy;
@@ -228,6 +257,8 @@ mod jit_code_list;
 #[cfg(target_os = "linux")]
 mod jitdump;
 mod linked_functions;
+#[cfg(feature = "shim")]
+mod linked_object;
 mod list_lock;
 mod perf_map;
 mod reserved_addresses;
@@ -235,10 +266,14 @@ mod reserved_addresses;
 // Crossing from Rust to C++ and back.
 mod boundary;
 mod error;
+#[cfg(feature = "shim")]
+mod failed_symbols;
 mod memory_buffer;
 mod out_of_memory;
 
 pub use address::{Address, Function, Symbol};
+#[cfg(feature = "shim")]
+pub use code_generator::CodeGenerator;
 #[cfg(feature = "inkwell")]
 pub use compiler::{
     Compiler, CompilerBuilder, FunctionPass, MODULES_PER_CONTEXT, ObjectCache, OutputFile, Passes,
@@ -246,15 +281,25 @@ pub use compiler::{
 pub use dylib::Dylib;
 pub use error::{Error, ErrorKind};
 pub use generator::{Generate, PendingLookup, SuspendedLookup};
+/// The version of inkwell whose contexts and modules this crate uses.
+#[cfg(feature = "inkwell")]
+pub use inkwell;
 #[cfg(feature = "inkwell")]
 pub use ir_module::IrModule;
 pub use jit::{Jit, JitBuilder, Memory};
 #[cfg(target_os = "linux")]
 pub use jitdump::JitDump;
+#[cfg(feature = "shim")]
+pub use lazy_failure::LazyFailure;
+#[cfg(feature = "shim")]
+pub use linked_object::{LinkedObject, LinkedRange, TrackerId};
 pub use llvm_version::{llvm_address, llvm_version};
 pub use materialization_unit::Materialize;
 pub use object::{Object, Timings};
+pub use owned_symbol::OwnedSymbol;
 pub use perf_map::PerfMap;
+#[cfg(feature = "shim")]
+pub use redirectable::Redirectable;
 pub use responsibility::Responsibility;
 pub use symbols::SymbolFlags;
 pub use target::{OptLevel, Target};

@@ -23,7 +23,7 @@ use crate::dylib::Dylib;
 use crate::error::{Error, ErrorKind};
 use crate::out_of_memory::InsideLlvm;
 use crate::reentrancy;
-use crate::responsibility::Responsibility;
+use crate::responsibility::{Responsibility, collect_dropped};
 use crate::session::Session;
 use crate::symbols::{SymbolFlags, entry_name, flag_pairs};
 
@@ -148,20 +148,28 @@ extern "C" fn materialize(context: *mut c_void, raw: LLVMOrcMaterializationRespo
         // SAFETY: LLVM passed ownership. The symbols belong to the unit's dylib.
         let responsibility = unsafe { Responsibility::new(raw, dylib) };
         let names = responsibility.names();
-        let result = reentrancy::materializing(unit.dylib.addr().get(), names, || {
-            catch_unwind(AssertUnwindSafe(|| {
-                for name in &unit.discarded {
-                    unit.definitions.discard(name);
-                }
-                unit.definitions.materialize(responsibility)
-            }))
+        let address = unit.dylib.addr().get();
+        let (result, dropped) = collect_dropped(address, names.clone(), || {
+            reentrancy::materializing(address, names, || {
+                catch_unwind(AssertUnwindSafe(|| {
+                    for name in &unit.discarded {
+                        unit.definitions.discard(name);
+                    }
+                    unit.definitions.materialize(responsibility)
+                }))
+            })
         });
+        let fail_dropped = |dropped: Vec<Responsibility>, error: Error| {
+            dropped.iter().for_each(|responsibility| responsibility.remember_failure(&error));
+            session.reports().report_cause(error);
+            dropped.into_iter().for_each(Responsibility::fail_silently);
+        };
         match result {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => session.report_cause(error),
+            Ok(Ok(())) => dropped.into_iter().for_each(Responsibility::fail_as_dropped),
+            Ok(Err(error)) => fail_dropped(dropped, error),
             Err(payload) => {
                 let text = format!("panic while materializing: {}", boundary::panic_message(&*payload));
-                session.report_cause(Error::new(ErrorKind::Link, text));
+                fail_dropped(dropped, Error::new(ErrorKind::Link, text));
                 resume_unwind(payload);
             }
         }

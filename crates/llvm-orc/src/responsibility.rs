@@ -1,7 +1,13 @@
 //! Materialization responsibility: the duty to define symbols that look-ups wait for.
+//!
+//! A unit that returns an error drops its responsibility before the error is known. Therefore a
+//! responsibility that is dropped by its own unit fails when the unit has returned, with the unit's
+//! error.
 
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
 use llvm_sys::error::LLVMErrorRef;
@@ -164,9 +170,15 @@ impl Responsibility {
 
     /// Fails the symbols: waiting look-ups return an error of kind [`ErrorKind::Link`]. A look-up
     /// on this thread gets `error` as the source. The session's reporter always receives `error`.
-    pub fn fail(mut self, error: Error) {
-        self.dylib.session().report_cause(error);
+    pub fn fail(self, error: Error) {
+        self.remember_failure(&error);
+        self.dylib.session().reports().report_cause(error);
         self.fail_silently();
+    }
+
+    /// Remembers the cause for look-ups of the symbols.
+    pub(crate) fn remember_failure(&self, cause: &Error) {
+        self.dylib.session().reports().remember(self.dylib.raw().addr(), self.names(), cause);
     }
 
     /// Splits off a responsibility for some of the symbols, which ends separately.
@@ -216,6 +228,16 @@ impl Responsibility {
         })
     }
 
+    /// Fails the symbols because their responsibility was dropped.
+    pub(crate) fn fail_as_dropped(self) {
+        let names = self.names();
+        let text = format!("responsibility for {} was dropped, neither emitted nor failed", names.join(", "));
+        let error = Error::new(ErrorKind::Link, text);
+        self.remember_failure(&error);
+        self.dylib.session().reports().report(error);
+        self.fail_silently();
+    }
+
     pub(crate) fn names(&self) -> Vec<String> {
         self.symbols().into_iter().map(|(name, _)| name).collect()
     }
@@ -236,7 +258,8 @@ impl Responsibility {
         unsafe { LLVMOrcDisposeMaterializationResponsibility(raw) };
     }
 
-    fn fail_silently(&mut self) {
+    /// Fails the symbols. The cause was remembered and reported before.
+    pub(crate) fn fail_silently(mut self) {
         let raw = self.take_raw();
         boundary::call_llvm_nested(|| {
             // SAFETY: we own the responsibility, which is alive.
@@ -252,10 +275,10 @@ impl Drop for Responsibility {
         if self.raw.is_null() {
             return;
         }
-        let names = self.names();
-        let text = format!("responsibility for {} was dropped, neither emitted nor failed", names.join(", "));
-        self.dylib.session().report(Error::new(ErrorKind::Link, text));
-        self.fail_silently();
+        let taken = Responsibility { raw: self.take_raw(), dylib: self.dylib.clone() };
+        if let Err(outside) = add_to_unit(taken) {
+            outside.fail_as_dropped();
+        }
     }
 }
 
@@ -277,4 +300,58 @@ fn check(error: LLVMErrorRef) -> Result<(), Error> {
 
 fn unknown_symbol(name: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("responsibility does not include symbol: {name}"))
+}
+
+/// A unit that runs on this thread: its dylib's address, its symbols, and the responsibilities for
+/// them that were dropped.
+struct RunningUnit {
+    dylib: usize,
+    names: Vec<String>,
+    dropped: Vec<Responsibility>,
+}
+
+thread_local! {
+    /// The units of this thread, innermost last. Without a destructor, so that responsibilities can
+    /// be dropped while the thread ends. It owns memory only while a unit runs.
+    static UNITS: ManuallyDrop<RefCell<Vec<RunningUnit>>> =
+        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
+}
+
+/// Runs a unit that defines these names. Returns the responsibilities for them that were dropped on
+/// this thread meanwhile. `run` must not panic.
+pub(crate) fn collect_dropped<T>(
+    dylib: usize,
+    names: Vec<String>,
+    run: impl FnOnce() -> T,
+) -> (T, Vec<Responsibility>) {
+    UNITS.with(|units| units.borrow_mut().push(RunningUnit { dylib, names, dropped: Vec::new() }));
+    let result = run();
+    let unit = UNITS.with(|units| {
+        let mut units = units.borrow_mut();
+        let unit = units.pop();
+        if units.is_empty() {
+            *units = Vec::new();
+        }
+        unit
+    });
+    (result, unit.map(|unit| unit.dropped).unwrap_or_default())
+}
+
+/// Gives a dropped responsibility to the running unit that defines its symbols. Returns it if none
+/// does.
+fn add_to_unit(dropped: Responsibility) -> Result<(), Responsibility> {
+    let (dylib, names) = (dropped.dylib.raw().addr(), dropped.names());
+    UNITS.with(|units| {
+        let mut units = units.borrow_mut();
+        let defines = |unit: &&mut RunningUnit| {
+            unit.dylib == dylib && names.iter().any(|name| unit.names.contains(name))
+        };
+        match units.iter_mut().rev().find(defines) {
+            Some(unit) => {
+                unit.dropped.push(dropped);
+                Ok(())
+            }
+            None => Err(dropped),
+        }
+    })
 }

@@ -9,21 +9,21 @@
 //! 3. Every LLVM function that this crate calls on a session takes LLVM's own locks: the session's
 //!    for dylibs, trackers and look-ups, the pool's for names, a context's for its modules. The
 //!    transforms of the layers have no lock, so they are set before the session is shared.
-//! 4. The session owns reporter, hooks, filters and stubs at stable addresses and drops them after
+//! 4. The session owns reports, hooks, filters and stubs at stable addresses and drops them after
 //!    the LLJIT, so LLVM's pointers to them are valid whenever LLVM uses them.
 
 #[cfg(feature = "shim")]
 mod removed_dylibs;
+mod reports;
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::fmt;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use llvm_sys::error::{LLVMConsumeError, LLVMErrorRef};
+use llvm_sys::error::LLVMConsumeError;
 use llvm_sys::orc2::lljit::{LLVMOrcDisposeLLJIT, LLVMOrcLLJITGetExecutionSession, LLVMOrcOpaqueLLJIT};
 use llvm_sys::orc2::{
     LLVMOrcExecutionSessionGetSymbolStringPool, LLVMOrcExecutionSessionRef,
@@ -33,31 +33,30 @@ use llvm_sys::orc2::{
 use crate::boundary;
 #[cfg(feature = "shim")]
 use crate::code_lease::{CodeLease, CodeLeases};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 #[cfg(feature = "inkwell")]
 use crate::ir_transforms::IrTransforms;
 use crate::object::Object;
 use crate::object_transforms::ObjectTransforms;
+#[cfg(feature = "shim")]
+use crate::session_hooks::SessionHooks;
 use crate::stubs::{Stubs, StubsAndTrampolines};
 #[cfg(feature = "shim")]
 use removed_dylibs::RemovedDylibs;
+pub(crate) use reports::{Reporter, Reports};
 
 /// Minimum number of removed trackers after which dead names are removed from the string pool. With
 /// more live trackers than that, their number is the limit: then the cost of a scan is a constant
 /// per removal.
 const CLEAR_POOL_AFTER: usize = 1024;
 
-pub(crate) type Reporter = Box<dyn Fn(&Error) + Send + Sync>;
-
 pub(crate) struct Session {
     lljit: NonNull<LLVMOrcOpaqueLLJIT>,
-    /// Read only through LLVM's pointer to it.
-    reporter: Option<Arc<Reporter>>,
+    /// LLVM has a pointer to it.
+    reports: Arc<Reports>,
     /// Locked while a dylib is created, so that no two get the same name. LLVM does not check
     /// names.
     pub(crate) dylib_naming: Mutex<()>,
-    /// Why symbols could not be linked, for later look-ups of them. The latest is last.
-    link_failures: Mutex<VecDeque<LinkFailure>>,
     n_trackers: AtomicUsize,
     n_removed: AtomicUsize,
     // Dropped after the LLJIT, which refers to them, by promise 4.
@@ -71,21 +70,12 @@ pub(crate) struct Session {
     kept_alive: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
-/// A symbol that could not be linked.
-struct LinkFailure {
-    /// The dylib's address.
-    dylib: usize,
-    name: String,
-    cause: Error,
-}
-
-/// The number of failures that a session remembers.
-const MAX_LINK_FAILURES: usize = 256;
-
 /// Transforms that the session's layers call between module and linked code.
 #[derive(Default)]
 pub(crate) struct Hooks {
     pub(crate) object_transforms: ObjectTransforms,
+    #[cfg(feature = "shim")]
+    pub(crate) session_hooks: SessionHooks,
     #[cfg(feature = "inkwell")]
     pub(crate) ir_transforms: IrTransforms,
 }
@@ -103,19 +93,18 @@ impl Session {
     /// `lljit` is alive and the caller passes ownership.
     pub(crate) unsafe fn new(
         lljit: NonNull<LLVMOrcOpaqueLLJIT>,
-        reporter: Option<Reporter>,
-        hooks: Hooks,
+        reports: Arc<Reports>,
+        hooks: Arc<Hooks>,
         stubs: Stubs,
     ) -> Arc<Session> {
         let session = Arc::new(Session {
             lljit,
-            reporter: reporter.map(Arc::new),
+            reports,
             dylib_naming: Mutex::new(()),
-            link_failures: Mutex::default(),
             n_trackers: AtomicUsize::new(0),
             n_removed: AtomicUsize::new(0),
             stubs,
-            hooks: Arc::new(hooks),
+            hooks,
             #[cfg(feature = "shim")]
             removed_dylibs: Mutex::default(),
             #[cfg(feature = "shim")]
@@ -130,10 +119,10 @@ impl Session {
         unsafe {
             IrTransforms::attach(&session.hooks.ir_transforms, lljit.as_ptr());
         }
-        let context = session.reporter.as_ref().map_or(ptr::null(), Arc::as_ptr).cast_mut().cast::<c_void>();
+        let context = Arc::as_ptr(&session.reports).cast_mut().cast::<c_void>();
         // SAFETY: the execution session is alive. `context` has the type that `receive_report`
         // expects, by promise 4.
-        unsafe { LLVMOrcExecutionSessionSetErrorReporter(session.raw(), receive_report, context) };
+        unsafe { LLVMOrcExecutionSessionSetErrorReporter(session.raw(), reports::receive_report, context) };
         session
     }
 
@@ -158,26 +147,9 @@ impl Session {
         &self.removed_dylibs
     }
 
-    /// Adds the cause to the error of a look-up. LLVM reports the cause to the look-up that links a
-    /// symbol, and only says to later ones that the symbol failed.
-    pub(crate) fn explain(&self, dylib: *mut LLVMOrcOpaqueJITDylib, name: &str, error: Error) -> Error {
-        if error.kind() != ErrorKind::Link {
-            return error;
-        }
-        let dylib = dylib.addr();
-        let mut failures = self.link_failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_this = |failure: &&LinkFailure| failure.dylib == dylib && failure.name == name;
-        let Some(cause) = error.cause() else {
-            let known = failures.iter().rev().find(is_this);
-            let cause = known.map(|failure| Error::new(failure.cause.kind(), failure.cause.to_string()));
-            return error.with_cause(cause);
-        };
-        failures.retain(|failure| !is_this(&failure));
-        if failures.len() == MAX_LINK_FAILURES {
-            failures.pop_front();
-        }
-        failures.push_back(LinkFailure { dylib, name: name.to_owned(), cause });
-        error
+    /// Why symbols failed, and the reporter.
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.reports
     }
 
     /// The lease for a new tracker of the dylib.
@@ -206,17 +178,6 @@ impl Session {
     /// Applies the session's object transforms.
     pub(crate) fn transform_object(&self, object: &Object) -> Result<Object, Error> {
         self.hooks.object_transforms.apply(object.clone())
-    }
-
-    /// Passes an error that no caller receives to the reporter. A panic of the reporter is raised
-    /// again when the current operation returns.
-    pub(crate) fn report(&self, error: Error) {
-        boundary::catch_panic(|| notify_reporter(self.reporter.as_deref(), error, boundary::record_error));
-    }
-
-    /// Like [`report`](Session::report), for the cause of an error that was reported before.
-    pub(crate) fn report_cause(&self, error: Error) {
-        boundary::catch_panic(|| notify_reporter(self.reporter.as_deref(), error, boundary::record_cause));
     }
 
     pub(crate) fn count_tracker(&self) {
@@ -263,28 +224,5 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("n_trackers", &self.n_trackers.load(Ordering::Relaxed))
             .finish_non_exhaustive()
-    }
-}
-
-/// LLVM's error reporter: receives each error that no caller receives.
-extern "C" fn receive_report(context: *mut c_void, error: LLVMErrorRef) {
-    boundary::catch_panic(|| {
-        // SAFETY: an error reporter owns the error that it receives.
-        let Err(error) = (unsafe { Error::check(error, ErrorKind::Session) }) else { return };
-        // SAFETY: `context` is null or the reporter's address, by promise 4.
-        let reporter = unsafe { context.cast::<Reporter>().as_ref() };
-        notify_reporter(reporter, error, boundary::record_error);
-    });
-}
-
-/// Passes an error to the reporter, and stores it as the cause of the operation that is running on
-/// this thread.
-fn notify_reporter(reporter: Option<&Reporter>, error: Error, store: fn(Error)) {
-    let Some(reporter) = reporter else { return store(error) };
-    // The cause is stored even if the closure panics.
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reporter(&error)));
-    store(error);
-    if let Err(payload) = result {
-        std::panic::resume_unwind(payload);
     }
 }

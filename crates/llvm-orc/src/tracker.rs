@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::pin::Pin;
+#[cfg(feature = "shim")]
+use std::ptr;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,13 +16,26 @@ use llvm_sys::orc2::{
 use crate::address::{Address, Function, Symbol};
 use crate::boundary;
 #[cfg(feature = "shim")]
-use crate::code_lease::CodeLease;
+use crate::code_lease::{CodeLease, KeptCode};
 use crate::dylib::Dylib;
+#[cfg(feature = "shim")]
+use crate::epochs;
 use crate::error::{Error, ErrorKind};
 use crate::jit_code_list::RegisteredObject;
+#[cfg(feature = "shim")]
+use crate::linked_object::TrackerId;
 use crate::memory_buffer::MemoryBuffer;
 use crate::object::Object;
 use crate::out_of_memory::InsideLlvm;
+
+// SAFETY: the signature is that of `shim/session.cpp`.
+#[cfg(feature = "shim")]
+unsafe extern "C" {
+    fn llvm_orc_remove_keeping(
+        tracker: LLVMOrcResourceTrackerRef,
+        kept: *mut *mut std::ffi::c_void,
+    ) -> llvm_sys::error::LLVMErrorRef;
+}
 
 /// Owns what one [`Dylib::add_object`] added: symbols, code and memory.
 ///
@@ -103,6 +118,41 @@ impl Tracker {
     /// [`ErrorKind::Session`] if memory could not be freed.
     pub fn remove(mut self) -> Result<(), Error> {
         boundary::call_llvm(|| self.remove_resources())
+    }
+
+    /// Identifies the tracker: [`LinkedObject::tracker`](crate::LinkedObject::tracker) is the same
+    /// for its objects.
+    #[cfg(feature = "shim")]
+    #[must_use]
+    pub fn id(&self) -> TrackerId {
+        TrackerId(self.raw.addr().get())
+    }
+
+    /// Removes what the tracker owns as soon as no thread can be inside its code. Its names are
+    /// free at once.
+    ///
+    /// A thread is inside while it calls a function by this crate, such as [`Symbol::call`].
+    /// Therefore code can be retired while threads run it, but not while a caller by address does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Session`] if memory could not be freed.
+    #[cfg(feature = "shim")]
+    pub fn retire(mut self) -> Result<(), Error> {
+        let registered = std::mem::take(self.registered.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.removed = true;
+        let (kept, removed) = boundary::call_llvm(|| {
+            let mut kept = ptr::null_mut();
+            // SAFETY: tracker and session are alive, and each tracker is removed once. `kept` is
+            // our local variable.
+            let error = unsafe { llvm_orc_remove_keeping(self.raw(), &mut kept) };
+            // SAFETY: what was kept belongs to this session, and we own it.
+            let kept = unsafe { KeptCode::new(kept) };
+            // SAFETY: we own the error.
+            Ok((kept, unsafe { Error::check(error, ErrorKind::Session) }))
+        })?;
+        // The dylib's handle keeps the session alive.
+        epochs::retire(Arc::new((registered, kept, self.dylib.clone())));
+        removed
     }
 
     /// Leaves what the tracker owns in the dylib until the session ends.

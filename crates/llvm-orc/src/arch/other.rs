@@ -10,6 +10,11 @@ pub(crate) fn list_lock() -> &'static AtomicU32 {
     &WORD
 }
 
+/// Linux's number of the system call `membarrier`, which is the same on newer architectures.
+#[cfg(all(target_os = "linux", feature = "shim"))]
+pub(crate) const MEMBARRIER: Option<std::ffi::c_long> =
+    if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) { Some(283) } else { None };
+
 /// ELF's number for this machine.
 #[cfg(target_os = "linux")]
 pub(crate) const ELF_MACHINE: u16 = if cfg!(target_arch = "aarch64") {

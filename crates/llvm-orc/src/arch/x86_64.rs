@@ -36,6 +36,10 @@ pub(crate) fn list_lock() -> &'static AtomicU32 {
     &WORD
 }
 
+/// Linux's number of the system call `membarrier`.
+#[cfg(all(target_os = "linux", feature = "shim"))]
+pub(crate) const MEMBARRIER: Option<std::ffi::c_long> = Some(324);
+
 /// ELF's number for x86-64.
 #[cfg(target_os = "linux")]
 pub(crate) const ELF_MACHINE: u16 = object::elf::EM_X86_64;

@@ -6,6 +6,8 @@ use llvm_sys::orc2::lljit::LLVMOrcOpaqueLLJIT;
 
 use super::Memory;
 use crate::error::{Error, ErrorKind};
+#[cfg(feature = "shim")]
+use crate::session_hooks::{RawHooks, SessionHooks};
 use crate::target::Target;
 
 /// Creates an LLJIT by the C API, which creates three target machines: one for the builder, one for
@@ -39,7 +41,11 @@ pub(super) fn create_lljit(target: &Target, _memory: Memory) -> Result<*mut LLVM
 
 /// Creates an LLJIT by shim/session.cpp.
 #[cfg(feature = "shim")]
-pub(super) fn create_lljit(target: &Target, memory: Memory) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
+pub(super) fn create_lljit(
+    target: &Target,
+    memory: Memory,
+    hooks: &SessionHooks,
+) -> Result<*mut LLVMOrcOpaqueLLJIT, Error> {
     use std::ffi::c_char;
 
     use llvm_sys::error::LLVMErrorRef;
@@ -51,19 +57,22 @@ pub(super) fn create_lljit(target: &Target, memory: Memory) -> Result<*mut LLVMO
             cpu: *const c_char,
             features: *const c_char,
             in_slabs: bool,
+            hooks: *const RawHooks,
             result: *mut *mut LLVMOrcOpaqueLLJIT,
         ) -> LLVMErrorRef;
     }
 
     let (triple, cpu, features) = target.c_strings();
     let mut lljit = ptr::null_mut();
-    // SAFETY: the texts are NUL-terminated, and `lljit` is our local variable.
+    // SAFETY: the texts are NUL-terminated, and `lljit` is our local variable. The shim copies the
+    // hooks, whose context the session owns longer than the LLJIT.
     let error = unsafe {
         llvm_orc_create_lljit(
             triple.as_ptr(),
             cpu.as_ptr(),
             features.as_ptr(),
             memory == Memory::Slabs,
+            &hooks.raw(),
             &mut lljit,
         )
     };

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 
+#[cfg(feature = "shim")]
+use llvm_orc::{Address, LazyFailure};
 use llvm_orc::{
-    Address, Dylib, Error, ErrorKind, IrModule, Jit, Materialize, Passes, Responsibility, SymbolFlags, Target,
+    Dylib, Error, ErrorKind, IrModule, Jit, Materialize, Passes, Responsibility, SymbolFlags, Target,
 };
 
 use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib, square_plus};
@@ -375,14 +377,23 @@ fn a_reexport_is_materialized_at_its_first_call() {
 }
 
 #[test]
+#[cfg(feature = "shim")]
 fn a_failed_lazy_call_calls_the_failure_function() {
     extern "C" fn on_failure(_: f64) -> f64 {
         -1.0
     }
     let reported = Arc::new(Mutex::new(Vec::new()));
     let reports = Arc::clone(&reported);
+    let failed = Arc::new(Mutex::new(Vec::new()));
+    let failures = Arc::clone(&failed);
+    let choose = move |failure: &LazyFailure<'_>| {
+        let cause = std::error::Error::source(failure.error()).map(ToString::to_string);
+        let names = [failure.dylib_name(), failure.name()].map(str::to_owned);
+        failures.lock().unwrap().push((names, failure.error().kind(), cause));
+        Address::from(on_failure as *const ())
+    };
     // SAFETY: every function that is reexported below has the type of `on_failure`.
-    let builder = unsafe { Jit::builder().on_lazy_failure(Address::from(on_failure as *const ())) };
+    let builder = unsafe { Jit::builder().on_lazy_failure(choose) };
     let jit = builder.reporter(move |error| reports.lock().unwrap().push(error.to_string())).build().unwrap();
     let dylib = jit.create_bare_dylib("test").unwrap();
     let broken = |_: Responsibility| panic!("cannot be materialized");
@@ -392,7 +403,11 @@ fn a_failed_lazy_call_calls_the_failure_function() {
     let f = unsafe { dylib.lookup_fn::<Unary>("f") }.unwrap();
     assert_eq!([f.call((1.0,)), f.call((1.0,))], [-1.0, -1.0]);
     let reported = reported.lock().unwrap().join("\n");
-    assert!(reported.contains("panic while materializing: cannot be materialized"), "{reported}");
+    let reason = "panic while materializing: cannot be materialized";
+    assert!(reported.contains(reason), "{reported}");
+    let names = ["test", "f.impl"].map(str::to_owned);
+    let failure = (names, ErrorKind::Link, Some(reason.to_owned()));
+    assert_eq!(*failed.lock().unwrap(), [failure.clone(), failure]);
 }
 
 #[test]

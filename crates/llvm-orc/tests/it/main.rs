@@ -11,6 +11,8 @@ mod drop_order;
 #[cfg(feature = "shim")]
 mod dylibs;
 mod errors;
+#[cfg(feature = "shim")]
+mod failures;
 mod generators;
 mod lazy_definitions;
 mod link;
@@ -19,13 +21,18 @@ mod object_cache;
 #[cfg(feature = "shim")]
 mod out_of_memory;
 mod own_process;
+mod ownership;
 mod passes;
 #[cfg(feature = "shim")]
 mod process_exit;
 mod public_api;
 #[cfg(feature = "shim")]
+mod redirectable;
+#[cfg(feature = "shim")]
 mod removal;
 mod send_sync;
+#[cfg(feature = "shim")]
+mod session_hooks;
 #[cfg(feature = "shim")]
 mod slabs;
 mod stress;
