@@ -2,11 +2,11 @@
 //! process, call their functions, and remove them.
 //!
 //! ```text
-//!  Compiler (one per thread)             Jit ── handle to a session, which all handles share
-//!    │ fills a module, optimizes it       └─ Dylib ── namespace, sees only what it was given
-//!    ▼                                         ├─ define_absolute: functions of the process
-//!  Object ── bytes, on any thread ─ add_object ►└─ Tracker ── owns an object's symbols and code
-//!                                                  └─ Symbol ── typed function, borrows its tracker
+//!  Compiler ── one per thread        Jit ── a session, which all handles share
+//!    │ fills, optimizes                └─ Dylib ── sees only what it was given
+//!    ▼                                      │
+//!  Object ── bytes ────── add_object ──►    └─ Tracker ── owns symbols and code
+//!                                                └─ Symbol ── a typed function
 //! ```
 //!
 //! | type | created by | keeps alive | threads | ends when |
@@ -77,6 +77,11 @@
 //! [`Tracker::retire`] removes any code in this way. A thread is inside while it calls a function
 //! by this crate: by [`Symbol::call`], [`OwnedSymbol::call`] or [`Redirectable::call`].
 //!
+//! [`ReoptimizeLayer`] is made of such stubs. Functions start in code that is compiled fast and
+//! counts its calls ([`CallCounters`]). A thread in the background optimizes those that are hot.
+//! Definitions can be replaced, and optimized code can be invalidated. The example `reoptimize`
+//! does both under a running caller.
+//!
 //! # Other code generators
 //!
 //! A [`CodeGenerator`] turns a module, bytes or any other input into an object. It replaces LLVM's
@@ -112,6 +117,8 @@
 //! | [`Tracker::lookup_fn`], [`Tracker::lookup_owned_fn`] | the function has this type, and what it reaches by addresses and stubs exists |
 //! | [`Dylib::lookup_fn`] | as above, and its code is not removed |
 //! | [`Dylib::define_redirectable`] | as above, for all targets, and callers of the stub are called by this crate |
+//! | [`ReoptimizeLayer::lookup_fn`] | as above, also for later definitions |
+//! | [`CallCounters::add_to`] | the code does not run after the counters were dropped |
 //! | [`Dylib::define_absolute`] | the address has the type that code expects |
 //! | [`Object::from_bytes`] | the bytes are a trusted object file |
 //! | [`Dylib::clear`] | no code of the dylib is called afterwards |
@@ -200,6 +207,8 @@ compile_error!("llvm-orc: enable one of the features `llvm22-1` and `llvm23-1`")
 
 // From IR to object files.
 mod arch;
+#[cfg(all(feature = "inkwell", feature = "shim"))]
+mod call_counters;
 #[cfg(feature = "inkwell")]
 mod compiler;
 mod llvm_version;
@@ -222,6 +231,8 @@ mod object_transforms;
 mod owned_symbol;
 #[cfg(feature = "shim")]
 mod redirectable;
+#[cfg(all(feature = "inkwell", feature = "shim"))]
+mod reoptimize;
 mod session;
 #[cfg(feature = "shim")]
 mod session_hooks;
@@ -272,6 +283,8 @@ mod memory_buffer;
 mod out_of_memory;
 
 pub use address::{Address, Function, Symbol};
+#[cfg(all(feature = "inkwell", feature = "shim"))]
+pub use call_counters::CallCounters;
 #[cfg(feature = "shim")]
 pub use code_generator::CodeGenerator;
 #[cfg(feature = "inkwell")]
@@ -300,6 +313,8 @@ pub use owned_symbol::OwnedSymbol;
 pub use perf_map::PerfMap;
 #[cfg(feature = "shim")]
 pub use redirectable::Redirectable;
+#[cfg(all(feature = "inkwell", feature = "shim"))]
+pub use reoptimize::{ReoptimizeEvent, ReoptimizeLayer, ReoptimizeLayerBuilder};
 pub use responsibility::Responsibility;
 pub use symbols::SymbolFlags;
 pub use target::{OptLevel, Target};

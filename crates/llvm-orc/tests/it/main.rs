@@ -30,6 +30,8 @@ mod public_api;
 mod redirectable;
 #[cfg(feature = "shim")]
 mod removal;
+#[cfg(feature = "shim")]
+mod reoptimize;
 mod send_sync;
 #[cfg(feature = "shim")]
 mod session_hooks;
