@@ -118,7 +118,7 @@ struct Version {
     counting: Option<(CallCounters, Box<TripContext>)>,
 }
 
-/// What `on_trip` gets.
+/// What `on_trip` gets, on any thread.
 struct TripContext {
     version: u64,
     is_requested: AtomicBool,
@@ -418,11 +418,6 @@ impl Unit {
         }
     }
 }
-
-// SAFETY: the context of `TripContext` is used by any thread: its fields are made for that.
-unsafe impl Send for Version {}
-// SAFETY: as above.
-unsafe impl Sync for Version {}
 
 /// The functions that other modules can call.
 fn exported_functions<'cx>(module: &Module<'cx>) -> Result<Vec<FunctionValue<'cx>>, Error> {

@@ -25,6 +25,11 @@ fn handles_are_send_and_sync() {
     is_send_and_sync::<FunctionPass>();
     is_send_and_sync::<Error>();
     is_send_and_sync::<ErrorKind>();
+    is_send_and_sync::<llvm_orc::OwnedSymbol<Unary>>();
+    #[cfg(feature = "shim")]
+    is_send_and_sync::<llvm_orc::Redirectable<Unary>>();
+    #[cfg(feature = "shim")]
+    is_send_and_sync::<llvm_orc::ReoptimizeLayer>();
 }
 
 fn is_send<T: Send>() {}
