@@ -12,7 +12,9 @@ use inkwell::basic_block::BasicBlock;
 use inkwell::builder::Builder;
 use inkwell::context::Context;
 use inkwell::module::Module;
-use inkwell::values::{BasicValue as _, FunctionValue, InstructionOpcode, InstructionValue, PointerValue};
+use inkwell::values::{
+    BasicValue as _, FunctionValue, InstructionOpcode, InstructionValue, Operand, PointerValue,
+};
 use inkwell::{AddressSpace, AtomicOrdering, IntPredicate};
 
 use crate::error::{Error, ErrorKind};
@@ -90,7 +92,7 @@ fn add_counter<'cx>(
     // the function runs.
     let variables = entry.get_instructions().filter(|each| each.get_opcode() == InstructionOpcode::Alloca);
     for instruction in variables.collect::<Vec<_>>() {
-        let n_elements = instruction.get_operand(0).and_then(|operand| operand.value());
+        let n_elements = instruction.get_operand(0).and_then(Operand::value);
         if n_elements.is_some_and(|value| value.is_int_value() && value.into_int_value().is_const()) {
             instruction.remove_from_basic_block();
             builder.insert_instruction(&instruction, None);

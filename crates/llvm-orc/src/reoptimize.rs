@@ -204,7 +204,7 @@ impl ReoptimizeLayer {
         let (names, types, bitcode, counters) = described.expect("it compiled");
         let tracker = shared.dylib.add_object(&object)?;
         let baseline = Arc::new(shared.version(tracker, &names, number, Some((counters, trip)))?);
-        Ok(shared.install(names, types, bitcode, baseline)?)
+        Ok(shared.install(&names, types, bitcode, baseline)?)
     }
 
     /// A function of the layer, as a handle that threads can call.
@@ -324,7 +324,7 @@ impl Shared {
     /// Makes a version the definition of its functions.
     fn install(
         &self,
-        names: Arc<[String]>,
+        names: &Arc<[String]>,
         types: Vec<String>,
         bitcode: Arc<[u8]>,
         baseline: Arc<Version>,
@@ -332,7 +332,7 @@ impl Shared {
         let mut units = lock(&self.units);
         if let Some(known) = names.iter().find_map(|name| units.get(name).map(Arc::clone)) {
             let mut unit = lock(&known);
-            if unit.names != names || unit.types != types {
+            if unit.names != *names || unit.types != types {
                 let text = format!(
                     "a definition of {} cannot replace one of {}: other functions or types",
                     names.join(", "),
@@ -351,7 +351,7 @@ impl Shared {
             });
             let stubs = stubs.collect::<Result<Vec<_>, _>>()?;
             let unit = Unit {
-                names: Arc::clone(&names),
+                names: Arc::clone(names),
                 types,
                 stubs,
                 bitcode,
@@ -360,7 +360,7 @@ impl Shared {
                 is_removed: false,
             };
             let unit = Arc::new(Mutex::new(unit));
-            for name in &*names {
+            for name in &**names {
                 units.insert(name.clone(), Arc::clone(&unit));
             }
         }
@@ -427,7 +427,8 @@ fn exported_functions<'cx>(module: &Module<'cx>) -> Result<Vec<FunctionValue<'cx
     };
     for variable in module.get_globals() {
         let is_local = matches!(variable.get_linkage(), Linkage::Internal | Linkage::Private);
-        if !variable.is_declaration() && !(variable.is_constant() && is_local) {
+        let is_shared = variable.is_declaration() || (variable.is_constant() && is_local);
+        if !is_shared {
             return refuse("a variable, of which each version would have its own", variable.get_name());
         }
     }
