@@ -218,8 +218,9 @@ impl ReoptimizeLayer {
     pub unsafe fn lookup_fn<F: Function>(&self, name: &str) -> Result<Redirectable<F>, Error> {
         let unit = self.unit(name)?;
         let unit = lock(&unit);
-        let idx = unit.names.iter().position(|known| known == name);
-        Ok(Redirectable::from_stub(Arc::clone(&unit.stubs[idx.expect("the unit has this function")])))
+        let stub = unit.names.iter().position(|known| known == name).and_then(|idx| unit.stubs.get(idx));
+        // Another thread may have removed the unit meanwhile.
+        stub.map(|stub| Redirectable::from_stub(Arc::clone(stub))).ok_or_else(|| unknown(name))
     }
 
     /// Returns the unit of a function to its baseline code, and counts its calls from zero. For
@@ -250,15 +251,15 @@ impl ReoptimizeLayer {
     pub fn remove(&self, name: &str) -> Result<(), Error> {
         let unit = self.unit(name)?;
         let mut units = lock(&self.shared.units);
-        let names = {
+        let (names, stubs) = {
             let mut unit = lock(&unit);
             unit.is_removed = true;
-            Arc::clone(&unit.names)
+            (Arc::clone(&unit.names), std::mem::take(&mut unit.stubs))
         };
         let removed: Vec<_> = names.iter().filter_map(|name| units.remove(name)).collect();
         drop(units);
         // Outside of the lock: this removes code.
-        drop((removed, unit));
+        drop((stubs, removed, unit));
         Ok(())
     }
 
@@ -283,8 +284,7 @@ impl ReoptimizeLayer {
 
     fn unit(&self, name: &str) -> Result<Arc<Mutex<Unit>>, Error> {
         let units = lock(&self.shared.units);
-        let unknown = || Error::new(ErrorKind::NotFound, format!("the layer does not define {name}"));
-        units.get(name).map(Arc::clone).ok_or_else(unknown)
+        units.get(name).map(Arc::clone).ok_or_else(|| unknown(name))
     }
 }
 
@@ -444,6 +444,10 @@ fn exported_functions<'cx>(module: &Module<'cx>) -> Result<Vec<FunctionValue<'cx
         return Err(Error::new(ErrorKind::Module, "module of a reoptimize layer defines no function"));
     }
     Ok(exported)
+}
+
+fn unknown(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("the layer does not define {name}"))
 }
 
 fn name_of(function: &FunctionValue<'_>) -> String {
