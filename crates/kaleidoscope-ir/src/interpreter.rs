@@ -22,7 +22,7 @@ use crate::{Arithmetic, Function, FunctionId, HostArray, HostVariable, Local, Op
 pub enum Callee {
     /// A function with a definition in the IR. The interpreter runs it.
     Function(Arc<Function>),
-    /// A function of the C maths library: [`Environment::maths`] calls it.
+    /// A function of the C maths library: [`HostData::maths`] calls it.
     Maths(MathsFunction),
     /// Any other function: [`Environment::host`] calls it.
     Host,
@@ -47,16 +47,11 @@ pub enum InterpreterTrap {
     },
 }
 
-/// What the interpreter asks for while it runs.
-pub trait Environment {
+/// What operations read, assign and compute outside the program, whoever runs the calls: host
+/// variables, arrays and maths functions.
+pub trait HostData {
     /// Why a run ends early.
-    type Trap: From<InterpreterTrap>;
-
-    /// What a call of a function means now.
-    ///
-    /// # Errors
-    /// The function cannot be called: it is undefined, replaced or not provided.
-    fn callee(&self, id: FunctionId) -> Result<Callee, Self::Trap>;
+    type Trap;
 
     /// Calls a maths function with as many arguments as it has parameters.
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64;
@@ -68,12 +63,6 @@ pub trait Environment {
     fn check_maths(&self) -> Result<(), Self::Trap> {
         Ok(())
     }
-
-    /// Calls a function whose target is [`Callee::Host`].
-    ///
-    /// # Errors
-    /// Whatever ends the run.
-    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Self::Trap>;
 
     /// Reads a host variable.
     fn variable(&self, variable: HostVariable) -> f64;
@@ -92,6 +81,30 @@ pub trait Environment {
     /// # Errors
     /// The index means no element.
     fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex>;
+}
+
+/// What the interpreter asks for while it runs.
+pub trait Environment {
+    /// Why a run ends early.
+    type Trap: From<InterpreterTrap>;
+
+    /// Type of [`data`](Self::data).
+    type Data: HostData<Trap = Self::Trap>;
+
+    /// Host variables, arrays and maths functions.
+    fn data(&self) -> &Self::Data;
+
+    /// What a call of a function means now.
+    ///
+    /// # Errors
+    /// The function cannot be called: it is undefined, replaced or not provided.
+    fn callee(&self, id: FunctionId) -> Result<Callee, Self::Trap>;
+
+    /// Calls a function whose target is [`Callee::Host`].
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Self::Trap>;
 
     /// Whether the run must stop. The interpreter asks at every call and every back edge.
     fn is_interrupted(&self) -> bool;
@@ -381,17 +394,17 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
                 let value = self.top();
                 *self.local(local) = value;
             }
-            Op::GetHost(variable) => self.values.push(self.env.variable(variable)),
-            Op::SetHost(variable) => self.env.set_variable(variable, self.top()),
+            Op::GetHost(variable) => self.values.push(self.env.data().variable(variable)),
+            Op::SetHost(variable) => self.env.data().set_variable(variable, self.top()),
             Op::GetElement(array) => {
                 let index = self.pop();
-                let value = self.env.element(array, index).map_err(|index| self.bad_index(index))?;
+                let value = self.env.data().element(array, index).map_err(|index| self.bad_index(index))?;
                 self.values.push(value);
             }
             Op::SetElement(array) => {
                 let value = self.pop();
                 let index = self.pop();
-                self.env.set_element(array, index, value).map_err(|index| self.bad_index(index))?;
+                self.env.data().set_element(array, index, value).map_err(|index| self.bad_index(index))?;
                 self.values.push(value);
             }
             Op::Drop => {
@@ -399,11 +412,11 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
             }
             Op::Arithmetic(arithmetic) => {
                 if arithmetic == Arithmetic::Power {
-                    self.env.check_maths()?;
+                    self.env.data().check_maths()?;
                 }
                 let right = self.pop();
                 let left = self.pop();
-                let pow = |x, y| self.env.maths(MathsFunction::Pow, &[x, y]);
+                let pow = |x, y| self.env.data().maths(MathsFunction::Pow, &[x, y]);
                 let value = arithmetic.apply(left, right, pow);
                 self.values.push(value);
             }
@@ -482,7 +495,7 @@ impl<'e, E: Environment + ?Sized> Machine<'e, E> {
                 self.callers.push(std::mem::replace(&mut self.frame, frame));
                 return self.allocate_variables();
             }
-            Callee::Maths(function) => self.env.maths(function, &self.values[first..]),
+            Callee::Maths(function) => self.env.data().maths(function, &self.values[first..]),
             Callee::Host => self.env.host(callee, &self.values[first..])?,
         };
         self.values.truncate(first);

@@ -3,7 +3,9 @@
 //! A comment `; run f(1, 2) = 3` in a file says what a call must give: its results or a trap.
 
 use kaleidoscope_ir::array::{BadIndex, element_at};
-use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret_results};
+use kaleidoscope_ir::interpreter::{
+    Callee, Environment, HostData, InterpreterTrap, StackLimit, interpret_results,
+};
 use kaleidoscope_ir::verify::verify_calls;
 use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction, number, text};
 use std::cell::Cell;
@@ -34,25 +36,12 @@ impl From<InterpreterTrap> for Trap {
     }
 }
 
-impl Environment for Program {
+impl HostData for Program {
     type Trap = Trap;
-
-    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
-        match self.functions.get(id.index()) {
-            Some(function) => Ok(Callee::Function(Arc::clone(function))),
-            None if id == SUM => Ok(Callee::Host),
-            None => Err(Trap(format!("no function #{}", id.index()))),
-        }
-    }
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
         assert_eq!(function, MathsFunction::Pow);
         args[0].powf(args[1])
-    }
-
-    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
-        assert_eq!(id, SUM);
-        Ok(args.iter().sum())
     }
 
     fn variable(&self, variable: HostVariable) -> f64 {
@@ -70,6 +59,28 @@ impl Environment for Program {
     fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
         self.element_at(array, index)?.set(value);
         Ok(())
+    }
+}
+
+impl Environment for Program {
+    type Trap = Trap;
+    type Data = Self;
+
+    fn data(&self) -> &Self {
+        self
+    }
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
+        match self.functions.get(id.index()) {
+            Some(function) => Ok(Callee::Function(Arc::clone(function))),
+            None if id == SUM => Ok(Callee::Host),
+            None => Err(Trap(format!("no function #{}", id.index()))),
+        }
+    }
+
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
+        assert_eq!(id, SUM);
+        Ok(args.iter().sum())
     }
 
     fn is_interrupted(&self) -> bool {

@@ -5,7 +5,9 @@
 //! there. Most results break a promise, and the verifier must say so.
 
 use kaleidoscope_ir::array::BadIndex;
-use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret_results};
+use kaleidoscope_ir::interpreter::{
+    Callee, Environment, HostData, InterpreterTrap, StackLimit, interpret_results,
+};
 use kaleidoscope_ir::verify::{verify, verify_calls};
 use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction, Op, text};
 use std::cell::Cell;
@@ -19,22 +21,11 @@ struct Interrupting {
     n_questions: Cell<u32>,
 }
 
-impl Environment for Interrupting {
+impl HostData for Interrupting {
     type Trap = InterpreterTrap;
-
-    fn callee(&self, id: FunctionId) -> Result<Callee, InterpreterTrap> {
-        Ok(match id.index() {
-            0 => Callee::Function(Arc::clone(&self.function)),
-            _ => Callee::Host,
-        })
-    }
 
     fn maths(&self, _: MathsFunction, args: &[f64]) -> f64 {
         args[0]
-    }
-
-    fn host(&self, _: FunctionId, args: &[f64]) -> Result<f64, InterpreterTrap> {
-        Ok(args.iter().sum())
     }
 
     fn variable(&self, _: HostVariable) -> f64 {
@@ -49,6 +40,26 @@ impl Environment for Interrupting {
 
     fn set_element(&self, _: HostArray, _: f64, _: f64) -> Result<(), BadIndex> {
         Ok(())
+    }
+}
+
+impl Environment for Interrupting {
+    type Trap = InterpreterTrap;
+    type Data = Self;
+
+    fn data(&self) -> &Self {
+        self
+    }
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, InterpreterTrap> {
+        Ok(match id.index() {
+            0 => Callee::Function(Arc::clone(&self.function)),
+            _ => Callee::Host,
+        })
+    }
+
+    fn host(&self, _: FunctionId, args: &[f64]) -> Result<f64, InterpreterTrap> {
+        Ok(args.iter().sum())
     }
 
     fn is_interrupted(&self) -> bool {

@@ -24,7 +24,7 @@ use crate::exit_buffer::{ExitBuffer, ExitLayout};
 use crate::interpreter_tier::Interpreter;
 use crate::interrupt::{CallLimits, Interrupter, Watch};
 use crate::lazy::CompileReason;
-use crate::maths::{load_maths, maths_entry};
+use crate::maths::load_maths;
 use crate::policy::Recovery;
 use crate::profile::{Profile, ProfiledCode};
 use crate::table::{InvalidatedCode, StoredDefinition};
@@ -32,12 +32,11 @@ use crate::tier_up_state::TierUpState;
 use crate::trap::Trap;
 use crate::unslotted::UnslottedCode;
 use crate::validity::FunctionVersion;
-use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::compile::{CodeKind, ExitFrame, of_exit_argument};
 use kaleidoscope_ir::interpreter::{
     Callee, Depth, Environment, LoopOutcome, StackLimit, SuspendedFrame, resume, resume_loop, resume_results,
 };
-use kaleidoscope_ir::{FunctionId, HostArray, HostVariable, MathsFunction, OpIdx};
+use kaleidoscope_ir::{FunctionId, OpIdx};
 use kaleidoscope_native as native;
 use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
@@ -273,6 +272,11 @@ fn is_due(recovery: &Cell<Recovery>) -> bool {
 
 impl Environment for Completion<'_> {
     type Trap = Trap;
+    type Data = Core;
+
+    fn data(&self) -> &Core {
+        self.core
+    }
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
         Ok(match self.core.table().entry(id).definition {
@@ -286,32 +290,8 @@ impl Environment for Completion<'_> {
         })
     }
 
-    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        maths_entry(function).call(args)
-    }
-
-    fn check_maths(&self) -> Result<(), Trap> {
-        load_maths()
-    }
-
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
         self.scope.call(self.core.callable(id), args)
-    }
-
-    fn variable(&self, variable: HostVariable) -> f64 {
-        self.core.table().variable(variable).get()
-    }
-
-    fn set_variable(&self, variable: HostVariable, value: f64) {
-        self.core.table().variable(variable).set(value);
-    }
-
-    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
-        self.core.element(array, index)
-    }
-
-    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
-        self.core.set_element(array, index, value)
     }
 
     fn add_active(&self, trap: &mut Trap, active: &mut dyn Iterator<Item = Arc<str>>) {

@@ -9,14 +9,13 @@ use crate::core::{Core, CoreScope};
 use crate::event::CodeName;
 use crate::host::HostEntry;
 use crate::interrupt::{CallLimits, Watch};
-use crate::maths::{load_maths, maths_entry};
+use crate::maths::load_maths;
 use crate::table::StoredDefinition;
 use crate::trap::Trap;
 use crate::validity::FunctionVersion;
-use kaleidoscope_ir::array::BadIndex;
+use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::{Code, CompileTimes, Unit};
 use kaleidoscope_ir::interpreter::{Callee, Environment, StackLimit, interpret};
-use kaleidoscope_ir::{FunctionId, HostArray, HostVariable, MathsFunction};
 use kaleidoscope_native::{self as native, HostStub, OfProcess};
 use std::sync::{Arc, Weak};
 
@@ -86,6 +85,11 @@ struct BetweenCode<'a> {
 
 impl Environment for BetweenCode<'_> {
     type Trap = Trap;
+    type Data = Core;
+
+    fn data(&self) -> &Core {
+        self.core
+    }
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
         let table = self.core.table();
@@ -107,32 +111,8 @@ impl Environment for BetweenCode<'_> {
         }
     }
 
-    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        maths_entry(function).call(args)
-    }
-
-    fn check_maths(&self) -> Result<(), Trap> {
-        load_maths()
-    }
-
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
         self.scope.call(self.core.callable(id), args)
-    }
-
-    fn variable(&self, variable: HostVariable) -> f64 {
-        self.core.table().variable(variable).get()
-    }
-
-    fn set_variable(&self, variable: HostVariable, value: f64) {
-        self.core.table().variable(variable).set(value);
-    }
-
-    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
-        self.core.element(array, index)
-    }
-
-    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
-        self.core.set_element(array, index, value)
     }
 
     fn add_active(&self, trap: &mut Trap, active: &mut dyn Iterator<Item = Arc<str>>) {

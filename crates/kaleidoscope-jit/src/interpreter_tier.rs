@@ -11,16 +11,15 @@ use crate::core::Core;
 use crate::event::{CodeName, Event};
 use crate::interrupt::{CallLimits, StopCause, Watch};
 use crate::lazy::MAX_INTERPRETED_PARAMS;
-use crate::maths::{load_maths, maths_entry};
+use crate::maths::load_maths;
 use crate::mode::Mode;
 use crate::table::StoredDefinition;
 use crate::trap::Trap;
 use crate::unslotted::UnslottedCode;
 use crate::validity::FunctionVersion;
 use crate::verify::{refused, several_results};
-use kaleidoscope_ir::array::BadIndex;
-use kaleidoscope_ir::interpreter::{self, Callee, Environment, StackLimit};
-use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
+use kaleidoscope_ir::interpreter::{self, Callee, Environment, HostData, StackLimit};
+use kaleidoscope_ir::{Function, FunctionId};
 use kaleidoscope_native as native;
 use std::sync::Arc;
 use std::time::Instant;
@@ -115,20 +114,6 @@ impl Core {
         native::in_engine_mode(run).transpose()
     }
 
-    /// Reads an element of an array, for the interpreter.
-    pub(crate) fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
-        let table = self.table();
-        let (name, array) = table.array(array);
-        array.read(name, index)
-    }
-
-    /// Assigns an element of an array, for the interpreter.
-    pub(crate) fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
-        let table = self.table();
-        let (name, array) = table.array(array);
-        array.write(name, index, value)
-    }
-
     /// Calls a function in the interpreter.
     pub(crate) fn interpret(
         &self,
@@ -140,7 +125,7 @@ impl Core {
         let interpreter = Interpreter { core: self, watch };
         native::in_engine_mode(|| match interpreter.callee(function)? {
             Callee::Function(ir) => interpreter.run(&interpreter, &ir, args),
-            Callee::Maths(maths) => Ok(interpreter.maths(maths, args)),
+            Callee::Maths(maths) => Ok(self.maths(maths, args)),
             Callee::Host => interpreter.host(function, args),
         })
     }
@@ -182,6 +167,11 @@ impl<'a> Interpreter<'a> {
 
 impl Environment for Interpreter<'_> {
     type Trap = Trap;
+    type Data = Core;
+
+    fn data(&self) -> &Core {
+        self.core
+    }
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
         loop {
@@ -212,14 +202,6 @@ impl Environment for Interpreter<'_> {
         }
     }
 
-    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        maths_entry(function).call(args)
-    }
-
-    fn check_maths(&self) -> Result<(), Trap> {
-        load_maths()
-    }
-
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
         let stub = self.core.table().entry(id).host.as_ref().map(|stub| stub.id());
         let stub = stub.expect("a host function has a stub");
@@ -232,22 +214,6 @@ impl Environment for Interpreter<'_> {
             (Ok(_) | Err(Trap::Host { .. }), Some(cause)) => Err(cause.into_trap(Vec::new())),
             (called, _) => called,
         }
-    }
-
-    fn variable(&self, variable: HostVariable) -> f64 {
-        self.core.table().variable(variable).get()
-    }
-
-    fn set_variable(&self, variable: HostVariable, value: f64) {
-        self.core.table().variable(variable).set(value);
-    }
-
-    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
-        self.core.element(array, index)
-    }
-
-    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
-        self.core.set_element(array, index, value)
     }
 
     fn add_active(&self, trap: &mut Trap, active: &mut dyn Iterator<Item = Arc<str>>) {
@@ -271,6 +237,11 @@ struct OnceInterpreter<'a>(Interpreter<'a>);
 
 impl Environment for OnceInterpreter<'_> {
     type Trap = Trap;
+    type Data = Core;
+
+    fn data(&self) -> &Core {
+        self.0.core
+    }
 
     /// A loop-free function that was never called runs in the interpreter. Its second call finds
     /// that it needs code. To the interpreter, everything with code is a host function.
@@ -299,34 +270,10 @@ impl Environment for OnceInterpreter<'_> {
         }
     }
 
-    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        self.0.maths(function, args)
-    }
-
-    fn check_maths(&self) -> Result<(), Trap> {
-        self.0.check_maths()
-    }
-
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
         let Interpreter { core, watch } = self.0;
         let is_host = matches!(core.table().entry(id).definition, StoredDefinition::Host { .. });
         if is_host { self.0.host(id, args) } else { core.call(core.callable(id), args, watch) }
-    }
-
-    fn variable(&self, variable: HostVariable) -> f64 {
-        self.0.variable(variable)
-    }
-
-    fn set_variable(&self, variable: HostVariable, value: f64) {
-        self.0.set_variable(variable, value);
-    }
-
-    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
-        self.0.element(array, index)
-    }
-
-    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
-        self.0.set_element(array, index, value)
     }
 
     fn add_active(&self, trap: &mut Trap, active: &mut dyn Iterator<Item = Arc<str>>) {

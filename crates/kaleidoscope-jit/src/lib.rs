@@ -56,6 +56,7 @@ mod precision;
 
 mod array;
 mod host;
+mod host_data;
 mod interrupt;
 mod maths;
 mod memory_limit;

@@ -10,7 +10,7 @@ use crate::number;
 use crate::reader::Reader;
 use kaleidoscope_ir::MathsFunction;
 use kaleidoscope_ir::array::{BadIndex, element_at};
-use kaleidoscope_ir::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret};
+use kaleidoscope_ir::interpreter::{Callee, Environment, HostData, InterpreterTrap, StackLimit, interpret};
 use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable};
 
 /// A program that runs in the interpreter.
@@ -103,21 +103,8 @@ impl From<InterpreterTrap> for Trap {
     }
 }
 
-impl Environment for Session {
+impl HostData for Session {
     type Trap = Trap;
-
-    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
-        match self.names.state(id) {
-            NameState::Undefined => Err(Trap(DiagnosticCode::UndefinedCalled)),
-            NameState::Declared => Err(Trap(DiagnosticCode::MissingHostFunction)),
-            NameState::Replaced => Err(Trap(DiagnosticCode::StaleArity)),
-            NameState::Maths(function) => Ok(Callee::Maths(function)),
-            NameState::Host => Ok(Callee::Host),
-            NameState::Defined => {
-                Ok(Callee::Function(self.bodies[id.index()].clone().expect("it is defined")))
-            }
-        }
-    }
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
         match (function, args) {
@@ -126,10 +113,6 @@ impl Environment for Session {
             (MathsFunction::Cos, &[x]) => x.cos(),
             _ => f64::NAN,
         }
-    }
-
-    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, Trap> {
-        Ok(0.0)
     }
 
     fn variable(&self, variable: HostVariable) -> f64 {
@@ -152,6 +135,32 @@ impl Environment for Session {
         let bad = || BadIndex { array: Arc::default(), index, len };
         elements[element_at(index, len).ok_or_else(bad)?] = value;
         Ok(())
+    }
+}
+
+impl Environment for Session {
+    type Trap = Trap;
+    type Data = Self;
+
+    fn data(&self) -> &Self {
+        self
+    }
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
+        match self.names.state(id) {
+            NameState::Undefined => Err(Trap(DiagnosticCode::UndefinedCalled)),
+            NameState::Declared => Err(Trap(DiagnosticCode::MissingHostFunction)),
+            NameState::Replaced => Err(Trap(DiagnosticCode::StaleArity)),
+            NameState::Maths(function) => Ok(Callee::Maths(function)),
+            NameState::Host => Ok(Callee::Host),
+            NameState::Defined => {
+                Ok(Callee::Function(self.bodies[id.index()].clone().expect("it is defined")))
+            }
+        }
+    }
+
+    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, Trap> {
+        Ok(0.0)
     }
 
     fn is_interrupted(&self) -> bool {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::interpreter::{
-    Callee, Depth, Environment, InterpreterTrap, LoopOutcome, StackLimit, interpret,
+    Callee, Depth, Environment, HostData, InterpreterTrap, LoopOutcome, StackLimit, interpret,
 };
 use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction, OpIdx};
 use kaleidoscope_lang::item::Item;
@@ -163,24 +163,11 @@ impl Oracle {
     }
 }
 
-impl Environment for Oracle {
+impl HostData for Oracle {
     type Trap = Failure;
-
-    fn callee(&self, id: FunctionId) -> Result<Callee, Failure> {
-        match self.names.state(id) {
-            NameState::Maths(function) => Ok(Callee::Maths(function)),
-            NameState::Host => Ok(Callee::Host),
-            _ => self.definition(id).cloned().map(Callee::Function).ok_or_else(|| self.failure(id)),
-        }
-    }
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
         (self.maths)(function, args)
-    }
-
-    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
-        write_output(&self.names.signature(id).name, args);
-        Ok(0.0)
     }
 
     fn variable(&self, _: HostVariable) -> f64 {
@@ -197,6 +184,28 @@ impl Environment for Oracle {
 
     fn set_element(&self, _: HostArray, _: f64, _: f64) -> Result<(), BadIndex> {
         unreachable!("there are no arrays")
+    }
+}
+
+impl Environment for Oracle {
+    type Trap = Failure;
+    type Data = Self;
+
+    fn data(&self) -> &Self {
+        self
+    }
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, Failure> {
+        match self.names.state(id) {
+            NameState::Maths(function) => Ok(Callee::Maths(function)),
+            NameState::Host => Ok(Callee::Host),
+            _ => self.definition(id).cloned().map(Callee::Function).ok_or_else(|| self.failure(id)),
+        }
+    }
+
+    fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
+        write_output(&self.names.signature(id).name, args);
+        Ok(0.0)
     }
 
     fn is_interrupted(&self) -> bool {
@@ -218,33 +227,18 @@ struct LoopReplacement<'a> {
 
 impl Environment for LoopReplacement<'_> {
     type Trap = Failure;
+    type Data = Oracle;
+
+    fn data(&self) -> &Oracle {
+        self.oracle
+    }
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Failure> {
         self.oracle.callee(id)
     }
 
-    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        self.oracle.maths(function, args)
-    }
-
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
         self.oracle.host(id, args)
-    }
-
-    fn variable(&self, variable: HostVariable) -> f64 {
-        self.oracle.variable(variable)
-    }
-
-    fn set_variable(&self, variable: HostVariable, value: f64) {
-        self.oracle.set_variable(variable, value);
-    }
-
-    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
-        self.oracle.element(array, index)
-    }
-
-    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
-        self.oracle.set_element(array, index, value)
     }
 
     fn is_interrupted(&self) -> bool {

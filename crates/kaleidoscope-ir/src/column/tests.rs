@@ -6,7 +6,7 @@ mod scalars;
 use super::{BlockLoop, ColumnEnvironment, ColumnProgram, ColumnScratch};
 use crate::array::{BadIndex, element_at};
 use crate::compile::{CallTarget, InliningBudget, InliningPlan, Unit};
-use crate::interpreter::{Callee, Environment, InterpreterTrap, StackLimit, interpret_results};
+use crate::interpreter::{Callee, Environment, HostData, InterpreterTrap, StackLimit, interpret_results};
 use crate::{Function, FunctionId, HostArray, HostVariable, MathsFunction};
 use random::{Random, random_functions};
 use std::cell::Cell;
@@ -122,22 +122,11 @@ impl ColumnEnvironment for Functions {
     }
 }
 
-impl Environment for Functions {
+impl HostData for Functions {
     type Trap = InterpreterTrap;
-
-    fn callee(&self, id: FunctionId) -> Result<Callee, InterpreterTrap> {
-        Ok(match self.functions.get(id.index()) {
-            Some(function) => Callee::Function(Arc::clone(function)),
-            None => Callee::Maths(MathsFunction::ALL[id.index() - MATHS as usize]),
-        })
-    }
 
     fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
         maths(function, args)
-    }
-
-    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, InterpreterTrap> {
-        unreachable!("the functions call no host function")
     }
 
     fn variable(&self, variable: HostVariable) -> f64 {
@@ -156,6 +145,26 @@ impl Environment for Functions {
 
     fn set_element(&self, _: HostArray, _: f64, _: f64) -> Result<(), BadIndex> {
         unreachable!("the functions assign no element")
+    }
+}
+
+impl Environment for Functions {
+    type Trap = InterpreterTrap;
+    type Data = Self;
+
+    fn data(&self) -> &Self {
+        self
+    }
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, InterpreterTrap> {
+        Ok(match self.functions.get(id.index()) {
+            Some(function) => Callee::Function(Arc::clone(function)),
+            None => Callee::Maths(MathsFunction::ALL[id.index() - MATHS as usize]),
+        })
+    }
+
+    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, InterpreterTrap> {
+        unreachable!("the functions call no host function")
     }
 
     fn is_interrupted(&self) -> bool {

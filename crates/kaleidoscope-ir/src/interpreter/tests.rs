@@ -1,7 +1,7 @@
 //! Interrupts, the stack limit and replaced loops. What operations compute is tested by
 //! `tests/corpus.rs`.
 
-use super::{Callee, Depth, Environment, InterpreterTrap, StackLimit, interpret};
+use super::{Callee, Depth, Environment, HostData, InterpreterTrap, StackLimit, interpret};
 use crate::array::BadIndex;
 use crate::{Function, FunctionId, HostArray, HostVariable, MathsFunction, OpIdx};
 use std::cell::Cell;
@@ -16,19 +16,11 @@ struct OneFunction {
     n_iterations: Cell<usize>,
 }
 
-impl Environment for OneFunction {
+impl HostData for OneFunction {
     type Trap = InterpreterTrap;
-
-    fn callee(&self, _: FunctionId) -> Result<Callee, InterpreterTrap> {
-        Ok(Callee::Function(Arc::clone(&self.function)))
-    }
 
     fn maths(&self, _: MathsFunction, _: &[f64]) -> f64 {
         unreachable!("the functions call no maths function")
-    }
-
-    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, InterpreterTrap> {
-        unreachable!("the functions call no host function")
     }
 
     fn variable(&self, _: HostVariable) -> f64 {
@@ -45,6 +37,23 @@ impl Environment for OneFunction {
 
     fn set_element(&self, _: HostArray, _: f64, _: f64) -> Result<(), BadIndex> {
         unreachable!("the functions use no array")
+    }
+}
+
+impl Environment for OneFunction {
+    type Trap = InterpreterTrap;
+    type Data = Self;
+
+    fn data(&self) -> &Self {
+        self
+    }
+
+    fn callee(&self, _: FunctionId) -> Result<Callee, InterpreterTrap> {
+        Ok(Callee::Function(Arc::clone(&self.function)))
+    }
+
+    fn host(&self, _: FunctionId, _: &[f64]) -> Result<f64, InterpreterTrap> {
+        unreachable!("the functions call no host function")
     }
 
     fn is_interrupted(&self) -> bool {

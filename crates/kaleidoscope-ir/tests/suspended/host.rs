@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kaleidoscope_ir::array::{BadIndex, element_at};
 use kaleidoscope_ir::interpreter::{
-    Callee, Depth, Environment, InterpreterTrap, LoopOutcome, StackLimit, SuspendedFrame, interpret,
-    resume_loop,
+    Callee, Depth, Environment, HostData, InterpreterTrap, LoopOutcome, StackLimit, SuspendedFrame,
+    interpret, resume_loop,
 };
 use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, MathsFunction, OpIdx};
 
@@ -79,24 +79,11 @@ impl Host {
     }
 }
 
-impl Environment for Host {
+impl HostData for Host {
     type Trap = Trap;
-
-    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
-        match self.functions.get(id.index()) {
-            Some(function) => Ok(Callee::Function(Arc::clone(function))),
-            None if id == SUM => Ok(Callee::Host),
-            None => Err(Trap),
-        }
-    }
 
     fn maths(&self, _: MathsFunction, args: &[f64]) -> f64 {
         args[0].powf(args[1])
-    }
-
-    fn host(&self, _: FunctionId, args: &[f64]) -> Result<f64, Trap> {
-        self.calls.borrow_mut().push(args.iter().map(|arg| arg.to_bits()).collect());
-        Ok(args.iter().sum())
     }
 
     fn variable(&self, variable: HostVariable) -> f64 {
@@ -114,6 +101,28 @@ impl Environment for Host {
     fn set_element(&self, _: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
         self.elements[self.element_at(index)?].set(value);
         Ok(())
+    }
+}
+
+impl Environment for Host {
+    type Trap = Trap;
+    type Data = Self;
+
+    fn data(&self) -> &Self {
+        self
+    }
+
+    fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
+        match self.functions.get(id.index()) {
+            Some(function) => Ok(Callee::Function(Arc::clone(function))),
+            None if id == SUM => Ok(Callee::Host),
+            None => Err(Trap),
+        }
+    }
+
+    fn host(&self, _: FunctionId, args: &[f64]) -> Result<f64, Trap> {
+        self.calls.borrow_mut().push(args.iter().map(|arg| arg.to_bits()).collect());
+        Ok(args.iter().sum())
     }
 
     fn is_interrupted(&self) -> bool {
@@ -152,13 +161,14 @@ impl<'a> SlotCalls<'a> {
 
 impl Environment for SlotCalls<'_> {
     type Trap = Trap;
+    type Data = Host;
+
+    fn data(&self) -> &Host {
+        self.host
+    }
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Trap> {
         self.host.callee(id).map(|_| Callee::Host)
-    }
-
-    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        self.host.maths(function, args)
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Trap> {
@@ -166,22 +176,6 @@ impl Environment for SlotCalls<'_> {
             Callee::Function(function) => interpret(self.host, &function, args, LIMIT),
             _ => self.host.host(id, args),
         }
-    }
-
-    fn variable(&self, variable: HostVariable) -> f64 {
-        self.host.variable(variable)
-    }
-
-    fn set_variable(&self, variable: HostVariable, value: f64) {
-        self.host.set_variable(variable, value);
-    }
-
-    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
-        self.host.element(array, index)
-    }
-
-    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
-        self.host.set_element(array, index, value)
     }
 
     fn is_interrupted(&self) -> bool {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use kaleidoscope_ir::interpreter::{Callee, Environment, SuspendedFrame};
+use kaleidoscope_ir::interpreter::{Callee, Environment, HostData, SuspendedFrame};
 use kaleidoscope_ir::op::holds;
 use kaleidoscope_ir::{Function, MathsFunction, Op, OpIdx};
 

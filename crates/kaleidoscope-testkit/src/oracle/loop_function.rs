@@ -6,9 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use kaleidoscope_ir::array::BadIndex;
 use kaleidoscope_ir::interpreter::{Callee, Depth, Environment, LoopOutcome};
-use kaleidoscope_ir::{Function, FunctionId, HostArray, HostVariable, Local, MathsFunction, Op, OpIdx};
+use kaleidoscope_ir::{Function, FunctionId, Local, Op, OpIdx};
 
 use super::{Failure, Oracle};
 
@@ -75,13 +74,14 @@ struct LoopRun<'a> {
 
 impl Environment for LoopRun<'_> {
     type Trap = Failure;
+    type Data = Oracle;
+
+    fn data(&self) -> &Oracle {
+        self.oracle
+    }
 
     fn callee(&self, id: FunctionId) -> Result<Callee, Failure> {
         if id == STORE { Ok(Callee::Host) } else { self.oracle.callee(id) }
-    }
-
-    fn maths(&self, function: MathsFunction, args: &[f64]) -> f64 {
-        self.oracle.maths(function, args)
     }
 
     fn host(&self, id: FunctionId, args: &[f64]) -> Result<f64, Failure> {
@@ -90,22 +90,6 @@ impl Environment for LoopRun<'_> {
         }
         self.locals.borrow_mut()[args[0] as usize] = args[1];
         Ok(0.0)
-    }
-
-    fn variable(&self, variable: HostVariable) -> f64 {
-        self.oracle.variable(variable)
-    }
-
-    fn set_variable(&self, variable: HostVariable, value: f64) {
-        self.oracle.set_variable(variable, value);
-    }
-
-    fn element(&self, array: HostArray, index: f64) -> Result<f64, BadIndex> {
-        self.oracle.element(array, index)
-    }
-
-    fn set_element(&self, array: HostArray, index: f64, value: f64) -> Result<(), BadIndex> {
-        self.oracle.set_element(array, index, value)
     }
 
     fn is_interrupted(&self) -> bool {
