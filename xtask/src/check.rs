@@ -9,6 +9,7 @@ mod editors;
 mod needs;
 mod parts;
 mod process;
+mod python;
 mod table;
 
 pub(crate) use process::{Group, start_watcher, watch};

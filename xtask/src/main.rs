@@ -15,6 +15,7 @@ mod sanitize;
 mod soak;
 mod steps;
 mod tidy;
+mod wheel;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ usage: cargo xtask CHORE
   compare [--rounds N] [--only WORK] [--record]
                                   compare our command with LLVM's chapter 7, LuaJIT, Node and C, as a table
   fuzz [--seconds N]              run all fuzz targets in parallel for N seconds (60); needs nightly, cargo-fuzz
+  wheel                           build the Python package in target/python/wheels
   sanitize                        test the crates with unsafe code under AddressSanitizer; needs nightly
 ";
 
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
             Ok(options) => fuzz::run(&options),
             Err(message) => return refuse(&message),
         },
+        ["wheel"] => wheel::build().map(drop),
         ["sanitize"] => sanitize::run(),
         [] => return refuse("no chore given"),
         [unknown, ..] => return refuse(&format!("there is no chore `{unknown}` with these arguments")),

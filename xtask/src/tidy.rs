@@ -25,7 +25,7 @@ use lexer::Parts;
 const PASSED_OVER: &[&str] = &["target", "corpus", "found", "artifacts", "node_modules"];
 
 /// Extensions of the files that rules read.
-const ENDINGS: &[&str] = &["rs", "md", "toml", "sh", "h", "c", "cpp", "hpp", "kal"];
+const ENDINGS: &[&str] = &["rs", "md", "toml", "sh", "h", "c", "cpp", "hpp", "kal", "py", "pyi"];
 
 /// A file of the project.
 #[derive(Debug)]
@@ -140,7 +140,11 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let sources = sources(&root)?;
     let mut n_complaints = 0;
     if options.rule.is_none() {
-        for complaint in arrows::check(&arrows::metadata(&root)?).into_iter().chain(header::check(&root)?) {
+        let mut complaints: Vec<String> = header::check(&root)?.into_iter().collect();
+        for manifest in arrows::MANIFESTS {
+            complaints.extend(arrows::check(&arrows::metadata(&root, manifest)?));
+        }
+        for complaint in complaints {
             eprintln!("{complaint}");
             n_complaints += 1;
         }

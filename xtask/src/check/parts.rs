@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::editors;
 use super::needs::{Install, Need};
+use super::python;
 use crate::tidy;
 
 /// The part that runs when no part is named.
@@ -324,6 +325,21 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[debian("nodejs", &["node", "--version"]), debian("npm", &["npm", "--version"])],
         limit: LIMIT,
         steps: &[Step { name: "Visual Studio Code", action: Action::Inside(editors::run) }],
+    },
+    Part {
+        name: "python",
+        about: "the Python package: its wheel in a clean virtual environment, its tests and examples",
+        needs: &[
+            RUSTFMT,
+            CLIPPY,
+            debian("python3-venv", &["python3", "-c", "import ensurepip, venv"]),
+            debian("python3-dev", &["python3", "-c", "import sys; assert sys.version_info >= (3, 10)"]),
+        ],
+        limit: LIMIT,
+        steps: &[
+            Step { name: "lints", action: Action::Inside(python::lint) },
+            Step { name: "wheel and tests", action: Action::Inside(python::test) },
+        ],
     },
     Part {
         name: "benches",

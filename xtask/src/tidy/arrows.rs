@@ -47,6 +47,7 @@ const ROWS: &[Row] = &[
         house: &["kaleidoscope", "kaleidoscope-plugin", "kaleidoscope-llvm-plugin"],
         llvm: false,
     },
+    Row { name: "kaleidoscope-python", house: &["kaleidoscope", "kaleidoscope-plugin"], llvm: false },
     Row { name: "test-process", house: &[], llvm: false },
     Row { name: "xtask", house: &[], llvm: false },
 ];
@@ -61,14 +62,17 @@ const FOR_TESTS: &[&str] = &["kaleidoscope-testkit", "test-process"];
 /// The crates through which a crate can name LLVM.
 const LLVM: &[&str] = &["llvm-sys", "inkwell"];
 
-/// Returns cargo's metadata of the workspace.
+/// The manifests of the workspaces with crates in the table.
+pub(crate) const MANIFESTS: &[&str] = &["Cargo.toml", "crates/kaleidoscope-python/Cargo.toml"];
+
+/// Returns cargo's metadata of the workspace with this manifest.
 ///
 /// # Errors
 ///
 /// If cargo fails.
-pub(crate) fn metadata(root: &Path) -> Result<Value, String> {
+pub(crate) fn metadata(root: &Path, manifest: &str) -> Result<Value, String> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path", manifest])
         .current_dir(root)
         .output()
         .map_err(|error| format!("cargo cannot be started: {error}"))?;

@@ -12,7 +12,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
         let lines: Vec<String> = match source.path.rsplit('.').next() {
             Some("rs") => source.parts().comments.lines().map(str::to_owned).collect(),
             Some("md") => source.text.lines().map(str::to_owned).collect(),
-            Some("toml" | "sh" | "kal") => comments(&source.text, "#"),
+            Some("toml" | "sh" | "kal" | "py" | "pyi") => comments(&source.text, "#"),
             _ => comments(&source.text, "//"),
         };
         let mut is_code = false;
