@@ -166,8 +166,10 @@ fn restore() {
 }
 
 extern "C" fn on_sigint(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the address of this thread's `errno` is valid.
-    let errno = unsafe { *libc::__errno_location() };
+    // SAFETY: the call has no conditions.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: the address of this thread's `errno` is valid while the thread runs.
+    let errno_before = unsafe { *errno };
     let before = BEFORE.load(Ordering::Relaxed);
     if BEFORE_TAKES_INFO.load(Ordering::Relaxed) {
         type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
@@ -184,7 +186,7 @@ extern "C" fn on_sigint(signal: c_int, info: *mut libc::siginfo_t, context: *mut
     // SAFETY: the source is 8 bytes; a descriptor of -1 is an error, which changes nothing.
     unsafe { libc::write(WAKE.load(Ordering::Relaxed), (&raw const one).cast(), size_of::<u64>()) };
     // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
+    unsafe { *errno = errno_before };
 }
 
 /// Starts the watcher, if there is none. False if the system refuses.

@@ -164,9 +164,7 @@ impl Engine {
         let refuse = |error| errors::of_request(py, &error);
         let function = self.engine.dyn_function(name).map_err(refuse)?;
         let parameters = match self.engine.function_info(name).map(|info| info.origin) {
-            Some(Origin::Program { parameters, .. }) => {
-                parameters.iter().map(|name| name.to_string()).collect()
-            }
+            Some(Origin::Program { parameters, .. }) => parameters.iter().map(ToString::to_string).collect(),
             _ => Vec::new(),
         };
         Ok(Function::new(Parts {

@@ -4,7 +4,19 @@ use crate::steps::{cargo, root};
 use crate::wheel::{self, Environment};
 
 /// What the tests of the package need.
-const FOR_TESTS: &[&str] = &["numpy", "pytest", "hypothesis", "numba", "pandas"];
+const FOR_TESTS: &[&str] = &[
+    "numpy",
+    "pytest",
+    "hypothesis",
+    "numba",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "sympy",
+    "nbclient",
+    "nbformat",
+    "ipykernel",
+];
 
 /// The crate's lints, which the core does not see: the crate is a workspace of its own.
 ///

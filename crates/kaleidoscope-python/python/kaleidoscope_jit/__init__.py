@@ -30,7 +30,7 @@ import threading as _threading
 
 from . import _native
 from ._errors import CallError, EngineError, Error, Interrupted, ProgramError, TimedOut
-from ._evaluate import default_engine, evaluate, formula, formulas
+from ._evaluate import default_engine, evaluate, formula, formulas, lambdify
 from ._native import Engine, Function, Variable
 
 __version__ = "0.1.0"
@@ -49,8 +49,16 @@ __all__ = [
     "evaluate",
     "formula",
     "formulas",
+    "lambdify",
 ]
 
 _native.set_package_folder(_os.path.dirname(_os.path.abspath(__file__)))
 _native.use_main_thread(_threading.main_thread().ident)
 _os.register_at_fork(after_in_child=_native.after_fork)
+
+
+def load_ipython_extension(shell):
+    """Adds the magics `%kaleidoscope` and `%%kaleidoscope` to IPython and Jupyter."""
+    from ._magics import load
+
+    load(shell)

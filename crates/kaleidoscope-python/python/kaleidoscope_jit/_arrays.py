@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
+
+from ._errors import CallError
 
 # Rows that are converted and computed at once where arrays do not fit as they are: large enough
 # for all threads, and small enough for the cache.
@@ -210,7 +214,8 @@ def scan(function, init, columns, out):
         if array is not None and array.shape != rows[0].shape:
             raise ValueError(f"`out` has the shape {array.shape}, and the result {rows[0].shape}")
     results = [np.empty(rows[0].shape) for _ in outs]
-    function._scan(_states_of(function, init), rows, results)
+    with _rows_among_all(frame):
+        function._scan(_states_of(function, init), rows, results)
     results = _copy_out(results, outs)
     if frame and out is None:
         results = [frame.wrap(result) for result in results]
@@ -221,8 +226,20 @@ def fold(function, init, columns):
     """Passes each row's result to the next row, and returns the last result."""
     frame = _frame_of(columns)
     rows = _rows_of(frame.values if frame else columns)
-    results = function._fold(_states_of(function, init), rows)
+    with _rows_among_all(frame):
+        results = function._fold(_states_of(function, init), rows)
     return tuple(results) if function._is_several else results[0]
+
+
+@contextlib.contextmanager
+def _rows_among_all(frame):
+    """Counts the row of an error among all rows, where rows with a null were left out."""
+    try:
+        yield
+    except CallError as error:
+        if frame and error.row is not None:
+            error.row = frame.place(error.row)
+        raise
 
 
 class _Series:
@@ -244,6 +261,9 @@ class _Series:
     def wrap(self, result):
         return self.kind(result, index=self.index, name=self.name)
 
+    def place(self, row):
+        return row
+
 
 def _frame_of(args):
     """How results are wrapped if an argument comes from a library of data frames."""
@@ -251,4 +271,15 @@ def _frame_of(args):
         arg for arg in args
         if type(arg).__module__.partition(".")[0] == "pandas" and hasattr(arg, "index")
     ]
-    return _Series(args, series) if series else None
+    if series:
+        return _Series(args, series)
+    has_columns = any(
+        (hasattr(arg, "__arrow_c_array__") or hasattr(arg, "__arrow_c_stream__"))
+        for arg in args
+        if type(arg) is not np.ndarray
+    )
+    if has_columns:
+        from ._arrow import Columns
+
+        return Columns(args)
+    return None

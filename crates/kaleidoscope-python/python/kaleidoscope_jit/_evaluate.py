@@ -71,6 +71,23 @@ def formulas(texts, parameters):
     return default_engine().formulas(texts, parameters)
 
 
+def lambdify(args, expr, *, engine=None):
+    """A function of an expression of SymPy, or of a list of them, over symbols.
+
+    >>> import kaleidoscope_jit as ks, sympy
+    >>> x, y = sympy.symbols("x y")
+    >>> ks.lambdify([x, y], sympy.diff(x**3 * y, x))(2, 5)
+    60.0
+    >>> ks.lambdify([x], [x + 1, sympy.Max(x, 3)])(2)
+    (3.0, 3.0)
+
+    Functions that SymPy does not know may be functions of the engine.
+    """
+    from ._sympy import make
+
+    return make(default_engine() if engine is None else engine, args, expr)
+
+
 def evaluate(
     text,
     local_dict=None,
