@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 _native.set_package_folder(_os.path.dirname(_os.path.abspath(__file__)))
-_native.use_main_thread(_threading.main_thread().ident)
+_native.use_main_thread(_threading.main_thread().ident or 0)
 _os.register_at_fork(after_in_child=_native.after_fork)
 
 

@@ -1,4 +1,7 @@
-"""Exceptions. The native half makes them."""
+"""Exceptions. The native half makes them.
+
+Their `__module__` is the package, where programs find them, for tracebacks and pickle.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ class Error(Exception):
     ``code`` is stable, for example ``KLS1003``; ``docs/language.md`` of the project lists the
     codes. It is ``None`` if the engine refuses a request that is not text.
     """
+
+    __module__ = "kaleidoscope_jit"
 
     code: str | None
 
@@ -34,6 +39,8 @@ class ProgramError(Error):
     ``str(error)`` has a picture that marks each place in the text. ``span`` is the place of the
     first mistake: the positions of its first character and behind its last one.
     """
+
+    __module__ = "kaleidoscope_jit"
 
     def __init__(
         self,
@@ -63,6 +70,8 @@ class CallError(Error):
     ``(name of the text, line)`` or ``None``.
     """
 
+    __module__ = "kaleidoscope_jit"
+
     def __init__(
         self,
         message: str,
@@ -86,9 +95,13 @@ class CallError(Error):
 class TimedOut(CallError, TimeoutError):
     """A call that reached its time limit."""
 
+    __module__ = "kaleidoscope_jit"
+
 
 class Interrupted(CallError):
     """A call that `Engine.interrupt` stopped."""
+
+    __module__ = "kaleidoscope_jit"
 
 
 class EngineError(Error):
@@ -97,11 +110,8 @@ class EngineError(Error):
     ``kind`` is the name of the reason, for example ``UnknownFunction``.
     """
 
+    __module__ = "kaleidoscope_jit"
+
     def __init__(self, message: str, *, kind: str = "") -> None:
         super().__init__(message)
         self.kind = kind
-
-
-# Where programs find them, for tracebacks and pickle.
-for _class in [Error, ProgramError, CallError, TimedOut, Interrupted, EngineError]:
-    _class.__module__ = "kaleidoscope_jit"

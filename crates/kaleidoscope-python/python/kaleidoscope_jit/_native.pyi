@@ -1,18 +1,20 @@
 """Types of the native half."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, final, overload
 
 from numpy.typing import ArrayLike, NDArray
 
 _F = TypeVar("_F", bound=Callable[..., float])
 
+@final
 class Variable:
     """A number that programs and Python share. From `Engine.bind`."""
 
     value: float
     def __float__(self) -> float: ...
 
+@final
 class Function:
     """A function of a program, a formula, or several formulas. From an `Engine`."""
 
@@ -42,6 +44,7 @@ class Function:
     def within(self, seconds: float) -> Function: ...
     def prepare(self) -> None: ...
 
+@final
 class Engine:
     """Runs programs, and keeps their definitions."""
 
@@ -68,11 +71,13 @@ class Engine:
     def formulas(self, texts: list[str], parameters: list[str]) -> Function: ...
     def free_variables(self, text: str) -> list[str]: ...
     @overload
-    def register(self, name: _F, *, arity: int | None = None) -> _F: ...
+    def register(self, name: _F, function: None = None, *, arity: int | None = None) -> _F: ...
     @overload
     def register(self, name: str, function: _F, *, arity: int | None = None) -> _F: ...
     @overload
-    def register(self, name: str, *, arity: int | None = None) -> Callable[[_F], _F]: ...
+    def register(
+        self, name: str, function: None = None, *, arity: int | None = None
+    ) -> Callable[[_F], _F]: ...
     def remove(self, name: str) -> None: ...
     def bind(self, name: str, value: float = 0.0) -> Variable: ...
     def variable(self, name: str) -> Variable | None: ...
