@@ -50,7 +50,7 @@ pub(crate) fn build() -> Result<PathBuf, String> {
     let _ = fs::remove_dir_all(&built);
     let manifest = format!("{FOLDER}/Cargo.toml");
     let mut maturin = tools.command("maturin");
-    maturin.args(["build", "--quiet", "--locked", "--profile", "wheel", "--auditwheel", "skip"]);
+    maturin.args(["build", "--quiet", "--profile", "wheel", "--auditwheel", "skip"]);
     maturin.args(["--manifest-path", &manifest, "--interpreter"]).arg(tools.program("python"));
     maturin.arg("--target-dir").arg(&target).arg("--out").arg(&built);
     run(&mut maturin)?;

@@ -26,7 +26,7 @@ const FOR_TESTS: &[&str] = &[
 pub(super) fn lint() -> Result<(), String> {
     let manifest = ["--manifest-path", "crates/kaleidoscope-python/Cargo.toml"];
     cargo(&[&["fmt", "--check"][..], &manifest].concat(), &[])?;
-    let clippy = ["clippy", "--quiet", "--locked", "--target-dir", "target/python"];
+    let clippy = ["clippy", "--quiet", "--target-dir", "target/python"];
     cargo(&[&clippy[..], &manifest, &["--", "--deny", "warnings"]].concat(), &[])
 }
 
