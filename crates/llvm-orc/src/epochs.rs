@@ -166,16 +166,20 @@ pub(crate) fn reclaim() -> usize {
             return 0;
         }
     }
+    // Locked before the flag is read: a thread whose record is not in the list enters later, and
+    // the flag is what those in the list have seen.
+    let records = lock(&RECORDS);
     if NEEDS_FENCE.load(Ordering::Relaxed) {
         fence(Ordering::SeqCst);
     } else {
         membarrier::execute_everywhere();
     }
-    let inside = lock(&RECORDS)
+    let inside = records
         .iter()
         .map(|record| record.epoch.load(Ordering::Acquire))
         .filter(|&epoch| epoch != 0)
         .min();
+    drop(records);
     let until = inside.unwrap_or(u64::MAX).min(epoch_before);
     loop {
         let mut retired = lock(&RETIRED);

@@ -70,7 +70,7 @@ pub(crate) fn list(parts: &[Part]) -> String {
     });
     let lines = lines.chain([
         format!("{:name$}  all of these, as CI runs them", "all"),
-        format!("{:name$}  every test 20 times beside busy processes; no part of `all`", "soak"),
+        format!("{:name$}  the tests 20 times beside busy processes; no part of `all`", "soak"),
     ]);
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -45,6 +45,7 @@ mod threads;
 mod tiers;
 
 use kaleidoscope::{Engine, Mode};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// An engine in this mode whose output is discarded.
@@ -68,6 +69,15 @@ fn until(condition: impl Fn() -> bool, mut meanwhile: impl FnMut()) {
     while !condition() {
         assert!(began.elapsed() < PATIENCE, "the condition does not hold after {PATIENCE:?}");
         meanwhile();
+    }
+}
+
+/// Sets the flag when it is dropped, so that the threads that wait for it end when a test fails.
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

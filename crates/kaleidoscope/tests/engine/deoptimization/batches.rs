@@ -1,7 +1,7 @@
 //! Redefinitions in the middle of a batch: each row is one call.
 
 use super::{Change, Host, Nothing, Run};
-use crate::until;
+use crate::{SetWhenDropped, until};
 use kaleidoscope::{DiagnosticCode, MapOptions, Mode};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -231,6 +231,7 @@ fn check_other_thread_in(form: Form, definitions: &str, redefined: fn(u64) -> St
                     thread::park_timeout(wait);
                 }
             });
+            let _done = SetWhenDropped(&is_done);
             let mut out = vec![0.0; n_rows];
             let mut n_mixed = 0;
             let mut map = || {
@@ -249,7 +250,6 @@ fn check_other_thread_in(form: Form, definitions: &str, redefined: fn(u64) -> St
             while map() < 5 {
                 assert!(began.elapsed() < crate::PATIENCE, "{mode:?}: no batch was changed");
             }
-            is_done.store(true, Ordering::Relaxed);
         });
     }
 }
@@ -313,13 +313,13 @@ fn parallel_batches_are_changed() {
                     }
                 });
             }
+            let _done = SetWhenDropped(&is_done);
             for version in 1..=60 {
                 begun.store(version, Ordering::SeqCst);
                 host.define(&format!("def v() {version};"));
                 ended.store(version, Ordering::SeqCst);
                 thread::park_timeout(std::time::Duration::from_millis(5));
             }
-            is_done.store(true, Ordering::Relaxed);
         });
     }
 }

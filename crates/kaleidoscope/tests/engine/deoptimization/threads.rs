@@ -235,6 +235,7 @@ fn the_place_where_code_is_left_does_not_matter() {
                 }
             };
             let caller = scope.spawn(caller);
+            let _done = crate::SetWhenDropped(&is_done);
             let mut n_rounds = 0;
             let began = Instant::now();
             while host.log.n_left() < N_LEFT && !caller.is_finished() && began.elapsed() < EACH {
@@ -245,7 +246,6 @@ fn the_place_where_code_is_left_does_not_matter() {
                 n_rounds += 1;
                 (0..n_rounds * 7919 % 60_000).for_each(|_| std::hint::spin_loop());
             }
-            is_done.store(true, Ordering::Relaxed);
         });
         n_left += host.log.n_left();
     }
