@@ -1,12 +1,15 @@
 // The end of the process, and its forking, while LLVM works on another thread, see process_exit.h.
 //
 // `exit` destroys C++ statics and leaves the other threads running: LLVM would work on with tables
-// that are freed. Two measures keep its statics alive:
+// that are freed. Three measures keep its statics alive:
 //
 // 1. The first work registers an exit handler, which waits until all work is done and lets no more
 //    begin. Exit handlers run in reverse order of registration, so this one runs before the
 //    destructors of LLVM's global variables, which are registered when the program is loaded.
-// 2. Statics inside functions are created when the function first runs, which is later. Their
+// 2. Where the first work begins while the process is ending, that handler comes too late: some
+//    statics are destroyed already. So each destructor that was registered before it does the same
+//    as the handler, before it destroys anything.
+// 3. Statics inside functions are created when the function first runs, which is later. Their
 //    destructors are not registered at all if LLVM creates them during work: they would free
 //    memory of a process that is ending.
 //
@@ -24,7 +27,9 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdlib>
+#include <iterator>
 #include <mutex>
 
 namespace {
@@ -45,7 +50,6 @@ struct Gate {
   // Threads that fork.
   unsigned NumForks = 0;
   bool IsClosed = false;
-  bool HasExitHandler = false;
 
   // Waits until the other threads work no more, or for long enough.
   void waitForOthers(std::unique_lock<std::mutex> &Held) {
@@ -60,11 +64,33 @@ std::atomic<Gate *> Current{new Gate};
 
 Gate &gate() { return *Current.load(std::memory_order_acquire); }
 
+// Whether the exit handler is registered.
+std::atomic<bool> HasExitHandler{false};
+
 void closeGate() {
   Gate &G = gate();
   std::unique_lock<std::mutex> Held(G.Lock);
+  if (G.IsClosed)
+    return;
   G.IsClosed = true;
   G.waitForOthers(Held);
+}
+
+// A destructor that was registered before the exit handler.
+struct EarlyDestructor {
+  void (*Destroy)(void *);
+  void *Object;
+};
+
+// Room for those of LLVM's global variables: some thousand. Memory without content costs nothing
+// until it is used. These two are used before any constructor of this file runs.
+EarlyDestructor EarlyDestructors[8192];
+std::atomic<std::size_t> NumEarlyDestructors{0};
+
+void closeAndDestroy(void *Early) {
+  closeGate();
+  auto *Destructor = static_cast<EarlyDestructor *>(Early);
+  Destructor->Destroy(Destructor->Object);
 }
 
 // The lock stays held until the process is forked.
@@ -85,7 +111,6 @@ void inParent() {
 
 void inChild() {
   Gate *Own = new Gate;
-  Own->HasExitHandler = gate().HasExitHandler;
   Own->NumThreads = Depth > 0 ? 1 : 0;
   Current.store(Own, std::memory_order_release);
 }
@@ -101,8 +126,8 @@ bool llvm_orc_begin_work() {
     G.Changed.wait(Held, [&] { return G.NumForks == 0; });
     if (G.IsClosed)
       return false;
-    if (!G.HasExitHandler)
-      G.HasExitHandler = std::atexit(closeGate) == 0;
+    if (!HasExitHandler.load(std::memory_order_relaxed))
+      HasExitHandler.store(std::atexit(closeGate) == 0, std::memory_order_relaxed);
     ++G.NumThreads;
   }
   ++Depth;
@@ -132,5 +157,14 @@ extern "C" __attribute__((visibility("hidden"))) int __cxa_atexit(void (*Destroy
     Found = reinterpret_cast<Register>(dlsym(RTLD_NEXT, "__cxa_atexit"));
     OfLibrary.store(Found, std::memory_order_relaxed);
   }
-  return Found ? Found(Destroy, Object, Library) : -1;
+  if (!Found)
+    return -1;
+  if (!HasExitHandler.load(std::memory_order_relaxed)) {
+    const std::size_t Index = NumEarlyDestructors.fetch_add(1, std::memory_order_relaxed);
+    if (Index < std::size(EarlyDestructors)) {
+      EarlyDestructors[Index] = {Destroy, Object};
+      return Found(closeAndDestroy, &EarlyDestructors[Index], Library);
+    }
+  }
+  return Found(Destroy, Object, Library);
 }

@@ -3,6 +3,7 @@
 //! Each child process ends at another moment. LLVM creates most of its statics while it compiles
 //! the first module.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -94,6 +95,38 @@ fn a_process_ends_while_a_session_compiles() {
             // The session's error is the failed link's cause.
             tracker.lookup("long").map(drop)
         })
+    });
+}
+
+/// Whether this process begins its first work when its statics are destroyed.
+static WORKS_AT_THE_END: AtomicBool = AtomicBool::new(false);
+
+/// Runs before the constructors of LLVM's global variables.
+#[used]
+// SAFETY: the section has the addresses of functions without arguments that run before `main`.
+#[unsafe(link_section = ".init_array.00101")]
+static BEFORE_LLVM: extern "C" fn() = register_last_handler;
+
+/// Exit handlers run in reverse order of registration, so this one runs when LLVM's global
+/// variables are destroyed.
+extern "C" fn register_last_handler() {
+    // SAFETY: the handler is a function, and does not panic.
+    unsafe { atexit(work_at_the_end) };
+}
+
+extern "C" fn work_at_the_end() {
+    if WORKS_AT_THE_END.load(Ordering::Relaxed) {
+        let refused = Compiler::builder().build().map(drop).map_err(|error| error.kind());
+        _exit(if refused == Err(ErrorKind::ProcessExit) { EXIT_CODE } else { 1 });
+    }
+}
+
+/// Another thread may begin its first work at any time, and so after `exit` has begun.
+#[test]
+fn the_first_work_of_a_process_that_ends_is_refused() {
+    ends_own_process("process_exit::the_first_work_of_a_process_that_ends_is_refused", EXIT_CODE, || {
+        WORKS_AT_THE_END.store(true, Ordering::Relaxed);
+        std::process::exit(0);
     });
 }
 
