@@ -174,11 +174,8 @@ pub(crate) fn reclaim() -> usize {
     } else {
         membarrier::execute_everywhere();
     }
-    let inside = records
-        .iter()
-        .map(|record| record.epoch.load(Ordering::Acquire))
-        .filter(|&epoch| epoch != 0)
-        .min();
+    let inside =
+        records.iter().map(|record| record.epoch.load(Ordering::Acquire)).filter(|&epoch| epoch != 0).min();
     drop(records);
     let until = inside.unwrap_or(u64::MAX).min(epoch_before);
     loop {

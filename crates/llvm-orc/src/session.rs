@@ -27,8 +27,11 @@ use llvm_sys::error::LLVMConsumeError;
 use llvm_sys::orc2::lljit::{LLVMOrcDisposeLLJIT, LLVMOrcLLJITGetExecutionSession, LLVMOrcOpaqueLLJIT};
 use llvm_sys::orc2::{
     LLVMOrcExecutionSessionGetSymbolStringPool, LLVMOrcExecutionSessionRef,
-    LLVMOrcExecutionSessionSetErrorReporter, LLVMOrcOpaqueJITDylib, LLVMOrcSymbolStringPoolClearDeadEntries,
+    LLVMOrcExecutionSessionSetErrorReporter, LLVMOrcSymbolStringPoolClearDeadEntries,
 };
+
+#[cfg(feature = "shim")]
+use llvm_sys::orc2::LLVMOrcOpaqueJITDylib;
 
 use crate::boundary;
 #[cfg(feature = "shim")]

@@ -7,9 +7,9 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 
 #[cfg(feature = "shim")]
-use llvm_orc::{Address, LazyFailure};
+use llvm_orc::LazyFailure;
 use llvm_orc::{
-    Dylib, Error, ErrorKind, IrModule, Jit, Materialize, Passes, Responsibility, SymbolFlags, Target,
+    Address, Dylib, Error, ErrorKind, IrModule, Jit, Materialize, Passes, Responsibility, SymbolFlags, Target,
 };
 
 use crate::test_kit::{Nullary, Unary, calling, compiler, constant, dylib, square_plus};
