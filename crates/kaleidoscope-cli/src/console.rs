@@ -11,6 +11,7 @@ use crate::progress::Progress;
 use crate::{closed_output, ready};
 use kaleidoscope::lang::number;
 use kaleidoscope::{Output, is_stop_pending};
+use rustix::fs::{FileType, fstat};
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +31,8 @@ struct State {
     /// would be held, and the output so far could not be written.
     buffer: Vec<u8>,
     is_terminal: bool,
+    /// Whether a terminal may show the output at once: also behind a pipe, but never a file.
+    is_shown: bool,
     /// The program's last output did not end a line.
     is_line_open: bool,
     /// Why writing failed. Nothing is written afterwards.
@@ -52,11 +55,14 @@ impl Console {
     /// An empty buffer.
     pub(crate) fn new() -> Self {
         let is_terminal = io::stdout().is_terminal();
+        let is_file = fstat(io::stdout())
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
         let is_to_stop = Arc::<AtomicBool>::default();
         let progress = Progress::new();
         let state = State {
             buffer: Vec::with_capacity(FLUSH_AT_BYTES + (4 << 10)),
             is_terminal,
+            is_shown: !is_file,
             is_line_open: false,
             failed: None,
             is_to_stop: Arc::clone(&is_to_stop),
@@ -183,8 +189,8 @@ impl State {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        if self.is_terminal {
-            self.progress.hide();
+        if self.is_shown {
+            self.progress.make_room(&self.buffer);
         }
         let start = Instant::now();
         let is_late = || self.time_limit.is_some_and(|limit| start.elapsed() >= limit);

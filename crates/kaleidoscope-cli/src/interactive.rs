@@ -46,7 +46,7 @@ pub(crate) fn talk(session: &mut Session, observers: Observers) {
         Ok(prompt) => prompt,
         Err(message) => return session.fail(&message),
     };
-    observers.life.print_with(prompt.printer());
+    observers.life.print_with(prompt.printer(session.console.progress().clone()));
     let script = session.engine.script(NAME);
     let undo_steps = UndoSteps::new(&session.engine);
     let documentation = Documentation::default();

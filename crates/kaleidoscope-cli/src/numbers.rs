@@ -1,20 +1,54 @@
 //! `readd()`: reads the next number from standard input.
 
-use std::io::{self, BufRead};
+use crate::progress::Progress;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Stdin};
+use std::sync::{Mutex, PoisonError};
 
 /// Why a program whose text comes from standard input cannot read numbers there.
 const IS_PROGRAM: &str = "standard input is the program";
 
-/// The next number of standard input.
-///
-/// # Errors
-/// Why there is none, as a sentence.
-pub(crate) fn read_from_stdin(is_program: bool) -> Result<f64, String> {
-    if is_program {
-        return Err(IS_PROGRAM.to_owned());
+/// The numbers of standard input.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    is_program: bool,
+    input: Mutex<BufReader<Typed>>,
+}
+
+impl Numbers {
+    /// `is_program` says whether standard input is the text of the program. `progress` shows
+    /// nothing while a read waits for a terminal.
+    pub(crate) fn new(is_program: bool, progress: Progress) -> Self {
+        let terminal = io::stdin().is_terminal().then_some(progress);
+        Self { is_program, input: Mutex::new(BufReader::new(Typed { input: io::stdin(), terminal })) }
     }
-    let mut stdin = io::stdin().lock();
-    read(&mut stdin)
+
+    /// The next number of standard input.
+    ///
+    /// # Errors
+    /// Why there is none, as a sentence.
+    pub(crate) fn next(&self) -> Result<f64, String> {
+        if self.is_program {
+            return Err(IS_PROGRAM.to_owned());
+        }
+        read(&mut *self.input.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Standard input. Where it is a terminal, the command shows nothing while it waits.
+#[derive(Debug)]
+struct Typed {
+    input: Stdin,
+    /// What is shown otherwise; `None` if the input is no terminal.
+    terminal: Option<Progress>,
+}
+
+impl Read for Typed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(progress) = &self.terminal else { return self.input.read(buffer) };
+        let n_bytes = progress.while_typing(|| self.input.read(buffer))?;
+        progress.note_typed(&buffer[..n_bytes]);
+        Ok(n_bytes)
+    }
 }
 
 /// The next number. What separates it from the one behind it stays unread.
@@ -54,7 +88,6 @@ fn separates(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::BufReader;
 
     #[test]
     fn numbers_are_separated_by_space_commas_and_lines() {

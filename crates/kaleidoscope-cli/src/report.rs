@@ -61,7 +61,7 @@ impl Reporter {
     fn write(&self, text: &str) {
         // If standard output or standard error fails, there is no place to report it.
         drop(self.console.flush());
-        self.console.progress().hide();
+        self.console.progress().make_room(text.as_bytes());
         // Where no one reads the output, no one may read the errors either.
         let is_to_stop = || self.console.is_to_stop();
         drop(ready::write_all(io::stderr().lock(), text.as_bytes(), is_to_stop));

@@ -8,7 +8,7 @@ use crate::cache;
 use crate::console::Console;
 use crate::input::Input;
 use crate::interactive::{self, Observers};
-use crate::numbers;
+use crate::numbers::Numbers;
 use crate::out_of_memory;
 use crate::parameters::with_hint_at_numbers;
 use crate::report::Reporter;
@@ -35,7 +35,8 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     };
     let builder = options.optimization.apply(builder);
     let is_program = inputs.iter().any(|input| matches!(input, Input::Stdin));
-    let builder = builder.register("readd", move || numbers::read_from_stdin(is_program));
+    let numbers = Numbers::new(is_program, console.progress().clone());
+    let builder = builder.register("readd", move || numbers.next());
     let mut builder = builder.output(console.clone()).putchard(options.putchard.unit());
     if options.debug_info {
         builder = builder.debug_info();

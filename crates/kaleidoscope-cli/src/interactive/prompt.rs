@@ -3,6 +3,7 @@
 use super::assistant::Assistant;
 use super::life::Printer;
 use super::variables::Variables;
+use crate::progress::Progress;
 use crate::report::wants_color;
 use kaleidoscope::Engine;
 use rustyline::config::Configurer as _;
@@ -86,10 +87,13 @@ impl Prompt {
     }
 
     /// A printer that other threads can use while the prompt is shown.
-    pub(super) fn printer(&mut self) -> Option<Printer> {
+    pub(super) fn printer(&mut self, progress: Progress) -> Option<Printer> {
         let mut printer = self.editor.create_external_printer().ok()?;
-        // The terminal may be gone.
-        Some(Box::new(move |text| drop(printer.print(text))))
+        Some(Box::new(move |text| {
+            progress.make_room(text.as_bytes());
+            // The terminal may be gone.
+            drop(printer.print(text));
+        }))
     }
 
     /// Adds an entry to the history, at once: a session that is killed loses nothing.

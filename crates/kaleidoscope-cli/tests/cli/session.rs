@@ -4,6 +4,8 @@ use crate::terminal::{CTRL_C, CTRL_D, CTRL_R, TAB, Terminal, UP};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
+use std::time::Duration;
 
 /// The lines of a pasted text: each has a value of its own.
 fn lines() -> Vec<String> {
@@ -83,6 +85,31 @@ fn what_takes_long_shows_its_time() {
         terminal.press(CTRL_C);
         terminal.wait_for_text("KLS3005");
     }
+}
+
+#[test]
+fn the_time_does_not_replace_what_is_on_its_line() {
+    let mut terminal = Terminal::open(&["--timeout", "2"]);
+    // The line of the program stays open for two seconds.
+    let screen = terminal.enter("putchard(65) + for i = 0, 1 in i", "KLS3006");
+    assert!(screen.contains("\nA"), "{screen}");
+    let bytes = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+    assert!(!bytes.contains("stops it"), "{bytes}");
+}
+
+#[test]
+fn no_time_is_shown_while_a_number_is_typed() {
+    let mut terminal = Terminal::open(&[]);
+    terminal.press("readd() + readd()\r");
+    terminal.wait_until_it_runs();
+    terminal.press("4");
+    // Long enough for the time to be shown: a shorter pause would only check less.
+    thread::park_timeout(Duration::from_millis(1500));
+    terminal.press("1 1\r");
+    let screen = terminal.wait_for_text("\n42\n");
+    assert!(screen.contains("\n41 1\n"), "{screen}");
+    let bytes = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+    assert!(!bytes.contains("stops it"), "{bytes}");
 }
 
 #[test]
