@@ -131,13 +131,31 @@ fn renumbered(line: &str, sign: &str, new: impl Fn(usize) -> usize) -> String {
 
 /// The assembly of a module whose labels differ from those of modules with other numbers. Labels of
 /// the compiler begin with `.L`, which no name of a program contains.
+///
+/// The GNU assembler does not read a relocation such as `@GOTPCREL` behind a name with `@`, also if
+/// the name is in quotes. There, `@` is spelled `(at)`, which no name of a program contains.
 pub(super) fn with_labels_of(listing: &str, number: usize) -> String {
-    listing.replace(".L", &format!(".L{number}_"))
+    let listing = listing.replace(".L", &format!(".L{number}_"));
+    let parts = listing.split('"').enumerate();
+    let parts: Vec<_> = parts
+        .map(|(index, part)| if index % 2 == 1 { part.replace('@', "(at)") } else { part.to_owned() })
+        .collect();
+    parts.join("\"")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_in_assembly_have_no_at_sign() {
+        let listing =
+            ".type\t\"binary@$impl1\",@function\n\tmovq\t\"binary@$slot\"@GOTPCREL(%rip), %rax\n.L0:\n";
+        assert_eq!(
+            with_labels_of(listing, 3),
+            ".type\t\"binary(at)$impl1\",@function\n\tmovq\t\"binary(at)$slot\"@GOTPCREL(%rip), %rax\n.L3_0:\n"
+        );
+    }
 
     #[test]
     fn modules_share_declarations_and_have_numbers_of_their_own() {

@@ -2,6 +2,8 @@
 
 use crate::command::{file, path, run};
 use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 const PROGRAM: &[u8] = b"def f(x) x*x + g(x);\ndef g(y) sqrt(y);\nf(4);\n";
@@ -124,24 +126,37 @@ fn a_picture_has_a_limit() {
     }
 }
 
-/// Programs that read what the command prints.
+/// Checks that a program reads what the command prints.
 #[track_caller]
-fn check_read(kind: &str, program: &str, args: &[&str]) {
+fn check_read(file: &Path, kind: &str, program: &str, args: &[&str]) {
+    // The first comment of an example shows its arrays.
+    let text = fs::read_to_string(file).unwrap();
+    let comment = text.lines().take_while(|line| line.starts_with('#'));
+    let words: Vec<_> = comment.flat_map(str::split_whitespace).collect();
+    let arrays = words.windows(2).filter(|words| words[0] == "--array").flatten().copied();
+    let emit: Vec<_> = ["emit", kind, file.to_str().unwrap()].into_iter().chain(arrays).collect();
+    let finished = run(&emit);
+    assert_eq!((finished.code, &*finished.stderr), (0, ""));
+    let output = test_process::output(Command::new(program).args(args), finished.stdout.as_bytes());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {program}: {stderr}\n{}", file.display(), finished.stdout);
+}
+
+#[test]
+fn a_whole_program_is_a_module() {
     let text = b"def unary!(x) if x then 0 else 1;\n\
         def fib(n) if n < 3 then 1 else fib(n - 1) + fib(n - 2);\n\
         def long(n) var sum = 0 in (for i = 1, i < n in sum = sum + sin(i) ^ 2.5 + !i) + sum;\n\
         fib(10) + long(7);\n\
         for i = 1, i < 3 in printd(fib(i));\n";
     let file = file(text);
-    let finished = run(&["emit", kind, path(&file)]);
-    assert_eq!((finished.code, &*finished.stderr), (0, ""));
-    let output = test_process::output(Command::new(program).args(args), finished.stdout.as_bytes());
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program}: {stderr}\n{}", finished.stdout);
-}
-
-#[test]
-fn a_whole_program_is_a_module() {
-    check_read("llvm", "/usr/lib/llvm-22/bin/opt", &["-passes=verify", "-disable-output", "-"]);
-    check_read("asm", "cc", &["-c", "-x", "assembler", "-o", "/dev/null", "-"]);
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let examples = fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path());
+    let examples: Vec<_> =
+        examples.filter(|path| path.extension().is_some_and(|extension| extension == "kal")).collect();
+    assert!(examples.len() > 5);
+    for file in examples.iter().map(|path| &**path).chain([file.path()]) {
+        check_read(file, "llvm", "/usr/lib/llvm-22/bin/opt", &["-passes=verify", "-disable-output", "-"]);
+        check_read(file, "asm", "cc", &["-c", "-x", "assembler", "-o", "/dev/null", "-"]);
+    }
 }
