@@ -353,6 +353,11 @@ pub(crate) struct PreludeOption {
 }
 
 impl PreludeOption {
+    /// Whether the language is that of a chapter: then there is no prelude.
+    pub(crate) fn has_chapter(self) -> bool {
+        self.chapter.is_some()
+    }
+
     /// Builds the engine, with the prelude if the option is set.
     pub(crate) fn build(self, builder: Builder) -> Result<Engine, Error> {
         let builder = match self.chapter {

@@ -24,7 +24,7 @@ use definitions::UndoSteps;
 use documentation::Documentation;
 use kaleidoscope::{Script, Statistics};
 use prompt::{Entry, Prompt};
-use variables::Variables;
+use variables::{Declaration, Variables};
 
 /// The name of the text that is typed, in diagnostics.
 const NAME: &str = "<terminal>";
@@ -96,13 +96,11 @@ impl Talk<'_> {
             let flow = match commands::parse(line) {
                 Some(command) if is_between_items => commands::run(self, command),
                 _ => {
-                    if is_between_items && let Some(note) = self.variables.declare(&self.session.engine, line)
-                    {
-                        self.print(&format!("{note}\n"));
-                    }
+                    let declared =
+                        is_between_items.then(|| self.variables.declare(&self.session.engine, line));
                     self.script.push(line);
                     self.script.push("\n");
-                    self.run_typed()
+                    self.run_typed(declared.flatten())
                 }
             };
             if flow == Flow::Stop {
@@ -112,20 +110,28 @@ impl Talk<'_> {
         Flow::Continue
     }
 
-    /// Runs the items that are complete.
-    fn run_typed(&mut self) -> Flow {
+    /// Runs the items that are complete. If there is a declaration, the item is its assignment.
+    fn run_typed(&mut self, declared: Option<Declaration>) -> Flow {
         let keep_going = self.session.keeps_going(true);
         let Self { session, script, documentation, variables, .. } = self;
         let engine = session.engine.clone();
+        let mut has_value = false;
         let next = |script: &mut Script| {
             let outcome = script.run_next_line()?;
             documentation.note(&script.source(), &outcome, engine.has_prelude());
             if let Some(value) = outcome.value {
+                has_value = true;
                 variables.set_last_value(&engine, value);
             }
             Some(outcome)
         };
-        session.run_items(script, next, keep_going)
+        let flow = session.run_items(script, next, keep_going);
+        match declared {
+            Some(Declaration { note: Some(note), .. }) if has_value => self.print(&format!("{note}\n")),
+            Some(declaration) if !has_value => variables.withdraw(&engine, &declaration),
+            _ => {}
+        }
+        flow
     }
 
     /// Prints the text of a command. Control characters of a program do not reach the terminal.

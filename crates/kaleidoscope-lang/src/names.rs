@@ -293,6 +293,12 @@ impl Names {
         self.variable_by_name.insert(Arc::clone(&self.variables[variable.index()]), variable);
     }
 
+    /// Makes the name mean no host variable. Items that were read before keep their meaning.
+    /// Returns whether it meant one.
+    pub fn remove_variable(&mut self, name: &str) -> bool {
+        self.variable_by_name.remove(name).is_some()
+    }
+
     /// The host variable that a name means, unless a variable of the function hides it.
     pub fn variable(&self, name: &str) -> Option<HostVariable> {
         self.variable_by_name.get(name).copied()
@@ -308,9 +314,10 @@ impl Names {
         self.variables.len()
     }
 
-    /// The names of the host variables, the youngest first. A name may occur several times.
+    /// The names that mean host variables, the youngest first. A name may occur several times.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
-        self.variables.iter().rev().map(|name| &**name)
+        let names = self.variables.iter().rev().map(|name| &**name);
+        names.filter(|name| self.variable_by_name.contains_key(*name))
     }
 
     /// Adds an array of the host with this name, which no function and no other array has. From now

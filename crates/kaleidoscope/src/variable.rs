@@ -58,6 +58,29 @@ impl Engine {
         Ok(())
     }
 
+    /// Takes the name back from the host variable that it was [bound](Self::bind) to: text read
+    /// from then on does not know the variable. Functions defined before keep using it. Returns
+    /// whether there was one.
+    ///
+    /// ```
+    /// use kaleidoscope::{Engine, Variable};
+    ///
+    /// let engine = Engine::builder().bind("rate", &Variable::new(2.0)).build()?;
+    /// engine.run("def twice(x) x * rate;").ok()?;
+    /// assert!(engine.unbind("rate")?);
+    /// assert!(engine.run("rate;").ok().is_err());
+    /// assert_eq!(engine.run("twice(4);").ok()?, [8.0]);
+    /// assert!(!engine.unbind("rate")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Self::bind`], except that any name is allowed.
+    pub fn unbind(&self, name: &str) -> Result<bool, Error> {
+        self.admit()?;
+        Ok(self.shared.program().names.remove_variable(name))
+    }
+
     /// The variable that programs read by this name, if one was [bound](Self::bind).
     ///
     /// ```

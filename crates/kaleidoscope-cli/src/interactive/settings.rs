@@ -5,10 +5,10 @@ use crate::statistics;
 use std::time::Duration;
 
 /// The settings, as `:set` without an argument lists them.
-const SETTINGS: &str = "\
-  :set timeout SECONDS   stop an item that runs longer (`off`: no limit)
-  :set digits N          print values with N digits behind the point (`all`: as many as they have)
-";
+const SETTINGS: &str = concat!(
+    "  :set timeout SECONDS   stop an item that runs longer (`off`: no limit)\n",
+    "  :set digits N          print values with N digits behind the point (`all`: as many as they have)\n",
+);
 
 /// `:set NAME VALUE`
 pub(super) fn set(talk: &mut Talk<'_>, argument: &str) {
@@ -52,6 +52,9 @@ pub(super) fn stats(talk: &mut Talk<'_>, _: &str) {
 
 /// `:prelude`
 pub(super) fn prelude(talk: &mut Talk<'_>, _: &str) {
+    if talk.session.options.prelude.has_chapter() {
+        return talk.refuse("`:prelude` cannot be used in a session with `--level`");
+    }
     match talk.session.engine.prelude() {
         Ok(()) => talk.print("the operators and names of the prelude are defined\n"),
         Err(error) => talk.refuse(&error.to_string()),

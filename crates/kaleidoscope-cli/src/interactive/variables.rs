@@ -20,30 +20,54 @@ struct State {
     last_value: Option<Variable>,
 }
 
+/// A variable that a line makes, before its assignment has run.
+#[derive(Debug)]
+pub(super) struct Declaration {
+    name: String,
+    /// The variable was that of the last value.
+    was_last_value: bool,
+    /// A sentence if the name means something else, too.
+    pub(super) note: Option<String>,
+}
+
 impl Variables {
     /// Makes a variable if the line assigns to a name that none has. The assignment itself runs as
-    /// any other item does. Returns a sentence if the name means something else, too.
-    pub(super) fn declare(&self, engine: &Engine, line: &str) -> Option<String> {
+    /// any other item does. If it fails, [`Self::withdraw`] removes the variable again.
+    pub(super) fn declare(&self, engine: &Engine, line: &str) -> Option<Declaration> {
         let (name, value) = assignment(line)?;
         let mut state = self.0.borrow_mut();
         let last_value = state.last_value.as_ref().filter(|_| name == LAST_VALUE);
         if last_value.is_none() && engine.variable(name).is_some() {
             return None;
         }
-        // A value that would not be read leaves no variable behind.
-        if !engine.free_variables(value).is_ok_and(|free| free.is_empty()) {
+        // A value that would not be read makes no variable, and a restricted language may have no
+        // assignment.
+        let has_assignment = engine.free_variables("x = 0").is_ok();
+        if !has_assignment || !engine.free_variables(value).is_ok_and(|free| free.is_empty()) {
             return None;
         }
         if let Some(variable) = state.last_value.take_if(|_| name == LAST_VALUE) {
             // From here on it is the user's, and keeps its value until then.
             state.by_name.insert(name.to_owned(), variable);
-            return None;
+            return Some(Declaration { name: name.to_owned(), was_last_value: true, note: None });
         }
         let note = other_meaning(engine, name);
         let variable = Variable::new(f64::NAN);
         engine.bind(name, &variable).ok()?;
         state.by_name.insert(name.to_owned(), variable);
-        note
+        Some(Declaration { name: name.to_owned(), was_last_value: false, note })
+    }
+
+    /// Undoes a declaration whose assignment failed.
+    pub(super) fn withdraw(&self, engine: &Engine, declaration: &Declaration) {
+        let mut state = self.0.borrow_mut();
+        let variable = state.by_name.remove(&declaration.name);
+        if declaration.was_last_value {
+            state.last_value = variable;
+        } else {
+            // An engine that cannot be used reads no name.
+            drop(engine.unbind(&declaration.name));
+        }
     }
 
     /// Gives a variable this value, and makes the variable if there is none.
@@ -145,13 +169,14 @@ mod tests {
     fn a_name_with_another_meaning_is_explained() {
         let engine = Engine::new().unwrap();
         let variables = Variables::default();
-        assert_eq!(variables.declare(&engine, "e = 3"), None);
-        let note = variables.declare(&engine, "sin = 3").unwrap();
+        let note_of = |line| variables.declare(&engine, line).and_then(|declaration| declaration.note);
+        assert_eq!(note_of("e = 3"), None);
+        let note = note_of("sin = 3").unwrap();
         assert_eq!(note, "`sin` is a variable now, too: `sin(…)` still calls the function");
         assert_eq!(engine.run("sin = 2; sin(0) + sin;").values().last(), Some(2.0));
         engine.prelude().unwrap();
-        assert!(variables.declare(&engine, "tau = 3").unwrap().contains("hides the constant `tau`"));
-        assert_eq!(variables.declare(&engine, "tau = 4"), None);
+        assert!(note_of("tau = 3").unwrap().contains("hides the constant `tau`"));
+        assert_eq!(note_of("tau = 4"), None);
         assert_eq!(engine.run("tau = 3; tau;").values().last(), Some(3.0));
     }
 
@@ -167,6 +192,27 @@ mod tests {
         assert_eq!(engine.run("rate + it;").values().next(), Some(7.25));
         assert_eq!(variables.assigned(), [("it".to_owned(), 7.0), ("rate".to_owned(), 0.25)]);
         assert!(variables.assign(&engine, "def", 1.0).is_err());
+    }
+
+    #[test]
+    fn a_failed_assignment_leaves_no_variable() {
+        let engine = Engine::new().unwrap();
+        let variables = Variables::default();
+        variables.set_last_value(&engine, 3.0);
+        for (line, is_known) in [("x = 1", false), ("it = 1", true)] {
+            let declaration = variables.declare(&engine, line).unwrap();
+            variables.withdraw(&engine, &declaration);
+            assert_eq!(engine.variable(&declaration.name).is_some(), is_known, "{line}");
+            assert_eq!(variables.assigned(), [], "{line}");
+        }
+        variables.set_last_value(&engine, 4.0);
+        assert_eq!(engine.run("it;").values().next(), Some(4.0));
+    }
+
+    #[test]
+    fn without_assignment_there_are_no_variables() {
+        let engine = Engine::builder().chapter(6).build().unwrap();
+        assert!(Variables::default().declare(&engine, "x = 5").is_none());
     }
 
     #[test]

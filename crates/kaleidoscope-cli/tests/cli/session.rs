@@ -219,7 +219,7 @@ fn every_command_does_what_the_help_says() {
         (":load nothing.kal", "no such file"),
         (":prelude", "the operators and names of the prelude are defined"),
         ("max(3, 50001) > 2", "\n1\n"),
-        (":set", ":set timeout SECONDS"),
+        (":set", "\n  :set timeout SECONDS"),
         (":set digits 2", "ready>"),
         ("1 / 3", "\n0.33\n"),
         (":set digits all", "ready>"),
@@ -239,6 +239,27 @@ fn every_command_does_what_the_help_says() {
         "# variable: --arg rate=0.25\n# variable: --arg sin=3\n\n# Twice as much.\ndef grow(x) 2 * x;\n\ndef other(x) grow(x);\n"
     );
     assert_eq!(terminal.leave(":quit\r"), Some(1));
+}
+
+#[test]
+fn a_failed_assignment_makes_no_variable() {
+    let mut terminal = Terminal::open(&[]);
+    terminal.enter("def f(x) f(x) + 1", "ready>");
+    terminal.enter("x = f(1)", "KLS3004");
+    terminal.enter("x", "there is no variable `x`");
+    let screen = terminal.enter(":list", "f(x)");
+    assert!(!screen.contains("  x "), "{screen}");
+    terminal.enter("x = 20 + 1", "\n21\n");
+    terminal.enter("2 * x", "\n42\n");
+}
+
+#[test]
+fn a_chapter_has_no_assignment_and_no_prelude() {
+    let mut terminal = Terminal::open(&["--level", "2"]);
+    terminal.enter("x = 5", "assignment is part of the language from chapter 7 on");
+    terminal.enter("x", "there is no variable `x`");
+    terminal.enter(":prelude", "error: `:prelude` cannot be used in a session with `--level`");
+    terminal.enter(":list", "nothing is defined yet");
 }
 
 #[test]
