@@ -149,12 +149,9 @@ mod tests {
 
     #[test]
     fn names_in_assembly_have_no_at_sign() {
-        let listing =
-            ".type\t\"binary@$impl1\",@function\n\tmovq\t\"binary@$slot\"@GOTPCREL(%rip), %rax\n.L0:\n";
-        assert_eq!(
-            with_labels_of(listing, 3),
-            ".type\t\"binary(at)$impl1\",@function\n\tmovq\t\"binary(at)$slot\"@GOTPCREL(%rip), %rax\n.L3_0:\n"
-        );
+        let listing = ".type\t\"binary@\",@function\n.L0:\n\tcall\t\"binary@\"@PLT\n";
+        let expected = ".type\t\"binary(at)\",@function\n.L3_0:\n\tcall\t\"binary(at)\"@PLT\n";
+        assert_eq!(with_labels_of(listing, 3), expected);
     }
 
     #[test]
