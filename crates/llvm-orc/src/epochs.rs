@@ -3,11 +3,14 @@
 //! A thread is inside while it calls a function by this crate ([`Symbol`](crate::Symbol),
 //! [`OwnedSymbol`](crate::OwnedSymbol), [`Redirectable`](crate::Redirectable)). It stores the epoch
 //! in which it entered. Retiring code ends the epoch. Code is reclaimed when all threads that are
-//! inside entered after it was retired: these read the stub's new target.
+//! inside entered after it was retired: these read the stub's new target. A thread that leaves
+//! looks whether it may have been the last one inside of retired code. If no thread is inside,
+//! [`Tracker::retire`](crate::Tracker::retire) reclaims at once. Redirecting a stub does not,
+//! because it must stay cheap: the next thread that leaves does.
 //!
 //! Entering is two stores and no fence, because it is a part of each call. The thread that reclaims
 //! makes all other threads execute a fence instead, by Linux's `membarrier`. Without that system
-//! call, entering has a fence. As in userspace RCU (liburcu, `src/urcu-memb.c`).
+//! call, entering and leaving have a fence. As in userspace RCU (liburcu, `src/urcu-memb.c`).
 
 use std::any::Any;
 use std::cell::Cell;
@@ -20,7 +23,7 @@ static EPOCH: AtomicU64 = AtomicU64::new(1);
 /// Threads that entered in this epoch or before try to reclaim when they leave. Zero if nothing is
 /// retired.
 static RECLAIM_UNTIL: AtomicU64 = AtomicU64::new(0);
-/// Whether entering must have a fence. Cleared before the first record is in the list.
+/// Whether entering and leaving must have a fence. Cleared before the first record is in the list.
 static NEEDS_FENCE: AtomicBool = AtomicBool::new(true);
 static RECORDS: Mutex<Vec<&'static Record>> = Mutex::new(Vec::new());
 static RETIRED: Mutex<Vec<Retired>> = Mutex::new(Vec::new());
@@ -82,14 +85,21 @@ pub(crate) fn enter() -> Inside {
         if depth == 0 {
             let record = local.record.get().unwrap_or_else(|| register(local));
             record.epoch.store(EPOCH.load(Ordering::Acquire), Ordering::Relaxed);
-            if NEEDS_FENCE.load(Ordering::Relaxed) {
-                fence(Ordering::SeqCst);
-            } else {
-                compiler_fence(Ordering::SeqCst);
-            }
+            fence_if_needed();
         }
     });
     Inside(PhantomData)
+}
+
+/// Orders what this thread stores in its record before what it reads afterwards. The thread that
+/// reclaims has the other fence.
+#[inline]
+fn fence_if_needed() {
+    if NEEDS_FENCE.load(Ordering::Relaxed) {
+        fence(Ordering::SeqCst);
+    } else {
+        compiler_fence(Ordering::SeqCst);
+    }
 }
 
 impl Drop for Inside {
@@ -104,6 +114,8 @@ impl Drop for Inside {
             {
                 let epoch = record.epoch.load(Ordering::Relaxed);
                 record.epoch.store(0, Ordering::Release);
+                // Either this thread sees what is retired, or the other one sees that it has left.
+                fence_if_needed();
                 if RECLAIM_UNTIL.load(Ordering::Relaxed) >= epoch {
                     reclaim();
                 }
@@ -156,6 +168,7 @@ pub(crate) fn retire(owner: Owner) {
 }
 
 /// Drops the owners of code that no thread can be inside of. Returns the number of those that wait.
+/// If the system refuses the fence, these are all.
 #[cold]
 pub(crate) fn reclaim() -> usize {
     let epoch_before = EPOCH.load(Ordering::Acquire);
@@ -171,8 +184,12 @@ pub(crate) fn reclaim() -> usize {
     let records = lock(&RECORDS);
     if NEEDS_FENCE.load(Ordering::Relaxed) {
         fence(Ordering::SeqCst);
-    } else {
-        membarrier::execute_everywhere();
+    } else if !membarrier::execute_everywhere() {
+        drop(records);
+        let retired = lock(&RETIRED);
+        // Threads that leave do not try again. The next retirement does.
+        RECLAIM_UNTIL.store(0, Ordering::Relaxed);
+        return retired.len();
     }
     let inside =
         records.iter().map(|record| record.epoch.load(Ordering::Acquire)).filter(|&epoch| epoch != 0).min();
@@ -223,10 +240,10 @@ mod membarrier {
         request(REGISTER_PRIVATE_EXPEDITED)
     }
 
-    /// Makes each running thread of the process execute a fence.
-    pub(super) fn execute_everywhere() {
-        let done = request(PRIVATE_EXPEDITED);
-        assert!(done, "the system accepted the registration of membarrier");
+    /// Makes each running thread of the process execute a fence. Returns whether it did: a sandbox
+    /// may refuse the call after the registration.
+    pub(super) fn execute_everywhere() -> bool {
+        request(PRIVATE_EXPEDITED)
     }
 }
 
@@ -236,5 +253,7 @@ mod membarrier {
         false
     }
 
-    pub(super) fn execute_everywhere() {}
+    pub(super) fn execute_everywhere() -> bool {
+        false
+    }
 }

@@ -104,7 +104,10 @@ impl Jit {
     /// Frees code that was retired and that no thread can be inside of any more, in all sessions of
     /// the process. Returns the number of retired owners of code that are still waiting.
     ///
-    /// The last thread that leaves retired code also does this, so programs need not call it.
+    /// [`Tracker::retire`](crate::Tracker::retire) also does this, and so does a thread that ends a
+    /// call by this crate while code is retired. Programs call it to free code that a stub was
+    /// redirected from where no such call follows. If the system refuses `membarrier`, which it
+    /// accepted before, all retired code stays in memory.
     #[cfg(feature = "shim")]
     pub fn reclaim(&self) -> usize {
         boundary::call_llvm(|| Ok(epochs::reclaim())).unwrap_or_default()

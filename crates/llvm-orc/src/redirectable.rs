@@ -54,8 +54,9 @@ impl<F: Function> Redirectable<F> {
     }
 
     /// Points the stub at another function. Calls that begin afterwards run it. Calls that are
-    /// running end in the former code, which is removed when no thread can be inside of it any more
-    /// and nothing else owns it.
+    /// running end in the former code. It is removed when a call by this crate ends and no thread
+    /// can be inside of it any more, or by [`Jit::reclaim`](crate::Jit::reclaim), if nothing else
+    /// owns it.
     pub fn redirect(&self, target: &OwnedSymbol<F>) {
         self.stub.redirect(target.address(), Arc::clone(target.tracker()) as Owner);
     }

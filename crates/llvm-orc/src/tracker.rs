@@ -152,6 +152,10 @@ impl Tracker {
         })?;
         // The dylib's handle keeps the session alive.
         epochs::retire(Arc::new((registered, kept, self.dylib.clone())));
+        // If no thread is inside, none will leave and do it.
+        boundary::call_llvm_in_drop(|| {
+            epochs::reclaim();
+        });
         removed
     }
 

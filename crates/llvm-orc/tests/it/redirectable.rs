@@ -121,6 +121,73 @@ fn former_code_is_freed_when_the_last_thread_leaves_it() {
     );
 }
 
+/// No thread is inside: the end of the next call frees what a stub was redirected from, and what is
+/// retired is freed at once.
+#[test]
+fn code_that_no_thread_is_inside_of_is_freed() {
+    crate::own_process::in_own_process("redirectable::code_that_no_thread_is_inside_of_is_freed", || {
+        let (_jit, dylib) = dylib(Memory::Slabs);
+        let is_there = |name| dylib.lookup(name).is_ok();
+        // SAFETY: the targets have this type and are called by this crate.
+        let f = unsafe { dylib.define_redirectable("f", &version(&dylib, "f.1", 1.0)) }.unwrap();
+        f.redirect(&version(&dylib, "f.2", 2.0));
+        assert!(is_there("f.1"));
+        assert_eq!(f.call(()), 2.0);
+        assert!(!is_there("f.1") && is_there("f.2"));
+        drop(f);
+        assert!(!is_there("f.2"));
+    });
+}
+
+/// The system refuses the fence that it promised: code stays, and nothing panics.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn code_stays_where_membarrier_is_refused() {
+    use std::ffi::{c_int, c_ulong};
+    const PR_SET_NO_NEW_PRIVS: c_int = 38;
+    const PR_SET_SECCOMP: c_int = 22;
+    const SECCOMP_MODE_FILTER: c_ulong = 2;
+    const MEMBARRIER: u32 = 324;
+    /// An instruction of the filter, and the filter, as `linux/filter.h` has them.
+    #[repr(C)]
+    struct Instruction(u16, u8, u8, u32);
+    #[repr(C)]
+    struct Filter(u16, *const Instruction);
+    // SAFETY: the signature is that of the C library.
+    unsafe extern "C" {
+        fn prctl(option: c_int, ...) -> c_int;
+    }
+    crate::own_process::in_own_process("redirectable::code_stays_where_membarrier_is_refused", || {
+        let (jit, dylib) = dylib(Memory::Slabs);
+        // SAFETY: the targets have this type and are called by this crate.
+        let f = unsafe { dylib.define_redirectable("f", &version(&dylib, "f.1", 1.0)) }.unwrap();
+        assert_eq!(f.call(()), 1.0);
+        // Loads the call's number. If it is that of `membarrier`, the result is EPERM.
+        let instructions = [
+            Instruction(0x20, 0, 0, 0),
+            Instruction(0x15, 0, 1, MEMBARRIER),
+            Instruction(0x06, 0, 0, 0x0005_0001),
+            Instruction(0x06, 0, 0, 0x7fff_0000),
+        ];
+        let filter = Filter(4, instructions.as_ptr());
+        let (zero, one): (c_ulong, c_ulong) = (0, 1);
+        // SAFETY: the option gets the arguments that the system expects.
+        let has_no_new = unsafe { prctl(PR_SET_NO_NEW_PRIVS, one, zero, zero, zero) };
+        // SAFETY: as above. The filter outlives the call.
+        let is_set = unsafe { prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &raw const filter, zero, zero) };
+        if (has_no_new, is_set) != (0, 0) {
+            eprintln!("the system has no filters of system calls: nothing is tested");
+            return;
+        }
+        f.redirect(&version(&dylib, "f.2", 2.0));
+        assert_eq!(f.call(()), 2.0);
+        assert_eq!(jit.reclaim(), 1);
+        assert!(dylib.lookup("f.1").is_ok());
+        drop(f);
+        assert!(dylib.lookup("f.2").is_ok());
+    });
+}
+
 /// Code that is retired by a tracker: the names are free at once.
 #[test]
 fn retired_code_runs_to_its_end() {
