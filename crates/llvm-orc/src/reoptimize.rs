@@ -61,7 +61,7 @@ pub enum ReoptimizeEvent<'a> {
         /// The functions of the unit.
         names: &'a [String],
     },
-    /// The unit was defined again, or removed, while it was being optimized.
+    /// The unit was defined again, invalidated or removed while it was being optimized.
     Discarded {
         /// The functions of the unit.
         names: &'a [String],
@@ -104,6 +104,9 @@ struct Unit {
     /// The module before it was instrumented.
     bitcode: Arc<[u8]>,
     baseline: Arc<Version>,
+    /// Changes when code that was or is being optimized is not valid any more: a definition, an
+    /// invalidation.
+    generation: u64,
     is_optimized: bool,
     is_removed: bool,
 }
@@ -225,7 +228,8 @@ impl ReoptimizeLayer {
 
     /// Returns the unit of a function to its baseline code, and counts its calls from zero. For
     /// code that was optimized under an assumption that does not hold any more. Optimized code that
-    /// is running is freed when no thread is inside of it.
+    /// is running is freed when no thread is inside of it. Code that is being optimized is
+    /// discarded.
     ///
     /// Returns whether the unit was optimized.
     ///
@@ -235,6 +239,7 @@ impl ReoptimizeLayer {
         let unit = self.unit(name)?;
         let mut unit = lock(&unit);
         let was_optimized = std::mem::take(&mut unit.is_optimized);
+        unit.generation += 1;
         unit.redirect(&unit.baseline);
         if let Some((counters, trip)) = &unit.baseline.counting {
             counters.reset();
@@ -342,6 +347,7 @@ impl Shared {
             }
             unit.redirect(&baseline);
             unit.is_optimized = false;
+            unit.generation += 1;
             unit.bitcode = bitcode;
             unit.baseline = baseline;
         } else {
@@ -356,6 +362,7 @@ impl Shared {
                 stubs,
                 bitcode,
                 baseline,
+                generation: 0,
                 is_optimized: false,
                 is_removed: false,
             };
@@ -373,15 +380,18 @@ impl Shared {
             let find = |unit: &&Arc<Mutex<Unit>>| lock(unit).baseline.number == version;
             let found = lock(&self.units).values().find(find).map(Arc::clone);
             let Some(unit) = found else { continue };
-            let (names, bitcode) = {
+            let (names, bitcode, generation) = {
                 let unit = lock(&unit);
-                (Arc::clone(&unit.names), Arc::clone(&unit.bitcode))
+                if !unit.is_requested(version) {
+                    continue;
+                }
+                (Arc::clone(&unit.names), Arc::clone(&unit.bitcode), unit.generation)
             };
             self.notify(&ReoptimizeEvent::Compiling { names: &names });
             match self.optimize(compiler, &names, &bitcode) {
                 Ok(optimized) => {
                     let mut unit = lock(&unit);
-                    let is_current = unit.baseline.number == version && !unit.is_removed;
+                    let is_current = unit.generation == generation && !unit.is_removed;
                     if is_current {
                         unit.redirect(&Arc::new(optimized));
                         unit.is_optimized = true;
@@ -412,6 +422,16 @@ impl Shared {
 }
 
 impl Unit {
+    /// Whether baseline code with this version asks for optimized code. An invalidation ends the
+    /// request, and a second request may have followed before the first was read.
+    fn is_requested(&self, version: u64) -> bool {
+        let is_hot = |trip: &TripContext| trip.is_requested.load(Ordering::Relaxed);
+        let counting = self.baseline.counting.as_ref();
+        self.baseline.number == version
+            && !self.is_optimized
+            && counting.is_some_and(|(_, trip)| is_hot(trip))
+    }
+
     fn redirect(&self, version: &Arc<Version>) {
         for (stub, address) in self.stubs.iter().zip(&version.addresses) {
             stub.redirect(*address, Arc::clone(version) as Owner);

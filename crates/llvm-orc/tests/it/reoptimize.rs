@@ -138,9 +138,10 @@ fn invalidated_code_counts_from_zero_and_is_optimized_again() {
     });
 }
 
-/// The definition changes while the compile thread works: what it compiled is not used.
+/// The definition changes, or is invalidated, while the compile thread works: what it compiled is
+/// not used.
 #[test]
-fn code_of_a_former_definition_is_discarded() {
+fn code_that_is_not_valid_any_more_is_discarded() {
     within_limit(|| {
         let dylib = Jit::builder().build().unwrap().create_bare_dylib("test").unwrap();
         let (go_on, may_go_on) = channel::<()>();
@@ -158,6 +159,16 @@ fn code_of_a_former_definition_is_discarded() {
             })
             .build()
             .unwrap();
+        define(&layer, |cx| square_plus(cx, "f", 1.0)).unwrap();
+        let f = unary(&layer, "f");
+        let baseline = f.target();
+        assert_eq!([f.call((2.0,)), f.call((2.0,))], [5.0, 5.0]);
+        assert_eq!(events.recv().unwrap(), "compiling");
+        assert!(!layer.invalidate("f").unwrap());
+        go_on.send(()).unwrap();
+        assert_eq!(events.recv().unwrap(), "discarded");
+        assert!(f.target() == baseline && !layer.is_optimized("f").unwrap());
+        drop(f);
         for removes in [false, true] {
             define(&layer, |cx| square_plus(cx, "f", 1.0)).unwrap();
             let f = unary(&layer, "f");
