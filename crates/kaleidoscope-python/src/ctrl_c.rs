@@ -78,14 +78,14 @@ pub(crate) fn evaluate<T: Send>(
     }
     let ended = End;
     // For a signal that came before the handler of this module was there.
-    py.check_signals()?;
-    let result = py.detach(body);
+    let early = py.check_signals();
+    let result = early.map(|()| py.detach(body));
     drop(ended);
-    if PENDING.swap(false, Ordering::Relaxed) {
+    if PENDING.swap(false, Ordering::Relaxed) && result.is_ok() {
         // A handler that runs in a host function has run already; then nothing is raised here.
         py.check_signals()?;
     }
-    Ok(result)
+    result
 }
 
 /// Ends the evaluation of the main thread, also after a panic.
@@ -219,9 +219,11 @@ fn watch(descriptor: c_int) {
         if n_read < 0 && std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
             return;
         }
-        while PENDING.load(Ordering::Relaxed) {
+        loop {
             let running = running();
-            if running.is_empty() {
+            // The signal is taken under the lock when an evaluation ends, so the evaluations of the
+            // list are those that were running when it came, or that a host function began since.
+            if running.is_empty() || !PENDING.load(Ordering::Relaxed) {
                 break;
             }
             running.iter().for_each(Interrupter::interrupt);

@@ -8,7 +8,7 @@ import threading
 
 from ._native import Engine
 
-# The formulas that `evaluate` has made, by text, names and limits. The oldest is dropped first.
+# The formulas that `evaluate` has made, by text. The oldest is dropped first.
 _MOST_FORMULAS = 256
 _formulas: dict = {}
 
@@ -116,8 +116,9 @@ def evaluate(
     compiled = _formulas.get(text)
     if compiled is None:
         compiled = formula(text)
-        while len(_formulas) >= _MOST_FORMULAS:
-            _formulas.pop(next(iter(_formulas)), None)
+        # A copy of the keys: other threads may change the dictionary during an iteration.
+        for oldest in list(_formulas)[: 1 - _MOST_FORMULAS]:
+            _formulas.pop(oldest, None)
         _formulas[text] = compiled
     if local_dict is None:
         frame = sys._getframe(_frame_depth)
