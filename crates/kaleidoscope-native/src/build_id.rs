@@ -112,8 +112,25 @@ mod tests {
     #[test]
     fn no_build_id_is_where_nothing_is_loaded() {
         assert_eq!(build_id_at(8), None);
-        // Whether this program has one is the linker's matter, but it never changes.
+    }
+
+    /// What is found is in the program's file, as a whole note. Nothing is found only if the file
+    /// has no such note.
+    #[test]
+    fn the_build_id_of_this_program_is_in_its_file() {
+        let file = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let has_note = |len: usize, id: &[u8]| {
+            let words = [super::OWNER.len() as u32, len as u32, super::NT_GNU_BUILD_ID];
+            let note = [words.map(u32::to_ne_bytes).as_flattened(), super::OWNER, id].concat();
+            file.windows(note.len()).any(|part| part == note)
+        };
         let here = the_note_is_found_among_others as *const () as usize;
-        assert_eq!(build_id_at(here), build_id_at(here + 1));
+        let found = build_id_at(here);
+        assert_eq!(found, build_id_at(here + 1));
+        match found {
+            Some(id) => assert!(has_note(id.len(), &id), "{id:x?}"),
+            // The lengths that linkers write.
+            None => assert!(![8, 16, 20].iter().any(|&len| has_note(len, &[]))),
+        }
     }
 }
