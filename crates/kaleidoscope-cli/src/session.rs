@@ -184,6 +184,9 @@ impl Session {
             self.reporter.failure(&message);
             exit = exit.max(Exit::Program);
         }
+        if let Some(obstacle) = cache.and_then(CodeCache::obstacle) {
+            self.reporter.warning(&format!("{obstacle}; there is no code cache"));
+        }
         if let Some((format, statistics)) = statistics {
             statistics::print(format, &statistics.totals(), cache.map(CodeCache::totals));
         }

@@ -30,10 +30,11 @@ mod tests;
 use entry::{checksum, decode, encode};
 use eviction::Eviction;
 use folder::Folder;
+use kaleidoscope_native::build_id_at;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The size limit of a cache in bytes, if none is given.
 const DEFAULT_MAX_BYTES: u64 = 256 << 20;
@@ -52,6 +53,10 @@ pub struct CodeCache {
 
 struct Shared {
     folder: Folder,
+    /// The build id of the engine, which belongs to all keys.
+    engine: Vec<u8>,
+    /// Why no code can be kept, once a code generator has been started.
+    obstacle: OnceLock<String>,
     max_bytes: u64,
     eviction: Eviction,
     n_found: AtomicU64,
@@ -88,7 +93,8 @@ impl CodeCache {
     ///
     /// # Errors
     /// If the folder cannot be created or opened, belongs to another user, or can be written by
-    /// others: what is in it runs as code of this process.
+    /// others: what is in it runs as code of this process. If the program, or the shared object
+    /// with this library, has no build id, which its linker writes with `-Wl,--build-id`.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, CacheError> {
         Self::open_with_limit(folder, DEFAULT_MAX_BYTES)
     }
@@ -98,17 +104,34 @@ impl CodeCache {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with_limit(folder: impl AsRef<Path>, max_bytes: u64) -> Result<Self, CacheError> {
-        let folder = Folder::open(folder.as_ref()).map_err(|message| CacheError { message })?;
+        let engine = build_id_at(Self::open_for_engine as *const () as usize);
+        Self::open_for_engine(folder.as_ref(), max_bytes, engine)
+    }
+
+    /// Opens the cache for an engine that has this build id.
+    fn open_for_engine(folder: &Path, max_bytes: u64, engine: Option<Vec<u8>>) -> Result<Self, CacheError> {
+        let missing = || "this program has no build id, which its linker writes with -Wl,--build-id";
+        let engine = engine.ok_or_else(|| CacheError { message: missing().to_owned() })?;
+        let folder = Folder::open(folder).map_err(|message| CacheError { message })?;
         let shared = Shared {
             folder,
+            engine,
+            obstacle: OnceLock::new(),
             max_bytes,
-            eviction: Eviction::default(),
+            eviction: Eviction::new(max_bytes),
             n_found: AtomicU64::new(0),
             n_missing: AtomicU64::new(0),
             n_written: AtomicU64::new(0),
             n_failed: AtomicU64::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Why no code can be kept, in one sentence without a full stop. Known when an engine that has
+    /// this cache has compiled optimized code. Nothing is written then.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<&str> {
+        self.shared.obstacle.get().map(String::as_str)
     }
 
     /// The counts so far.
@@ -131,7 +154,10 @@ impl CodeCache {
 
     /// Writes an entry, in the place of an earlier one with this key. A failure is only counted.
     fn write(&self, kind: EntryKind, key: &[u8], content: &[u8]) {
-        let Shared { folder, max_bytes, eviction, n_written, n_failed, .. } = &*self.shared;
+        let Shared { folder, max_bytes, eviction, n_written, n_failed, obstacle, .. } = &*self.shared;
+        if obstacle.get().is_some() {
+            return;
+        }
         let file = encode(key, content);
         let n_bytes = file.len() as u64;
         if n_bytes > MAX_ENTRY_BYTES.min(*max_bytes) {

@@ -25,6 +25,7 @@
 //! - `KnownStack`, `code_has_changed`: requests to Valgrind; they may do nothing.
 //! - the symbols of GDB's JIT interface: `__jit_debug_register_code`, `__jit_debug_descriptor`.
 //! - `run_vector_loop`: runs a loop of Rust in the copy with the widest vectors.
+//! - `processor_identity`: the processor's model and features.
 //! - `VECTOR_LANES`, `vector_symbol`: the vector function ABI of the C maths library.
 //!
 //! The assembly keeps the promises that `x86_64/enter.rs` lists; signal handlers rely on them.
@@ -34,7 +35,7 @@ mod x86_64;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(crate) use x86_64::*;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub use x86_64::{prefetch, run_vector_loop};
+pub use x86_64::{prefetch, processor_identity, run_vector_loop};
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
 compile_error!(

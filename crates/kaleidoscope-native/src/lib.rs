@@ -112,7 +112,7 @@ mod process;
 mod vector_loop;
 
 pub use address::CodeAddress;
-pub use arch::{prefetch, run_vector_loop};
+pub use arch::{prefetch, processor_identity, run_vector_loop};
 pub use build_id::build_id_at;
 pub use code_memory::{CodeBlock, CodeMemory};
 pub use debugger::ShownObject;

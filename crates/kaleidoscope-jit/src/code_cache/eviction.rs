@@ -1,28 +1,33 @@
 //! Eviction: keeps the files of a cache below its limit.
 //!
-//! Looking at all files takes some microseconds for each. It happens after the first write of a
-//! process, and whenever the process has written a sixteenth of the limit since. So processes
-//! exceed the limit by little.
+//! Looking at all files takes some microseconds for each, and there may be 100,000. It happens
+//! whenever a process has written a sixteenth of the limit. The count begins at a random number, so
+//! of many processes that write little, one looks after about as many bytes.
 
 use super::folder::{Folder, Listed, TEMPORARY_SUFFIX};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The age in seconds at which a temporary file has no writer any more.
 const ABANDONED_SECONDS: i64 = 60 * 60;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Eviction {
-    has_looked: AtomicBool,
-    /// Bytes written since the files were looked at.
+    /// Bytes written since the files were looked at. Begins at a random number.
     n_bytes: AtomicU64,
 }
 
 impl Eviction {
+    pub(super) fn new(max_bytes: u64) -> Self {
+        let random = RandomState::new().hash_one(());
+        Self { n_bytes: AtomicU64::new(random % interval(max_bytes)) }
+    }
+
     /// Counts a write, and evicts files if it is time.
     pub(super) fn after_write(&self, folder: &Folder, n_bytes: u64, max_bytes: u64) {
         let n_bytes = self.n_bytes.fetch_add(n_bytes, Ordering::Relaxed) + n_bytes;
-        if self.has_looked.swap(true, Ordering::Relaxed) && n_bytes < max_bytes / 16 {
+        if n_bytes < interval(max_bytes) {
             return;
         }
         self.n_bytes.store(0, Ordering::Relaxed);
@@ -33,6 +38,11 @@ impl Eviction {
             folder.remove(&name);
         }
     }
+}
+
+/// The number of bytes that are written between two looks at the files.
+fn interval(max_bytes: u64) -> u64 {
+    (max_bytes / 16).max(1)
 }
 
 /// The names of the files to remove: temporary files without a writer, and if the others exceed the

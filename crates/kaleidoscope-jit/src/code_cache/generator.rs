@@ -31,23 +31,30 @@ impl Backend for CachingBackend {
         let mut generator = self.backend.start(settings)?;
         // A code generator that makes no relocatable code, or whose parts cannot be told from those
         // of another build, works without a cache.
-        let identity = generator.identity().ok().and_then(|identity| describe(&identity, settings));
+        let shared = &self.cache.shared;
+        let identity = match generator.identity() {
+            Ok(identity) => describe(&identity, &shared.engine, settings)
+                .ok_or("the compiler has no build id, which its linker writes with -Wl,--build-id"),
+            Err(_) => Err("the compiler makes no code that another process can use"),
+        };
         Ok(match identity {
-            Some(identity) => Box::new(CachingGenerator { generator, cache: self.cache.clone(), identity }),
-            None => generator,
+            Ok(identity) => Box::new(CachingGenerator { generator, cache: self.cache.clone(), identity }),
+            Err(obstacle) => {
+                shared.obstacle.get_or_init(|| obstacle.to_owned());
+                generator
+            }
         })
     }
 }
 
 /// The part of keys that is the same for all units. `None` if a part of the compiler has no build
 /// id.
-fn describe(identity: &Identity, settings: &Settings) -> Option<Vec<u8>> {
-    let engine = describe as *const () as usize;
-    let parts = identity.parts.iter().copied().chain([engine]);
+fn describe(identity: &Identity, engine: &[u8], settings: &Settings) -> Option<Vec<u8>> {
+    let parts = identity.parts.iter().copied();
     let build_ids: Vec<Vec<u8>> = parts.map(build_id_at).collect::<Option<_>>()?;
     // The addresses of maths functions are not in the code.
     let Settings { optimization, maths: _, host_maths: _, has_debug_info } = settings;
-    Some(written(&(&identity.text, build_ids, optimization, has_debug_info)))
+    Some(written(&(&identity.text, engine, build_ids, optimization, has_debug_info)))
 }
 
 pub(super) fn written(value: &impl Serialize) -> Vec<u8> {

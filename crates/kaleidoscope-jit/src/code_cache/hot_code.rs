@@ -16,6 +16,7 @@ use crate::trap::Trap;
 use crate::validity::Dependency;
 use kaleidoscope_ir::FunctionId;
 use kaleidoscope_ir::compile::{CodeKind, Unit};
+use kaleidoscope_native::processor_identity;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ impl Core {
             inlined.collect::<Option<Vec<_>>>()
         };
         let Some(inlined) = inlined else { return };
-        let key = key_of(&target.profile.unit);
+        let key = self.key_of_hot_code(cache, &target.profile.unit);
         let mut known = cache.hot_code(&key);
         let hot = HotCode { kind: target.kind, inlined };
         if known.contains(&hot) {
@@ -54,7 +55,7 @@ impl Core {
         let Some(cache) = self.settings.code_cache.as_ref().filter(|_| self.compile_queue.is_some()) else {
             return Ok(());
         };
-        for HotCode { kind, inlined } in cache.hot_code(&key_of(&profile.unit)) {
+        for HotCode { kind, inlined } in cache.hot_code(&self.key_of_hot_code(cache, &profile.unit)) {
             let is_possible = match kind {
                 CodeKind::Function => profile.unit.id.is_some(),
                 CodeKind::Osr(nth) => nth < profile.unit.function.n_loops(),
@@ -72,6 +73,16 @@ impl Core {
             self.emit(|| Event::Hot { code, osr_loop: kind.osr_loop() })?;
         }
         Ok(())
+    }
+
+    /// The key of the note of a unit: what is known of the optimized code's key before a code
+    /// generator is started. Starting one takes milliseconds, and the note says whether that is
+    /// worth it.
+    fn key_of_hot_code(&self, cache: &CodeCache, unit: &Unit) -> Vec<u8> {
+        let settings = &self.settings;
+        let of_engine =
+            (&cache.shared.engine, processor_identity(), settings.optimization(), settings.has_debug_info);
+        written(&(of_engine, unit.without_addresses()))
     }
 }
 
@@ -91,9 +102,4 @@ impl CodeCache {
         let content = self.read(EntryKind::HotCode, key);
         content.and_then(|content| postcard::from_bytes(&content).ok()).unwrap_or_default()
     }
-}
-
-/// Baseline code depends on nothing but its unit.
-fn key_of(unit: &Unit) -> Vec<u8> {
-    written(&(env!("CARGO_PKG_VERSION"), unit.without_addresses()))
 }

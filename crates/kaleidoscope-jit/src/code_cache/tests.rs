@@ -3,7 +3,7 @@
 use super::entry::{decode, encode};
 use super::eviction::chosen;
 use super::folder::Listed;
-use super::{CodeCache, EntryKind, file_name};
+use super::{CacheTotals, CodeCache, EntryKind, file_name};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -88,6 +88,42 @@ fn a_folder_that_others_can_write_to_is_refused() {
         let error = CodeCache::open(folder.path()).unwrap_err().to_string();
         assert_eq!(error, format!("the folder {} belongs to another user", folder.path().display()));
     }
+}
+
+#[test]
+fn a_program_without_a_build_id_has_no_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache");
+    let error = CodeCache::open_for_engine(&path, 1 << 20, None).unwrap_err().to_string();
+    assert_eq!(error, "this program has no build id, which its linker writes with -Wl,--build-id");
+    assert!(!path.exists());
+    let cache = CodeCache::open(&path).unwrap();
+    cache.shared.obstacle.set("a part of the compiler has none".to_owned()).unwrap();
+    for kind in [EntryKind::Code, EntryKind::HotCode] {
+        cache.write(kind, b"key", b"content");
+    }
+    assert_eq!((fs::read_dir(&path).unwrap().count(), cache.totals()), (0, CacheTotals::default()));
+}
+
+/// Of many processes that write a hundredth of a sixteenth of the limit, few look at all files, but
+/// some do.
+#[test]
+fn few_processes_look_at_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let max_bytes = 1_600_000;
+    let abandoned = folder.path().join("a.code-1-1.new");
+    let (n_processes, mut n_looked) = (2_000, 0);
+    for _ in 0..n_processes {
+        if !abandoned.exists() {
+            let file = fs::File::create(&abandoned).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        }
+        let cache = CodeCache::open_with_limit(folder.path(), max_bytes).unwrap();
+        cache.write(EntryKind::Code, b"key", &[0; 950]);
+        n_looked += usize::from(!abandoned.exists());
+    }
+    // About 20 are expected. One of 100 million runs has none.
+    assert!((1..80).contains(&n_looked), "{n_looked} of {n_processes}");
 }
 
 #[test]
