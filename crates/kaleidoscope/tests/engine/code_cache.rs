@@ -135,6 +135,18 @@ fn hot_code_of_an_earlier_start_tiers_up_at_once() {
             assert_eq!(start.found_and_compiled().1, 0);
         }
     }
+    // Another level, whose code the cache does not have: counters decide.
+    let start = Start::with(folder.path(), |builder| {
+        builder.thresholds(never).compile_threads(1).optimization(Optimization::Less)
+    });
+    check(
+        &start.engine,
+        &format!("{text} f(100); f(100); spin(100); spin(100);"),
+        &[100.5, 100.5, 5050.0, 5050.0],
+        &[],
+    );
+    assert!(start.statistics.totals().optimized.is_empty());
+    assert_eq!(start.found_and_compiled(), (0, 0));
     // Another definition of what is inlined: counters decide.
     let start = Start::with(folder.path(), |builder| builder.thresholds(never).compile_threads(1));
     check(&start.engine, text, &[], &[]);
@@ -195,7 +207,7 @@ fn found_code_is_invalidated() {
 #[test]
 fn found_loops_are_left() {
     let folder = folder();
-    for _ in 0..2 {
+    for is_second in [false, true] {
         let start = Start::with(folder.path(), |builder| builder.thresholds(HOT).compile_threads(1));
         let engine = start.engine.clone();
         let change = move |n: f64| f64::from(engine.run(&format!("def v() {n};")).ok().is_ok());
@@ -212,6 +224,7 @@ fn found_loops_are_left() {
             assert_eq!(f.call((2000.0,)).unwrap(), expected);
         }
         assert!(is_left());
+        assert!(!is_second || start.cache.totals().found > 0);
     }
 }
 
