@@ -85,7 +85,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     let stop = Stop::install(console.clone(), engine.interrupter(), is_interactive);
     out_of_memory::end_by(&stop);
     let mut session =
-        Session { engine, console, reporter, options, stop, is_interactive, exit: Exit::Success };
+        Session { engine, console, reporter, options, stop, cache, is_interactive, exit: Exit::Success };
     if is_interactive {
         interactive::talk(&mut session, observers);
     } else {
@@ -97,7 +97,7 @@ pub(crate) fn run(options: RunOptions) -> Exit {
     {
         session.reporter.warning(&format!("{failure}; hot code was not optimized"));
     }
-    session.finish(statistics, cache.as_ref(), trace.as_ref())
+    session.finish(statistics, trace.as_ref())
 }
 
 /// Reports diagnostics of the files. Nothing runs.

@@ -15,6 +15,7 @@ use kaleidoscope::{
     CodeCache, Diagnostic, DiagnosticCode, Engine, ItemOutcome, Script, Source, Span, Statistics,
 };
 use std::borrow::Cow;
+use std::path::Path;
 
 /// One session: the engine, its output, and the exit code so far.
 pub(crate) struct Session {
@@ -23,6 +24,7 @@ pub(crate) struct Session {
     pub(crate) reporter: Reporter,
     pub(crate) options: RunOptions,
     pub(crate) stop: Stop,
+    pub(crate) cache: Option<CodeCache>,
     pub(crate) is_interactive: bool,
     pub(crate) exit: Exit,
 }
@@ -49,7 +51,11 @@ impl Session {
             match input.open() {
                 Ok(chunks) => opened.push((input, chunks)),
                 Err(refusal) => {
-                    self.exit = self.reporter.refuse(&with_hint_at_numbers(refusal, input));
+                    let mut refusal = with_hint_at_numbers(refusal, input);
+                    if matches!(self.options.cache, Some(None)) && Path::new(&input.name()).is_dir() {
+                        refusal.message.push_str("; the folder of `--cache` follows `=`");
+                    }
+                    self.exit = self.reporter.refuse(&refusal);
                     return;
                 }
             }
@@ -171,7 +177,6 @@ impl Session {
     pub(crate) fn finish(
         mut self,
         statistics: Option<(StatsFormat, Statistics)>,
-        cache: Option<&CodeCache>,
         trace: Option<&Trace>,
     ) -> Exit {
         let finished = self.console.finish();
@@ -188,7 +193,8 @@ impl Session {
             self.reporter.warning(&format!("{obstacle}; there is no code cache"));
         }
         if let Some((format, statistics)) = statistics {
-            statistics::print(format, &statistics.totals(), cache.map(CodeCache::totals));
+            let cache = self.cache.as_ref().map(CodeCache::totals);
+            statistics::print(format, &statistics.totals(), cache);
         }
         if let Some(Err(message)) = trace.map(Trace::finish) {
             self.reporter.failure(&message);

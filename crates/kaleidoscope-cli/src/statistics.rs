@@ -21,15 +21,7 @@ pub(crate) fn print(format: StatsFormat, totals: &Totals, cache: Option<CacheTot
             });
             format!("{object}\n")
         }
-        StatsFormat::Text => {
-            let cache =
-                cache.map_or(String::new(), |CacheTotals { found, missing, written, failed, .. }| {
-                    let failed =
-                        if failed > 0 { format!(", {failed} could not be written") } else { String::new() };
-                    format!("cache       {found} found, {missing} compiled, {written} written{failed}\n")
-                });
-            format!("{}{cache}", as_text(totals))
-        }
+        StatsFormat::Text => as_text(totals, cache),
     };
     // If standard error fails, there is no place to report it.
     drop(io::stderr().write_all(text.as_bytes()));
@@ -81,7 +73,7 @@ fn micros(duration: Duration) -> u128 {
 }
 
 /// The totals as text for people.
-pub(crate) fn as_text(totals: &Totals) -> String {
+pub(crate) fn as_text(totals: &Totals, cache: Option<CacheTotals>) -> String {
     let mut text = format!(
         "functions   {} defined, {} compiled ({} hot), {} failed; {} bytes of IR, {} bytes of code\n\
          expressions {} run\n\
@@ -118,6 +110,10 @@ pub(crate) fn as_text(totals: &Totals) -> String {
             compiled.bytes,
             particulars(compiled),
         ));
+    }
+    if let Some(CacheTotals { found, missing, written, failed, .. }) = cache {
+        let failed = if failed > 0 { format!(", {failed} could not be written") } else { String::new() };
+        text.push_str(&format!("cache       {found} found, {missing} compiled, {written} written{failed}\n"));
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use super::Talk;
 use crate::statistics;
+use kaleidoscope::CodeCache;
 use std::time::Duration;
 
 /// The settings, as `:set` without an argument lists them.
@@ -47,7 +48,8 @@ pub(super) fn events(talk: &mut Talk<'_>, argument: &str) {
 
 /// `:stats`
 pub(super) fn stats(talk: &mut Talk<'_>, _: &str) {
-    talk.print(&statistics::as_text(&talk.observers.statistics.totals()));
+    let cache = talk.session.cache.as_ref().map(CodeCache::totals);
+    talk.print(&statistics::as_text(&talk.observers.statistics.totals(), cache));
 }
 
 /// `:prelude`

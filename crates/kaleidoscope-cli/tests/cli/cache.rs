@@ -1,6 +1,7 @@
 //! `--cache`: code of an earlier run, the folder, and many processes with one folder.
 
 use crate::command::{executable, run};
+use crate::terminal::Terminal;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -38,6 +39,25 @@ fn a_second_run_compiles_nothing() {
     let finished = run(&[&option, "--jit=lazy", "--stats", "-e", PROGRAM]);
     let line = format!("\ncache       {compiled} found, 0 compiled, 0 written\n");
     assert!(finished.stderr.contains(&line), "{}", finished.stderr);
+}
+
+#[test]
+fn a_folder_without_an_equals_sign_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().to_str().unwrap();
+    let finished = run(&["--cache", name]);
+    assert_eq!(finished.code, 2);
+    let expected =
+        format!("error: cannot read {name}: it is a directory; the folder of `--cache` follows `=`\n");
+    assert_eq!(finished.stderr, expected);
+}
+
+#[test]
+fn the_session_says_what_was_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let option = format!("--cache={}", folder.path().join("cache").display());
+    let mut terminal = Terminal::open(&[&option]);
+    terminal.enter(":stats", "\ncache       0 found, 0 compiled, 0 written\n");
 }
 
 #[test]
