@@ -189,7 +189,7 @@ impl Session {
             self.reporter.failure(&message);
             exit = exit.max(Exit::Program);
         }
-        if let Some(obstacle) = cache.and_then(CodeCache::obstacle) {
+        if let Some(obstacle) = self.cache.as_ref().and_then(CodeCache::obstacle) {
             self.reporter.warning(&format!("{obstacle}; there is no code cache"));
         }
         if let Some((format, statistics)) = statistics {
