@@ -250,7 +250,8 @@ fn main() -> Result<()> {
     // A loop is replaced on the stack while it runs, with `rate` inlined. Then a host function,
     // which the loop calls, redefines `rate`, and ends the loop 1000 iterations later.
     forth.run(": rate ( -- r ) 1 ;")?;
-    let (n_iterations, redefined_at) = (AtomicU64::new(0), Arc::new(AtomicU64::new(0)));
+    let (n_iterations, replaced_at) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+    let redefined_at = Arc::new(AtomicU64::new(0));
     let (observed, at) = (statistics.clone(), Arc::clone(&redefined_at));
     // The engine owns the closure, so the closure must not own the engine.
     let weak = Arc::downgrade(&forth);
@@ -260,7 +261,13 @@ fn main() -> Result<()> {
             let mut loops = observed.totals().compiled.into_iter().filter(|code| code.osr_loop.is_some());
             loops.any(|code| &*code.code.name == "sum-rates" && code.inlined[..] == ["rate".into()])
         };
-        if at.load(Relaxed) == 0 && if tiers_up { is_replaced() } else { n == 10_000 } {
+        if tiers_up && replaced_at.load(Relaxed) == u64::MAX && is_replaced() {
+            replaced_at.store(n, Relaxed);
+        }
+        // The loop enters its optimized code some iterations after that was compiled.
+        let is_due =
+            if tiers_up { n.saturating_sub(300_000) >= replaced_at.load(Relaxed) } else { n == 10_000 };
+        if at.load(Relaxed) == 0 && is_due {
             at.store(n, Relaxed);
             let forth = weak.upgrade().ok_or("the engine ended")?;
             forth.run(": rate ( -- r ) 10 ;")?;
